@@ -1,0 +1,63 @@
+"""What a domain gives an environment: a tool server, a policy text and tasks."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from toolgym.mcp.session import ToolSession
+from toolgym.tasks import Task
+
+Size = Literal["small", "standard", "large"]
+Split = Literal["train", "validation", "test", "test_unseen"]
+
+
+class TaskSet(Protocol):
+    """Tasks of one split, made on demand: item `i` is the same task in any process."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Task: ...
+
+    def __iter__(self) -> Iterator[Task]: ...
+
+    def by_id(self, task_id: str) -> Task:
+        """The task of that id.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        ...
+
+
+class Domain(Protocol):
+    """A family of worlds, tools and tasks (see `toolgym.envs.airline.AirlineDomain`)."""
+
+    name: str
+
+    def policy(self) -> str:
+        """The policy document that the agent must follow."""
+        ...
+
+    def session(self) -> ToolSession:
+        """A new in-process session; `session.reset(task.world_seed)` puts it into a task's world."""
+        ...
+
+    def tasks(
+        self,
+        split: Split,
+        *,
+        depth: int | Sequence[int] | None = None,
+        kinds: Sequence[str] | None = None,
+    ) -> TaskSet:
+        """The tasks of a split, filtered by depth and by atomic kinds (a task qualifies if all its kinds are in `kinds`)."""
+        ...
+
+
+@dataclass(frozen=True)
+class DomainOptions:
+    """How a domain's worlds are made."""
+
+    size: Size = "standard"
+    dialect: str = "standard"
+    seed: int = 0
+    extra: dict[str, Any] | None = None

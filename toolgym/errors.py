@@ -1,0 +1,56 @@
+"""Every exception that ToolGym raises, in one tree: one type a boundary.
+
+What the *policy* does wrong is never an exception: it is a value (`ParseProblem`, an error `ToolResult`). What the caller
+configured wrongly, or what the infrastructure did wrong, is one of these.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class ToolGymError(Exception):
+    """The root of the tree."""
+
+
+class ConfigError(ToolGymError, ValueError):
+    """An option, file or name that the caller gave cannot be used; the message says what would be."""
+
+
+class TaskError(ToolGymError, ValueError):
+    """A task or tasks file is broken: its schema, or a gold chain that does not execute."""
+
+
+class InfraError(ToolGymError, RuntimeError):
+    """A server or transport failed. Never the policy's fault: the episode's outcome is `infra_error`."""
+
+
+class ServerStartError(InfraError):
+    """The MCP server could not be started or did not answer the handshake."""
+
+
+class ServerDiedError(InfraError):
+    """The MCP server went away in the middle of an episode."""
+
+
+class CallTimeoutError(InfraError):
+    """A call got no answer within its time limit."""
+
+
+class EpisodeExpiredError(InfraError):
+    """The server no longer holds the episode: idle for too long, or evicted by the limit on episodes."""
+
+
+class ForkUnsupportedError(ToolGymError, RuntimeError):
+    """The session can fork neither by copy nor by replay."""
+
+
+class TrajectoryError(ToolGymError, ValueError):
+    """A trajectory file cannot be read: not JSON Lines, or of an unknown schema version."""
+
+
+def did_you_mean(given: str, known: Iterable[str], what: str = "name") -> str:
+    """A sentence for an error message: what was given, the nearest known name, and all known names."""
+    names = sorted(known)
+    near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"Unknown {what} {given!r}.{hint} Known: {', '.join(names) or '(none)'}."

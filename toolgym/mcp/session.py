@@ -1,0 +1,73 @@
+"""`ToolSession`: one episode's connection to its tools.
+
+Four kinds, one interface: in process (`toolgym.mcp.inprocess`), stdio and HTTP (`toolgym.mcp.wire`). The environment uses
+nothing else of a server.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from toolgym.messages import ToolCall
+from toolgym.trajectory import ToolResult
+from toolgym.world import Diff
+
+ForkKind = Literal["copy", "replay", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """What a model is told of a tool, and whether it writes (None: the server does not say)."""
+
+    name: str
+    description: str
+    input_schema: dict[str, Any] = field(default_factory=dict)
+    output_schema: dict[str, Any] | None = None
+    writes: bool | None = None
+
+
+class ToolSession(ABC):
+    """One episode's tools.
+
+    `call` never raises for what a policy sent: an unknown tool, bad arguments or a refusing tool is an error `ToolResult`.
+    It raises `InfraError` (see `toolgym.errors`) only for what the infrastructure did: the server died, timed out, expired.
+    """
+
+    fork_kind: ForkKind = "none"
+
+    @property
+    @abstractmethod
+    def tools(self) -> tuple[ToolSpec, ...]:
+        """The tools, in the server's order."""
+
+    @abstractmethod
+    def call(self, call: ToolCall) -> ToolResult:
+        """Runs one call and waits for its result."""
+
+    @abstractmethod
+    async def call_async(self, call: ToolCall) -> ToolResult:
+        """Runs one call; other episodes go on meanwhile. In-process sessions answer without suspending."""
+
+    @abstractmethod
+    def reset(self, world_key: Any = None) -> None:
+        """Starts a fresh episode: in the world named by `world_key` where the server has several, else in its only one."""
+
+    @abstractmethod
+    def fork(self) -> "ToolSession":
+        """A session in the same state that shares nothing mutable.
+
+        Raises:
+            ForkUnsupportedError: `fork_kind` is `none`.
+        """
+
+    @abstractmethod
+    def diff(self) -> Diff | None:
+        """The world's diff against its base, or None where the server keeps no world."""
+
+    def state_version(self) -> int | None:
+        """A number that changes whenever the state may have changed; None where that is not known."""
+        return None
+
+    @abstractmethod
+    def close(self) -> None:
+        """Ends the episode and frees what it holds. Closing twice is harmless."""

@@ -1,0 +1,35 @@
+"""The seam between episodes and rewards.
+
+A `Term` is a pure function of (trajectory, task) that scores the *latest* step of the trajectory it is given, so scoring a
+whole episode is scoring its prefixes. A `Reward` is a weighted sum of named terms. Neither knows of the environment; a new
+one is added by `register` (or by handing the callable to `gymnasium.make(..., reward=...)`).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from toolgym.tasks import Task
+from toolgym.trajectory import Trajectory
+
+
+class Term(Protocol):
+    """Scores the latest step of `trajectory`."""
+
+    def __call__(self, trajectory: Trajectory, task: Task, /) -> float: ...
+
+
+@dataclass(frozen=True)
+class Reward:
+    """A weighted sum of terms. `total` is the step's reward, `components` the unweighted terms."""
+
+    terms: Mapping[str, Term]
+    weights: Mapping[str, float]
+
+    def score(self, trajectory: Trajectory, task: Task) -> tuple[float, dict[str, float]]:
+        """The latest step's reward and its components, by term name."""
+        components = {name: float(term(trajectory, task)) for name, term in self.terms.items()}
+        return sum(self.weights.get(name, 1.0) * value for name, value in components.items()), components
+
+
+RewardFactory = Callable[..., Reward]
