@@ -34,9 +34,7 @@ class Completion:
 class Policy(Protocol):
     """Acts in many episodes at once."""
 
-    def start(
-        self, slot: int, observation: str, info: dict[str, Any], env: "ToolEnv | None" = None
-    ) -> list[int]:
+    def start(self, slot: int, observation: str, info: dict[str, Any], env: "ToolEnv | None" = None) -> list[int]:
         """Opens a slot (dropping what it held); returns the context ids. Only the oracle looks at `env`."""
         ...
 
