@@ -1,9 +1,9 @@
 """`Policy`: whoever acts. Token ids in, token ids and log-probabilities out; nothing is tokenised twice.
 
 A policy serves many episodes at once. Each lives in a *slot* (a small integer). `start` opens a slot with the reset
-observation, `observe` appends what the environment said, `generate` samples one assistant turn for each slot named. The
-policy returns the ids that it appended to the context for the environment's text, so that a rollout can record every token of
-the episode with its owner.
+observation, `observe` appends what the environment said, `generate` samples one assistant turn for each slot named.
+The policy returns the ids that it appended to the context for the environment's text, so that a rollout can record
+every token of the episode with its owner.
 """
 
 from collections.abc import Sequence

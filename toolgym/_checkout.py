@@ -25,6 +25,6 @@ class _BesideMe:
 
 def install() -> None:
     """Adds the finder once, and only in a checkout."""
-    if (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "mcp_servers").is_dir():
-        if not any(getattr(finder, "__name__", "") == "_BesideMe" for finder in sys.meta_path):
-            sys.meta_path.append(_BesideMe)
+    is_checkout = (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "mcp_servers").is_dir()
+    if is_checkout and not any(getattr(finder, "__name__", "") == "_BesideMe" for finder in sys.meta_path):
+        sys.meta_path.append(_BesideMe)

@@ -49,7 +49,7 @@ class Domain(Protocol):
         depth: int | Sequence[int] | None = None,
         kinds: Sequence[str] | None = None,
     ) -> TaskSet:
-        """The tasks of a split, filtered by depth and by atomic kinds (a task qualifies if all its kinds are in `kinds`)."""
+        """The tasks of a split, filtered by depth and by atomic kinds (all of a task's kinds must be in `kinds`)."""
         ...
 
 

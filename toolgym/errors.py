@@ -1,7 +1,7 @@
 """Every exception that ToolGym raises, in one tree: one type a boundary.
 
-What the *policy* does wrong is never an exception: it is a value (`ParseProblem`, an error `ToolResult`). What the caller
-configured wrongly, or what the infrastructure did wrong, is one of these.
+What the *policy* does wrong is never an exception: it is a value (`ParseProblem`, an error `ToolResult`). What the
+caller configured wrongly, or what the infrastructure did wrong, is one of these.
 """
 
 import difflib

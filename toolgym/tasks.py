@@ -48,8 +48,9 @@ class GoldAction(_Model):
 class Assertion(_Model):
     """A fact about the final state: in `table`, record `key`, the value at `path` (dotted; list indices allowed).
 
-    `op`: `equals` compares with `value`; `exists` and `absent` look at the record (or the path); `contains` looks for `value`
-    in a list; `unchanged` says that the record (or, with `key="*"`, the table; with `table="*"`, the world) is as it was.
+    `op`: `equals` compares with `value`; `exists` and `absent` look at the record (or the path); `contains` looks for
+    `value` in a list; `unchanged` says that the record (or, with `key="*"`, the table; with `table="*"`, the world) is
+    as it was.
     """
 
     table: str
@@ -125,8 +126,8 @@ class ChecklistItem(_Model):
 class UserScript(_Model):
     """What a scripted user knows and does.
 
-    The user opens with `Task.request` (or, with `withhold` facts, with `opening`), gives a fact when asked for it, answers
-    yes or no when asked to confirm, and ends the conversation when the agent says it is done.
+    The user opens with `opening` (or, where that is empty, with the whole `Task.request`), gives a fact when asked for
+    it, answers yes or no when asked to confirm, and ends the conversation when the agent says it is done.
     """
 
     opening: str = ""
@@ -164,7 +165,7 @@ class Task(_Model):
     gold_diff: Diff = Field(default_factory=dict)
     """The world's diff after the gold chain was executed."""
     unordered: tuple[str, ...] = ()
-    """Paths (`table.key.path`, `*` matches any) of lists in the diff whose order does not matter when states are compared."""
+    """Paths (`table.key.path`, `*` matches any) of lists in the diff whose order does not matter in comparisons."""
     assertions: tuple[Assertion, ...] = ()
     checklist: tuple[ChecklistItem, ...] = ()
     meta: dict[str, Any] = Field(default_factory=dict)

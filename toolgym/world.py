@@ -6,8 +6,8 @@
     twin = world.fork()                              # O(changed records); shares nothing mutable
     world.diff()                                     # {"users": {"ann_1": {"credit": 7}}}
 
-`reset` is a new `World(base)`: O(1), whatever the base's size. Records are JSON values (dict, list, str, int, float, bool,
-None); a record returned by `get`, `values` or `items` may belong to the base and must not be written to. `edit` is the only
+`reset` is a new `World(base)`: O(1), whatever the base's size. Records are JSON values (dict, list, str, int, float,
+bool, None); a record returned by `get` or `items` may belong to the base and must not be written to. `edit` is the only
 way to change one in place.
 """
 
@@ -68,7 +68,7 @@ class Base:
         self._index: dict[Any, Any] = {}
 
     def index(self, key: Any, build: Any) -> Any:
-        """A look-up structure over the base (never over an overlay), built by `build(self)` at its first use and kept."""
+        """A look-up structure over the base (never over an overlay), built by `build(self)` once and kept."""
         try:
             return self._index[key]
         except KeyError:

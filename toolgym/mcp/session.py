@@ -1,7 +1,7 @@
 """`ToolSession`: one episode's connection to its tools.
 
-Four kinds, one interface: in process (`toolgym.mcp.inprocess`), stdio and HTTP (`toolgym.mcp.wire`). The environment uses
-nothing else of a server.
+Several kinds, one interface: in process (`toolgym.mcp.inprocess`), stdio and HTTP (`toolgym.mcp.wire`). The environment
+uses nothing else of a server.
 """
 
 from abc import ABC, abstractmethod
@@ -29,8 +29,9 @@ class ToolSpec:
 class ToolSession(ABC):
     """One episode's tools.
 
-    `call` never raises for what a policy sent: an unknown tool, bad arguments or a refusing tool is an error `ToolResult`.
-    It raises `InfraError` (see `toolgym.errors`) only for what the infrastructure did: the server died, timed out, expired.
+    `call` never raises for what a policy sent: an unknown tool, bad arguments or a refusing tool is an error
+    `ToolResult`. It raises `InfraError` (see `toolgym.errors`) only for what the infrastructure did: the server died,
+    timed out, expired.
     """
 
     fork_kind: ForkKind = "none"
@@ -50,7 +51,7 @@ class ToolSession(ABC):
 
     @abstractmethod
     def reset(self, world_key: Any = None) -> None:
-        """Starts a fresh episode: in the world named by `world_key` where the server has several, else in its only one."""
+        """Starts a fresh episode: in the world named by `world_key` where the server has several."""
 
     @abstractmethod
     def fork(self) -> "ToolSession":
