@@ -1,0 +1,236 @@
+"""Checklists told by program: which items of `Task.checklist` an episode satisfies, and the step reward made of them.
+
+CM2 scores binary items with weights and dependences; here every check but the judged ones is decided by the record of the
+episode alone. When an item counts:
+
+* `call` and `said`: from the first successful call (or response) that fits, made when the items in `depends_on` were
+  already satisfied or became so in the same step. Once satisfied they stay so, except that a `said` item is lost for good
+  when a forbidden fact is told.
+* `state` and `no_write`: while the fact holds. Facts that are true of an episode in which nothing was done (`no_write`,
+  `unchanged`) must not pay for doing nothing, so `checklist_term` credits them only when the episode ends.
+
+A world change is put down to the successful calls of its step: a `no_write` item forgives a change in a step that has a
+successful call of an allowed tool.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from toolgym.rewards._per_task import per_task
+from toolgym.rewards.assertions import BaseLookup, holds
+from toolgym.rewards.communication import Fact, says
+from toolgym.tasks import CallCheck, ChecklistItem, JudgedCheck, NoWriteCheck, SaidCheck, StateCheck, Task
+from toolgym.trajectory import Step, Trajectory
+from toolgym.world import Diff
+
+__all__ = ["checklist_score", "checklist_term", "includes", "satisfied", "satisfied_by_step"]
+
+
+def includes(arguments: object, wanted: object) -> bool:
+    """Whether `arguments` include `wanted`: objects by key, lists item by item, text up to case and edge spaces, numbers by
+    value ("2" is 2, because a server's lenient validation takes it so)."""
+    if isinstance(wanted, dict):
+        if not isinstance(arguments, dict):
+            return False
+        return all(key in arguments and includes(arguments[key], value) for key, value in wanted.items())
+    if isinstance(wanted, list | tuple):
+        if not isinstance(arguments, list | tuple) or len(arguments) != len(wanted):
+            return False
+        return all(includes(x, y) for x, y in zip(arguments, wanted, strict=True))
+    if isinstance(wanted, str) and isinstance(arguments, str):
+        return arguments == wanted or arguments.strip().casefold() == wanted.strip().casefold()
+    if isinstance(wanted, bool) or isinstance(arguments, bool):
+        return wanted is arguments
+    if isinstance(wanted, str) != isinstance(arguments, str) and isinstance(arguments, str | int | float):
+        try:
+            return float(arguments) == float(wanted)  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError):
+            return False
+    return arguments == wanted
+
+
+@dataclass(slots=True)
+class _Compiled:
+    """A task's checklist, indexed by what can satisfy its items. Positions are those of `Task.checklist`."""
+
+    items: tuple[ChecklistItem, ...]
+    calls: dict[str, list[tuple[int, dict]]] = field(default_factory=lambda: defaultdict(list))
+    said: list[tuple[int, tuple[Fact, ...], tuple[Fact, ...]]] = field(default_factory=list)
+    states: list[tuple[int, StateCheck]] = field(default_factory=list)
+    no_writes: list[tuple[int, frozenset[str]]] = field(default_factory=list)
+    needs: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    passive: frozenset[int] = frozenset()
+    """Items that hold of an episode in which nothing was done."""
+    programmed: tuple[int, ...] = ()
+    """All items but the judged ones."""
+    shares: tuple[float, ...] = ()
+    """Weight over the total weight of the programmed items; 0 for judged ones."""
+
+
+@per_task
+def _compile(task: Task) -> _Compiled:
+    out = _Compiled(task.checklist)
+    position = {item.id: i for i, item in enumerate(task.checklist)}
+    passive, programmed = set(), []
+    for i, item in enumerate(task.checklist):
+        if item.depends_on:
+            out.needs[i] = tuple(position[need] for need in item.depends_on if need in position)
+        if not isinstance(item.check, JudgedCheck):
+            programmed.append(i)
+        match item.check:
+            case CallCheck(name=name, arguments=arguments):
+                out.calls[name].append((i, arguments))
+            case SaidCheck(facts=facts, forbidden=forbidden):
+                out.said.append((i, tuple(map(Fact.of, facts)), tuple(map(Fact.of, forbidden))))
+            case StateCheck(assertion=assertion) as check:
+                out.states.append((i, check))
+                if assertion.op == "unchanged":
+                    passive.add(i)
+            case NoWriteCheck(allow=allow):
+                out.no_writes.append((i, frozenset(allow)))
+                passive.add(i)
+    # A judged item is never told by program, so items that wait for it wait only for what can be told.
+    out.needs = {i: tuple(n for n in needs if n in programmed) for i, needs in out.needs.items()}
+    total = sum(task.checklist[i].weight for i in programmed)
+    out.passive, out.programmed = frozenset(passive), tuple(programmed)
+    out.shares = tuple(
+        item.weight / total if total and i in programmed else 0.0 for i, item in enumerate(task.checklist)
+    )
+    return out
+
+
+class _Scan:
+    """Walks an episode's steps and keeps which items are satisfied."""
+
+    __slots__ = ("base", "compiled", "diff", "fallen", "on")
+
+    def __init__(self, compiled: _Compiled, base: BaseLookup | None = None):
+        self.compiled, self.base = compiled, base
+        self.on: set[int] = set()
+        self.fallen: set[int] = set()  # no_write items that a write broke, said items that a forbidden fact broke
+        self.diff: Diff = {}
+        if compiled.states or compiled.no_writes:
+            self._look_at_state()
+
+    def step(self, step: Step) -> None:
+        """Takes one step into account."""
+        compiled = self.compiled
+        fits: list[int] = []
+        calls, results = step.turn.calls, step.results
+        if calls and results:
+            by_name = compiled.calls
+            for call, result in zip(calls, results, strict=False):
+                checks = by_name.get(call.name)
+                if checks and not result.is_error:
+                    fits += [i for i, wanted in checks if i not in self.on and includes(call.arguments, wanted)]
+        if step.diff is not None:
+            self._write(step)
+            self._look_at_state()
+        if compiled.said and step.turn.response is not None:
+            fits += self._said(step.turn.response)
+        if fits:
+            self._satisfy(fits)
+
+    def _satisfy(self, fits: Sequence[int]) -> None:
+        """Adds the items that fit and whose dependences are met, until no more can be added."""
+        waiting = [i for i in fits if i not in self.fallen]
+        while waiting:
+            ready = [i for i in waiting if self._may(i)]
+            if not ready:
+                return
+            self.on.update(ready)
+            waiting = [i for i in waiting if i not in self.on]
+            if self.compiled.needs:
+                self._look_at_state()
+
+    def _may(self, i: int) -> bool:
+        needs = self.compiled.needs.get(i)
+        return not needs or all(need in self.on for need in needs)
+
+    def _said(self, response: str) -> list[int]:
+        fits = []
+        for i, facts, forbidden in self.compiled.said:
+            if any(says(response, fact) for fact in forbidden):
+                self.fallen.add(i)
+                self.on.discard(i)
+            elif i not in self.on and all(says(response, fact) for fact in facts):
+                fits.append(i)
+        return fits
+
+    def _write(self, step: Step) -> None:
+        changed = step.diff or {}
+        if changed == self.diff:
+            return
+        self.diff = changed
+        succeeded = {
+            call.name for call, result in zip(step.turn.calls, step.results, strict=False) if not result.is_error
+        }
+        for i, allowed in self.compiled.no_writes:
+            if not (allowed & succeeded):
+                self.fallen.add(i)
+                self.on.discard(i)
+
+    def _look_at_state(self) -> None:
+        """Settles the items that hold of the present state; one may wait for another, hence until nothing changes."""
+        compiled = self.compiled
+        true = {i for i, check in compiled.states if holds(check.assertion, self.diff, self.base)}
+        true.update(i for i, _ in compiled.no_writes if i not in self.fallen)
+        self.on.difference_update(i for i, _ in compiled.states if i not in true)
+        while ready := [i for i in sorted(true) if i not in self.on and self._may(i)]:
+            self.on.update(ready)
+
+
+def satisfied_by_step(trajectory: Trajectory, task: Task, base: BaseLookup | None = None) -> list[tuple[str, ...]]:
+    """The ids of the satisfied items after each step, in the checklist's order."""
+    scan, out = _Scan(_compile(task), base), []
+    for step in trajectory.steps:
+        scan.step(step)
+        out.append(_ids(scan))
+    return out
+
+
+def satisfied(trajectory: Trajectory, task: Task, base: BaseLookup | None = None) -> tuple[str, ...]:
+    """The ids of the items that are satisfied now, in the checklist's order; judged items are left out."""
+    scan = _Scan(_compile(task), base)
+    for step in trajectory.steps:
+        scan.step(step)
+    return _ids(scan)
+
+
+def _ids(scan: _Scan) -> tuple[str, ...]:
+    items = scan.compiled.items
+    return tuple(items[i].id for i in scan.compiled.programmed if i in scan.on)
+
+
+def checklist_score(trajectory: Trajectory, task: Task, base: BaseLookup | None = None) -> float:
+    """The weight share in [0, 1] of the items satisfied now; 1 where the task has none to satisfy."""
+    compiled = _compile(task)
+    if not any(compiled.shares):
+        return 1.0
+    scan = _Scan(compiled, base)
+    for step in trajectory.steps:
+        scan.step(step)
+    return sum(compiled.shares[i] for i in compiled.programmed if i in scan.on)
+
+
+def checklist_term(trajectory: Trajectory, task: Task) -> float:
+    """The weight share gained (or lost) at the latest step, in [-1, 1]; over an episode it sums to the final share.
+
+    Passive items (`no_write`, `unchanged`) count from the last step on. 0 for a task without programmed items.
+    """
+    compiled, steps = _compile(task), trajectory.steps
+    if not steps or not compiled.programmed:
+        return 0.0
+    scan = _Scan(compiled)
+    for step in steps[:-1]:
+        scan.step(step)
+    before = scan.on - compiled.passive
+    scan.step(steps[-1])
+    now = scan.on if trajectory.done else scan.on - compiled.passive
+    if before == now:
+        return 0.0
+    shares = compiled.shares
+    return sum(shares[i] for i in compiled.programmed if i in now) - sum(
+        shares[i] for i in compiled.programmed if i in before
+    )
