@@ -1,8 +1,8 @@
 """Facts about a final state, read from the world's diff: `states_equal` and `holds`.
 
 A diff names only what changed, so a record that it does not mention is as in the base. Where the base itself is at hand
-(`base`), facts about unmentioned records can be told too; without it such a fact does not hold, which is why tasks write
-their assertions on records that the gold chain changes.
+(`base`), facts about unmentioned records can be told too; without it such a fact does not hold, which is why tasks
+write their assertions on records that the gold chain changes.
 """
 
 import math
@@ -25,8 +25,8 @@ _TOLERANCE = 1e-6  # a sum of money may be added up in another order; no domain 
 def states_equal(diff_a: Diff, diff_b: Diff, unordered: Iterable[str] = ()) -> bool:
     """Whether two diffs of one base describe the same state.
 
-    Numbers compare to 1e-6; a bool equals only a bool. Lists at a path in `unordered` (`table.key.path`, `*` for any one
-    segment, list indices included) compare as multisets.
+    Numbers compare to 1e-6; a bool equals only a bool. Lists at a path in `unordered` (`table.key.path`, `*` for any
+    one segment, list indices included) compare as multisets.
     """
     patterns = tuple(_segments(path) for path in unordered)
     return _same(_touched(diff_a), _touched(diff_b), patterns)
@@ -80,8 +80,8 @@ def _ordered(value: Any, patterns: tuple[tuple[str, ...], ...]) -> Any:
 def holds(assertion: Assertion, diff: Diff, base: BaseLookup | None = None) -> bool:
     """Whether the assertion holds in the state `base + diff`.
 
-    With `key="*"` (or `table="*"`) the records looked at are the changed ones: `equals`, `contains` and `exists` want one
-    of them, `absent` wants none, `unchanged` wants there to be none.
+    With `key="*"` (or `table="*"`) the records looked at are the changed ones: `equals`, `contains` and `exists` want
+    one of them, `absent` wants none, `unchanged` wants there to be none.
     """
     if assertion.table == "*" or assertion.key == "*":
         return _holds_of_any(assertion, diff)

@@ -1,11 +1,11 @@
 """Checklists told by program: which items of `Task.checklist` an episode satisfies, and the step reward made of them.
 
-CM2 scores binary items with weights and dependences; here every check but the judged ones is decided by the record of the
-episode alone. When an item counts:
+CM2 scores binary items with weights and dependences; here every check but the judged ones is decided by the record of
+the episode alone. When an item counts:
 
 * `call` and `said`: from the first successful call (or response) that fits, made when the items in `depends_on` were
-  already satisfied or became so in the same step. Once satisfied they stay so, except that a `said` item is lost for good
-  when a forbidden fact is told.
+  already satisfied or became so in the same step. Once satisfied they stay so, except that a `said` item is lost for
+  good when a forbidden fact is told.
 * `state` and `no_write`: while the fact holds. Facts that are true of an episode in which nothing was done (`no_write`,
   `unchanged`) must not pay for doing nothing, so `checklist_term` credits them only when the episode ends.
 
@@ -28,8 +28,9 @@ __all__ = ["checklist_score", "checklist_term", "includes", "satisfied", "satisf
 
 
 def includes(arguments: object, wanted: object) -> bool:
-    """Whether `arguments` include `wanted`: objects by key, lists item by item, text up to case and edge spaces, numbers by
-    value ("2" is 2, because a server's lenient validation takes it so)."""
+    """Whether `arguments` include `wanted`: objects by key, lists item by item, text up to case and edge spaces,
+    numbers by value ("2" is 2, because a server's lenient validation takes it so).
+    """
     if isinstance(wanted, dict):
         if not isinstance(arguments, dict):
             return False

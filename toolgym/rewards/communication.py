@@ -1,8 +1,8 @@
 """What the user was told: required facts, forbidden facts, and the comparison that both use.
 
 A fact is told when a response contains it, whatever the case, commas, currency and spaces: "1,250" is told by "$1250",
-"1250.00 dollars" and "USD 1,250". Digits must stand together and alone, and words must begin where the fact does: "50" is
-not found in "150", "50.5" or "HAT050", nor "eligible" in "ineligible".
+"1250.00 dollars" and "USD 1,250". Digits must stand together and alone, and words must begin where the fact does:
+"50" is not found in "150", "50.5" or "HAT050", nor "eligible" in "ineligible".
 """
 
 import re
@@ -86,10 +86,11 @@ def _said_checks(task: Task) -> tuple[tuple[tuple[Fact, ...], tuple[Fact, ...]],
 
 
 def communication_term(trajectory: Trajectory, task: Task) -> float:
-    """What the latest step told: the share of required facts told first now, minus the share of forbidden ones; [-1, 1].
+    """What the latest step told: the share of required facts told first now, minus the share of forbidden ones; [-1,
+    1].
 
-    Shares are of all required (forbidden) facts in the task's `said` items. Over an episode the term sums to the share of
-    the required facts told minus the share of the forbidden facts told. 0 where the task has no such facts.
+    Shares are of all required (forbidden) facts in the task's `said` items. Over an episode the term sums to the
+    share of the required facts told minus the share of the forbidden facts told. 0 where the task has no such facts.
     """
     steps = trajectory.steps
     response = steps[-1].turn.response if steps else None

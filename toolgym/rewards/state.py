@@ -1,7 +1,7 @@
 """The verified outcome of an episode: does the final state equal the gold chain's, and do the task's assertions hold?
 
-`states_equal` and `holds` (see `toolgym.rewards.assertions`) compare states; `solved` is what `info["outcome"]` says, and
-`state_term` the reward made of it.
+`states_equal` and `holds` (see `toolgym.rewards.assertions`) compare states; `solved` is what `info["outcome"]` says,
+and `state_term` the reward made of it.
 """
 
 from toolgym.rewards.assertions import BaseLookup, holds, states_equal
