@@ -40,6 +40,10 @@ class EpisodeExpiredError(InfraError):
     """The server no longer holds the episode: idle for too long, or evicted by the limit on episodes."""
 
 
+class UserModelError(InfraError):
+    """The model that plays the user gave no answer that can be used."""
+
+
 class ForkUnsupportedError(ToolGymError, RuntimeError):
     """The session can fork neither by copy nor by replay."""
 

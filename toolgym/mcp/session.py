@@ -35,6 +35,8 @@ class ToolSession(ABC):
     """
 
     fork_kind: ForkKind = "none"
+    suspends: bool = True
+    """Whether `call_async` may wait for something. Where False (in-process sessions), it needs no event loop."""
 
     @property
     @abstractmethod

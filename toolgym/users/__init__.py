@@ -1,1 +1,39 @@
-"""Who the agent talks to."""
+"""Who the agent talks to: nobody (`none`), a `scripted` user, or an `llm` behind an OpenAI-compatible endpoint."""
+
+from typing import TYPE_CHECKING, Union
+
+from toolgym.errors import ConfigError, did_you_mean
+from toolgym.users.base import NoUser, User, UserReply
+from toolgym.users.scripted import ScriptedUser
+
+if TYPE_CHECKING:
+    from toolgym.users.llm import LLMUserOptions
+
+__all__ = ["NoUser", "ScriptedUser", "User", "UserReply", "make_user"]
+
+UserSpec = Union[str, User, "LLMUserOptions"]
+
+
+def make_user(spec: UserSpec) -> User:
+    """A fresh user: `none`, `scripted`, `llm` (or `llm:MODEL`), `LLMUserOptions`, or a fork of a given `User`.
+
+    Raises:
+        ConfigError: no such user, or a model is needed and none was named.
+    """
+    if isinstance(spec, User):
+        return spec.fork()
+    if isinstance(spec, str):
+        if spec == "none":
+            return NoUser()
+        if spec == "scripted":
+            return ScriptedUser()
+        if spec.partition(":")[0] != "llm":
+            raise ConfigError(did_you_mean(spec, ("none", "scripted", "llm"), "user"))
+    # httpx is imported only for a user that talks over HTTP.
+    from toolgym.users.llm import LLMUser, LLMUserOptions
+
+    if isinstance(spec, str):
+        return LLMUser(LLMUserOptions.from_environment(spec.partition(":")[2] or None))
+    if isinstance(spec, LLMUserOptions):
+        return LLMUser(spec)
+    raise ConfigError(f"user must be a name, a User or LLMUserOptions, not {type(spec).__name__}")

@@ -1,0 +1,106 @@
+"""A user that follows a `UserScript`: gives facts when asked, confirms or declines, and ends the talk. Deterministic."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+from toolgym.tasks import Task, UserScript
+from toolgym.users.base import User, UserReply
+
+__all__ = ["ScriptedUser"]
+
+_SENTENCE = re.compile(r"[^.!?\n]*[.!?\n]+|[^.!?\n]+")
+_ASKING = re.compile(
+    r"\?|\b(please|provide|tell me|give me|share|let me know|may i have|i need|i will need|i'll need|specify|confirm)\b"
+)
+_PROCEED = re.compile(
+    r"\b(proceed|go ahead|shall i|should i|would you like me to|do you want me to|is (that|this) "
+    r"(ok|okay|correct|right|fine|all right)|are you sure|yes or no|yes/no|do you agree)\b"
+)
+_CONFIRM = re.compile(r"\bconfirm\b")
+_MORE = re.compile(r"\b(anything else|something else|further assistance|any other (help|question|request)s?)\b")
+_HELP = re.compile(r"\b(how (can|may|could) (i|we) (help|assist)|what can i do for you|what would you like)\b")
+_ENDING = re.compile(
+    r"\b(done|complete|completed|finished|confirmed|cancelled|canceled|booked|rebooked|updated|changed|modified|added|"
+    r"removed|upgraded|exchanged|returned|refunded|issued|sent|processed|cannot|can not|can't|unable|not able|not "
+    r"allowed|not permitted|not possible|not eligible|isn't possible|against (our|the) policy|sorry|transfer|transferred|"
+    r"transferring|goodbye)\b"
+)
+
+_YES = "Yes, please go ahead."
+_NO = "No, please do not do that."
+_BYE = "No, that is all. Thank you."
+_THANKS = "Thank you, that is all."
+_UNKNOWN = "I do not have any other information."
+_WAIT = "Okay."
+_PATIENCE = 3
+"""Replies in a row that bring the talk no further before the user gives up and leaves."""
+
+
+class ScriptedUser(User):
+    """Answers by rules over `Task.user`; the same conversation always gets the same replies.
+
+    A response that asks for facts gets them (topics in the script's order); one that asks whether to go ahead gets
+    yes or no; one that says the work is done, or cannot be done, ends the conversation; so does one that asks for
+    further wishes. Anything else gets a short answer, three of which in a row end the conversation too.
+    """
+
+    def __init__(self) -> None:
+        self._script = UserScript()
+        self._opening = ""
+        self._idle = 0
+
+    def start(self, task: Task) -> str:
+        self._script = task.user
+        self._opening = task.user.opening or task.request
+        self._idle = 0
+        return self._opening
+
+    def reply(self, response: str) -> UserReply:
+        text = response.lower().replace("’", "'")
+        asking = " ".join(sentence for sentence in _SENTENCE.findall(text) if _ASKING.search(sentence))
+        answers = [self._script.facts[topic] for topic in self._asked(asking)]
+        # "Please confirm your user id" asks for a fact; a bare "please confirm" asks for a yes.
+        if _PROCEED.search(asking) or (not answers and _CONFIRM.search(asking)):
+            answers.append(_YES if self._script.confirms else _NO)
+        if answers:
+            self._idle = 0
+            return UserReply(" ".join(answers))
+        if _MORE.search(text):
+            return UserReply(_BYE, done=True)
+        if _HELP.search(text):
+            return self._idle_reply(self._opening)
+        if "?" in text:
+            return self._idle_reply(_UNKNOWN)
+        if _ENDING.search(text):
+            return UserReply(_THANKS, done=True)
+        return self._idle_reply(_WAIT)
+
+    def _asked(self, asking: str) -> list[str]:
+        """Topics that the asking sentences call for, in the script's order."""
+        topics = []
+        for topic in self._script.facts:
+            if asking and _any_word(self._script.keywords.get(topic) or (topic,)).search(asking):
+                topics.append(topic)
+        return topics
+
+    def _idle_reply(self, text: str) -> UserReply:
+        self._idle += 1
+        return UserReply(_THANKS, done=True) if self._idle >= _PATIENCE else UserReply(text)
+
+    def fork(self) -> "ScriptedUser":
+        twin = ScriptedUser.__new__(ScriptedUser)
+        twin._script, twin._opening, twin._idle = self._script, self._opening, self._idle
+        return twin
+
+
+def _any_word(words: Iterable[str]) -> re.Pattern[str]:
+    return _compile(tuple(words))
+
+
+@lru_cache(maxsize=4096)
+def _compile(words: tuple[str, ...]) -> re.Pattern[str]:
+    """Matches any of the phrases as whole words; a plural `s` may follow, `_` and `-` count as spaces."""
+    parts = [r"[\s_-]+".join(re.escape(part) for part in re.split(r"[\s_-]+", word.lower().strip())) for word in words]
+    alternatives = "|".join(part for part in parts if part)
+    return re.compile(rf"(?<!\w)(?:{alternatives})s?(?!\w)" if alternatives else r"(?!)")
