@@ -97,6 +97,11 @@ class World:
         """Counts the writes: equal versions of one world mean equal state."""
         return self._version
 
+    @property
+    def changed(self) -> int:
+        """The number of records in the overlay: at least as many as differ from the base."""
+        return sum(len(records) for records in self._overlay.values())
+
     def _table(self, table: str) -> Mapping[str, Record]:
         try:
             return self.base.tables[table]

@@ -1,0 +1,62 @@
+"""`InProcessSession`: a `ToolServer`'s tools at function-call speed, without a protocol in between."""
+
+from collections.abc import Callable
+from typing import Any
+
+from toolgym.mcp.episodes import Episode
+from toolgym.mcp.session import ForkKind, ToolSession, ToolSpec
+from toolgym.messages import ToolCall
+from toolgym.trajectory import ToolResult
+from toolgym.world import Base, Diff, World
+
+__all__ = ["InProcessSession"]
+
+
+class InProcessSession(ToolSession):
+    """One episode on a `ToolServer` of this process; made by `ToolServer.session`."""
+
+    fork_kind: ForkKind = "copy"
+
+    __slots__ = ("_episode", "_specs")
+
+    def __init__(self, specs: Callable[[], tuple[ToolSpec, ...]], episode: Episode):
+        self._specs, self._episode = specs, episode
+
+    @property
+    def tools(self) -> tuple[ToolSpec, ...]:
+        return self._specs()
+
+    @property
+    def world(self) -> World:
+        """The world now, for checks and for tests. A failed call puts another object here, so do not keep it."""
+        return self._episode.world
+
+    @property
+    def base(self) -> Base:
+        """What the world started from."""
+        return self._episode.world.base
+
+    def call(self, call: ToolCall) -> ToolResult:
+        return self._episode.call(call)
+
+    async def call_async(self, call: ToolCall) -> ToolResult:
+        return self._episode.call(call)
+
+    def reset(self, world_key: Any = None) -> None:
+        self._episode.reset(world_key)
+
+    def fork(self) -> "InProcessSession":
+        return InProcessSession(self._specs, self._episode.fork())
+
+    def diff(self) -> Diff:
+        return self._episode.diff()
+
+    def restore(self, diff: Diff) -> None:
+        """Puts the world into the state of a diff."""
+        self._episode.restore(diff)
+
+    def state_version(self) -> int:
+        return self._episode.version
+
+    def close(self) -> None:
+        """Does nothing: a session holds no more than its overlay."""

@@ -1,0 +1,158 @@
+"""`ToolServer`: an MCP server whose tools act on a `World`, one world an episode.
+
+    server = ToolServer("notes", base=Base({"notes": {}}))
+
+    @server.tool(writes=True)
+    def add_note(world: World, id: str, text: str) -> str:
+        '''Adds a note.'''
+        if world.has("notes", id):
+            raise ToolError(f"Note {id} exists")
+        world.put("notes", id, text)
+        return "added"
+
+    session = server.session()          # in process, at function-call speed
+    server.run("stdio")                 # or for any MCP client
+
+`server.fastmcp` is a real FastMCP server. On the wire a request names its episode in `_meta["toolgym/episode"]`.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+from fastmcp import FastMCP
+
+from toolgym.errors import ConfigError
+from toolgym.mcp.endpoint import EpisodesExtension, EpisodeTool
+from toolgym.mcp.episodes import Episode, EpisodeLimits, EpisodeStore
+from toolgym.mcp.inprocess import InProcessSession
+from toolgym.mcp.session import ToolSpec
+from toolgym.mcp.tool import BoundTool, ToolError
+from toolgym.world import Base, canonical
+
+__all__ = ["ToolError", "ToolServer"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_KEPT_RECORDS = 2_000_000
+"""Base records that a server keeps over all its worlds, beside the one in use."""
+
+
+class ToolServer:
+    """A named set of world tools.
+
+    Args:
+        name: the server's name.
+        build_world: makes the base of a world key (a JSON value, such as a seed).
+        base: the base of an episode that names no world key.
+        instructions: what the server tells a client about itself.
+        default_world_key: the key of an episode that names none, where no `base` is given.
+        kept_worlds: how many bases are kept; the least recently used goes first.
+        limits: when episodes on the wire expire.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        build_world: Callable[[Any], Base] | None = None,
+        base: Base | None = None,
+        instructions: str | None = None,
+        default_world_key: Any = None,
+        kept_worlds: int = 256,
+        limits: EpisodeLimits | None = None,
+    ):
+        self.name = name
+        self._build_world, self._base = build_world, base
+        self._default_world_key, self._kept_worlds = default_world_key, kept_worlds
+        self._tools: dict[str, BoundTool] = {}
+        self._specs: tuple[ToolSpec, ...] = ()
+        self._bases: OrderedDict[bytes, Base] = OrderedDict()
+        self._records = 0
+        self._bases_lock = threading.Lock()
+        self.episodes = EpisodeStore(self._episode, limits)
+        """The episodes that came over the wire."""
+        self.fastmcp: FastMCP = FastMCP(name, instructions=instructions, on_duplicate="error")
+        """The protocol side of this server, for any MCP client."""
+        self.fastmcp.add_extension(EpisodesExtension(self.episodes))
+
+    def tool(self, *, writes: bool, blocking: bool = False, name: str | None = None) -> Callable[[F], F]:
+        """Makes a function a tool: `def f(world: World, ...)`; its docstring's first sentence is prompt text.
+
+        Args:
+            writes: whether it may change the world. A writing tool that raises leaves the world as it was.
+            blocking: whether it may take long; the server then runs it in a thread, so that other episodes go on.
+            name: the tool's name; the function's by default.
+
+        Raises:
+            ConfigError: the name is taken, or the function cannot be a tool.
+        """
+
+        def register(fn: F) -> F:
+            bound = BoundTool(fn, writes, blocking, name)
+            if bound.name in self._tools:
+                raise ConfigError(f"Server {self.name!r} has a tool named {bound.name!r} already.")
+            self._tools[bound.name] = bound
+            self._specs = (*self._specs, bound.spec)
+            self.fastmcp.add_tool(EpisodeTool.of(bound, self.episodes))
+            return fn
+
+        return register
+
+    @property
+    def tool_specs(self) -> tuple[ToolSpec, ...]:
+        """The tools, in the order of their registration."""
+        return self._specs
+
+    def base(self, world_key: Any = None) -> Base:
+        """The base of a world key: built once and kept while it is in use.
+
+        Raises:
+            ConfigError: the key is not JSON, or the server has no worlds to choose from.
+        """
+        if world_key is None:
+            if self._base is not None:
+                return self._base
+            world_key = self._default_world_key
+        if self._build_world is None:
+            if world_key is not None:
+                raise ConfigError(f"Server {self.name!r} has one world only; it was asked for {world_key!r}.")
+            self._base = self._base or Base({})
+            return self._base
+        try:
+            key = canonical(world_key)
+        except TypeError as error:
+            raise ConfigError(f"A world key must be a JSON value: {error}") from error
+        with self._bases_lock:
+            base = self._bases.get(key)
+            if base is None:
+                base = self._bases[key] = self._build_world(world_key)
+                self._records += _records(base)
+                while len(self._bases) > 1 and (len(self._bases) > self._kept_worlds or self._records > _KEPT_RECORDS):
+                    self._records -= _records(self._bases.popitem(last=False)[1])
+            else:
+                self._bases.move_to_end(key)
+            return base
+
+    def session(self, world_key: Any = None) -> InProcessSession:
+        """A new in-process session. Its world is built at the first call, or by `reset`."""
+        return InProcessSession(lambda: self._specs, self._episode(world_key))
+
+    def _episode(self, world_key: Any) -> Episode:
+        return Episode(self._tools, self.base, world_key)
+
+    def run(
+        self,
+        transport: Literal["stdio", "http"] = "stdio",
+        host: str = "127.0.0.1",
+        port: int = 8000,
+        token: str | None = None,
+    ) -> None:
+        """Serves until interrupted. See `toolgym.mcp.serve.serve`."""
+        from toolgym.mcp.serve import serve  # uvicorn is not needed for in-process use
+
+        serve(self, transport, host=host, port=port, token=token)
+
+
+def _records(base: Base) -> int:
+    return sum(len(table) for table in base.tables.values())

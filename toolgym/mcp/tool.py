@@ -1,0 +1,146 @@
+"""`BoundTool`: a world tool with its argument validator and result serialiser compiled once.
+
+Every transport runs this same code; the wire only carries the `ToolResult` that comes out.
+"""
+
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any, get_type_hints
+
+import orjson
+from fastmcp.exceptions import ToolError
+from fastmcp.tools.function_tool import FunctionTool
+from fastmcp.utilities.types import get_cached_typeadapter
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from toolgym.errors import ConfigError
+from toolgym.mcp.session import ToolSpec
+from toolgym.trajectory import ToolResult
+from toolgym.world import World, copy_json
+
+__all__ = ["BoundTool", "ToolError"]
+
+logger = logging.getLogger(__name__)
+
+_PLAIN_JSON = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+_MAX_PROBLEMS = 10
+_MAX_PATH = 100
+
+
+class BoundTool:
+    """One tool of a `ToolServer`.
+
+    Args:
+        fn: a function whose first parameter takes the `World`; the others are the tool's arguments.
+        writes: whether it may change the world. A writing tool that raises leaves the world as it was.
+        blocking: whether it may take long, so that a server should run it in a thread.
+        name: the tool's name; the function's by default.
+
+    Raises:
+        ConfigError: `fn` is async, or its first parameter cannot take a world.
+    """
+
+    __slots__ = ("_copies", "_validate", "_wraps", "blocking", "fn", "function_tool", "name", "spec", "writes")
+
+    def __init__(self, fn: Callable[..., Any], writes: bool, blocking: bool = False, name: str | None = None):
+        public = _without_world(fn)
+        tool = FunctionTool.from_function(public, name=name or fn.__name__)
+        self.fn, self.writes, self.blocking, self.name = fn, writes, blocking, tool.name
+        self.function_tool = tool
+        self.spec = ToolSpec(tool.name, tool.description or "", tool.parameters, tool.output_schema, writes)
+        self._validate = get_cached_typeadapter(public).validator.validate_python
+        self._wraps = bool(tool.output_schema and tool.output_schema.get("x-fastmcp-wrap-result"))
+        # An argument object that the tool keeps would tie the world to the caller's data.
+        properties = tool.parameters.get("properties", {}).values()
+        self._copies = any(
+            schema.get("type") not in {"string", "integer", "number", "boolean"} for schema in properties
+        )
+
+    @property
+    def wraps(self) -> bool:
+        """Whether the structured content is `{"result": value}`, as for a tool that returns no object."""
+        return self._wraps
+
+    def run(self, world: World, arguments: dict[str, Any]) -> tuple[ToolResult, World]:
+        """Validates, runs and serialises; never raises for what the tool or its arguments do.
+
+        Returns:
+            The result, and the world afterwards: `world` itself, or its state before the call where the call failed.
+        """
+        before = None
+        try:
+            args, kwargs = self._validate(copy_json(arguments) if self._copies else arguments)
+        except ValidationError as error:
+            return self._invalid(error), world
+        except Exception:
+            return self._crashed(), world
+        if self.writes:
+            before = world.fork()
+        try:
+            return self._pack(self.fn(world, *args, **kwargs)), world
+        except ToolError as error:
+            text = str(error).encode(errors="replace").decode()
+            result = ToolResult(text, None, True, "tool_error")
+        except Exception:
+            result = self._crashed()
+        return result, world if before is None else before
+
+    def _pack(self, value: Any) -> ToolResult:
+        """The value as text and as structured content, by FastMCP's rules."""
+        if type(value) is str:
+            value.encode()  # a lone surrogate is a crash of the tool, here as on the wire
+            return ToolResult(value, {"result": value} if self._wraps else None)
+        if value is None:
+            return ToolResult("", {"result": None} if self._wraps else None)
+        try:
+            data = orjson.dumps(value, option=_PLAIN_JSON)
+        except TypeError:
+            data = to_json(value, inf_nan_mode="null")
+        # Read back, so that the caller gets what the wire gives and shares nothing with the world.
+        structured = orjson.loads(data)
+        if self._wraps:
+            structured = {"result": structured}
+        return ToolResult(data.decode(), structured if type(structured) is dict else None)
+
+    def _invalid(self, error: ValidationError) -> ToolResult:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        lines = []
+        for problem in problems[:_MAX_PROBLEMS]:
+            path = ".".join(str(part) for part in problem["loc"])
+            lines.append(f"{path[:_MAX_PATH]}: {problem['msg']}" if path else problem["msg"])
+        if len(problems) > _MAX_PROBLEMS:
+            lines.append(f"and {len(problems) - _MAX_PROBLEMS} more")
+        text = f"Invalid arguments for {self.name}: {'; '.join(lines)}."
+        return ToolResult(text.encode(errors="replace").decode(), None, True, "invalid_arguments")
+
+    def _crashed(self) -> ToolResult:
+        logger.exception("tool %r raised", self.name)
+        return ToolResult(f"Error calling tool {self.name!r}", None, True, "tool_error")
+
+
+def _without_world(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """A function with `fn`'s signature less its first parameter, which returns the arguments that it was given."""
+    label = getattr(fn, "__name__", repr(fn))
+    if inspect.iscoroutinefunction(fn) or inspect.isasyncgenfunction(fn):
+        raise ConfigError(f"Tool {label} is async; a world tool must be a plain function (use blocking=True if slow).")
+    signature = inspect.signature(fn)
+    hints = get_type_hints(fn, include_extras=True)
+    first, *rest = signature.parameters.values() or (None,)
+    if first is None or (first.name != "world" and hints.get(first.name) is not World):
+        raise ConfigError(f"Tool {label} must take the world as its first parameter: def {label}(world: World, ...).")
+
+    def collect(*args: Any, **kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return args, kwargs
+
+    result = hints.pop("return", signature.return_annotation)
+    hints.pop(first.name, None)
+    parameters = [parameter.replace(annotation=hints.get(parameter.name, Any)) for parameter in rest]
+    collect.__name__, collect.__qualname__, collect.__doc__ = label, label, fn.__doc__
+    collect.__module__ = fn.__module__
+    collect.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    if result is not inspect.Signature.empty:
+        collect.__annotations__["return"] = result
+    collect.__signature__ = signature.replace(parameters=parameters, return_annotation=result)  # pyright: ignore
+    return collect
