@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
 
-StopReason = Literal["end_of_turn", "length", "context"]
+StopReason = Literal["end_of_turn", "length", "context", "error"]
+"""`error`: the policy's infrastructure gave no turn, and the text says why; the episode is an `infra_error`."""
 
 
 @dataclass(frozen=True, slots=True)
