@@ -1,56 +1,150 @@
 """The assistant's text and what it means: `parse` makes a `Turn` of any string, `render` a string of a `Turn`.
 
-A turn has up to three parts (AC-Planner §4.1, Eq. 7): a plan, tool calls, and a response to the user. Several calls in one
-turn are parallel calls, run in order. Malformed text never raises: what was wrong is listed in `Turn.problems`, and the
-environment tells the model so.
+A turn has up to three parts (AC-Planner §4.1, Eq. 7): a plan, tool calls, and a response to the user. Several calls in
+one turn are parallel calls, run in order. Malformed text never raises: what was wrong is listed in `Turn.problems`, and
+the environment tells the model so.
+
+Formats are plug-ins (`register_format`). Four are built in, and `parse` tells them apart by itself:
+
+- `toolgym`: `<plan>…</plan><tool_call>{"name": …, "arguments": {…}}</tool_call><response>…</response>`.
+- `hermes` (Qwen and others): `<think>…</think>`, `<tool_call>` blocks, free text; free text beside calls is the plan,
+  without calls the response.
+- `toolupt` (ToolUPT, Appendix C): `<tool_call>` with an object or a list of objects with `params`, or
+  `<answer>…</answer>`.
+- `openai`: a chat message as JSON, with `tool_calls` whose arguments are JSON strings.
 """
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Callable
+from dataclasses import dataclass
 
-TokenType = Literal["env", "tag_plan", "tag_tool", "tag_resp", "plan", "tool", "resp"]
-"""Who wrote a stretch of text and what it is for: `env` text is the environment's; the other six are AC-Planner's types."""
+from toolgym._openai_message import looks_openai, parse_openai, render_openai
+from toolgym._tagged import MAX_CALLS, TAG, parse_tags, render_tags, tag_segments
+from toolgym._turn import FormatName, ParseProblem, ProblemKind, Span, TokenType, ToolCall, Turn
+from toolgym.errors import ConfigError, did_you_mean
 
-FormatName = Literal["toolgym", "hermes", "toolupt", "openai"]
-
-ProblemKind = Literal["bad_json", "bad_call", "unclosed_tag", "stray_text", "empty", "too_long"]
+__all__ = [
+    "MAX_CALLS",
+    "FormatName",
+    "MessageFormat",
+    "ParseProblem",
+    "ProblemKind",
+    "Span",
+    "TokenType",
+    "ToolCall",
+    "Turn",
+    "describe_problems",
+    "formats",
+    "parse",
+    "register_format",
+    "render",
+    "segments",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class ToolCall:
-    """A tool's name and its arguments (a JSON object)."""
+class MessageFormat:
+    """A way to write turns. `detects` says whether a text is in it; `segments` covers every character, in order."""
 
     name: str
-    arguments: dict[str, Any] = field(default_factory=dict)
+    parse: Callable[[str], Turn]
+    render: Callable[[Turn], str]
+    detects: Callable[[str], bool]
+    segments: Callable[[str], list[Span]]
 
 
-@dataclass(frozen=True, slots=True)
-class ParseProblem:
-    """Something malformed in the assistant's text: its kind, a sentence for the model, and where (characters)."""
+_ADDED: dict[str, MessageFormat] = {}
+_BUILT_IN = ("hermes", "openai", "toolgym", "toolupt")
 
-    kind: ProblemKind
-    message: str
-    start: int = 0
-    end: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Characters `[start, end)` of the assistant's text and their type."""
-
-    start: int
-    end: int
-    type: TokenType
+_REMINDER = (
+    'Call a tool with <tool_call>{"name": "...", "arguments": {...}}</tool_call>, '
+    "or answer the user with <response>...</response>."
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One assistant message, understood."""
+def parse(text: str, format: str = "auto") -> Turn:
+    """What a message means. Never raises for any text, and takes time linear in its length.
 
-    plan: str | None = None
-    calls: tuple[ToolCall, ...] = ()
-    response: str | None = None
-    problems: tuple[ParseProblem, ...] = ()
-    format: FormatName = "toolgym"
-    text: str = ""
-    """The text it was parsed from, exactly."""
+    Args:
+        text: the whole assistant message.
+        format: one of `formats()`, or `auto`: told from the text.
+
+    Raises:
+        ConfigError: there is no such format.
+    """
+    if format == "auto":
+        for added in _ADDED.values():
+            if added.detects(text):
+                return added.parse(text)
+        parts = TAG.split(text)
+        if len(parts) == 1 and looks_openai(text):
+            return parse_openai(text)
+        return parse_tags(text, parts, None)
+    if format == "openai":
+        return parse_openai(text)
+    if format in _BUILT_IN:
+        return parse_tags(text, TAG.split(text), format)
+    return _added(format).parse(text)
+
+
+def render(turn: Turn, format: str = "toolgym") -> str:
+    """A message that means `turn`: `parse(render(turn, f), f)` is `turn` again, apart from `text` and `format`.
+
+    Raises:
+        ConfigError: there is no such format, or an argument is no JSON value.
+    """
+    try:
+        if format == "openai":
+            return render_openai(turn)
+        if format in _BUILT_IN:
+            return render_tags(turn, format)
+    except ValueError as error:
+        raise ConfigError(f"A call's arguments must be JSON values: {error}.") from error
+    return _added(format).render(turn)
+
+
+def segments(text: str, format: str = "auto") -> list[Span]:
+    """AC-Planner's six token types (§4.1) by characters: spans in order that cover the whole text.
+
+    The tags themselves are `tag_plan`, `tag_tool` and `tag_resp`, what stands between them `plan`, `tool` and `resp`.
+    White space between blocks belongs to the tag before it (at the beginning: after it). Stray text is `plan` where a
+    tool call follows and `resp` where none does. `<think>` counts as `<plan>` and `<answer>` as `<response>`. A message
+    in OpenAI's JSON is all `tool` (or all `resp`, without calls): its tags are JSON.
+    """
+    if format == "auto":
+        for added in _ADDED.values():
+            if added.detects(text):
+                return added.segments(text)
+    elif format not in _BUILT_IN:
+        return _added(format).segments(text)
+    if format == "openai" or (format == "auto" and TAG.search(text) is None and looks_openai(text)):
+        return [Span(0, len(text), "tool" if parse_openai(text).calls else "resp")] if text else []
+    return tag_segments(text)
+
+
+def describe_problems(turn: Turn) -> str:
+    """What the model is told of a malformed message: a sentence a problem, then the format. Empty without problems."""
+    if not turn.problems:
+        return ""
+    return " ".join([*(problem.message for problem in turn.problems), _REMINDER])
+
+
+def formats() -> list[str]:
+    """The known formats, sorted."""
+    return sorted((*_BUILT_IN, *_ADDED))
+
+
+def register_format(added: MessageFormat) -> None:
+    """Adds a format. `parse(…, format="auto")` asks added formats first, in the order of their registration.
+
+    Raises:
+        ConfigError: the name is a built-in format's or `auto`.
+    """
+    if added.name in _BUILT_IN or added.name == "auto":
+        raise ConfigError(f"The format name {added.name!r} is taken by ToolGym; choose another.")
+    _ADDED[added.name] = added
+
+
+def _added(format: str) -> MessageFormat:
+    if format not in _ADDED:
+        raise ConfigError(did_you_mean(format, ["auto", *formats()], "message format"))
+    return _ADDED[format]
