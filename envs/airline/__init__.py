@@ -1,0 +1,1 @@
+"""The airline domain: worlds, policy and tasks."""
