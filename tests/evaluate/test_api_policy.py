@@ -1,0 +1,223 @@
+"""The API policy against a local server that speaks OpenAI's chat protocol over real HTTP."""
+
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from toolgym.agents.api import ApiOptions, ApiPolicy
+from toolgym.errors import ConfigError
+from toolgym.messages import parse
+
+TOOLS = [{"type": "function", "function": {"name": "cancel", "parameters": {"type": "object", "properties": {}}}}]
+
+
+class ChatServer:
+    """Answers each request with the next of `script`: a message (dict), a (status, headers, text) or a delay in s."""
+
+    def __init__(self):
+        self.script: list = []
+        self.requests: list[dict] = []
+        self.headers: list[dict] = []
+        self.lock = threading.Lock()
+        self.under_way = 0
+        self.most_under_way = 0
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                with outer.lock:
+                    outer.requests.append({**body, "path": self.path})
+                    outer.headers.append(dict(self.headers))
+                    answer = outer.script.pop(0) if outer.script else {"content": "Done."}
+                    outer.under_way += 1
+                    outer.most_under_way = max(outer.most_under_way, outer.under_way)
+                if isinstance(answer, float):
+                    time.sleep(answer)
+                    answer = {"content": "late"}
+                with outer.lock:
+                    outer.under_way -= 1
+                if isinstance(answer, dict):
+                    finish = answer.pop("finish", "stop")
+                    choice = {"index": 0, "message": {"role": "assistant", **answer}, "finish_reason": finish}
+                    answer = (200, {}, json.dumps({"choices": [choice]}))
+                status, headers, text = answer
+                try:
+                    self.send_response(status)
+                    for name, value in headers.items():
+                        self.send_header(name, value)
+                    self.send_header("Content-Length", str(len(text.encode())))
+                    self.end_headers()
+                    self.wfile.write(text.encode())
+                except (BrokenPipeError, ConnectionResetError):
+                    pass  # the client gave up waiting
+
+            def log_message(self, format, *args):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self.thread.start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+@pytest.fixture(name="server")
+def running_server():
+    server = ChatServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(name="policy")
+def made_policy(server, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    policy = ApiPolicy(ApiOptions("test-model", base_url=server.url, longest_wait_s=0.05, attempts=3, timeout_s=5))
+    yield policy
+    policy.close()
+
+
+def start(policy: ApiPolicy, slot: int = 0) -> None:
+    messages = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": f"Cancel trip {slot}."}]
+    policy.start(slot, f"Be kind.\n\nCancel trip {slot}.", {"messages": messages, "tools": TOOLS})
+
+
+def tool_call(call_id: str, arguments: str = "{}") -> dict:
+    return {"id": call_id, "type": "function", "function": {"name": "cancel", "arguments": arguments}}
+
+
+def test_native_calls_and_their_results(server, policy):
+    start(policy)
+    server.script = [
+        {"content": None, "tool_calls": [tool_call("c1", '{"trip": 7}'), tool_call("c2")]},
+        {"content": "All done."},
+    ]
+    first = policy.generate([0])[0]
+    turn = parse(first.text)
+    assert [(call.name, call.arguments) for call in turn.calls] == [("cancel", {"trip": 7}), ("cancel", {})]
+    assert not turn.problems
+    results = [{"role": "tool", "name": "cancel", "content": "ok"}, {"role": "tool", "name": "cancel", "content": "no"}]
+    policy.observe(0, "ok\nno", {"messages": results})
+    second = policy.generate([0])[0]
+    assert parse(second.text).response == "All done."
+    assert server.requests[0]["tools"] == TOOLS
+    assert server.requests[0]["model"] == "test-model"
+    assert server.requests[0]["path"] == "/v1/chat/completions"
+    sent = server.requests[1]["messages"]
+    assert [message["role"] for message in sent] == ["system", "user", "assistant", "tool", "tool"]
+    assert [message["tool_call_id"] for message in sent[3:]] == ["c1", "c2"]
+    assert [message["content"] for message in sent[3:]] == ["ok", "no"]
+
+
+def test_every_call_gets_an_answer_even_where_the_turn_was_cut_short(server, policy):
+    start(policy)
+    server.script = [{"content": "", "tool_calls": [tool_call("c1"), tool_call("c2")]}]
+    policy.generate([0])
+    policy.observe(0, "the second call was not run", {"messages": [{"role": "tool", "content": "ok"}]})
+    policy.generate([0])
+    assert [m.get("tool_call_id") for m in server.requests[1]["messages"][3:]] == ["c1", "c2"]
+
+
+def test_calls_in_the_text_are_answered_as_text(server, policy):
+    start(policy)
+    server.script = [{"content": '<tool_call>{"name": "cancel", "arguments": {}}</tool_call>'}]
+    assert parse(policy.generate([0])[0].text).calls[0].name == "cancel"
+    policy.observe(0, "ok", {"messages": [{"role": "tool", "content": "ok"}]})
+    policy.generate([0])
+    assert server.requests[1]["messages"][-1] == {"role": "user", "content": "ok"}
+
+
+def test_text_mode_sends_observations_only(server):
+    policy = ApiPolicy(ApiOptions("m", base_url=server.url, calls="text", temperature=0.5, max_tokens=64, seed=3))
+    start(policy)
+    policy.generate([0])
+    policy.observe(0, "next", {"messages": [{"role": "tool", "content": "other"}]})
+    policy.generate([0])
+    policy.close()
+    assert "tools" not in server.requests[0]
+    assert [m["content"] for m in server.requests[1]["messages"]] == ["Be kind.\n\nCancel trip 0.", "Done.", "next"]
+    assert [server.requests[0][name] for name in ("temperature", "max_tokens", "seed")] == [0.5, 64, 3]
+
+
+def test_passing_failures_are_retried(server, policy):
+    start(policy)
+    server.script = [
+        (429, {"Retry-After": "0"}, "slow down"),
+        (503, {}, "busy"),
+        {"content": "At last.", "finish": "length"},
+    ]
+    completion = policy.generate([0])[0]
+    assert (completion.text, completion.stop) == ("At last.", "length")
+    assert len(server.requests) == 3
+
+
+def test_lasting_failures_are_the_infrastructures(server, policy):
+    start(policy, 0)
+    start(policy, 1)
+    server.script = [(500, {}, "broken")] * 6
+    completions = policy.generate([0, 1])
+    assert [completion.stop for completion in completions] == ["error", "error"]
+    assert "500" in completions[0].text
+    # Nothing was added to the conversation, so the episode could go on.
+    assert policy.generate([0])[0].text == "Done."
+
+
+@pytest.mark.parametrize("text", ["not json", "{}", '{"choices": []}'])
+def test_a_reply_that_is_no_completion_is_retried(server, policy, text):
+    start(policy)
+    server.script = [(200, {}, text), {"content": "Better."}]
+    assert policy.generate([0])[0].text == "Better."
+
+
+def test_a_time_out_is_retried(server):
+    policy = ApiPolicy(ApiOptions("m", base_url=server.url, timeout_s=0.5, attempts=4, longest_wait_s=0.01))
+    start(policy)
+    server.script = [2.0, {"content": "In time."}]
+    assert policy.generate([0])[0].text == "In time."
+    assert len(server.requests) > 1
+    policy.close()
+
+
+def test_refusals_name_the_cause(server, policy):
+    start(policy)
+    server.script = [(404, {}, "model not found")]
+    with pytest.raises(ConfigError, match=r"404.*model not found.*'test-model'"):
+        policy.generate([0])
+    assert len(server.requests) == 1
+
+
+def test_an_outgrown_context_is_said(server, policy):
+    start(policy)
+    server.script = [(400, {}, '{"error": {"code": "context_length_exceeded"}}')]
+    assert policy.generate([0])[0].stop == "context"
+
+
+def test_slots_run_at_once_and_keep_their_order(server, policy):
+    for slot in range(8):
+        start(policy, slot)
+    server.script = [0.3] * 8
+    assert len(policy.generate(list(range(8)))) == 8
+    assert server.most_under_way > 1
+    assert sorted(m["messages"][1]["content"] for m in server.requests) == [f"Cancel trip {i}." for i in range(8)]
+
+
+def test_keys(server, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY"):
+        ApiPolicy(ApiOptions("m"))
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-local")
+    policy = ApiPolicy(ApiOptions("m"))
+    start(policy)
+    policy.generate([0])
+    policy.close()
+    assert server.headers[0]["Authorization"] == "Bearer sk-local"
+    assert "sk-other" not in repr(ApiOptions("m", api_key="sk-other"))
