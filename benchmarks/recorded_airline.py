@@ -1,0 +1,160 @@
+"""Replays recorded airline calls and says how far the `tau_bench` dialect agrees with the public reference.
+
+    python -m benchmarks.recorded_airline --data ../shared/data/tau_bench
+
+The folder holds `airline/` (the public world) and `recorded_airline*.jsonl` and `gold_airline*.jsonl`. A line there is a
+sequence of calls from the fresh world, with each call's observation and kind, and the final state as edits.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from toolgym.mcp.inprocess import InProcessSession
+from toolgym.mcp.server import ToolServer
+from toolgym.mcp_servers.airline import build_server
+from toolgym.messages import ToolCall
+from toolgym.world import Base, Diff, copy_json
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """One difference from the recording: `where` names the sequence and call."""
+
+    reason: str
+    where: str
+    detail: str
+
+
+@dataclass
+class Report:
+    """Agreement over sequences: counts by kind (`ok`, the kinds of failure, `final state`), and what disagreed."""
+
+    total: Counter[str] = field(default_factory=Counter)
+    agreed: Counter[str] = field(default_factory=Counter)
+    disagreements: list[Disagreement] = field(default_factory=list)
+
+    def count(self, kind: str, difference: tuple[str, str] | None, where: str) -> None:
+        """Adds one comparison; `difference` is (reason, detail), or None where the two agree."""
+        self.total[kind] += 1
+        if difference is None:
+            self.agreed[kind] += 1
+        else:
+            self.disagreements.append(Disagreement(difference[0], where, difference[1]))
+
+
+def equal(ours: Any, theirs: Any) -> bool:
+    """Whether two JSON values are equal, numbers to 1e-6."""
+    if isinstance(ours, bool) or isinstance(theirs, bool):
+        return ours is theirs
+    if isinstance(ours, int | float) and isinstance(theirs, int | float):
+        return math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-6)
+    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+        return ours.keys() == theirs.keys() and all(equal(value, theirs[key]) for key, value in ours.items())
+    if isinstance(ours, list) and isinstance(theirs, list):
+        return len(ours) == len(theirs) and all(map(equal, ours, theirs))
+    return ours == theirs
+
+
+def _read(text: str | None) -> Any:
+    """An observation's value: JSON where it is, else the text; a tool that returned nothing said nothing."""
+    try:
+        return orjson.loads(text or "")
+    except orjson.JSONDecodeError:
+        return text or ""
+
+
+def _steps(path: str) -> list[str]:
+    return [part.replace("~1", "/").replace("~0", "~") for part in path.split("/")[1:]]
+
+
+def _apply(tables: dict[str, Any], edit: Sequence[Any]) -> None:
+    """Applies one edit: ["set", pointer, old, new], ["add", pointer, new] or ["del", pointer, old]."""
+    operation, (*parents, last) = edit[0], _steps(edit[1])
+    target: Any = tables
+    for step in parents:
+        target = target[int(step)] if isinstance(target, list) else target[step]
+    key: Any = int(last) if isinstance(target, list) else last
+    if operation == "del":
+        del target[key]
+    elif operation == "add" and isinstance(target, list):
+        target.insert(key, edit[-1])
+    else:
+        target[key] = edit[-1]
+
+
+def expected_diff(base: Base, edits: Sequence[Sequence[Any]]) -> Diff:
+    """The recorded final state, as the records that differ from the fresh world's."""
+    touched = sorted({tuple(_steps(edit[1])[:2]) for edit in edits})
+    tables: dict[str, Any] = {}
+    for table, key in touched:
+        records = tables.setdefault(table, {})
+        if key in base.tables[table]:
+            records[key] = copy_json(base.tables[table][key])
+    # Later items of a list go first, so that earlier deletions do not move them.
+    deletions = [edit for edit in edits if edit[0] == "del"]
+    for edit in [edit for edit in edits if edit[0] != "del"] + deletions[::-1]:
+        _apply(tables, edit)
+    return {table: {key: records.get(key) for t, key in touched if t == table} for table, records in tables.items()}
+
+
+def _compare(session: InProcessSession, recorded: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Makes one call and compares: None where it agrees, else (reason, detail)."""
+    call, before = ToolCall(recorded["name"], recorded["kwargs"]), session.world.hash()
+    result = session.call(call)
+    told = f"{call.name}({orjson.dumps(call.arguments).decode()}): {result.text[:300]}"
+    if recorded["kind"] == "ok":
+        if result.is_error:
+            return f"refused ({recorded.get('tag', 'gold')})", told
+        agrees = equal(_read(result.text), _read(recorded["observation"]))
+        return None if agrees else ("different result", f"{told} instead of {recorded['observation'][:300]}")
+    if not result.is_error:
+        return f"accepted ({recorded.get('tag', 'gold')})", told
+    return None if session.world.hash() == before else ("a failed call changed the state", told)
+
+
+def replay(server: ToolServer, sequences: Iterator[tuple[str, Mapping[str, Any]]]) -> Report:
+    """Replays (name, sequence) pairs, each from the fresh world, and compares every call and final state."""
+    report = Report()
+    for name, sequence in sequences:
+        session = server.session()
+        calls = sequence["calls"] if "calls" in sequence else sequence["steps"]
+        for position, recorded in enumerate(calls):
+            report.count(recorded["kind"], _compare(session, recorded), f"{name} call {position}")
+        ours, theirs = session.diff(), expected_diff(session.base, sequence["db_diff"])
+        difference = None if equal(ours, theirs) else ("different final state", f"{ours} instead of {theirs}"[:2000])
+        report.count("final state", difference, name)
+    return report
+
+
+def sequences_of(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """(name, sequence) pairs of a folder's airline recordings."""
+    for path in sorted([*folder.glob("recorded_airline*.jsonl"), *folder.glob("gold_airline*.jsonl")]):
+        for number, line in enumerate(path.read_bytes().splitlines(), 1):
+            yield f"{path.name}:{number}", orjson.loads(line)
+
+
+def main(data: Annotated[Path, typer.Option(help="Folder with airline/ and the recordings (*.jsonl).")]) -> None:
+    """Prints the agreement figures, and each exception with its reason."""
+    server = build_server(data=data / "airline", dialect="tau_bench")
+    report = replay(server, sequences_of(data))
+    table = Table("kind", "compared", "agree", "share", title="airline, dialect tau_bench, against the recordings")
+    for kind, total in sorted(report.total.items()):
+        table.add_row(kind, str(total), str(report.agreed[kind]), f"{report.agreed[kind] / total:.2%}")
+    console = Console()
+    console.print(table)
+    console.print(f"{len(report.disagreements)} exceptions")
+    for item in report.disagreements:
+        console.print(f"- {item.reason}: {item.where}: {item.detail}", markup=False, highlight=False)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,108 @@
+"""The airline's MCP server: the public airline tool interface on a copy-on-write world.
+
+server = build_server(seed=7, size="small")        # a world of our own
+server = build_server(data=Path("tau_bench/airline"), dialect="tau_bench")   # the public one, as it was
+
+session = server.session()                          # in process
+server.run("stdio")                                 # or for any MCP client
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from toolgym.domain import Size
+from toolgym.errors import ConfigError, did_you_mean
+from toolgym.mcp.server import ToolServer
+from toolgym.mcp_servers.airline.bookings import book_reservation, cancel_reservation, send_certificate
+from toolgym.mcp_servers.airline.changes import (
+    update_reservation_baggages,
+    update_reservation_flights,
+    update_reservation_passengers,
+)
+from toolgym.mcp_servers.airline.dialects import DIALECTS, DialectName
+from toolgym.mcp_servers.airline.lookups import (
+    calculate,
+    get_reservation_details,
+    get_user_details,
+    list_all_airports,
+    search_direct_flight,
+    search_onestop_flight,
+    think,
+    transfer_to_human_agents,
+)
+from toolgym.mcp_servers.airline.public_world import load_base
+from toolgym.mcp_servers.airline.schema import unenforced
+from toolgym.world import Base
+
+__all__ = ["READS", "WRITES", "build_server"]
+
+READS: tuple[Callable[..., Any], ...] = (
+    calculate,
+    get_reservation_details,
+    get_user_details,
+    list_all_airports,
+    search_direct_flight,
+    search_onestop_flight,
+    think,
+    transfer_to_human_agents,
+)
+WRITES: tuple[Callable[..., Any], ...] = (
+    book_reservation,
+    cancel_reservation,
+    send_certificate,
+    update_reservation_baggages,
+    update_reservation_flights,
+    update_reservation_passengers,
+)
+
+_INSTRUCTIONS = (
+    "Tools of an airline's booking system. They check that a request is consistent, not that the airline's policy "
+    "allows it: whoever calls them answers for that."
+)
+
+
+def build_server(
+    *,
+    data: Path | None = None,
+    seed: int | None = None,
+    size: Size = "small",
+    dialect: DialectName = "standard",
+) -> ToolServer:
+    """A new server for the airline.
+
+    Args:
+        data: a folder with `flights.json`, `reservations.json` and `users.json`: the one world of all episodes.
+        seed: without `data`, the seed of the world of an episode that names none (0 by default). World keys are seeds.
+        size: how large a seeded world is.
+        dialect: `standard` is correct; `tau_bench` behaves as the public reference does, bugs included.
+
+    Raises:
+        ConfigError: the data cannot be read, both `data` and `seed` are given, or the dialect is unknown.
+    """
+    if dialect not in DIALECTS:
+        raise ConfigError(did_you_mean(dialect, DIALECTS, "dialect"))
+    if data is not None and seed is not None:
+        raise ConfigError("a world comes from data or from a seed, not from both")
+    if data is not None:
+        server = ToolServer("airline", base=load_base(data, dialect), instructions=_INSTRUCTIONS)
+    else:
+        server = ToolServer(
+            "airline",
+            build_world=_seeded(size, dialect),
+            default_world_key=0 if seed is None else seed,
+            instructions=_INSTRUCTIONS,
+        )
+    enforced = DIALECTS[dialect].checks_arguments
+    for tool in sorted(READS + WRITES, key=lambda tool: tool.__name__):
+        server.tool(writes=tool in WRITES)(tool if enforced else unenforced(tool))
+    return server
+
+
+def _seeded(size: Size, dialect: DialectName) -> Callable[[Any], Base]:
+    def build(world_key: Any) -> Base:
+        from toolgym.envs.airline.world import build_base  # a server of files needs no generator
+
+        return build_base(world_key, size, dialect=dialect)
+
+    return build

@@ -1,0 +1,56 @@
+"""Runs the airline's MCP server: `python -m toolgym.mcp_servers.airline --help`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from toolgym.domain import Size
+from toolgym.errors import ConfigError
+from toolgym.mcp_servers.airline import build_server
+from toolgym.mcp_servers.airline.dialects import DialectName
+
+EXAMPLES = """
+Examples:
+
+  python -m toolgym.mcp_servers.airline
+      a small generated world, over stdio, for an MCP client that starts its servers itself
+
+  python -m toolgym.mcp_servers.airline --seed 3 --size standard --transport http --port 8000
+      a larger one, for many clients at http://127.0.0.1:8000/mcp
+
+  python -m toolgym.mcp_servers.airline --data tau-bench/airline --dialect tau_bench
+      the public world, as the public tools behave
+"""
+
+
+def serve(
+    data: Annotated[
+        Path | None, typer.Option(help="Folder with flights.json, reservations.json and users.json.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of a generated world (default 0).")] = None,
+    size: Annotated[Size, typer.Option(help="Size of a generated world.")] = "small",
+    dialect: Annotated[
+        DialectName, typer.Option(help="standard: correct. tau_bench: as the public reference, bugs included.")
+    ] = "standard",
+    transport: Annotated[Literal["stdio", "http"], typer.Option(help="How clients connect.")] = "stdio",
+    host: Annotated[str, typer.Option(help="Address to listen on (http).")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on (http).", min=0, max=65535)] = 8000,
+) -> None:
+    """Runs the airline's MCP server, until it is interrupted."""
+    try:
+        server = build_server(data=data, seed=seed, size=size, dialect=dialect)
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from error
+    server.run(transport, host=host, port=port)
+
+
+def main() -> None:
+    """The command."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(epilog=EXAMPLES)(serve)
+    app(prog_name="python -m toolgym.mcp_servers.airline")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""The airline tools that only read."""
+
+import datetime
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from toolgym.mcp.server import ToolError
+from toolgym.mcp_servers.airline.calculator import evaluate
+from toolgym.mcp_servers.airline.dialects import Dialect, dialect_of
+from toolgym.mcp_servers.airline.schema import AirportCode, Date, ReservationId, UserId
+from toolgym.world import Base, World
+
+Routes = Mapping[str, Mapping[str, tuple[str, ...]]]
+"""Origin -> destination -> flight numbers, all in the order of the flights table."""
+
+
+def _build_routes(base: Base) -> Routes:
+    routes: dict[str, dict[str, tuple[str, ...]]] = {}
+    for number, flight in base.tables["flights"].items():
+        onward = routes.setdefault(flight["origin"], {})
+        onward[flight["destination"]] = (*onward.get(flight["destination"], ()), number)
+    return routes
+
+
+def _flights_between(world: World, origin: str, destination: str) -> Iterator[dict[str, Any]]:
+    """The flights of a route, in the order of the flights table."""
+    routes: Routes = world.base.index("airline.routes", _build_routes)
+    # A code of the wrong type names no airport; a dict would refuse to look for an unhashable one.
+    if isinstance(origin, str) and isinstance(destination, str):
+        for number in routes.get(origin, {}).get(destination, ()):
+            yield world.get("flights", number)
+
+
+def _build_departures(base: Base) -> Mapping[str, tuple[str, ...]]:
+    departures: dict[str, list[str]] = {}
+    for number, flight in base.tables["flights"].items():
+        departures.setdefault(flight["origin"], []).append(number)
+    return {origin: tuple(numbers) for origin, numbers in departures.items()}
+
+
+def _flights_from(world: World, origin: str) -> Iterator[dict[str, Any]]:
+    """All flights from an airport, in the order of the flights table."""
+    departures = world.base.index("airline.departures", _build_departures)
+    if isinstance(origin, str):
+        for number in departures.get(origin, ()):
+            yield world.get("flights", number)
+
+
+def _offer(flight: Mapping[str, Any], day: Mapping[str, Any]) -> dict[str, Any]:
+    """A flight on one day, as search results show it."""
+    return {**{key: value for key, value in flight.items() if key != "dates"}, **day}
+
+
+def get_user_details(world: World, user_id: UserId) -> dict[str, Any]:
+    """Shows a user's profile: name, address, membership, payment methods, saved passengers and reservation ids."""
+    user = world.get("users", user_id)
+    if user is None:
+        raise ToolError("user not found")
+    return user
+
+
+def get_reservation_details(world: World, reservation_id: ReservationId) -> dict[str, Any]:
+    """Shows a reservation: its flights, cabin, passengers, baggage, insurance, payments and status."""
+    reservation = world.get("reservations", reservation_id)
+    if reservation is None:
+        raise ToolError("reservation not found")
+    return reservation
+
+
+def list_all_airports(world: World) -> dict[str, str]:
+    """Lists the codes of all airports with their cities."""
+    return dict(world.base.meta["airports"])
+
+
+def search_direct_flight(
+    world: World, origin: AirportCode, destination: AirportCode, date: Date
+) -> list[dict[str, Any]]:
+    """Finds the direct flights that can be booked on a date, with free seats and prices by cabin."""
+    offers = []
+    for flight in _flights_between(world, origin, destination):
+        day = flight["dates"].get(date)
+        if day is not None and day["status"] == "available":
+            offers.append(_offer(flight, day))
+    return offers
+
+
+def _second_day(dialect: Dialect, first: Mapping[str, Any], date: str) -> str:
+    """The day on which a connection from the flight `first` departs: the next one where it lands after midnight."""
+    if "+1" not in first["scheduled_arrival_time_est"]:
+        return date
+    if dialect.shows_second_day:
+        try:
+            return (datetime.date.fromisoformat(date) + datetime.timedelta(days=1)).isoformat()
+        except (ValueError, OverflowError):
+            raise ToolError(f"{date} is not a date") from None
+    return f"2024-05-{int(date[-2:]) + 1}"
+
+
+def search_onestop_flight(
+    world: World, origin: AirportCode, destination: AirportCode, date: Date
+) -> list[list[dict[str, Any]]]:
+    """Finds pairs of flights that connect two airports with one stop, the first departing on the date."""
+    dialect = dialect_of(world)
+    offers = []
+    for first in _flights_from(world, origin):
+        arrival = first["scheduled_arrival_time_est"]
+        for second in _flights_between(world, first["destination"], destination):
+            second_date = _second_day(dialect, first, date)
+            if arrival > second["scheduled_departure_time_est"]:
+                continue
+            day, second_day = first["dates"].get(date), second["dates"].get(second_date)
+            if day is None or second_day is None:
+                continue
+            if day["status"] == "available" and second_day["status"] == "available":
+                shown = second_day if dialect.shows_second_day else second["dates"][date]
+                offers.append(
+                    [
+                        {**_offer(first, day), "date": date},
+                        {**_offer(second, shown), "date": second_date},
+                    ]
+                )
+    return offers
+
+
+def calculate(
+    world: World, expression: Annotated[str, Field(description="The expression, such as '2 * (119 + 30)'.")]
+) -> str:
+    """Works out an arithmetic expression of numbers, + - * / and parentheses."""
+    try:
+        return evaluate(expression)
+    except ValueError as error:
+        raise ToolError(str(error)) from None
+
+
+def think(world: World, thought: Annotated[str, Field(description="The thought.")]) -> str:
+    """Notes a thought, without looking anything up or changing anything."""
+    return ""
+
+
+def transfer_to_human_agents(
+    world: World, summary: Annotated[str, Field(description="What the user wants and what was done so far.")]
+) -> str:
+    """Hands the user over to a human agent, for requests that the tools or the policy cannot serve."""
+    return "Transfer successful"
