@@ -3,6 +3,7 @@
 import json
 import string
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,14 @@ class Message(Text):
     def __init__(self, tools: Sequence[ToolSpec] = (), seed: int | np.random.Generator | None = None):
         super().__init__(_MAX_LENGTH, min_length=0, charset=_CHARSET, seed=seed)
         self.tools = tuple(tools)
+
+    def fork(self) -> "Message":
+        """The same space with a generator of its own, in the same state."""
+        twin = object.__new__(Message)
+        twin.__dict__.update(self.__dict__)
+        if self._np_random is not None:
+            twin._np_random = deepcopy(self._np_random)
+        return twin
 
     def contains(self, x: Any) -> bool:
         """Whether `x` is a string."""
@@ -121,7 +130,9 @@ def _sample_array(schema: Mapping[str, Any], rng: np.random.Generator, root: Map
     high = min(int(schema.get("maxItems", low + 2)), low + 2)
     count = low if depth >= _MAX_DEPTH else int(rng.integers(low, max(high, low) + 1))
     item = schema.get("items")
-    return [sample_value(item if isinstance(item, Mapping) else {}, rng, root=root, depth=depth + 1) for _ in range(count)]
+    return [
+        sample_value(item if isinstance(item, Mapping) else {}, rng, root=root, depth=depth + 1) for _ in range(count)
+    ]
 
 
 def _sample_integer(schema: Mapping[str, Any], rng: np.random.Generator) -> int:

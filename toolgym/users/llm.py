@@ -121,7 +121,10 @@ class LLMUser(User):
             "max_tokens": options.max_tokens,
             "seed": options.seed,
         }
-        url, headers = f"{options.base_url.rstrip('/')}/chat/completions", {"Authorization": f"Bearer {key}"} if key else {}
+        url, headers = (
+            f"{options.base_url.rstrip('/')}/chat/completions",
+            {"Authorization": f"Bearer {key}"} if key else {},
+        )
         problem = ""
         for attempt in range(options.max_retries + 1):
             if attempt:

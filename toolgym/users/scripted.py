@@ -1,4 +1,4 @@
-"""A user that follows a `UserScript`: gives facts when asked, confirms or declines, and ends the talk. Deterministic."""
+"""A user that follows a `UserScript`: gives facts when asked, confirms or declines, ends the talk. Deterministic."""
 
 import re
 from collections.abc import Iterable
@@ -23,8 +23,8 @@ _HELP = re.compile(r"\b(how (can|may|could) (i|we) (help|assist)|what can i do f
 _ENDING = re.compile(
     r"\b(done|complete|completed|finished|confirmed|cancelled|canceled|booked|rebooked|updated|changed|modified|added|"
     r"removed|upgraded|exchanged|returned|refunded|issued|sent|processed|cannot|can not|can't|unable|not able|not "
-    r"allowed|not permitted|not possible|not eligible|isn't possible|against (our|the) policy|sorry|transfer|transferred|"
-    r"transferring|goodbye)\b"
+    r"allowed|not permitted|not possible|not eligible|isn't possible|against (our|the) policy|sorry|transfer|"
+    r"transferred|transferring|goodbye)\b"
 )
 
 _YES = "Yes, please go ahead."

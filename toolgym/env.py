@@ -1,0 +1,294 @@
+"""`ToolEnv`: an agent talks to a user and calls the tools of an MCP server, as a Gymnasium environment."""
+
+from typing import Any, cast
+
+import gymnasium
+import numpy as np
+from gymnasium.error import ResetNeeded
+
+from toolgym.domain import Domain, Size
+from toolgym.episode import Episode, StepReturn
+from toolgym.errors import ConfigError, InfraError, did_you_mean
+from toolgym.mcp.session import ToolSession, ToolSpec
+from toolgym.observations import Prompt
+from toolgym.options import EnvOptions, resolve_reward
+from toolgym.registration import make_domain
+from toolgym.rendering import print_trajectory, trajectory_text
+from toolgym.spaces import Message
+from toolgym.tasks import Task
+from toolgym.trajectory import Trajectory
+from toolgym.users import User, make_user
+
+__all__ = ["ToolEnv"]
+
+
+class ToolEnv(gymnasium.Env[str, str]):
+    """Tool use, one episode at a time.
+
+    ## Action space
+    `toolgym.spaces.Message`: any string, read as one assistant message (`toolgym.messages`): a plan, tool calls, a
+    response to the user. No string raises; what could not be understood is told in the next observation.
+
+    ## Observation space
+    `toolgym.spaces.Message`: everything new since the last action (`toolgym.observations`). `info["messages"]` has the
+    same as chat messages, `info["tools"]` at reset the tools in OpenAI's function form.
+
+    ## Rewards
+    A float a step, `Reward.score(trajectory, task)`; its unweighted terms are in `info["rewards"]`.
+
+    ## Starting state
+    A task of the split (drawn from `np_random`, or `options={"task": id, index or Task}`) in its world.
+
+    ## Episode end
+    `terminated` when the conversation is over (with `user="none"`: at the first response) or the infrastructure failed;
+    `truncated` at a limit, which `info["truncation"]` names. `info["outcome"]` then says how it ended.
+
+    Args:
+        domain: a `Domain`, or the name of a registered one.
+        options: how tasks are picked, how the episode talks, ends and scores.
+        size: the world's size, where `domain` is a name.
+        dialect: the dialect of the domain's tools, where `domain` is a name.
+        domain_seed: seeds the domain's worlds and tasks, where `domain` is a name.
+        render_mode: `ansi`, `human` or None.
+        overrides: single fields of `EnvOptions`, so that `gymnasium.make(id, split="test")` works.
+
+    Raises:
+        ConfigError: an option that cannot be used, or no task fits.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["ansi", "human"], "render_fps": 4}  # noqa: RUF012 (gymnasium's form)
+
+    def __init__(
+        self,
+        domain: Domain | str,
+        options: EnvOptions | None = None,
+        *,
+        size: Size | None = None,
+        dialect: str | None = None,
+        domain_seed: int | None = None,
+        render_mode: str | None = None,
+        **overrides: Any,
+    ):
+        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+            raise ConfigError(did_you_mean(render_mode, self.metadata["render_modes"], "render mode"))
+        self.options = (options or EnvOptions()).override(overrides)
+        self.render_mode = render_mode
+        self.domain = make_domain(domain, size=size, dialect=dialect, seed=domain_seed)
+        self.tasks = self.domain.tasks(self.options.split, depth=self.options.depth, kinds=self.options.kinds)
+        """The tasks that a reset picks from."""
+        if len(self.tasks) == 0:
+            raise ConfigError(
+                f"No task of {self.domain.name!r} fits: split={self.options.split!r}, depth={self.options.depth!r}, "
+                f"kinds={self.options.kinds!r}"
+            )
+        self.reward = resolve_reward(self.options.reward, self.options.reward_weights)
+        self._user: User = make_user(self.options.user)
+        self._session: ToolSession | None = self.domain.session()
+        self._prompt = Prompt(
+            self.domain.policy(),
+            self._session.tools,
+            self.options.format,
+            user_answers=self.options.user != "none",
+            full=self.options.prompt == "full",
+        )
+        self.action_space = Message(self._session.tools)
+        self.observation_space = Message()
+        self._episode: Episode | None = None
+        self._rng_state: Any = None
+
+    # What there is to look at ------------------------------------------------------------------------------------
+
+    @property
+    def episode(self) -> Episode:
+        """The episode that is running, or the one that ended last.
+
+        Raises:
+            ResetNeeded: there was no reset yet.
+        """
+        if self._episode is None:
+            raise ResetNeeded("Call env.reset() first: no episode was started")
+        return self._episode
+
+    @property
+    def task(self) -> Task:
+        """The current task, gold and all: for experts, rewards and tests, never for the agent."""
+        return self.episode.task
+
+    @property
+    def trajectory(self) -> Trajectory:
+        """The episode so far. Its steps are never changed once they are in it."""
+        return self.episode.trajectory
+
+    @property
+    def session(self) -> ToolSession:
+        """The connection to the tools."""
+        if self._session is None:
+            self._session = self.domain.session()
+        return self._session
+
+    @property
+    def tools(self) -> tuple[ToolSpec, ...]:
+        """The tools that the agent may call."""
+        return self.session.tools
+
+    @property
+    def suspends(self) -> bool:
+        """Whether a step may have to wait for a server or a user's model."""
+        return self._user.suspends or self.session.suspends
+
+    @property
+    def np_random(self) -> np.random.Generator:
+        """The generator that picks tasks."""
+        if self._np_random is None and self._rng_state is not None:
+            # A fork holds its parent's generator as a state until it needs one: making generators is slow.
+            bits = np.random.PCG64(0)
+            bits.state = self._rng_state
+            self._np_random = np.random.Generator(bits)
+        return super().np_random
+
+    @np_random.setter
+    def np_random(self, value: np.random.Generator) -> None:
+        self._np_random, self._np_random_seed = value, -1
+
+    # What there is to do -----------------------------------------------------------------------------------------
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
+        """Starts an episode.
+
+        Args:
+            seed: seeds the choice of tasks, for this and the following resets.
+            options: `{"task": …}`: an id or index in the split, or a `Task`.
+
+        Raises:
+            ConfigError: an unknown option or task.
+            InfraError: the tools could not be started, twice.
+        """
+        super().reset(seed=seed)
+        task = self._pick(options)
+        self._start_session(task)
+        request = self._user.start(task)
+        trajectory = Trajectory(
+            env_id=self.spec.id if self.spec else self.domain.name,
+            task_id=task.id,
+            seed=seed,
+            prompt=self._prompt.text(request),
+            meta={"split": self.options.split},
+        )
+        self._episode = Episode(self.session, self._user, task, trajectory, self.options, self.reward)
+        info: dict[str, Any] = {
+            "messages": self._prompt.messages(request),
+            "tools": self._prompt.tools(),
+            "task_id": task.id,
+            "split": self.options.split,
+        }
+        if self.options.reveal_gold:
+            info["task"] = task
+        if self.render_mode == "human":
+            print_trajectory(trajectory, latest=True)
+        return trajectory.prompt, info
+
+    def step(self, action: str) -> StepReturn:
+        """Takes one assistant message: any string.
+
+        Raises:
+            ResetNeeded: the episode is over, or none was started.
+            TypeError: the action is no string.
+        """
+        episode = self._episode or self.episode
+        out = episode.step(action)
+        if self.render_mode == "human":
+            print_trajectory(episode.trajectory, latest=True)
+        return out
+
+    async def step_async(self, action: str) -> StepReturn:
+        """Like `step`; other episodes go on while this one waits."""
+        out = await self.episode.step_async(action)
+        if self.render_mode == "human":
+            print_trajectory(self.trajectory, latest=True)
+        return out
+
+    def fork(self) -> "ToolEnv":
+        """An environment in the same state that shares nothing mutable with this one.
+
+        Costs microseconds where `session.fork_kind` is `copy`; `replay` runs the episode's calls again.
+
+        Raises:
+            ForkUnsupportedError: the session cannot fork.
+        """
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        if self._episode is not None:
+            twin._episode = self._episode.fork()
+            twin._session, twin._user = twin._episode.session, twin._episode.user
+        else:
+            twin._session, twin._user = None, self._user.fork()
+        if self._np_random is not None:
+            twin._rng_state, twin._np_random = self._np_random.bit_generator.state, None
+        twin.action_space = cast(Message, self.action_space).fork()
+        twin.observation_space = cast(Message, self.observation_space).fork()
+        return twin
+
+    def spawn(self) -> "ToolEnv":
+        """A fresh environment with the same domain, options and prompt, not yet reset."""
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin._session, twin._user, twin._episode = self.domain.session(), make_user(self.options.user), None
+        twin._np_random = twin._np_random_seed = twin._rng_state = None
+        twin.action_space, twin.observation_space = Message(self.tools), Message()
+        return twin
+
+    def render(self) -> str | None:  # type: ignore[override]
+        """The episode so far: as text (`ansi`), or printed (`human`).
+
+        Raises:
+            ResetNeeded: there was no reset yet.
+        """
+        if self.render_mode == "ansi":
+            return trajectory_text(self.trajectory)
+        if self.render_mode == "human":
+            print_trajectory(self.trajectory)
+        return None
+
+    def close(self) -> None:
+        """Closes the session. A later reset opens a new one."""
+        self._drop_session()
+        self._episode = None
+
+    # Starting an episode -----------------------------------------------------------------------------------------
+
+    def _pick(self, options: dict[str, Any] | None) -> Task:
+        chosen = self.options.task
+        for name, value in (options or {}).items():
+            if name != "task":
+                raise ConfigError(did_you_mean(name, ("task",), "reset option"))
+            chosen = chosen if value is None else value
+        count = len(self.tasks)
+        if chosen is None:
+            return self.tasks[int(self.np_random.integers(count))]
+        if isinstance(chosen, Task):
+            return chosen
+        if isinstance(chosen, str):
+            return self.tasks.by_id(chosen)
+        if not 0 <= chosen < count:
+            raise ConfigError(f"There is no task {chosen}: this environment has tasks 0 to {count - 1}")
+        return self.tasks[int(chosen)]
+
+    def _start_session(self, task: Task) -> None:
+        """Puts the session into the task's world; one whose server failed is replaced, once."""
+        world_key = getattr(self.domain, "world_key", None)
+        key = task.world_seed if world_key is None else world_key(task)
+        if self._episode is not None and self._episode.trajectory.outcome == "infra_error":
+            self._drop_session()
+        try:
+            self.session.reset(key)
+        except InfraError:
+            self._drop_session()
+            self.session.reset(key)
+
+    def _drop_session(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            try:
+                session.close()
+            except InfraError:
+                return  # its server is gone already

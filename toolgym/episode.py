@@ -1,0 +1,276 @@
+"""`Episode`: one episode's state, and the order of a step.
+
+`Episode.steps` is a generator without input or output of its own: it yields what a step needs (a call's result, the
+user's reply, the world's diff) and is sent the answers, so the same code runs one episode synchronously (`ToolEnv`) and
+many at once (`ToolVectorEnv`).
+"""
+
+import asyncio
+import time
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from gymnasium.error import ResetNeeded
+
+from toolgym.errors import InfraError
+from toolgym.mcp.session import ToolSession
+from toolgym.messages import ParseProblem, ToolCall, Turn, parse
+from toolgym.observations import chat_messages, format_notice, format_step
+from toolgym.options import EnvOptions
+from toolgym.rewards.base import Reward
+from toolgym.rewards.state import solved
+from toolgym.tasks import Task
+from toolgym.trajectory import Outcome, Step, ToolResult, Trajectory, Truncation
+from toolgym.users import User, UserReply
+from toolgym.world import Diff
+
+__all__ = ["Answer", "DiffRequest", "Episode", "Request", "Said", "StepReturn"]
+
+StepReturn = tuple[str, float, bool, bool, dict[str, Any]]
+"""Observation, reward, terminated, truncated, info."""
+
+_INFRA_NOTICE = "The tools failed, through no fault of yours; the task is over."
+_CHARS_PER_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The step waits for the user's reply to this response."""
+
+    response: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiffRequest:
+    """The step waits for the world's diff."""
+
+
+Request = ToolCall | Said | DiffRequest
+Answer = ToolResult | UserReply | Diff | None
+_DIFF = DiffRequest()
+
+
+@dataclass(slots=True)
+class _Doings:
+    """What came of a turn."""
+
+    results: list[ToolResult]
+    reply: UserReply | None = None
+    diff: Diff | None = None
+    truncation: Truncation | None = None
+    failure: InfraError | None = None
+
+
+class Episode:
+    """One episode: who takes part in it, what happened, and what is left of its limits.
+
+    Args:
+        session: the tools, in the task's world.
+        user: the user, started.
+        task: the task.
+        trajectory: the record, empty but for the prompt.
+        options: the limits and the message format.
+        reward: scores each step.
+    """
+
+    __slots__ = (
+        "_calls",
+        "_started_s",
+        "_tokens",
+        "_version",
+        "options",
+        "reward",
+        "session",
+        "task",
+        "trajectory",
+        "user",
+    )
+
+    def __init__(
+        self, session: ToolSession, user: User, task: Task, trajectory: Trajectory, options: EnvOptions, reward: Reward
+    ):
+        self.session, self.user, self.task, self.trajectory = session, user, task, trajectory
+        self.options, self.reward = options, reward
+        self._calls = 0
+        self._tokens = self._count(trajectory.prompt)
+        self._started_s = 0.0 if options.max_seconds is None else time.monotonic()
+        self._version = session.state_version()
+
+    def fork(self) -> "Episode":
+        """An episode in the same state. Steps that have happened never change, so both hold the same ones."""
+        now = self.trajectory
+        twin = object.__new__(Episode)
+        twin.session, twin.user, twin.task = self.session.fork(), self.user.fork(), self.task
+        twin.trajectory = replace(now, steps=now.steps.copy(), meta=now.meta.copy())
+        twin.options, twin.reward = self.options, self.reward
+        twin._calls, twin._tokens, twin._started_s = self._calls, self._tokens, self._started_s
+        twin._version = twin.session.state_version()
+        return twin
+
+    # Driving -----------------------------------------------------------------------------------------------------
+
+    def step(self, action: str) -> StepReturn:
+        """One step, waiting for whatever it needs."""
+        steps = self.steps(action)
+        try:
+            request = next(steps)
+            while True:
+                try:
+                    answer = self._answer(request)
+                except InfraError as error:
+                    request = steps.throw(error)
+                else:
+                    request = steps.send(answer)
+        except StopIteration as stop:
+            return stop.value
+
+    async def step_async(self, action: str) -> StepReturn:
+        """One step; other episodes go on while it waits."""
+        steps = self.steps(action)
+        try:
+            request = next(steps)
+            while True:
+                try:
+                    answer = await self._answer_async(request)
+                except InfraError as error:
+                    request = steps.throw(error)
+                else:
+                    request = steps.send(answer)
+        except StopIteration as stop:
+            return stop.value
+
+    def _answer(self, request: Request) -> Answer:
+        if isinstance(request, ToolCall):
+            return self.session.call(request)
+        if isinstance(request, Said):
+            return self.user.reply(request.response)
+        return self.session.diff()
+
+    async def _answer_async(self, request: Request) -> Answer:
+        if isinstance(request, ToolCall):
+            return await self.session.call_async(request)
+        if isinstance(request, Said):
+            return await self.user.reply_async(request.response)
+        return await asyncio.to_thread(self.session.diff) if self.session.suspends else self.session.diff()
+
+    # The order of a step -----------------------------------------------------------------------------------------
+
+    def steps(self, action: str) -> Generator[Request, Answer, StepReturn]:
+        """One step: read, call, ask the user, look at the world, tell, score.
+
+        An `InfraError` thrown in ends the episode with outcome `infra_error` and reward 0.
+
+        Raises:
+            ResetNeeded: the episode is over.
+            TypeError: the action is no string.
+        """
+        trajectory = self.trajectory
+        if trajectory.outcome is not None:
+            raise ResetNeeded(f"The episode is over ({trajectory.outcome}): call env.reset() before env.step()")
+        turn = self._read(action)
+        did = _Doings([])
+        try:
+            yield from self._act(turn, did)
+        except InfraError as error:
+            did.failure = error
+        finished = did.reply is not None and did.reply.done
+        said = did.reply.text if did.reply is not None else None
+        observation = format_step(turn, did.results, said)
+        if not (finished or did.failure or did.truncation):
+            did.truncation = self._limit_reached(action, observation)
+        notice = _INFRA_NOTICE if did.failure else format_notice(did.truncation) if did.truncation else ""
+        if notice:
+            observation = format_step(turn, did.results, said, notice)
+        step = Step(turn, tuple(did.results), observation, said, did.diff)
+        trajectory.steps.append(step)
+        self._close_if_over(did, finished)
+        if did.failure is None:
+            step.reward, step.rewards = self.reward.score(trajectory, self.task)
+        else:
+            step.rewards = dict.fromkeys(self.reward.terms, 0.0)
+        info = self._info(step, did, chat_messages(turn, did.results, said, notice))
+        return observation, step.reward, finished or did.failure is not None, did.truncation is not None, info
+
+    def _act(self, turn: Turn, did: _Doings) -> Generator[Request, Answer, None]:
+        """The calls in order, then the user's reply, then the diff where the state may have changed."""
+        for call in turn.calls:
+            if self._calls >= self.options.max_calls:
+                did.truncation = "calls"
+                break
+            self._calls += 1
+            did.results.append(cast(ToolResult, (yield call)))
+        if turn.response is not None and did.truncation is None:
+            did.reply = cast(UserReply, (yield Said(turn.response)))
+        if did.results:
+            version = self.session.state_version()
+            if version is None or version != self._version:
+                self._version = version
+                did.diff = cast(Diff, (yield _DIFF))
+
+    def _read(self, action: str) -> Turn:
+        if not isinstance(action, str):
+            raise TypeError(f"An action is a str (one assistant message), not {type(action).__name__}")
+        limit = self.options.max_message_chars
+        if len(action) > limit:
+            problem = f"Your message has {len(action)} characters and was not read; the limit is {limit}."
+            return Turn(problems=(ParseProblem("too_long", problem, 0, len(action)),), text=action)
+        return parse(action, self.options.format)
+
+    def _limit_reached(self, action: str, observation: str) -> Truncation | None:
+        """Which limit ends the episode with this step."""
+        options = self.options
+        if options.max_tokens is not None:
+            self._tokens += self._count(action) + self._count(observation)
+        if len(self.trajectory.steps) + 1 >= options.max_turns:
+            return "turns"
+        if options.max_tokens is not None and self._tokens >= options.max_tokens:
+            return "tokens"
+        if options.max_seconds is not None and time.monotonic() - self._started_s >= options.max_seconds:
+            return "time"
+        return None
+
+    def _count(self, text: str) -> int:
+        """Tokens of a text; 0 where nothing is limited by them."""
+        if self.options.max_tokens is None:
+            return 0
+        if self.options.count_tokens is not None:
+            return self.options.count_tokens(text)
+        return -(-len(text) // _CHARS_PER_TOKEN)
+
+    def _close_if_over(self, did: _Doings, finished: bool) -> None:
+        """Sets the outcome before the last step is scored: its terms look at it."""
+        trajectory = self.trajectory
+        if did.failure is not None:
+            trajectory.outcome = "infra_error"
+            trajectory.meta["error"] = f"{type(did.failure).__name__}: {did.failure}"
+        elif did.truncation is not None:
+            trajectory.outcome, trajectory.truncation = "truncated", did.truncation
+        elif finished:
+            trajectory.outcome = "solved" if solved(trajectory, self.task) else _why_unsolved(trajectory)
+
+    def _info(self, step: Step, did: _Doings, messages: list[dict[str, Any]]) -> dict[str, Any]:
+        calls = [
+            {"name": call.name, "outcome": result.outcome}
+            for call, result in zip(step.turn.calls, did.results, strict=False)
+        ]
+        info: dict[str, Any] = {"messages": messages, "calls": calls, "rewards": step.rewards.copy()}
+        if self.trajectory.outcome is not None:
+            info["outcome"] = self.trajectory.outcome
+        if did.truncation is not None:
+            info["truncation"] = did.truncation
+        if did.failure is not None:
+            info["error"] = self.trajectory.meta["error"]
+        return info
+
+
+def _why_unsolved(trajectory: Trajectory) -> Outcome:
+    """Whose the last fault was that no call which went well came after: the policy's, or a tool that refused."""
+    for step in reversed(trajectory.steps):
+        if step.turn.problems:
+            return "policy_error"
+        for result in reversed(step.results):
+            if result.outcome == "ok":
+                return "unsolved"
+            return "tool_error" if result.outcome == "tool_error" else "policy_error"
+    return "unsolved"

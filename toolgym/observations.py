@@ -1,0 +1,147 @@
+"""What the environment says, as text and as chat messages: the opening prompt, and what came of a step.
+
+One tag an owner, so that a model can tell its parts apart: `<tool_response>` for what a tool answered, `<tool_error>`
+for a refused, invalid or unknown call, `<problem>` for what could not be understood, `<user>` for the user's words,
+`<notice>` for the environment's own.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from toolgym.mcp.session import ToolSpec
+from toolgym.messages import Turn, describe_problems
+from toolgym.trajectory import ToolResult, Truncation
+
+__all__ = ["TAGS", "Prompt", "chat_messages", "format_notice", "format_step", "instructions", "openai_tools"]
+
+TAGS = ("tool_response", "tool_error", "problem", "user", "notice")
+"""Every tag that an observation can contain."""
+
+_HOW_TO_CALL = {
+    "toolgym": (
+        "Write one message at a time: first, if you like, <plan>your reasoning</plan>; then either tool calls or a "
+        "response.\n"
+        '- A tool call: <tool_call>{"name": "tool", "arguments": {"parameter": "value"}}</tool_call>. Several blocks '
+        "in one message are run in order.\n"
+        "- A response to the user: <response>your words</response>."
+    ),
+    "hermes": (
+        "Write one message at a time. To call a tool, write a JSON object with its name and arguments between tags:\n"
+        '<tool_call>\n{"name": "tool", "arguments": {"parameter": "value"}}\n</tool_call>\n'
+        "Several blocks in one message are run in order. Text without a tool call is your response to the user."
+    ),
+    "toolupt": (
+        "Write one message at a time: <think>your reasoning</think>, then either tool calls or an answer.\n"
+        '- Tool calls: <tool_call>[{"name": "tool", "params": {"parameter": "value"}}]</tool_call>.\n'
+        "- An answer to the user: <answer>your words</answer>."
+    ),
+    "openai": (
+        'Write one message at a time, as a JSON object of the chat API: {"role": "assistant", "content": "your words"} '
+        'answers the user, and {"role": "assistant", "tool_calls": [{"type": "function", "function": {"name": "tool", '
+        '"arguments": "{\\"parameter\\": \\"value\\"}"}}]} calls tools. Several tool calls are run in order.'
+    ),
+}
+
+_SINGLE_TURN = "Your first response ends the task, so do all that is asked before you respond."
+_CONVERSATION = "The user answers your responses; the task ends with the conversation."
+
+_NOTICES: dict[Truncation, str] = {
+    "turns": "The limit on turns is reached; the task is over.",
+    "calls": "The limit on tool calls is reached; the task is over.",
+    "tokens": "The limit on the length of the conversation is reached; the task is over.",
+    "time": "The time limit is reached; the task is over.",
+}
+
+
+def instructions(format: str, *, user_answers: bool) -> str:
+    """How a model is told to write, for a message format (an added format gets the default's text)."""
+    how = _HOW_TO_CALL.get(format, _HOW_TO_CALL["toolgym"])
+    return f"{how}\n{_CONVERSATION if user_answers else _SINGLE_TURN}"
+
+
+def openai_tools(tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
+    """The tools in OpenAI's function form: name, description and JSON Schema of the parameters."""
+    return [
+        {
+            "type": "function",
+            "function": {"name": tool.name, "description": tool.description, "parameters": tool.input_schema},
+        }
+        for tool in tools
+    ]
+
+
+class Prompt:
+    """What is said at reset, prepared once for all episodes of an environment.
+
+    Args:
+        policy: the policy document; may be empty.
+        tools: the tools.
+        format: the message format that the model is asked to write.
+        user_answers: whether the user answers responses.
+        full: with policy, tools and instructions; otherwise only the request.
+    """
+
+    def __init__(self, policy: str, tools: Sequence[ToolSpec], format: str, *, user_answers: bool, full: bool):
+        functions = openai_tools(tools)
+        self._tools_json = orjson.dumps(functions)
+        self.system = ""
+        if full:
+            lines = "\n".join(orjson.dumps(item["function"]).decode() for item in functions)
+            parts = [
+                f"# Policy\n\n{policy.strip()}" if policy.strip() else "",
+                f"# Tools\n\nEach line is one tool, with the JSON Schema of its parameters.\n{lines}",
+                f"# How to answer\n\n{instructions(format, user_answers=user_answers)}",
+            ]
+            self.system = "\n\n".join(part for part in parts if part)
+
+    def tools(self) -> list[dict[str, Any]]:
+        """The tools in OpenAI's function form, as a structure of its own that the receiver may change."""
+        return orjson.loads(self._tools_json)
+
+    def text(self, request: str) -> str:
+        """The observation at reset."""
+        return f"{self.system}\n\n<user>{request}</user>" if self.system else request
+
+    def messages(self, request: str) -> list[dict[str, Any]]:
+        """The same as chat messages."""
+        user = {"role": "user", "content": request}
+        return [{"role": "system", "content": self.system}, user] if self.system else [user]
+
+
+def format_step(turn: Turn, results: Sequence[ToolResult], reply: str | None, notice: str = "") -> str:
+    """What the environment answers to a turn: a line a result, in the calls' order; problems; the user; a notice."""
+    parts = []
+    for result in results:
+        tag = "tool_error" if result.is_error else "tool_response"
+        parts.append(f"<{tag}>{result.text}</{tag}>")
+    if turn.problems:
+        parts.append(f"<problem>{describe_problems(turn)}</problem>")
+    if reply is not None:
+        parts.append(f"<user>{reply}</user>")
+    if notice:
+        parts.append(f"<notice>{notice}</notice>")
+    return "\n".join(parts)
+
+
+def chat_messages(
+    turn: Turn, results: Sequence[ToolResult], reply: str | None, notice: str = ""
+) -> list[dict[str, Any]]:
+    """The same as chat messages: role `tool` for results (in the calls' order), `user` for all else."""
+    out: list[dict[str, Any]] = [
+        {"role": "tool", "name": call.name, "content": result.text}
+        for call, result in zip(turn.calls, results, strict=False)
+    ]
+    if turn.problems:
+        out.append({"role": "user", "content": f"<problem>{describe_problems(turn)}</problem>"})
+    if reply is not None:
+        out.append({"role": "user", "content": reply})
+    if notice:
+        out.append({"role": "user", "content": f"<notice>{notice}</notice>"})
+    return out
+
+
+def format_notice(truncation: Truncation) -> str:
+    """Why the episode was cut off, in a sentence."""
+    return _NOTICES[truncation]

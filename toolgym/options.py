@@ -1,0 +1,103 @@
+"""`EnvOptions`: everything that can be chosen about an environment, whatever its domain."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from toolgym.domain import Split
+from toolgym.errors import ConfigError, did_you_mean
+from toolgym.messages import formats
+from toolgym.rewards.base import Reward, Term
+
+if TYPE_CHECKING:
+    from toolgym.users import UserSpec
+
+__all__ = ["EnvOptions"]
+
+_SPLITS = ("train", "validation", "test", "test_unseen", "custom")
+
+
+@dataclass(frozen=True)
+class EnvOptions:
+    """How an environment picks tasks, talks, ends and scores.
+
+    Each field is a keyword of `gymnasium.make` too: `gymnasium.make(id, split="test", prompt="short")`.
+    """
+
+    split: Split = "train"
+    """Which tasks."""
+    depth: int | Sequence[int] | None = None
+    """Only tasks composed of so many atomic tasks."""
+    kinds: Sequence[str] | None = None
+    """Only tasks all of whose atomic kinds are among these."""
+    task: str | int | None = None
+    """One task, by id or index in the split: every reset starts it. None: a random one each time."""
+    user: "UserSpec" = "none"
+    """Who answers responses: `none` (the first response ends the episode), `scripted`, `llm`, `llm:MODEL`,
+    `LLMUserOptions`, or a `User`."""
+    reward: str | Reward | Term | Sequence[str] = "default"
+    """A preset's name, a `Reward`, a term, or names of terms (see `toolgym.rewards`)."""
+    reward_weights: Mapping[str, float] | None = None
+    """Term name -> weight, over the preset's."""
+    prompt: Literal["full", "short"] = "full"
+    """The first observation: `full` has policy, tool schemas, instructions and request; `short` only the request."""
+    format: str = "auto"
+    """How actions are read: one of `toolgym.messages.formats()`, or `auto`: told from the text."""
+    max_turns: int = 30
+    """Actions until the episode is truncated."""
+    max_calls: int = 100
+    """Tool calls until the episode is truncated; calls beyond it are not run."""
+    max_tokens: int | None = None
+    """Tokens of all observations and actions until the episode is truncated."""
+    count_tokens: Callable[[str], int] | None = None
+    """Counts the tokens of a text; by default a token is four characters."""
+    max_seconds: float | None = None
+    """Wall-clock seconds until the episode is truncated, checked after each step. What happens then depends on time."""
+    max_message_chars: int = 200_000
+    """A longer action is not read: the model is told so."""
+    reveal_gold: bool = False
+    """Whether `info["task"]` at reset is the `Task`, gold and all."""
+
+    def __post_init__(self) -> None:
+        if self.split not in _SPLITS:
+            raise ConfigError(did_you_mean(str(self.split), _SPLITS, "split"))
+        if self.prompt not in ("full", "short"):
+            raise ConfigError(did_you_mean(str(self.prompt), ("full", "short"), "prompt"))
+        if self.format != "auto" and self.format not in formats():
+            raise ConfigError(did_you_mean(self.format, ("auto", *formats()), "message format"))
+        for name in ("max_turns", "max_calls", "max_message_chars", "max_tokens", "max_seconds"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigError(f"{name} must be greater than 0, not {value!r}")
+
+    def override(self, changes: Mapping[str, Any]) -> "EnvOptions":
+        """These options with some changed.
+
+        Raises:
+            ConfigError: a name or value that no option has.
+        """
+        names = [field.name for field in fields(self)]
+        for name in changes:
+            if name not in names:
+                raise ConfigError(did_you_mean(name, names, "option"))
+        return replace(self, **changes)
+
+
+def resolve_reward(spec: str | Reward | Term | Sequence[str], weights: Mapping[str, float] | None = None) -> Reward:
+    """The reward that an option names, with weights laid over its own.
+
+    Raises:
+        ConfigError: no such preset or term, or a weight for a term that is not there.
+    """
+    if isinstance(spec, Reward):
+        reward = spec
+    elif callable(spec):
+        reward = Reward({getattr(spec, "__name__", "reward"): spec}, {})
+    else:
+        from toolgym.rewards.presets import make_reward  # presets know every reward module; most need only one
+
+        reward = make_reward(spec)
+    for name in weights or {}:
+        if name not in reward.terms:
+            raise ConfigError(did_you_mean(name, reward.terms, "reward term"))
+    return replace(reward, weights={**reward.weights, **weights}) if weights else reward

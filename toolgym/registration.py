@@ -1,0 +1,94 @@
+"""The registered domains and environments. Everything is named by strings and imported when it is made."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+import gymnasium
+
+from toolgym.domain import Domain, Size
+from toolgym.errors import ConfigError, did_you_mean
+
+__all__ = ["domains", "env_ids", "make_domain", "register_domain", "register_env", "register_envs"]
+
+_DOMAINS: dict[str, str | Callable[..., Domain]] = {"airline": "toolgym.envs.airline:AirlineDomain"}
+_ENVS = {"ToolGym/Airline-v0": "airline"}
+
+
+def register_domain(name: str, entry_point: str | Callable[..., Domain]) -> None:
+    """Makes a domain known by name.
+
+    Args:
+        name: what `ToolEnv(name)` will understand.
+        entry_point: `"module:Class"` or a callable; called with those of `size`, `dialect` and `seed` that were given.
+
+    Raises:
+        ConfigError: the name stands for another domain.
+    """
+    if _DOMAINS.get(name, entry_point) != entry_point:
+        raise ConfigError(f"The domain name {name!r} is taken by {_DOMAINS[name]!r}; choose another")
+    _DOMAINS[name] = entry_point
+
+
+def register_env(env_id: str, domain: str) -> None:
+    """Registers a Gymnasium id for a registered domain, with ToolGym's own vector environment. Twice is harmless.
+
+    Gymnasium's passive checker and order enforcement stay off: `ToolEnv` checks both itself, and `gymnasium.make` then
+    gives the bare environment, whose `fork` is in reach and whose step costs no wrappers.
+    """
+    if env_id in gymnasium.registry:
+        return
+    gymnasium.register(
+        env_id,
+        entry_point="toolgym.env:ToolEnv",
+        vector_entry_point="toolgym.vector:ToolVectorEnv",
+        kwargs={"domain": domain},
+        disable_env_checker=True,
+        order_enforce=False,
+    )
+
+
+def register_envs() -> None:
+    """Registers ToolGym's own environments."""
+    for env_id, domain in _ENVS.items():
+        register_env(env_id, domain)
+
+
+def domains() -> list[str]:
+    """The names of the registered domains, sorted."""
+    return sorted(_DOMAINS)
+
+
+def env_ids() -> list[str]:
+    """The Gymnasium ids whose environments are `ToolEnv`s, sorted."""
+    return sorted(id for id, spec in gymnasium.registry.items() if spec.entry_point == "toolgym.env:ToolEnv")
+
+
+def make_domain(
+    domain: Domain | str, *, size: Size | None = None, dialect: str | None = None, seed: int | None = None
+) -> Domain:
+    """The domain of a name (one a process for each choice of options, so that its worlds are shared), or the one given.
+
+    Raises:
+        ConfigError: no such domain, or options beside a domain that is made already.
+    """
+    given = {"size": size, "dialect": dialect, "seed": seed}
+    chosen = tuple((name, value) for name, value in given.items() if value is not None)
+    if isinstance(domain, str):
+        if domain not in _DOMAINS:
+            raise ConfigError(did_you_mean(domain, _DOMAINS, "domain"))
+        return _build(domain, chosen)
+    if chosen:
+        names = ", ".join(name for name, _ in chosen)
+        raise ConfigError(f"{names} cannot be set for a domain that is made already; give them to the domain itself")
+    return domain
+
+
+@lru_cache(maxsize=32)
+def _build(name: str, options: tuple[tuple[str, Any], ...]) -> Domain:
+    entry_point = _DOMAINS[name]
+    if isinstance(entry_point, str):
+        module, _, attribute = entry_point.partition(":")
+        entry_point = getattr(import_module(module), attribute)
+    return entry_point(**dict(options))
