@@ -182,12 +182,19 @@ class _Scan:
             self.on.update(ready)
 
 
-def satisfied_by_step(trajectory: Trajectory, task: Task, base: BaseLookup | None = None) -> list[tuple[str, ...]]:
-    """The ids of the satisfied items after each step, in the checklist's order."""
+def satisfied_by_step(
+    trajectory: Trajectory, task: Task, base: BaseLookup | None = None, *, settled: bool = False
+) -> list[tuple[str, ...]]:
+    """The ids of the satisfied items after each step, in the checklist's order.
+
+    With `settled`, items that hold of an episode in which nothing was done are left out until the episode's last step.
+    """
     scan, out = _Scan(_compile(task), base), []
     for step in trajectory.steps:
         scan.step(step)
-        out.append(_ids(scan))
+        out.append(_ids(scan, scan.compiled.passive if settled else frozenset()))
+    if settled and out and trajectory.done:
+        out[-1] = _ids(scan)
     return out
 
 
@@ -199,9 +206,9 @@ def satisfied(trajectory: Trajectory, task: Task, base: BaseLookup | None = None
     return _ids(scan)
 
 
-def _ids(scan: _Scan) -> tuple[str, ...]:
+def _ids(scan: _Scan, without: frozenset[int] = frozenset()) -> tuple[str, ...]:
     items = scan.compiled.items
-    return tuple(items[i].id for i in scan.compiled.programmed if i in scan.on)
+    return tuple(items[i].id for i in scan.compiled.programmed if i in scan.on and i not in without)
 
 
 def checklist_score(trajectory: Trajectory, task: Task, base: BaseLookup | None = None) -> float:
