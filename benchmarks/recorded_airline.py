@@ -2,8 +2,8 @@
 
     python -m benchmarks.recorded_airline --data ../shared/data/tau_bench
 
-The folder holds `airline/` (the public world) and `recorded_airline*.jsonl` and `gold_airline*.jsonl`. A line there is a
-sequence of calls from the fresh world, with each call's observation and kind, and the final state as edits.
+The folder holds `airline/` (the public world) and `recorded_airline*.jsonl` and `gold_airline*.jsonl`. A line there is
+a sequence of calls from the fresh world, with each call's observation and kind, and the final state as edits.
 """
 
 import math

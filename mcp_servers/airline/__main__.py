@@ -10,17 +10,20 @@ from toolgym.errors import ConfigError
 from toolgym.mcp_servers.airline import build_server
 from toolgym.mcp_servers.airline.dialects import DialectName
 
-EXAMPLES = """
-Examples:
+# A backspace alone on a line keeps the lines that follow as they are.
+EXAMPLES = """Examples:
 
+\b
+A small generated world over stdio, for a client that starts its servers itself:
   python -m toolgym.mcp_servers.airline
-      a small generated world, over stdio, for an MCP client that starts its servers itself
 
-  python -m toolgym.mcp_servers.airline --seed 3 --size standard --transport http --port 8000
-      a larger one, for many clients at http://127.0.0.1:8000/mcp
+\b
+A larger one for many clients, at http://127.0.0.1:8000/mcp:
+  python -m toolgym.mcp_servers.airline --seed 3 --size standard --transport http
 
-  python -m toolgym.mcp_servers.airline --data tau-bench/airline --dialect tau_bench
-      the public world, as the public tools behave
+\b
+The public world, as the public tools behave:
+  python -m toolgym.mcp_servers.airline --data DIR --dialect tau_bench
 """
 
 
@@ -35,14 +38,18 @@ def serve(
     ] = "standard",
     transport: Annotated[Literal["stdio", "http"], typer.Option(help="How clients connect.")] = "stdio",
     host: Annotated[str, typer.Option(help="Address to listen on (http).")] = "127.0.0.1",
+    token: Annotated[
+        str | None,
+        typer.Option(help="Bearer token that clients must send (http); needed to listen beyond this machine."),
+    ] = None,
     port: Annotated[int, typer.Option(help="Port to listen on (http).", min=0, max=65535)] = 8000,
 ) -> None:
     """Runs the airline's MCP server, until it is interrupted."""
     try:
         server = build_server(data=data, seed=seed, size=size, dialect=dialect)
+        server.run(transport, host=host, port=port, token=token)
     except ConfigError as error:
         raise typer.BadParameter(str(error)) from error
-    server.run(transport, host=host, port=port)
 
 
 def main() -> None:

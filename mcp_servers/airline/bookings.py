@@ -14,7 +14,9 @@ from toolgym.mcp_servers.airline.payments import (
     check_payments,
     price_flights,
     refund,
+    refunds_due,
 )
+from toolgym.mcp_servers.airline.records import find_reservation, find_user
 from toolgym.mcp_servers.airline.schema import (
     AirportCode,
     Amount,
@@ -48,9 +50,7 @@ def book_reservation(
 ) -> dict[str, Any]:
     """Books a trip for a user, charges the payment methods and returns the new reservation."""
     dialect = dialect_of(world)
-    user = world.get("users", user_id)
-    if user is None:
-        raise ToolError("user not found")
+    user = find_user(world, user_id)
     if dialect.checks_arguments:
         check_flights(flights)
         if not passengers:
@@ -61,7 +61,7 @@ def book_reservation(
     total = sum(leg["price"] for leg in legs) * len(passengers) + BAG_PRICE * nonfree_baggages
     if insurance == "yes":
         total += INSURANCE_PRICE * len(passengers)
-    check_payments(dialect, user["payment_methods"], payment_methods, total)
+    check_payments(dialect, user, payment_methods, total)
 
     reservation: dict[str, Any] = {
         "user_id": user_id,
@@ -91,16 +91,11 @@ def book_reservation(
 def cancel_reservation(world: World, reservation_id: ReservationId) -> dict[str, Any]:
     """Cancels a whole reservation and refunds every payment to the method that made it."""
     dialect = dialect_of(world)
-    found = world.get("reservations", reservation_id)
-    if found is None:
-        raise ToolError("reservation not found")
+    found = find_reservation(world, reservation_id)
     if dialect.guards_cancelled and found.get("status") == "cancelled":
         raise ToolError("the reservation is cancelled already")
     reservation = world.edit("reservations", reservation_id)
-    refunds = [
-        {"payment_id": payment["payment_id"], "amount": -payment["amount"]}
-        for payment in reservation["payment_history"]
-    ]
+    refunds = refunds_due(dialect, reservation["payment_history"])
     reservation["payment_history"].extend(refunds)
     reservation["status"] = "cancelled"
     if dialect.refunds_balances:
@@ -113,9 +108,7 @@ def cancel_reservation(world: World, reservation_id: ReservationId) -> dict[str,
 
 def send_certificate(world: World, user_id: UserId, amount: Amount) -> str:
     """Gives a user a certificate of an amount, as compensation."""
-    user = world.get("users", user_id)
-    if user is None:
-        raise ToolError("user not found")
+    user = find_user(world, user_id)
     new_id = new_certificate_id(
         world,
         ["certificate", user_id, amount],

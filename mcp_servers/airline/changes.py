@@ -7,6 +7,7 @@ from pydantic import Field
 from toolgym.mcp.server import ToolError
 from toolgym.mcp_servers.airline.dialects import Dialect, dialect_of
 from toolgym.mcp_servers.airline.payments import BAG_PRICE, charge, check_single_payment, price_flights
+from toolgym.mcp_servers.airline.records import find_reservation, find_user
 from toolgym.mcp_servers.airline.schema import BagCount, Cabin, FlightChoice, Passenger, PaymentId, ReservationId
 from toolgym.mcp_servers.airline.seats import check_flights, move_seats
 from toolgym.world import World
@@ -18,9 +19,7 @@ def _to_change(world: World, dialect: Dialect, reservation_id: str) -> dict[str,
     Raises:
         ToolError: it does not exist, or is cancelled.
     """
-    reservation = world.get("reservations", reservation_id)
-    if reservation is None:
-        raise ToolError("reservation not found")
+    reservation = find_reservation(world, reservation_id)
     if dialect.guards_cancelled and reservation.get("status") == "cancelled":
         raise ToolError("the reservation is cancelled")
     return reservation
@@ -51,7 +50,7 @@ def update_reservation_flights(
     held = found["flights"] if cabin == found["cabin"] else ()
     legs = price_flights(world, flights, cabin, count, held)
     difference = (sum(leg["price"] for leg in legs) - sum(leg["price"] for leg in found["flights"])) * count
-    check_single_payment(world.get("users", found["user_id"])["payment_methods"], payment_id, difference)
+    check_single_payment(find_user(world, found["user_id"]), payment_id, difference)
 
     reservation = world.edit("reservations", reservation_id)
     if dialect.moves_seats:
@@ -77,7 +76,7 @@ def update_reservation_baggages(
     if dialect.checks_arguments and nonfree_baggages > total_baggages:
         raise ToolError(f"{nonfree_baggages} paid bags are more than the {total_baggages} bags altogether")
     price = BAG_PRICE * max(0, nonfree_baggages - found["nonfree_baggages"])
-    check_single_payment(world.get("users", found["user_id"])["payment_methods"], payment_id, price)
+    check_single_payment(find_user(world, found["user_id"]), payment_id, price)
 
     reservation = world.edit("reservations", reservation_id)
     reservation["total_baggages"] = total_baggages

@@ -9,6 +9,7 @@ from pydantic import Field
 from toolgym.mcp.server import ToolError
 from toolgym.mcp_servers.airline.calculator import evaluate
 from toolgym.mcp_servers.airline.dialects import Dialect, dialect_of
+from toolgym.mcp_servers.airline.records import find_reservation, find_user
 from toolgym.mcp_servers.airline.schema import AirportCode, Date, ReservationId, UserId
 from toolgym.world import Base, World
 
@@ -55,18 +56,12 @@ def _offer(flight: Mapping[str, Any], day: Mapping[str, Any]) -> dict[str, Any]:
 
 def get_user_details(world: World, user_id: UserId) -> dict[str, Any]:
     """Shows a user's profile: name, address, membership, payment methods, saved passengers and reservation ids."""
-    user = world.get("users", user_id)
-    if user is None:
-        raise ToolError("user not found")
-    return user
+    return find_user(world, user_id)
 
 
 def get_reservation_details(world: World, reservation_id: ReservationId) -> dict[str, Any]:
     """Shows a reservation: its flights, cabin, passengers, baggage, insurance, payments and status."""
-    reservation = world.get("reservations", reservation_id)
-    if reservation is None:
-        raise ToolError("reservation not found")
-    return reservation
+    return find_reservation(world, reservation_id)
 
 
 def list_all_airports(world: World) -> dict[str, str]:
@@ -95,7 +90,7 @@ def _second_day(dialect: Dialect, first: Mapping[str, Any], date: str) -> str:
             return (datetime.date.fromisoformat(date) + datetime.timedelta(days=1)).isoformat()
         except (ValueError, OverflowError):
             raise ToolError(f"{date} is not a date") from None
-    return f"2024-05-{int(date[-2:]) + 1}"
+    return f"{date[:8]}{int(date[-2:]) + 1}"  # As the reference: '2024-05-8' has lost a digit and is no day.
 
 
 def search_onestop_flight(

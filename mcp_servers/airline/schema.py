@@ -70,9 +70,8 @@ def unenforced(tool: Callable[..., Any]) -> Callable[..., Any]:
     """
     hints = get_type_hints(tool, include_extras=True)
     signature = inspect.signature(tool)
-    loose = {
-        name: hint if name in {"world", "return"} else Annotated[hint, SkipValidation()] for name, hint in hints.items()
-    }
+    enforced = {"world", "return"}
+    loose: dict[str, Any] = {name: hint if name in enforced else SkipValidation[hint] for name, hint in hints.items()}
 
     @functools.wraps(tool)
     def lenient(world: World, *args: Any, **kwargs: Any) -> Any:

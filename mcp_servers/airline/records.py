@@ -1,0 +1,67 @@
+"""Finding records, and saying which was not found."""
+
+from typing import Any
+
+from toolgym.mcp.server import ToolError
+from toolgym.world import World
+
+_MAX_SHOWN = 60
+
+
+def shown(value: Any) -> str:
+    """A value for an error message, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+
+
+def find_user(world: World, user_id: str) -> dict[str, Any]:
+    """The user's record, for reading only.
+
+    Raises:
+        ToolError: there is none.
+    """
+    user = world.get("users", user_id)
+    if user is None:
+        raise ToolError(f"user {shown(user_id)} not found")
+    return user
+
+
+def find_reservation(world: World, reservation_id: str) -> dict[str, Any]:
+    """The reservation's record, for reading only.
+
+    Raises:
+        ToolError: there is none.
+    """
+    reservation = world.get("reservations", reservation_id)
+    if reservation is None:
+        raise ToolError(f"reservation {shown(reservation_id)} not found")
+    return reservation
+
+
+def find_flight_day(world: World, flight_number: str, date: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The flight's record and its day, for reading only.
+
+    Raises:
+        ToolError: the flight does not exist, or cannot be booked on that date.
+    """
+    flight = world.get("flights", flight_number)
+    if flight is None:
+        raise ToolError(f"flight {shown(flight_number)} not found")
+    day = flight["dates"].get(date)
+    if day is None:
+        raise ToolError(f"flight {flight_number} does not fly on {shown(date)}")
+    if day["status"] != "available":
+        raise ToolError(f"flight {flight_number} on {date} cannot be booked: it is {day['status']}")
+    return flight, day
+
+
+def find_payment_method(user: dict[str, Any], payment_id: str) -> dict[str, Any]:
+    """The payment method in the user's profile, for reading only.
+
+    Raises:
+        ToolError: the profile has no such method.
+    """
+    method = user["payment_methods"].get(payment_id)
+    if method is None:
+        raise ToolError(f"payment method {shown(payment_id)} is not in the user's profile")
+    return method
