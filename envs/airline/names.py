@@ -1,8 +1,8 @@
 """Open vocabulary: names, ids and numbers drawn from generators, never from lists, and divided among the splits.
 
 A name belongs to exactly one split, told by a stable hash of its letters, so worlds of different splits share no first
-name, last name, user id, e-mail or payment id, however many worlds are made. Reservation ids are divided the same way by
-an invertible scramble instead of a hash, so that a lazy table can turn an id back into its index.
+name, last name, user id, e-mail or payment id, however many worlds are made. Reservation ids are divided by an
+invertible scramble instead of a hash, so that a lazy table can turn an id back into its index.
 """
 
 import random
@@ -37,13 +37,12 @@ _SHARE_OF: Final[dict[Split, tuple[int, int]]] = {
 """Split -> the half-open range of sixteenths that it owns."""
 
 _SPLIT_OF_SHARE: Final[tuple[Split, ...]] = tuple(
-    split for split, (low, high) in _SHARE_OF.items() for _ in range(low, high)
+    split for split in SPLITS for _ in range(_SHARE_OF[split][0], _SHARE_OF[split][1])
 )
 
-_ONSETS: Final = (
-    "b c d f g h j k l m n p r s t v w y z br ch cl cr dr fl fr gl gr kl kr pl pr sh sk sl st th tr vr zh".split()
-)
-_VOWELS: Final = "a e i o u a e i o ai au ea ei ia io oa ou".split()
+_ONSETS: Final = [*"bcdfghjklmnprstvwyz", "br", "ch", "cl", "cr", "dr", "fl", "fr", "gl", "gr", "kl", "kr", "pl", "pr"]
+_ONSETS += ["sh", "sk", "sl", "st", "th", "tr", "vr", "zh"]
+_VOWELS: Final = [*"aeiouaeio", "ai", "au", "ea", "ei", "ia", "io", "oa", "ou"]
 _CODAS: Final = ["", "", "", "l", "m", "n", "r", "s", "t", "x", "nd", "rk", "lt", "sh"]
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 _BASE36: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -15,7 +15,21 @@ from toolgym.envs.airline.spec import WorldSpec
 __all__ = ["People"]
 
 _IDS_KEY, _USER_KEY, _RESERVATION_KEY = 4, 5, 6
-_STREETS: Final = "Oak Elm Pine Lake Hill Park Main Cedar Maple River Sunset Chestnut Harbor Garden Mill Church".split()
+_STREETS: Final = (
+    "Oak",
+    "Elm",
+    "Pine",
+    "Lake",
+    "Hill",
+    "Park",
+    "Main",
+    "Cedar",
+    "Maple",
+    "River",
+    "Sunset",
+    "Harbor",
+    "Mill",
+)
 
 Segment = tuple[str, str]
 """(flight number, date)."""
@@ -129,7 +143,7 @@ class People:
     def _payments(self, rng: random.Random) -> dict[str, Any]:
         """Payment methods by id: always a credit card, sometimes more."""
         if self.spec.compact:
-            sources = ["credit_card"] + rng.choice(([], [], [], [], ["gift_card"], ["certificate"]))
+            sources = ["credit_card", *rng.choice(([], [], [], [], ["gift_card"], ["certificate"]))]
         else:
             sources = ["credit_card"] * rng.choice((1, 1, 2)) + ["gift_card"] * rng.choice((0, 1, 2))
             sources += ["certificate"] * rng.choice((0, 0, 1, 2))

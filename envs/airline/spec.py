@@ -52,7 +52,7 @@ SPECS: Final[dict[Size, WorldSpec]] = {
     ),
     "standard": WorldSpec(
         users=500,
-        reservations_of=(2, 3, 5, 6),
+        reservations_of=(3, 1, 5, 2, 9),
         flights=300,
         airports=20,
         routes=60,
@@ -67,7 +67,7 @@ SPECS: Final[dict[Size, WorldSpec]] = {
     ),
     "large": WorldSpec(
         users=250_000,
-        reservations_of=(2, 3, 5, 6),
+        reservations_of=(3, 1, 5, 2, 9),
         flights=2_000,
         airports=60,
         routes=330,
