@@ -52,6 +52,10 @@ class TrajectoryError(ToolGymError, ValueError):
     """A trajectory file cannot be read: not JSON Lines, or of an unknown schema version."""
 
 
+class DivergenceError(ToolGymError, RuntimeError):
+    """Training cannot go on: a loss or a gradient is not finite."""
+
+
 def did_you_mean(given: str, known: Iterable[str], what: str = "name") -> str:
     """A sentence for an error message: what was given, the nearest known name, and all known names."""
     names = sorted(known)
