@@ -11,8 +11,8 @@ A tool call names its episode in `_meta`:
 Its result carries `toolgym/outcome` (a `CallOutcome`) and `toolgym/version` (changes when the state may have changed).
 
 Reset, fork, snapshot, restore, diff and close are the MCP request `toolgym/control` of the extension
-`toolgym/episodes`: a method, not a tool, so no agent can see or call it. Requests to an endpoint bound to one episode may
-not use it.
+`toolgym/episodes`: a method, not a tool, so no agent can see or call it. Requests to an endpoint bound to one episode
+may not use it.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
 import anyio
-from fastmcp.server.dependencies import get_context
+from fastmcp.server.dependencies import FastMCPRequestContext, get_context
 from fastmcp.server.extensions import MethodBinding, ServerExtension
 from fastmcp.tools.base import Tool
 from fastmcp.tools.base import ToolResult as WireResult
@@ -41,6 +41,7 @@ __all__ = [
     "BOUND_EPISODE",
     "CONTROL_METHOD",
     "EPISODE_META",
+    "EXPIRED_CODE",
     "EXTENSION_ID",
     "OPENED_META",
     "OUTCOME_META",
@@ -73,7 +74,7 @@ def _bound_episode(request: Any) -> str | None:
     return None if request is None else request.scope.get(BOUND_EPISODE)
 
 
-def _episode_key(context: ServerRequestContext[Any, Any] | None) -> EpisodeKey:
+def _episode_key(context: FastMCPRequestContext | None) -> EpisodeKey:
     """The episode that a request belongs to."""
     if context is None:
         return "default", ""

@@ -16,8 +16,7 @@ class InProcessSession(ToolSession):
     """One episode on a `ToolServer` of this process; made by `ToolServer.session`."""
 
     fork_kind: ForkKind = "copy"
-
-    __slots__ = ("_episode", "_specs")
+    suspends = False
 
     def __init__(self, specs: Callable[[], tuple[ToolSpec, ...]], episode: Episode):
         self._specs, self._episode = specs, episode

@@ -108,7 +108,7 @@ class ToolServer:
         """The base of a world key: built once and kept while it is in use.
 
         Raises:
-            ConfigError: the key is not JSON, or the server has no worlds to choose from.
+            ConfigError: the key is not JSON, there is no such world, or the server has no worlds to choose from.
         """
         if world_key is None:
             if self._base is not None:
@@ -126,13 +126,19 @@ class ToolServer:
         with self._bases_lock:
             base = self._bases.get(key)
             if base is None:
-                base = self._bases[key] = self._build_world(world_key)
+                base = self._bases[key] = self._built(self._build_world, world_key)
                 self._records += _records(base)
                 while len(self._bases) > 1 and (len(self._bases) > self._kept_worlds or self._records > _KEPT_RECORDS):
                     self._records -= _records(self._bases.popitem(last=False)[1])
             else:
                 self._bases.move_to_end(key)
             return base
+
+    def _built(self, build: Callable[[Any], Base], world_key: Any) -> Base:
+        try:
+            return build(world_key)
+        except Exception as error:
+            raise ConfigError(f"Server {self.name!r} could not build world {world_key!r}: {error}") from error
 
     def session(self, world_key: Any = None) -> InProcessSession:
         """A new in-process session. Its world is built at the first call, or by `reset`."""

@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 import orjson
 from fastmcp.exceptions import ToolError
 from fastmcp.tools.function_tool import FunctionTool
+from fastmcp.utilities.json_schema import dereference_refs
 from fastmcp.utilities.types import get_cached_typeadapter
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -20,7 +21,7 @@ from toolgym.mcp.session import ToolSpec
 from toolgym.trajectory import ToolResult
 from toolgym.world import World, copy_json
 
-__all__ = ["BoundTool", "ToolError"]
+__all__ = ["BoundTool", "ToolError", "tidy_schema"]
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,10 @@ class BoundTool:
         tool = FunctionTool.from_function(public, name=name or fn.__name__)
         self.fn, self.writes, self.blocking, self.name = fn, writes, blocking, tool.name
         self.function_tool = tool
-        self.spec = ToolSpec(tool.name, tool.description or "", tool.parameters, tool.output_schema, writes)
+        output = None if tool.output_schema is None else tidy_schema(dereference_refs(tool.output_schema))
+        self.spec = ToolSpec(
+            tool.name, tool.description or "", tidy_schema(dereference_refs(tool.parameters)), output, writes
+        )
         self._validate = get_cached_typeadapter(public).validator.validate_python
         self._wraps = bool(tool.output_schema and tool.output_schema.get("x-fastmcp-wrap-result"))
         # An argument object that the tool keeps would tie the world to the caller's data.
@@ -118,6 +122,12 @@ class BoundTool:
     def _crashed(self) -> ToolResult:
         logger.exception("tool %r raised", self.name)
         return ToolResult(f"Error calling tool {self.name!r}", None, True, "tool_error")
+
+
+def tidy_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with its top-level keys in one order, since transports reorder them."""
+    first = [key for key in ("type", "properties", "required") if key in schema]
+    return {key: schema[key] for key in [*first, *sorted(set(schema) - set(first))]}
 
 
 def _without_world(fn: Callable[..., Any]) -> Callable[..., Any]:
