@@ -44,7 +44,7 @@ class Message(Text):
         """Whether `x` is a string."""
         return isinstance(x, str)
 
-    def sample(self, mask: None = None, probability: None = None) -> str:
+    def sample(self, mask: Any = None, probability: Any = None) -> str:
         """A well-formed message in the default format: a call of a tool, or, without tools, a response of a few words.
 
         Raises:

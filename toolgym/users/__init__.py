@@ -29,7 +29,7 @@ def make_user(spec: UserSpec) -> User:
             return ScriptedUser()
         if spec.partition(":")[0] != "llm":
             raise ConfigError(did_you_mean(spec, ("none", "scripted", "llm"), "user"))
-    # httpx is imported only for a user that talks over HTTP.
+    # httpx2 is imported only for a user that talks over HTTP.
     from toolgym.users.llm import LLMUser, LLMUserOptions
 
     if isinstance(spec, str):

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import httpx2
 
 from toolgym.errors import ConfigError, UserModelError
 from toolgym.tasks import Task
@@ -70,7 +70,7 @@ class LLMUser(User):
 
     def __init__(self, options: LLMUserOptions):
         self.options = options
-        self._client = httpx.Client(timeout=options.timeout_s)
+        self._client = httpx2.Client(timeout=options.timeout_s)
         self._messages: list[dict[str, str]] = []
 
     def start(self, task: Task) -> str:
@@ -131,10 +131,10 @@ class LLMUser(User):
                 time.sleep(options.backoff_s * 2 ** (attempt - 1))
             try:
                 answer = self._client.post(url, json=body, headers=headers)
-            except httpx.TimeoutException:
+            except httpx2.TimeoutException:
                 problem = f"no answer within {options.timeout_s} s"
                 continue
-            except httpx.HTTPError as error:
+            except httpx2.HTTPError as error:
                 problem = f"{type(error).__name__}: {error}"
                 continue
             if answer.status_code in _RETRIED:
@@ -144,7 +144,7 @@ class LLMUser(User):
         raise UserModelError(f"The user's model at {url} failed {options.max_retries + 1} times; the last: {problem}")
 
 
-def _content(answer: httpx.Response, url: str) -> str:
+def _content(answer: httpx2.Response, url: str) -> str:
     """The first choice's text.
 
     Raises:

@@ -1,0 +1,291 @@
+"""`ToolVectorEnv`: many episodes at once in one process, as Gymnasium's vector environment.
+
+Episodes whose tools run in this process are stepped one after another, without an event loop. Where a step may wait
+(tools over the wire, a user's model), all steps run as coroutines on one loop, and their waits overlap.
+"""
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+import numpy as np
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.error import ResetNeeded
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from toolgym.domain import Domain, Size
+from toolgym.env import ToolEnv
+from toolgym.episode import StepReturn
+from toolgym.errors import ConfigError, did_you_mean
+from toolgym.options import EnvOptions
+
+__all__ = ["ToolVectorEnv", "batch_infos"]
+
+VectorStepReturn = tuple[tuple[str, ...], np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]
+_RESET_OPTIONS = ("reset_mask", "task", "tasks")
+
+
+class ToolVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], np.ndarray]):
+    """`num_envs` episodes of one domain. Gives what `gymnasium.vector.SyncVectorEnv` gives for the same seeds and actions.
+
+    Args:
+        num_envs: the number of episodes.
+        domain: a `Domain`, or the name of a registered one.
+        autoreset_mode: when an episode that is over starts anew: at the next step, in the same step, or by the caller.
+        options, size, dialect, domain_seed, render_mode, overrides: as for `ToolEnv`.
+
+    Raises:
+        ConfigError: an option that cannot be used.
+    """
+
+    def __init__(
+        self,
+        num_envs: int,
+        domain: Domain | str,
+        *,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        options: EnvOptions | None = None,
+        size: Size | None = None,
+        dialect: str | None = None,
+        domain_seed: int | None = None,
+        render_mode: str | None = None,
+        **overrides: Any,
+    ):
+        if num_envs < 1:
+            raise ConfigError(f"num_envs must be at least 1, not {num_envs}")
+        try:
+            self.autoreset_mode = AutoresetMode(autoreset_mode)
+        except ValueError:
+            modes = [mode.value for mode in AutoresetMode]
+            raise ConfigError(did_you_mean(str(autoreset_mode), modes, "autoreset mode")) from None
+        first = ToolEnv(
+            domain,
+            options,
+            size=size,
+            dialect=dialect,
+            domain_seed=domain_seed,
+            render_mode=render_mode,
+            **overrides,
+        )
+        self.envs: list[ToolEnv] = [first, *(first.spawn() for _ in range(num_envs - 1))]
+        """The episodes' environments."""
+        self.num_envs = num_envs
+        self.render_mode = render_mode
+        self.metadata = {**first.metadata, "autoreset_mode": self.autoreset_mode}
+        self.single_action_space, self.single_observation_space = first.action_space, first.observation_space
+        self.action_space = batch_space(first.action_space, num_envs)
+        self.observation_space = batch_space(first.observation_space, num_envs)
+        self._observations: list[str] = [""] * num_envs
+        self._over = np.zeros(num_envs, dtype=np.bool_)
+        self._loop: _Loop | None = None
+
+    # The three verbs ---------------------------------------------------------------------------------------------
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[tuple[str, ...], dict[str, Any]]:
+        """Starts all episodes, or those of a mask.
+
+        Args:
+            seed: one seed (episode `i` gets `seed + i`, as in Gymnasium) or one an episode.
+            options: `{"task": …}` for all, `{"tasks": […]}` with one an episode, `{"reset_mask": bool array}` for some.
+        """
+        seeds = self._seeds(seed)
+        each, chosen = self._reset_options(options)
+        self._over[chosen] = False
+
+        def start(index: int) -> dict[str, Any]:
+            self._observations[index], info = self.envs[index].reset(seed=seeds[index], options=each[index])
+            return info
+
+        infos = self._map(start, chosen)
+        return tuple(self._observations), batch_infos(list(zip(chosen, infos, strict=True)), self.num_envs)
+
+    def step(self, actions: Sequence[str]) -> VectorStepReturn:
+        """One action an episode. In mode NEXT_STEP the action of an episode that is over is ignored: it starts anew.
+
+        Raises:
+            ResetNeeded: in mode DISABLED, an episode is over and was not reset.
+            ValueError: not one action an episode.
+        """
+        if len(actions) != self.num_envs:
+            raise ValueError(f"{self.num_envs} episodes need as many actions, not {len(actions)}")
+        restarted: list[int] = []
+        if self._over.any():
+            if self.autoreset_mode is AutoresetMode.DISABLED:
+                over = np.flatnonzero(self._over).tolist()
+                raise ResetNeeded(f"Episodes {over} are over: reset them with options={{'reset_mask': mask}}")
+            if self.autoreset_mode is AutoresetMode.NEXT_STEP:
+                restarted = np.flatnonzero(self._over).tolist()
+        running = [index for index in range(self.num_envs) if not (restarted and self._over[index])]
+        outs = self._step_all(running, actions)
+        rewards, terminated, truncated = (np.zeros(self.num_envs, dtype) for dtype in (np.float64, np.bool_, np.bool_))
+        infos: dict[int, dict[str, Any]] = {}
+        for index, out in zip(running, outs, strict=True):
+            self._observations[index], rewards[index], terminated[index], truncated[index], infos[index] = out
+        over = np.logical_or(terminated, truncated)
+        finals: dict[int, dict[str, Any]] = {}
+        if self.autoreset_mode is AutoresetMode.SAME_STEP:
+            restarted = np.flatnonzero(over).tolist()
+            finals = {i: {"final_obs": self._observations[i], "final_info": infos[i]} for i in restarted}
+        for index, info in zip(restarted, self._map(self._restart, restarted), strict=True):
+            infos[index] = info
+        self._over = over
+        entries = []
+        for index in range(self.num_envs):
+            if index in finals:
+                entries.append((index, finals[index]))
+            entries.append((index, infos[index]))
+        return tuple(self._observations), rewards, terminated, truncated, batch_infos(entries, self.num_envs)
+
+    def render(self) -> tuple[Any, ...]:
+        """What each episode's `render` gives."""
+        return tuple(env.render() for env in self.envs)
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Closes the sessions and ends the event loop."""
+        for env in self.envs:
+            env.close()
+        if self._loop is not None:
+            self._loop.close()
+            self._loop = None
+
+    @property
+    def spec(self) -> EnvSpec | None:  # type: ignore[override]
+        """What `gymnasium.make_vec` made this from; the episodes' trajectories are named after it."""
+        return self.envs[0].spec
+
+    @spec.setter
+    def spec(self, value: EnvSpec | None) -> None:
+        for env in self.envs:
+            env.spec = value
+
+    @property
+    def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]
+        """The episodes' generators."""
+        return tuple(env.np_random for env in self.envs)
+
+    @property
+    def np_random_seed(self) -> tuple[int, ...]:  # type: ignore[override]
+        """The episodes' seeds."""
+        return tuple(env.np_random_seed for env in self.envs)
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """A method's result (or an attribute's value) for each episode."""
+        values = [getattr(env, name) for env in self.envs]
+        return tuple(value(*args, **kwargs) if callable(value) else value for value in values)
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """An attribute's value for each episode."""
+        return tuple(getattr(env, name) for env in self.envs)
+
+    # How episodes are run ----------------------------------------------------------------------------------------
+
+    def _restart(self, index: int) -> dict[str, Any]:
+        self._observations[index], info = self.envs[index].reset()
+        return info
+
+    def _step_all(self, indices: Sequence[int], actions: Sequence[str]) -> list[StepReturn]:
+        if not any(self.envs[index].suspends for index in indices):
+            return [self.envs[index].step(actions[index]) for index in indices]
+        return self._get_loop().run([self.envs[index].step_async(actions[index]) for index in indices])
+
+    def _map(self, start: Any, indices: Sequence[int]) -> list[dict[str, Any]]:
+        """`start` of each index; at once, in threads, where starting may wait for a server."""
+        if len(indices) < 2 or not self.envs[indices[0]].suspends:
+            return [start(index) for index in indices]
+        return list(self._get_loop().threads.map(start, indices))
+
+    def _get_loop(self) -> "_Loop":
+        if self._loop is None:
+            self._loop = _Loop(self.num_envs)
+        return self._loop
+
+    def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
+        if seed is None:
+            return [None] * self.num_envs
+        if isinstance(seed, int | np.integer):
+            return [int(seed) + index for index in range(self.num_envs)]
+        if len(seed) != self.num_envs:
+            raise ValueError(f"{self.num_envs} episodes need as many seeds, not {len(seed)}")
+        return list(seed)
+
+    def _reset_options(self, options: Mapping[str, Any] | None) -> tuple[list[dict[str, Any]], list[int]]:
+        """Each episode's reset options, and the indices of those to start."""
+        options = options or {}
+        for name in options:
+            if name not in _RESET_OPTIONS:
+                raise ConfigError(did_you_mean(name, _RESET_OPTIONS, "reset option"))
+        tasks = options.get("tasks", [options.get("task")] * self.num_envs)
+        if len(tasks) != self.num_envs:
+            raise ConfigError(f"{self.num_envs} episodes need as many tasks, not {len(tasks)}")
+        mask = np.asarray(options.get("reset_mask", np.ones(self.num_envs, dtype=np.bool_)))
+        if mask.shape != (self.num_envs,) or mask.dtype != np.bool_ or not mask.any():
+            raise ConfigError(f"reset_mask must be a bool array of shape ({self.num_envs},) with at least one True")
+        return [{"task": task} for task in tasks], np.flatnonzero(mask).tolist()
+
+
+class _Loop:
+    """An event loop on a thread of its own, so that it works inside a running one (a notebook) too."""
+
+    def __init__(self, width: int):
+        self.threads = ThreadPoolExecutor(max_workers=min(width, 64), thread_name_prefix="toolgym-vector")
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(self.threads)
+        self._thread = threading.Thread(target=self._loop.run_forever, name="toolgym-vector-loop", daemon=True)
+        self._thread.start()
+
+    def run(self, steps: Iterable[Coroutine[Any, Any, StepReturn]]) -> list[StepReturn]:
+        async def together() -> list[StepReturn]:
+            return await asyncio.gather(*steps)
+
+        return asyncio.run_coroutine_threadsafe(together(), self._loop).result()
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self.threads.shutdown()
+
+
+def batch_infos(entries: Sequence[tuple[int, Mapping[str, Any]]], num_envs: int) -> dict[str, Any]:
+    """Episodes' infos in Gymnasium's vector form, key by key: an array of values, and under `_key` a mask of who has one.
+
+    Args:
+        entries: (episode's index, its info); an index may come more than once, the later one then counts.
+        num_envs: the number of episodes.
+    """
+    columns: dict[str, tuple[list[int], list[Any]]] = {}
+    for index, info in entries:
+        for key, value in info.items():
+            column = columns.get(key)
+            if column is None:
+                column = columns[key] = ([], [])
+            column[0].append(index)
+            column[1].append(value)
+    out: dict[str, Any] = {}
+    for key, (indices, values) in columns.items():
+        out[key] = _batch(key, indices, values, num_envs)
+        mask = np.zeros(num_envs, dtype=np.bool_)
+        mask[indices] = True
+        out[f"_{key}"] = mask
+    return out
+
+
+def _batch(key: str, indices: list[int], values: list[Any], num_envs: int) -> Any:
+    """One key's values as Gymnasium batches them: by the type of the first."""
+    first = values[0]
+    if isinstance(first, dict) and key != "final_obs":
+        return batch_infos(cast(list[tuple[int, dict]], list(zip(indices, values, strict=True))), num_envs)
+    if type(first) in (int, float, bool) or isinstance(first, np.number):
+        array = np.zeros(num_envs, dtype=type(first))
+    elif isinstance(first, np.ndarray):
+        array = np.zeros((num_envs, *first.shape), dtype=first.dtype)
+    else:
+        array = np.full(num_envs, fill_value=None, dtype=object)
+    for index, value in zip(indices, values, strict=True):
+        array[index] = value
+    return array
