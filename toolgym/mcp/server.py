@@ -75,6 +75,8 @@ class ToolServer:
         self.fastmcp: FastMCP = FastMCP(name, instructions=instructions, on_duplicate="error")
         """The protocol side of this server, for any MCP client."""
         self.fastmcp.add_extension(EpisodesExtension(self.episodes))
+        # Otherwise the SDK lists all tools at each HTTP call, to look one schema up: half of the call's time.
+        self.fastmcp._mcp_server.get_tool_input_schema = self._input_schema
 
     def tool(self, *, writes: bool, blocking: bool = False, name: str | None = None) -> Callable[[F], F]:
         """Makes a function a tool: `def f(world: World, ...)`; its docstring's first sentence is prompt text.
@@ -143,6 +145,10 @@ class ToolServer:
     def session(self, world_key: Any = None) -> InProcessSession:
         """A new in-process session. Its world is built at the first call, or by `reset`."""
         return InProcessSession(lambda: self._specs, self._episode(world_key))
+
+    def _input_schema(self, name: str) -> dict[str, Any] | None:
+        tool = self._tools.get(name)
+        return None if tool is None else tool.spec.input_schema
 
     def _episode(self, world_key: Any) -> Episode:
         return Episode(self._tools, self.base, world_key)
