@@ -1,0 +1,101 @@
+"""The application: commands, global options, and how errors are shown."""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from toolgym.cli.common import progress_console
+from toolgym.cli.demo import demo
+from toolgym.cli.evaluate import evaluate
+from toolgym.cli.list_envs import list_envs
+from toolgym.cli.play import play
+from toolgym.cli.score import score
+from toolgym.cli.serve import serve
+from toolgym.cli.show import show
+from toolgym.cli.train import train
+from toolgym.errors import ToolGymError
+
+__all__ = ["app", "main"]
+
+_EXTRAS = {
+    "torch": "train",
+    "transformers": "train",
+    "trl": "train",
+    "accelerate": "train",
+    "datasets": "train",
+    "tensorboard": "train",
+    "matplotlib": "train",
+    "peft": "train",
+    "safetensors": "train",
+    "tokenizers": "train",
+    "docker": "docker",
+    "ray": "ray",
+    "sentence_transformers": "semantic",
+}
+"""Package -> the extra of ours that brings it."""
+
+app = typer.Typer(
+    name="toolgym",
+    help="Environments for tool use over MCP, and the agents that learn in them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command("list")(list_envs)
+app.command("demo")(demo)
+app.command("play")(play)
+app.command("eval")(evaluate)
+app.command(
+    "train",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)(train)
+app.command("serve")(serve)
+app.command("show")(show)
+app.command("score")(score)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(version("toolgym"))
+        raise typer.Exit
+
+
+@app.callback()
+def _global(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Environments for tool use over MCP, and the agents that learn in them."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line. Exits with 0, with 2 for what the caller can mend, with 130 when interrupted."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app(given, prog_name="toolgym")
+    except ToolGymError as error:
+        _fail(given, str(error))
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        _fail(given, f"This needs {error.name}, which is not installed: pip install 'toolgym[{extra}]'")
+    except BrokenPipeError:
+        # The reader (`head`, say) has gone. Python would complain once more when it flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+
+
+def _fail(given: Sequence[str], message: str) -> None:
+    if "--debug" in given:
+        raise
+    progress_console.print(f"[bold red]Error:[/] [red]{escape(message)}[/]", soft_wrap=True)
+    raise SystemExit(2)

@@ -1,0 +1,96 @@
+"""What the commands share: consoles, JSON output, `--set name=value` options and the reading of JSON Lines."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+
+from toolgym.errors import ConfigError
+
+__all__ = [
+    "EnvId",
+    "JsonFlag",
+    "Seed",
+    "Settings",
+    "Split",
+    "out",
+    "parse_settings",
+    "parse_value",
+    "print_json",
+    "progress_console",
+    "read_jsonl",
+]
+
+EnvId = Annotated[str, typer.Option("--env", "-e", help="The environment's Gymnasium id.", show_default=True)]
+Split = Annotated[str, typer.Option("--split", help="train, validation, test or test_unseen.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seeds every choice.")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for a script to read.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="An option of the environment, as in gymnasium.make; may be repeated. The value is JSON or plain text.",
+    ),
+]
+
+out = Console()
+"""Where results go."""
+
+progress_console = Console(stderr=True)
+"""Where progress and errors go, so that the output of `--json` stays clean."""
+
+
+def print_json(value: Any) -> None:
+    """Writes a value as indented JSON, with a newline, to stdout."""
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+    sys.stdout.flush()
+
+
+def parse_settings(settings: Sequence[str] | None) -> dict[str, Any]:
+    """`["size=small", "depth=[2,3]"]` -> `{"size": "small", "depth": [2, 3]}`.
+
+    Raises:
+        ConfigError: an item has no `=`.
+    """
+    parsed: dict[str, Any] = {}
+    for item in settings or ():
+        name, equals, value = item.partition("=")
+        if not equals or not name:
+            raise ConfigError(f"--set takes NAME=VALUE, got {item!r}. An example: --set size=small")
+        parsed[name.strip().replace("-", "_")] = parse_value(value)
+    return parsed
+
+
+def parse_value(text: str) -> Any:
+    """JSON where it is JSON, and the text itself where it is not."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+
+
+def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number, object) of a JSON Lines file; `-` is stdin; blank lines are left out.
+
+    Raises:
+        ConfigError: no such file, or a line that is no JSON object.
+    """
+    try:
+        lines = sys.stdin.buffer.readlines() if str(path) == "-" else path.read_bytes().splitlines()
+    except OSError as error:
+        raise ConfigError(f"Cannot read {path}: {error.strerror or error}.") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            value = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            raise ConfigError(f"{path}, line {number}: not JSON ({error}).") from error
+        if not isinstance(value, dict):
+            raise ConfigError(f"{path}, line {number}: expected a JSON object, got {type(value).__name__}.")
+        yield number, value

@@ -1,0 +1,90 @@
+"""`toolgym eval`: how well an agent does."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from toolgym.cli.common import EnvId, JsonFlag, Seed, Settings, Split, out, parse_settings, print_json, progress_console
+
+
+def evaluate(
+    env: EnvId = "ToolGym/Airline-v0",
+    split: Split = "test",
+    agent: Annotated[
+        str,
+        typer.Option("--agent", "-a", help="oracle, random, noop, builtin[:clean|imperfect], hf:PATH or api:MODEL."),
+    ] = "oracle",
+    episodes: Annotated[int, typer.Option("--episodes", "-n", min=1, help="Tasks, each run K times.")] = 100,
+    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Trials a task, for pass@k and pass^k.")] = 1,
+    seed: Seed = 0,
+    settings: Settings = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(min=0, help="Sampling temperature (default: greedy for one trial, 1 for more; an API's own)."),
+    ] = None,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="The longest turn of a model.")] = 256,
+    context_tokens: Annotated[int, typer.Option(min=2, help="The longest episode of a local model.")] = 8192,
+    device: Annotated[str | None, typer.Option(help="Where a local model runs (default: CUDA, else CPU).")] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="The endpoint of an api: agent (default: $OPENAI_BASE_URL).")
+    ] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Episodes at once.")] = 16,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write trajectories to this JSON Lines file as they end.")
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Runs an agent on a split: pass@k, pass^k, tool recall, reward and errors, with 95% intervals.
+
+    Episodes that the infrastructure broke are counted apart and enter no figure.
+
+    \b
+    Examples:
+      toolgym eval --agent oracle --split test --episodes 200
+      toolgym eval --agent builtin --set size=small --set prompt=short --k 4 --json
+      toolgym eval --agent hf:Qwen/Qwen3-0.6B --episodes 50 --output runs/qwen.jsonl
+      OPENAI_BASE_URL=http://127.0.0.1:8000/v1 toolgym eval --agent api:my-model
+    """
+    from toolgym.agents.evaluate import AgentOptions, EvalOptions, make_policy
+    from toolgym.agents.evaluate import evaluate as run
+    from toolgym.agents.report import report_table
+
+    if temperature is None and k > 1 and not agent.startswith("api:"):
+        temperature = 1.0
+    sampling = AgentOptions(
+        temperature=temperature,
+        max_new_tokens=max_new_tokens,
+        context_tokens=context_tokens,
+        device=device,
+        base_url=base_url,
+        concurrency=concurrency,
+    )
+    options = EvalOptions(
+        env_id=env,
+        split=split,
+        episodes=episodes,
+        k=k,
+        seed=seed,
+        env_options=parse_settings(settings),
+        agent=sampling,
+        output=output,
+    )
+    policy = make_policy(agent, sampling, seed=seed)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=progress_console, transient=True) as progress:
+        bar = progress.add_task(agent, total=None)
+        solved = 0
+
+        def ended(score, total: int) -> None:
+            nonlocal solved
+            solved += score.solved
+            done = progress.tasks[0].completed + 1
+            progress.update(bar, total=total, advance=1, description=f"{agent}: {solved / done:.0%} solved")
+
+        report = run(policy, options, agent=agent, on_episode=ended)
+    if json:
+        print_json(report.to_json())
+    else:
+        out.print(report_table(report))

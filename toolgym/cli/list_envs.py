@@ -1,0 +1,80 @@
+"""`toolgym list`: the environments there are."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+import toolgym  # noqa: F401 (registers the environments)
+from toolgym.cli.common import JsonFlag, Settings, out, parse_settings, print_json
+from toolgym.errors import ConfigError
+from toolgym.opening import open_env
+from toolgym.registration import env_ids
+
+_SPLITS = ("train", "validation", "test", "test_unseen")
+
+
+def describe(env_id: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """What `list` says of an environment; `error` where it cannot be made without options of its own."""
+    try:
+        env = open_env(env_id, **settings)
+    except (ConfigError, TypeError) as error:
+        return {"id": env_id, "error": str(error)}
+    try:
+        return {
+            "id": env_id,
+            "domain": env.domain.name,
+            "tools": [
+                {"name": tool.name, "writes": tool.writes, "description": tool.description} for tool in env.tools
+            ],
+            "tasks": {split: len(env.domain.tasks(split)) for split in _SPLITS},
+            "max_turns": env.options.max_turns,
+            "max_calls": env.options.max_calls,
+        }
+    finally:
+        env.close()
+
+
+def list_envs(
+    env: Annotated[str | None, typer.Argument(help="One environment: its tools are described too.")] = None,
+    settings: Settings = None,
+    json: JsonFlag = False,
+) -> None:
+    """Lists the environments: domain, tools, tasks of each split, horizon.
+
+    \b
+    Examples:
+      toolgym list
+      toolgym list ToolGym/Airline-v0
+      toolgym list --json | jq '.[].tasks'
+    """
+    chosen = parse_settings(settings)
+    if env is not None:
+        open_env(env, **chosen).close()  # an unknown id is an error here, not a line in a table
+    found = [describe(env_id, chosen) for env_id in ([env] if env is not None else env_ids())]
+    if json:
+        print_json(found)
+        return
+    table = Table(title="environments", title_justify="left")
+    for column in ("id", "domain", "tools", *_SPLITS, "turns", "calls"):
+        table.add_column(column, justify="left" if column in ("id", "domain") else "right")
+    for entry in found:
+        if "error" in entry:
+            table.add_row(entry["id"], "needs options")
+            continue
+        counts = [f"{entry['tasks'][split]:,}" for split in _SPLITS]
+        limits = [str(entry["max_turns"]), str(entry["max_calls"])]
+        table.add_row(entry["id"], entry["domain"], str(len(entry["tools"])), *counts, *limits)
+    out.print(table)
+    if env is not None and "tools" in found[0]:
+        out.print(tool_table(found[0]["tools"]))
+
+
+def tool_table(tools: list[dict[str, Any]]) -> Table:
+    """The tools with what they do."""
+    table = Table(title="tools", title_justify="left")
+    for column in ("name", "writes", "what it does"):
+        table.add_column(column)
+    for tool in tools:
+        table.add_row(tool["name"], {True: "yes", False: "", None: "?"}[tool["writes"]], tool["description"])
+    return table

@@ -1,0 +1,63 @@
+"""`toolgym serve`: an environment's tools as an MCP server."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from toolgym.cli.common import Settings, parse_settings, progress_console
+from toolgym.errors import ConfigError, did_you_mean
+from toolgym.registration import domains
+
+
+def serve(
+    domain: Annotated[str, typer.Argument(help="A domain (airline) or an environment (ToolGym/Airline-v0).")],
+    transport: Annotated[Literal["stdio", "http"], typer.Option(help="How clients connect.")] = "stdio",
+    host: Annotated[str, typer.Option(help="The address to listen on (http).")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on (http).", min=0, max=65535)] = 8000,
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="TOOLGYM_TOKEN", help="What clients must send as a bearer token (http)."),
+    ] = None,
+    allow_open: Annotated[
+        bool, typer.Option("--allow-open", help="Listen beyond this machine without a token.")
+    ] = False,
+    settings: Settings = None,
+) -> None:
+    """Serves a domain's tools over MCP, until it is interrupted.
+
+    Over HTTP a client of `/episodes/ID/mcp` acts in the episode ID; a client of `/mcp` names its episode in `_meta`.
+
+    \b
+    Examples:
+      toolgym serve airline --transport http --port 8000
+      toolgym serve airline --set seed=3 --set size=standard
+      claude mcp add airline -- toolgym serve airline
+    """
+    from toolgym.mcp.serve import serve as serve_tools
+
+    server = build(domain, parse_settings(settings))
+    if transport == "http":
+        where = f"http://{host}:{port}"
+        progress_console.print(f"Serving {server.name} at {where}/mcp and {where}/episodes/ID/mcp; Ctrl+C ends it.")
+    serve_tools(server, transport, host=host, port=port, token=token, allow_open=allow_open)
+
+
+def build(name: str, options: dict):
+    """The tool server of a domain's or an environment's name.
+
+    Raises:
+        ConfigError: no such name, or an option that its server does not have.
+    """
+    from importlib import import_module
+
+    import gymnasium
+
+    known = domains()
+    spec = gymnasium.registry.get(name)
+    domain = spec.kwargs.get("domain") if spec is not None else name.lower()
+    if domain not in known:
+        raise ConfigError(did_you_mean(name, known, "domain"))
+    try:
+        return import_module(f"toolgym.mcp_servers.{domain}").build_server(**options)
+    except TypeError as error:
+        raise ConfigError(f"The {domain} server cannot be made with {sorted(options)}: {error}.") from error

@@ -1,0 +1,58 @@
+"""`toolgym show`: recorded episodes, readable."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from toolgym.cli.common import JsonFlag, out, print_json
+from toolgym.errors import ConfigError
+
+
+def show(
+    file: Annotated[Path, typer.Argument(help="A trajectory file, as `eval --output` and trainers write it.")],
+    episode: Annotated[
+        int | None,
+        typer.Option("--episode", "-n", help="Show this episode step by step (0 is the first, -1 the last)."),
+    ] = None,
+    outcome: Annotated[str | None, typer.Option(help="Only episodes that ended so: solved, unsolved, ...")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Lists the episodes of a trajectory file, or shows one with every step and its rewards.
+
+    \b
+    Examples:
+      toolgym show runs/demo/trajectories.jsonl
+      toolgym show runs/demo/trajectories.jsonl --episode 3
+      toolgym show runs/demo/trajectories.jsonl --outcome truncated --json
+    """
+    from toolgym.rendering import print_trajectory
+    from toolgym.trajectory import read_trajectories, trajectory_to_json
+
+    if not file.is_file():
+        raise ConfigError(f"There is no file {file}. `toolgym eval --output {file}` would write one.")
+    episodes = [(i, t) for i, t in enumerate(read_trajectories(file)) if outcome is None or t.outcome == outcome]
+    if episode is not None:
+        if not -len(episodes) <= episode < len(episodes):
+            raise ConfigError(f"{file} holds {len(episodes)} such episodes; there is no number {episode}.")
+        episodes = [episodes[episode]]
+    if json:
+        print_json([trajectory_to_json(trajectory) for _, trajectory in episodes])
+        return
+    if episode is not None:
+        print_trajectory(episodes[0][1])
+        return
+    table = Table(title=f"{file.name}: {len(episodes)} episodes", title_justify="left")
+    for column in ("episode", "task", "outcome", "turns", "calls", "reward"):
+        table.add_column(column, justify="left" if column in ("task", "outcome") else "right")
+    for number, trajectory in episodes:
+        table.add_row(*map(str, _row(number, trajectory)))
+    out.print(table)
+
+
+def _row(number: int, trajectory: Any) -> tuple[Any, ...]:
+    reward = sum(step.reward for step in trajectory.steps)
+    outcome = trajectory.outcome or "unfinished"
+    why = f" ({trajectory.truncation})" if trajectory.truncation else ""
+    return number, trajectory.task_id, outcome + why, len(trajectory.steps), len(trajectory.calls), f"{reward:.3f}"

@@ -1,0 +1,32 @@
+"""`toolgym train`: an algorithm by name; everything else on the command line is the algorithm's."""
+
+from typing import Annotated
+
+import typer
+
+from toolgym.errors import ConfigError
+
+
+def train(
+    context: typer.Context,
+    algo: Annotated[str | None, typer.Option("--algo", help="The algorithm's name.")] = None,
+    help: Annotated[
+        bool, typer.Option("--help", help="Show this message, or the algorithm's own with --algo.")
+    ] = False,
+) -> None:
+    """Trains an agent. Options beside --algo are the algorithm's: `toolgym train --algo grpo --help` lists them.
+
+    \b
+    Examples:
+      toolgym train --algo grpo --env ToolGym/Airline-v0 --steps 50 --output runs/grpo
+      toolgym train --algo sft --help
+    """
+    from toolgym.agents import registry
+
+    if algo is None:
+        typer.echo(context.get_help())
+        typer.echo(f"Algorithms: {', '.join(registry.algorithms())}")
+        if not help:
+            raise ConfigError("Which algorithm? Name one with --algo.")
+        return
+    registry.main(algo, [*context.args, *(["--help"] if help else [])])
