@@ -11,7 +11,7 @@ from toolgym.episode import Episode, StepReturn
 from toolgym.errors import ConfigError, InfraError, did_you_mean
 from toolgym.mcp.session import ToolSession, ToolSpec
 from toolgym.observations import Prompt
-from toolgym.options import EnvOptions, resolve_reward
+from toolgym.options import EnvOptions
 from toolgym.registration import make_domain
 from toolgym.rendering import print_trajectory, trajectory_text
 from toolgym.spaces import Message
@@ -81,7 +81,7 @@ class ToolEnv(gymnasium.Env[str, str]):
                 f"No task of {self.domain.name!r} fits: split={self.options.split!r}, depth={self.options.depth!r}, "
                 f"kinds={self.options.kinds!r}"
             )
-        self.reward = resolve_reward(self.options.reward, self.options.reward_weights)
+        self.reward = self.options.make_reward()
         self._user: User = make_user(self.options.user)
         self._session: ToolSession | None = self.domain.session()
         self._prompt = Prompt(

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from toolgym.domain import Split
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.messages import formats
-from toolgym.rewards.base import Reward, Term
+from toolgym.rewards.base import Reward
 
 if TYPE_CHECKING:
+    from toolgym.rewards.presets import RewardSpec
     from toolgym.users import UserSpec
 
 __all__ = ["EnvOptions"]
@@ -35,10 +36,12 @@ class EnvOptions:
     user: "UserSpec" = "none"
     """Who answers responses: `none` (the first response ends the episode), `scripted`, `llm`, `llm:MODEL`,
     `LLMUserOptions`, or a `User`."""
-    reward: str | Reward | Term | Sequence[str] = "default"
-    """A preset's name, a `Reward`, a term, or names of terms (see `toolgym.rewards`)."""
+    reward: "RewardSpec" = "default"
+    """A preset's name, a `Reward`, a term or a list of terms (see `toolgym.rewards.presets.make_reward`)."""
     reward_weights: Mapping[str, float] | None = None
-    """Term name -> weight, over the preset's."""
+    """Term name -> weight, over the reward's own."""
+    reward_options: Mapping[str, Any] | None = None
+    """Keyword overrides of a preset (see its factory in `toolgym.rewards`)."""
     prompt: Literal["full", "short"] = "full"
     """The first observation: `full` has policy, tool schemas, instructions and request; `short` only the request."""
     format: str = "auto"
@@ -82,22 +85,16 @@ class EnvOptions:
                 raise ConfigError(did_you_mean(name, names, "option"))
         return replace(self, **changes)
 
+    def make_reward(self) -> Reward:
+        """The reward that these options describe.
 
-def resolve_reward(spec: str | Reward | Term | Sequence[str], weights: Mapping[str, float] | None = None) -> Reward:
-    """The reward that an option names, with weights laid over its own.
+        Raises:
+            ConfigError: no such preset or option, or a weight for a term that is not there.
+        """
+        from toolgym.rewards.presets import make_reward  # presets look at every reward; options are made without them
 
-    Raises:
-        ConfigError: no such preset or term, or a weight for a term that is not there.
-    """
-    if isinstance(spec, Reward):
-        reward = spec
-    elif callable(spec):
-        reward = Reward({getattr(spec, "__name__", "reward"): spec}, {})
-    else:
-        from toolgym.rewards.presets import make_reward  # presets know every reward module; most need only one
-
-        reward = make_reward(spec)
-    for name in weights or {}:
-        if name not in reward.terms:
-            raise ConfigError(did_you_mean(name, reward.terms, "reward term"))
-    return replace(reward, weights={**reward.weights, **weights}) if weights else reward
+        reward = make_reward(self.reward, **(self.reward_options or {}))
+        for name in self.reward_weights or {}:
+            if name not in reward.terms:
+                raise ConfigError(did_you_mean(name, reward.terms, "reward term"))
+        return replace(reward, weights={**reward.weights, **(self.reward_weights or {})})

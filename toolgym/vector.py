@@ -29,7 +29,7 @@ _RESET_OPTIONS = ("reset_mask", "task", "tasks")
 
 
 class ToolVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], np.ndarray]):
-    """`num_envs` episodes of one domain. Gives what `gymnasium.vector.SyncVectorEnv` gives for the same seeds and actions.
+    """`num_envs` episodes of one domain: for equal seeds and actions equal to `gymnasium.vector.SyncVectorEnv`.
 
     Args:
         num_envs: the number of episodes.
@@ -154,12 +154,12 @@ class ToolVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], np.ndarray]):
             self._loop = None
 
     @property
-    def spec(self) -> EnvSpec | None:  # type: ignore[override]
+    def spec(self) -> EnvSpec | None:
         """What `gymnasium.make_vec` made this from; the episodes' trajectories are named after it."""
         return self.envs[0].spec
 
     @spec.setter
-    def spec(self, value: EnvSpec | None) -> None:
+    def spec(self, value: EnvSpec | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         for env in self.envs:
             env.spec = value
 
@@ -252,7 +252,7 @@ class _Loop:
 
 
 def batch_infos(entries: Sequence[tuple[int, Mapping[str, Any]]], num_envs: int) -> dict[str, Any]:
-    """Episodes' infos in Gymnasium's vector form, key by key: an array of values, and under `_key` a mask of who has one.
+    """Episodes' infos in Gymnasium's vector form: an array of values a key, and under `_key` a mask of who has it.
 
     Args:
         entries: (episode's index, its info); an index may come more than once, the later one then counts.
