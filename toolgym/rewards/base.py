@@ -1,8 +1,8 @@
 """The seam between episodes and rewards.
 
-A `Term` is a pure function of (trajectory, task) that scores the *latest* step of the trajectory it is given, so scoring a
-whole episode is scoring its prefixes. A `Reward` is a weighted sum of named terms. Neither knows of the environment; a new
-one is added by `register` (or by handing the callable to `gymnasium.make(..., reward=...)`).
+A `Term` is a pure function of (trajectory, task) that scores the *latest* step of the trajectory it is given, so
+scoring a whole episode is scoring its prefixes. A `Reward` is a weighted sum of named terms. Neither knows of the
+environment; a new one is added by `register` (or by handing the callable to `gymnasium.make(..., reward=...)`).
 """
 
 from collections.abc import Callable, Mapping
@@ -33,3 +33,35 @@ class Reward:
 
 
 RewardFactory = Callable[..., Reward]
+"""Makes a preset's `Reward` of keyword options."""
+
+TextScorer = Callable[..., dict[str, float]]
+"""Scores text alone: (completion, gold `Turn`, the factory's keyword options) -> `total` and every component."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named reward: how it is made, and how it scores text without an episode (None: as a one-step episode)."""
+
+    name: str
+    factory: RewardFactory
+    score_text: TextScorer | None = None
+
+
+_PRESETS: dict[str, Preset] = {}
+
+
+def register(name: str, factory: RewardFactory, score_text: TextScorer | None = None) -> None:
+    """Adds a preset, or replaces the one of that name; `reward=name` then finds it.
+
+    Args:
+        name: what users write.
+        factory: makes the `Reward`; its keyword parameters are the preset's options.
+        score_text: what `toolgym.rewards.score` uses; it takes the same options.
+    """
+    _PRESETS[name] = Preset(name, factory, score_text)
+
+
+def registered() -> dict[str, Preset]:
+    """The presets by name."""
+    return dict(_PRESETS)

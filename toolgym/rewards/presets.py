@@ -1,0 +1,181 @@
+"""Rewards by name: `make_reward`, `score` for text alone, and `as_trl` for TRL trainers."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib import import_module
+from typing import Any, cast
+
+from toolgym.errors import ConfigError, did_you_mean
+from toolgym.rewards.base import Preset, Reward, Term, register, registered
+from toolgym.rewards.checklist import checklist_term
+from toolgym.rewards.state import outcome_term
+from toolgym.rewards.structural import StructuralTerm, format_term
+from toolgym.rewards.text import Gold, completion_text, text_episode
+
+__all__ = ["RewardSpec", "as_trl", "make_reward", "preset_names", "score"]
+
+RewardSpec = str | Reward | Term | Sequence[Term | tuple[str, Term, float]]
+"""A preset's name, a `Reward`, one term, or a list of terms (each alone, or with a name and a weight)."""
+
+_HOMES: dict[str, str] = {
+    "ac_planner": "toolgym.rewards.ac_planner",
+    "awpo": "toolgym.rewards.awpo",
+    "toolrl": "toolgym.rewards.toolrl",
+    "toolupt": "toolgym.rewards.toolupt",
+}
+"""Where each preset that is not made here is registered, on import."""
+
+
+def default_reward(
+    *,
+    structural: float = 0.3,
+    checklist: float = 0.3,
+    state: float = 0.4,
+    format: float = 0.05,
+    name: float = 1.0,
+    params: float = 1.0,
+    values: float = 1.0,
+) -> Reward:
+    """The environments' default: an episode that does exactly what the gold chain does earns 1.
+
+    Args:
+        structural: weight of what the step added to the IoU with the gold chain.
+        checklist: weight of the checklist's share that the step gained.
+        state: weight of the verified outcome, at the last step: the final state and the required checklist items.
+        format: weight of the -1 for a malformed message.
+        name, params, values: the parts of the structural term.
+    """
+    return Reward(
+        terms={
+            "structural": StructuralTerm(name, params, values),
+            "checklist": checklist_term,
+            "state": outcome_term,
+            "format": format_term,
+        },
+        weights={"structural": structural, "checklist": checklist, "state": state, "format": format},
+    )
+
+
+register("default", default_reward)
+
+
+def preset_names() -> list[str]:
+    """The names of all presets, sorted."""
+    return sorted({*_HOMES, *registered()})
+
+
+def make_reward(spec: RewardSpec = "default", **options: Any) -> Reward:
+    """The reward that `spec` names or describes.
+
+    Args:
+        spec: see `RewardSpec`.
+        options: keyword overrides of a preset; anything else takes none.
+
+    Raises:
+        ConfigError: an unknown preset or option, or something that is no reward.
+    """
+    if isinstance(spec, str):
+        preset = _preset(spec)
+        _check_options(preset, options)
+        return preset.factory(**options)
+    if options:
+        raise ConfigError(f"Options ({', '.join(sorted(options))}) go with a preset's name, not with {spec!r:.100}.")
+    if isinstance(spec, Reward):
+        return spec
+    if callable(spec):
+        return _of_terms([spec])
+    if isinstance(spec, Sequence):
+        return _of_terms(spec)
+    raise ConfigError(f"A reward is a preset's name, a Reward, a term or a list of terms; got {spec!r:.100}.")
+
+
+def score(preset: str, completion: str | Sequence[Mapping[str, Any]], gold: Gold, **options: Any) -> dict[str, float]:
+    """Scores text alone, without an environment: `total` and every component.
+
+    Args:
+        preset: a preset's name.
+        completion: a message in any format, or chat messages (the last assistant message counts).
+        gold: the right answer (see `toolgym.rewards.text.Gold`).
+        options: keyword overrides of the preset.
+
+    Raises:
+        ConfigError: an unknown preset or option, or a gold that cannot be understood.
+    """
+    found = _preset(preset)
+    _check_options(found, options)
+    text = completion_text(completion)
+    if found.score_text is not None:
+        return found.score_text(text, gold, **options)
+    total, components = found.factory(**options).score(*text_episode(text, gold))
+    return {"total": total, **components}
+
+
+def as_trl(preset: str, *, column: str = "gold", **options: Any) -> Callable[..., list[float]]:
+    """A reward function for any TRL trainer: `GRPOTrainer(reward_funcs=as_trl("toolrl"), ...)`.
+
+    The data set needs a column `gold` (or `column`) with the right answer: best a reference message, or the gold calls
+    as a JSON string (see `toolgym.rewards.text.Gold`). A preset that has an option `step` gets the trainer's step.
+
+    Raises:
+        ConfigError: an unknown preset or option; when called, no such column.
+    """
+    found = _preset(preset)
+    _check_options(found, options)
+    follows_step = "step" in _options_of(found) and "step" not in options
+
+    def reward(completions: Sequence[Any], **columns: Any) -> list[float]:
+        if column not in columns:
+            raise ConfigError(f"The data set needs a column {column!r} with the right answers.")
+        extra = options
+        if follows_step and columns.get("trainer_state") is not None:
+            extra = {**options, "step": columns["trainer_state"].global_step}
+        return [
+            score(preset, completion, gold, **extra)["total"]
+            for completion, gold in zip(completions, columns[column], strict=True)
+        ]
+
+    reward.__name__ = preset
+    return reward
+
+
+def _preset(name: str) -> Preset:
+    if name not in registered() and name in _HOMES:
+        import_module(_HOMES[name])
+    found = registered().get(name)
+    if found is None:
+        raise ConfigError(did_you_mean(name, preset_names(), "reward"))
+    return found
+
+
+def _options_of(preset: Preset) -> list[str]:
+    return sorted(inspect.signature(preset.factory).parameters)
+
+
+def _check_options(preset: Preset, options: Mapping[str, Any]) -> None:
+    known = _options_of(preset)
+    for name in options:
+        if name not in known:
+            raise ConfigError(did_you_mean(name, known, f"option of the reward {preset.name!r}:"))
+
+
+def _name_of(term: Any) -> str:
+    if isinstance(term, partial):
+        return _name_of(term.func)
+    return getattr(term, "__name__", type(term).__name__)
+
+
+def _of_terms(spec: Sequence[Any]) -> Reward:
+    terms: dict[str, Term] = {}
+    weights: dict[str, float] = {}
+    for item in spec:
+        entry: tuple[str, Any, float] = item if isinstance(item, tuple) else (_name_of(item), item, 1.0)
+        name, term, weight = entry
+        if not callable(term):
+            raise ConfigError(f"A term is a callable of (trajectory, task); got {term!r:.100}.")
+        if name in terms:
+            raise ConfigError(f"Two terms are called {name!r}: give each as (name, term, weight).")
+        terms[name], weights[name] = cast(Term, term), float(weight)
+    if not terms:
+        raise ConfigError("A reward needs at least one term.")
+    return Reward(terms, weights)

@@ -1,0 +1,215 @@
+"""The structural step reward: how much nearer the latest step brought the episode's calls to the gold chain.
+
+AC-Planner Eq. 16–17 compares names and parameters by intersection over union. Here the comparison is of *all calls made
+so far* with the whole gold chain, matched one to one: a gold call is credited once, and calls that the chain does not
+need lower the value. A call that failed earns what it has in common with a gold call until a better one is made, and
+costs nothing after: correcting a mistake must not be punished. The step's reward is the difference that the step made;
+over an episode it adds up to the final intersection over union.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import fsum
+from typing import Any
+
+from toolgym.messages import ToolCall, Turn, segments
+from toolgym.rewards._per_task import per_task
+from toolgym.rewards.matching import CallForm, assign, form, same_value
+from toolgym.tasks import GoldAction, GoldCall, Task
+from toolgym.trajectory import Step, Trajectory
+
+__all__ = ["StructuralTerm", "call_iou", "format_term", "format_valid", "gold_action", "structural_term"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Gold:
+    """One gold call, prepared for comparison."""
+
+    arguments: dict[str, Any]
+    plain: bool
+    """Whether Python's equality of arguments is JSON's: no booleans, zeros or ones, in which `True == 1`."""
+
+
+@per_task
+def _prepared(task: Task) -> dict[str, list[_Gold]]:
+    """The gold calls by name."""
+    return _prepare(task.gold_calls)
+
+
+def _prepare(calls: Sequence[GoldCall]) -> dict[str, list[_Gold]]:
+    prepared: dict[str, list[_Gold]] = {}
+    for call in calls:
+        prepared.setdefault(call.name, []).append(_Gold(call.arguments, _is_plain(call.arguments)))
+    return prepared
+
+
+def _is_plain(value: Any) -> bool:
+    if type(value) is dict:
+        return all(map(_is_plain, value.values()))
+    if type(value) is list:
+        return all(map(_is_plain, value))
+    return value is None or type(value) is str or (type(value) in (int, float) and value not in (0, 1))
+
+
+def _equal(arguments: dict[str, Any], gold: _Gold) -> bool:
+    return arguments == gold.arguments and (gold.plain or same_value(arguments, gold.arguments))
+
+
+def _similarity(arguments: dict[str, Any], gold: _Gold, weights: tuple[float, float, float]) -> float:
+    """`matching.similarity` of two calls of one name, without making their forms."""
+    wanted = gold.arguments
+    shared_keys = shared_items = 0
+    for key, value in arguments.items():
+        if key in wanted:
+            shared_keys += 1
+            if value == wanted[key] and (gold.plain or same_value(value, wanted[key])):
+                shared_items += 1
+    size = len(arguments) + len(wanted)
+    of_name, of_keys, of_items = weights
+    if not size:
+        return 1.0
+    total = of_name + of_keys * shared_keys / (size - shared_keys) + of_items * shared_items / (size - shared_items)
+    return total / (of_name + of_keys + of_items)
+
+
+class _Matching:
+    """The matching of calls with the gold chain while calls are added.
+
+    Equal pairs are matched at once, which loses nothing (see `matching.similarity`: the distance is a metric).
+    """
+
+    __slots__ = ("gold", "rows", "size", "solved", "succeeded", "weights")
+
+    def __init__(self, gold: dict[str, list[_Gold]], size: int, weights: tuple[float, float, float]):
+        self.gold, self.size, self.weights = gold, size, weights
+        self.succeeded = 0
+        self.solved: dict[str, list[int]] = {}
+        """Name -> positions of the gold calls of that name that an equal call was made for."""
+        self.rows: dict[str, list[tuple[bool, list[float]]]] = {}
+        """Name -> for each other call of that name: whether it succeeded, and its similarity to each gold call."""
+
+    def add(self, steps: Sequence[Step]) -> None:
+        """Takes the steps' calls into account."""
+        for step in steps:
+            results = step.results
+            for at, call in enumerate(step.turn.calls):
+                succeeded = at >= len(results) or not results[at].is_error
+                self.succeeded += succeeded
+                same_name = self.gold.get(call.name)
+                if same_name is None or (succeeded and self._solve(call, same_name)):
+                    continue
+                row = [_similarity(call.arguments, gold, self.weights) for gold in same_name]
+                self.rows.setdefault(call.name, []).append((succeeded, row))
+
+    def _solve(self, call: ToolCall, same_name: list[_Gold]) -> bool:
+        """Matches the call with an equal gold call that is left, if there is one."""
+        solved = self.solved.get(call.name, ())
+        for i, gold in enumerate(same_name):
+            if i not in solved and _equal(call.arguments, gold):
+                self.solved.setdefault(call.name, []).append(i)
+                return True
+        return False
+
+    def iou(self) -> float:
+        """The matched similarity over the size of the union, in [0, 1]; 1 when there are neither calls nor gold."""
+        matched = sum(map(len, self.solved.values()))
+        parts = [float(matched)]
+        for name, rows in self.rows.items():
+            solved = self.solved.get(name, ())
+            left = [i for i in range(len(self.gold[name])) if i not in solved]
+            # Among equal scores a call that succeeded is matched first: left over, it would count in the union.
+            pairs = assign([[row[i] + succeeded * 1e-9 for i in left] for succeeded, row in rows])
+            matched += sum(rows[i][0] for i, _ in pairs)
+            parts += [rows[i][1][left[j]] for i, j in pairs]
+        union = self.size + self.succeeded - matched
+        # fsum is exact, so the order of the calls cannot show in the last digit.
+        return fsum(parts) / union if union else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class StructuralTerm:
+    """What the latest step added to the intersection over union of the episode's calls with the gold chain.
+
+    A pair of calls of one name counts the weighted mean of 1 (the name), the IoU of parameter names and the IoU of
+    parameters (names with values). In [-1, 1]; the sum over an episode is in [0, 1], and 1 exactly for the gold calls.
+    Where the gold chain makes no call, the first call that succeeds costs 1. A task without gold chain scores 0.
+
+    Args:
+        name, params, values: the weights of the three parts (not negative, not all 0).
+    """
+
+    name: float = 1.0
+    params: float = 1.0
+    values: float = 1.0
+
+    def __call__(self, trajectory: Trajectory, task: Task, /) -> float:
+        steps = trajectory.steps
+        if not task.gold or not steps or not steps[-1].turn.calls:
+            return 0.0
+        gold = _prepared(task)
+        matching = _Matching(gold, sum(map(len, gold.values())), (self.name, self.params, self.values))
+        matching.add(steps[:-1])
+        before = matching.iou()
+        matching.add(steps[-1:])
+        return matching.iou() - before
+
+
+structural_term = StructuralTerm()
+"""`StructuralTerm` with equal weights."""
+
+
+def call_iou(calls: Sequence[ToolCall], gold: Sequence[GoldCall]) -> float:
+    """The intersection over union of calls with gold calls, in [0, 1]: the potential behind `StructuralTerm`."""
+    matching = _Matching(_prepare(gold), len(gold), (1.0, 1.0, 1.0))
+    matching.add([Step(Turn(calls=tuple(calls)))])
+    return matching.iou()
+
+
+def format_term(trajectory: Trajectory, task: Task) -> float:
+    """0 for a well-formed latest message, -1 for one in which something was malformed (`Turn.problems`)."""
+    steps = trajectory.steps
+    return -1.0 if steps and steps[-1].turn.problems else 0.0
+
+
+_ORDER = {"tag_plan": 0, "plan": 0, "tag_tool": 1, "tool": 1, "tag_resp": 2, "resp": 2}
+
+
+def format_valid(turn: Turn, *, calls: bool, response: bool, plan: bool = False) -> bool:
+    """Whether a message is well formed and has the parts that it should: tool calls (or none), a response (or none), a
+    plan where `plan` asks for one, in the order plan, calls, response.
+    """
+    if turn.problems or bool(turn.calls) != calls or (turn.response is not None) != response:
+        return False
+    if plan and not (turn.plan and turn.plan.strip()):
+        return False
+    order = [_ORDER[span.type] for span in segments(turn.text)] if turn.text and turn.format != "openai" else []
+    return order == sorted(order)
+
+
+def gold_action(trajectory: Trajectory, task: Task) -> tuple[int, GoldAction | None]:
+    """The gold action that the latest step should be, and its position (from 0).
+
+    It is the first one that the earlier steps have not carried out: all its calls made (equal ones, in any turn), or,
+    for an action without calls, a response given. None after the last, and where there is no gold chain.
+    """
+    made: list[CallForm] = []
+    responses = 0
+    for step in trajectory.steps[:-1]:
+        made += [form(call.name, call.arguments) for call in step.turn.calls]
+        responses += step.turn.response is not None and not step.turn.calls
+    for position, (action, wanted) in enumerate(zip(task.gold, _action_forms(task), strict=True)):
+        if not action.calls:
+            if not responses:
+                return position, action
+            responses -= 1
+            continue
+        for call in wanted:
+            if call not in made:
+                return position, action
+            made.remove(call)
+    return len(task.gold), None
+
+
+@per_task
+def _action_forms(task: Task) -> list[list[CallForm]]:
+    return [[form(call.name, call.arguments) for call in action.calls] for action in task.gold]
