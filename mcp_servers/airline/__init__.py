@@ -68,6 +68,7 @@ def build_server(
     seed: int | None = None,
     size: Size = "small",
     dialect: DialectName = "standard",
+    base: Base | None = None,
 ) -> ToolServer:
     """A new server for the airline.
 
@@ -76,23 +77,25 @@ def build_server(
         seed: without `data`, the seed of the world of an episode that names none (0 by default). World keys are seeds.
         size: how large a seeded world is.
         dialect: `standard` is correct; `tau_bench` behaves as the public reference does, bugs included.
+        base: a world that is there already, instead of `data` or `seed`; its meta must name the same dialect.
 
     Raises:
-        ConfigError: the data cannot be read, both `data` and `seed` are given, or the dialect is unknown.
+        ConfigError: the data cannot be read, more than one of `data`, `seed` and `base` is given, or the dialect is
+            unknown or is not the base's.
     """
     if dialect not in DIALECTS:
         raise ConfigError(did_you_mean(dialect, DIALECTS, "dialect"))
-    if data is not None and seed is not None:
-        raise ConfigError("a world comes from data or from a seed, not from both")
+    if sum(source is not None for source in (data, seed, base)) > 1:
+        raise ConfigError("a world comes from one of data, seed and base")
     if data is not None:
-        server = ToolServer("airline", base=load_base(data, dialect), instructions=_INSTRUCTIONS)
+        base = load_base(data, dialect)
+    if base is None:
+        build, default_key = _seeded(size, dialect), 0 if seed is None else seed
+        server = ToolServer("airline", build, instructions=_INSTRUCTIONS, default_world_key=default_key)
+    elif base.meta.get("dialect", "standard") == dialect:
+        server = ToolServer("airline", base=base, instructions=_INSTRUCTIONS)
     else:
-        server = ToolServer(
-            "airline",
-            build_world=_seeded(size, dialect),
-            default_world_key=0 if seed is None else seed,
-            instructions=_INSTRUCTIONS,
-        )
+        raise ConfigError(f"the base is of dialect {base.meta['dialect']!r}, the server of {dialect!r}")
     enforced = DIALECTS[dialect].checks_arguments
     for tool in sorted(READS + WRITES, key=lambda tool: tool.__name__):
         server.tool(writes=tool in WRITES)(tool if enforced else unenforced(tool))
