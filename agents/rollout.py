@@ -182,6 +182,9 @@ def _turn(
     policy: Policy, env: Episodic, slot: int, rollout: Rollout, completion: Completion, tokenizer: Any
 ) -> bool:
     """Plays one turn; whether the episode is over."""
+    if completion.stop == "error":
+        rollout.outcome = "infra_error"
+        return True
     if completion.stop == "context" and not completion.token_ids:
         if not rollout.spans:
             raise ConfigError(
