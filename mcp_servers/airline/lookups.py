@@ -88,8 +88,8 @@ def _second_day(dialect: Dialect, first: Mapping[str, Any], date: str) -> str:
     if dialect.shows_second_day:
         try:
             return (datetime.date.fromisoformat(date) + datetime.timedelta(days=1)).isoformat()
-        except (ValueError, OverflowError):
-            raise ToolError(f"{date} is not a date") from None
+        except OverflowError:
+            return ""  # The calendar's last day has no next.
     return f"{date[:8]}{int(date[-2:]) + 1}"  # As the reference: '2024-05-8' has lost a digit and is no day.
 
 

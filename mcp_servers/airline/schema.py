@@ -1,5 +1,6 @@
 """The types of the airline tools' parameters: what a model is told of them, and what the standard dialect enforces."""
 
+import datetime
 import functools
 import inspect
 from collections.abc import Callable
@@ -17,6 +18,12 @@ def whole(amount: float) -> float:
     return int(amount) if amount.is_integer() else amount
 
 
+def existing_day(date: str) -> str:
+    """The date, where the calendar has it."""
+    datetime.date.fromisoformat(date)
+    return date
+
+
 UserId = Annotated[str, Field(description="The user's id, such as 'ana_reyes_4821'.")]
 ReservationId = Annotated[str, Field(description="The reservation's id: six letters and digits, such as 'K7Q2MX'.")]
 PaymentId = Annotated[
@@ -25,7 +32,11 @@ PaymentId = Annotated[
 AirportCode = Annotated[str, Field(description="The airport's three-letter code, such as 'SEA'.")]
 Date = Annotated[
     str,
-    Field(description="The day of departure as YYYY-MM-DD, such as '2024-05-20'.", pattern=r"^\d{4}-\d{2}-\d{2}$"),
+    Field(
+        description="The day of departure as YYYY-MM-DD, such as '2024-05-20'.",
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+    ),
+    AfterValidator(existing_day),
 ]
 Cabin = Annotated[
     Literal["basic_economy", "economy", "business"],
@@ -45,7 +56,7 @@ class FlightChoice(TypedDict):
     """One flight of an itinerary."""
 
     flight_number: Annotated[str, Field(description="The flight's number, such as 'HAT021'.")]
-    date: Annotated[str, Field(description="The day of departure as YYYY-MM-DD.")]
+    date: Date
 
 
 class Passenger(TypedDict):
