@@ -250,9 +250,8 @@ class ToolEnv(gymnasium.Env[str, str]):
         return None
 
     def close(self) -> None:
-        """Closes the session. A later reset opens a new one."""
+        """Closes the session; the trajectory stays. A later reset opens a new session."""
         self._drop_session()
-        self._episode = None
 
     # Starting an episode -----------------------------------------------------------------------------------------
 
