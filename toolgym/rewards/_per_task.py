@@ -22,7 +22,8 @@ def per_task(build: Callable[[Task], T]) -> Callable[[Task], T]:
         if entry is not None and entry[0]() is task:
             return entry[1]
         built = build(task)
-        kept[key] = (weakref.ref(task, lambda gone: _forget(kept, key, gone)), built)
+        # `forget` is bound now: when the interpreter shuts down, tasks die after this module's names are gone.
+        kept[key] = (weakref.ref(task, lambda gone, forget=_forget: forget(kept, key, gone)), built)
         return built
 
     return look_up
