@@ -40,8 +40,11 @@ _SPLIT_OF_SHARE: Final[tuple[Split, ...]] = tuple(
     split for split in SPLITS for _ in range(_SHARE_OF[split][0], _SHARE_OF[split][1])
 )
 
-_ONSETS: Final = [*"bcdfghjklmnprstvwyz", "br", "ch", "cl", "cr", "dr", "fl", "fr", "gl", "gr", "kl", "kr", "pl", "pr"]
-_ONSETS += ["sh", "sk", "sl", "st", "th", "tr", "vr", "zh"]
+_ONSETS: Final = (
+    *("b", "c", "d", "f", "g", "h", "j", "k", "l", "m", "n", "p", "r", "s", "t", "v", "w", "y", "z"),
+    *("br", "ch", "cl", "cr", "dr", "fl", "fr", "gl", "gr", "kl", "kr", "pl", "pr"),
+    *("sh", "sk", "sl", "st", "th", "tr", "vr", "zh"),
+)
 _VOWELS: Final = [*"aeiouaeio", "ai", "au", "ea", "ei", "ia", "io", "oa", "ou"]
 _CODAS: Final = ["", "", "", "l", "m", "n", "r", "s", "t", "x", "nd", "rk", "lt", "sh"]
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"

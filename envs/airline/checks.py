@@ -1,0 +1,102 @@
+"""Assertions and the checklist of a task, derived from the execution of its gold chain."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from toolgym.envs.airline.execution import ExecutedCall, Execution
+from toolgym.envs.airline.story import TOOL_OF, WRITING_KINDS
+from toolgym.tasks import Assertion, CallCheck, ChecklistItem, NoWriteCheck, SaidCheck, StateCheck
+
+__all__ = ["derive_assertions", "derive_checklist"]
+
+_CALL_WEIGHT, _STATE_WEIGHT, _SAID_WEIGHT, _NO_WRITE_WEIGHT = 1.0, 2.0, 2.0, 1.0
+
+
+def derive_assertions(execution: Execution) -> tuple[Assertion, ...]:
+    """What must hold of the final state; for a chain that writes nothing, that all is as it was."""
+    made = tuple(assertion for ending in execution.endings for assertion in ending.assertions)
+    return made if execution.diff else (*made, Assertion(table="*", op="unchanged"))
+
+
+def _shown(arguments: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in arguments.items())
+
+
+def _call_items(calls: Sequence[ExecutedCall]) -> list[dict[str, Any]]:
+    """An item a call; a call depends on those of its story's turn before, whose results it uses."""
+    items = []
+    for number, executed in enumerate(calls):
+        kind = executed.planned.kind
+        turns_before = [other.turn for other in calls if other.story == executed.story and other.turn < executed.turn]
+        before = max(turns_before, default=-1)
+        needs = [i for i, other in enumerate(calls) if other.story == executed.story and other.turn == before]
+        with_arguments = f" with {_shown(executed.planned.checked)}" if executed.planned.checked else ""
+        items.append(
+            {
+                "id": f"call-{number + 1}",
+                "question": f"Did the agent call {TOOL_OF[kind]}{with_arguments}?",
+                "check": CallCheck(name=TOOL_OF[kind], arguments=executed.planned.checked),
+                "weight": _CALL_WEIGHT,
+                "depends_on": tuple(f"call-{i + 1}" for i in needs),
+                "evidence": f"a successful call of {TOOL_OF[kind]}",
+                "focus": kind,
+                "required": kind == "transfer",
+            }
+        )
+    return items
+
+
+def _state_items(execution: Execution) -> list[dict[str, Any]]:
+    asserted = [assertion for ending in execution.endings for assertion in ending.assertions]
+    return [
+        {
+            "id": f"state-{number + 1}",
+            "question": f"Is {assertion.path} of {assertion.key} as the customer wants it?",
+            "check": StateCheck(assertion=assertion),
+            "weight": _STATE_WEIGHT / len(asserted),
+            "evidence": f"the record {assertion.key} in {assertion.table}",
+            "focus": "final state",
+        }
+        for number, assertion in enumerate(asserted)
+    ]
+
+
+def _said_items(execution: Execution) -> list[dict[str, Any]]:
+    told = [ending for ending in execution.endings if ending.said]
+    return [
+        {
+            "id": f"said-{number + 1}",
+            "question": f"Did the agent tell the customer {', '.join(ending.said)}?",
+            "check": SaidCheck(facts=ending.said, forbidden=ending.unsaid),
+            "weight": _SAID_WEIGHT / len(told),
+            "evidence": "the agent's response",
+            "focus": "answer",
+            "required": True,
+        }
+        for number, ending in enumerate(told)
+    ]
+
+
+def _no_write_item(execution: Execution) -> dict[str, Any]:
+    tools = {TOOL_OF[executed.planned.kind] for executed in execution.calls if executed.planned.kind in WRITING_KINDS}
+    question = f"Did only {', '.join(sorted(tools))} change anything?" if tools else "Was nothing changed?"
+    return {
+        "id": "no-other-change",
+        "question": question,
+        "check": NoWriteCheck(allow=tuple(sorted(tools))),
+        "weight": _NO_WRITE_WEIGHT,
+        "evidence": "the calls that changed the world",
+        "focus": "policy",
+    }
+
+
+def derive_checklist(execution: Execution) -> tuple[ChecklistItem, ...]:
+    """Binary items, all told by program; their weights sum to 1."""
+    items = [
+        *_call_items(execution.calls),
+        *_state_items(execution),
+        *_said_items(execution),
+        _no_write_item(execution),
+    ]
+    total = sum(item["weight"] for item in items)
+    return tuple(ChecklistItem(**{**item, "weight": item["weight"] / total}) for item in items)

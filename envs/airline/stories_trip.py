@@ -1,0 +1,103 @@
+"""Stories about a trip: how the customer names it, and what is done with it, one operation after the other."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from toolgym.envs.airline.operations import OPERATIONS, Known, Prepared
+from toolgym.envs.airline.story import Do, Done, Run, Scene, Story, call
+
+__all__ = ["IDENTS", "make_trip", "trip_composition"]
+
+IDENTS: Final[dict[str, int]] = {"id": 0, "user1": 1, "user2": 2, "user3": 3}
+"""How the trip is named -> how many reservations are looked up to find it (0: the request gives the id)."""
+
+
+def trip_composition(ident: str, operations: Sequence[str]) -> str:
+    """The atomic kinds of such a story, composed."""
+    count = IDENTS[ident]
+    if count == 0:
+        parts = ["reservation"]
+    elif count == 1:
+        parts = ["user", "reservation"]
+    else:
+        parts = ["user", f"({'||'.join(['reservation'] * count)})"]
+    known = count > 0
+    for name in operations:
+        operation = OPERATIONS[name]
+        if operation.needs_membership and not known:
+            parts.append("user")
+            known = True
+        parts += operation.kinds
+    return ";".join(parts)
+
+
+def _target(scene: Scene, ident: str) -> dict[str, Any] | None:
+    """A reservation of the customer that the request can name in this way."""
+    trips = scene.reservations()
+    candidates = [trip for trip in trips if trip["reservation_id"] not in scene.taken]
+    if IDENTS[ident]:
+        if len(trips) != IDENTS[ident]:
+            return None
+        routes = [(trip["origin"], trip["destination"]) for trip in trips]
+        candidates = [trip for trip in candidates if routes.count((trip["origin"], trip["destination"])) == 1]
+    return scene.rng.choice(candidates) if candidates else None
+
+
+def _find(ident: str, user_id: str, trip: dict[str, Any]) -> Any:
+    """The lookups that lead to the trip; returns what is `Known` then."""
+    if not IDENTS[ident]:
+        rid = trip["reservation_id"]
+        return Known((yield Do(f"Look up {rid}.", (call("reservation", {"reservation_id": rid}),)))[0])
+    user = (yield Do(f"Look up {user_id}.", (call("user", {"user_id": user_id}),)))[0]
+    ids = user["reservations"]
+    found = yield Do(f"Look up {', '.join(ids)}.", tuple(call("reservation", {"reservation_id": rid}) for rid in ids))
+    route = trip["origin"], trip["destination"]
+    return Known(next(record for record in found if (record["origin"], record["destination"]) == route), user)
+
+
+def make_trip(scene: Scene, ident: str, operations: Sequence[str]) -> Story | None:
+    """A story about one of the customer's trips; None where none suits."""
+    trip = _target(scene, ident)
+    if trip is None:
+        return None
+    prepared: list[Prepared] = []
+    for name in operations:
+        made = OPERATIONS[name].prepare(scene, trip)
+        if made is None:
+            return None
+        prepared.append(made)
+    scene.taken.add(trip["reservation_id"])
+
+    def run() -> Run:
+        known: Known = yield from _find(ident, scene.user_id, trip)
+        endings = []
+        for part in prepared:
+            endings.append((yield from part.run(known)))
+        return _together(endings)
+
+    naming = {"rid": trip["reservation_id"], "origin": trip["origin"], "destination": trip["destination"]}
+    words = scene.say("trip_route" if IDENTS[ident] else "trip_id", naming)
+    clause = scene.say(prepared[0].topic, {**prepared[0].values, "trip": words})
+    for part in prepared[1:]:
+        clause += f" {scene.say('then', {})} {scene.say(part.topic, {**part.values, 'trip': 'it'}, goes_on=True)}"
+    facts = {"route": f"From {trip['origin']} to {trip['destination']}."}
+    if not IDENTS[ident]:
+        facts["reservation id"] = f"The reservation is {trip['reservation_id']}."
+    for part in prepared:
+        for topic, sentence in part.facts.items():
+            facts[topic] = f"{facts[topic]} {sentence}" if topic in facts else sentence
+    facts["details"] = clause
+    outline = ", ".join(["trip" if not IDENTS[ident] else "profile, trip", *(part.outline for part in prepared)])
+    opening = " ".join(part.opening for part in prepared)
+    return Story(clause, opening, outline, run, facts, "user" if IDENTS[ident] else "")
+
+
+def _together(endings: Sequence[Done]) -> Done:
+    """One ending of several."""
+    return Done(
+        response=" ".join(ending.response for ending in endings),
+        plan=" ".join(ending.plan for ending in endings if ending.plan),
+        said=tuple(fact for ending in endings for fact in ending.said),
+        unsaid=tuple(fact for ending in endings for fact in ending.unsaid),
+        assertions=tuple(assertion for ending in endings for assertion in ending.assertions),
+    )
