@@ -44,6 +44,10 @@ class UserModelError(InfraError):
     """The model that plays the user gave no answer that can be used."""
 
 
+class JudgeModelError(InfraError):
+    """The model that judges gave no answer that can be used, or its budget is spent."""
+
+
 class ForkUnsupportedError(ToolGymError, RuntimeError):
     """The session can fork neither by copy nor by replay."""
 
