@@ -25,7 +25,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LANGUAGES = {"python", "bash", "json", "text", "mermaid"}
 BLOCK = re.compile(
-    r"^(?P<indent> *)(?:<!-- run: (?P<run>[^\n]*?) -->\n+(?P=indent))?```(?P<language>\S*)\n(?P<body>.*?)^(?P=indent)```$",
+    r"^(?P<indent> *)(?:<!-- run: (?P<run>[^\n]*?) -->\n+(?P=indent))?"
+    r"```(?P<language>\S*)\n(?P<body>.*?)^(?P=indent)```$",
     re.MULTILINE | re.DOTALL,
 )
 LINK = re.compile(r"(?<!`)\[[^\]\n]*\]\((?P<target>[^)\s]+)\)")

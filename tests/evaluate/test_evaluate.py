@@ -117,16 +117,27 @@ def test_a_dead_endpoint_is_no_failure_of_the_policy(cloakroom):
 
 
 class Forgetful(RandomPolicy):
-    """Its context is full after two turns."""
+    """Its context is full after one turn."""
+
+    def __init__(self):
+        super().__init__(0, stop_probability=0.0)
+        self.full: set[int] = set()
+
+    def observe(self, slot, observation, info):
+        self.full.add(slot)
+        return super().observe(slot, observation, info)
 
     def generate(self, slots):
-        full = [len(self._episodes[slot].words) > 3 for slot in slots]
-        turns = super().generate(slots)
-        return [Completion("", stop="context") if over else turn for turn, over in zip(turns, full, strict=True)]
+        turns = zip(slots, super().generate(slots), strict=True)
+        return [Completion("", stop="context") if slot in self.full else turn for slot, turn in turns]
+
+    def end(self, slot):
+        self.full.discard(slot)
+        super().end(slot)
 
 
 def test_a_full_context_truncates(cloakroom):
-    found = figures(evaluate(Forgetful(0, stop_probability=0.0), EvalOptions(cloakroom, episodes=20)))
+    found = figures(evaluate(Forgetful(), EvalOptions(cloakroom, episodes=20)))
     assert found["outcomes"] == {"truncated": 20}
     assert found["infra_errors"] == 0
 
