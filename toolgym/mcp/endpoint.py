@@ -9,6 +9,7 @@ A tool call names its episode in `_meta`:
   start.
 
 Its result carries `toolgym/outcome` (a `CallOutcome`) and `toolgym/version` (changes when the state may have changed).
+Where the outcome is `infra_error`, `toolgym/expired` says whether the episode has expired or cannot start as asked.
 
 Reset, fork, snapshot, restore, diff and close are the MCP request `toolgym/control` of the extension
 `toolgym/episodes`: a method, not a tool, so no agent can see or call it. Requests to an endpoint bound to one episode
@@ -42,6 +43,7 @@ __all__ = [
     "CONTROL_METHOD",
     "EPISODE_META",
     "EXPIRED_CODE",
+    "EXPIRED_META",
     "EXTENSION_ID",
     "OPENED_META",
     "OUTCOME_META",
@@ -55,6 +57,7 @@ __all__ = [
 EPISODE_META = "toolgym/episode"
 WORLD_META = "toolgym/world"
 OPENED_META = "toolgym/opened"
+EXPIRED_META = "toolgym/expired"
 OUTCOME_META = "toolgym/outcome"
 VERSION_META = "toolgym/version"
 EXTENSION_ID = "toolgym/episodes"
@@ -144,7 +147,9 @@ class EpisodeTool(Tool):
             if bound.writes:
                 self._store.check_size(key)
         except (EpisodeExpiredError, ConfigError) as error:
-            return _to_wire(ToolResult(str(error), None, True, "infra_error"), None, False)
+            failure = _to_wire(ToolResult(str(error), None, True, "infra_error"), None, False)
+            failure.meta = {**(failure.meta or {}), EXPIRED_META: isinstance(error, EpisodeExpiredError)}
+            return failure
         return _to_wire(result, episode.version, self._bound.wraps)
 
 

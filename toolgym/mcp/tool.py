@@ -145,6 +145,8 @@ def _without_world(fn: Callable[..., Any]) -> Callable[..., Any]:
         return args, kwargs
 
     result = hints.pop("return", signature.return_annotation)
+    if result is type(None):
+        result = None  # as written: FastMCP gives such a tool no output schema
     hints.pop(first.name, None)
     parameters = [parameter.replace(annotation=hints.get(parameter.name, Any)) for parameter in rest]
     collect.__name__, collect.__qualname__, collect.__doc__ = label, label, fn.__doc__

@@ -17,11 +17,19 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, CallToolResult
 from referencing.exceptions import Unresolvable
 
-from toolgym.errors import EpisodeExpiredError, ForkUnsupportedError, InfraError
+from toolgym.errors import ConfigError, EpisodeExpiredError, ForkUnsupportedError, InfraError
 from toolgym.mcp import loop
 from toolgym.mcp.arguments import refuse
 from toolgym.mcp.connection import Connection, MemoryTarget, Target, UrlTarget, WireOptions, content_text
-from toolgym.mcp.endpoint import EPISODE_META, OPENED_META, OUTCOME_META, VERSION_META, WORLD_META, ControlParams
+from toolgym.mcp.endpoint import (
+    EPISODE_META,
+    EXPIRED_META,
+    OPENED_META,
+    OUTCOME_META,
+    VERSION_META,
+    WORLD_META,
+    ControlParams,
+)
 from toolgym.mcp.session import ForkKind, ToolSession, ToolSpec
 from toolgym.messages import ToolCall
 from toolgym.trajectory import CallOutcome, ToolResult
@@ -139,7 +147,7 @@ class EpisodeSession(WireSession):
             meta[WORLD_META] = self._world_key
         result, given = await self._send(call, meta)
         if result.outcome == "infra_error":
-            raise EpisodeExpiredError(result.text)
+            raise EpisodeExpiredError(result.text) if given.get(EXPIRED_META) else ConfigError(result.text)
         if VERSION_META in given:
             self._opened, self._version = True, given[VERSION_META]
         return result
