@@ -150,6 +150,9 @@ def _pair(rng: random.Random, depth: int, both_write: bool, held_out: bool | Non
     if (one.writes and two.writes) != both_write or "transfer" in (one.name, two.name):
         return None
 
+    if two.by_user:  # the profile comes first: the other story may add a reservation to it
+        one, two = two, one
+
     def wrap(recipe: Recipe) -> str:
         return f"({recipe.composition})" if ";" in recipe.composition else recipe.composition
 
