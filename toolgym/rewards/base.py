@@ -14,7 +14,7 @@ from toolgym.trajectory import Trajectory
 
 
 class Term(Protocol):
-    """Scores the latest step of `trajectory`."""
+    """Scores the latest step of `trajectory`; NaN says that there is no score (a judgement that failed)."""
 
     def __call__(self, trajectory: Trajectory, task: Task, /) -> float: ...
 
@@ -27,8 +27,12 @@ class Reward:
     weights: Mapping[str, float]
 
     def score(self, trajectory: Trajectory, task: Task) -> tuple[float, dict[str, float]]:
-        """The latest step's reward and its components, by term name."""
-        components = {name: float(term(trajectory, task)) for name, term in self.terms.items()}
+        """The latest step's reward and its components, by term name. A term without a score is left out of both."""
+        components: dict[str, float] = {}
+        for name, term in self.terms.items():
+            value = float(term(trajectory, task))
+            if value == value:  # not NaN
+                components[name] = value
         return sum(self.weights.get(name, 1.0) * value for name, value in components.items()), components
 
 

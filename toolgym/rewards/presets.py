@@ -9,7 +9,7 @@ from typing import Any, cast
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.rewards.base import Preset, Reward, Term, register, registered
 from toolgym.rewards.checklist import checklist_term
-from toolgym.rewards.state import outcome_term
+from toolgym.rewards.state import outcome_term, state_term
 from toolgym.rewards.structural import StructuralTerm, format_term
 from toolgym.rewards.text import Gold, completion_text, text_episode
 
@@ -21,6 +21,9 @@ RewardSpec = str | Reward | Term | Sequence[Term | tuple[str, Term, float]]
 _HOMES: dict[str, str] = {
     "ac_planner": "toolgym.rewards.ac_planner",
     "awpo": "toolgym.rewards.awpo",
+    "cm2": "toolgym.rewards.cm2",
+    "otc": "toolgym.rewards.efficiency",
+    "steptool": "toolgym.rewards.steptool",
     "toolrl": "toolgym.rewards.toolrl",
     "toolupt": "toolgym.rewards.toolupt",
 }
@@ -57,7 +60,13 @@ def default_reward(
     )
 
 
+def state_reward() -> Reward:
+    """1 at the end of an episode whose final state is the gold's, else 0: no partial credit."""
+    return Reward({"state": state_term}, {})
+
+
 register("default", default_reward)
+register("state", state_reward)
 
 
 def preset_names() -> list[str]:

@@ -7,7 +7,8 @@ costs nothing after: correcting a mistake must not be punished. The step's rewar
 over an episode it adds up to the final intersection over union.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import fsum
 from typing import Any
@@ -15,10 +16,18 @@ from typing import Any
 from toolgym.messages import ToolCall, Turn, segments
 from toolgym.rewards._per_task import per_task
 from toolgym.rewards.matching import CallForm, assign, form, same_value
-from toolgym.tasks import GoldAction, GoldCall, Task
+from toolgym.tasks import GoldCall, Task
 from toolgym.trajectory import Step, Trajectory
 
-__all__ = ["StructuralTerm", "call_iou", "format_term", "format_valid", "gold_action", "structural_term"]
+__all__ = [
+    "StructuralTerm",
+    "attempt",
+    "call_iou",
+    "format_term",
+    "format_valid",
+    "improvement",
+    "structural_term",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,30 +195,59 @@ def format_valid(turn: Turn, *, calls: bool, response: bool, plan: bool = False)
     return order == sorted(order)
 
 
-def gold_action(trajectory: Trajectory, task: Task) -> tuple[int, GoldAction | None]:
-    """The gold action that the latest step should be, and its position (from 0).
+def attempt(trajectory: Trajectory, task: Task) -> tuple[int, list[Turn]]:
+    """Which gold action the latest step is an attempt at (its position, from 0), and the earlier attempts at it.
 
-    It is the first one that the earlier steps have not carried out: all its calls made (equal ones, in any turn), or,
-    for an action without calls, a response given. None after the last, and where there is no gold chain.
+    It is the first action that the earlier steps have not carried out: all its calls made with success (equal ones, in
+    any step), or, for an action without calls, a response given. `len(task.gold)` after the last one.
     """
+    actions = _action_forms(task)
     made: list[CallForm] = []
-    responses = 0
+    responses = position = 0
+    earlier: list[Turn] = []
     for step in trajectory.steps[:-1]:
-        made += [form(call.name, call.arguments) for call in step.turn.calls]
-        responses += step.turn.response is not None and not step.turn.calls
-    for position, (action, wanted) in enumerate(zip(task.gold, _action_forms(task), strict=True)):
-        if not action.calls:
-            if not responses:
-                return position, action
-            responses -= 1
-            continue
-        for call in wanted:
-            if call not in made:
-                return position, action
-            made.remove(call)
-    return len(task.gold), None
+        turn, results = step.turn, step.results
+        earlier.append(turn)
+        for at, call in enumerate(turn.calls):
+            if at >= len(results) or not results[at].is_error:
+                made.append(form(call.name, call.arguments))
+        responses += turn.response is not None and not turn.calls
+        while position < len(actions):
+            wanted = actions[position]
+            if not wanted and responses:
+                responses -= 1
+            elif not wanted or Counter(wanted) - Counter(made):
+                break
+            for call in wanted:
+                made.remove(call)
+            position += 1
+            earlier = []
+    return position, earlier
+
+
+def improvement(score: Callable[[Turn, Turn, int], float], trajectory: Trajectory, task: Task) -> float:
+    """A one-message reward as a step reward: `score(message, gold message, position)` of the latest step.
+
+    Published rewards of single messages compare with one gold action; here that is the action which the step is an
+    `attempt` at. A further attempt is paid only the difference to the best earlier one, so that repeating a half-right
+    call earns nothing and the sum over an episode is at most that of the gold actions. 0 after the last gold action and
+    without a gold chain.
+    """
+    if not trajectory.steps or not task.gold:
+        return 0.0
+    position, earlier = attempt(trajectory, task)
+    if position == len(task.gold):
+        return 0.0
+    gold = _action_turns(task)[position]
+    value = score(trajectory.steps[-1].turn, gold, position)
+    return value - max(score(turn, gold, position) for turn in earlier) if earlier else value
 
 
 @per_task
 def _action_forms(task: Task) -> list[list[CallForm]]:
     return [[form(call.name, call.arguments) for call in action.calls] for action in task.gold]
+
+
+@per_task
+def _action_turns(task: Task) -> list[Turn]:
+    return [Turn(a.plan, tuple(call.call() for call in a.calls), a.response) for a in task.gold]
