@@ -126,12 +126,17 @@ def replay(server: ToolServer, sequences: Iterator[tuple[str, Mapping[str, Any]]
     report = Report()
     for name, sequence in sequences:
         session = server.session()
-        calls = sequence["calls"] if "calls" in sequence else sequence["steps"]
+        calls, parted = sequence["calls"] if "calls" in sequence else sequence["steps"], ""
         for position, recorded in enumerate(calls):
-            report.count(recorded["kind"], _compare(session, recorded), f"{name} call {position}")
+            difference = _compare(session, recorded)
+            report.count(
+                recorded["kind"], difference and (difference[0] + parted, difference[1]), f"{name} call {position}"
+            )
+            if recorded["kind"] != "ok" and recorded.get("db_changed"):
+                parted = " after a failed call that changed the reference's state"
         ours, theirs = session.diff(), expected_diff(session.base, sequence["db_diff"])
-        difference = None if equal(ours, theirs) else ("different final state", f"{ours} instead of {theirs}"[:2000])
-        report.count("final state", difference, name)
+        difference = (f"different final state{parted}", f"{ours} instead of {theirs}"[:2000])
+        report.count("final state", None if equal(ours, theirs) else difference, name)
     return report
 
 

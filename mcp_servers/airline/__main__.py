@@ -27,6 +27,10 @@ The public world, as the public tools behave:
 """
 
 
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command(epilog=EXAMPLES)
 def serve(
     data: Annotated[
         Path | None, typer.Option(help="Folder with flights.json, reservations.json and users.json.")
@@ -52,12 +56,5 @@ def serve(
         raise typer.BadParameter(str(error)) from error
 
 
-def main() -> None:
-    """The command."""
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(epilog=EXAMPLES)(serve)
-    app(prog_name="python -m toolgym.mcp_servers.airline")
-
-
 if __name__ == "__main__":
-    main()
+    app(prog_name="python -m toolgym.mcp_servers.airline")

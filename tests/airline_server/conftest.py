@@ -10,7 +10,9 @@ Day 1 is 2024-05-20, day 2 the day after. A seat in basic economy / economy / bu
 60 / 110 / 310 on day 2, plus 1, 2, 3 … for AR200, AR300, AR400. There are 9 / 4 / 2 seats.
 """
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,7 +47,7 @@ def _flight(number: str, route: str, departs: str, arrives: str, dates: dict[str
     }
 
 
-def _tables() -> dict[str, dict[str, Any]]:
+def hand_made_tables() -> dict[str, dict[str, Any]]:
     both = [{DAY_1: _day(extra, False), DAY_2: _day(extra, True)} for extra in range(4)]
     gone = {
         DAY_1: {"status": "cancelled"},
@@ -118,7 +120,7 @@ def make_base() -> Callable[..., Base]:
     def make(dialect: DialectName = "standard", ids: str = "public", seed: int = 0) -> Base:
         airports = {"AAA": "Alba", "BBB": "Brook", "CCC": "Cove"}
         meta = {"today": "2024-05-15T15:00:00", "seed": seed, "ids": ids, "airports": airports, "dialect": dialect}
-        return Base(_tables(), meta)
+        return Base(hand_made_tables(), meta)
 
     return make
 
@@ -177,3 +179,11 @@ def standard(make_caller: Callable[..., Caller]) -> Caller:
 @pytest.fixture
 def tau_bench(make_caller: Callable[..., Caller]) -> Caller:
     return make_caller("tau_bench")
+
+
+@pytest.fixture
+def world_folder(tmp_path: Path) -> Path:
+    """The hand-made world as the three files of a public world."""
+    for table, records in hand_made_tables().items():
+        (tmp_path / f"{table}.json").write_text(json.dumps(records))
+    return tmp_path
