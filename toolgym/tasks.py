@@ -95,6 +95,8 @@ class JudgedCheck(_Model):
 
     type: Literal["judged"] = "judged"
     pass_condition: str
+    failure_examples: tuple[str, ...] = ()
+    """What does not meet it (CM2)."""
 
 
 Check = Annotated[

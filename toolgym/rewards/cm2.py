@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from toolgym.errors import ConfigError
+from toolgym.rewards.base import Reward, register
 from toolgym.rewards.checklist import satisfied_by_step
 from toolgym.tasks import JudgedCheck, Task
 from toolgym.trajectory import Trajectory
@@ -322,3 +323,16 @@ def _gave(history: list[tuple[str, ...]], items: dict, ends: list[int], eta: flo
             delay = max(0, s - max(needs, default=turn_starts_after) - 1)
             gave[name] = (items[name].weight * eta**delay, s)
     return gave
+
+
+def cm2_reward(*, level: Level = "step", eta: float = 0.9) -> Reward:
+    """CM2's checklist reward for one episode; the options are those of `CM2Term`.
+
+    Args:
+        level: where the reward is paid.
+        eta: step level: what each step of delay since an item's dependences were met costs.
+    """
+    return Reward({"cm2": CM2Term(level, eta)}, {})
+
+
+register("cm2", cm2_reward)
