@@ -50,7 +50,7 @@ def test_an_mcp_json(notes_file, http_url, tmp_path):
         assert handle.session().call(ToolCall("count")).text == "1"
     with connect({"mcpServers": {"only": {"url": http_url}}}) as handle:
         assert handle.session().call(ToolCall("count")).text == "1"
-    with pytest.raises(ConfigError, match="choose one by server=...: empty, local, remote"):
+    with pytest.raises(ConfigError, match=r"choose one by server=\.\.\.: empty, local, remote"):
         connect(path)
     with pytest.raises(ConfigError, match="Did you mean 'local'"):
         connect(path, server="locl")

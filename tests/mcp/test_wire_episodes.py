@@ -9,6 +9,7 @@ from fastmcp import Client
 from toolgym.errors import ConfigError, EpisodeExpiredError
 from toolgym.mcp import loop
 from toolgym.mcp.connect import connect
+from toolgym.mcp.connection import WireOptions
 from toolgym.mcp.endpoint import ControlParams
 from toolgym.mcp.episodes import Episode, EpisodeLimits, EpisodeStore
 from toolgym.mcp.serve import serving
@@ -153,6 +154,19 @@ def test_older_clients_have_an_episode_a_session(http_url):
             return [*texts, named.content[0].text]
 
     assert asyncio.run(story()) == ["1", "2", "1", "3", "1"]
+
+
+@pytest.mark.parametrize("transport", ["stdio", "http"])
+def test_the_older_protocol_has_episodes_too(transport, notes_file, http_url):
+    options = WireOptions(mode="legacy")
+    with connect(notes_file if transport == "stdio" else http_url, options=options) as handle:
+        session = handle.session(6)
+        assert session.fork_kind == "copy"
+        counted(session)
+        twin = session.fork()
+        assert counted(twin) == 2
+        assert session.diff() == {"counters": {"all": {"n": 1}}}
+        assert handle.session(7).call(ToolCall("world_name")).text == "world 7"
 
 
 def test_without_a_name_it_is_the_process_default_episode(notes_file, server):

@@ -83,7 +83,7 @@ def test_a_late_answer_reaches_nobody():
     """The first call is given up after 0.5 s and answered after 0.8 s; the next calls get their own answers."""
     with failing(options=WireOptions(timeout_s=0.5)) as handle:
         session = handle.session()
-        with pytest.raises(CallTimeoutError, match="within 0.5 s"):
+        with pytest.raises(CallTimeoutError, match=r"within 0\.5 s"):
             session.call(ToolCall("late", {"seconds": 0.8, "text": "first"}))
         texts = [session.call(ToolCall("late", {"seconds": 0.1, "text": f"next {i}"})).text for i in range(6)]
         assert texts == [f"next {i}" for i in range(6)]

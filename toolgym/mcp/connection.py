@@ -136,8 +136,9 @@ class Connection:
         await client.__aenter__()
         capabilities = client.server_capabilities
         extensions = (capabilities.extensions if capabilities is not None else None) or {}
-        self.has_episodes = EXTENSION_ID in extensions
-        self.tools = tuple(tool_spec(tool) for tool in await client.list_tools())
+        tools = await client.list_tools()
+        self.has_episodes = EXTENSION_ID in extensions or any(EXTENSION_ID in (tool.meta or {}) for tool in tools)
+        self.tools = tuple(tool_spec(tool) for tool in tools)
         if self.server is not None:
             self.server_tools = tuple(await self.server.list_tools())
 

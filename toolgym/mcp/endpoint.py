@@ -126,6 +126,7 @@ class EpisodeTool(Tool):
             parameters=source.parameters,
             output_schema=source.output_schema,
             annotations=ToolAnnotations(read_only_hint=not bound.writes, open_world_hint=False),
+            meta={EXTENSION_ID: True},  # the older protocol does not carry extensions
         )
         tool._bound, tool._store = bound, store
         return tool
@@ -141,9 +142,11 @@ class EpisodeTool(Tool):
         try:
             key = _episode_key(context)
             meta = (context.meta if context is not None else None) or {}
-            episode = await _episode(self._store, key, meta.get(WORLD_META), bool(meta.get(OPENED_META)))
+            episode = _episode(self._store, key, meta.get(WORLD_META), bool(meta.get(OPENED_META)))
             bound = self._bound
-            result = await _exclusively(episode, lambda: episode.run(bound, arguments), bound.blocking)
+            # A world that is not there yet may take long to build.
+            blocking = bound.blocking or not episode.started
+            result = await _exclusively(episode, lambda: episode.run(bound, arguments), blocking)
             if bound.writes:
                 self._store.check_size(key)
         except (EpisodeExpiredError, ConfigError) as error:
@@ -153,7 +156,7 @@ class EpisodeTool(Tool):
         return _to_wire(result, episode.version, self._bound.wraps)
 
 
-async def _episode(store: EpisodeStore, key: EpisodeKey, world_key: Any, must_exist: bool) -> Episode:
+def _episode(store: EpisodeStore, key: EpisodeKey, world_key: Any, must_exist: bool) -> Episode:
     episode = store.get(key, world_key, must_exist)
     if world_key is not None and episode.world_key != world_key:
         raise ConfigError(f"Episode {key[1]!r} is in world {episode.world_key!r}, not {world_key!r}; reset it first.")

@@ -39,6 +39,11 @@ class Episode:
         """Held while a call runs in a thread; made by the server that needs it."""
 
     @property
+    def started(self) -> bool:
+        """Whether the world has been made."""
+        return self._world is not None
+
+    @property
     def world(self) -> World:
         """The world now. A call that fails puts another object here, so do not keep it."""
         if self._world is None:

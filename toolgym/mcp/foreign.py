@@ -38,8 +38,8 @@ _ASKS_FOR_CONTEXT = frozenset({"get_context", "get_server", "get_http_request", 
 class FastMCPSession(ReplaySession):
     """A session on a FastMCP object. Fork is by replay, where the object is made by a function."""
 
-    def __init__(self, pool: Pool, connection: Connection, owns_pool: bool = False):
-        super().__init__(pool, connection, owns_pool)
+    def __init__(self, pool: Pool, connection: Connection):
+        super().__init__(pool, connection)
         self._plain: dict[str, _PlainTool] = {}
         self._plain_of: Connection | None = None
 

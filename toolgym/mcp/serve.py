@@ -1,6 +1,7 @@
 """Serving a tool server: stdio for one client, HTTP for many, with an endpoint for each episode."""
 
 import hmac
+import json
 import re
 import socket
 import threading
@@ -12,6 +13,7 @@ from urllib.parse import unquote
 
 import uvicorn
 from fastmcp import FastMCP
+from mcp_types import INVALID_REQUEST
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from toolgym.errors import ConfigError, ServerStartError
@@ -100,24 +102,26 @@ class _Gate:
         if self._expected is not None:
             given = dict(scope["headers"]).get(b"authorization", b"")
             if not hmac.compare_digest(given, self._expected):
-                await _refuse(send, 401, b"a valid bearer token is required")
+                await _refuse(send, 401, "A valid bearer token is required (HTTP 401).")
                 return
         match = _EPISODE_PATH.fullmatch(scope["raw_path"])
         if match is not None:
             episode = unquote(match[1].decode("ascii", "replace"))
             if len(episode) > MAX_ID:
-                await _refuse(send, 404, b"episode id too long")
+                await _refuse(send, 404, f"An episode id has at most {MAX_ID} characters (HTTP 404).")
                 return
             scope = {**scope, "path": PATH, "raw_path": PATH.encode(), BOUND_EPISODE: episode}
         await self._app(scope, receive, send)
 
 
-async def _refuse(send: Send, status: int, reason: bytes) -> None:
-    headers: list[Any] = [(b"content-type", b"text/plain"), (b"content-length", str(len(reason)).encode())]
+async def _refuse(send: Send, status: int, reason: str) -> None:
+    """Answers with a JSON-RPC error, whose message MCP clients show."""
+    body = json.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": INVALID_REQUEST, "message": reason}}).encode()
+    headers: list[Any] = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": reason})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _config(server: "ToolServer | FastMCP", host: str, port: int, token: str | None) -> uvicorn.Config:

@@ -87,8 +87,8 @@ class Pool:
 class WireSession(ToolSession):
     """What sessions on the wire have in common. Their coroutines run on the wire's event loop."""
 
-    def __init__(self, pool: Pool, connection: Connection, owns_pool: bool = False):
-        self._pool, self._connection, self._owns_pool = pool, connection, owns_pool
+    def __init__(self, pool: Pool, connection: Connection):
+        self._pool, self._connection = pool, connection
         self._closed = False
 
     @property
@@ -119,9 +119,9 @@ class WireSession(ToolSession):
             self._closed = True
             loop.run(self._close())
 
+    @abstractmethod
     async def _close(self) -> None:
-        if self._owns_pool:
-            await self._pool.close()
+        """Ends the episode."""
 
 
 class EpisodeSession(WireSession):
@@ -129,8 +129,8 @@ class EpisodeSession(WireSession):
 
     fork_kind: ForkKind = "copy"
 
-    def __init__(self, pool: Pool, connection: Connection, world_key: Any = None, owns_pool: bool = False):
-        super().__init__(pool, connection, owns_pool)
+    def __init__(self, pool: Pool, connection: Connection, world_key: Any = None):
+        super().__init__(pool, connection)
         self._id = secrets.token_hex(12)
         self._world_key, self._opened, self._version = world_key, False, 0
 
@@ -209,7 +209,6 @@ class EpisodeSession(WireSession):
         if self._opened and not self._connection.dead:
             with suppress(InfraError):  # a server that is gone holds no episode
                 await self._connection.control(ControlParams(op="close", episode=self._id))
-        await super()._close()
 
 
 class ReplaySession(WireSession):
@@ -219,8 +218,8 @@ class ReplaySession(WireSession):
     reconnecting and forked by replay. The state of a server that runs elsewhere is its own: no reset, no fork.
     """
 
-    def __init__(self, pool: Pool, connection: Connection, owns_pool: bool = False):
-        super().__init__(pool, connection, owns_pool)
+    def __init__(self, pool: Pool, connection: Connection):
+        super().__init__(pool, connection)
         self._log: list[tuple[ToolCall, ToolResult]] = []
         self._version = 0
         self._lost = False  # whether a call was given up, so that nobody knows what it did
@@ -300,7 +299,6 @@ class ReplaySession(WireSession):
 
     async def _close(self) -> None:
         await self._pool.release(self._connection)
-        await super()._close()
 
 
 def classify(tools: Iterable[ToolSpec], call: ToolCall) -> CallOutcome:
