@@ -160,7 +160,7 @@ def _estimate(per_task: Sequence[float], seed: int, *, share: bool) -> Estimate:
 def report_table(report: Report) -> Group:
     """The report as rich tables, for a terminal."""
     title = ", ".join(f"{name}={value}" for name, value in report.settings.items() if value not in (None, {}, ""))
-    main = Table(title=title, title_justify="left")
+    main = Table(title=title, title_justify="left", caption_justify="left", min_width=60)
     main.add_column("figure")
     main.add_column("value", justify="right")
     main.add_column("95% interval", justify="right")

@@ -32,7 +32,7 @@ def evaluate(
     ] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Episodes at once.")] = 16,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write trajectories to this JSON Lines file as they end.")
+        Path | None, typer.Option("--output", "-o", help="Append each trajectory to this JSON Lines file as it ends.")
     ] = None,
     json: JsonFlag = False,
 ) -> None:
@@ -43,7 +43,7 @@ def evaluate(
     \b
     Examples:
       toolgym eval --agent oracle --split test --episodes 200
-      toolgym eval --agent builtin --set size=small --set prompt=short --k 4 --json
+      toolgym eval --agent builtin:imperfect --k 4 --json
       toolgym eval --agent hf:Qwen/Qwen3-0.6B --episodes 50 --output runs/qwen.jsonl
       OPENAI_BASE_URL=http://127.0.0.1:8000/v1 toolgym eval --agent api:my-model
     """
@@ -61,29 +61,38 @@ def evaluate(
         base_url=base_url,
         concurrency=concurrency,
     )
+    env_options = parse_settings(settings)
+    if agent.partition(":")[0] == "builtin":
+        # What the built-in policy was trained on; its context holds neither the policy text nor the schemas.
+        env_options = {"size": "small", "prompt": "short", **env_options}
     options = EvalOptions(
         env_id=env,
         split=split,
         episodes=episodes,
         k=k,
         seed=seed,
-        env_options=parse_settings(settings),
+        env_options=env_options,
         agent=sampling,
         output=output,
     )
     policy = make_policy(agent, sampling, seed=seed)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=progress_console, transient=True) as progress:
-        bar = progress.add_task(agent, total=None)
-        solved = 0
+    progress = Progress(*columns, console=progress_console, transient=True)
+    bar = progress.add_task(agent, total=None)
+    solved = 0
 
-        def ended(score, total: int) -> None:
-            nonlocal solved
-            solved += score.solved
-            done = progress.tasks[0].completed + 1
-            progress.update(bar, total=total, advance=1, description=f"{agent}: {solved / done:.0%} solved")
+    def ended(score, total: int) -> None:
+        nonlocal solved
+        progress.start()  # not before: an error in an option stands alone
+        solved += score.solved
+        done = progress.tasks[0].completed + 1
+        progress.update(bar, total=total, advance=1, description=f"{agent}: {solved / done:.0%} solved")
 
+    try:
         report = run(policy, options, agent=agent, on_episode=ended)
+    finally:
+        if progress.live.is_started:
+            progress.stop()
     if json:
         print_json(report.to_json())
     else:

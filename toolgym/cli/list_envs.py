@@ -56,15 +56,15 @@ def list_envs(
         print_json(found)
         return
     table = Table(title="environments", title_justify="left")
-    for column in ("id", "domain", "tools", *_SPLITS, "turns", "calls"):
-        table.add_column(column, justify="left" if column in ("id", "domain") else "right")
+    for column in ("id", "domain", "tools", "tasks", "longest episode"):
+        table.add_column(column, justify="right" if column == "tools" else "left", no_wrap=column == "id")
     for entry in found:
         if "error" in entry:
             table.add_row(entry["id"], "needs options")
             continue
-        counts = [f"{entry['tasks'][split]:,}" for split in _SPLITS]
-        limits = [str(entry["max_turns"]), str(entry["max_calls"])]
-        table.add_row(entry["id"], entry["domain"], str(len(entry["tools"])), *counts, *limits)
+        tasks = "\n".join(f"{count:>6,} {split}" for split, count in entry["tasks"].items())
+        limits = f"{entry['max_turns']} turns\n{entry['max_calls']} calls"
+        table.add_row(entry["id"], entry["domain"], str(len(entry["tools"])), tasks, limits)
     out.print(table)
     if env is not None and "tools" in found[0]:
         out.print(tool_table(found[0]["tools"]))

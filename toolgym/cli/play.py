@@ -128,7 +128,10 @@ class Player:
 
     def _say_task(self) -> None:
         task = self.env.task
-        self.console.print(f"[bold blue]user[/] {escape(task.user.opening or task.request)}", highlight=False)
+        # A user who answers gives the details when asked; with nobody to ask, the request says all.
+        opening = task.user.opening if self.env.options.user != "none" else ""
+        opening = opening or task.request
+        self.console.print(f"[bold blue]user[/] {escape(opening)}", highlight=False, soft_wrap=True)
 
     def _say_tools(self, name: str) -> None:
         tools = {tool.name: tool for tool in self.env.tools}
