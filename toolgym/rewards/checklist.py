@@ -65,6 +65,8 @@ class _Compiled:
     """Items that hold of an episode in which nothing was done."""
     programmed: tuple[int, ...] = ()
     """All items but the judged ones."""
+    initial: frozenset[int] = frozenset()
+    """Items that hold before anything was done, as far as that is known without the base."""
     shares: tuple[float, ...] = ()
     """Weight over the total weight of the programmed items; 0 for judged ones."""
 
@@ -98,6 +100,9 @@ def _compile(task: Task) -> _Compiled:
     out.shares = tuple(
         item.weight / total if total and i in programmed else 0.0 for i, item in enumerate(task.checklist)
     )
+    fresh = _Scan(out)
+    fresh.look_at_state()
+    out.initial = frozenset(fresh.on)
     return out
 
 
@@ -108,11 +113,11 @@ class _Scan:
 
     def __init__(self, compiled: _Compiled, base: BaseLookup | None = None):
         self.compiled, self.base = compiled, base
-        self.on: set[int] = set()
+        self.on: set[int] = set(compiled.initial)
         self.fallen: set[int] = set()  # no_write items that a write broke, said items that a forbidden fact broke
         self.diff: Diff = {}
-        if compiled.states or compiled.no_writes:
-            self._look_at_state()
+        if base is not None and compiled.states:
+            self.look_at_state()
 
     def step(self, step: Step) -> None:
         """Takes one step into account."""
@@ -127,7 +132,7 @@ class _Scan:
                     fits += [i for i, wanted in checks if i not in self.on and includes(call.arguments, wanted)]
         if step.diff is not None:
             self._write(step)
-            self._look_at_state()
+            self.look_at_state()
         if compiled.said and step.turn.response is not None:
             fits += self._said(step.turn.response)
         if fits:
@@ -143,7 +148,7 @@ class _Scan:
             self.on.update(ready)
             waiting = [i for i in waiting if i not in self.on]
             if self.compiled.needs:
-                self._look_at_state()
+                self.look_at_state()
 
     def _may(self, i: int) -> bool:
         needs = self.compiled.needs.get(i)
@@ -172,7 +177,7 @@ class _Scan:
                 self.fallen.add(i)
                 self.on.discard(i)
 
-    def _look_at_state(self) -> None:
+    def look_at_state(self) -> None:
         """Settles the items that hold of the present state; one may wait for another, hence until nothing changes."""
         compiled = self.compiled
         true = {i for i, check in compiled.states if holds(check.assertion, self.diff, self.base)}
@@ -222,6 +227,14 @@ def checklist_score(trajectory: Trajectory, task: Task, base: BaseLookup | None 
     return sum(compiled.shares[i] for i in compiled.programmed if i in scan.on)
 
 
+def _may_change(compiled: _Compiled, step: Step) -> bool:
+    """Whether the step could satisfy or lose an item: spares most steps the walk through the episode."""
+    if step.diff is not None or (compiled.said and step.turn.response is not None):
+        return True
+    by_name = compiled.calls
+    return any(call.name in by_name for call in step.turn.calls)
+
+
 def checklist_term(trajectory: Trajectory, task: Task) -> float:
     """The weight share gained (or lost) at the latest step, in [-1, 1]; over an episode it sums to the final share.
 
@@ -229,6 +242,8 @@ def checklist_term(trajectory: Trajectory, task: Task) -> float:
     """
     compiled, steps = _compile(task), trajectory.steps
     if not steps or not compiled.programmed:
+        return 0.0
+    if not trajectory.done and not _may_change(compiled, steps[-1]):
         return 0.0
     scan = _Scan(compiled)
     for step in steps[:-1]:

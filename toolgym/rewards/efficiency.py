@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from toolgym.errors import ConfigError
-from toolgym.rewards.base import Reward, register
+from toolgym.rewards.base import Reward, Term, register
 from toolgym.rewards.state import outcome_term
 from toolgym.tasks import Task
 from toolgym.trajectory import Trajectory
@@ -111,7 +111,7 @@ class CallCost:
             return 0.0
         step = trajectory.steps[-1]
         calls = step.turn.calls[: len(step.results)]
-        return -sum(self.per_tool.get(call.name, self.cost) for call in calls)
+        return 0.0 - sum(self.per_tool.get(call.name, self.cost) for call in calls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,10 @@ def otc_reward(
         alpha: the reward's scale.
         cost: an additional price a call (not OTC's; 0 leaves it out).
     """
-    return Reward({"otc": OTCTerm(needed, max_calls), "call_cost": CallCost(cost)}, {"otc": alpha, "call_cost": 1.0})
+    terms: dict[str, Term] = {"otc": OTCTerm(needed, max_calls)}
+    if cost:
+        terms["call_cost"] = CallCost(cost)
+    return Reward(terms, {"otc": alpha})
 
 
 register("otc", otc_reward)
