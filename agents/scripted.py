@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class OraclePolicy:
         """
         if env is None:
             raise ConfigError("The oracle reads the gold chain from the environment: pass `env` to `start`.")
-        self._turns[slot] = gold_turns(env.unwrapped.task)
+        self._turns[slot] = gold_turns(cast("ToolEnv", env.unwrapped).task)
         return []
 
     def observe(self, slot: int, observation: str, info: dict[str, Any]) -> list[int]:
