@@ -6,9 +6,9 @@ A `Recipe` is one story or two in parallel. What `test_unseen` alone has: recipe
 
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Final
 
 from toolgym.domain import Split
@@ -101,18 +101,19 @@ def _trip_maker(ident: str, operations: tuple[str, ...]) -> Callable[[Scene], St
     return lambda scene: make_trip(scene, ident, operations)
 
 
-def _single(name: str, composition: str, maker: Callable[[Scene], Story | None], weight: float, refused: bool) -> Recipe:
+def _single(
+    name: str, composition: str, maker: Callable[[Scene], Story | None], weight: float, refused: bool
+) -> Recipe:
     depth = len(re.findall(r"[a-z_]+", composition))
     held_out = name.partition(":")[2] in HELD_OUT or name in HELD_OUT or depth > max(DEPTHS["seen"])
     return Recipe(name, composition, depth, (maker,), weight, refused, held_out)
 
 
-@lru_cache(maxsize=1)
+@cache
 def recipes() -> tuple[Recipe, ...]:
     """All recipes of one story."""
     out = [
-        _single(name, composition, maker, 1.0, False)
-        for name, (maker, composition) in {**LOOKUPS, **BOOKINGS}.items()
+        _single(name, composition, maker, 1.0, False) for name, (maker, composition) in {**LOOKUPS, **BOOKINGS}.items()
     ]
     for ident in IDENTS:
         for operations, weight in _TRIP_OPERATIONS.items():
@@ -123,7 +124,7 @@ def recipes() -> tuple[Recipe, ...]:
     return tuple(out)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _pool(depth: int, refused: bool, held_out: bool | None) -> tuple[tuple[Recipe, ...], tuple[float, ...]]:
     found = tuple(
         recipe

@@ -16,7 +16,7 @@ from toolgym.mcp_servers.airline import build_server
 from toolgym.mcp_servers.airline.dialects import DialectName
 from toolgym.tasks import Task
 
-__all__ = ["AirlineDomain", "AirlineTasks", "policy_text"]
+__all__ = ["AirlineDomain", "AirlineTasks", "airline_server", "policy_text"]
 
 _KEPT_TASKS = 2048
 
@@ -28,13 +28,14 @@ def policy_text() -> str:
 
 
 @lru_cache(maxsize=8)
-def _server(size: Size, dialect: DialectName) -> ToolServer:
+def airline_server(size: Size, dialect: DialectName) -> ToolServer:
+    """The server of generated worlds, one of each sort in a process."""
     return build_server(size=size, dialect=dialect)
 
 
 @lru_cache(maxsize=_KEPT_TASKS)
 def _task(source: Source, index: int) -> Task:
-    return make_task(source, index, _server(source.size, source.dialect).session())  # pyright: ignore[reportArgumentType]
+    return make_task(source, index, airline_server(source.size, source.dialect).session())  # pyright: ignore[reportArgumentType]
 
 
 @lru_cache(maxsize=32)
@@ -80,7 +81,9 @@ class AirlineTasks:
             if index < TASKS_OF[self._source.split] and self._source.task_id(index) == task_id and self._has(index):
                 return _task(self._source, index)
         first = self._source.task_id(self._indices[0]) if self._indices else "(none)"
-        raise ConfigError(f"No task {task_id!r} among these {len(self)} of {self._source.split!r}; the first is {first!r}.")
+        raise ConfigError(
+            f"No task {task_id!r} among these {len(self)} of {self._source.split!r}; the first is {first!r}."
+        )
 
     def _has(self, index: int) -> bool:
         return index in self._indices
@@ -103,7 +106,7 @@ class AirlineDomain:
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise ConfigError(f"The domain's seed is an int >= 0; given {seed!r}.")
         self.size, self.dialect, self.seed = size, dialect, seed
-        self.server = _server(size, dialect)
+        self.server = airline_server(size, dialect)
 
     def policy(self) -> str:
         """The policy document."""

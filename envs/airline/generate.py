@@ -145,5 +145,10 @@ def _task(
         unordered=_UNORDERED,
         assertions=derive_assertions(execution),
         checklist=derive_checklist(execution),
-        meta={"recipe": recipe.name, "held_out": recipe.held_out},
+        meta={
+            "recipe": recipe.name,
+            "held_out": recipe.held_out,
+            "size": source.size,
+            "dialect": source.dialect,
+        },
     )

@@ -1,4 +1,4 @@
-"""What is done with a reservation: each operation prepares its words for one trip and the agent's part of the script."""
+"""What is done with a reservation: each operation prepares its words for a trip and the agent's part of the script."""
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -57,7 +57,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation: how it is prepared (None: this trip does not suit), its calls, and whether the policy forbids it."""
+    """How it is prepared (None: this trip does not suit), its calls, and whether the policy forbids it."""
 
     prepare: Callable[[Scene, dict[str, Any]], Prepared | None]
     kinds: tuple[str, ...]

@@ -76,7 +76,9 @@ def book_quoted(scene: Scene) -> Story | None:
     search = choose_search(scene, cabins=_CABINS)
     if search is None:
         return None
-    leg = pick(scene.offers(search["origin"], search["destination"], search["date"]), search["which"], search["cabin"], 1)
+    leg = pick(
+        scene.offers(search["origin"], search["destination"], search["date"]), search["which"], search["cabin"], 1
+    )
     assert leg is not None
     person, pay, user_id, number = _person(scene), scene.card(), scene.user_id, leg["flight_number"]
     quoted = {"flight_number": number, "prices": {search["cabin"]: leg["prices"][search["cabin"]]}}

@@ -41,7 +41,8 @@ def user_fact(scene: Scene) -> Story | None:
     """A fact of the customer's profile."""
     user_id = scene.user_id
     gift_cards = [key for key, method in scene.user["payment_methods"].items() if method["source"] == "gift_card"]
-    topic = scene.rng.choice([*_PROFILE, "reservations", *(["gift_card"] * 3 if gift_cards else [])])
+    topics = [*_PROFILE, "reservations"]
+    topic = scene.rng.choice([*topics, "gift_card", "gift_card"] if gift_cards else topics)
     pay = scene.rng.choice(gift_cards) if topic == "gift_card" else ""
 
     def run() -> Run:
@@ -83,7 +84,7 @@ def search_call(values: dict[str, Any]) -> Any:
 
 
 def choose_search(scene: Scene, seats: int = 1, cabins: tuple[str, ...] = ()) -> dict[str, Any] | None:
-    """A search with one right answer: `origin`, `destination`, `date`, `cabin`, `which`; None where chance finds none."""
+    """A search with one right answer (`origin`, `destination`, `date`, `cabin`, `which`); None: chance found none."""
     rng = scene.rng
     for _ in range(8):
         origin, destination = rng.choice(scene.routes())
@@ -163,7 +164,11 @@ def choose_onestop(scene: Scene, cabin: str | None = None) -> dict[str, Any] | N
         onward = [end for start, end in scene.routes() if start == stop and end != origin]
         if not onward:
             continue
-        values = {"origin": origin, "destination": scene.rng.choice(onward), "date": scene.rng.choice(scene.future_days())}
+        values = {
+            "origin": origin,
+            "destination": scene.rng.choice(onward),
+            "date": scene.rng.choice(scene.future_days()),
+        }
         pairs = onestop_pairs(scene, values["origin"], values["destination"], values["date"])
         if len(pairs) <= limit and best_onestop(pairs, cabin):
             return values

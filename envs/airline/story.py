@@ -1,8 +1,8 @@
 """A story: one thing that a customer wants, the words for it, and the script of the agent that does it right.
 
 The script is a generator: it yields `Do` (a turn's plan and calls) and is sent their results, so what it plans and
-answers follows from the request and the results so far, never from the world behind them. A task runs one script, or two
-in lock step as parallel calls.
+answers follows from the request and the results so far, never from the world behind them. A task runs one script, or
+two in lock step as parallel calls.
 """
 
 import random
