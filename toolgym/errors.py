@@ -60,6 +60,10 @@ class DivergenceError(ToolGymError, RuntimeError):
     """Training cannot go on: a loss or a gradient is not finite."""
 
 
+class ConformanceError(ToolGymError, AssertionError):
+    """An environment fails checks of `toolgym.checker`; the message names all of them."""
+
+
 def did_you_mean(given: str, known: Iterable[str], what: str = "name") -> str:
     """A sentence for an error message: what was given, the nearest known name, and all known names."""
     names = sorted(known)

@@ -33,7 +33,7 @@ class ToolVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], np.ndarray]):
 
     Args:
         num_envs: the number of episodes.
-        domain: a `Domain`, or the name of a registered one.
+        domain: a `Domain`, the name of a registered one, or a `ToolEnv` whose options all episodes are to have.
         autoreset_mode: when an episode that is over starts anew: at the next step, in the same step, or by the caller.
         options, size, dialect, domain_seed, render_mode, overrides: as for `ToolEnv`.
 
@@ -44,7 +44,7 @@ class ToolVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], np.ndarray]):
     def __init__(
         self,
         num_envs: int,
-        domain: Domain | str,
+        domain: Domain | str | ToolEnv,
         *,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         options: EnvOptions | None = None,
@@ -61,15 +61,14 @@ class ToolVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], np.ndarray]):
         except ValueError:
             modes = [mode.value for mode in AutoresetMode]
             raise ConfigError(did_you_mean(str(autoreset_mode), modes, "autoreset mode")) from None
-        first = ToolEnv(
-            domain,
-            options,
-            size=size,
-            dialect=dialect,
-            domain_seed=domain_seed,
-            render_mode=render_mode,
-            **overrides,
-        )
+        choices = {"options": options, "size": size, "dialect": dialect, "domain_seed": domain_seed}
+        if isinstance(domain, ToolEnv):
+            given = [name for name, value in (choices | overrides).items() if value is not None]
+            if given:
+                raise ConfigError(f"{', '.join(given)} cannot be set for an environment that is made already")
+            first, render_mode = domain.spawn(), domain.render_mode
+        else:
+            first = ToolEnv(domain, **choices, render_mode=render_mode, **overrides)
         self.envs: list[ToolEnv] = [first, *(first.spawn() for _ in range(num_envs - 1))]
         """The episodes' environments."""
         self.num_envs = num_envs

@@ -91,6 +91,17 @@ def bank() -> CustomDomain:
     return bank_domain()
 
 
+def bank_env() -> ToolEnv:
+    """Made anew each time, in any process."""
+    return ToolEnv(bank_domain())
+
+
+@pytest.fixture(scope="session")
+def fresh_bank() -> Callable[[], ToolEnv]:
+    """A function at the top of a file, for what needs other processes."""
+    return bank_env
+
+
 @pytest.fixture
 def make_bank(bank: CustomDomain) -> Callable[..., ToolEnv]:
     """Makes bank environments; keywords are `EnvOptions` fields."""
