@@ -12,6 +12,9 @@ from typing_extensions import TypedDict
 from toolgym.mcp.server import ToolError
 from toolgym.world import World, copy_json
 
+_MAX_PROBLEM = 100
+"""Characters of a Python error that a refusal quotes; a KeyError repeats what was sent."""
+
 
 def whole(amount: float) -> float:
     """The amount, as an int where it is one: 100.0 and 100 are stored alike."""
@@ -90,7 +93,8 @@ def unenforced(tool: Callable[..., Any]) -> Callable[..., Any]:
             # Copied, because a value of the wrong type may be stored where a plain string or number is expected.
             return tool(world, *copy_json(list(args)), **copy_json(kwargs))
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            raise ToolError(f"these arguments cannot be used ({type(error).__name__}: {error})") from error
+            problem = f"{type(error).__name__}: {error}"[:_MAX_PROBLEM]
+            raise ToolError(f"these arguments cannot be used ({problem})") from error
 
     del lenient.__wrapped__
     lenient.__annotations__ = loose

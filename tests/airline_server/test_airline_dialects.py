@@ -165,6 +165,10 @@ def test_what_untyped_code_stumbles_over_is_refused(tau_bench, name, arguments, 
     assert says in tau_bench.refused(name, **arguments)
 
 
+def test_refusals_stay_short(tau_bench):
+    assert len(tau_bench.refused("book_reservation", **booking(cabin="x" * 10_000))) < 200
+
+
 def test_the_caller_keeps_its_data(tau_bench):
     given = ["a list where a code was expected"]
     tau_bench.ok("book_reservation", **booking(origin=given))
