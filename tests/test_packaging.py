@@ -70,10 +70,12 @@ def test_every_data_file_is_listed():
     for name in SETUPTOOLS["packages"]:
         top = max((key for key in SETUPTOOLS["package-dir"] if name == key or name.startswith(key + ".")), key=len)
         folder = ROOT / SETUPTOOLS["package-dir"][top] / name[len(top) :].lstrip(".").replace(".", "/")
-        for path in folder.iterdir():
-            if path.is_file() and path.suffix not in (".py", ".pyc"):
-                patterns = listed.get(name, [])
-                assert any(path.match(pattern) for pattern in patterns), f"{path} is not in package-data of {name}"
+        shipped = {path for pattern in listed.get(name, []) for path in folder.glob(pattern)}
+        packages = {init.parent for init in folder.rglob("__init__.py")} - {folder}
+        for path in folder.rglob("*"):
+            if not path.is_file() or path.suffix in (".py", ".pyc") or packages & set(path.parents):
+                continue
+            assert path in shipped, f"{path} is not in package-data of {name}"
 
 
 def test_import_is_light_and_silent(tmp_path):
