@@ -118,7 +118,8 @@ def _compare(session: InProcessSession, recorded: Mapping[str, Any]) -> tuple[st
         return None if agrees else ("different result", f"{told} instead of {recorded['observation'][:300]}")
     if not result.is_error:
         return f"accepted ({recorded.get('tag', 'gold')})", told
-    return None if session.world.hash() == before else ("a failed call changed the state", told)
+    changed = session.world.hash() != before
+    return None if changed == recorded.get("db_changed", False) else (f"failed, state changed: {changed}", told)
 
 
 def replay(server: ToolServer, sequences: Iterator[tuple[str, Mapping[str, Any]]]) -> Report:
@@ -126,16 +127,12 @@ def replay(server: ToolServer, sequences: Iterator[tuple[str, Mapping[str, Any]]
     report = Report()
     for name, sequence in sequences:
         session = server.session()
-        calls, parted = sequence["calls"] if "calls" in sequence else sequence["steps"], ""
+        calls = sequence["calls"] if "calls" in sequence else sequence["steps"]
         for position, recorded in enumerate(calls):
             difference = _compare(session, recorded)
-            report.count(
-                recorded["kind"], difference and (difference[0] + parted, difference[1]), f"{name} call {position}"
-            )
-            if recorded["kind"] != "ok" and recorded.get("db_changed"):
-                parted = " after a failed call that changed the reference's state"
+            report.count(recorded["kind"], difference, f"{name} call {position}")
         ours, theirs = session.diff(), expected_diff(session.base, sequence["db_diff"])
-        difference = (f"different final state{parted}", f"{ours} instead of {theirs}"[:2000])
+        difference = ("different final state", f"{ours} instead of {theirs}"[:2000])
         report.count("final state", None if equal(ours, theirs) else difference, name)
     return report
 

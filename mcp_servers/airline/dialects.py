@@ -1,8 +1,8 @@
 """The two dialects of the airline tools: one body of code, and a few named differences.
 
 `standard` is correct. `tau_bench` behaves as the public tau-bench reference does, bugs included, so that scores stay
-comparable with published ones. Two of its bugs are left out: `calculate` takes no powers, with which it could be made
-to hang, and a booking that lists one certificate twice fails without losing it, as a failed call changes nothing here.
+comparable with published ones. One of its bugs is left out: `calculate` takes no powers, with which it could be made
+to hang. One failure changes the state, as there: a booking that lists one certificate twice loses it and then fails.
 """
 
 from dataclasses import dataclass

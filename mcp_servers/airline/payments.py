@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from toolgym.mcp.server import ToolError
+from toolgym.mcp.tool import HalfDoneError
 from toolgym.mcp_servers.airline.dialects import Dialect
 from toolgym.mcp_servers.airline.records import find_flight_day, find_payment_method, find_user
 from toolgym.world import World, copy_json
@@ -78,8 +79,15 @@ def check_single_payment(user: dict[str, Any], payment_id: str, total: float) ->
 
 
 def charge(world: World, user_id: str, payment_id: str, amount: float) -> None:
-    """Takes an amount from a method: a gift card's balance falls (or rises), a certificate is used up."""
-    source = find_user(world, user_id)["payment_methods"][payment_id]["source"]
+    """Takes an amount from a method: a gift card's balance falls (or rises), a certificate is used up.
+
+    Raises:
+        HalfDoneError: the method is gone. As in the reference, the charges made before stay made.
+    """
+    method = find_user(world, user_id)["payment_methods"].get(payment_id)
+    if method is None:  # listed twice: only the tau_bench dialect, which checks no sums, comes here
+        raise HalfDoneError(f"{payment_id} has been used up by this very booking")
+    source = method["source"]
     if source == "gift_card" and amount != 0:
         _add_balance(world, user_id, payment_id, -amount)
     elif source == "certificate":

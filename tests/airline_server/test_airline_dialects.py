@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from toolgym.mcp_servers.airline import WRITES, build_server
+from toolgym.messages import ToolCall
 
 DAY_1, DAY_2 = "2024-05-20", "2024-05-21"
 ANN = {"first_name": "Ann", "last_name": "Reyes", "dob": "1990-01-02"}
@@ -66,10 +67,12 @@ def test_one_certificate_twice(standard, tau_bench):
     # 300 dollars, of which the certificate of 100 is to pay 100 twice.
     arguments = booking(("certificate_3", 100), ("certificate_3", 100), ("credit_card_2", 100))
     assert "pays only once" in standard.refused("book_reservation", **arguments)
-    # The reference deletes the certificate before it stumbles; here a failed call changes nothing in either dialect.
-    assert "KeyError: 'certificate_3'" in tau_bench.refused("book_reservation", **arguments)
-    for caller in (standard, tau_bench):
-        assert caller.method("certificate_3")["amount"] == 100
+    assert standard.method("certificate_3")["amount"] == 100
+    # The reference takes the certificate, stumbles over it the second time, and leaves the booking half done.
+    result = tau_bench.session.call(ToolCall("book_reservation", arguments))
+    assert (result.is_error, result.outcome) == (True, "tool_error")
+    assert tau_bench.method("certificate_3") is None
+    assert not tau_bench.world.has("reservations", "HATHAT")
 
 
 def test_a_gift_card_in_two_parts(standard, tau_bench):

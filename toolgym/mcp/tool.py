@@ -21,7 +21,7 @@ from toolgym.mcp.session import ToolSpec
 from toolgym.trajectory import ToolResult
 from toolgym.world import World, copy_json
 
-__all__ = ["BoundTool", "ToolError", "tidy_schema"]
+__all__ = ["BoundTool", "HalfDoneError", "ToolError", "tidy_schema"]
 
 logger = logging.getLogger(__name__)
 
@@ -30,12 +30,17 @@ _MAX_PROBLEMS = 10
 _MAX_PATH = 100
 
 
+class HalfDoneError(ToolError):
+    """A tool's failure that keeps what it wrote before: for reproducing a server that leaves things half done."""
+
+
 class BoundTool:
     """One tool of a `ToolServer`.
 
     Args:
         fn: a function whose first parameter takes the `World`; the others are the tool's arguments.
-        writes: whether it may change the world. A writing tool that raises leaves the world as it was.
+        writes: whether it may change the world. A writing tool that raises leaves the world as it was, unless what it
+            raises is a `HalfDoneError`.
         blocking: whether it may take long, so that a server should run it in a thread.
         name: the tool's name; the function's by default.
 
@@ -71,7 +76,7 @@ class BoundTool:
         """Validates, runs and serialises; never raises for what the tool or its arguments do.
 
         Returns:
-            The result, and the world afterwards: `world` itself, or its state before the call where the call failed.
+            The result, and the world afterwards: `world` itself, or its state before the call where a write failed.
         """
         before = None
         try:
@@ -87,6 +92,8 @@ class BoundTool:
         except ToolError as error:
             text = str(error).encode(errors="replace").decode()
             result = ToolResult(text, None, True, "tool_error")
+            if isinstance(error, HalfDoneError):
+                return result, world
         except Exception:
             result = self._crashed()
         return result, world if before is None else before
