@@ -198,7 +198,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     from toolgym.agents.lm import set_threads
     from toolgym.agents.pretrain import PretrainOptions
 
-    parser = argparse.ArgumentParser(prog="python -m toolgym.agents.builtin", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m toolgym.agents.builtin", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("--demonstrations", choices=SHIPPED, default="clean")
     parser.add_argument("--output", type=Path, required=True, help="folder for the checkpoint")
     parser.add_argument("--episodes", type=int, default=16_000, help="how many train tasks are played")

@@ -36,7 +36,7 @@ class RowCache(Cache):
         self._positions_BQ = torch.zeros(0, 0, dtype=torch.long)
 
     def aim(self, low: int, high: int, positions_BQ: torch.Tensor, used: int) -> None:
-        """The next forward pass is for rows `[low, high)`; its tokens go to `positions_BQ`; it reads columns `[0, used)`.
+        """The next pass is for rows `[low, high)`; its tokens go to `positions_BQ`; it reads columns `[0, used)`.
 
         A negative position is padding: its keys go to a column that nothing reads.
         """

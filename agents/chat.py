@@ -1,7 +1,7 @@
 """What a model reads: the environment's messages in the model's own chat template, as token ids.
 
-Only the environment's side is ever rendered. The model's turns stay as the ids that it sampled, so a reply is rendered as
-the *difference* that it makes behind a placeholder turn, which every chat template allows.
+Only the environment's side is ever rendered. The model's turns stay as the ids that it sampled, so a reply is rendered
+as the *difference* that it makes behind a placeholder turn, which every chat template allows.
 """
 
 import re
@@ -28,7 +28,9 @@ class ChatFormat:
     def __init__(self, tokenizer: PreTrainedTokenizerBase):
         self.tokenizer = tokenizer
         if not getattr(tokenizer, "chat_template", None):
-            raise ConfigError("the tokenizer has no chat template; set tokenizer.chat_template or use an instruct model")
+            raise ConfigError(
+                "the tokenizer has no chat template; set tokenizer.chat_template or use an instruct model"
+            )
         control = sorted({token for token in tokenizer.all_special_tokens if len(token) > 1}, key=len, reverse=True)
         self._control = re.compile("|".join(re.escape(token) for token in control)) if control else None
         closed = self._render([_ASK, {"role": "assistant", "content": _PLACEHOLDER}], prompt=False)
@@ -49,7 +51,7 @@ class ChatFormat:
 
     def stop_ids(self, model: PreTrainedModel | None = None) -> tuple[int, ...]:
         """Ids that end a turn: the template's end-of-turn token, eos, and those that the model declares."""
-        ids = {cast(int, self.tokenizer.convert_tokens_to_ids(self._end)), self.tokenizer.eos_token_id}
+        ids: set[Any] = {self.end_id, self.tokenizer.eos_token_id}
         declared = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
         ids.update(declared if isinstance(declared, list) else [declared])
         return tuple(sorted(token for token in ids if isinstance(token, int)))
@@ -92,9 +94,7 @@ class ChatFormat:
         return out
 
     def _render(self, messages: list[dict[str, str]], *, prompt: bool) -> str:
-        return cast(
-            str, self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt)
-        )
+        return cast(str, self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt))
 
     def _encode(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]  # pyright: ignore[reportReturnType]

@@ -6,7 +6,7 @@ words would have met. Only the expert's tokens carry loss.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from transformers import PreTrainedTokenizerBase
 
@@ -63,7 +63,7 @@ class TeacherPolicy:
         """
         if env is None:
             raise ConfigError("A teacher reads the task from the environment: pass `env` to `start`.")
-        self._turns[slot] = iter([gold_turn(action) for action in self.chain(env.unwrapped.task)])
+        self._turns[slot] = iter([gold_turn(action) for action in self.chain(cast(Any, env.unwrapped).task)])
         return self.chat.opening(observation, info)
 
     def observe(self, slot: int, observation: str, info: dict[str, Any]) -> list[int]:

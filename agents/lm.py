@@ -95,7 +95,7 @@ def load_model(
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     target = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    return model.to(target).eval(), tokenizer
+    return cast(PreTrainedModel, model.to(cast(Any, target))).eval(), tokenizer
 
 
 class LMPolicy:
@@ -159,10 +159,11 @@ class LMPolicy:
         self._seed, self._key = key[0], key[1:]
         self._episodes: dict[int, int] = {}
 
-    def weights_changed(self) -> None:
-        """Drops every open episode: a trainer calls this after a step, as cached keys belong to the old weights."""
+    def release(self) -> None:
+        """Drops every open episode and the cache: for a trainer, whose next step makes the cached keys old."""
         self._slots.clear()
-        self._at_row = [None] * len(self._at_row)
+        self._at_row = []
+        self._cache = None
 
     def start(self, slot: int, observation: str, info: dict[str, Any], env: "ToolEnv | None" = None) -> list[int]:
         """Opens a slot with the conversation in `info` (or the observation as one user message)."""

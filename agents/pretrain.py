@@ -1,7 +1,7 @@
 """Training a small model from nothing on demonstrations: Muon for matrices, AdamW for the rest, short sequences first.
 
-TRL's `SFTTrainer` (see `toolgym.agents.sft`) is for models that can already write; this loop is for the built-in policy,
-which starts from random weights and has minutes, not hours.
+TRL's `SFTTrainer` (see `toolgym.agents.sft`) is for models that can already write; this loop is for the built-in
+policy, which starts from random weights and has minutes, not hours.
 
 Shapes: B sequences, T tokens, D hidden size, N tokens with loss, V vocabulary.
 """
@@ -9,6 +9,7 @@ Shapes: B sequences, T tokens, D hidden size, N tokens with loss, V vocabulary.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -67,7 +68,7 @@ def masked_loss(model: PreTrainedModel, ids_BT: torch.Tensor, mask_BT: torch.Ten
     """
     hidden_BTD = model.base_model(input_ids=ids_BT, use_cache=False).last_hidden_state
     chosen_BT = mask_BT[:, 1:].bool()
-    logits_NV = model.get_output_embeddings()(hidden_BTD[:, :-1][chosen_BT])
+    logits_NV = cast(torch.nn.Module, model.get_output_embeddings())(hidden_BTD[:, :-1][chosen_BT])
     return cross_entropy(logits_NV.float(), ids_BT[:, 1:][chosen_BT])
 
 

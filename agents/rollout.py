@@ -1,8 +1,8 @@
 """Multi-turn, token-exact rollouts: what was sampled is what is trained on.
 
-A `Rollout` keeps every token of an episode with its owner: `env_mask` is 1 for tokens that the policy sampled and 0 for the
-environment's, `spans` says which tokens are which step's action, `types` what each is for (AC-Planner §4.1). Several
-episodes run at once, one a slot; a slot whose episode ends takes the next start.
+A `Rollout` keeps every token of an episode with its owner: `env_mask` is 1 for tokens that the policy sampled and 0 for
+the environment's, `spans` says which tokens are which step's action, `types` what each is for (AC-Planner §4.1).
+Several episodes run at once, one a slot; a slot whose episode ends takes the next start.
 
 Shapes: B rollouts, T tokens after the prompt, S steps.
 """
@@ -23,7 +23,9 @@ __all__ = ["Rollout", "Start", "rollouts"]
 class Episodic(Protocol):
     """What a rollout needs of an environment; `toolgym.env.ToolEnv` has it."""
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]: ...
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]: ...
 
     def step(self, action: str) -> tuple[Any, Any, bool, bool, dict[str, Any]]: ...
 
@@ -88,7 +90,7 @@ class Rollout:
         self.completion_ids += ids
         self.logprobs += [0.0] * len(ids)
         self.env_mask += [0] * len(ids)
-        self.types += ["env"] * len(ids)
+        self.types.extend("env" for _ in ids)
 
     def close(self) -> None:
         """Drops context after the last sampled token: nothing was sampled from it."""
@@ -178,9 +180,7 @@ def _begin(
         return
 
 
-def _turn(
-    policy: Policy, env: Episodic, slot: int, rollout: Rollout, completion: Completion, tokenizer: Any
-) -> bool:
+def _turn(policy: Policy, env: Episodic, slot: int, rollout: Rollout, completion: Completion, tokenizer: Any) -> bool:
     """Plays one turn; whether the episode is over."""
     if completion.stop == "error":
         rollout.outcome = "infra_error"

@@ -1,0 +1,47 @@
+"""Command-line options from a frozen dataclass: one definition for Python, the shell and the help text."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import MISSING, fields
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+__all__ = ["parse_options"]
+
+T = TypeVar("T")
+
+
+def parse_options(config: type[T], argv: Sequence[str] | None, *, prog: str, description: str) -> T:
+    """Reads a dataclass whose fields are `name: Annotated[type, "help"] = default` from command-line arguments.
+
+    `max_new_tokens` is `--max-new-tokens`, a bool `--x` or `--no-x`, a tuple takes several values.
+    """
+    parser = argparse.ArgumentParser(
+        prog=prog, description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    hints = get_type_hints(config, include_extras=True)
+    for item in fields(config):  # pyright: ignore[reportArgumentType]
+        name = "--" + item.name.replace("_", "-")
+        kind, help = _kind_and_help(hints[item.name])
+        if kind is bool:
+            parser.add_argument(name, action=argparse.BooleanOptionalAction, default=item.default, help=help)
+        elif get_origin(kind) is Literal:
+            parser.add_argument(name, choices=get_args(kind), default=item.default, help=help)
+        elif get_origin(kind) is tuple:
+            parser.add_argument(name, nargs="+", type=get_args(kind)[0], default=item.default, help=help)
+        elif item.default is MISSING:
+            parser.add_argument(name, type=kind, required=True, help=help)
+        else:
+            parser.add_argument(name, type=kind, default=item.default, help=help)
+    given = vars(parser.parse_args(argv))
+    return config(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+
+
+def _kind_and_help(hint: Any) -> tuple[Any, str]:
+    """The type to convert to (`X` of `X | None`) and the help of an annotated field."""
+    help = ""
+    if get_origin(hint) is Annotated:
+        hint, help = get_args(hint)[:2]
+    if get_origin(hint) in (Union, UnionType):
+        hint = next(kind for kind in get_args(hint) if kind is not NoneType)
+    return hint, help.replace("%", "%%")

@@ -1,0 +1,242 @@
+"""What every training run shares: options, environments, model, files, and how it goes on after a stop."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+from transformers.trainer_utils import get_last_checkpoint
+from trl.trainer.grpo_config import GRPOConfig
+
+from toolgym.agents.lm import SamplingOptions, load_model, set_threads
+from toolgym.errors import ConfigError, DivergenceError
+from toolgym.opening import open_env
+
+if TYPE_CHECKING:
+    from toolgym.agents.episodes import Estimator
+    from toolgym.agents.trainer import ToolTrainer
+    from toolgym.env import ToolEnv
+
+__all__ = ["MetricsFile", "RunConfig", "env_options", "grpo_args", "make_envs", "prepare", "run", "task_order"]
+
+LossType = Literal["grpo", "dapo", "dr_grpo", "bnpo"]
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Options of every on-policy run."""
+
+    env: Annotated[str, "environment id"] = "ToolGym/Airline-v0"
+    model: Annotated[str, "builtin:clean, builtin:imperfect, a checkpoint's folder or a hub id"] = "builtin:imperfect"
+    output: Annotated[Path, "folder for checkpoints, metrics.jsonl and TensorBoard's files"] = Path("runs/latest")
+    steps: Annotated[int, "training steps"] = 50
+    seed: Annotated[int, "of tasks, sampling and everything else"] = 0
+    size: Annotated[str | None, "world size: small, standard or large (small for the built-in policy)"] = None
+    prompt: Annotated[str | None, "first observation: full or short (short for the built-in policy)"] = None
+    split: Annotated[str, "split to train on"] = "train"
+    depth: Annotated[tuple[int, ...] | None, "only tasks of these depths"] = None
+    reward: Annotated[str | None, "reward preset (the environment's default where not given)"] = None
+    groups: Annotated[int, "tasks a step"] = 8
+    rollouts: Annotated[int, "episodes a task: the group that is compared"] = 8
+    learning_rate: Annotated[float, "AdamW's, constant; 1e-6 to 1e-5 is usual for models of a billion parameters"] = (
+        2e-4
+    )
+    max_grad_norm: Annotated[float, "gradients are scaled down to this norm"] = 1.0
+    beta: Annotated[float, "weight of the KL to the starting model; 0 keeps no reference model"] = 0.0
+    epsilon: Annotated[float, "lower (and, without --epsilon-high, upper) clip of the ratio"] = 0.2
+    epsilon_high: Annotated[float | None, "upper clip of the ratio"] = None
+    iterations: Annotated[int, "optimizer passes over each batch of episodes"] = 1
+    loss: Annotated[LossType, "how tokens are averaged: TRL's loss_type"] = "grpo"
+    temperature: Annotated[float, "of the sampling"] = 1.0
+    max_new_tokens: Annotated[int, "the longest turn"] = 200
+    context_tokens: Annotated[int, "the longest episode"] = 1536
+    micro_batch: Annotated[int, "episodes a forward pass"] = 16
+    bf16: Annotated[bool, "autocast the update to bfloat16"] = False
+    gradient_checkpointing: Annotated[bool, "trade time for memory in the update"] = False
+    lora_rank: Annotated[int, "train a LoRA adapter of this rank instead of the whole model; 0: the whole model"] = 0
+    save_steps: Annotated[int, "steps between checkpoints"] = 50
+    report_to: Annotated[str, "none, tensorboard or all"] = "none"
+    resume: Annotated[bool, "go on from the latest checkpoint in the output folder"] = False
+    threads: Annotated[int | None, "torch threads (default: the usable cores, at most 8)"] = None
+    progress: Annotated[bool, "show a progress bar"] = True
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.groups < 1 or self.rollouts < 2 or self.micro_batch < 1:
+            raise ConfigError(
+                f"steps, groups and micro_batch must be at least 1 and rollouts at least 2, got steps={self.steps}, "
+                f"groups={self.groups}, micro_batch={self.micro_batch}, rollouts={self.rollouts}"
+            )
+        if self.groups * self.rollouts % self.micro_batch:
+            raise ConfigError(
+                f"groups * rollouts = {self.groups * self.rollouts} must be a multiple of "
+                f"micro_batch={self.micro_batch}"
+            )
+
+
+class MetricsFile(TrainerCallback):
+    """Writes what is logged to `metrics.jsonl`, a line a step, and stops a run whose gradient is not finite."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Drops the lines of steps that the run is going to take again."""
+        if not state.is_world_process_zero:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        kept = []
+        if state.global_step and self.path.is_file():
+            lines = self.path.read_text(encoding="utf-8").splitlines()
+            kept = [line for line in lines if json.loads(line)["step"] <= state.global_step]
+        self.path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        """Looks at the gradients before they are used.
+
+        Raises:
+            DivergenceError: one is not finite.
+        """
+        for name, parameter in model.named_parameters():
+            if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
+                raise DivergenceError(
+                    f"the gradient of {name} is not finite at step {state.global_step}; lower learning_rate, or resume "
+                    f"from the last checkpoint in {args.output_dir}"
+                )
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        """Appends a line."""
+        if state.is_world_process_zero and logs and "loss" in logs:
+            line = {"step": state.global_step, **dict(sorted(logs.items()))}
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+
+
+def env_options(config: Any) -> dict[str, Any]:
+    """Keywords for the environment: what was given, and what the built-in policy needs."""
+    small = str(config.model).startswith("builtin") or (Path(config.model) / "training.json").is_file()
+    given = {
+        "size": config.size or ("small" if small else None),
+        "prompt": config.prompt or ("short" if small else None),
+        "depth": config.depth,
+        "reward": getattr(config, "reward", None),
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def make_envs(config: Any, count: int) -> list["ToolEnv"]:
+    """`count` environments of the run."""
+    first = open_env(config.env, split=config.split, **env_options(config))
+    return [first, *(first.spawn() for _ in range(count - 1))]
+
+
+def task_order(tasks: int, count: int, seed: int) -> list[int]:
+    """`count` task indices: passes over all tasks, each in a random order of its own."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(7,)))
+    out: list[int] = []
+    while len(out) < count:
+        out += rng.permutation(tasks)[: count - len(out)].tolist()
+    return out
+
+
+def grpo_args(config: RunConfig) -> GRPOConfig:
+    """TRL's options for a run."""
+    cuda = torch.cuda.is_available()
+    return GRPOConfig(
+        output_dir=str(config.output),
+        max_steps=config.steps,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type="constant",  # constant_with_warmup would begin at 0
+        max_grad_norm=config.max_grad_norm,
+        per_device_train_batch_size=config.micro_batch,
+        gradient_accumulation_steps=config.groups * config.rollouts // config.micro_batch,
+        num_generations=config.rollouts,
+        num_iterations=config.iterations,
+        max_completion_length=config.context_tokens,
+        temperature=config.temperature,
+        beta=config.beta,
+        epsilon=config.epsilon,
+        epsilon_high=config.epsilon_high,
+        loss_type=config.loss,
+        bf16=config.bf16,
+        use_cpu=not cuda,
+        activation_checkpointing=config.gradient_checkpointing,
+        shuffle_dataset=False,  # `task_order` has shuffled already
+        dataloader_pin_memory=cuda,
+        logging_steps=1,
+        logging_nan_inf_filter=False,  # a loss that is not finite must be seen, not averaged away
+        save_steps=config.save_steps,
+        save_total_limit=2,
+        report_to=config.report_to,
+        seed=config.seed,
+        disable_tqdm=not config.progress,
+    )
+
+
+def _lora(rank: int) -> Any:
+    if not rank:
+        return None
+    from peft import LoraConfig
+
+    return LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+
+
+def prepare(
+    config: RunConfig,
+    estimator: "Estimator",
+    *,
+    trainer: "type[ToolTrainer] | None" = None,
+    model: PreTrainedModel | None = None,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    callbacks: list[TrainerCallback] | None = None,
+) -> "ToolTrainer":
+    """The trainer of a run, ready to train.
+
+    Args:
+        config: the run.
+        estimator: the algorithm's advantages.
+        trainer: a subclass with a loss of its own.
+        model: a model to use instead of `config.model`, with its `tokenizer`.
+        tokenizer: see `model`.
+        callbacks: more callbacks.
+    """
+    from toolgym.agents.trainer import ToolTrainer
+
+    set_threads(config.threads)
+    if model is None or tokenizer is None:
+        model, tokenizer = load_model(config.model)
+    envs = make_envs(config, config.groups * config.rollouts)
+    tasks = envs[0].tasks
+    return (trainer or ToolTrainer)(
+        model,
+        tokenizer,
+        grpo_args(config),
+        envs=envs,
+        tasks=tasks,
+        order=task_order(len(tasks), config.steps * config.groups, config.seed),
+        estimator=estimator,
+        sampling=SamplingOptions(
+            temperature=config.temperature,
+            max_new_tokens=config.max_new_tokens,
+            context_tokens=config.context_tokens,
+        ),
+        peft_config=_lora(config.lora_rank),
+        callbacks=[MetricsFile(config.output / "metrics.jsonl"), *(callbacks or [])],
+    )
+
+
+def run(trainer: "ToolTrainer", config: RunConfig) -> Path:
+    """Trains, resuming where the config says so; saves the model and returns its folder."""
+    checkpoint = get_last_checkpoint(str(config.output)) if config.resume and config.output.is_dir() else None
+    if config.resume and checkpoint is None:
+        raise ConfigError(f"nothing to resume: {str(config.output)!r} holds no checkpoint; leave out --resume")
+    config.output.mkdir(parents=True, exist_ok=True)
+    options = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(config).items()}
+    (config.output / "config.json").write_text(json.dumps(options, indent=1) + "\n", encoding="utf-8")
+    trainer.train(resume_from_checkpoint=checkpoint)
+    final = config.output / "final"
+    trainer.save_model(str(final))
+    cast(PreTrainedTokenizerBase, trainer.processing_class).save_pretrained(final)
+    return final

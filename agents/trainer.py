@@ -1,0 +1,233 @@
+"""The shared trainer: TRL's `GRPOTrainer` on multi-turn episodes, with per-token advantages from an estimator.
+
+An algorithm gives an `Estimator` (advantages `(B, T)` of a batch of episodes) and, where its loss differs, a subclass
+that overrides `_compute_loss`. Everything else is here once: rollouts in process, masks, resuming, metrics, guards.
+
+Shapes: B sequences, T completion tokens, P prompt tokens, G rollouts of one task.
+"""
+
+import math
+import time
+import warnings
+from collections.abc import Sequence
+from typing import Any, cast
+
+import torch
+from accelerate.utils import gather_object
+from datasets import Dataset
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+from trl.trainer.grpo_config import GRPOConfig
+from trl.trainer.grpo_trainer import GRPOTrainer
+
+from toolgym.agents.episodes import EpisodeBatch, Estimator
+from toolgym.agents.lm import LMPolicy, SamplingOptions
+from toolgym.agents.rollout import Episodic, Rollout, Start, rollouts
+from toolgym.domain import TaskSet
+from toolgym.errors import ConfigError, DivergenceError
+
+__all__ = ["ToolTrainer", "check_args"]
+
+# Options of GRPOConfig that act inside the generation or the advantage code that this trainer replaces.
+_WITHOUT_EFFECT = (
+    "use_vllm",
+    "use_transformers_continuous_batching",
+    "top_p",
+    "top_k",
+    "min_p",
+    "generation_kwargs",
+    "chat_template_kwargs",
+    "repetition_penalty",
+    "cache_implementation",
+    "reward_weights",
+    "scale_rewards",
+    "multi_objective_aggregation",
+    "num_generations_eval",
+    "max_tool_calling_iterations",
+    "eval_strategy",
+)
+_LINEAR_IN_ROWS = ("grpo", "dapo", "dr_grpo")
+
+
+def check_args(args: GRPOConfig) -> None:
+    """Raises for an inherited option that this trainer would ignore.
+
+    Raises:
+        ConfigError: such an option is set.
+    """
+    default = GRPOConfig(output_dir=args.output_dir, use_cpu=True, bf16=False, report_to="none")
+    for name in _WITHOUT_EFFECT:
+        given, usual = getattr(args, name), getattr(default, name)
+        if given != usual:
+            raise ConfigError(
+                f"{name}={given!r} would have no effect here: sampling is set by SamplingOptions, advantages by the "
+                f"estimator, evaluation by toolgym.agents.evaluate. Leave it at {usual!r}"
+            )
+
+
+def _episode_return(episode_return: list[float | None], **_: Any) -> list[float | None]:
+    """The reward function that TRL logs: the episode's return, None where the infrastructure failed."""
+    return episode_return
+
+
+class ToolTrainer(GRPOTrainer):
+    """Trains a causal LM on episodes of tool environments.
+
+    Args:
+        model: the model, on its device.
+        tokenizer: its tokenizer, with a chat template.
+        args: TRL's options; those without effect here raise.
+        envs: environments to play in; as many episodes run at once.
+        tasks: what they are about.
+        order: which task each group is about, in the order of training: `steps * groups a step` indices into `tasks`.
+        estimator: the algorithm's advantages.
+        sampling: how turns are sampled; its temperature is `args.temperature`.
+        peft_config: of `peft`, where only an adapter is trained.
+        callbacks: more callbacks.
+    """
+
+    _tag_names = ("toolgym",)
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        args: GRPOConfig,
+        *,
+        envs: Sequence[Episodic],
+        tasks: TaskSet,
+        order: Sequence[int],
+        estimator: Estimator,
+        sampling: SamplingOptions,
+        peft_config: Any = None,
+        callbacks: list[TrainerCallback] | None = None,
+    ):
+        check_args(args)
+        if args.temperature != sampling.temperature:
+            raise ConfigError(
+                f"args.temperature={args.temperature} but sampling.temperature={sampling.temperature}: the ratio would "
+                "be of another distribution than the one sampled from; set both alike"
+            )
+        self.envs, self.tasks, self.estimator, self.sampling = list(envs), tasks, estimator, sampling
+        self._policy: LMPolicy | None = None
+        self._local: list[Rollout] = []
+        self.latest: list[Rollout] = []
+        """The episodes of the latest step, of all processes."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="You are using 'rollout_func'")
+            super().__init__(
+                model=model,
+                reward_funcs=_episode_return,  # pyright: ignore[reportArgumentType]
+                args=args,
+                train_dataset=Dataset.from_dict({"prompt": [str(index) for index in order]}),
+                processing_class=tokenizer,
+                rollout_func=self._roll_out,  # pyright: ignore[reportArgumentType]
+                peft_config=peft_config,
+                callbacks=callbacks,
+            )
+
+    # Episodes ------------------------------------------------------------------------------------------------------
+
+    def _roll_out(self, prompts: list[str], trainer: GRPOTrainer) -> dict[str, Any]:
+        """TRL's `rollout_func`: a prompt is the index of its task, repeated for each rollout of the group."""
+        started = time.perf_counter()
+        model = cast(PreTrainedModel, self.accelerator.unwrap_model(self.model))
+        if self._policy is None:
+            self._policy = LMPolicy(model, cast(PreTrainedTokenizerBase, self.processing_class), self.sampling)
+        self._policy.model = model
+        # The step and the process name the streams, so a resumed run draws what the uninterrupted one would have drawn.
+        self._policy.reseed(self.args.seed, self.state.global_step, self._step, self.accelerator.process_index)
+        starts = [Start(options={"task": self.tasks[int(prompt)]}) for prompt in prompts]
+        self._local = rollouts(self._policy, self.envs[: len(starts)], starts)
+        self._policy.release()
+        self._record("seconds/rollout", time.perf_counter() - started)
+        filler = [self._policy.chat.end_id]
+        return {
+            "prompt_ids": [rollout.prompt_ids or filler for rollout in self._local],
+            "completion_ids": [rollout.completion_ids or filler for rollout in self._local],
+            "logprobs": [rollout.logprobs or [0.0] for rollout in self._local],
+            "env_mask": [
+                rollout.env_mask if rollout.usable and rollout.env_mask else [0] * max(len(rollout.env_mask), 1)
+                for rollout in self._local
+            ],
+            "episode_return": [rollout.total_reward if rollout.usable else None for rollout in self._local],
+        }
+
+    def _record(self, name: str, value: float) -> None:
+        self._metrics["train"][name].append(value)
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        out = super()._generate_and_score_completions(inputs)
+        self.latest = gather_object(self._local) if self.accelerator.num_processes > 1 else self._local
+        batch = EpisodeBatch.of(self.latest, cast(int, self.num_generations), out["completion_ids"].shape[1])
+        count, first = len(self._local), self.accelerator.process_index * len(self._local)
+        for name, value in self.estimate(batch).items():
+            if not torch.isfinite(value).all():
+                raise DivergenceError(f"the estimator gave {name} that are not finite at step {self.state.global_step}")
+            # Other processes' episodes may be longer than this one's: those columns are padding here.
+            local = value[first : first + count]
+            out[name] = (local[:, : out["completion_ids"].shape[1]] if local.dim() == 2 else local).to(
+                out["completion_ids"].device
+            )
+        self._log_episodes(batch)
+        return out
+
+    def estimate(self, batch: EpisodeBatch) -> dict[str, torch.Tensor]:
+        """What the loss gets of a batch: `advantages` `(B, T)`; a subclass may add tensors with B rows."""
+        advantages_BT = self.estimator(batch) * batch.sampled_BT * batch.usable_B[:, None]
+        return {"advantages": advantages_BT}
+
+    def _log_episodes(self, batch: EpisodeBatch) -> None:
+        usable_B = batch.usable_B
+        count = max(int(usable_B.sum()), 1)
+        self._record("solved", float((batch.solved_B & usable_B).sum()) / count)
+        self._record("turns", float(batch.steps_B[usable_B].float().mean()) if usable_B.any() else 0.0)
+        self._record("truncated", sum(rollout.outcome == "truncated" for rollout in self.latest) / count)
+        self._record("infra_errors", float((~usable_B).float().mean()))
+
+    # The loss ------------------------------------------------------------------------------------------------------
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        trimmed, share = self._without_idle_rows(inputs)
+        return super()._compute_loss(model, trimmed) * share
+
+    def _without_idle_rows(self, inputs: dict[str, Any]) -> tuple[dict[str, Any], float]:
+        """The micro-batch without rows whose advantages are all 0, and without columns that are all padding.
+
+        Such rows (all of a group whose rollouts earned the same) add 0 to the loss and to its gradient, and half of the
+        cost of a step. Losses that average over rows are scaled by the share of rows that is left.
+        """
+        rows = inputs["completion_ids"].shape[0]
+        keep = torch.arange(rows, device=inputs["completion_ids"].device)
+        if self.beta == 0.0 and not self._entropy_bonus_enabled and self.loss_type in _LINEAR_IN_ROWS:
+            busy = inputs["advantages"].abs().reshape(rows, -1).sum(dim=1) > 0
+            busy[0] |= ~busy.any()  # an empty batch has no gradient to give: keep one row of zeros
+            keep = busy.nonzero()[:, 0]
+        out = {
+            name: value[keep] if torch.is_tensor(value) and value.dim() > 0 and value.shape[0] == rows else value
+            for name, value in inputs.items()
+        }
+        columns = out["completion_mask"] * out.get("tool_mask", 1)
+        last = int(columns.any(dim=0).nonzero().max()) + 1 if columns.any() else 1
+        first = int(out["prompt_mask"].any(dim=0).nonzero().min()) if out["prompt_mask"].any() else 0
+        for name, value in out.items():
+            if torch.is_tensor(value) and value.dim() == 2:
+                if name in ("prompt_ids", "prompt_mask"):
+                    out[name] = value[:, first:]
+                elif value.shape[1] == inputs["completion_ids"].shape[1]:
+                    out[name] = value[:, :last]
+        share = len(keep) / rows if self.loss_type in ("grpo", "dr_grpo") else 1.0
+        return out, share
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+        """One micro-step.
+
+        Raises:
+            DivergenceError: the loss is not finite.
+        """
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        if not math.isfinite(float(loss)):
+            raise DivergenceError(
+                f"the loss is {float(loss)} at step {self.state.global_step}; lower the learning rate, or resume from "
+                f"the last checkpoint in {self.args.output_dir}"
+            )
+        return loss

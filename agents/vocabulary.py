@@ -1,0 +1,250 @@
+"""The built-in tokenizer's vocabulary: fixed lists, and nothing else.
+
+Every entry is boilerplate, a word of a closed list, or a fact (an airport, a date of the worlds' months). What is drawn
+from an open generator, names and ids, is spelt in characters.
+"""
+
+__all__ = ["END", "PAD", "ROLES", "SPECIAL", "vocabulary"]
+
+PAD, END = "<|pad|>", "<|end|>"
+ROLES = ("<|system|>", "<|user|>", "<|assistant|>", "<|tool|>")
+SPECIAL = (PAD, END, *ROLES)
+
+TAGS = tuple(
+    f"<{slash}{name}>"
+    for name in ("plan", "tool_call", "response", "tool_response", "tool_error", "problem", "user", "notice", "answer")
+    for slash in ("", "/")
+)
+
+TOOLS = (
+    "book_reservation",
+    "calculate",
+    "cancel_reservation",
+    "get_reservation_details",
+    "get_user_details",
+    "list_all_airports",
+    "search_direct_flight",
+    "search_onestop_flight",
+    "send_certificate",
+    "think",
+    "transfer_to_human_agents",
+    "update_reservation_baggages",
+    "update_reservation_flights",
+    "update_reservation_passengers",
+    "cancel_pending_order",
+    "exchange_delivered_order_items",
+    "find_user_id_by_email",
+    "find_user_id_by_name_zip",
+    "get_order_details",
+    "get_product_details",
+    "list_all_product_types",
+    "modify_pending_order_address",
+    "modify_pending_order_items",
+    "modify_pending_order_payment",
+    "modify_user_address",
+    "return_delivered_order_items",
+)
+
+# Keys by what their values begin with: a string, a number, an array or an object. A policy writes arguments with spaces
+# (`"date": "…"`); results come without (`"date":"…"`).
+ARGUMENT_STRINGS = """
+    cabin date destination dob expression first_name flight_number flight_type insurance last_name order_id
+    origin payment_id payment_method_id reason reservation_id summary thought user_id zip
+"""
+"""Argument keys with string values."""
+
+ARGUMENT_NUMBERS = """
+    amount nonfree_baggages total_baggages
+"""
+"""Argument keys with numbers."""
+
+ARGUMENT_ARRAYS = """
+    flights item_ids new_item_ids passengers payment_methods
+"""
+"""Argument keys with arrays."""
+
+RESULT_STRINGS = """
+    actual_arrival_time_est actual_departure_time_est address1 address2 airport airport_code brand city country
+    created_at email estimated_arrival_time_est estimated_departure_time_est id iata item_id last_four
+    membership name payment_method product_id scheduled_arrival_time_est scheduled_departure_time_est source
+    state status transaction_type
+"""
+"""Keys that only results have, with string values."""
+
+RESULT_NUMBERS = """
+    basic_economy business economy price available
+"""
+"""The same with numbers."""
+
+RESULT_ARRAYS = """
+    saved_passengers reservations payment_history fulfillments items orders
+"""
+"""The same with arrays."""
+
+RESULT_OBJECTS = """
+    address available_seats dates name options payment_methods prices variants
+"""
+"""The same with objects."""
+
+WORDS = """
+    account added addition after afterwards agent airline airport airports also answer arrives arriving
+    available baggage bags basic_economy because becomes besides birth book booked booking born bring broke
+    business cabin cancel cancelled cannot card certificate change changed cheaper cheapest checked child code
+    comes coming compensate compensation compute connection correct cost costs could credit credit_card date
+    delayed departure destination direct does done earliest economy email everybody everyone fare find first
+    fixed flew flies flight flights flown forecast found free from gift_card gold goodwill have health heavy
+    help here human insurance insured instead insure into journey know landed latest list look mail many meeting
+    member membership mind more move moved much name need needs nonstop number one_way only ours paid passenger
+    passengers payment plans please price profile reason refuse regular removed remove reschedule reservation
+    round_trip route seat search send sent should silver since snow something stop storm that then there thing
+    this ticket tickets together total transfer transferred travel trip upgrade user want weather what when
+    which will wish with within without wrong your
+"""
+"""Words of requests, plans and closed lists, with and without a space before them: four letters or more, so that none
+is likely inside a generated name or id."""
+
+AIRPORT_CODES = """
+    ABQ ALB ANC ATL AUS BDL BHM BNA BOI BOS BTV BUF BWI BZN CHS CLE CLT CMH CVG DEN DFW DSM DTW ELP EUG FAR FAT
+    GEG GRR HNL IAH ICT IND JAX LAS LAX LEX LIT MCI MCO MEM MIA MKE MSN MSP MSY OKC OMA ORD PDX PHL PHX PIT RDU
+    RIC RNO SAN SAT SAV SEA SLC TPA TUL
+"""
+"""Facts, not names: every world uses some of these."""
+
+CITIES = """
+    Albuquerque, Albany, Anchorage, Atlanta, Austin, Hartford, Birmingham, Nashville, Boise, Boston, Burlington,
+    Buffalo, Baltimore, Bozeman, Charleston, Cleveland, Charlotte, Columbus, Cincinnati, Denver, Dallas, Des
+    Moines, Detroit, El Paso, Eugene, Fargo, Fresno, Spokane, Grand Rapids, Honolulu, Houston, Wichita,
+    Indianapolis, Jacksonville, Las Vegas, Los Angeles, Lexington, Little Rock, Kansas City, Orlando, Memphis,
+    Miami, Milwaukee, Madison, Minneapolis, New Orleans, Oklahoma City, Omaha, Chicago, Portland, Philadelphia,
+    Phoenix, Pittsburgh, Raleigh, Richmond, Reno, San Diego, San Antonio, Savannah, Seattle, Salt Lake City,
+    Tampa, Tulsa
+"""
+"""Their cities."""
+
+JSON_PIECES = (
+    '{"name": "',
+    '", "arguments": {',
+    '", "arguments": {}}',
+    '"}}',
+    "}}",
+    "}]",
+    '"}]',
+    '"]',
+    '["',
+    "[{",
+    "[]",
+    "{}",
+    '"},{',
+    "},{",
+    '"}, {',
+    "}, {",
+    '"],',
+    '"], ',
+    "}],",
+    "}], ",
+    '"}],',
+    '"}], ',
+    '","',
+    '", "',
+    '":{',
+    ":null",
+    ":true",
+    ":false",
+    "null",
+    "true",
+    "false",
+    "USA",
+    "visa",
+    "mastercard",
+    ' St","address2":"","city":"',
+    '","country":"USA","state":"',
+    '"},"address":{"address1":"',
+    '"},"email":"',
+    '@example.com","dob":"',
+    ':{"source":"credit_card","brand":"visa","last_four":"',
+    ':{"source":"credit_card","brand":"mastercard","last_four":"',
+    '","id":"credit_card_',
+    '","payment_methods":{"credit_card_',
+    '"}},"saved_passengers":[],"membership":"',
+    '"}},"saved_passengers":[{"first_name":"',
+    '{"name":{"first_name":"',
+    '"}],"payment_history":[{"payment_id":"credit_card_',
+    '"},{"first_name":"',
+    '","flight_type":"one_way","cabin":"',
+    '","flight_type":"round_trip","cabin":"',
+    '","flights":[{"origin":"',
+    '}],"passengers":[{"first_name":"',
+    '}],"created_at":"',
+    '","insurance":"yes"}',
+    '","insurance":"no"}',
+    ',"insurance":"yes"}',
+    ',"insurance":"no"}',
+    '","status":"available","available_seats":{"basic_economy":',
+    '},"prices":{"basic_economy":',
+    "@example.com",
+    "credit_card_",
+    "gift_card_",
+    "certificate_",
+)
+
+# The public worlds' and our own todays are in these months. A date is one token, a time of day three.
+DATES = (
+    *(f"2026-06-{day:02d}" for day in range(1, 31)),
+    *(f"2024-05-{day:02d}" for day in range(1, 32)),
+    "2026-",
+    "2024-",
+)
+TIMES = tuple(f":{minute:02d}{tail}" for minute in range(0, 60, 5) for tail in ("", ":00"))
+
+ALPHABET = (
+    *(chr(code) for code in range(0x20, 0x7F)),
+    "\n",
+    "\t",
+    "é",
+    "è",
+    "ü",
+    "ö",
+    "ä",
+    "ñ",
+    "ç",
+    "’",
+    "–",
+    "—",
+    "…",
+)
+
+
+def _key_forms(key: str, opening: str, *, argument: bool) -> list[str]:
+    """A key with what stands around it: before it nothing, a comma, a brace or the end of a string; after it a value's
+    opening.
+
+    The longest match wins, so a key is one token wherever it stands, and the characters of the value before it are left
+    alone.
+    """
+    forms = [f'{before}"{key}":{opening}' for before in ("", ",", '",', "{")]
+    if argument:
+        forms += [f'{before}"{key}": {opening}' for before in ("", ", ", '", ')]
+    return forms
+
+
+def vocabulary() -> tuple[list[str], list[str]]:
+    """(characters and byte tokens of the base model, multi-character tokens), each in id order."""
+    keys = [
+        form
+        for names, opening, argument in (
+            (ARGUMENT_STRINGS, '"', True),
+            (ARGUMENT_NUMBERS, "", True),
+            (ARGUMENT_ARRAYS, "[", True),
+            (RESULT_STRINGS, '"', False),
+            (RESULT_NUMBERS, "", False),
+            (RESULT_ARRAYS, "[", False),
+            (RESULT_OBJECTS, "{", False),
+        )
+        for key in names.split()
+        for form in _key_forms(key, opening, argument=argument)
+    ]
+    words = [form for word in WORDS.split() for form in (word, f" {word}")]
+    cities = [city.strip() for city in CITIES.replace("\n", " ").split(",")]
+    multi = dict.fromkeys([*TAGS, *TOOLS, *keys, *words, *AIRPORT_CODES.split(), *cities, *JSON_PIECES, *DATES, *TIMES])
+    base = [*dict.fromkeys(ALPHABET), *(f"<0x{byte:02X}>" for byte in range(256))]
+    return base, [piece for piece in multi if piece not in base]
