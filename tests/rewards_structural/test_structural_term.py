@@ -10,11 +10,9 @@ from toolgym.messages import ToolCall, Turn, parse
 from toolgym.rewards.matching import assign, form, jaccard, multiset_iou, same_value, similarity
 from toolgym.rewards.structural import (
     StructuralTerm,
-    attempt,
     call_iou,
     format_term,
     format_valid,
-    improvement,
     structural_term,
 )
 from toolgym.tasks import GoldAction, GoldCall, Task
@@ -124,30 +122,6 @@ def test_format_term_and_format_valid() -> None:
     assert not format_valid(parse('<tool_call>{"name": "a"}</tool_call>'), calls=True, response=False, plan=True)
     backwards = parse('<tool_call>{"name": "a"}</tool_call><plan>p</plan>')
     assert not format_valid(backwards, calls=True, response=False)
-
-
-def test_the_gold_action_that_a_step_attempts_follows_progress() -> None:
-    lookup, a, b, done = call(ToolCall("extra")), call(A.call()), call(B.call()), Turn(response="done")
-    assert attempt(episode(a), SERIAL) == (0, [])
-    assert attempt(episode(lookup, a), SERIAL) == (0, [lookup])
-    assert attempt(episode(a, lookup, b), SERIAL) == (1, [lookup])
-    assert attempt(episode(call(A.call(), B.call()), done), SERIAL) == (2, [])
-    assert attempt(episode(call(A.call(), B.call()), done, done), SERIAL) == (3, [])
-    failed = Trajectory("e", "t", steps=[Step(a, (ToolResult("no", is_error=True),)), Step(a)])
-    assert attempt(failed, SERIAL) == (0, [a])
-
-
-def test_further_attempts_are_paid_for_what_they_improve() -> None:
-    def points(turn: Turn, gold: Turn, position: int) -> float:
-        return 10.0 * position + len(turn.calls)
-
-    lookup = call(ToolCall("extra"))
-    assert improvement(points, episode(lookup), SERIAL) == 1.0
-    assert improvement(points, episode(lookup, lookup), SERIAL) == 0.0
-    assert improvement(points, episode(lookup, call(A.call(), A.call())), SERIAL) == 1.0
-    assert improvement(points, episode(call(A.call()), lookup), SERIAL) == 11.0
-    assert improvement(points, episode(call(A.call(), B.call()), Turn(response="x"), lookup), SERIAL) == 0.0
-    assert improvement(points, episode(lookup), task_of()) == 0.0
 
 
 # --- matching ---

@@ -6,8 +6,8 @@
 
 `T` are the gold calls and `v(T_i)` the parameters of the i-th. Decisions: P_P(T_i), "the prediction's parameters of
 T_i", are those of the predicted call matched with T_i, one to one among calls of one name, so that the sum is largest;
-empty gold with an empty prediction scores 1. A reasoning score is missing where the judge failed: then there is no mixed
-reward, never one with 0 in its place.
+empty gold with an empty prediction scores 1. A reasoning score is missing where the judge failed: then there is no
+mixed reward, never one with 0 in its place.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from toolgym.messages import Turn, parse
+from toolgym.rewards.aligned import GoldMessage, improvement
 from toolgym.rewards.base import Reward, Term, register
 from toolgym.rewards.matching import CallForm, assign, forms, jaccard
-from toolgym.rewards.structural import format_valid, improvement
+from toolgym.rewards.structural import format_valid
 from toolgym.rewards.text import Gold, gold_turn, text_episode
 from toolgym.tasks import Task
 from toolgym.trajectory import Trajectory
@@ -29,7 +30,7 @@ Reasoning = Callable[[Trajectory, Task], float | None]
 
 
 def format_score(turn: Turn, gold: Turn, *, plan: bool = True) -> float:
-    """S_format (Eq. 15) in {0, 1}: well-formed, calls and response where the gold has them, and reasoning (if `plan`)."""
+    """S_format (Eq. 15) in {0, 1}: well-formed, calls and response where the gold has them, reasoning if `plan`."""
     return float(format_valid(turn, calls=bool(gold.calls), response=gold.response is not None, plan=plan))
 
 
@@ -71,7 +72,7 @@ def mixed_reward(outcome: float, reasoning: float | None) -> float | None:
 @dataclass(frozen=True, slots=True)
 class AWPOTerm:
     """A part of the outcome reward of the latest step, against the gold action that it attempts
-    (`structural.improvement`).
+    (`toolgym.rewards.aligned`).
     """
 
     part: Literal["format", "exec"]
@@ -80,10 +81,10 @@ class AWPOTerm:
     def __call__(self, trajectory: Trajectory, task: Task, /) -> float:
         return improvement(self._score, trajectory, task)
 
-    def _score(self, turn: Turn, gold: Turn, position: int) -> float:
+    def _score(self, turn: Turn, gold: GoldMessage) -> float:
         if self.part == "format":
-            return format_score(turn, gold, plan=self.plan)
-        return exec_score(forms(gold.calls), forms(turn.calls))
+            return format_score(turn, gold.turn, plan=self.plan)
+        return exec_score(gold.forms, forms(turn.calls))
 
 
 @dataclass(frozen=True, slots=True)

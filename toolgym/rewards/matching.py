@@ -12,7 +12,17 @@ from typing import Any
 
 from toolgym.messages import ToolCall
 
-__all__ = ["CallForm", "assign", "form", "jaccard", "multiset_iou", "same_value", "similarity"]
+__all__ = [
+    "CallForm",
+    "assign",
+    "canonical_value",
+    "form",
+    "forms",
+    "jaccard",
+    "multiset_iou",
+    "same_value",
+    "similarity",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +36,9 @@ class CallForm:
 
 def form(name: str, arguments: Mapping[str, Any]) -> CallForm:
     """The comparable form of a call."""
-    return CallForm(name, frozenset(arguments), frozenset((key, _canonical(value)) for key, value in arguments.items()))
+    return CallForm(
+        name, frozenset(arguments), frozenset((key, canonical_value(value)) for key, value in arguments.items())
+    )
 
 
 def forms(calls: Iterable[ToolCall]) -> list[CallForm]:
@@ -36,19 +48,20 @@ def forms(calls: Iterable[ToolCall]) -> list[CallForm]:
 
 def same_value(a: Any, b: Any) -> bool:
     """Whether two JSON values are equal."""
-    return _canonical(a) == _canonical(b)
+    return canonical_value(a) == canonical_value(b)
 
 
-def _canonical(value: Any) -> Hashable:
+def canonical_value(value: Any) -> Hashable:
+    """A hashable that is equal for equal JSON values, and only for them."""
     kind = type(value)
     if kind is str or kind is int or kind is float or value is None:
         return value
     if kind is bool:
         return ("bool", value)
     if isinstance(value, Mapping):
-        return ("object", frozenset((key, _canonical(item)) for key, item in value.items()))
+        return ("object", frozenset((key, canonical_value(item)) for key, item in value.items()))
     if isinstance(value, list | tuple):
-        return ("array", tuple(_canonical(item) for item in value))
+        return ("array", tuple(canonical_value(item) for item in value))
     return ("other", repr(value))
 
 

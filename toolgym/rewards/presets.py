@@ -112,7 +112,7 @@ def score(preset: str, completion: str | Sequence[Mapping[str, Any]], gold: Gold
         ConfigError: an unknown preset or option, or a gold that cannot be understood.
     """
     found = _preset(preset)
-    _check_options(found, options)
+    _check_options(found, options, text=True)
     text = completion_text(completion)
     if found.score_text is not None:
         return found.score_text(text, gold, **options)
@@ -130,8 +130,8 @@ def as_trl(preset: str, *, column: str = "gold", **options: Any) -> Callable[...
         ConfigError: an unknown preset or option; when called, no such column.
     """
     found = _preset(preset)
-    _check_options(found, options)
-    follows_step = "step" in _options_of(found) and "step" not in options
+    _check_options(found, options, text=True)
+    follows_step = "step" in _options_of(found, text=True) and "step" not in options
 
     def reward(completions: Sequence[Any], **columns: Any) -> list[float]:
         if column not in columns:
@@ -157,12 +157,17 @@ def _preset(name: str) -> Preset:
     return found
 
 
-def _options_of(preset: Preset) -> list[str]:
-    return sorted(inspect.signature(preset.factory).parameters)
+def _options_of(preset: Preset, text: bool = False) -> list[str]:
+    """The names of the preset's options; `text`: with those that only matter when text is scored alone."""
+    known = set(inspect.signature(preset.factory).parameters)
+    if text and preset.score_text is not None:
+        parameters = inspect.signature(preset.score_text).parameters.values()
+        known |= {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
+    return sorted(known)
 
 
-def _check_options(preset: Preset, options: Mapping[str, Any]) -> None:
-    known = _options_of(preset)
+def _check_options(preset: Preset, options: Mapping[str, Any], text: bool = False) -> None:
+    known = _options_of(preset, text)
     for name in options:
         if name not in known:
             raise ConfigError(did_you_mean(name, known, f"option of the reward {preset.name!r}:"))

@@ -7,25 +7,22 @@ costs nothing after: correcting a mistake must not be punished. The step's rewar
 over an episode it adds up to the final intersection over union.
 """
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum
 from typing import Any
 
-from toolgym.messages import ToolCall, Turn, segments
+from toolgym.messages import ToolCall, Turn
 from toolgym.rewards._per_task import per_task
-from toolgym.rewards.matching import CallForm, assign, form, same_value
+from toolgym.rewards.matching import assign, same_value
 from toolgym.tasks import GoldCall, Task
 from toolgym.trajectory import Step, Trajectory
 
 __all__ = [
     "StructuralTerm",
-    "attempt",
     "call_iou",
     "format_term",
     "format_valid",
-    "improvement",
     "structural_term",
 ]
 
@@ -180,9 +177,6 @@ def format_term(trajectory: Trajectory, task: Task) -> float:
     return -1.0 if steps and steps[-1].turn.problems else 0.0
 
 
-_ORDER = {"tag_plan": 0, "plan": 0, "tag_tool": 1, "tool": 1, "tag_resp": 2, "resp": 2}
-
-
 def format_valid(turn: Turn, *, calls: bool, response: bool, plan: bool = False) -> bool:
     """Whether a message is well formed and has the parts that it should: tool calls (or none), a response (or none), a
     plan where `plan` asks for one, in the order plan, calls, response.
@@ -191,63 +185,14 @@ def format_valid(turn: Turn, *, calls: bool, response: bool, plan: bool = False)
         return False
     if plan and not (turn.plan and turn.plan.strip()):
         return False
-    order = [_ORDER[span.type] for span in segments(turn.text)] if turn.text and turn.format != "openai" else []
-    return order == sorted(order)
+    text = turn.text
+    if not calls or "<tool_call>" not in text:
+        return True
+    plan_ends = max(text.rfind("</plan>"), text.rfind("</think>"))
+    return plan_ends < text.find("<tool_call>") and (
+        not response or _response_starts(text) > text.rfind("</tool_call>")
+    )
 
 
-def attempt(trajectory: Trajectory, task: Task) -> tuple[int, list[Turn]]:
-    """Which gold action the latest step is an attempt at (its position, from 0), and the earlier attempts at it.
-
-    It is the first action that the earlier steps have not carried out: all its calls made with success (equal ones, in
-    any step), or, for an action without calls, a response given. `len(task.gold)` after the last one.
-    """
-    actions = _action_forms(task)
-    made: list[CallForm] = []
-    responses = position = 0
-    earlier: list[Turn] = []
-    for step in trajectory.steps[:-1]:
-        turn, results = step.turn, step.results
-        earlier.append(turn)
-        for at, call in enumerate(turn.calls):
-            if at >= len(results) or not results[at].is_error:
-                made.append(form(call.name, call.arguments))
-        responses += turn.response is not None and not turn.calls
-        while position < len(actions):
-            wanted = actions[position]
-            if not wanted and responses:
-                responses -= 1
-            elif not wanted or Counter(wanted) - Counter(made):
-                break
-            for call in wanted:
-                made.remove(call)
-            position += 1
-            earlier = []
-    return position, earlier
-
-
-def improvement(score: Callable[[Turn, Turn, int], float], trajectory: Trajectory, task: Task) -> float:
-    """A one-message reward as a step reward: `score(message, gold message, position)` of the latest step.
-
-    Published rewards of single messages compare with one gold action; here that is the action which the step is an
-    `attempt` at. A further attempt is paid only the difference to the best earlier one, so that repeating a half-right
-    call earns nothing and the sum over an episode is at most that of the gold actions. 0 after the last gold action and
-    without a gold chain.
-    """
-    if not trajectory.steps or not task.gold:
-        return 0.0
-    position, earlier = attempt(trajectory, task)
-    if position == len(task.gold):
-        return 0.0
-    gold = _action_turns(task)[position]
-    value = score(trajectory.steps[-1].turn, gold, position)
-    return value - max(score(turn, gold, position) for turn in earlier) if earlier else value
-
-
-@per_task
-def _action_forms(task: Task) -> list[list[CallForm]]:
-    return [[form(call.name, call.arguments) for call in action.calls] for action in task.gold]
-
-
-@per_task
-def _action_turns(task: Task) -> list[Turn]:
-    return [Turn(a.plan, tuple(call.call() for call in a.calls), a.response) for a in task.gold]
+def _response_starts(text: str) -> int:
+    return max(text.find("<response>"), text.find("<answer>"))

@@ -27,9 +27,10 @@ from typing import Any, Literal
 
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.messages import ToolCall, Turn, parse
+from toolgym.rewards.aligned import GoldMessage, improvement
 from toolgym.rewards.base import Reward, register
 from toolgym.rewards.matching import assign, forms, jaccard
-from toolgym.rewards.structural import format_valid, improvement
+from toolgym.rewards.structural import format_valid
 from toolgym.rewards.text import Gold, gold_turn
 from toolgym.tasks import Task
 from toolgym.trajectory import Trajectory
@@ -235,10 +236,12 @@ def toolrl_text(completion: str, gold: Gold, **options: Any) -> dict[str, float]
     """
     chosen = ToolRLOptions(**options)
     if chosen.source == "paper":
-        return _components(parse(completion), gold_turn(gold), chosen, completion)
-    gold_text = gold if isinstance(gold, str) and _is_toolrl(gold) else _as_toolrl(gold_turn(gold))
-    form = format_reward(completion, gold_text, chosen)
-    correctness = correctness_reward(completion, gold_text, chosen)
+        turn, wanted = parse(completion), gold_turn(gold)
+        form, correctness = _format(turn, wanted, chosen), _turn_correctness(turn, wanted, chosen)
+    else:
+        gold_text = gold if isinstance(gold, str) and _is_toolrl(gold) else _as_toolrl(gold_turn(gold))
+        form = format_reward(completion, gold_text, chosen)
+        correctness = correctness_reward(completion, gold_text, chosen)
     length = length_reward(completion) if chosen.with_length else 0.0
     return {"total": form + correctness + length, "format": form, "correctness": correctness, "length": length}
 
@@ -263,21 +266,22 @@ def _as_toolrl(turn: Turn) -> str:
     return "\n".join(blocks)
 
 
-def _components(turn: Turn, gold: Turn, options: ToolRLOptions, thought: str) -> dict[str, float]:
-    """The reward of a message in any format."""
+def _format(turn: Turn, gold: Turn, options: ToolRLOptions) -> float:
+    """The format reward of a message in any format."""
     low, high = options.format_range
     valid = format_valid(turn, calls=bool(gold.calls), response=gold.response is not None, plan=True)
-    form = high if valid else low
+    return high if valid else low
+
+
+def _turn_correctness(turn: Turn, gold: Turn, options: ToolRLOptions) -> float:
+    """The correctness reward of a message in any format."""
     if options.source == "paper":
-        correctness = paper_correctness(gold.calls, turn.calls, options)
-    elif not gold.calls:
-        correctness = 0.0
-    elif turn.problems or not turn.calls:
-        correctness = options.correctness_range[0]
-    else:
-        correctness = _correctness(_objects(gold.calls), _objects(turn.calls), options)
-    length = length_reward(thought) if options.with_length else 0.0
-    return {"total": form + correctness + length, "format": form, "correctness": correctness, "length": length}
+        return paper_correctness(gold.calls, turn.calls, options)
+    if not gold.calls:
+        return 0.0
+    if turn.problems or not turn.calls:
+        return options.correctness_range[0]
+    return _correctness(_objects(gold.calls), _objects(turn.calls), options)
 
 
 def _objects(calls: Sequence[ToolCall]) -> list[Any]:
@@ -286,7 +290,7 @@ def _objects(calls: Sequence[ToolCall]) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class ToolRLTerm:
-    """A part of the reward of the latest step, against the gold action that it attempts (`structural.improvement`).
+    """A part of the reward of the latest step, against the gold action that it attempts (`toolgym.rewards.aligned`).
 
     Any message format will do: plans are thoughts, whatever their tags.
     """
@@ -297,8 +301,12 @@ class ToolRLTerm:
     def __call__(self, trajectory: Trajectory, task: Task, /) -> float:
         return improvement(self._score, trajectory, task)
 
-    def _score(self, turn: Turn, gold: Turn, position: int) -> float:
-        return _components(turn, gold, self.options, f"<think>{turn.plan or ''}</think>")[self.part]
+    def _score(self, turn: Turn, gold: GoldMessage) -> float:
+        if self.part == "format":
+            return _format(turn, gold.turn, self.options)
+        if self.part == "correctness":
+            return _turn_correctness(turn, gold.turn, self.options)
+        return length_reward(f"<think>{turn.plan or ''}</think>")
 
 
 def toolrl_reward(

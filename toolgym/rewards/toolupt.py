@@ -14,9 +14,9 @@ import numpy as np
 
 from toolgym.errors import ConfigError
 from toolgym.messages import ToolCall, Turn, parse, segments
+from toolgym.rewards.aligned import GoldMessage, improvement
 from toolgym.rewards.base import Reward, register
 from toolgym.rewards.matching import CallForm, forms, jaccard
-from toolgym.rewards.structural import improvement
 from toolgym.rewards.text import Gold, gold_turn
 from toolgym.tasks import Task
 from toolgym.trajectory import Trajectory
@@ -178,7 +178,7 @@ def token_rewards(
 @dataclass(frozen=True, slots=True)
 class ToolUPTTerm:
     """A part of the outcome reward of the latest step, against the gold action that it attempts
-    (`structural.improvement`).
+    (`toolgym.rewards.aligned`).
     """
 
     part: Literal["format", "correctness"]
@@ -187,8 +187,10 @@ class ToolUPTTerm:
     def __call__(self, trajectory: Trajectory, task: Task, /) -> float:
         return improvement(self._score, trajectory, task)
 
-    def _score(self, turn: Turn, gold: Turn, position: int) -> float:
-        return format_reward(turn, gold) if self.part == "format" else correctness_reward(turn, gold, self.weights)
+    def _score(self, turn: Turn, gold: GoldMessage) -> float:
+        if self.part == "format":
+            return format_reward(turn, gold.turn)
+        return correctness_reward(turn, gold.turn, self.weights)
 
 
 def toolupt_reward(*, syntax: float = 1 / 3, name: float = 1 / 3, params: float = 1 / 3) -> Reward:
