@@ -138,7 +138,7 @@ class ACPlannerTerm:
     def _score(self, turn: Turn, gold: GoldMessage) -> float:
         factor = decay(self.kind, gold.index, gold.total)
         if self.part == "semantic":
-            return factor * _semantic(turn, gold.turn, self.weight, self.similarity)
+            return factor * _semantic(turn, gold, self.weight, self.similarity)
         if self.part == "format":
             return factor * (not turn.problems)
         found = _compare(_whole(turn), _whole(gold.turn))
@@ -151,11 +151,11 @@ def _whole(turn: Turn) -> Prefix:
     return Prefix(tuple(call.name for call in turn.calls), params, not turn.problems)
 
 
-def _semantic(turn: Turn, gold: Turn, weight: float, similarity: Similarity) -> float:
+def _semantic(turn: Turn, gold: GoldMessage, weight: float, similarity: Similarity) -> float:
     """R_sem of whole messages, both written in the default format; without the plan where the gold has none."""
-    plan = turn.plan if gold.plan is not None else None
+    plan = turn.plan if gold.turn.plan is not None else None
     made = render(Turn(plan, turn.calls, turn.response))
-    return semantic(made, render(gold), weight=weight, similarity=similarity)
+    return semantic(made, gold.text, weight=weight, similarity=similarity)
 
 
 def ac_planner_reward(
@@ -198,7 +198,7 @@ def ac_planner_text(
     found = _compare(_whole(turn), _whole(wanted))
     tagged = turn.format == "openai" or any(span.type.startswith("tag") for span in segments(completion))
     form = float(tagged and not turn.problems)
-    alike = _semantic(turn, wanted, semantic, chosen)
+    alike = _semantic(turn, GoldMessage.of(wanted), semantic, chosen)
     factor = _factor(decay, index, total)
     return {
         "total": (found.name + found.param + form + alike) * factor,

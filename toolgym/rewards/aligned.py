@@ -1,16 +1,17 @@
 """One-message rewards in an episode: which gold action a step is an attempt at, and what a further attempt is paid.
 
-The published rewards of ToolRL, ToolUPT, AWPO and AC-Planner compare one message with one gold action. In an episode a step
-is compared with the gold action that it attempts: among the actions that earlier steps have not carried out, the first
-that calls the same tools (for a message without calls: the first without calls), else the first. A further attempt at
-an action is paid only the difference to the best earlier one, so repeating a half-right call earns nothing, and the sum
-over an episode is at most the sum over the gold actions.
+The published rewards of ToolRL, ToolUPT, AWPO and AC-Planner compare one message with one gold action. In an episode a
+step is compared with the gold action that it attempts. Of the actions that earlier steps have not carried out that is
+the one that makes equal calls, else the first that calls the same tools (for a message without calls: the first without
+calls), else the first. A further attempt at an action is paid only the difference to the best earlier one, so repeating
+a half-right call earns nothing, and the sum over an episode is at most the sum over the gold actions.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from toolgym.messages import Turn
+from toolgym.messages import Turn, render
 from toolgym.rewards._per_task import per_task
 from toolgym.rewards.matching import CallForm, form, forms
 from toolgym.tasks import Task
@@ -30,6 +31,8 @@ class GoldMessage:
     """Which action it is, from 1."""
     total: int = 1
     """Of how many."""
+    text: str = ""
+    """It, written in the default format."""
 
     @property
     def tools(self) -> tuple[str, ...]:
@@ -39,7 +42,7 @@ class GoldMessage:
     @classmethod
     def of(cls, turn: Turn) -> "GoldMessage":
         """The only action of its chain."""
-        return cls(turn, tuple(forms(turn.calls)))
+        return cls(turn, tuple(forms(turn.calls)), text=render(turn))
 
 
 @dataclass(slots=True)
@@ -57,7 +60,7 @@ def _chain(task: Task) -> _Chain:
     by_tools: dict[tuple[str, ...], list[int]] = {}
     for position, action in enumerate(task.gold):
         turn = Turn(action.plan, tuple(call.call() for call in action.calls), action.response)
-        message = GoldMessage(turn, tuple(forms(turn.calls)), position + 1, len(task.gold))
+        message = GoldMessage(turn, tuple(forms(turn.calls)), position + 1, len(task.gold), render(turn))
         messages.append(message)
         by_tools.setdefault(message.tools, []).append(position)
     return _Chain(messages, by_tools)
@@ -71,17 +74,19 @@ class _Progress:
     def __init__(self, chain: _Chain):
         self.chain = chain
         self.left: dict[int, list[CallForm]] = {i: list(message.forms) for i, message in enumerate(chain.messages)}
-        """Position of an action that is not carried out -> its calls that are still to be made, in order of the chain."""
+        """Position of an action that is not carried out -> its calls that are still to be made, in the chain's order."""
         self.attempts: dict[int, list[Turn]] = {}
 
     def target(self, turn: Turn) -> int | None:
         """The position of the action that a message is an attempt at; None when all are carried out."""
         calls = turn.calls
         tools = (calls[0].name,) if len(calls) == 1 else tuple(sorted(call.name for call in calls))
-        for position in self.chain.by_tools.get(tools, ()):
-            if position in self.left:
-                return position
-        return next(iter(self.left), None)
+        alike = [position for position in self.chain.by_tools.get(tools, ()) if position in self.left]
+        if len(alike) > 1 and calls:
+            made = Counter(forms(calls))
+            equal = (position for position in alike if Counter(self.chain.messages[position].forms) == made)
+            return next(equal, alike[0])
+        return alike[0] if alike else next(iter(self.left), None)
 
     def add(self, step: Step) -> None:
         """Takes a step into account."""

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from toolgym.errors import ConfigError
-from toolgym.messages import ToolCall, Turn, parse, segments
+from toolgym.messages import ToolCall, Turn, parse
 from toolgym.rewards.aligned import GoldMessage, improvement
 from toolgym.rewards.base import Reward, register
 from toolgym.rewards.matching import CallForm, forms, jaccard
@@ -60,17 +60,23 @@ def format_reward(turn: Turn, gold: Turn) -> float:
         return float(not turn.problems and bool(turn.calls) == bool(gold.calls))
     if any(problem.kind in ("unclosed_tag", "stray_text") for problem in turn.problems):
         return 0.0
-    types = [span.type for span in segments(turn.text)]
+    text = turn.text.strip()
     if turn.format != "toolupt":
-        while types and types[0] in ("tag_plan", "plan"):
-            types.pop(0)
-    if not types:
-        return 0.0
-    first = "tag_tool" if gold.calls else "tag_resp"
-    last = "tag_tool" if gold.response is None else "tag_resp"
-    if turn.format == "hermes" and not gold.calls and types == ["resp"]:
-        return 1.0
-    return float(types[0] == first and types[-1] == last)
+        text = text[_end_of_plan(text) :].lstrip()
+    if turn.format == "hermes":
+        if not gold.calls and turn.response is not None and "</" not in text:
+            return 1.0
+        text = text[max(text.find("<tool_call>"), 0) :]
+    first, last = "tool_call" if gold.calls else "answer", "answer" if gold.response is not None else "tool_call"
+    return float(text.startswith(_OPENING[first]) and text.endswith(_CLOSING[last]))
+
+
+def _end_of_plan(text: str) -> int:
+    return max((text.rfind(tag) + len(tag) for tag in ("</plan>", "</think>") if tag in text), default=0)
+
+
+_OPENING = {"tool_call": ("<tool_call>",), "answer": ("<answer>", "<response>")}
+_CLOSING = {"tool_call": ("</tool_call>",), "answer": ("</answer>", "</response>")}
 
 
 def syntax_reward(turn: Turn) -> float:
