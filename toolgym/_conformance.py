@@ -127,9 +127,10 @@ def check_gold_is_hidden(setup: Setup) -> str:
     """Nothing of the gold chain, the assertions or the checklist is in an observation or info."""
     with setup.env() as env:
         assert not env.options.reveal_gold, "check the environment without reveal_gold=True"
+        rules = f"{env.domain.policy()} {env.tools}"
         for index in setup.task_indices(env):
             observation, info = env.reset(options={"task": index})
-            task, public = env.task, env.task.request + env.task.user.model_dump_json()
+            task, public = env.task, f"{rules} {env.task.request} {env.task.user.model_dump_json()}"
             said = {name: value for name, value in info.items() if name != "tools"}
             told = f"{canonical(said).decode()} {observation}"
             _assert_hidden(told, info, _texts(task), public, task)
@@ -287,7 +288,7 @@ def _texts(task: Task) -> list[str]:
     texts = [text for action in task.gold for text in (action.plan, action.response) if text]
     for item in task.checklist:
         judged = [item.check.pass_condition] if isinstance(item.check, JudgedCheck) else []
-        texts += [item.question, item.evidence, item.focus, *judged]
+        texts += [item.question, item.evidence, *judged]
     return texts
 
 

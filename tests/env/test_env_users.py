@@ -1,0 +1,272 @@
+"""Users: nobody, a script, and a model behind an HTTP endpoint (a local one that answers like OpenAI's)."""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from toolgym.custom import CustomDomain
+from toolgym.env import ToolEnv
+from toolgym.errors import ConfigError, InfraError, UserModelError
+from toolgym.rewards.base import Reward
+from toolgym.tasks import Task, UserScript
+from toolgym.users import NoUser, ScriptedUser, UserReply, make_user
+from toolgym.users.llm import LLMUser, LLMUserOptions
+from toolgym.vector import ToolVectorEnv
+
+SCRIPT = UserScript(
+    opening="I want to cancel my trip.",
+    facts={"reservation id": "It is K7Q2MX.", "reason": "My plans changed."},
+    keywords={"reason": ("reason", "why")},
+)
+TASK = Task(id="t", domain="d", kind=("cancel",), request="Cancel K7Q2MX, as my plans changed.", user=SCRIPT)
+YES = UserReply("Yes, please go ahead.")
+THANKS = UserReply("Thank you, that is all.", done=True)
+
+
+def talk(*responses: str, task: Task = TASK) -> list[UserReply]:
+    user = ScriptedUser()
+    user.start(task)
+    return [user.reply(response) for response in responses]
+
+
+def test_nobody_answers() -> None:
+    user = NoUser()
+    assert user.start(TASK) == TASK.request
+    assert user.reply("Hello?") == UserReply(None, done=True)
+
+
+@pytest.mark.parametrize(
+    ("response", "reply"),
+    [
+        ("What is your reservation ID?", UserReply("It is K7Q2MX.")),
+        ("Please give me your reservation_id.", UserReply("It is K7Q2MX.")),
+        ("Why do you want to cancel?", UserReply("My plans changed.")),
+        ("May I have the reservation id, and the reason?", UserReply("It is K7Q2MX. My plans changed.")),
+        ("Please confirm your reservation id.", UserReply("It is K7Q2MX.")),
+        ("I found it. Shall I cancel reservation id K7Q2MX?", UserReply("It is K7Q2MX. Yes, please go ahead.")),
+        ("The refund is $20. Would you like me to proceed (yes/no)?", YES),
+        ("Please confirm.", YES),
+        ("Your trip was cancelled.", THANKS),
+        ("I’m sorry, I can’t do that.", THANKS),
+        ("I am transferring you to a human agent.", THANKS),
+        ("Is there anything else?", UserReply("No, that is all. Thank you.", done=True)),
+        ("How can I help you today?", UserReply("I want to cancel my trip.")),
+        ("Who was the first king of Rome?", UserReply("I do not have any other information.")),
+        ("Let me look.", UserReply("Okay.")),
+        ("", UserReply("Okay.")),
+        ("The reservation id is a code of six letters.", UserReply("Okay.")),
+    ],
+)
+def test_scripted_replies(response: str, reply: UserReply) -> None:
+    assert talk(response) == [reply]
+
+
+def test_a_script_that_declines() -> None:
+    task = TASK.model_copy(update={"user": SCRIPT.model_copy(update={"confirms": False})})
+    assert talk("Shall I go ahead?", task=task) == [UserReply("No, please do not do that.")]
+
+
+def test_without_an_opening_the_request_is_said() -> None:
+    assert ScriptedUser().start(TASK.model_copy(update={"user": UserScript()})) == TASK.request
+
+
+def test_three_replies_that_bring_nothing_end_the_talk() -> None:
+    assert [reply.done for reply in talk("Hm.", "Hm.", "Hm.")] == [False, False, True]
+    assert [reply.done for reply in talk("Hm.", "Hm.", "Why?", "Hm.", "Hm.", "Hm.")] == [False] * 5 + [True]
+
+
+def test_a_fork_remembers_and_is_apart() -> None:
+    user = ScriptedUser()
+    user.start(TASK)
+    user.reply("Hm."), user.reply("Hm.")
+    twin = user.fork()
+    assert user.reply("Hm.").done
+    assert not twin.reply("Why?").done
+    assert [twin.reply("Hm.").done for _ in range(3)] == [False, False, True]
+
+
+def test_a_conversation_in_the_environment(make_bank: Callable[..., ToolEnv]) -> None:
+    env = make_bank(user="scripted", prompt="short")
+    assert env.reset(options={"task": "bank-2"})[0] == "I want to pay something in."
+    observation, _, terminated, _, info = env.step("<response>Into which account, and how much?</response>")
+    assert (observation, terminated) == ("<user>My account is acc_2. The amount is 3.</user>", False)
+    assert info["messages"] == [{"role": "user", "content": "My account is acc_2. The amount is 3."}]
+    env.step('<tool_call>{"name": "pay_in", "arguments": {"account": "acc_2", "amount": 3}}</tool_call>')
+    observation, _, terminated, _, info = env.step("<response>It is done.</response>")
+    assert (observation, terminated, info["outcome"]) == ("<user>Thank you, that is all.</user>", True, "solved")
+    assert [step.user for step in env.trajectory.steps] == [
+        "My account is acc_2. The amount is 3.",
+        None,
+        "Thank you, that is all.",
+    ]
+
+
+class Endpoint:
+    """Answers chat completions as `answers` says, one after another; `requests` holds what was asked."""
+
+    def __init__(self) -> None:
+        self.answers: list[Any] = []
+        self.requests: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.delay_s = 0.0
+        self.busy = self.most_busy = 0
+        lock = threading.Lock()
+        endpoint = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                with lock:
+                    endpoint.requests.append({"path": self.path, **body})
+                    endpoint.headers.append(dict(self.headers))
+                    endpoint.busy += 1
+                    endpoint.most_busy = max(endpoint.most_busy, endpoint.busy)
+                    answer = endpoint.answers.pop(0) if endpoint.answers else "Fine."
+                time.sleep(endpoint.delay_s)
+                with lock:
+                    endpoint.busy -= 1
+                status = answer if isinstance(answer, int) else 200
+                data = {"choices": [{"message": {"content": answer}}]} if isinstance(answer, str) else answer
+                content = json.dumps(data).encode()
+                try:
+                    self.send_response(status)
+                    self.send_header("Content-Length", str(len(content)))
+                    self.end_headers()
+                    self.wfile.write(content)
+                except ConnectionError:
+                    return  # a client that gave up waiting
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Keeps the test's output clean."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread.start()
+
+    def user(self, **changes: Any) -> LLMUser:
+        return LLMUser(LLMUserOptions(**{"model": "m", "base_url": self.url, "backoff_s": 0.001, **changes}))
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    endpoint = Endpoint()
+    yield endpoint
+    endpoint.server.shutdown()
+    endpoint.server.server_close()
+    endpoint.thread.join()
+
+
+def test_the_model_plays_the_user(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "key 1")
+    endpoint.answers = ["It is K7Q2MX.", "Thanks! [END]", "[END]"]
+    user = endpoint.user(temperature=0.5, seed=3)
+    assert user.start(TASK) == "I want to cancel my trip."
+    assert endpoint.requests == []
+    assert user.reply("Which trip?") == UserReply("It is K7Q2MX.")
+    assert asyncio.run(user.reply_async("Cancelled.")) == UserReply("Thanks!", done=True)
+    assert user.reply("Bye.") == UserReply(None, done=True)
+    first, second, _ = endpoint.requests
+    assert first["path"] == "/v1/chat/completions"
+    assert (first["model"], first["temperature"], first["seed"]) == ("m", 0.5, 3)
+    assert [message["role"] for message in second["messages"]] == ["system", "assistant", "user", "assistant", "user"]
+    assert second["messages"][0]["content"].count("Cancel K7Q2MX, as my plans changed.") == 1
+    assert "It is K7Q2MX." in second["messages"][0]["content"]
+    assert second["messages"][3]["content"] == "It is K7Q2MX."
+    assert endpoint.headers[0]["Authorization"] == "Bearer key 1"
+
+
+def test_a_fork_of_the_model_goes_its_own_way(endpoint: Endpoint) -> None:
+    user = endpoint.user()
+    user.start(TASK)
+    user.reply("Which trip?")
+    twin = user.fork()
+    user.reply("Really?")
+    twin.reply("Why?")
+    assert endpoint.requests[2]["messages"][:-1] == endpoint.requests[1]["messages"][:-1]
+    assert endpoint.requests[2]["messages"][-1]["content"] == "Why?"
+
+
+def test_passing_troubles_are_retried(endpoint: Endpoint) -> None:
+    endpoint.answers = [503, 429, "Yes."]
+    user = endpoint.user(max_retries=2)
+    user.start(TASK)
+    assert user.reply("Shall I?") == UserReply("Yes.")
+    assert len(endpoint.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("answers", "message", "asked"),
+    [
+        ([500, 500, 500], "failed 2 times; the last: status 500", 2),
+        ([401, "x"], "answered 401", 1),
+        ([{"choices": []}], "gave no chat completion", 1),
+    ],
+)
+def test_lasting_troubles_are_infrastructure_errors(
+    endpoint: Endpoint, answers: list[Any], message: str, asked: int
+) -> None:
+    endpoint.answers = answers
+    user = endpoint.user(max_retries=1)
+    user.start(TASK)
+    with pytest.raises(UserModelError, match=message):
+        user.reply("Hello?")
+    assert len(endpoint.requests) == asked
+    assert issubclass(UserModelError, InfraError)
+
+
+def test_silence_and_nobody_there(endpoint: Endpoint) -> None:
+    endpoint.delay_s = 0.5
+    user = endpoint.user(max_retries=0, timeout_s=0.05)
+    user.start(TASK)
+    with pytest.raises(UserModelError, match=r"no answer within 0.05 s"):
+        user.reply("Hello?")
+    nobody = LLMUser(LLMUserOptions(model="m", base_url="http://127.0.0.1:9", max_retries=0))
+    nobody.start(TASK)
+    with pytest.raises(UserModelError, match="Connect"):
+        nobody.reply("Hello?")
+
+
+def test_a_user_that_fails_ends_the_episode_without_blame(endpoint: Endpoint, bank: CustomDomain) -> None:
+    endpoint.answers = [401]
+    env = ToolEnv(bank, user=endpoint.user().options)
+    env.reset(seed=0)
+    _, reward, terminated, _, info = env.step("<response>How much?</response>")
+    assert (reward, terminated, info["outcome"]) == (0.0, True, "infra_error")
+
+
+def test_many_conversations_wait_at_once(endpoint: Endpoint, bank: CustomDomain) -> None:
+    endpoint.delay_s = 0.1
+    own = ToolVectorEnv(8, bank, user=endpoint.user().options, prompt="short", reward=Reward({}, {}))
+    own.reset(seed=0)
+    observations, _, terminated, _, _ = own.step(["<response>How much?</response>"] * 8)
+    own.close()
+    assert observations == ("<user>Fine.</user>",) * 8
+    assert not terminated.any()
+    assert endpoint.most_busy > 4
+
+
+def test_users_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TOOLGYM_USER_MODEL", raising=False)
+    monkeypatch.setenv("TOOLGYM_USER_BASE_URL", "http://localhost:1/v1")
+    assert isinstance(make_user("none"), NoUser)
+    assert isinstance(make_user("scripted"), ScriptedUser)
+    with pytest.raises(ConfigError, match="needs a model"):
+        make_user("llm")
+    named = make_user("llm:some-model")
+    assert isinstance(named, LLMUser)
+    assert (named.options.model, named.options.base_url) == ("some-model", "http://localhost:1/v1")
+    monkeypatch.setenv("TOOLGYM_USER_MODEL", "other-model")
+    by_default = make_user("llm")
+    assert isinstance(by_default, LLMUser)
+    assert by_default.options.model == "other-model"
+    with pytest.raises(ConfigError, match="Did you mean 'scripted'"):
+        make_user("script")
+    with pytest.raises(ConfigError, match="not int"):
+        make_user(3)  # type: ignore[arg-type]
