@@ -51,3 +51,5 @@ if __name__ == "__main__":
     if mode == "silent":
         time.sleep(60)
     mcp.run("stdio", show_banner=False)
+    if mode == "stubborn":
+        time.sleep(60)

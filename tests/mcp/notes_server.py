@@ -69,6 +69,12 @@ def make_server(limits: EpisodeLimits | None = None) -> ToolServer:
         world.edit("notes", id)["place"] = {**place.model_dump(), "mode": mode}
         return place
 
+    @server.tool(writes=True)
+    def attach(world: World, id: str, extra: Any) -> str:
+        """Keeps the very object that it was given."""
+        world.edit("notes", id)["extra"] = extra
+        return "attached"
+
     @server.tool(writes=False)
     def echo(world: World, value: Any) -> Any:
         """Gives the value back."""

@@ -46,6 +46,10 @@ def test_arguments_and_results_are_not_shared_with_the_world(server):
     shown["extra"]["deep"].append(3)
     shown["tags"].append("b")
     assert session.world.get("notes", "n0") == {"text": "t", "tags": ["a"], "extra": {"deep": [1]}}
+    kept = {"deep": [1]}
+    session.call(ToolCall("attach", {"id": "n2", "extra": kept}))
+    kept["deep"].append(2)
+    assert session.world.get("notes", "n2")["extra"] == {"deep": [1]}
     base_note = session.call(ToolCall("get_note", {"id": "n1"})).structured
     base_note["tags"].clear()
     assert session.base.tables["notes"]["n1"]["tags"] == ["a", "é"]

@@ -47,6 +47,17 @@ def test_sessions_do_what_sessions_do(handle):
         each.close()
 
 
+def test_versions_do_not_come_again_after_a_reset(handle):
+    session = handle.session(1)
+    versions = []
+    for _ in range(3):
+        counted(session)
+        versions.append(session.state_version())
+        session.reset(1)
+        versions.append(session.state_version())
+    assert len(set(versions)) == 6
+
+
 def test_fork_and_diff_before_any_call(handle):
     session = handle.session(6)
     twin = session.fork()
