@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import httpx2
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential, wait_random
 
 from toolgym.errors import ConfigError, JudgeModelError
 from toolgym.rewards.judge import Backend
@@ -71,7 +71,7 @@ class Endpoint:
         options = self.options
         retrying = Retrying(
             stop=stop_after_attempt(options.attempts),
-            wait=wait_exponential_jitter(initial=options.backoff_s, max=30.0, jitter=options.backoff_s),
+            wait=wait_exponential(multiplier=options.backoff_s, max=30.0) + wait_random(0, options.backoff_s),
             retry=retry_if_exception_type(_PassingError),
             reraise=True,
         )
