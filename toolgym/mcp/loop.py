@@ -30,7 +30,8 @@ def _reset_after_fork() -> None:
     _closers.clear()
 
 
-os.register_at_fork(after_in_child=_reset_after_fork)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_after_fork)
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
