@@ -5,7 +5,7 @@ from functools import lru_cache
 from importlib import resources
 
 from toolgym.domain import Size, Split
-from toolgym.envs.airline.generate import TASKS_OF, Source, make_task, recipe_of
+from toolgym.envs.airline.generate import TASKS_OF, Source, TaskMaker
 from toolgym.envs.airline.names import SPLITS
 from toolgym.envs.airline.spec import SPECS
 from toolgym.envs.airline.story import TOOL_OF
@@ -33,16 +33,21 @@ def airline_server(size: Size, dialect: DialectName) -> ToolServer:
     return build_server(size=size, dialect=dialect)
 
 
+@lru_cache(maxsize=16)
+def _maker(source: Source) -> TaskMaker:
+    return TaskMaker(source, airline_server(source.size, source.dialect).session)
+
+
 @lru_cache(maxsize=_KEPT_TASKS)
 def _task(source: Source, index: int) -> Task:
-    return make_task(source, index, airline_server(source.size, source.dialect).session())  # pyright: ignore[reportArgumentType]
+    return _maker(source).make(index)
 
 
 @lru_cache(maxsize=32)
 def _selection(source: Source, depths: frozenset[int] | None, kinds: frozenset[str] | None) -> tuple[int, ...]:
     found = []
     for index in range(TASKS_OF[source.split]):
-        recipe = recipe_of(source, index)
+        recipe = _maker(source).recipe(index)
         if (depths is None or recipe.depth in depths) and (kinds is None or kinds.issuperset(recipe.kinds)):
             found.append(index)
     return tuple(found)
@@ -105,7 +110,9 @@ class AirlineDomain:
             raise ConfigError(did_you_mean(str(size), SPECS, "world size"))
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise ConfigError(f"The domain's seed is an int >= 0; given {seed!r}.")
-        self.size, self.dialect, self.seed = size, dialect, seed
+        self.size: Size = size
+        self.dialect: DialectName = dialect
+        self.seed = seed
         self.server = airline_server(size, dialect)
 
     def policy(self) -> str:

@@ -1,7 +1,7 @@
 """Makes task `index` of a split: a recipe, a world and customer that suit it, the words, the executed gold chain."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,17 +15,20 @@ from toolgym.envs.airline.story import Scene, Story
 from toolgym.envs.airline.world import build_base, user_count, user_id_at, world_key
 from toolgym.errors import TaskError
 from toolgym.mcp.session import ToolSession
+from toolgym.mcp_servers.airline.dialects import DialectName
 from toolgym.tasks import Task, UserScript
 
-__all__ = ["TASKS_OF", "Source", "make_task", "recipe_of"]
+__all__ = ["TASKS_OF", "Source", "TaskMaker"]
 
 TASKS_OF: Final[dict[Split, int]] = {"train": 20_000, "validation": 2_000, "test": 2_000, "test_unseen": 2_000}
 """Tasks of each split."""
 
 _TASKS_PER_WORLD: Final[dict[str, int]] = {"small": 20, "standard": 2_000, "large": 20_000}
-_TRIES_PER_WORLD: Final = 40
-_WORLDS_TRIED: Final = 400
+_TRIES_PER_WORLD: Final = 500
+_WORLDS_TRIED: Final = 1_000
 _UNORDERED: Final = ("users.*.reservations", "reservations.*.payment_history")
+_MOST_RELATED: Final = 2_000
+"""How far back equal requests are looked for in a world that serves more tasks."""
 _TASK_KEY, _STORY_KEY = 1, 2
 
 
@@ -35,7 +38,7 @@ class Source:
 
     split: Split
     size: Size
-    dialect: str
+    dialect: DialectName
     seed: int
 
     @property
@@ -44,8 +47,12 @@ class Source:
 
     @property
     def worlds(self) -> int:
-        """The number of worlds that the tasks of the split are spread over."""
+        """The number of worlds that the tasks of the split are spread over, spare ones apart."""
         return -(-TASKS_OF[self.split] // _TASKS_PER_WORLD[self.size])
+
+    def spare_world(self, index: int, detour: int) -> int:
+        """A world of task `index` alone, for when none of the customers of its own world suits it."""
+        return self.worlds + (detour - 1) * TASKS_OF[self.split] + index
 
     def task_id(self, index: int) -> str:
         """The id of task `index`."""
@@ -53,37 +60,69 @@ class Source:
         seed = f"-s{self.seed}" if self.seed else ""
         return f"airline-{self.size}{tail}{seed}-{self.split}-{index:05d}"
 
-    def key(self, purpose: int, index: int) -> random.Random:
+    def rng(self, purpose: int, index: int) -> random.Random:
+        """The random choices of one purpose for task `index`."""
         return rng_for(self.seed, SPLITS.index(self.split), purpose, index)
 
 
-def recipe_of(source: Source, index: int) -> Recipe:
-    """The kind of task that `index` is; it does not depend on the worlds."""
-    return draw_recipe(source.key(_TASK_KEY, index), source.split)
+class TaskMaker:
+    """Makes the tasks of a source, each the same whatever was made before.
 
+    Two tasks never ask for the same in the same words. Ids and names are those of the task's world, and there a task
+    differs from the earlier ones of its recipe, which are made first where that is still to be done.
 
-def make_task(source: Source, index: int, session: ToolSession) -> Task:
-    """Task `index`.
-
-    Raises:
-        TaskError: no world of the split has a customer that suits the task (not seen to happen).
+    Args:
+        source: which tasks.
+        new_session: opens a session on the server of the source's worlds.
     """
-    recipe, rng = recipe_of(source, index), source.key(_STORY_KEY, index)
-    home, place = divmod(index, _TASKS_PER_WORLD[source.size])
-    for detour in range(_WORLDS_TRIED):
-        key = world_key(source.split, (home + detour) % source.worlds, source.seed)
-        base = build_base(key, source.size, dialect=source.dialect)
-        users = user_count(base)
-        for attempt in range(min(users, _TRIES_PER_WORLD) if source.size == "small" else _TRIES_PER_WORLD):
-            user_id = user_id_at(base, (place + attempt) % users if not detour else rng.randrange(users))
-            scene = Scene(base, user_id, source.style, rng)
-            stories = _make_stories(recipe, scene)
-            if stories is None:
-                continue
-            execution = execute(session, key, stories)
-            if execution is not None and len(execution.calls) == recipe.depth:
-                return _task(source, index, recipe, key, scene, stories, execution)
-    raise TaskError(f"no world of {source.split!r} suits {recipe.name!r} (task {index})")
+
+    def __init__(self, source: Source, new_session: Callable[[], ToolSession]):
+        self.source, self._session = source, new_session()
+        self._recipes: dict[int, Recipe] = {}
+        self._requests: dict[int, str] = {}
+
+    def recipe(self, index: int) -> Recipe:
+        """The kind of task that `index` is; it does not depend on the worlds."""
+        if index not in self._recipes:
+            self._recipes[index] = draw_recipe(self.source.rng(_TASK_KEY, index), self.source.split)
+        return self._recipes[index]
+
+    def make(self, index: int) -> Task:
+        """Task `index`.
+
+        Raises:
+            TaskError: no world of the split has a customer that suits the task (not seen to happen).
+        """
+        recipe, rng = self.recipe(index), self.source.rng(_STORY_KEY, index)
+        taken = {self._request(other) for other in self._relatives(index)}
+        home, place = divmod(index, _TASKS_PER_WORLD[self.source.size])
+        for detour in range(_WORLDS_TRIED):
+            world = home if not detour else self.source.spare_world(index, detour)
+            key = world_key(self.source.split, world, self.source.seed)
+            base = build_base(key, self.source.size, dialect=self.source.dialect)
+            users = user_count(base)
+            for attempt in range(min(users, _TRIES_PER_WORLD)):
+                scene = Scene(base, user_id_at(base, (place + attempt) % users), self.source.style, rng)
+                task = self._try(index, recipe, key, scene)
+                if task is not None and task.request not in taken:
+                    self._requests[index] = task.request
+                    return task
+        raise TaskError(f"no world of {self.source.split!r} suits {recipe.name!r} (task {index})")
+
+    def _relatives(self, index: int) -> Iterator[int]:
+        """The earlier tasks of the same world and recipe."""
+        name, together = self.recipe(index).name, min(_TASKS_PER_WORLD[self.source.size], _MOST_RELATED)
+        return (other for other in range(index - index % together, index) if self.recipe(other).name == name)
+
+    def _request(self, index: int) -> str:
+        return self._requests[index] if index in self._requests else self.make(index).request
+
+    def _try(self, index: int, recipe: Recipe, key: int, scene: Scene) -> Task | None:
+        stories = _make_stories(recipe, scene)
+        execution = execute(self._session, key, stories) if stories else None
+        if stories is None or execution is None or len(execution.calls) != recipe.depth:
+            return None
+        return _task(self.source, index, recipe, key, scene, stories, execution)
 
 
 def _make_stories(recipe: Recipe, scene: Scene) -> list[Story] | None:

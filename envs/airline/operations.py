@@ -37,10 +37,11 @@ class Known:
 
     def membership(self) -> Generator[Do, list[Any], str]:
         """The owner's membership, looked up where it is not known yet."""
-        if self.user is None:
+        user = self.user
+        if user is None:
             user_id = self.record["user_id"]
-            self.user = (yield Do(f"Membership of {user_id}.", (call("user", {"user_id": user_id}),)))[0]
-        return self.user["membership"]
+            user = self.user = (yield Do(f"Membership of {user_id}.", (call("user", {"user_id": user_id}),)))[0]
+        return user["membership"]
 
 
 @dataclass(frozen=True, slots=True)

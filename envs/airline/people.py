@@ -43,7 +43,8 @@ class People:
     """
 
     def __init__(self, key: int, split: Split, spec: WorldSpec, plan: FlightPlan):
-        self.key, self.split, self.spec, self.plan = key, split, spec, plan
+        self.key, self.spec, self.plan = key, spec, plan
+        self.split: Split = split
         rng = rng_for(key, _IDS_KEY)
         self._ids = ReservationIds(rng, split)
         self._suffix_space = 10**spec.user_digits
@@ -118,7 +119,7 @@ class People:
             "dob": draw_dob(rng),
             "payment_methods": payments,
             "saved_passengers": [self._person(rng) for _ in range(saved)],
-            "membership": rng.choice(("regular", "silver", "gold")),
+            "membership": rng.choice(("regular", "regular", "silver", "gold")),
         }
         return user_id, profile
 
@@ -206,7 +207,7 @@ class People:
     def _segments(self, rng: random.Random) -> tuple[list[Segment], bool]:
         """Flights of a new reservation, and whether they are a round trip."""
         plan = self.plan
-        if plan.disrupted and rng.random() < 0.15:
+        if plan.disrupted and rng.random() < 0.2:
             return [rng.choice(plan.disrupted)], False
         past = rng.random() < 0.15
         days = [day for day in plan.days if (day < TODAY.isoformat()) == past and day != TODAY.isoformat()]

@@ -31,16 +31,17 @@ def trip_composition(ident: str, operations: Sequence[str]) -> str:
     return ";".join(parts)
 
 
-def _target(scene: Scene, ident: str) -> dict[str, Any] | None:
-    """A reservation of the customer that the request can name in this way."""
+def _candidates(scene: Scene, ident: str) -> list[dict[str, Any]]:
+    """The customer's reservations that the request can name in this way, in random order."""
     trips = scene.reservations()
     candidates = [trip for trip in trips if trip["reservation_id"] not in scene.taken]
     if IDENTS[ident]:
         if len(trips) != IDENTS[ident]:
-            return None
+            return []
         routes = [(trip["origin"], trip["destination"]) for trip in trips]
         candidates = [trip for trip in candidates if routes.count((trip["origin"], trip["destination"])) == 1]
-    return scene.rng.choice(candidates) if candidates else None
+    scene.rng.shuffle(candidates)
+    return candidates
 
 
 def _find(ident: str, user_id: str, trip: dict[str, Any]) -> Any:
@@ -57,15 +58,26 @@ def _find(ident: str, user_id: str, trip: dict[str, Any]) -> Any:
 
 def make_trip(scene: Scene, ident: str, operations: Sequence[str]) -> Story | None:
     """A story about one of the customer's trips; None where none suits."""
-    trip = _target(scene, ident)
-    if trip is None:
-        return None
+    for trip in _candidates(scene, ident):
+        prepared = _prepare(scene, trip, operations)
+        if prepared is not None:
+            return _story(scene, ident, trip, prepared)
+    return None
+
+
+def _prepare(scene: Scene, trip: dict[str, Any], operations: Sequence[str]) -> list[Prepared] | None:
+    """The operations, made for the trip; None where one of them does not suit it."""
     prepared: list[Prepared] = []
     for name in operations:
         made = OPERATIONS[name].prepare(scene, trip)
         if made is None:
             return None
         prepared.append(made)
+    return prepared
+
+
+def _story(scene: Scene, ident: str, trip: dict[str, Any], prepared: Sequence[Prepared]) -> Story:
+    """The story of one trip and what is done with it."""
     scene.taken.add(trip["reservation_id"])
 
     def run() -> Run:

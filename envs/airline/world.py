@@ -24,7 +24,7 @@ from toolgym.world import Base
 
 __all__ = ["LazyTable", "build_base", "split_of", "user_count", "user_id_at", "world_key"]
 
-WORLDS_PER_SPLIT: Final = 1_000_000
+WORLDS_PER_SPLIT: Final = 100_000_000
 _KEPT: Final[dict[str, int]] = {"small": 256, "standard": 12, "large": 2}
 """Bases kept in memory, by size."""
 _KEPT_RECORDS: Final = 4096
