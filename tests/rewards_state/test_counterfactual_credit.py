@@ -126,7 +126,7 @@ def test_sampled_shapley_keeps_efficiency_and_comes_near(
 def test_an_environment_is_replayed_by_its_messages(
     vault: ToolServer, vault_task: Task, gold_turns: list[Turn]
 ) -> None:
-    env = ToolEnv(CustomDomain("vault", vault, [vault_task]))
+    env = ToolEnv(CustomDomain(vault.session, [vault_task], name="vault"))
     env.reset(seed=0)
     turns = [Turn(t.plan, t.calls, t.response, text=render(t)) for t in gold_turns]
     credit = contributions(env, vault_task, turns)

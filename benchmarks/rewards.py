@@ -1,0 +1,221 @@
+"""What the rewards cost, and what they give to ten example episodes.
+
+    python -m benchmarks.rewards                           # microseconds a step, for each preset and term
+    python -m benchmarks.rewards --json
+    python -m benchmarks.rewards --examples                # ten examples under every preset, and who is hacked by what
+    python -m benchmarks.rewards --plot docs/img/rewards.png
+
+Timings are of 10,000 recorded steps of the airline (expert, partial and degenerate episodes): the median over chunks
+and the quartiles. The reward sees each step as the environment would show it: the episode up to that step.
+"""
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.reward_examples import EXAMPLES, example_tasks, play, total
+from toolgym.domain import Domain
+from toolgym.messages import Turn
+from toolgym.registration import make_domain
+from toolgym.rewards import make_reward, preset_names, score
+from toolgym.rewards.checklist import checklist_term
+from toolgym.rewards.communication import communication_term
+from toolgym.rewards.counterfactual import contributions, shapley
+from toolgym.rewards.judge import request_of
+from toolgym.rewards.judge_offline import OfflineJudge
+from toolgym.rewards.state import outcome_term
+from toolgym.tasks import Task
+from toolgym.trajectory import Trajectory
+
+_CHUNK = 250
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Microseconds: the median over chunks, the quartiles, and of how many steps (or episodes)."""
+
+    name: str
+    median_us: float
+    low_us: float
+    high_us: float
+    count: int
+    unit: str = "step"
+    aim_us: float | None = None
+
+
+Scored = tuple[Trajectory, Task]
+
+
+def recorded_steps(domain: Domain, count: int) -> list[Scored]:
+    """Prefixes of played episodes, one a step, until there are `count`."""
+    out: list[Scored] = []
+    for task in domain.tasks("train"):
+        for example in EXAMPLES:
+            whole = play(domain, task, example)
+            for n in range(1, len(whole.steps) + 1):
+                prefix = replace(whole, steps=whole.steps[:n])
+                if n < len(whole.steps):
+                    prefix.outcome = prefix.truncation = None
+                out.append((prefix, task))
+                if len(out) == count:
+                    return out
+    return out
+
+
+def _timing(name: str, samples_us: Sequence[float], count: int, unit: str = "step", aim: float | None = None) -> Timing:
+    low, median, high = statistics.quantiles(samples_us, n=4)
+    return Timing(name, round(median, 2), round(low, 2), round(high, 2), count, unit, aim)
+
+
+def time_steps(name: str, term: Callable[[Trajectory, Task], Any], steps: list[Scored], aim: float | None) -> Timing:
+    """Microseconds a step of one term or reward."""
+    samples = []
+    for at in range(0, len(steps), _CHUNK):
+        chunk = steps[at : at + _CHUNK]
+        started = time.perf_counter()
+        for trajectory, task in chunk:
+            term(trajectory, task)
+        samples.append((time.perf_counter() - started) / len(chunk) * 1e6)
+    return _timing(name, samples, len(steps), aim=aim)
+
+
+def time_episodes(name: str, run: Callable[[], Any], repeats: int, aim: float | None) -> Timing:
+    """Microseconds an episode of anything that is done once an episode."""
+    samples = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        run()
+        samples.append((time.perf_counter() - started) * 1e6)
+    return _timing(name, samples, repeats, "episode", aim)
+
+
+def measure(domain: Domain, steps: list[Scored], triples: Path | None) -> list[Timing]:
+    """All timings."""
+    out = [
+        time_steps(
+            f"preset {name}", make_reward(name).score, steps, None if name in ("ac_planner", "default") else 30.0
+        )
+        for name in preset_names()
+    ]
+    out.append(time_steps("term checklist", checklist_term, steps, 30.0))
+    out.append(time_steps("term outcome", outcome_term, steps, 30.0))
+    out.append(time_steps("term communication", communication_term, steps, 30.0))
+    out.append(time_steps("offline judge", lambda tr, task: OfflineJudge()(request_of(tr, task)), steps, None))
+    task = next(t for t in domain.tasks("train") if len(t.gold_calls) >= 7)
+    session = domain.session()
+    session.reset(task.world_seed)
+    # One call a step, as most policies make them, so that seven calls are seven steps.
+    turns = [Turn(calls=(call.call(),)) for call in task.gold_calls[:7]]
+    run = {
+        "counterfactual, 7 calls": (lambda: contributions(session, task, turns), 5000.0),
+        "Shapley exact, 7 calls": (lambda: shapley(session, task, turns), None),
+    }
+    out += [time_episodes(name, fn, 40, aim) for name, (fn, aim) in run.items()]
+    if triples is not None and triples.is_file():
+        rows = [json.loads(line) for line in triples.read_text().splitlines()][:2000]
+        started = time.perf_counter()
+        for row in rows:
+            score("toolrl", row["completion"], row["gold"])
+        each = (time.perf_counter() - started) / max(1, len(rows)) * 1e6
+        out.append(Timing("toolrl on recorded text", round(each, 2), round(each, 2), round(each, 2), len(rows), "text"))
+    return out
+
+
+def example_table(domain: Domain, tasks: list[Task]) -> dict[str, dict[str, float]]:
+    """Preset -> example -> the summed reward, averaged over tasks and divided by what the gold episode gets."""
+    out: dict[str, dict[str, float]] = {}
+    for preset in preset_names():
+        means = {
+            example.name: statistics.fmean(total(play(domain, task, example, preset)) for task in tasks)
+            for example in EXAMPLES
+        }
+        best = abs(means["gold"]) or 1.0
+        out[preset] = {name: round(value / best, 3) for name, value in means.items()}
+    return out
+
+
+def hacked(scores: dict[str, dict[str, float]]) -> dict[str, list[str]]:
+    """Preset -> the degenerate examples that earn as much as honest partial work, or more."""
+    bad = [example.name for example in EXAMPLES if not example.honest]
+    out = {
+        preset: [
+            name
+            for name in bad
+            # A sparse reward gives honest partial work nothing either; a hack must then earn something.
+            if row[name] > row["half of it"] + 1e-9 or (row[name] == row["half of it"] and row[name] > 0)
+        ]
+        for preset, row in scores.items()
+    }
+    return {preset: names for preset, names in out.items() if names}
+
+
+def plot(scores: dict[str, dict[str, float]], path: Path) -> None:
+    """A heat map: presets by examples, each cell the share of what the gold episode earns."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    presets, names = list(scores), [example.name for example in EXAMPLES]
+    cells = [[scores[preset][name] for name in names] for preset in presets]
+    figure, axes = plt.subplots(figsize=(10, 0.5 * len(presets) + 2.4), layout="constrained")
+    image = axes.imshow(cells, cmap="RdYlGn", vmin=-1, vmax=1, aspect="auto")
+    axes.set_xticks(range(len(names)), names, rotation=35, ha="right")
+    axes.set_yticks(range(len(presets)), presets)
+    for y, row in enumerate(cells):
+        for x, value in enumerate(row):
+            axes.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=8)
+    axes.axvline(2.5, color="black", linewidth=1.5)
+    axes.set_title("Episode reward over the gold episode's (left of the line: honest)")
+    figure.colorbar(image, ax=axes, shrink=0.8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=130, metadata={"Software": None})
+    plt.close(figure)
+
+
+def main(
+    steps: Annotated[int, typer.Option(help="Recorded steps to time on.")] = 10_000,
+    size: Annotated[str, typer.Option(help="Size of the airline world.")] = "small",
+    examples: Annotated[bool, typer.Option("--examples", help="Score the ten examples instead of timing.")] = False,
+    tasks: Annotated[int, typer.Option(help="Tasks that examples are averaged over.")] = 20,
+    plot_to: Annotated[Path | None, typer.Option("--plot", help="Draw the examples' scores to this file.")] = None,
+    triples: Annotated[Path | None, typer.Option(help="Recorded (completion, gold) texts to time as well.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Times the rewards, or scores the example episodes."""
+    domain = make_domain("airline", size=size, dialect=None, seed=None)  # type: ignore[arg-type]
+    console = Console()
+    if examples or plot_to is not None:
+        scores = example_table(domain, example_tasks(domain, tasks))
+        if plot_to is not None:
+            plot(scores, plot_to)
+        if as_json:
+            print(json.dumps({"scores": scores, "hacked": hacked(scores)}))
+            return
+        table = Table("episode", *scores, title="Episode reward over the gold episode's")
+        for example in EXAMPLES:
+            table.add_row(example.name, *(f"{row[example.name]:.2f}" for row in scores.values()))
+        console.print(table)
+        console.print(f"Degenerate examples that reach honest partial work: {hacked(scores) or 'none'}")
+        return
+    timings = measure(domain, recorded_steps(domain, steps), triples)
+    if as_json:
+        print(json.dumps([asdict(timing) for timing in timings]))
+        return
+    table = Table("what", "median µs", "quartiles µs", "of", "aim", title=f"Rewards, {steps} recorded steps")
+    for t in timings:
+        aim = f"≤ {t.aim_us:g}" if t.aim_us else ""
+        table.add_row(t.name, f"{t.median_us:.1f}", f"{t.low_us:.1f} to {t.high_us:.1f}", f"{t.count} {t.unit}s", aim)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)
