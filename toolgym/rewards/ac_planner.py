@@ -13,6 +13,7 @@ is n - 1, so that the seven values of Eq. 21 belong to actions 1 to 7.
 """
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -141,14 +142,18 @@ class ACPlannerTerm:
             return factor * _semantic(turn, gold, self.weight, self.similarity)
         if self.part == "format":
             return factor * (not turn.problems)
-        found = _compare(_whole(turn), _whole(gold.turn))
-        return factor * (found.name if self.part == "name" else found.param)
+        if self.part == "name":
+            return factor * multiset_iou([call.name for call in turn.calls], [call.name for call in gold.turn.calls])
+        return factor * multiset_iou(_params(turn), _params(gold.turn))
 
 
 def _whole(turn: Turn) -> Prefix:
     """What `read_prefix` would find in a whole message, whatever its format."""
-    params = tuple((key, canonical_value(value)) for call in turn.calls for key, value in call.arguments.items())
-    return Prefix(tuple(call.name for call in turn.calls), params, not turn.problems)
+    return Prefix(tuple(call.name for call in turn.calls), tuple(_params(turn)), not turn.problems)
+
+
+def _params(turn: Turn) -> list[tuple[Hashable, Hashable]]:
+    return [(key, canonical_value(value)) for call in turn.calls for key, value in call.arguments.items()]
 
 
 def _semantic(turn: Turn, gold: GoldMessage, weight: float, similarity: Similarity) -> float:

@@ -74,7 +74,7 @@ class _Progress:
     def __init__(self, chain: _Chain):
         self.chain = chain
         self.left: dict[int, list[CallForm]] = {i: list(message.forms) for i, message in enumerate(chain.messages)}
-        """Position of an action that is not carried out -> its calls that are still to be made, in the chain's order."""
+        """Position of an action that is not carried out -> its calls that are still to be made, in chain order."""
         self.attempts: dict[int, list[Turn]] = {}
 
     def target(self, turn: Turn) -> int | None:

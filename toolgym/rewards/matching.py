@@ -76,8 +76,10 @@ def jaccard(a: Collection[Hashable], b: Collection[Hashable]) -> float:
 
 def multiset_iou(a: Sequence[Hashable], b: Sequence[Hashable]) -> float:
     """Intersection over union that counts repetitions, in [0, 1]; 1 when both are empty."""
-    if not a and not b:
+    if a == b:
         return 1.0
+    if not a or not b:
+        return 0.0
     shared = sum((Counter(a) & Counter(b)).values())
     return shared / (len(a) + len(b) - shared)
 
