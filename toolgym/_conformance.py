@@ -34,6 +34,8 @@ __all__ = ["CHECKS", "Setup"]
 _CLOSINGS = 3
 """Responses after the gold chain before a conversation that does not end counts as unsolved."""
 _RANDOM_TURNS = 8
+_TRANSCRIPT_EPISODES = 8
+"""Enough to meet every sort of action; each fresh process builds its worlds anew."""
 _RANDOM_SOLVES_AT_MOST = 0.05
 _SECRET_MIN_CHARS = 8
 """Shorter gold values (a cabin, a digit) occur anywhere by chance."""
@@ -84,12 +86,12 @@ def check_gymnasium(setup: Setup) -> str:
 
 def check_determinism(setup: Setup) -> str:
     """Two processes with different PYTHONHASHSEED give the same bytes."""
-    where = "of two processes"
+    where, episodes = "of two processes", min(setup.episodes, _TRANSCRIPT_EPISODES)
     try:
-        first, second = transcripts_of_two_processes(setup.make, setup.episodes, setup.seed)
+        first, second = transcripts_of_two_processes(setup.make, episodes, setup.seed)
     except UnsendableError as error:
         where = f"of one process (give a function at the top of a file to check two; a closure failed with {error})"
-        first, second = (list(transcript(setup.make(), setup.episodes, setup.seed)) for _ in range(2))
+        first, second = (list(transcript(setup.make(), episodes, setup.seed)) for _ in range(2))
     for number, (a, b) in enumerate(zip(first, second, strict=False)):
         assert a == b, f"line {number} of the transcripts differs:\n{a[:500]}\n{b[:500]}"
     assert len(first) == len(second), f"the transcripts have {len(first)} and {len(second)} lines"

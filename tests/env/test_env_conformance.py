@@ -1,0 +1,28 @@
+"""Every registered environment passes the conformance suite."""
+
+from typing import Any
+
+import pytest
+
+from toolgym.checker import check_tool_env
+from toolgym.registration import env_ids
+
+OPTIONS: dict[str, dict[str, Any]] = {"ToolGym/Airline-v0": {"size": "small", "prompt": "short"}}
+"""What makes an environment small enough for a test; without an entry, it is made as it comes."""
+
+
+@pytest.mark.parametrize("env_id", env_ids())
+def test_conformance(env_id: str) -> None:
+    report = check_tool_env(env_id, options=OPTIONS.get(env_id), episodes=8)
+    assert report.passed
+    assert len(report.results) == 9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("env_id", env_ids())
+@pytest.mark.parametrize("split", ["test", "test_unseen"])
+@pytest.mark.parametrize("user", ["none", "scripted"])
+def test_conformance_of_other_splits_and_users(env_id: str, split: str, user: str) -> None:
+    options = {"split": split, "user": user}
+    names = ["gymnasium", "any_string", "oracle", "random", "gold_is_hidden", "fork", "reads_change_nothing", "vector"]
+    assert check_tool_env(env_id, options=options, only=names).passed
