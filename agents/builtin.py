@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
@@ -31,7 +31,15 @@ if TYPE_CHECKING:
     from toolgym.agents.pretrain import PretrainOptions
     from toolgym.tasks import Task
 
-__all__ = ["SHIPPED", "ModelOptions", "checkpoint_path", "generate_examples", "new_model", "save_checkpoint"]
+__all__ = [
+    "SHIPPED",
+    "ModelOptions",
+    "checkpoint_path",
+    "generate_examples",
+    "imperfect_chain",
+    "new_model",
+    "save_checkpoint",
+]
 
 Demonstrations = Literal["clean", "imperfect"]
 SHIPPED: tuple[Demonstrations, ...] = ("clean", "imperfect")
@@ -89,8 +97,8 @@ def new_model(
         head_dim=options.hidden_size // options.heads,
         max_position_embeddings=options.max_tokens,
         tie_word_embeddings=True,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=cast(int, tokenizer.pad_token_id),
+        eos_token_id=cast(int, tokenizer.eos_token_id),
         bos_token_id=None,
     )
     with torch.random.fork_rng(devices=[]):
@@ -125,7 +133,7 @@ def _tasks(count: int, seed: int) -> Iterator["Task"]:
         yield tasks[index]
 
 
-def _imperfect_chain(seed: int) -> "Chain":
+def imperfect_chain(seed: int) -> "Chain":
     """Gold chains about half of which hold one wrong decision."""
     from toolgym.envs.airline.mistakes import imperfect_gold
 
@@ -142,7 +150,7 @@ def generate_examples(
     from toolgym.agents.demonstrations import demonstrate, examples, gold_chain
 
     env = gymnasium.make(ENV_ID, split="train", size="small", prompt="short").unwrapped
-    chain = gold_chain if demonstrations == "clean" else _imperfect_chain(seed)
+    chain = gold_chain if demonstrations == "clean" else imperfect_chain(seed)
     try:
         episodes = demonstrate(env, tokenizer, _tasks(count, seed), chain)  # pyright: ignore[reportArgumentType]
     finally:

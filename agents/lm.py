@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging
 
 from toolgym.agents.cache import RowCache
 from toolgym.agents.chat import ChatFormat
@@ -84,6 +85,8 @@ def load_model(
     from toolgym.agents.builtin import checkpoint_path
 
     path = checkpoint_path(str(name))
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left")
         model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
@@ -92,6 +95,9 @@ def load_model(
             f"cannot load the model {str(name)!r}: {error}. Give builtin:clean, builtin:imperfect, the folder of a "
             "checkpoint, or a Hugging Face id"
         ) from error
+    finally:
+        if bars:
+            logging.enable_progress_bar()
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     target = device or ("cuda" if torch.cuda.is_available() else "cpu")

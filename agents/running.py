@@ -1,13 +1,16 @@
 """What every training run shares: options, environments, model, files, and how it goes on after a stop."""
 
 import json
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import numpy as np
 import torch
+from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import get_last_checkpoint
 from trl.trainer.grpo_config import GRPOConfig
 
@@ -20,7 +23,20 @@ if TYPE_CHECKING:
     from toolgym.agents.trainer import ToolTrainer
     from toolgym.env import ToolEnv
 
-__all__ = ["MetricsFile", "RunConfig", "env_options", "grpo_args", "make_envs", "prepare", "run", "task_order"]
+__all__ = [
+    "MetricsFile",
+    "RunConfig",
+    "env_options",
+    "grpo_args",
+    "latest_checkpoint",
+    "lora",
+    "make_envs",
+    "prepare",
+    "quiet",
+    "run",
+    "run_callbacks",
+    "task_order",
+]
 
 LossType = Literal["grpo", "dapo", "dr_grpo", "bnpo"]
 
@@ -114,6 +130,37 @@ class MetricsFile(TrainerCallback):
                 file.write(json.dumps(line) + "\n")
 
 
+class ProgressBar(TrainerCallback):
+    """One line of progress with the figures that matter."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Opens the bar."""
+        if state.is_world_process_zero:
+            self._bar = tqdm(total=state.max_steps, initial=state.global_step, unit="step")
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        """Shows the latest figures."""
+        if self._bar is not None and logs and "loss" in logs:
+            shown = {name: logs[name] for name in ("solved", "reward", "entropy", "loss") if logs.get(name) is not None}
+            self._bar.set_postfix({name: f"{float(value):.3g}" for name, value in shown.items()})
+            self._bar.update(state.global_step - self._bar.n)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Closes the bar."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def run_callbacks(config: Any) -> list[TrainerCallback]:
+    """The callbacks of every run: the metrics file and, where wanted, the progress bar."""
+    file: TrainerCallback = MetricsFile(config.output / "metrics.jsonl")
+    return [file, ProgressBar()] if config.progress else [file]
+
+
 def env_options(config: Any) -> dict[str, Any]:
     """Keywords for the environment: what was given, and what the built-in policy needs."""
     small = str(config.model).startswith("builtin") or (Path(config.model) / "training.json").is_file()
@@ -171,11 +218,12 @@ def grpo_args(config: RunConfig) -> GRPOConfig:
         save_total_limit=2,
         report_to=config.report_to,
         seed=config.seed,
-        disable_tqdm=not config.progress,
+        disable_tqdm=True,  # `ProgressBar` shows less, and what matters
     )
 
 
-def _lora(rank: int) -> Any:
+def lora(rank: int) -> Any:
+    """The configuration of a LoRA adapter on all linear layers; None for rank 0."""
     if not rank:
         return None
     from peft import LoraConfig
@@ -209,7 +257,7 @@ def prepare(
         model, tokenizer = load_model(config.model)
     envs = make_envs(config, config.groups * config.rollouts)
     tasks = envs[0].tasks
-    return (trainer or ToolTrainer)(
+    made = (trainer or ToolTrainer)(
         model,
         tokenizer,
         grpo_args(config),
@@ -222,21 +270,40 @@ def prepare(
             max_new_tokens=config.max_new_tokens,
             context_tokens=config.context_tokens,
         ),
-        peft_config=_lora(config.lora_rank),
-        callbacks=[MetricsFile(config.output / "metrics.jsonl"), *(callbacks or [])],
+        peft_config=lora(config.lora_rank),
+        callbacks=[*run_callbacks(config), *(callbacks or [])],
     )
+    made.remove_callback(PrinterCallback)
+    return made
+
+
+def latest_checkpoint(output: Path) -> str:
+    """The folder of the latest checkpoint.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    found = get_last_checkpoint(str(output)) if output.is_dir() else None
+    if found is None:
+        raise ConfigError(f"nothing to resume: {str(output)!r} holds no checkpoint; leave out --resume")
+    return found
+
+
+def quiet() -> None:
+    """Leaves out warnings between the libraries below that a user can do nothing about."""
+    warnings.filterwarnings("ignore", message=r".*`(is_)?gradient_checkpointing` is deprecated", category=FutureWarning)
 
 
 def run(trainer: "ToolTrainer", config: RunConfig) -> Path:
     """Trains, resuming where the config says so; saves the model and returns its folder."""
-    checkpoint = get_last_checkpoint(str(config.output)) if config.resume and config.output.is_dir() else None
-    if config.resume and checkpoint is None:
-        raise ConfigError(f"nothing to resume: {str(config.output)!r} holds no checkpoint; leave out --resume")
+    checkpoint = latest_checkpoint(config.output) if config.resume else None
     config.output.mkdir(parents=True, exist_ok=True)
     options = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(config).items()}
     (config.output / "config.json").write_text(json.dumps(options, indent=1) + "\n", encoding="utf-8")
-    trainer.train(resume_from_checkpoint=checkpoint)
-    final = config.output / "final"
-    trainer.save_model(str(final))
+    with warnings.catch_warnings():
+        quiet()
+        trainer.train(resume_from_checkpoint=checkpoint)
+        final = config.output / "final"
+        trainer.save_model(str(final))
     cast(PreTrainedTokenizerBase, trainer.processing_class).save_pretrained(final)
     return final

@@ -1,0 +1,183 @@
+"""SFT: supervised fine-tuning on expert episodes, with TRL's `SFTTrainer`; only the expert's tokens carry loss.
+
+    toolgym train --algo sft --env ToolGym/Airline-v0 --model Qwen/Qwen3-0.6B --episodes 2000 --output runs/sft
+    python agents/sft.py --env ToolGym/Airline-v0 --episodes 500 --output runs/sft
+
+The oracle plays train tasks in the environment, so results and errors in the context are real. The loss is the mean
+cross-entropy of the expert's tokens (StepTool §3.2 trains the same way: environment tokens are masked).
+
+Shapes: B sequences, T tokens.
+"""
+
+import json
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+from datasets import Dataset
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+from transformers.trainer_callback import PrinterCallback
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
+
+from toolgym.agents.demonstrations import Example, demonstrate, examples, gold_chain
+from toolgym.agents.lm import load_model, set_threads
+from toolgym.agents.options import parse_options
+from toolgym.agents.running import latest_checkpoint, lora, make_envs, quiet, run_callbacks, task_order
+from toolgym.errors import ConfigError
+
+__all__ = ["SFTOptions", "expert_examples", "main", "make_trainer", "to_dataset", "train"]
+
+_IGNORED = -100
+
+
+@dataclass(frozen=True)
+class SFTOptions:
+    """Options of an SFT run."""
+
+    env: Annotated[str, "environment id"] = "ToolGym/Airline-v0"
+    model: Annotated[str, "builtin:clean, builtin:imperfect, a checkpoint's folder or a hub id"] = "builtin:imperfect"
+    output: Annotated[Path, "folder for checkpoints, metrics.jsonl and TensorBoard's files"] = Path("runs/sft")
+    episodes: Annotated[int, "expert episodes"] = 1000
+    epochs: Annotated[float, "passes over them"] = 1.0
+    steps: Annotated[int, "training steps; 0: by --epochs"] = 0
+    seed: Annotated[int, "of tasks and of the order"] = 0
+    size: Annotated[str | None, "world size: small, standard or large (small for the built-in policy)"] = None
+    prompt: Annotated[str | None, "first observation: full or short (short for the built-in policy)"] = None
+    split: Annotated[str, "split to train on"] = "train"
+    depth: Annotated[tuple[int, ...] | None, "only tasks of these depths"] = None
+    learning_rate: Annotated[float, "AdamW's, falling to 0 in a line"] = 3e-4
+    batch: Annotated[int, "sequences a step"] = 16
+    micro_batch: Annotated[int, "sequences a forward pass"] = 4
+    max_tokens: Annotated[int, "longer episodes are left out"] = 4096
+    bf16: Annotated[bool, "autocast to bfloat16"] = False
+    gradient_checkpointing: Annotated[bool, "trade time for memory"] = False
+    lora_rank: Annotated[int, "train a LoRA adapter of this rank; 0: the whole model"] = 0
+    save_steps: Annotated[int, "steps between checkpoints"] = 500
+    report_to: Annotated[str, "none, tensorboard or all"] = "none"
+    resume: Annotated[bool, "go on from the latest checkpoint in the output folder"] = False
+    threads: Annotated[int | None, "torch threads (default: the usable cores, at most 8)"] = None
+    progress: Annotated[bool, "show a progress bar"] = True
+    demonstrations: Annotated[Literal["clean", "imperfect"], "the oracle's chains, or half of them with a mistake"] = (
+        "clean"
+    )
+
+    def __post_init__(self) -> None:
+        if self.episodes < 1 or self.batch < 1 or self.micro_batch < 1 or self.batch % self.micro_batch:
+            raise ConfigError(
+                f"episodes must be at least 1 and batch a multiple of micro_batch, got episodes={self.episodes}, "
+                f"batch={self.batch}, micro_batch={self.micro_batch}"
+            )
+
+
+def expert_examples(config: SFTOptions, tokenizer: PreTrainedTokenizerBase) -> list[Example]:
+    """Plays `config.episodes` train tasks in the environment.
+
+    Raises:
+        ConfigError: all of them are longer than `max_tokens`.
+    """
+    env = make_envs(config, 1)[0]
+    chain = gold_chain
+    if config.demonstrations == "imperfect":
+        from toolgym.agents.builtin import imperfect_chain
+
+        chain = imperfect_chain(config.seed)
+    try:
+        order = task_order(len(env.tasks), config.episodes, config.seed)
+        episodes = demonstrate(env, tokenizer, (env.tasks[index] for index in order), chain)
+    finally:
+        env.close()
+    made = examples(episodes, max_tokens=config.max_tokens)
+    if not made:
+        longest = max(len(episode.prompt_ids) + len(episode.completion_ids) for episode in episodes)
+        raise ConfigError(f"every episode is longer than max_tokens={config.max_tokens}; the longest has {longest}")
+    return made
+
+
+def to_dataset(data: Sequence[Example]) -> Dataset:
+    """The sequences as TRL takes them: `input_ids`, and `labels` that leave out what carries no loss."""
+    labels = [
+        [token if own else _IGNORED for token, own in zip(example.ids, example.mask, strict=True)] for example in data
+    ]
+    return Dataset.from_dict({"input_ids": [example.ids for example in data], "labels": labels})
+
+
+def make_trainer(
+    config: SFTOptions,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    data: Sequence[Example],
+    callbacks: Sequence[TrainerCallback] = (),
+) -> SFTTrainer:
+    """The trainer of a run, ready to train."""
+    cuda = torch.cuda.is_available()
+    args = SFTConfig(
+        output_dir=str(config.output),
+        num_train_epochs=config.epochs,
+        max_steps=config.steps or -1,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type="linear",
+        per_device_train_batch_size=config.micro_batch,
+        gradient_accumulation_steps=config.batch // config.micro_batch,
+        train_sampling_strategy="group_by_length",  # padding is what a batch of unequal episodes would waste
+        max_length=None,
+        bf16=config.bf16,
+        use_cpu=not cuda,
+        activation_checkpointing=config.gradient_checkpointing,
+        dataloader_pin_memory=cuda,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        save_steps=config.save_steps,
+        save_total_limit=2,
+        report_to=config.report_to,
+        seed=config.seed,
+        disable_tqdm=True,  # `ProgressBar` shows less, and what matters
+    )
+    trainer = SFTTrainer(
+        model=model,
+        args=args,
+        train_dataset=to_dataset(data),
+        processing_class=tokenizer,
+        peft_config=lora(config.lora_rank),
+        callbacks=[*run_callbacks(config), *callbacks],
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def train(config: SFTOptions) -> Path:
+    """Makes the demonstrations, trains, and returns the folder of the final model."""
+    set_threads(config.threads)
+    checkpoint = latest_checkpoint(config.output) if config.resume else None
+    model, tokenizer = load_model(config.model)
+    data = expert_examples(config, tokenizer)
+    config.output.mkdir(parents=True, exist_ok=True)
+    options: dict[str, Any] = {**asdict(config), "output": str(config.output)}
+    (config.output / "config.json").write_text(json.dumps(options, indent=1) + "\n", encoding="utf-8")
+    tokens = int(np.sum([len(example.ids) for example in data]))
+    print(f"{len(data)} expert episodes, {tokens} tokens, {tokens // len(data)} an episode")
+    with warnings.catch_warnings():
+        quiet()
+        trainer = make_trainer(config, model, tokenizer, data)
+        trainer.train(resume_from_checkpoint=checkpoint)
+        final = config.output / "final"
+        trainer.save_model(str(final))
+    tokenizer.save_pretrained(final)
+    return final
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line."""
+    config = parse_options(
+        SFTOptions, argv, prog="toolgym train --algo sft", description=(__doc__ or "").split("\n")[0]
+    )
+    print(train(config))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
