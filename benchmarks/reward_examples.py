@@ -30,9 +30,18 @@ def _gold(task: Task, tools: tuple[ToolSpec, ...]) -> list[str]:
     return [render(Turn(a.plan, tuple(c.call() for c in a.calls), a.response)) for a in task.gold]
 
 
-def _surplus(task: Task, tools: tuple[ToolSpec, ...]) -> list[str]:
-    """The gold chain with its first call made twice."""
-    return [_gold(task, tools)[0], *_gold(task, tools)]
+def _one_wrong(task: Task, tools: tuple[ToolSpec, ...]) -> list[str]:
+    """The gold chain with one value of its last call with arguments wrong."""
+    acting = [i for i, a in enumerate(task.gold) if any(c.arguments for c in a.calls)]
+    messages = _gold(task, tools)
+    if acting:
+        action = task.gold[acting[-1]]
+        calls = [c.call() for c in action.calls]
+        at = max(i for i, call in enumerate(calls) if call.arguments)
+        name = list(calls[at].arguments)[-1]
+        calls[at] = ToolCall(calls[at].name, {**calls[at].arguments, name: _wrong(calls[at].arguments[name])})
+        messages[acting[-1]] = render(Turn(action.plan, tuple(calls), action.response))
+    return messages
 
 
 def _half(task: Task, tools: tuple[ToolSpec, ...]) -> list[str]:
@@ -85,7 +94,7 @@ def _echo_names(task: Task, tools: tuple[ToolSpec, ...]) -> list[str]:
 
 EXAMPLES: tuple[Example, ...] = (
     Example("gold", True, _gold),
-    Example("one call too many", True, _surplus),
+    Example("one wrong value", True, _one_wrong),
     Example("half of it", True, _half),
     Example("repeat the call", False, _repeat),
     Example("call everything", False, _call_everything),
