@@ -143,6 +143,15 @@ def test_awpo_mixed_reward_is_missing_with_its_judgement() -> None:
     assert "reasoning" not in failed
 
 
+def test_awpo_with_the_offline_judge() -> None:
+    made = render(AWPO_GOLD)
+    judged = score("awpo", made, AWPO_GOLD, judge="offline")
+    assert judged["total"] == pytest.approx(2.0 + judged["reasoning"])
+    assert 0.0 < judged["reasoning"] <= 1.0
+    with pytest.raises(ConfigError, match="offline"):
+        make_reward("awpo", judge="ofline")
+
+
 def test_awpo_in_an_episode() -> None:
     gold = GoldAction(calls=(GoldCall(name="b"),))
     task = Task(id="t", domain="d", kind=("k",), request="r", gold=(gold,))
@@ -150,6 +159,9 @@ def test_awpo_in_an_episode() -> None:
     assert make_reward("awpo").score(trajectory, task) == (2.0, {"format": 1.0, "exec": 1.0})
     mixed = make_reward("awpo", judge=lambda trajectory, task: 0.5, reasoning=2.0)
     assert mixed.score(trajectory, task) == (3.0, {"format": 1.0, "exec": 1.0, "reasoning": 0.5})
+    trajectory.steps.append(Step(parse("<plan>thinking again</plan>")))
+    assert mixed.score(trajectory, task)[1]["reasoning"] == 0.0
+    trajectory.steps.pop()
     missing = make_reward("awpo", judge=lambda trajectory, task: None)
     total, parts = missing.score(trajectory, task)
     assert total == 2.0

@@ -14,9 +14,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from toolgym.errors import ConfigError, did_you_mean
 from toolgym.messages import Turn, parse
-from toolgym.rewards.aligned import GoldMessage, improvement
+from toolgym.rewards.aligned import GoldMessage, attempt, improvement
 from toolgym.rewards.base import Reward, Term, register
+from toolgym.rewards.judge import reasoning_of
+from toolgym.rewards.judge_offline import OfflineJudge
 from toolgym.rewards.matching import CallForm, assign, forms, jaccard
 from toolgym.rewards.structural import format_valid
 from toolgym.rewards.text import Gold, gold_turn, text_episode
@@ -89,31 +92,41 @@ class AWPOTerm:
 
 @dataclass(frozen=True, slots=True)
 class ReasoningTerm:
-    """R_reasoning of the latest step in [0, 1]; NaN where the judgement is missing, so that no one takes it for a 0."""
+    """R_reasoning of the latest step in [0, 1]; NaN where the judgement is missing, so that no one takes it for a 0.
+
+    Paid for the first attempt at a gold action, so that thinking aloud again and again earns nothing: 0 for others.
+    """
 
     judge: Reasoning
 
     def __call__(self, trajectory: Trajectory, task: Task, /) -> float:
+        if not trajectory.steps or not task.gold:
+            return 0.0
+        gold, earlier = attempt(trajectory, task)
+        if gold is None or earlier:
+            return 0.0
         value = self.judge(trajectory, task)
         return float("nan") if value is None else value
 
 
-def awpo_reward(*, plan: bool = True, judge: Reasoning | None = None, reasoning: float = 1.0) -> Reward:
+def awpo_reward(*, plan: bool = True, judge: Reasoning | str | None = None, reasoning: float = 1.0) -> Reward:
     """AWPO's outcome reward for every step; with a judge, the mixed reward.
 
     Args:
         plan: whether the format asks for reasoning.
-        judge: scores the reasoning of the latest step (`toolgym.rewards.judge`); none: R_out alone.
+        judge: scores the reasoning of the latest step (`toolgym.rewards.judge.reasoning_of` makes one of a judge), or
+            `"offline"`: the rule-based judge. None: R_out alone.
         reasoning: the weight of its score.
     """
     terms: dict[str, Term] = {"format": AWPOTerm("format", plan), "exec": AWPOTerm("exec", plan)}
-    if judge is not None:
-        terms["reasoning"] = ReasoningTerm(judge)
+    scorer = _reasoning(judge)
+    if scorer is not None:
+        terms["reasoning"] = ReasoningTerm(scorer)
     return Reward(terms, {"reasoning": reasoning})
 
 
 def awpo_text(
-    completion: str, gold: Gold, *, plan: bool = True, judge: Reasoning | None = None, reasoning: float = 1.0
+    completion: str, gold: Gold, *, plan: bool = True, judge: Reasoning | str | None = None, reasoning: float = 1.0
 ) -> dict[str, float]:
     """`total`, `format`, `exec`, the parts of the latter (`name`, `params`, `values`: Eq. 16–18 as printed, not
     normalised) and, where the judge gave one, `reasoning`.
@@ -124,11 +137,20 @@ def awpo_text(
     form, execution = format_score(turn, wanted, plan=plan), exec_score(gold_forms, made)
     out = {"total": form + execution, "format": form, "exec": execution}
     out |= {"name": name_score(gold_forms, made), "params": params, "values": float(values)}
-    score = judge(*text_episode(completion, gold)) if judge is not None else None
+    scorer = _reasoning(judge)
+    score = scorer(*text_episode(completion, gold)) if scorer is not None else None
     if score is not None:
         out["reasoning"] = score
         out["total"] += reasoning * score
     return out
+
+
+def _reasoning(judge: Reasoning | str | None) -> Reasoning | None:
+    if not isinstance(judge, str):
+        return judge
+    if judge != "offline":
+        raise ConfigError(did_you_mean(judge, ["offline"], "judge"))
+    return reasoning_of(OfflineJudge())
 
 
 register("awpo", awpo_reward, awpo_text)
