@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from toolgym.envs.airline.operations import OPERATIONS, Known, Prepared
+from toolgym.envs.airline.operation import Known, Prepared
+from toolgym.envs.airline.operations import OPERATIONS
 from toolgym.envs.airline.story import Do, Done, Run, Scene, Story, call
 
 __all__ = ["IDENTS", "make_trip", "trip_composition"]
