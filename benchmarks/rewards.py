@@ -101,15 +101,10 @@ def time_episodes(name: str, run: Callable[[], Any], repeats: int, aim: float | 
 
 def measure(domain: Domain, steps: list[Scored], triples: Path | None) -> list[Timing]:
     """All timings."""
-    out = [
-        time_steps(
-            f"preset {name}", make_reward(name).score, steps, None if name in ("ac_planner", "default") else 30.0
-        )
-        for name in preset_names()
-    ]
+    out = [time_steps(f"preset {name}", make_reward(name).score, steps, _AIMS.get(name)) for name in preset_names()]
     out.append(time_steps("term checklist", checklist_term, steps, 30.0))
-    out.append(time_steps("term outcome", outcome_term, steps, 30.0))
-    out.append(time_steps("term communication", communication_term, steps, 30.0))
+    out.append(time_steps("term outcome", outcome_term, steps, None))
+    out.append(time_steps("term communication", communication_term, steps, None))
     out.append(time_steps("offline judge", lambda tr, task: OfflineJudge()(request_of(tr, task)), steps, None))
     task = next(t for t in domain.tasks("test_unseen", depth=(6, 7)) if len(t.gold_calls) >= 7)
     session = domain.session()
