@@ -4,10 +4,12 @@ import json
 import string
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
+from gymnasium.error import CustomSpaceError
 from gymnasium.spaces import Text
+from gymnasium.vector.utils import create_shared_memory
 
 from toolgym.mcp.session import ToolSpec
 
@@ -71,6 +73,12 @@ class Message(Text):
         return isinstance(other, Message) and self.tools == other.tools
 
     __hash__ = None  # type: ignore[assignment]
+
+
+@create_shared_memory.register(Message)
+def _no_shared_memory(space: Message, n: int = 1, ctx: Any = None) -> NoReturn:
+    """Messages have no bound on their length, so Gymnasium's async environments must not reserve memory for them."""
+    raise CustomSpaceError("Messages cannot be held in shared memory: pass vector_kwargs={'shared_memory': False}")
 
 
 def sample_arguments(schema: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:

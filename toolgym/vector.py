@@ -8,7 +8,7 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
@@ -79,6 +79,7 @@ class ToolVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], np.ndarray]):
         self.observation_space = batch_space(first.observation_space, num_envs)
         self._observations: list[str] = [""] * num_envs
         self._over = np.zeros(num_envs, dtype=np.bool_)
+        self._suspends = first.suspends
         self._loop: _Loop | None = None
 
     # The three verbs ---------------------------------------------------------------------------------------------
@@ -123,8 +124,11 @@ class ToolVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], np.ndarray]):
         outs = self._step_all(running, actions)
         rewards, terminated, truncated = (np.zeros(self.num_envs, dtype) for dtype in (np.float64, np.bool_, np.bool_))
         infos: dict[int, dict[str, Any]] = {}
-        for index, out in zip(running, outs, strict=True):
-            self._observations[index], rewards[index], terminated[index], truncated[index], infos[index] = out
+        if outs:
+            observations, rewards[running], terminated[running], truncated[running], stepped = zip(*outs, strict=True)
+            infos = dict(zip(running, stepped, strict=True))
+            for index, observation in zip(running, observations, strict=True):
+                self._observations[index] = observation
         over = np.logical_or(terminated, truncated)
         finals: dict[int, dict[str, Any]] = {}
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
@@ -188,13 +192,13 @@ class ToolVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], np.ndarray]):
         return info
 
     def _step_all(self, indices: Sequence[int], actions: Sequence[str]) -> list[StepReturn]:
-        if not any(self.envs[index].suspends for index in indices):
+        if not self._suspends:
             return [self.envs[index].step(actions[index]) for index in indices]
         return self._get_loop().run([self.envs[index].step_async(actions[index]) for index in indices])
 
     def _map(self, start: Any, indices: Sequence[int]) -> list[dict[str, Any]]:
         """`start` of each index; at once, in threads, where starting may wait for a server."""
-        if len(indices) < 2 or not self.envs[indices[0]].suspends:
+        if len(indices) < 2 or not self._suspends:
             return [start(index) for index in indices]
         return list(self._get_loop().threads.map(start, indices))
 
@@ -257,34 +261,34 @@ def batch_infos(entries: Sequence[tuple[int, Mapping[str, Any]]], num_envs: int)
         entries: (episode's index, its info); an index may come more than once, the later one then counts.
         num_envs: the number of episodes.
     """
-    columns: dict[str, tuple[list[int], list[Any]]] = {}
-    for index, info in entries:
-        for key, value in info.items():
-            column = columns.get(key)
-            if column is None:
-                column = columns[key] = ([], [])
-            column[0].append(index)
-            column[1].append(value)
     out: dict[str, Any] = {}
-    for key, (indices, values) in columns.items():
-        out[key] = _batch(key, indices, values, num_envs)
-        mask = np.zeros(num_envs, dtype=np.bool_)
-        mask[indices] = True
-        out[f"_{key}"] = mask
+    if not entries:
+        return out
+    indices, infos = (list(column) for column in zip(*entries, strict=True))
+    keys = infos[0].keys()
+    if all(info.keys() == keys for info in infos):  # the usual case, and several times faster
+        for key in keys:
+            _put(out, key, indices, [info[key] for info in infos], num_envs)
+        return out
+    for key in {key: None for info in infos for key in info}:
+        having = [(index, info[key]) for index, info in entries if key in info]
+        _put(out, key, [index for index, _ in having], [value for _, value in having], num_envs)
     return out
 
 
-def _batch(key: str, indices: list[int], values: list[Any], num_envs: int) -> Any:
-    """One key's values as Gymnasium batches them: by the type of the first."""
+def _put(out: dict[str, Any], key: str, indices: list[int], values: list[Any], num_envs: int) -> None:
+    """Adds one key's values, batched by the type of the first as Gymnasium does, and their mask."""
     first = values[0]
+    scalar = type(first) in (int, float, bool) or isinstance(first, np.number)
     if isinstance(first, dict) and key != "final_obs":
-        return batch_infos(cast(list[tuple[int, dict]], list(zip(indices, values, strict=True))), num_envs)
-    if type(first) in (int, float, bool) or isinstance(first, np.number):
-        array = np.zeros(num_envs, dtype=type(first))
+        out[key] = batch_infos(list(zip(indices, values, strict=True)), num_envs)
     elif isinstance(first, np.ndarray):
-        array = np.zeros((num_envs, *first.shape), dtype=first.dtype)
+        out[key] = np.zeros((num_envs, *first.shape), dtype=first.dtype)
+        out[key][indices] = values
     else:
-        array = np.full(num_envs, fill_value=None, dtype=object)
-    for index, value in zip(indices, values, strict=True):
-        array[index] = value
-    return array
+        # `fromiter` takes each value as it is, where an assignment would look into lists.
+        out[key] = np.zeros(num_envs, dtype=type(first)) if scalar else np.full(num_envs, None, dtype=object)
+        out[key][indices] = np.fromiter(values, dtype=out[key].dtype, count=len(values))
+    mask = np.zeros(num_envs, dtype=np.bool_)
+    mask[indices] = True
+    out[f"_{key}"] = mask

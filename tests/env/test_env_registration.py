@@ -108,6 +108,19 @@ def test_airline_is_made_by_gymnasium() -> None:
     env.close()
 
 
+def test_async_needs_shared_memory_off_and_says_so() -> None:
+    options = {"num_envs": 2, "vectorization_mode": "async", "size": "small", "prompt": "short"}
+    with pytest.raises(ValueError, match="shared_memory=False"):
+        gymnasium.make_vec("ToolGym/Airline-v0", **options)
+    env = gymnasium.make_vec("ToolGym/Airline-v0", vector_kwargs={"shared_memory": False}, **options)
+    own = gymnasium.make_vec("ToolGym/Airline-v0", num_envs=2, size="small", prompt="short")
+    assert env.reset(seed=0)[0] == own.reset(seed=0)[0]
+    actions = env.action_space.sample()
+    assert env.step(actions)[0] == own.step(actions)[0]
+    env.close()
+    own.close()
+
+
 def test_importing_by_the_module_prefix_registers() -> None:
     assert "validation" in run(
         "import gymnasium\n"

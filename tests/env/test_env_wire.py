@@ -1,5 +1,6 @@
 """Environments on a server over HTTP: the same episodes as in process, one by one and many at once."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -58,6 +59,20 @@ def test_a_fork_over_http_is_apart(http_bank: CustomDomain) -> None:
     assert fork.step(ACTIONS[-1])[4]["outcome"] == "unsolved"
     env.close()
     fork.close()
+
+
+def test_inside_a_running_event_loop(bank: CustomDomain, http_bank: CustomDomain) -> None:
+    async def notebook() -> list[Any]:
+        outs = []
+        for domain in (bank, http_bank):
+            vector = ToolVectorEnv(2, domain)
+            vector.reset(seed=1)
+            outs.append(vector.step([ACTIONS[0], ACTIONS[1]]))
+            vector.close()
+        return outs
+
+    near, far = asyncio.run(notebook())
+    np.testing.assert_equal(far, near)
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
