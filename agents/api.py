@@ -12,6 +12,7 @@ import tenacity
 
 from toolgym.agents.policy import Completion
 from toolgym.errors import ConfigError, InfraError
+from toolgym.observations import without_format
 
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
@@ -91,7 +92,7 @@ class ApiPolicy:
     def start(self, slot: int, observation: str, info: dict[str, Any], env: "ToolEnv | None" = None) -> list[int]:
         """Opens a conversation with the reset's chat messages (`native`) or its text (`text`)."""
         native = self.options.calls == "native"
-        messages: list[dict[str, Any]] = list(info.get("messages") or ()) if native else []
+        messages = [_native(message) for message in info.get("messages") or ()] if native else []
         self._conversations[slot] = _Conversation(
             messages=messages or [{"role": "user", "content": observation}],
             tools=list(info.get("tools") or ()) if native else [],
@@ -199,6 +200,13 @@ class ApiPolicy:
             return response.json()["choices"][0]
         except (ValueError, LookupError, TypeError) as error:
             raise _Retried(f"not a chat completion: {response.text[:200]}") from error
+
+
+def _native(message: Mapping[str, Any]) -> dict[str, Any]:
+    """A message of the reset; the system's without what the request's `tools` say already."""
+    if message.get("role") != "system":
+        return dict(message)
+    return {**message, "content": without_format(str(message.get("content", "")))}
 
 
 def _unanswered(pending: list[str], observation: str) -> list[dict[str, Any]]:

@@ -14,7 +14,16 @@ from toolgym.mcp.session import ToolSpec
 from toolgym.messages import Turn, describe_problems
 from toolgym.trajectory import ToolResult, Truncation
 
-__all__ = ["TAGS", "Prompt", "chat_messages", "format_notice", "format_step", "instructions", "openai_tools"]
+__all__ = [
+    "TAGS",
+    "Prompt",
+    "chat_messages",
+    "format_notice",
+    "format_step",
+    "instructions",
+    "openai_tools",
+    "without_format",
+]
 
 TAGS = ("tool_response", "tool_error", "problem", "user", "notice")
 """Every tag that an observation can contain."""
@@ -44,6 +53,7 @@ _HOW_TO_CALL = {
     ),
 }
 
+_TOOLS = "# Tools\n\nEach line is one tool, with the JSON Schema of its parameters.\n"
 _SINGLE_TURN = "Your first response ends the task, so do all that is asked before you respond."
 _CONVERSATION = "The user answers your responses; the task ends with the conversation."
 
@@ -59,6 +69,12 @@ def instructions(format: str, *, user_answers: bool) -> str:
     """How a model is told to write, for a message format (an added format gets the default's text)."""
     how = _HOW_TO_CALL.get(format, _HOW_TO_CALL["toolgym"])
     return f"{how}\n{_CONVERSATION if user_answers else _SINGLE_TURN}"
+
+
+def without_format(system: str) -> str:
+    """A `Prompt`'s system message for an endpoint with tool calls of its own: no tool schemas, no message format."""
+    policy, found, rest = system.rpartition(_TOOLS)
+    return policy + rest.rpartition("\n")[2] if found else system
 
 
 def openai_tools(tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
@@ -91,7 +107,7 @@ class Prompt:
             lines = "\n".join(orjson.dumps(item["function"]).decode() for item in functions)
             parts = [
                 f"# Policy\n\n{policy.strip()}" if policy.strip() else "",
-                f"# Tools\n\nEach line is one tool, with the JSON Schema of its parameters.\n{lines}",
+                f"{_TOOLS}{lines}",
                 f"# How to answer\n\n{instructions(format, user_answers=user_answers)}",
             ]
             self.system = "\n\n".join(part for part in parts if part)

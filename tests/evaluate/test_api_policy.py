@@ -8,8 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from toolgym.agents.api import ApiOptions, ApiPolicy
+from toolgym.agents.evaluate import EvalOptions, evaluate, make_policy
 from toolgym.errors import ConfigError
+from toolgym.mcp.session import ToolSpec
 from toolgym.messages import parse
+from toolgym.observations import Prompt
 
 TOOLS = [{"type": "function", "function": {"name": "cancel", "parameters": {"type": "object", "properties": {}}}}]
 
@@ -114,6 +117,20 @@ def test_native_calls_and_their_results(server, policy):
     assert [message["role"] for message in sent] == ["system", "user", "assistant", "tool", "tool"]
     assert [message["tool_call_id"] for message in sent[3:]] == ["c1", "c2"]
     assert [message["content"] for message in sent[3:]] == ["ok", "no"]
+
+
+def test_the_system_message_does_not_ask_for_another_way_to_call(server, policy):
+    specs = [ToolSpec("cancel", "Cancels.", {"type": "object"})]
+    prompt = Prompt("Be kind.\n\n# Tools\n\nUse them.", specs, "auto", user_answers=False, full=True)
+    policy.start(0, prompt.text("Hello."), {"messages": prompt.messages("Hello."), "tools": prompt.tools()})
+    policy.generate([0])
+    system = server.requests[0]["messages"][0]["content"]
+    assert system.startswith("# Policy\n\nBe kind.\n\n# Tools\n\nUse them.")
+    assert "ends the task" in system
+    assert "<tool_call>" in prompt.system
+    assert "<tool_call>" not in system
+    assert "JSON Schema" not in system
+    assert server.requests[0]["messages"][1] == {"role": "user", "content": "Hello."}
 
 
 def test_every_call_gets_an_answer_even_where_the_turn_was_cut_short(server, policy):
@@ -221,3 +238,24 @@ def test_keys(server, monkeypatch):
     policy.close()
     assert server.headers[0]["Authorization"] == "Bearer sk-local"
     assert "sk-other" not in repr(ApiOptions("m", api_key="sk-other"))
+
+
+def test_a_whole_evaluation_through_the_endpoint(server, cloakroom, monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    policy = make_policy("api:test-model")
+    assert isinstance(policy, ApiPolicy)
+    # The server answers "Done." to everything: right where nothing may be done, in 2 of the 20 tasks.
+    report = evaluate(policy, EvalOptions(cloakroom, episodes=20), agent="api:test-model")
+    assert report.to_json()["pass@1"] == pytest.approx(0.1)
+    first = evaluate(policy, EvalOptions(cloakroom, episodes=1), agent="api:test-model").to_json()
+    ticket = server.requests[-1]["messages"][-1]["content"].rpartition(" ")[2].rstrip(".")
+    names = ["look", "hand_out"]
+    calls = [
+        {"id": name, "type": "function", "function": {"name": name, "arguments": json.dumps({"ticket": ticket})}}
+        for name in names
+    ]
+    server.script = [{"content": "", "tool_calls": calls}, {"content": "Here it is."}]
+    second = evaluate(policy, EvalOptions(cloakroom, episodes=1), agent="api:test-model").to_json()
+    policy.close()
+    assert (first["pass@1"], second["pass@1"]) == (0.0, 1.0)
+    assert [message["role"] for message in server.requests[-1]["messages"][-2:]] == ["tool", "tool"]
