@@ -30,8 +30,8 @@ class AgentOptions:
 
     temperature: float | None = None
     """0 is greedy. None: greedy (an API: its own default). Sampling (1.0, say) is what pass@k with k > 1 is about."""
-    max_new_tokens: int = 256
-    """The longest turn."""
+    max_new_tokens: int | None = None
+    """The longest turn. None: 256 (an API: its own limit)."""
     context_tokens: int = 8192
     """The longest episode of a local model."""
     device: str | None = None
@@ -105,7 +105,7 @@ def _language_model(name: str, options: AgentOptions, seed: int) -> Policy:
     set_threads()
     sampling = SamplingOptions(
         temperature=options.temperature or 0.0,
-        max_new_tokens=options.max_new_tokens,
+        max_new_tokens=options.max_new_tokens or 256,
         context_tokens=options.context_tokens,
     )
     return LMPolicy.load(name, sampling, seed=seed, device=options.device)

@@ -24,7 +24,9 @@ def evaluate(
         float | None,
         typer.Option(min=0, help="Sampling temperature (default: greedy for one trial, 1 for more; an API's own)."),
     ] = None,
-    max_new_tokens: Annotated[int, typer.Option(min=1, help="The longest turn of a model.")] = 256,
+    max_new_tokens: Annotated[
+        int | None, typer.Option(min=1, help="The longest turn of a model (default: 256; an API's own limit).")
+    ] = None,
     context_tokens: Annotated[int, typer.Option(min=2, help="The longest episode of a local model.")] = 8192,
     device: Annotated[str | None, typer.Option(help="Where a local model runs (default: CUDA, else CPU).")] = None,
     base_url: Annotated[
