@@ -1,4 +1,4 @@
-"""`connect`: tool sessions on whatever speaks MCP: a server object, a URL, a command, a file, an `mcp.json`."""
+"""`connect`: tool sessions on whatever speaks MCP: a server object, a URL, a container, a command, a file."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from fastmcp import FastMCP
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.mcp import loop
 from toolgym.mcp.connection import CommandTarget, MemoryTarget, Target, UrlTarget, WireOptions
+from toolgym.mcp.docker import DockerTarget, require_docker
 from toolgym.mcp.foreign import FastMCPSession
 from toolgym.mcp.server import ToolServer
 from toolgym.mcp.session import ToolSession, ToolSpec
@@ -19,7 +20,11 @@ from toolgym.mcp.wire import EpisodeSession, Pool, ReplaySession
 
 __all__ = ["ServerHandle", "connect"]
 
-Connectable = ToolServer | FastMCP | Callable[[], FastMCP] | str | Path | Sequence[str] | Mapping[str, Any]
+Connectable = (
+    ToolServer | FastMCP | Callable[[], FastMCP] | DockerTarget | str | Path | Sequence[str] | Mapping[str, Any]
+)
+
+_DOCKER = "docker:"
 
 
 class ServerHandle:
@@ -80,8 +85,8 @@ def connect(
 
     Args:
         target: a `ToolServer` (in process); a `FastMCP` (in process; its state is its own), or a function that makes
-            one (forkable by replay); a URL; a command as a list; a Python file that runs a server over stdio; an
-            `mcp.json` (its path, or its content as a dict).
+            one (forkable by replay); a URL; `docker:IMAGE` or a `DockerTarget` (in a container); a command as a list;
+            a Python file that runs a server over stdio; an `mcp.json` (its path, or its content as a dict).
         server: which server of an `mcp.json` with several.
         token: a bearer token for a URL.
         options: time limits and the protocol's revision, for servers on the wire.
@@ -93,6 +98,11 @@ def connect(
         return ServerHandle(target)
     if isinstance(target, FastMCP):
         return ServerHandle(Pool(MemoryTarget(lambda: target, fresh=False), options))
+    if isinstance(target, str) and target.startswith(_DOCKER):
+        target = DockerTarget(target.removeprefix(_DOCKER))
+    if isinstance(target, DockerTarget):
+        require_docker()
+        return ServerHandle(Pool(target, options))
     if isinstance(target, Mapping):
         return ServerHandle(Pool(_from_config(target, server), options))
     if isinstance(target, Path) or (isinstance(target, str) and not _is_url(target)):
