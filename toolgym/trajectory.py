@@ -126,7 +126,7 @@ class TrajectoryWriter:
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         _cut_torn_line(self.path)
-        self._file = self.path.open("ab", buffering=0)  # noqa: SIM115 (open until `close`)
+        self._file = self.path.open("ab", buffering=0)
         self._next = 0
         self._put({"type": "header", "schema": SCHEMA_VERSION})
 
