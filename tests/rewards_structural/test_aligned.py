@@ -30,16 +30,28 @@ def target(*turns: Turn) -> tuple[int | None, int]:
     return (gold.index if gold else None), len(earlier)
 
 
-def test_a_step_attempts_the_first_open_action_with_its_tools() -> None:
+def test_a_step_attempts_the_open_action_that_its_calls_belong_to() -> None:
     wrong_a, other = turn(ToolCall("a", {"x": "?"})), turn(ToolCall("other"))
     assert target(turn(A)) == (1, 0)
     assert target(wrong_a, turn(A)) == (1, 1)
     assert target(wrong_a, turn(C, B)) == (2, 0)
     assert target(turn(A), turn(A)) == (3, 0)
-    assert target(DONE) == (4, 0)
     assert target(other, other) == (1, 1)
     assert target(turn(A), other) == (2, 0)
     assert target(turn(A), turn(B, C), turn(A), DONE, DONE) == (None, 0)
+
+
+def test_going_on_after_a_wrong_call_is_still_an_attempt_at_it() -> None:
+    wrong_a, wrong_b = turn(ToolCall("a", {"x": "?"})), turn(ToolCall("b", {"x": "?"}), C)
+    assert target(wrong_a, wrong_b) == (1, 1)
+    assert target(turn(A), wrong_b) == (2, 0)
+
+
+def test_a_response_belongs_to_its_action_once_the_others_were_tried() -> None:
+    assert target(DONE) == (1, 0)
+    assert target(turn(A), turn(B, C), DONE) == (None, 0)
+    assert target(turn(A), turn(B, C), turn(A), DONE) == (4, 0)
+    assert target(turn(A), turn(B, C), turn(ToolCall("a", {"x": "?"})), DONE) == (4, 0)
 
 
 def test_parallel_calls_may_be_made_in_several_steps() -> None:
@@ -62,8 +74,10 @@ def test_further_attempts_are_paid_for_what_they_improve() -> None:
     assert improvement(points, episode(other), TASK) == 11.0
     assert improvement(points, episode(other, other), TASK) == 0.0
     assert improvement(points, episode(other, two_others), TASK) == 1.0
-    assert improvement(points, episode(two_others, other), TASK) == -1.0
+    assert improvement(points, episode(two_others, other), TASK) == 0.0
     assert improvement(points, episode(turn(A), other), TASK) == 21.0
+    assert improvement(points, episode(two_others, other, two_others, turn(A)), TASK) == 0.0
+    assert improvement(points, episode(turn(A), DONE), TASK) == 0.0
     assert improvement(points, episode(turn(A), turn(B, C), turn(A), DONE, other), TASK) == 0.0
     assert improvement(points, episode(other), TASK.model_copy(update={"gold": ()})) == 0.0
     assert improvement(points, episode(), TASK) == 0.0
@@ -76,3 +90,8 @@ def test_the_answer_follows_the_trajectory_as_it_grows() -> None:
     gold, _ = attempt(growing, TASK)
     assert gold is not None
     assert gold.index == 2
+    # A trajectory that was cut back, or another one, starts afresh.
+    growing.steps[:] = [Step(turn(B, C)), Step(turn(B, C))]
+    gold, earlier = attempt(growing, TASK)
+    assert gold is not None
+    assert (gold.index, len(earlier)) == (1, 0)

@@ -1,19 +1,21 @@
 """One-message rewards in an episode: which gold action a step is an attempt at, and what a further attempt is paid.
 
 The published rewards of ToolRL, ToolUPT, AWPO and AC-Planner compare one message with one gold action. In an episode a
-step is compared with the gold action that it attempts. Of the actions that earlier steps have not carried out that is
-the one that makes equal calls, else the first that calls the same tools (for a message without calls: the first without
-calls), else the first. A further attempt at an action is paid only the difference to the best earlier one, so repeating
-a half-right call earns nothing, and the sum over an episode is at most the sum over the gold actions.
+step is compared with the gold action that it attempts: the first, of those that are not carried out yet, that its calls
+belong to (equal calls); else the first of them. A response belongs to the next action without calls once every action
+before it was attempted; given earlier, with part of the chain carried out, it is giving up, which is no attempt and
+worth 0. An action is worth its best attempt: a further one is paid what it improves, and nothing where
+it improves nothing. So repeating a half-right call, or going on after a wrong one as if it had been right, earns
+nothing.
 """
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import is_
 
-from toolgym.messages import Turn, render
+from toolgym.messages import ToolCall, Turn, render
 from toolgym.rewards._per_task import per_task
-from toolgym.rewards.matching import CallForm, form, forms
+from toolgym.rewards.matching import CallForm, PreparedCall, forms
 from toolgym.tasks import Task
 from toolgym.trajectory import Step, Trajectory
 
@@ -34,59 +36,59 @@ class GoldMessage:
     text: str = ""
     """It, written in the default format."""
 
-    @property
-    def tools(self) -> tuple[str, ...]:
-        """The names of the tools that it calls, sorted."""
-        return tuple(sorted(call.name for call in self.forms))
-
     @classmethod
     def of(cls, turn: Turn) -> "GoldMessage":
         """The only action of its chain."""
         return cls(turn, tuple(forms(turn.calls)), text=render(turn))
 
 
-@dataclass(slots=True)
-class _Chain:
-    """A task's gold actions."""
-
-    messages: list[GoldMessage]
-    by_tools: dict[tuple[str, ...], list[int]]
-    """Sorted tool names -> positions of the actions that call just those, in order."""
+Score = Callable[[Turn, GoldMessage], float]
+"""Scores a message against a gold action. Equal functions (a bound method of one term) give equal scores."""
 
 
 @per_task
-def _chain(task: Task) -> _Chain:
+def _chain(task: Task) -> list[GoldMessage]:
     messages: list[GoldMessage] = []
-    by_tools: dict[tuple[str, ...], list[int]] = {}
     for position, action in enumerate(task.gold):
         turn = Turn(action.plan, tuple(call.call() for call in action.calls), action.response)
-        message = GoldMessage(turn, tuple(forms(turn.calls)), position + 1, len(task.gold), render(turn))
-        messages.append(message)
-        by_tools.setdefault(message.tools, []).append(position)
-    return _Chain(messages, by_tools)
+        messages.append(GoldMessage(turn, tuple(forms(turn.calls)), position + 1, len(task.gold), render(turn)))
+    return messages
+
+
+@per_task
+def _open_calls(task: Task) -> list[tuple[PreparedCall, ...]]:
+    return [tuple(PreparedCall.of(call.name, call.arguments) for call in action.calls) for action in task.gold]
 
 
 class _Progress:
     """Which gold actions are carried out, while steps are added."""
 
-    __slots__ = ("attempts", "chain", "left")
+    __slots__ = ("attempts", "best", "chain", "open")
 
-    def __init__(self, chain: _Chain):
-        self.chain = chain
-        self.left: dict[int, list[CallForm]] = {i: list(message.forms) for i, message in enumerate(chain.messages)}
+    def __init__(self, task: Task):
+        self.chain = _chain(task)
+        self.open = dict(enumerate(_open_calls(task)))
         """Position of an action that is not carried out -> its calls that are still to be made, in chain order."""
         self.attempts: dict[int, list[Turn]] = {}
+        self.best: dict[tuple[Score, int], tuple[int, float]] = {}
+        """(score function, position) -> how many of the attempts are scored, and the best score."""
 
     def target(self, turn: Turn) -> int | None:
-        """The position of the action that a message is an attempt at; None when all are carried out."""
+        """The position of the action that a message is an attempt at; None for none."""
         calls = turn.calls
-        tools = (calls[0].name,) if len(calls) == 1 else tuple(sorted(call.name for call in calls))
-        alike = [position for position in self.chain.by_tools.get(tools, ()) if position in self.left]
-        if len(alike) > 1 and calls:
-            made = Counter(forms(calls))
-            equal = (position for position in alike if Counter(self.chain.messages[position].forms) == made)
-            return next(equal, alike[0])
-        return alike[0] if alike else next(iter(self.left), None)
+        if calls:
+            for position, wanted in self.open.items():
+                if wanted and _without(wanted, calls) is not None:
+                    return position
+        elif turn.response is not None:
+            for position, wanted in self.open.items():
+                if not wanted:
+                    return position
+                if position not in self.attempts:
+                    if len(self.open) < len(self.chain):
+                        return None
+                    break
+        return next(iter(self.open), None)
 
     def add(self, step: Step) -> None:
         """Takes a step into account."""
@@ -95,59 +97,94 @@ class _Progress:
         if target is None:
             return
         self.attempts.setdefault(target, []).append(turn)
-        wanted = self.left[target]
+        wanted = self.open[target]
+        if not wanted:
+            if turn.response is not None and not turn.calls:
+                del self.open[target]
+            return
         for at, call in enumerate(turn.calls):
-            if at < len(results) and results[at].is_error:
-                continue
-            made = form(call.name, call.arguments)
-            if made in wanted:
-                wanted.remove(made)
-        has_calls = bool(self.chain.messages[target].forms)
-        if not wanted and (has_calls or (turn.response is not None and not turn.calls)):
-            del self.left[target]
+            if at >= len(results) or not results[at].is_error:
+                left = _without(wanted, (call,))
+                wanted = wanted if left is None else left
+        if wanted:
+            self.open[target] = wanted
+        else:
+            del self.open[target]
+
+    def best_attempt(self, score: Score, position: int) -> float | None:
+        """The best score of the attempts at an action; None without any."""
+        turns = self.attempts.get(position)
+        if not turns:
+            return None
+        scored, best = self.best.get((score, position), (0, float("-inf")))
+        if scored < len(turns):
+            gold = self.chain[position]
+            best = max(best, *(score(turn, gold) for turn in turns[scored:]))
+            self.best[score, position] = len(turns), best
+        return best
 
 
-_Attempt = tuple[GoldMessage | None, list[Turn]]
-_latest: tuple[Trajectory, int, Step, Task, _Attempt] | None = None
+def _without(wanted: tuple[PreparedCall, ...], calls: Sequence[ToolCall]) -> tuple[PreparedCall, ...] | None:
+    """The calls that are left when equal ones to all of `calls` are taken away; None where one of them has no equal."""
+    for call in calls:
+        for i, candidate in enumerate(wanted):
+            if candidate.name == call.name and candidate.equals(call.arguments):
+                wanted = wanted[:i] + wanted[i + 1 :]
+                break
+        else:
+            return None
+    return wanted
 
 
-def attempt(trajectory: Trajectory, task: Task) -> _Attempt:
-    """The gold action that the latest step attempts (None when all are carried out) and the earlier attempts at it.
+_Kept = tuple[Task, list[Step], _Progress]
+_latest: _Kept | None = None
+
+
+def _progress(steps: list[Step], task: Task) -> _Progress:
+    """The progress after `steps`.
+
+    Episodes grow step by step and the parts of a reward ask for the same step in turn, so the last progress is gone on
+    with. It is taken out while in use: nothing half-done stays behind, and no other thread goes on with it.
+    """
+    global _latest
+    kept, _latest = _latest, None
+    if kept is not None and kept[0] is task and len(kept[1]) <= len(steps) and all(map(is_, kept[1], steps)):
+        done, progress = len(kept[1]), kept[2]
+    else:
+        done, progress = 0, _Progress(task)
+    for step in steps[done:]:
+        progress.add(step)
+    _latest = (task, steps, progress)
+    return progress
+
+
+def attempt(trajectory: Trajectory, task: Task) -> tuple[GoldMessage | None, list[Turn]]:
+    """The gold action that the latest step attempts (None for none) and the earlier attempts at it.
 
     An action is carried out when all its calls were made with success (equal ones, in steps that attempted it), or, for
     an action without calls, when a response was given.
     """
-    global _latest
-    steps = trajectory.steps
-    # The parts of one reward ask for the same step in turn; steps only grow, so the last answer can be kept.
-    kept = _latest
-    if (
-        kept is not None
-        and kept[0] is trajectory
-        and kept[1] == len(steps)
-        and kept[2] is steps[-1]
-        and kept[3] is task
-    ):
-        return kept[4]
-    progress = _Progress(_chain(task))
-    for step in steps[:-1]:
-        progress.add(step)
-    target = progress.target(steps[-1].turn)
-    found: _Attempt = (
-        (None, []) if target is None else (progress.chain.messages[target], progress.attempts.get(target, []))
-    )
-    _latest = (trajectory, len(steps), steps[-1], task, found)
-    return found
+    progress = _progress(trajectory.steps[:-1], task)
+    target = progress.target(trajectory.steps[-1].turn)
+    if target is None:
+        return None, []
+    return progress.chain[target], progress.attempts.get(target, [])
 
 
-def improvement(score: Callable[[Turn, GoldMessage], float], trajectory: Trajectory, task: Task) -> float:
-    """A one-message reward as a step reward: the score of the latest step's message, minus that of the best earlier
-    attempt at the same gold action where there is one. 0 when all gold actions are carried out, and without any.
+def improvement(score: Score, trajectory: Trajectory, task: Task) -> float:
+    """A one-message reward as a step reward: the score of the latest step's message or, for a further attempt at a gold
+    action, what it adds to the best earlier one (not less than 0). 0 where it attempts none, and without gold chain.
+
+    Over an episode: the sum, over the actions attempted, of the best attempts' scores.
     """
-    if not trajectory.steps or not task.gold:
+    steps = trajectory.steps
+    if not steps or not task.gold:
         return 0.0
-    gold, earlier = attempt(trajectory, task)
-    if gold is None:
+    progress = _progress(steps[:-1], task)
+    turn = steps[-1].turn
+    target = progress.target(turn)
+    if target is None:
         return 0.0
-    value = score(trajectory.steps[-1].turn, gold)
-    return value - max(score(turn, gold) for turn in earlier) if earlier else value
+    value = score(turn, progress.chain[target])
+    best = progress.best_attempt(score, target)
+    return value if best is None else max(0.0, value - best)

@@ -100,6 +100,47 @@ def similarity(a: CallForm, b: CallForm, weights: tuple[float, float, float] = (
     return shared / (of_name + of_keys + of_items)
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedCall:
+    """A gold call, prepared so that calls of its name are compared with it without making their forms."""
+
+    name: str
+    arguments: dict[str, Any]
+    plain: bool
+    """Whether Python's equality of arguments is JSON's: no booleans, zeros or ones, in which `True == 1`."""
+
+    @classmethod
+    def of(cls, name: str, arguments: dict[str, Any]) -> "PreparedCall":
+        return cls(name, arguments, _is_plain(arguments))
+
+    def equals(self, arguments: dict[str, Any]) -> bool:
+        """Whether a call of this name with these arguments is equal."""
+        return arguments == self.arguments and (self.plain or same_value(arguments, self.arguments))
+
+    def similarity(self, arguments: dict[str, Any], weights: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> float:
+        """`similarity` of this call and one of its name with these arguments."""
+        wanted = self.arguments
+        keys = items = 0
+        for key, value in arguments.items():
+            if key in wanted:
+                keys += 1
+                items += value == wanted[key] and (self.plain or same_value(value, wanted[key]))
+        size = len(arguments) + len(wanted)
+        if not size:
+            return 1.0
+        of_name, of_keys, of_items = weights
+        total = of_name + of_keys * keys / (size - keys) + of_items * items / (size - items)
+        return total / (of_name + of_keys + of_items)
+
+
+def _is_plain(value: Any) -> bool:
+    if type(value) is dict:
+        return all(map(_is_plain, value.values()))
+    if type(value) is list:
+        return all(map(_is_plain, value))
+    return value is None or type(value) is str or (type(value) in (int, float) and value not in (0, 1))
+
+
 def assign(scores: Sequence[Sequence[float]]) -> list[tuple[int, int]]:
     """The one-to-one matching of rows with columns that has the largest sum; min(rows, columns) pairs, by row.
 

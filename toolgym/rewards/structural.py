@@ -10,11 +10,10 @@ over an episode it adds up to the final intersection over union.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum
-from typing import Any
 
 from toolgym.messages import ToolCall, Turn
 from toolgym.rewards._per_task import per_task
-from toolgym.rewards.matching import assign, same_value
+from toolgym.rewards.matching import PreparedCall, assign
 from toolgym.tasks import GoldCall, Task
 from toolgym.trajectory import Step, Trajectory
 
@@ -27,55 +26,17 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Gold:
-    """One gold call, prepared for comparison."""
-
-    arguments: dict[str, Any]
-    plain: bool
-    """Whether Python's equality of arguments is JSON's: no booleans, zeros or ones, in which `True == 1`."""
-
-
 @per_task
-def _prepared(task: Task) -> dict[str, list[_Gold]]:
+def _prepared(task: Task) -> dict[str, list[PreparedCall]]:
     """The gold calls by name."""
     return _prepare(task.gold_calls)
 
 
-def _prepare(calls: Sequence[GoldCall]) -> dict[str, list[_Gold]]:
-    prepared: dict[str, list[_Gold]] = {}
+def _prepare(calls: Sequence[GoldCall]) -> dict[str, list[PreparedCall]]:
+    prepared: dict[str, list[PreparedCall]] = {}
     for call in calls:
-        prepared.setdefault(call.name, []).append(_Gold(call.arguments, _is_plain(call.arguments)))
+        prepared.setdefault(call.name, []).append(PreparedCall.of(call.name, call.arguments))
     return prepared
-
-
-def _is_plain(value: Any) -> bool:
-    if type(value) is dict:
-        return all(map(_is_plain, value.values()))
-    if type(value) is list:
-        return all(map(_is_plain, value))
-    return value is None or type(value) is str or (type(value) in (int, float) and value not in (0, 1))
-
-
-def _equal(arguments: dict[str, Any], gold: _Gold) -> bool:
-    return arguments == gold.arguments and (gold.plain or same_value(arguments, gold.arguments))
-
-
-def _similarity(arguments: dict[str, Any], gold: _Gold, weights: tuple[float, float, float]) -> float:
-    """`matching.similarity` of two calls of one name, without making their forms."""
-    wanted = gold.arguments
-    shared_keys = shared_items = 0
-    for key, value in arguments.items():
-        if key in wanted:
-            shared_keys += 1
-            if value == wanted[key] and (gold.plain or same_value(value, wanted[key])):
-                shared_items += 1
-    size = len(arguments) + len(wanted)
-    of_name, of_keys, of_items = weights
-    if not size:
-        return 1.0
-    total = of_name + of_keys * shared_keys / (size - shared_keys) + of_items * shared_items / (size - shared_items)
-    return total / (of_name + of_keys + of_items)
 
 
 class _Matching:
@@ -86,7 +47,7 @@ class _Matching:
 
     __slots__ = ("gold", "rows", "size", "solved", "succeeded", "weights")
 
-    def __init__(self, gold: dict[str, list[_Gold]], size: int, weights: tuple[float, float, float]):
+    def __init__(self, gold: dict[str, list[PreparedCall]], size: int, weights: tuple[float, float, float]):
         self.gold, self.size, self.weights = gold, size, weights
         self.succeeded = 0
         self.solved: dict[str, list[int]] = {}
@@ -104,14 +65,14 @@ class _Matching:
                 same_name = self.gold.get(call.name)
                 if same_name is None or (succeeded and self._solve(call, same_name)):
                     continue
-                row = [_similarity(call.arguments, gold, self.weights) for gold in same_name]
+                row = [gold.similarity(call.arguments, self.weights) for gold in same_name]
                 self.rows.setdefault(call.name, []).append((succeeded, row))
 
-    def _solve(self, call: ToolCall, same_name: list[_Gold]) -> bool:
+    def _solve(self, call: ToolCall, same_name: list[PreparedCall]) -> bool:
         """Matches the call with an equal gold call that is left, if there is one."""
         solved = self.solved.get(call.name, ())
         for i, gold in enumerate(same_name):
-            if i not in solved and _equal(call.arguments, gold):
+            if i not in solved and gold.equals(call.arguments):
                 self.solved.setdefault(call.name, []).append(i)
                 return True
         return False
