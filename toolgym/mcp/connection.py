@@ -1,15 +1,18 @@
 """`Connection`: one FastMCP client connected to one server, on the wire's event loop; many sessions may share it."""
 
 import asyncio
+import math
 import os
+import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import IO, Any, Literal, TypeVar
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar
 
 import httpx2
 from fastmcp import Client, FastMCP
-from fastmcp.client.transports import ClientTransport, FastMCPTransport, StdioTransport, StreamableHttpTransport
+from fastmcp.client.transports import ClientTransport
 from mcp.shared.exceptions import MCPError
 from mcp_types import CONNECTION_CLOSED, REQUEST_TIMEOUT, CallToolResult, Request, Result, TextContent
 from pydantic import ConfigDict
@@ -23,16 +26,32 @@ from toolgym.errors import (
     ServerStartError,
 )
 from toolgym.mcp import loop
+from toolgym.mcp.bounds import BAD_ANSWER
+from toolgym.mcp.docker import DockerTarget
+from toolgym.mcp.docker_transport import ContainerTransport
 from toolgym.mcp.endpoint import CONTROL_METHOD, EXPIRED_CODE, EXTENSION_ID, ControlParams
 from toolgym.mcp.session import ToolSpec
 from toolgym.mcp.tool import tidy_schema
+from toolgym.mcp.transports import BoundedHttpTransport, BoundedStdioTransport, MemoryTransport
 
-__all__ = ["CommandTarget", "Connection", "MemoryTarget", "Target", "UrlTarget", "WireOptions", "content_text"]
+__all__ = [
+    "WORKSPACE",
+    "CommandTarget",
+    "Connection",
+    "MemoryTarget",
+    "Target",
+    "UrlTarget",
+    "WireOptions",
+    "content_text",
+    "finite",
+]
 
 T = TypeVar("T")
 
-_TAIL_BYTES = 4000
 _CLOSE_S = 8.0
+
+WORKSPACE = "/workspace"
+"""What the agent sees in place of its server's workspace, whose real path differs in each episode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +62,9 @@ class CommandTarget:
     env: Mapping[str, str] = field(default_factory=dict)
     """Environment variables beside the safe few (PATH, HOME, ...) that a server inherits."""
     cwd: str | None = None
+    workspace: str | None = None
+    """A folder of which each started server gets a copy of its own: it runs there, `{workspace}` in its command and
+    environment stands for it, and agents see it as `/workspace`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +85,7 @@ class MemoryTarget:
     """Whether `make` gives a new server in its initial state each time."""
 
 
-Target = CommandTarget | UrlTarget | MemoryTarget
+Target = CommandTarget | UrlTarget | MemoryTarget | DockerTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +98,12 @@ class WireOptions:
     """Seconds that a server may take to start and answer the handshake."""
     mode: Literal["auto", "legacy"] = "auto"
     """The protocol's revision: negotiated, or the older one with a handshake."""
+    max_answer_bytes: int = 4 * 2**20
+    """A longer answer is cut, and its text says so."""
+    spares: int = 0
+    """Servers that are started ahead of need, so that a reset by restart does not wait for one."""
+    retries: int = 1
+    """How often a call that only reads is repeated after its server died."""
 
 
 class _ControlRequest(Request[ControlParams, Literal["toolgym/control"]]):
@@ -93,6 +121,9 @@ class Connection:
     def __init__(self, target: Target, options: WireOptions):
         self.target, self.options = target, options
         self.tools: tuple[ToolSpec, ...] = ()
+        """The tools as they were listed when the connection was opened: an episode's tools do not change."""
+        self.listed: tuple[ToolSpec, ...] = ()
+        """The same with every tool whose name came twice."""
         self.has_episodes = False
         """Whether the server is a `ToolServer`."""
         self.dead = False
@@ -101,8 +132,10 @@ class Connection:
         self.server_tools: tuple[Any, ...] = ()
         """Its FastMCP tools."""
         self._pid = os.getpid()
-        self._log: IO[str] | None = None
         self._client: Client[Any] | None = None
+        self._stdio: BoundedStdioTransport | ContainerTransport | None = None
+        self.workspace: Path | None = None
+        """The copy of the target's workspace that this server has."""
 
     @classmethod
     async def open(cls, target: Target, options: WireOptions) -> "Connection":
@@ -131,30 +164,36 @@ class Connection:
         return self
 
     async def _start(self) -> None:
-        client = Client(self._transport(), mode=self.options.mode, init_timeout=0)
+        client = Client(await self._transport(), mode=self.options.mode, init_timeout=0)
         self._client = client
         await client.__aenter__()
         capabilities = client.server_capabilities
         extensions = (capabilities.extensions if capabilities is not None else None) or {}
         tools = await client.list_tools()
         self.has_episodes = EXTENSION_ID in extensions or any(EXTENSION_ID in (tool.meta or {}) for tool in tools)
-        self.tools = tuple(tool_spec(tool) for tool in tools)
+        self.listed = tuple(tool_spec(tool) for tool in tools)
+        by_name: dict[str, ToolSpec] = {}
+        for spec in self.listed:
+            by_name.setdefault(spec.name, spec)  # a name that comes twice can only mean one tool: the first
+        self.tools = tuple(by_name.values())
         if self.server is not None:
             self.server_tools = tuple(await self.server.list_tools())
 
-    def _transport(self) -> ClientTransport:
-        target = self.target
+    async def _transport(self) -> ClientTransport:
+        target, limit = self.target, self.options.max_answer_bytes
         if isinstance(target, MemoryTarget):
             self.server = target.make()
-            return FastMCPTransport(self.server)
+            return MemoryTransport(self.server)
         if isinstance(target, UrlTarget):
-            return StreamableHttpTransport(target.url, headers=dict(target.headers), auth=target.token)
-        # The process must not hold this process's terminal, and its last words belong into error messages.
-        self._log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed in close()
-        command, *arguments = target.command
-        return StdioTransport(
-            command, arguments, env=dict(target.env), cwd=target.cwd, keep_alive=False, log_file=self._log
-        )
+            return BoundedHttpTransport(target.url, target.headers, target.token, limit)
+        if isinstance(target, DockerTarget):
+            self._stdio = ContainerTransport(target, limit)
+            return self._stdio
+        if target.workspace is not None:
+            self.workspace = await asyncio.to_thread(_copied, target.workspace)
+            target = _placed(target, str(self.workspace))
+        self._stdio = BoundedStdioTransport(target.command, target.env, target.cwd, limit)
+        return self._stdio
 
     async def call_tool(self, name: str, arguments: dict[str, Any], meta: dict[str, Any]) -> CallToolResult:
         """One tool call, as the server answers it.
@@ -164,7 +203,16 @@ class Connection:
             InfraError: the server died, did not answer in time or answered nonsense.
         """
         client = self._usable()
-        return await self._within_limits(client.call_tool_mcp(name, arguments, meta=meta), f"call of {name!r}")
+        if self.workspace is None:
+            return await self._within_limits(client.call_tool_mcp(name, arguments, meta=meta), f"call of {name!r}")
+        real = str(self.workspace)
+        arguments = _renamed(arguments, WORKSPACE, real)
+        result = await self._within_limits(client.call_tool_mcp(name, arguments, meta=meta), f"call of {name!r}")
+        for block in result.content:
+            if isinstance(block, TextContent):
+                block.text = block.text.replace(real, WORKSPACE)
+        result.structured_content = _renamed(result.structured_content, real, WORKSPACE)
+        return result
 
     async def control(self, params: ControlParams) -> dict[str, Any]:
         """One request on the control channel.
@@ -202,13 +250,15 @@ class Connection:
         except MCPError as error:
             if error.error.code == REQUEST_TIMEOUT:
                 raise CallTimeoutError(f"No answer to the {what} in time: {error}") from error
+            if error.error.code == BAD_ANSWER:
+                raise InfraError(f"The answer to the {what} could not be read: {error}") from error
             if error.error.code != CONNECTION_CLOSED:
                 raise
             raise self._died(what, error) from error
         except (RuntimeError, OSError, httpx2.HTTPError) as error:
-            if isinstance(error, RuntimeError) and "structured content" in str(error):
-                raise InfraError(f"The server broke its own output schema in the {what}: {error}") from error
             raise self._died(what, error) from error
+        except ValueError as error:
+            raise InfraError(f"The answer to the {what} is no result as MCP defines it: {str(error)[:300]}") from error
 
     def _died(self, what: str, error: Exception) -> ServerDiedError:
         self.dead = True
@@ -216,12 +266,7 @@ class Connection:
 
     def _stderr_tail(self) -> str:
         """The end of what the server wrote to stderr, for a message."""
-        if self._log is None:
-            return ""
-        # The server shares this file's offset, so read without moving it.
-        descriptor = self._log.fileno()
-        size = os.fstat(descriptor).st_size
-        tail = os.pread(descriptor, _TAIL_BYTES, max(0, size - _TAIL_BYTES)).decode(errors="replace").strip()
+        tail = self._stdio.stderr_tail if self._stdio is not None else ""
         return f"\nIts last output on stderr:\n{tail}" if tail else ""
 
     async def close(self) -> None:
@@ -229,30 +274,69 @@ class Connection:
         self.dead = True
         loop.at_exit(id(self), None)
         client, self._client = self._client, None
-        log, self._log = self._log, None
+        if self._pid != os.getpid():
+            return  # the server and its workspace are the parent process's
         try:
-            if client is not None and self._pid == os.getpid():
+            if client is not None:
                 async with asyncio.timeout(_CLOSE_S):
                     await client.close()
         except Exception:
             pass
         finally:
-            if log is not None:
-                log.close()
+            if self.workspace is not None:
+                await asyncio.to_thread(shutil.rmtree, self.workspace, ignore_errors=True)
+
+
+def _copied(template: str) -> Path:
+    """A copy of a workspace in a temporary folder."""
+    folder = Path(tempfile.mkdtemp(prefix="toolgym-")).resolve()
+    shutil.copytree(template, folder, dirs_exist_ok=True, symlinks=True)
+    return folder
+
+
+def _placed(target: CommandTarget, folder: str) -> CommandTarget:
+    """The target with its workspace's folder filled in."""
+    command = tuple(part.replace("{workspace}", folder) for part in target.command)
+    env = {name: value.replace("{workspace}", folder) for name, value in target.env.items()}
+    return replace(target, command=command, env=env, cwd=target.cwd or folder)
+
+
+def _renamed(value: Any, old: str, new: str) -> Any:
+    """A JSON value with a path written otherwise in every string."""
+    if isinstance(value, str):
+        return value.replace(old, new)
+    if isinstance(value, dict):
+        return {key: _renamed(item, old, new) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_renamed(item, old, new) for item in value]
+    return value
+
+
+def finite(value: Any) -> Any:
+    """A JSON value with null for NaN and the infinities, which some servers send and JSON does not have."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [finite(item) for item in value]
+    return value
 
 
 def _describe(target: Target) -> str:
     if isinstance(target, CommandTarget):
         return f"the server {' '.join(target.command)!r}"
+    if isinstance(target, DockerTarget):
+        return f"the container of image {target.image!r}"
     return f"the server at {target.url}" if isinstance(target, UrlTarget) else "the in-memory server"
 
 
 def tool_spec(tool: Any) -> ToolSpec:
     """The `ToolSpec` of a tool as MCP lists it."""
     hint = tool.annotations.read_only_hint if tool.annotations is not None else None
-    output = None if tool.output_schema is None else tidy_schema(tool.output_schema)
+    output = None if tool.output_schema is None else tidy_schema(finite(tool.output_schema))
     writes = None if hint is None else not hint
-    return ToolSpec(tool.name, tool.description or "", tidy_schema(tool.input_schema), output, writes)
+    return ToolSpec(tool.name, tool.description or "", tidy_schema(finite(tool.input_schema)), output, writes)
 
 
 def content_text(content: list[Any]) -> str:

@@ -1,0 +1,320 @@
+"""Transports that trust the server with nothing: bounded answers, bounded stderr, and a process that always ends.
+
+FastMCP's client runs on top of them as on its own. What they add: an answer is read within a limit (see
+`toolgym.mcp.bounds`), what is no message never reaches the client, output schemas that the server declares are not
+compiled (a pattern in one can run for ever), and a started server dies with its process group when the connection
+closes or this process is killed.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, cast
+
+import anyio
+import httpx2
+import orjson
+from fastmcp.client.transports import ClientTransport, FastMCPTransport, StreamableHttpTransport
+from fastmcp.client.transports.base import SessionKwargs, TransportOptions
+from mcp import ClientSession
+from mcp.client.stdio import get_default_environment
+from mcp.shared._httpx_utils import create_mcp_http_client
+from mcp.shared.message import SessionMessage
+from mcp_types import CallToolResult
+from typing_extensions import Unpack
+
+from toolgym.mcp.bounds import BAD_ANSWER, BoundedLines, LongLine, read_message
+
+__all__ = ["BoundedHttpTransport", "BoundedStdioTransport", "MemoryTransport"]
+
+_TAIL_BYTES = 4_000
+_CHUNK_BYTES = 65_536
+_EXIT_S = 2.0
+"""Seconds that a server has to end after its stdin was closed, and again after SIGTERM."""
+_POLL_S = 0.01
+
+
+class _Session(ClientSession):
+    """A client session that takes a result as it is, whatever output schema its tool declared."""
+
+    async def validate_tool_result(self, name: str, result: CallToolResult) -> None:
+        """Accepts every result."""
+
+
+def _plain(options: TransportOptions | None) -> TransportOptions:
+    return replace(options or TransportOptions(), session_class=_Session)
+
+
+class MemoryTransport(FastMCPTransport):
+    """A FastMCP object of this process."""
+
+    @asynccontextmanager
+    async def connect_session(
+        self, *, transport_options: TransportOptions | None = None, **session_kwargs: Unpack[SessionKwargs]
+    ) -> AsyncIterator[ClientSession]:
+        async with super().connect_session(transport_options=_plain(transport_options), **session_kwargs) as session:
+            yield session
+
+
+class BoundedHttpTransport(StreamableHttpTransport):
+    """Streamable HTTP whose answers are read within a limit.
+
+    Args:
+        url: the endpoint.
+        headers: sent with each request.
+        token: a bearer token.
+        limit: bytes that an answer may have.
+    """
+
+    def __init__(self, url: str, headers: Mapping[str, str], token: str | None, limit: int):
+        super().__init__(url, headers=dict(headers), auth=token, httpx_client_factory=cast(Any, self._client))
+        self._limit = limit
+
+    def _client(self, headers: dict[str, str] | None = None, **settings: Any) -> httpx2.AsyncClient:
+        settings.pop("follow_redirects", None)  # the protocol's client follows them itself, within the origin
+        client = create_mcp_http_client(headers={**(headers or {}), "accept-encoding": "identity"}, **settings)
+        client.event_hooks.setdefault("response", []).append(self._bound)
+        return client
+
+    async def _bound(self, response: httpx2.Response) -> None:
+        encoding = response.headers.get("content-encoding", "identity")
+        if encoding != "identity":  # a small body may unpack to gigabytes
+            raise httpx2.DecodingError(f"The server sent {encoding}, which was not asked for", request=response.request)
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        stream = cast(httpx2.AsyncByteStream, response.stream)
+        request_id = _request_id(response.request)
+        if kind == "text/event-stream":
+            response.stream = _BoundedEvents(stream, self._limit, request_id)
+        else:
+            readable = kind == "application/json" and response.is_success
+            response.stream = _BoundedBody(stream, self._limit, request_id if readable else None)
+
+    @asynccontextmanager
+    async def connect_session(
+        self, *, transport_options: TransportOptions | None = None, **session_kwargs: Unpack[SessionKwargs]
+    ) -> AsyncIterator[ClientSession]:
+        async with super().connect_session(transport_options=_plain(transport_options), **session_kwargs) as session:
+            yield session
+
+
+def _request_id(request: httpx2.Request) -> Any:
+    """The JSON-RPC id of what was posted; None for everything else."""
+    try:
+        posted = orjson.loads(request.content)
+    except (ValueError, httpx2.RequestNotRead):
+        return None
+    return posted.get("id") if isinstance(posted, dict) and "method" in posted else None
+
+
+class _BoundedBody(httpx2.AsyncByteStream):
+    """A body that is one message; a longer one is shortened, an unreadable one replaced by an error."""
+
+    def __init__(self, stream: httpx2.AsyncByteStream, limit: int, request_id: Any):
+        self._stream, self._limit, self._request_id = stream, limit, request_id
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        body = BoundedLines(self._limit)
+        async for chunk in self._stream:
+            body.feed(chunk.replace(b"\n", b" "))  # JSON's line ends mean nothing
+        whole = body.end()
+        if self._request_id is None:
+            yield whole.head if isinstance(whole, LongLine) else whole
+            return
+        yield _dumped(whole, self._request_id)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+class _BoundedEvents(httpx2.AsyncByteStream):
+    """A stream of server-sent events, each `data` line a message; comments and other fields pass."""
+
+    def __init__(self, stream: httpx2.AsyncByteStream, limit: int, request_id: Any):
+        self._stream, self._limit, self._request_id = stream, limit, request_id
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        lines = BoundedLines(self._limit)
+        async for chunk in self._stream:
+            for line in lines.feed(chunk):
+                yield self._line(line)
+        yield self._line(lines.end()).rstrip(b"\n")
+
+    def _line(self, line: bytes | LongLine) -> bytes:
+        start = line.head if isinstance(line, LongLine) else line
+        if not start.startswith(b"data:"):
+            return b"\n" if isinstance(line, LongLine) else line + b"\n"
+        if not isinstance(line, LongLine):
+            line = line[5:].strip()
+            if not line:
+                return start + b"\n"
+        return b"data: " + _dumped(line, self._request_id) + b"\n"
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+def _dumped(line: bytes | LongLine, request_id: Any) -> bytes:
+    """The line, or what is said in its place."""
+    message = read_message(line, request_id)
+    if message is None:
+        return b"null"
+    # A good line goes on as it came, apart from bytes that are no UTF-8.
+    if not isinstance(line, LongLine) and getattr(getattr(message, "error", None), "code", None) != BAD_ANSWER:
+        return line.decode(errors="replace").encode()
+    return message.model_dump_json(by_alias=True, exclude_unset=True).encode()
+
+
+class BoundedStdioTransport(ClientTransport):
+    """A server that is started as a process: one JSON-RPC message a line over stdin and stdout.
+
+    Args:
+        command: the program and its arguments.
+        env: environment variables beside the safe few that a server inherits.
+        cwd: the folder that it runs in.
+        limit: bytes that an answer may have.
+    """
+
+    def __init__(self, command: tuple[str, ...], env: Mapping[str, str], cwd: str | None, limit: int):
+        self._command, self._env, self._cwd, self._limit = command, dict(env), cwd, limit
+        self._tail = b""
+        self.garbage = 0
+        """Lines on stdout that were no messages."""
+
+    @property
+    def stderr_tail(self) -> str:
+        """The end of what the server wrote to stderr (or, in place of messages, to stdout)."""
+        return self._tail.decode(errors="replace").strip()
+
+    @asynccontextmanager
+    async def connect_session(
+        self, *, transport_options: TransportOptions | None = None, **session_kwargs: Unpack[SessionKwargs]
+    ) -> AsyncIterator[ClientSession]:
+        program = self._command[0]
+        if shutil.which(program, path=self._env.get("PATH")) is None and not (self._cwd and os.sep in program):
+            raise FileNotFoundError(f"there is no program {program!r}")
+        process = await asyncio.create_subprocess_exec(
+            *_dying_with_us(),
+            *self._command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=get_default_environment() | self._env,
+            cwd=self._cwd,
+            start_new_session=sys.platform != "win32",
+        )
+        received, read_stream = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+        write_stream, to_send = anyio.create_memory_object_stream[SessionMessage](0)
+        tasks = [
+            asyncio.create_task(self._receive(process, received)),
+            asyncio.create_task(self._send(process, to_send, received)),
+            asyncio.create_task(self._listen(process)),
+        ]
+        try:
+            async with _plain(transport_options).session_class(read_stream, write_stream, **session_kwargs) as session:
+                yield session
+        finally:
+            ending = asyncio.ensure_future(self._end(process, tasks))
+            try:
+                await asyncio.shield(ending)
+            except asyncio.CancelledError:
+                # Cancelled while ending it: the process must be gone all the same.
+                _kill_group(process, signal.SIGKILL)
+                raise
+            finally:
+                for stream in (received, read_stream, write_stream, to_send):
+                    stream.close()
+
+    async def _receive(self, process: asyncio.subprocess.Process, received: Any) -> None:
+        """Hands on what the server says; afterwards reads on, so that it is not stuck in writing when it should end."""
+        stdout = cast(asyncio.StreamReader, process.stdout)
+        lines = BoundedLines(self._limit)
+        async with received:
+            with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError, ConnectionError):
+                while chunk := await stdout.read(_CHUNK_BYTES):
+                    for line in lines.feed(chunk):
+                        await self._hand_on(line, received)
+                await self._hand_on(lines.end(), received)
+        with suppress(ConnectionError):
+            while await stdout.read(_CHUNK_BYTES):
+                continue
+
+    async def _hand_on(self, line: bytes | LongLine, received: Any) -> None:
+        message = read_message(line)
+        if message is not None:
+            await received.send(SessionMessage(message))
+        elif isinstance(line, LongLine) or line.strip():
+            self.garbage += 1
+            self._note(line.head if isinstance(line, LongLine) else line + b"\n")
+
+    async def _send(self, process: asyncio.subprocess.Process, to_send: Any, received: Any) -> None:
+        stdin = cast(asyncio.StreamWriter, process.stdin)
+        with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):
+            try:
+                async with to_send:
+                    async for item in to_send:
+                        stdin.write(item.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
+                        await stdin.drain()
+            except OSError:
+                await received.aclose()  # nobody reads at the other end: the connection is over, not waiting
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        stderr = cast(asyncio.StreamReader, process.stderr)
+        with suppress(ConnectionError):
+            while chunk := await stderr.read(_CHUNK_BYTES):
+                self._note(chunk)
+
+    def _note(self, said: bytes) -> None:
+        self._tail = (self._tail + said)[-_TAIL_BYTES:]
+
+    async def _end(self, process: asyncio.subprocess.Process, tasks: list["asyncio.Task[None]"]) -> None:
+        """Closes stdin, waits, then ends whatever is left of the server's process group."""
+        with suppress(OSError):
+            cast(asyncio.StreamWriter, process.stdin).close()
+        for number in (None, signal.SIGTERM, signal.SIGKILL):
+            if number is not None:
+                _kill_group(process, number)
+            if await _exited(process, _EXIT_S):
+                break
+        _kill_group(process, signal.SIGKILL)  # what it started itself and left behind
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        transport = getattr(process, "_transport", None)  # asyncio offers no other way to close the pipes
+        if transport is not None:
+            transport.close()
+
+
+async def _exited(process: asyncio.subprocess.Process, timeout_s: float) -> bool:
+    """Whether the process ends within the time; not by `wait`, which waits for whoever inherited its pipes too."""
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    while process.returncode is None:
+        if asyncio.get_running_loop().time() >= deadline:
+            return False
+        await asyncio.sleep(_POLL_S)
+    return True
+
+
+def _kill_group(process: asyncio.subprocess.Process, number: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            os.killpg(process.pid, number)
+
+
+@lru_cache(maxsize=1)
+def _dying_with_us() -> tuple[str, ...]:
+    """The command prefix that has the kernel end a server when this process is killed, where there is such a tool."""
+    setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
+    if setpriv is None:
+        return ()
+    prefix = (setpriv, "--pdeathsig", "KILL", "--")
+    tried = subprocess.run([*prefix, "true"], capture_output=True, check=False)
+    return prefix if tried.returncode == 0 else ()
