@@ -16,6 +16,7 @@ MAX_DEPTH = 64
 MAX_CHARS = 1_000_000
 """Characters of one JSON text."""
 
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _KEY = re.compile(r'"\s*:')
 _LONG_INTEGER = re.compile(r"\d{19}")
 
@@ -46,7 +47,7 @@ def dumps(value: Any) -> str:
         ValueError: JSON has no such value (NaN, a custom object).
     """
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+        return _encode(value)
     except (TypeError, RecursionError) as error:
         raise ValueError(str(error)) from error
 

@@ -13,7 +13,6 @@ is n - 1, so that the seven values of Eq. 21 belong to actions 1 to 7.
 """
 
 import math
-from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -22,7 +21,7 @@ from toolgym.errors import ConfigError, did_you_mean
 from toolgym.messages import Turn, parse, render, segments
 from toolgym.rewards.aligned import GoldMessage, improvement
 from toolgym.rewards.base import Reward, register
-from toolgym.rewards.matching import canonical_value, multiset_iou
+from toolgym.rewards.matching import multiset_iou, params
 from toolgym.rewards.prefix import Prefix, read_prefix
 from toolgym.rewards.semantic import Similarity, lexical, similarity_by_name
 from toolgym.rewards.text import Gold, gold_turn
@@ -144,16 +143,12 @@ class ACPlannerTerm:
             return factor * (not turn.problems)
         if self.part == "name":
             return factor * multiset_iou([call.name for call in turn.calls], [call.name for call in gold.turn.calls])
-        return factor * multiset_iou(_params(turn), _params(gold.turn))
+        return factor * multiset_iou(tuple(params(turn.calls)), gold.params)
 
 
 def _whole(turn: Turn) -> Prefix:
     """What `read_prefix` would find in a whole message, whatever its format."""
-    return Prefix(tuple(call.name for call in turn.calls), tuple(_params(turn)), not turn.problems)
-
-
-def _params(turn: Turn) -> list[tuple[Hashable, Hashable]]:
-    return [(key, canonical_value(value)) for call in turn.calls for key, value in call.arguments.items()]
+    return Prefix(tuple(call.name for call in turn.calls), tuple(params(turn.calls)), not turn.problems)
 
 
 def _semantic(turn: Turn, gold: GoldMessage, weight: float, similarity: Similarity) -> float:

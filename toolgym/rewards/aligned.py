@@ -9,13 +9,13 @@ it improves nothing. So repeating a half-right call, or going on after a wrong o
 nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from operator import is_
 
 from toolgym.messages import ToolCall, Turn, render
 from toolgym.rewards._per_task import per_task
-from toolgym.rewards.matching import CallForm, PreparedCall, forms
+from toolgym.rewards.matching import CallForm, PreparedCall, forms, params
 from toolgym.tasks import Task
 from toolgym.trajectory import Step, Trajectory
 
@@ -35,11 +35,13 @@ class GoldMessage:
     """Of how many."""
     text: str = ""
     """It, written in the default format."""
+    params: tuple[tuple[str, Hashable], ...] = ()
+    """(name, canonical value) of all its calls' parameters, in order."""
 
     @classmethod
-    def of(cls, turn: Turn) -> "GoldMessage":
-        """The only action of its chain."""
-        return cls(turn, tuple(forms(turn.calls)), text=render(turn))
+    def of(cls, turn: Turn, index: int = 1, total: int = 1) -> "GoldMessage":
+        """Prepares a gold action."""
+        return cls(turn, tuple(forms(turn.calls)), index, total, render(turn), tuple(params(turn.calls)))
 
 
 Score = Callable[[Turn, GoldMessage], float]
@@ -51,7 +53,7 @@ def _chain(task: Task) -> list[GoldMessage]:
     messages: list[GoldMessage] = []
     for position, action in enumerate(task.gold):
         turn = Turn(action.plan, tuple(call.call() for call in action.calls), action.response)
-        messages.append(GoldMessage(turn, tuple(forms(turn.calls)), position + 1, len(task.gold), render(turn)))
+        messages.append(GoldMessage.of(turn, position + 1, len(task.gold)))
     return messages
 
 

@@ -14,12 +14,14 @@ from toolgym.messages import ToolCall
 
 __all__ = [
     "CallForm",
+    "PreparedCall",
     "assign",
     "canonical_value",
     "form",
     "forms",
     "jaccard",
     "multiset_iou",
+    "params",
     "same_value",
     "similarity",
 ]
@@ -44,6 +46,11 @@ def form(name: str, arguments: Mapping[str, Any]) -> CallForm:
 def forms(calls: Iterable[ToolCall]) -> list[CallForm]:
     """The comparable forms of calls, in order."""
     return [form(call.name, call.arguments) for call in calls]
+
+
+def params(calls: Iterable[ToolCall]) -> list[tuple[str, Hashable]]:
+    """(name, canonical value) of all the calls' parameters, in order."""
+    return [(key, canonical_value(value)) for call in calls for key, value in call.arguments.items()]
 
 
 def same_value(a: Any, b: Any) -> bool:
@@ -80,8 +87,19 @@ def multiset_iou(a: Sequence[Hashable], b: Sequence[Hashable]) -> float:
         return 1.0
     if not a or not b:
         return 0.0
-    shared = sum((Counter(a) & Counter(b)).values())
+    shared = _shared(a, b)
     return shared / (len(a) + len(b) - shared)
+
+
+def _shared(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
+    """The size of the multisets' intersection."""
+    if len(a) * len(b) > 400:
+        return sum((Counter(a) & Counter(b)).values())
+    left = list(b)  # for a few parameters faster than counting
+    for item in a:
+        if item in left:
+            left.remove(item)
+    return len(b) - len(left)
 
 
 def similarity(a: CallForm, b: CallForm, weights: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> float:
