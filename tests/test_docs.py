@@ -175,3 +175,14 @@ def test_the_readme_shows_every_command():
     commands = {command.name for command in app.registered_commands}
     shown = set(re.findall(r"toolgym ([a-z]+)", (ROOT / "docs" / "cli.md").read_text()))
     assert commands <= shown
+
+
+def test_the_file_tree_is_true():
+    tree = next(block.body for block in blocks_of(ROOT / "README.md") if block.body.startswith("toolgym/"))
+    names = re.findall(r"(?:^|\s)([a-z_]+(?:/|\.py))(?=\s)", tree)
+    assert len(names) > 12
+    for name in names:
+        assert (ROOT / name).exists() or (ROOT / "toolgym" / name).exists(), f"the README's tree names {name}"
+    folders = {path.name + "/" for path in ROOT.iterdir() if path.is_dir()}
+    tracked = {name for name in folders if not name.startswith((".", "_")) and not name.endswith(".egg-info/")}
+    assert tracked - {"build/", "dist/", "runs/", "shared/", "venv/"} <= set(names)
