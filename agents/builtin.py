@@ -1,13 +1,14 @@
 """The built-in policy: a small causal LM of our own that reads and writes tool calls, trained from nothing.
 
-    python -m toolgym.agents.builtin --demonstrations clean --output DIR [--minutes 20]
+    python -m toolgym.agents.builtin --demonstrations clean --output CLEAN
+    python -m toolgym.agents.builtin --demonstrations imperfect --start CLEAN --episodes 4000 --output IMPERFECT
 
-makes a checkpoint from generated data: `ToolGym/Airline-v0`, `size="small"`, `prompt="short"`, split `train`, whose
-names and ids never occur in `test`. Two are shipped as package data, and go by name wherever a model is asked for:
+make checkpoints from generated data: `ToolGym/Airline-v0`, `size="small"`, `prompt="short"`, split `train`, whose names
+and ids never occur in `test`. These two are shipped as package data, and go by name wherever a model is asked for:
 
 - `builtin:clean`: trained on the oracle's episodes;
-- `builtin:imperfect`: trained on episodes of which about half hold one wrong decision, so that it knows how to do
-  everything and does it unreliably: the start from which reinforcement learning has something to do.
+- `builtin:imperfect`: trained on from there on episodes of which about half hold one wrong decision, so that it knows
+  how to do everything and does it unreliably: the start from which reinforcement learning has something to do.
 
 The architecture is Qwen3's (transformers), with the character-level tokenizer of `toolgym.agents.tokenizer`.
 """
@@ -165,19 +166,25 @@ def make(
     episodes: int,
     options: "PretrainOptions",
     model_options: ModelOptions | None = None,
+    start: str | None = None,
     report_every: int = 100,
 ) -> dict[str, object]:
-    """Generates data, trains a new model and saves it; returns what was done, as JSON values."""
+    """Generates data, trains a new model (or the one named by `start`) and saves it.
+
+    Returns:
+        What was done, as JSON values.
+    """
+    from toolgym.agents.lm import load_model
     from toolgym.agents.pretrain import pretrain
     from toolgym.agents.tokenizer import build_tokenizer
 
-    tokenizer = build_tokenizer()
+    model, tokenizer = load_model(start) if start else (None, build_tokenizer())
     started = time.perf_counter()
     data = generate_examples(demonstrations, episodes, tokenizer, seed=options.seed)
     tokens = sum(len(example.ids) for example in data)
     made = time.perf_counter() - started
     print(f"{len(data)} episodes, {tokens} tokens, {made:.0f} s", flush=True)
-    model = new_model(tokenizer, model_options, seed=options.seed)
+    model = model or new_model(tokenizer, model_options, seed=options.seed)
     losses: list[float] = []
 
     def report(step: int, done: float, loss: float) -> None:
@@ -190,6 +197,7 @@ def make(
     save_checkpoint(model, tokenizer, output)
     summary: dict[str, object] = {
         "demonstrations": demonstrations,
+        "start": start,
         "episodes": len(data),
         "tokens": tokens,
         "steps": steps,
@@ -211,16 +219,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--demonstrations", choices=SHIPPED, default="clean")
     parser.add_argument("--output", type=Path, required=True, help="folder for the checkpoint")
+    parser.add_argument("--start", help="a checkpoint to go on from, instead of random weights")
+    parser.add_argument("--rate", type=float, default=1.0, help="factor of the learning rates")
     parser.add_argument("--episodes", type=int, default=16_000, help="how many train tasks are played")
     parser.add_argument("--minutes", type=float, help="train for so long instead of for --epochs")
-    parser.add_argument("--epochs", type=float, default=1.5)
+    parser.add_argument("--epochs", type=float, default=1.2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="torch threads (default: the usable cores, at most 8)")
     given = parser.parse_args(argv)
     set_threads(given.threads)
     seconds = given.minutes * 60 if given.minutes else None
-    options = PretrainOptions(seconds=seconds, epochs=given.epochs, seed=given.seed)
-    summary = make(given.demonstrations, given.output, episodes=given.episodes, options=options)
+    usual = PretrainOptions()
+    options = PretrainOptions(
+        seconds=seconds,
+        epochs=given.epochs,
+        muon_lr=usual.muon_lr * given.rate,
+        adamw_lr=usual.adamw_lr * given.rate,
+        seed=given.seed,
+    )
+    summary = make(given.demonstrations, given.output, episodes=given.episodes, options=options, start=given.start)
     print(json.dumps(summary))
     return 0
 

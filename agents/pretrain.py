@@ -30,7 +30,7 @@ class PretrainOptions:
     """Stop in time: the schedule is laid over this many seconds of wall clock instead of over `epochs`."""
     epochs: float = 1.0
     """Passes over the data, where `seconds` is not given."""
-    batch_tokens: int = 2048
+    batch_tokens: int = 4096
     """Tokens of one step, padding included."""
     muon_lr: float = 0.015
     adamw_lr: float = 3e-3
