@@ -1,12 +1,18 @@
 """`toolgym serve`: an environment's tools as an MCP server."""
 
-from typing import Annotated, Literal
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import gymnasium
 import typer
 
+import toolgym  # noqa: F401 (registers the environments)
 from toolgym.cli.common import Settings, parse_settings, progress_console
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.registration import domains
+
+if TYPE_CHECKING:
+    from toolgym.mcp.server import ToolServer
 
 
 def serve(
@@ -42,16 +48,12 @@ def serve(
     serve_tools(server, transport, host=host, port=port, token=token, allow_open=allow_open)
 
 
-def build(name: str, options: dict):
+def build(name: str, options: dict[str, Any]) -> "ToolServer":
     """The tool server of a domain's or an environment's name.
 
     Raises:
         ConfigError: no such name, or an option that its server does not have.
     """
-    from importlib import import_module
-
-    import gymnasium
-
     known = domains()
     spec = gymnasium.registry.get(name)
     domain = spec.kwargs.get("domain") if spec is not None else name.lower()
