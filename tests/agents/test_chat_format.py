@@ -29,7 +29,7 @@ def chatml() -> Any:
 def test_an_episode_is_what_the_template_gives_for_the_whole_of_it(tokenizer: Any) -> None:
     chat = ChatFormat(tokenizer)
     said = tokenizer("I look.", add_special_tokens=False)["input_ids"]
-    ids = chat.opening("", {"messages": [USER]}) + [*said, chat.end_id]
+    ids = [*chat.opening("", {"messages": [USER]}), *said, chat.end_id]
     ids += chat.reply("", {"messages": [TOOL]}, closed=True)
     assert tokenizer.decode(ids) == (
         '<|user|>hello<|end|><|assistant|>I look.<|end|><|tool|>{"a": 1}<|end|><|assistant|>'
