@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from toolgym._turn import ParseProblem, ToolCall, Turn
+from toolgym.formats.turn import ParseProblem, ToolCall, Turn
 
 if TYPE_CHECKING:
     from toolgym.trajectory import Step, Trajectory
@@ -35,10 +35,7 @@ def load_line(line: bytes) -> Any:
     Raises:
         ValueError: not JSON.
     """
-    try:
-        return orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return json.loads(line)
+    return json.loads(line)  # orjson would read integers beyond 64 bits as floats
 
 
 def turn_to_json(turn: Turn) -> dict[str, Any]:

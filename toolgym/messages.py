@@ -17,10 +17,10 @@ Formats are plug-ins (`register_format`). Four are built in, and `parse` tells t
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from toolgym._openai_message import looks_openai, parse_openai, render_openai
-from toolgym._tagged import MAX_CALLS, TAG, parse_tags, render_tags, tag_segments
-from toolgym._turn import FormatName, ParseProblem, ProblemKind, Span, TokenType, ToolCall, Turn
 from toolgym.errors import ConfigError, did_you_mean
+from toolgym.formats.openai import looks_openai, parse_openai, render_openai
+from toolgym.formats.tagged import MAX_CALLS, TAG, parse_tags, render_tags, tag_segments
+from toolgym.formats.turn import FormatName, ParseProblem, ProblemKind, Span, TokenType, ToolCall, Turn
 
 __all__ = [
     "MAX_CALLS",

@@ -20,10 +20,6 @@ DEGENERATE = [
     "names, wrong values",
 ]  # fmt: skip
 
-# The published one-message forms pay for tool and parameter names apart from values, so whoever guesses a whole chain's
-# names earns more than half of the chain done right. It is still less than the whole chain with one value wrong.
-PAY_FOR_NAMES = {"ac_planner", "awpo", "toolupt"}
-
 
 @pytest.fixture(scope="module")
 def examples() -> Iterator[ModuleType]:
@@ -58,9 +54,8 @@ def test_honest_work_earns_more(preset: str, domain: Domain, tasks: list[Task], 
     assert gold > flawed
     assert gold > half
     for name in DEGENERATE:
-        bound = flawed if preset in PAY_FOR_NAMES and name == "names, wrong values" else half
-        sparse = bound == 0.0  # nothing but success is paid: the hack must earn nothing either
-        assert mean(name) <= 0.0 if sparse else mean(name) < bound, name
+        # Where nothing but success is paid, half of the work earns nothing, and the hack must not either.
+        assert mean(name) <= 0.0 if half == 0.0 else mean(name) < half, (name, mean(name), half)
 
 
 def test_the_gold_episode_is_solved_and_the_degenerate_ones_are_not(

@@ -102,6 +102,8 @@ class WireOptions:
     """A longer answer is cut, and its text says so."""
     spares: int = 0
     """Servers that are started ahead of need, so that a reset by restart does not wait for one."""
+    keeps_idle: bool = True
+    """Whether a server that episodes share stays up when the last one has ended, until its handle is closed."""
     retries: int = 1
     """How often a call that only reads is repeated after its server died."""
 

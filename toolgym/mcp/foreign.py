@@ -22,8 +22,11 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from toolgym.mcp.arguments import refuse
 from toolgym.mcp.connection import Connection, content_text
+from toolgym.mcp.pool import Pool
+from toolgym.mcp.replay import ReplaySession
+from toolgym.mcp.results import classify
 from toolgym.mcp.session import ToolSpec
-from toolgym.mcp.wire import Pool, ReplaySession, classify
+from toolgym.mcp.state import StateOptions
 from toolgym.messages import ToolCall
 from toolgym.trajectory import ToolResult
 from toolgym.world import copy_json
@@ -38,8 +41,8 @@ _ASKS_FOR_CONTEXT = frozenset({"get_context", "get_server", "get_http_request", 
 class FastMCPSession(ReplaySession):
     """A session on a FastMCP object. Fork is by replay, where the object is made by a function."""
 
-    def __init__(self, pool: Pool, connection: Connection):
-        super().__init__(pool, connection)
+    def __init__(self, pool: Pool, connection: Connection, state: StateOptions | None = None):
+        super().__init__(pool, connection, state)
         self._plain: dict[str, _PlainTool] = {}
         self._plain_of: Connection | None = None
 
@@ -57,7 +60,7 @@ class FastMCPSession(ReplaySession):
         if self._plain_of is not self._connection:
             self._plain, self._plain_of = _plain_tools(self._connection), self._connection
         tool = self._plain.get(call.name) if type(call.name) is str else None
-        if tool is None:
+        if tool is None or call.name not in self._writes or (self._watches and self._base is None):
             return None
         result = refuse(call)
         if result is None:

@@ -4,13 +4,15 @@ The published rewards of ToolRL, ToolUPT, AWPO and AC-Planner compare one messag
 step is compared with the gold action that it attempts: the first, of those that are not carried out yet, that its calls
 belong to (equal calls); else the first of them. A response belongs to the next action without calls once every action
 before it was attempted; given earlier, with part of the chain carried out, it is giving up, which is no attempt and
-worth 0. An action is worth its best attempt: a further one is paid what it improves, and nothing where
-it improves nothing. So repeating a half-right call, or going on after a wrong one as if it had been right, earns
-nothing.
+worth 0. An action is worth its best attempt: a further one is paid what it improves, and nothing where it improves
+nothing. So repeating a half-right call, or going on after a wrong one as if it had been right, earns nothing.
+
+The papers compare text, which is never run, and pay for a right tool name with wrong values. Here calls are run: one
+that the server refused did nothing and does not count, so that naming the right tools alone earns nothing.
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import is_
 
 from toolgym.messages import ToolCall, Turn, render
@@ -65,13 +67,15 @@ def _open_calls(task: Task) -> list[tuple[PreparedCall, ...]]:
 class _Progress:
     """Which gold actions are carried out, while steps are added."""
 
-    __slots__ = ("attempts", "best", "chain", "open")
+    __slots__ = ("attempts", "best", "chain", "open", "runs")
 
     def __init__(self, task: Task):
         self.chain = _chain(task)
         self.open = dict(enumerate(_open_calls(task)))
         """Position of an action that is not carried out -> its calls that are still to be made, in chain order."""
         self.attempts: dict[int, list[Turn]] = {}
+        self.runs: dict[int, list[Turn]] = {}
+        """The attempts as the server took them: without refused calls, and none where all were refused."""
         self.best: dict[tuple[Score, int], tuple[int, float]] = {}
         """(score function, position) -> how many of the attempts are scored, and the best score."""
 
@@ -99,6 +103,9 @@ class _Progress:
         if target is None:
             return
         self.attempts.setdefault(target, []).append(turn)
+        run = _as_run(step)
+        if run is not None:
+            self.runs.setdefault(target, []).append(run)
         wanted = self.open[target]
         if not wanted:
             if turn.response is not None and not turn.calls:
@@ -114,8 +121,8 @@ class _Progress:
             del self.open[target]
 
     def best_attempt(self, score: Score, position: int) -> float | None:
-        """The best score of the attempts at an action; None without any."""
-        turns = self.attempts.get(position)
+        """The best score of the attempts at an action that the server took; None without any."""
+        turns = self.runs.get(position)
         if not turns:
             return None
         scored, best = self.best.get((score, position), (0, float("-inf")))
@@ -136,6 +143,15 @@ def _without(wanted: tuple[PreparedCall, ...], calls: Sequence[ToolCall]) -> tup
         else:
             return None
     return wanted
+
+
+def _as_run(step: Step) -> Turn | None:
+    """The turn without the calls that were refused; None where all of them were."""
+    turn, results = step.turn, step.results
+    if not any(result.is_error for result in results):
+        return turn
+    done = tuple(call for call, result in zip(turn.calls, results, strict=False) if not result.is_error)
+    return replace(turn, calls=done) if done else None
 
 
 _Kept = tuple[Task, list[Step], _Progress]
@@ -177,15 +193,16 @@ def improvement(score: Score, trajectory: Trajectory, task: Task) -> float:
     """A one-message reward as a step reward: the score of the latest step's message or, for a further attempt at a gold
     action, what it adds to the best earlier one (not less than 0). 0 where it attempts none, and without gold chain.
 
-    Over an episode: the sum, over the actions attempted, of the best attempts' scores.
+    Calls that the server refused do not count, and a message all of whose calls were refused earns 0. Over an episode:
+    the sum, over the actions attempted, of the best attempts' scores.
     """
     steps = trajectory.steps
     if not steps or not task.gold:
         return 0.0
     progress = _progress(steps[:-1], task)
-    turn = steps[-1].turn
-    target = progress.target(turn)
-    if target is None:
+    target = progress.target(steps[-1].turn)
+    turn = _as_run(steps[-1])
+    if target is None or turn is None:
         return 0.0
     value = score(turn, progress.chain[target])
     best = progress.best_attempt(score, target)

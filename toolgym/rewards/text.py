@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from toolgym._calljson import loads
 from toolgym.errors import ConfigError
+from toolgym.formats.call_json import loads
 from toolgym.messages import ToolCall, Turn, parse, render
 from toolgym.rewards.matching import forms
 from toolgym.tasks import CallCheck, ChecklistItem, GoldAction, GoldCall, Task

@@ -7,8 +7,8 @@ written and in what free text between the blocks means.
 import re
 from typing import Any
 
-from toolgym import _calljson
-from toolgym._turn import ParseProblem, ProblemKind, Span, TokenType, ToolCall, Turn
+from toolgym.formats import call_json
+from toolgym.formats.turn import ParseProblem, ProblemKind, Span, TokenType, ToolCall, Turn
 
 MAX_CALLS = 128
 """Calls in one turn; further ones are dropped and reported."""
@@ -146,15 +146,15 @@ def _read_calls(content: str, start: int, reading: _Reading) -> None:
         reading.report("bad_call", "A <tool_call> is empty.", start, end)
         return
     try:
-        value = _calljson.loads(content)
+        value = call_json.loads(content)
     except ValueError as error:
         try:
             lines = content.split("\n")
-            value = [_calljson.loads(line) for line in lines if line and not line.isspace()] if len(lines) > 1 else None
+            value = [call_json.loads(line) for line in lines if line and not line.isspace()] if len(lines) > 1 else None
         except ValueError:
             value = None
         if value is None:
-            if len(content) > _calljson.MAX_CHARS:
+            if len(content) > call_json.MAX_CHARS:
                 reading.report("too_long", f"A <tool_call> is {error}.", start, end)
             elif "<tool_call>" in content:
                 reading.report("unclosed_tag", "<tool_call> is not closed by </tool_call>.", start, end)
@@ -220,7 +220,7 @@ def render_tags(turn: Turn, format: str) -> str:
     if turn.plan is not None:
         blocks.append(_block("think" if framed else "plan", turn.plan, framed))
     key = "params" if format == "toolupt" else "arguments"
-    calls = [_ESCAPABLE.sub(r"\\u003c", _calljson.dumps({"name": c.name, key: c.arguments})) for c in turn.calls]
+    calls = [_ESCAPABLE.sub(r"\\u003c", call_json.dumps({"name": c.name, key: c.arguments})) for c in turn.calls]
     if format == "toolupt" and len(calls) > 1:
         calls = [f"[{', '.join(calls)}]"]
     blocks += [f"<tool_call>\n{call}\n</tool_call>" if framed else f"<tool_call>{call}</tool_call>" for call in calls]

@@ -6,9 +6,9 @@ is the plan, and content without calls the response.
 
 from typing import Any
 
-from toolgym import _calljson
-from toolgym._tagged import MAX_CALLS
-from toolgym._turn import ParseProblem, ProblemKind, ToolCall, Turn
+from toolgym.formats import call_json
+from toolgym.formats.tagged import MAX_CALLS
+from toolgym.formats.turn import ParseProblem, ProblemKind, ToolCall, Turn
 
 
 def looks_openai(text: str) -> bool:
@@ -28,7 +28,7 @@ def parse_openai(text: str) -> Turn:
     if not text or text.isspace():
         return failed("empty", "The message is empty.")
     try:
-        value = _calljson.loads(text)
+        value = call_json.loads(text)
     except ValueError as error:
         return failed("bad_json", f"The message is not valid JSON: {error}.")
     if type(value) is list:
@@ -71,11 +71,11 @@ def render_openai(turn: Turn) -> str:
             {
                 "id": f"call_{i}",
                 "type": "function",
-                "function": {"name": call.name, "arguments": _calljson.dumps(call.arguments)},
+                "function": {"name": call.name, "arguments": call_json.dumps(call.arguments)},
             }
             for i, call in enumerate(turn.calls)
         ]
-    return _calljson.dumps(message)
+    return call_json.dumps(message)
 
 
 def _plan_and_response(message: dict[str, Any], has_calls: bool) -> tuple[str | None, str | None]:
@@ -98,7 +98,7 @@ def _to_call(item: Any) -> ToolCall | str:
     arguments = function.get("arguments")
     if type(arguments) is str:
         try:
-            arguments = _calljson.loads(arguments) if arguments else {}
+            arguments = call_json.loads(arguments) if arguments else {}
         except ValueError as error:
             return f"The arguments of {name} are not valid JSON: {error}."
     if arguments is None:

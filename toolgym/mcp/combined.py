@@ -1,0 +1,100 @@
+"""`CombinedSession`: several servers as one, their tools prefixed with the server's name."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from toolgym.errors import ConfigError
+from toolgym.mcp.arguments import unknown_tool
+from toolgym.mcp.session import ForkKind, ToolSession, ToolSpec
+from toolgym.messages import ToolCall
+from toolgym.trajectory import ToolResult
+from toolgym.world import Diff
+
+__all__ = ["CombinedSession"]
+
+_KINDS: tuple[ForkKind, ...] = ("copy", "replay", "none")
+
+
+class CombinedSession(ToolSession):
+    """An episode on several servers. Tool `t` of server `s` is `s_t`; table `t` of its diff is `s.t`.
+
+    Args:
+        sessions: server name -> session.
+
+    Raises:
+        ConfigError: two tools get the same name.
+    """
+
+    def __init__(self, sessions: Mapping[str, ToolSession]):
+        self._sessions = dict(sessions)
+        self._owner: dict[str, tuple[ToolSession, str]] = {}
+        self._find_tools()
+        self.fork_kind = max((session.fork_kind for session in self._sessions.values()), key=_KINDS.index)
+        self.suspends = any(session.suspends for session in self._sessions.values())
+
+    def _find_tools(self) -> None:
+        specs: list[ToolSpec] = []
+        self._owner = {}
+        for server, session in self._sessions.items():
+            for tool in session.tools:
+                name = f"{server}_{tool.name}"
+                if name in self._owner:
+                    raise ConfigError(f"Two tools are called {name!r}; rename a server in mcp.json.")
+                self._owner[name] = (session, tool.name)
+                specs.append(replace(tool, name=name))
+        self._specs = tuple(specs)
+
+    @property
+    def tools(self) -> tuple[ToolSpec, ...]:
+        return self._specs
+
+    def call(self, call: ToolCall) -> ToolResult:
+        owner = self._owner.get(call.name) if isinstance(call.name, str) else None
+        if owner is None:
+            return unknown_tool(str(call.name).encode(errors="replace").decode())
+        return owner[0].call(ToolCall(owner[1], call.arguments))
+
+    async def call_async(self, call: ToolCall) -> ToolResult:
+        owner = self._owner.get(call.name) if isinstance(call.name, str) else None
+        if owner is None:
+            return unknown_tool(str(call.name).encode(errors="replace").decode())
+        return await owner[0].call_async(ToolCall(owner[1], call.arguments))
+
+    def reset(self, world_key: Any = None) -> None:
+        """Resets every server; a world key is an object of server name -> its key.
+
+        Raises:
+            ConfigError: the key is of another form.
+        """
+        if world_key is not None and not isinstance(world_key, Mapping):
+            raise ConfigError(f"With several servers a world is an object of server -> world, not {world_key!r}.")
+        for name, session in self._sessions.items():
+            session.reset((world_key or {}).get(name))
+        self._find_tools()
+
+    def fork(self) -> "CombinedSession":
+        twins: dict[str, ToolSession] = {}
+        try:
+            for name, session in self._sessions.items():
+                twins[name] = session.fork()
+        except BaseException:
+            for twin in twins.values():
+                twin.close()
+            raise
+        return CombinedSession(twins)
+
+    def diff(self) -> Diff | None:
+        diffs = {name: session.diff() for name, session in self._sessions.items()}
+        if all(diff is None for diff in diffs.values()):
+            return None
+        return {f"{name}.{table}": records for name, diff in diffs.items() for table, records in (diff or {}).items()}
+
+    def state_version(self) -> int | None:
+        versions = [session.state_version() for session in self._sessions.values()]
+        known = [version for version in versions if version is not None]
+        return sum(known) if len(known) == len(versions) else None
+
+    def close(self) -> None:
+        for session in self._sessions.values():
+            session.close()

@@ -1,0 +1,123 @@
+"""`Pool`: the connections to one server, shared by its sessions, kept ahead of need, and never left behind."""
+
+import asyncio
+import os
+from contextlib import suppress
+
+from toolgym.errors import InfraError
+from toolgym.mcp.connection import Connection, Target, UrlTarget, WireOptions
+
+__all__ = ["Pool"]
+
+
+class Pool:
+    """The connections to one server. Opens one when a session needs it; replaces one that has died.
+
+    Where sessions have servers of their own, `WireOptions.spares` of them are started ahead, as soon as one was handed
+    out; when the last session is closed, so are they.
+
+    Args:
+        target: the server.
+        options: time limits and the protocol's revision.
+    """
+
+    def __init__(self, target: Target, options: WireOptions | None = None):
+        self.target, self.options = target, options or WireOptions()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._pid = os.getpid()
+        self._shared: Connection | None = None
+        self._lock: asyncio.Lock | None = None
+        self._own: set[Connection] = set()
+        self._spares: list[asyncio.Task[Connection]] = []
+        self._closing: set[asyncio.Task[None]] = set()
+        self._episodes = 0
+
+    async def shared(self) -> Connection:
+        """The connection that episodes share."""
+        self._check_process()
+        if self._lock is None:
+            self._lock = asyncio.Lock()
+        async with self._lock:
+            if self._shared is None or self._shared.dead:
+                if self._shared is not None:
+                    await self._shared.close()
+                self._shared = await Connection.open(self.target, self.options)
+            return self._shared
+
+    def enter(self) -> None:
+        """Counts an episode on the shared connection."""
+        self._episodes += 1
+
+    async def leave(self) -> None:
+        """An episode has ended. With the last one the shared connection goes too, where idle servers are not kept."""
+        self._episodes -= 1
+        if self._episodes <= 0 and not self.options.keeps_idle and self._shared is not None:
+            shared, self._shared = self._shared, None
+            await shared.close()
+
+    async def own(self) -> Connection:
+        """A connection for one session alone: a spare, the one that `shared` opened for nobody, or a new one."""
+        self._check_process()
+        connection, self._shared = self._shared, None
+        if connection is not None and (connection.dead or connection.has_episodes):
+            self._shared, connection = connection, None
+        connection = connection or await self._spare() or await Connection.open(self.target, self.options)
+        self._own.add(connection)
+        self._refill(connection)
+        return connection
+
+    async def release(self, connection: Connection) -> None:
+        """Closes a connection that `own` gave; with the last one the spares go too."""
+        self._own.discard(connection)
+        spares = [] if self._own else self._take_spares()
+        await asyncio.gather(connection.close(), *(_closed(spare) for spare in spares))
+
+    async def replace(self, connection: Connection) -> Connection:
+        """A fresh connection in place of one that `own` gave, which is closed meanwhile."""
+        fresh = await self.own()
+        self._own.discard(connection)
+        closing = asyncio.ensure_future(connection.close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        return fresh
+
+    async def close(self) -> None:
+        """Closes every connection, and so every server that was started for them."""
+        self._check_process()
+        connections = [*self._own, *([self._shared] if self._shared is not None else [])]
+        self._own, self._shared = set(), None
+        spares, closing = self._take_spares(), list(self._closing)
+        await asyncio.gather(*(one.close() for one in connections), *(_closed(one) for one in spares), *closing)
+
+    async def _spare(self) -> Connection | None:
+        """A server that was started ahead and still lives."""
+        while self._spares:
+            with suppress(InfraError):  # one that failed; the caller's own attempt will say why
+                connection = await self._spares.pop(0)
+                if not connection.dead:
+                    return connection
+                await connection.close()
+        return None
+
+    def _refill(self, pattern: Connection) -> None:
+        if pattern.server is not None or pattern.has_episodes:
+            return  # an object of this process is made in no time
+        while len(self._spares) < self.options.spares and not isinstance(self.target, UrlTarget):
+            self._spares.append(asyncio.ensure_future(Connection.open(self.target, self.options)))
+
+    def _take_spares(self) -> "list[asyncio.Task[Connection]]":
+        spares, self._spares = self._spares, []
+        return spares
+
+    def _check_process(self) -> None:
+        """After a fork the parent's connections are the parent's."""
+        if self._pid != os.getpid():
+            self._forget()
+
+
+async def _closed(spare: "asyncio.Task[Connection]") -> None:
+    spare.cancel()
+    with suppress(InfraError, asyncio.CancelledError):
+        await (await spare).close()

@@ -1,0 +1,212 @@
+"""`ReplaySession`: an episode on a server that knows nothing of episodes, and so has a whole connection to itself.
+
+Started servers (a command, a container, a function that makes one) begin anew with each connection: they are reset by
+reconnecting and forked by repeating the calls on a new one. A server with reset, snapshot and restore tools (see
+`toolgym.mcp.state`) is reset and forked by those. The state of any other server that runs elsewhere is its own: no
+reset, no fork.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from toolgym.errors import ForkUnsupportedError, InfraError, ServerDiedError
+from toolgym.mcp import loop
+from toolgym.mcp.arguments import unknown_tool
+from toolgym.mcp.connection import Connection, MemoryTarget, UrlTarget
+from toolgym.mcp.pool import Pool
+from toolgym.mcp.session import ToolSpec
+from toolgym.mcp.state import StateOptions, Tables, answer_of, files_of, table_of, tables_diff
+from toolgym.mcp.wire import WireSession
+from toolgym.messages import ToolCall
+from toolgym.trajectory import ToolResult
+from toolgym.world import Diff
+
+__all__ = ["ReplaySession"]
+
+
+class ReplaySession(WireSession):
+    """One episode on a connection of its own.
+
+    Args:
+        pool: where connections come from.
+        connection: the session's.
+        state: how the server's state is seen and reset.
+    """
+
+    def __init__(self, pool: Pool, connection: Connection, state: StateOptions | None = None):
+        super().__init__(pool, connection)
+        self._state = state or StateOptions()
+        self._log: list[tuple[ToolCall, ToolResult]] = []
+        self._version = 0
+        self._lost = False  # whether a call was given up, so that nobody knows what it did
+        self._base: Tables | None = None
+        target = pool.target
+        self._restarts = not (isinstance(target, UrlTarget) or (isinstance(target, MemoryTarget) and not target.fresh))
+        self._use(connection)
+        stateless = all(tool.writes is False for tool in self._specs)
+        self.fork_kind = "copy" if self._copies else "replay" if self._restarts or stateless else "none"
+
+    def _use(self, connection: Connection) -> None:
+        self._connection = connection
+        all_tools = {tool.name: tool for tool in connection.tools}
+        self._specs = tuple(tool for tool in connection.tools if tool.name not in self._state.unseen)
+        self._writes = {tool.name: tool.writes for tool in self._specs}
+        state = self._state
+        self._reset_spec = all_tools.get(state.reset_tool)
+        # Only a server that can be had twice can be copied: a twin needs a process of its own.
+        self._copies = self._restarts and {state.snapshot_tool, state.restore_tool} <= all_tools.keys()
+        self._watches = bool(state.state_tools) or connection.workspace is not None or state.snapshot_tool in all_tools
+
+    @property
+    def tools(self) -> tuple[ToolSpec, ...]:
+        return self._specs
+
+    async def _call(self, call: ToolCall) -> ToolResult:
+        if call.name not in self._writes:
+            return unknown_tool(call.name)
+        if self._watches and self._base is None and self._writes[call.name] is not False:
+            self._base = await self._tables()
+        for attempt in range(self._pool.options.retries + 1):
+            try:
+                result, _ = await self._send(call, {})
+                break
+            except InfraError as error:
+                self._version += 1
+                again = attempt < self._pool.options.retries and await self._revived(call, error)
+                if not again:
+                    self._lost = self._lost or self._writes[call.name] is not False or self._connection.dead
+                    raise
+        self._remember(call, result)
+        return result
+
+    def _remember(self, call: ToolCall, result: ToolResult) -> None:
+        """Notes a call that may have changed the server's state, for replay."""
+        if result.outcome in ("ok", "tool_error") and self._writes.get(call.name) is not False:
+            self._version += 1
+            self._log.append((call, result))
+
+    async def _revived(self, call: ToolCall, error: InfraError) -> bool:
+        """Brings a server that died under a reading call back into its state, so that the call can be repeated."""
+        if not isinstance(error, ServerDiedError) or self._writes[call.name] is not False:
+            return False
+        if not self._restarts or self._lost:
+            return False
+        try:
+            twin = await self._replay(list(self._log))
+        except (InfraError, ForkUnsupportedError):
+            return False
+        dead = self._connection
+        self._use(twin._connection)
+        await self._pool.release(dead)
+        return True
+
+    def reset(self, world_key: Any = None) -> None:
+        """Puts the server into its initial state: by its reset tool, or by starting it anew where it may have changed.
+
+        Raises:
+            ForkUnsupportedError: it has been written to and cannot be reset, or it has no worlds and one was named.
+        """
+        chooses = self._reset_spec is not None and "world" in self._reset_spec.input_schema.get("properties", {})
+        if world_key is not None and not chooses:
+            raise ForkUnsupportedError("This server has no worlds to choose from; only a ToolServer has.")
+        self._version += 1
+        if not self._log and not self._lost and not self._connection.dead and world_key is None:
+            return
+        healthy = not self._lost and not self._connection.dead
+        if self._reset_spec is not None and (healthy or not self._restarts):
+            loop.run(self._reset_by_tool({} if world_key is None else {"world": world_key}))
+        elif not self._restarts:
+            raise ForkUnsupportedError(
+                "This server keeps its own state and cannot be reset from here. Give a command that starts it, serve "
+                "it as a ToolServer, give it a reset tool, or mark its reading tools with readOnlyHint."
+            )
+        else:
+            loop.run(self._restart())
+            if world_key is not None:
+                loop.run(self._reset_by_tool({"world": world_key}))
+
+    async def _reset_by_tool(self, arguments: dict[str, Any]) -> None:
+        await self._operate(self._state.reset_tool, arguments)
+        self._log, self._lost, self._base = [], False, None
+
+    async def _restart(self) -> None:
+        self._use(await self._pool.replace(self._connection))
+        self._log, self._lost, self._base = [], False, None
+
+    def fork(self) -> "ReplaySession":
+        if self.fork_kind == "none":
+            raise ForkUnsupportedError(
+                "This session can fork neither by copy nor by replay: its server runs elsewhere."
+            )
+        if self._lost:
+            raise ForkUnsupportedError("A call to this server was given up; what it did is not known, so reset first.")
+        twin = loop.run(self._copy() if self._copies else self._replay(list(self._log)))
+        twin._base = self._base
+        return twin
+
+    async def _copy(self) -> "ReplaySession":
+        state = answer_of(await self._operate(self._state.snapshot_tool, {}))
+        twin = await self._twin()
+        try:
+            await twin._operate(self._state.restore_tool, {"state": state})
+        except BaseException:
+            await twin._close()
+            raise
+        twin._log, twin._version = list(self._log), self._version
+        return twin
+
+    async def _replay(self, log: Iterable[tuple[ToolCall, ToolResult]]) -> "ReplaySession":
+        twin = await self._twin()
+        try:
+            for call, expected in log:
+                if await twin._call(call) != expected:
+                    raise ForkUnsupportedError(
+                        f"Replaying {call.name!r} gave another result: the server is not repeatable."
+                    )
+        except BaseException:
+            await twin._close()
+            raise
+        return twin
+
+    async def _twin(self) -> "ReplaySession":
+        return type(self)(self._pool, await self._pool.own(), self._state)
+
+    async def _operate(self, tool: str, arguments: dict[str, Any]) -> ToolResult:
+        """Calls a tool for the infrastructure's own ends.
+
+        Raises:
+            InfraError: it failed.
+        """
+        result, _ = await self._send(ToolCall(tool, arguments), {})
+        if result.is_error:
+            raise InfraError(f"The server's {tool!r} failed: {result.text[:300]}")
+        return result
+
+    async def _tables(self) -> Tables:
+        """The server's state now."""
+        tables: Tables = {}
+        for tool in self._state.state_tools:
+            result, _ = await self._send(ToolCall(tool.name, dict(tool.arguments)), {})
+            tables.setdefault(tool.table or tool.name, {}).update(table_of(tool, result))
+        if tables:
+            return tables
+        if self._state.snapshot_tool in {tool.name for tool in self._connection.tools}:
+            state = answer_of(await self._operate(self._state.snapshot_tool, {}))
+            state = state if isinstance(state, dict) else {"state": state}
+            return {name: value if isinstance(value, dict) else {"value": value} for name, value in state.items()}
+        if self._connection.workspace is not None:
+            tables["files"] = files_of(self._connection.workspace)
+        return tables
+
+    def diff(self) -> Diff | None:
+        if not self._watches:
+            return None
+        if self._base is None:  # nothing was called that may write
+            return {}
+        return tables_diff(self._base, loop.run(self._tables()))
+
+    def state_version(self) -> int:
+        return self._version
+
+    async def _close(self) -> None:
+        await self._pool.release(self._connection)

@@ -1,0 +1,169 @@
+"""Seeing and resetting the state of a server that keeps no `World`: by tools that it has anyway.
+
+`state_tools` are reading tools whose answers are the state: each answer becomes a table, so that a diff, a gold chain's
+final state and assertions work as they do for a `ToolServer`. A server may also have three tools (hidden from agents)
+by which its state is reset, taken and put back, and is then not started anew for each episode.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from toolgym.errors import ConfigError, InfraError
+from toolgym.trajectory import ToolResult
+from toolgym.world import Diff
+
+__all__ = ["StateOptions", "StateTool", "Tables", "files_of", "make_state_options", "table_of", "tables_diff"]
+
+Tables = dict[str, dict[str, Any]]
+"""Table name -> record id -> record."""
+
+_ID_FIELDS = ("id", "key", "name", "path", "uri")
+_MAX_TEXT = 1_000_000
+_SKIPPED = frozenset({".git", "__pycache__", "node_modules"})
+VALUE = "value"
+"""The record's id where an answer is no list or object of records."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateTool:
+    """A reading tool whose answer is a part of the state."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    table: str = ""
+    """The table's name; the tool's by default."""
+    path: str = ""
+    """Where in the answer the records are (dotted), if they are not the answer itself."""
+    key: str = ""
+    """The field that tells records of a list apart; by default the first of id, key, name, path, uri."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateOptions:
+    """How the state of a foreign server is seen and reset."""
+
+    state_tools: tuple[StateTool, ...] = ()
+    hidden: tuple[str, ...] = ()
+    """Tools that agents neither see nor may call."""
+    reset_tool: str = "toolgym_reset"
+    """Puts the server into its initial state; where it takes an argument `world`, into that world."""
+    snapshot_tool: str = "toolgym_snapshot"
+    """Answers with the whole state, as JSON."""
+    restore_tool: str = "toolgym_restore"
+    """Takes such an answer as `state` and puts the server into it."""
+
+    @property
+    def unseen(self) -> frozenset[str]:
+        """All tools that agents do not see."""
+        return frozenset({*self.hidden, self.reset_tool, self.snapshot_tool, self.restore_tool})
+
+
+def make_state_options(
+    state_tools: Iterable[str | Mapping[str, Any] | StateTool] = (),
+    hidden: Sequence[str] = (),
+    reset_tools: Mapping[str, str] | None = None,
+) -> StateOptions:
+    """Options from plain values.
+
+    Args:
+        state_tools: names, or objects with the fields of `StateTool`.
+        hidden: as in `StateOptions`.
+        reset_tools: other names for `reset`, `snapshot` and `restore`.
+
+    Raises:
+        ConfigError: an entry of another form.
+    """
+    tools = []
+    for entry in state_tools:
+        try:
+            tools.append(entry if isinstance(entry, StateTool) else StateTool(**_named(entry)))
+        except TypeError as error:
+            raise ConfigError(
+                f"A state tool is a tool's name, or an object with name, arguments, table, path, key; got {entry!r}."
+            ) from error
+    renamed = {f"{role}_tool": name for role, name in (reset_tools or {}).items()}
+    try:
+        return StateOptions(tuple(tools), tuple(hidden), **renamed)
+    except TypeError as error:
+        raise ConfigError(f"reset_tools names reset, snapshot and restore, not {sorted(reset_tools or {})}.") from error
+
+
+def _named(entry: str | Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": entry} if isinstance(entry, str) else dict(entry)
+
+
+def answer_of(result: ToolResult) -> Any:
+    """A result as a value: its structured content (unwrapped), or its text, read as JSON where it is JSON."""
+    value: Any = result.structured
+    if isinstance(value, dict) and set(value) == {"result"}:
+        value = value["result"]
+    if value is None:
+        value = result.text
+    if isinstance(value, str):
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return value
+    return value
+
+
+def table_of(tool: StateTool, result: ToolResult) -> dict[str, Any]:
+    """The records that a state tool's answer holds.
+
+    Raises:
+        InfraError: the tool refused, or `path` leads nowhere.
+    """
+    if result.is_error:
+        raise InfraError(f"The state tool {tool.name!r} failed: {result.text[:300]}")
+    value = answer_of(result)
+    for part in tool.path.split(".") if tool.path else ():
+        if not isinstance(value, dict) or part not in value:
+            raise InfraError(f"The answer of the state tool {tool.name!r} has nothing at {tool.path!r}.")
+        value = value[part]
+    if isinstance(value, dict):
+        return value
+    keyed = _keyed(value, tool.key) if isinstance(value, list) else None
+    return {VALUE: value} if keyed is None else keyed
+
+
+def _keyed(records: list[Any], key: str) -> dict[str, Any] | None:
+    """A list's records by an id that each of them has and no two share; None where there is none."""
+    if not records or not all(isinstance(record, dict) for record in records):
+        return None
+    for name in (key,) if key else _ID_FIELDS:
+        ids = [record.get(name) for record in records]
+        if all(isinstance(id, str | int) for id in ids) and len(set(map(str, ids))) == len(ids):
+            return {str(id): record for id, record in zip(ids, records, strict=True)}
+    return None
+
+
+def tables_diff(before: Tables, after: Tables) -> Diff:
+    """What differs, in the form of a `World`'s diff."""
+    diff: Diff = {}
+    for table in sorted({*before, *after}):
+        old, new = before.get(table, {}), after.get(table, {})
+        changed = {
+            key: new.get(key)
+            for key in sorted({*old, *new})
+            if key not in new or key not in old or old[key] != new[key]
+        }
+        if changed:
+            diff[table] = changed
+    return diff
+
+
+def files_of(folder: Path) -> dict[str, Any]:
+    """A workspace's files: relative path -> text (or, where it is none or long, its size in bytes)."""
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        if _SKIPPED & set(inside.parts) or path.is_symlink() or not path.is_file():
+            continue
+        size = path.stat().st_size
+        text = path.read_bytes().decode(errors="replace") if size <= _MAX_TEXT else ""
+        files[inside.as_posix()] = text if size <= _MAX_TEXT and "�" not in text else {"bytes": size}
+    return files
