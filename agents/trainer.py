@@ -22,6 +22,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from toolgym.agents.episodes import EpisodeBatch, Estimator
 from toolgym.agents.lm import LMPolicy, SamplingOptions
 from toolgym.agents.rollout import Episodic, Rollout, Start, rollouts
+from toolgym.agents.running import quiet
 from toolgym.domain import TaskSet
 from toolgym.errors import ConfigError, DivergenceError
 
@@ -54,7 +55,9 @@ def check_args(args: GRPOConfig) -> None:
     Raises:
         ConfigError: such an option is set.
     """
-    default = GRPOConfig(output_dir=args.output_dir, use_cpu=True, bf16=False, report_to="none")
+    default = GRPOConfig(
+        output_dir=args.output_dir, use_cpu=True, bf16=False, activation_checkpointing=False, report_to="none"
+    )
     for name in _WITHOUT_EFFECT:
         given, usual = getattr(args, name), getattr(default, name)
         if given != usual:
@@ -110,10 +113,12 @@ class ToolTrainer(GRPOTrainer):
         self.envs, self.tasks, self.estimator, self.sampling = list(envs), tasks, estimator, sampling
         self._policy: LMPolicy | None = None
         self._local: list[Rollout] = []
+        self._drawn = (-1, 0)
         self.latest: list[Rollout] = []
         """The episodes of the latest step, of all processes."""
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="You are using 'rollout_func'")
+            quiet()
             super().__init__(
                 model=model,
                 reward_funcs=_episode_return,  # pyright: ignore[reportArgumentType]
@@ -134,8 +139,10 @@ class ToolTrainer(GRPOTrainer):
         if self._policy is None:
             self._policy = LMPolicy(model, cast(PreTrainedTokenizerBase, self.processing_class), self.sampling)
         self._policy.model = model
-        # The step and the process name the streams, so a resumed run draws what the uninterrupted one would have drawn.
-        self._policy.reseed(self.args.seed, self.state.global_step, self._step, self.accelerator.process_index)
+        # Step, batch within the step and process name the streams: a resumed run draws what the other would have drawn.
+        step = self.state.global_step
+        self._drawn = (step, self._drawn[1] + 1 if self._drawn[0] == step else 0)
+        self._policy.reseed(self.args.seed, *self._drawn, self.accelerator.process_index)
         starts = [Start(options={"task": self.tasks[int(prompt)]}) for prompt in prompts]
         self._local = rollouts(self._policy, self.envs[: len(starts)], starts)
         self._policy.release()

@@ -1,0 +1,301 @@
+"""The shared trainer: TRL's loss on our episodes, resumable to the same numbers, with guards."""
+
+import json
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import TrainerCallback
+from trl.trainer.grpo_config import GRPOConfig
+
+from toolgym.agents.builtin import save_checkpoint
+from toolgym.agents.episodes import EpisodeBatch
+from toolgym.agents.grpo import GRPOOptions, grpo_advantages, main
+from toolgym.agents.lm import SamplingOptions
+from toolgym.agents.running import MetricsFile, grpo_args, quiet, run, task_order
+from toolgym.agents.trainer import ToolTrainer, check_args
+from toolgym.errors import ConfigError, DivergenceError
+
+TIMES = ("seconds/rollout", "step_time", "epoch")
+
+
+def config(output: Path, **changes: Any) -> GRPOOptions:
+    usual = GRPOOptions(
+        output=output,
+        steps=4,
+        groups=2,
+        rollouts=4,
+        micro_batch=4,
+        learning_rate=1e-3,
+        max_new_tokens=8,
+        context_tokens=256,
+        save_steps=2,
+        threads=1,
+        progress=False,
+    )
+    return replace(usual, **changes)
+
+
+class Tasks(list):
+    """A task set whose tasks are numbers."""
+
+
+def trainer_of(
+    config: GRPOOptions,
+    model: Any,
+    tokenizer: Any,
+    envs: Sequence[Any],
+    *,
+    kind: type[ToolTrainer] = ToolTrainer,
+    estimator: Any = grpo_advantages,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> ToolTrainer:
+    tasks: Any = Tasks(range(20))
+    return kind(
+        model,
+        tokenizer,
+        grpo_args(config),
+        envs=envs,
+        tasks=tasks,
+        order=task_order(20, config.steps * config.groups, config.seed),
+        estimator=estimator,
+        sampling=SamplingOptions(max_new_tokens=config.max_new_tokens, context_tokens=config.context_tokens),
+        callbacks=[MetricsFile(config.output / "metrics.jsonl"), *callbacks],
+    )
+
+
+@pytest.fixture
+def fresh(tiny_model: Any) -> Any:
+    """Makes copies of the tiny model."""
+    state = {name: value.clone() for name, value in tiny_model.state_dict().items()}
+
+    def make() -> Any:
+        model = type(tiny_model)(tiny_model.config)
+        model.load_state_dict(state)
+        return model
+
+    return make
+
+
+def metrics(output: Path) -> list[dict[str, Any]]:
+    lines = (output / "metrics.jsonl").read_text().splitlines()
+    return [{name: value for name, value in json.loads(line).items() if name not in TIMES} for line in lines]
+
+
+class Interrupt(TrainerCallback):
+    """Ends the run after a step, as a kill would."""
+
+    def __init__(self, step: int):
+        self.step = step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step == self.step:
+            control.should_training_stop = True
+
+
+def test_interrupted_and_resumed_equals_uninterrupted(
+    fresh: Any, tokenizer: Any, toy_envs: Any, tmp_path: Path
+) -> None:
+    whole = config(tmp_path / "whole")
+    run(trainer_of(whole, fresh(), tokenizer, toy_envs(8)), whole)
+    half = config(tmp_path / "half")
+    run(trainer_of(half, fresh(), tokenizer, toy_envs(8), callbacks=[Interrupt(3)]), half)
+    assert [line["step"] for line in metrics(half.output)] == [1, 2, 3]
+    # Step 3 came after the checkpoint of step 2: it is taken again.
+    resumed = trainer_of(half, fresh(), tokenizer, toy_envs(8))
+    run(resumed, replace(half, resume=True))
+    one, other = metrics(whole.output), metrics(half.output)
+    assert [line["step"] for line in one] == [line["step"] for line in other] == [1, 2, 3, 4]
+    for left, right in zip(one, other, strict=True):
+        assert left.keys() == right.keys()
+        for name in left:
+            assert left[name] == pytest.approx(right[name], abs=1e-6), name
+    assert any(line["grad_norm"] > 0 for line in one)
+    assert (half.output / "checkpoint-4" / "model.safetensors").is_file()
+    assert (half.output / "final" / "model.safetensors").is_file()
+
+
+def test_training_moves_towards_what_is_rewarded(
+    tokenizer: Any, tiny_model: Any, toy_envs: Any, tmp_path: Path
+) -> None:
+    # The reward is the share of "a" in a message. From about 1 in 1,400 tokens it must become the rule.
+    some = config(tmp_path, steps=25, groups=2, rollouts=8, micro_batch=16, learning_rate=5e-3, save_steps=100)
+    with torch.no_grad():
+        tiny_model.model.embed_tokens.weight.mul_(0.5)
+    with warnings.catch_warnings():
+        quiet()
+        trainer_of(some, tiny_model, tokenizer, toy_envs(16, limit=2)).train()
+    returns = [line["reward"] for line in metrics(tmp_path)]
+    assert sum(returns[-5:]) > 2 * sum(returns[:5]) + 0.1
+
+
+class Recorder(ToolTrainer):
+    """Keeps the loss of each micro-batch, with and without the rows that have nothing to say."""
+
+    losses: list[tuple[float, float]]
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        short = super()._compute_loss(model, inputs)
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        gradient = torch.autograd.grad(short, parameters, retain_graph=True, allow_unused=True)
+        full = super(ToolTrainer, self)._compute_loss(model, inputs)
+        other = torch.autograd.grad(full, parameters, allow_unused=True)
+        apart = max(
+            float((a - b).abs().max()) for a, b in zip(gradient, other, strict=True) if a is not None and b is not None
+        )
+        self.losses.append((float((short - full).detach()), apart))
+        return short
+
+
+def mixed(batch: EpisodeBatch) -> torch.Tensor:
+    """Advantages that are 0 in every other row, and differ by token elsewhere."""
+    rows = torch.arange(len(batch.steps_B)) % 2
+    return batch.sampled_BT * rows[:, None] * (1.0 + torch.arange(batch.step_BT.shape[1]) / 10)
+
+
+@pytest.mark.parametrize("loss", ["grpo", "dapo", "dr_grpo"])
+def test_leaving_out_idle_rows_changes_no_gradient(
+    loss: str, tokenizer: Any, tiny_model: Any, toy_envs: Any, tmp_path: Path
+) -> None:
+    some = config(tmp_path, steps=2, loss=loss)
+    trainer = trainer_of(some, tiny_model, tokenizer, toy_envs(8), kind=Recorder, estimator=mixed)
+    trainer.losses = []  # type: ignore[attr-defined]
+    with warnings.catch_warnings():
+        quiet()
+        trainer.train()
+    losses = trainer.losses  # type: ignore[attr-defined]
+    assert len(losses) == 4
+    assert all(abs(value) < 1e-6 and apart < 1e-5 for value, apart in losses)
+
+
+def test_the_loss_is_trls_own_with_the_same_advantages(
+    fresh: Any, tokenizer: Any, toy_envs: Any, tmp_path: Path
+) -> None:
+    # TRL's advantage of a row is (return - mean) / (std + 1e-4): ours, on every token, is the same number.
+    class TRLs(ToolTrainer):
+        def estimate(self, batch: EpisodeBatch) -> dict[str, torch.Tensor]:
+            return {}
+
+    ours, trls = config(tmp_path / "ours"), config(tmp_path / "trls")
+    run(trainer_of(ours, fresh(), tokenizer, toy_envs(8)), ours)
+    run(trainer_of(trls, fresh(), tokenizer, toy_envs(8), kind=TRLs), trls)
+    for left, right in zip(metrics(ours.output), metrics(trls.output), strict=True):
+        for name in ("loss", "grad_norm", "reward", "solved"):
+            assert left[name] == pytest.approx(right[name], abs=1e-5), name
+
+
+def test_environment_tokens_and_broken_episodes_carry_no_loss(
+    tokenizer: Any, tiny_model: Any, toy_envs: Any, tmp_path: Path
+) -> None:
+    class Keeper(ToolTrainer):
+        def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+            kept.append({name: value for name, value in inputs.items() if torch.is_tensor(value)})
+            return super()._compute_loss(model, inputs)
+
+    kept: list[dict[str, torch.Tensor]] = []
+    envs = [*toy_envs(4), *toy_envs(4, fails_at=2)]
+    some = config(tmp_path, steps=1, micro_batch=8)
+    trainer = trainer_of(some, tiny_model, tokenizer, envs, kind=Keeper, estimator=lambda batch: batch.sampled_BT * 1.0)
+    with warnings.catch_warnings():
+        quiet()
+        trainer.train()
+    (inputs,) = kept
+    broken = [not rollout.usable for rollout in trainer.latest]
+    assert sum(broken) == 4
+    # TRL shuffles rows: count instead of comparing in order.
+    masked = inputs["tool_mask"] * inputs["completion_mask"]
+    assert sorted(masked.sum(1).tolist()) == sorted(
+        sum(rollout.env_mask) if rollout.usable else 0 for rollout in trainer.latest
+    )
+    assert ((inputs["advantages"] != 0) == (masked != 0)).all()
+    (line,) = metrics(tmp_path)
+    assert line["infra_errors"] == 0.5
+
+
+def test_what_is_not_finite_stops_the_run(fresh: Any, tokenizer: Any, toy_envs: Any, tmp_path: Path) -> None:
+    def infinite(batch: EpisodeBatch) -> torch.Tensor:
+        return batch.sampled_BT / 0.0
+
+    with pytest.raises(DivergenceError, match="advantages"):
+        run(trainer_of(config(tmp_path), fresh(), tokenizer, toy_envs(8), estimator=infinite), config(tmp_path))
+
+    class Broken(ToolTrainer):
+        def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+            return super()._compute_loss(model, inputs) * float("nan")
+
+    with pytest.raises(DivergenceError, match="the loss is nan at step 0"):
+        run(trainer_of(config(tmp_path), fresh(), tokenizer, toy_envs(8), kind=Broken), config(tmp_path))
+
+
+def test_options_that_would_be_ignored_raise(tmp_path: Path, tokenizer: Any, tiny_model: Any, toy_envs: Any) -> None:
+    for changes in ({"top_p": 0.9}, {"scale_rewards": "batch"}, {"generation_kwargs": {"num_beams": 2}}):
+        args: Any = GRPOConfig(
+            output_dir=str(tmp_path),
+            use_cpu=True,
+            bf16=False,
+            activation_checkpointing=False,
+            report_to="none",
+            **changes,
+        )
+        with pytest.raises(ConfigError, match=f"{next(iter(changes))}=.*no effect"):
+            check_args(args)
+    with pytest.raises(ConfigError, match=r"sampling\.temperature=1\.0"):
+        trainer_of(config(tmp_path, temperature=0.7), tiny_model, tokenizer, toy_envs(8))
+    with pytest.raises(ConfigError, match="multiple of micro_batch"):
+        config(tmp_path, micro_batch=5)
+    with pytest.raises(ConfigError, match="nothing to resume"):
+        run(
+            trainer_of(config(tmp_path), tiny_model, tokenizer, toy_envs(8)),
+            config(tmp_path / "nowhere", resume=True),
+        )
+
+
+def test_the_order_of_tasks_is_passes_over_all_of_them() -> None:
+    order = task_order(5, 12, seed=3)
+    assert len(order) == 12
+    assert sorted(order[:5]) == sorted(order[5:10]) == [0, 1, 2, 3, 4]
+    assert task_order(5, 12, seed=3) == order
+    assert task_order(5, 12, seed=4) != order
+
+
+def test_from_the_command_line_on_the_airline(tokenizer: Any, tiny_model: Any, tmp_path: Path) -> None:
+    save_checkpoint(tiny_model, tokenizer, tmp_path / "model")
+    output = tmp_path / "run"
+    options = ["--model", str(tmp_path / "model"), "--size", "small", "--prompt", "short", "--threads", "1"]
+    shape = ["--groups", "1", "--rollouts", "2", "--micro-batch", "2", "--max-new-tokens", "6", "--no-progress"]
+    assert main([*options, *shape, "--steps", "2", "--output", str(output), "--report-to", "tensorboard"]) == 0
+    assert [line["step"] for line in metrics(output)] == [1, 2]
+    assert json.loads((output / "config.json").read_text())["steps"] == 2
+    assert (output / "final" / "tokenizer.json").is_file()
+    assert list(output.rglob("events.out.tfevents*"))
+
+
+def test_a_lora_adapter_trains_and_the_base_stays(
+    tokenizer: Any, tiny_model: Any, toy_envs: Any, tmp_path: Path
+) -> None:
+    from toolgym.agents.running import lora
+
+    some = config(tmp_path, steps=2, save_steps=10)
+    before = {name: value.clone() for name, value in tiny_model.state_dict().items()}
+    trainer = ToolTrainer(
+        tiny_model,
+        tokenizer,
+        grpo_args(some),
+        envs=toy_envs(8),
+        tasks=Tasks(range(20)),  # type: ignore[arg-type]
+        order=task_order(20, 4, 0),
+        estimator=lambda batch: batch.sampled_BT * 1.0,
+        sampling=SamplingOptions(max_new_tokens=8, context_tokens=256),
+        peft_config=lora(4),
+    )
+    with warnings.catch_warnings():
+        quiet()
+        trainer.train()
+    after = trainer.accelerator.unwrap_model(trainer.model).state_dict()
+    base = {name.replace("base_model.model.", "").replace(".base_layer", ""): value for name, value in after.items()}
+    assert all(torch.equal(base[name], value) for name, value in before.items() if name in base)
+    assert any("lora_B" in name and value.abs().sum() > 0 for name, value in after.items())
