@@ -160,9 +160,12 @@ class LMPolicy:
                 f"set context_tokens={window} or less"
             )
 
-    def reseed(self, *key: int) -> None:
-        """Restarts the sampling streams: the n-th episode of a slot draws from `SeedSequence(key[0], (…, slot, n))`."""
-        self._seed, self._key = key[0], key[1:]
+    def reseed(self, *key: int, first_slot: int = 0) -> None:
+        """Restarts the sampling streams: the n-th episode of a slot draws from `SeedSequence(key[0], (…, slot, n))`.
+
+        `first_slot` is added to the slots' numbers: for a process that plays the later part of a batch.
+        """
+        self._seed, self._key, self._first_slot = key[0], key[1:], first_slot
         self._episodes: dict[int, int] = {}
 
     def release(self) -> None:
@@ -172,12 +175,15 @@ class LMPolicy:
         self._cache = None
 
     def start(self, slot: int, observation: str, info: dict[str, Any], env: "ToolEnv | None" = None) -> list[int]:
-        """Opens a slot with the conversation in `info` (or the observation as one user message)."""
+        """Opens a slot with the conversation in `info` (or the observation as one user message).
+
+        `info["context_ids"]`, where given, is the conversation as tokens already: that of a fork.
+        """
         self.end(slot)
         nth = self._episodes.get(slot, 0)
         self._episodes[slot] = nth + 1
-        seed = np.random.SeedSequence(self._seed, spawn_key=(*self._key, slot, nth))
-        ids = self.chat.opening(observation, info)
+        seed = np.random.SeedSequence(self._seed, spawn_key=(*self._key, self._first_slot + slot, nth))
+        ids = list(info["context_ids"]) if "context_ids" in info else self.chat.opening(observation, info)
         self._slots[slot] = _Slot(self._take_row(slot), pending=list(ids), rng=np.random.default_rng(seed))
         return ids
 

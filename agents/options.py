@@ -1,7 +1,7 @@
 """Command-line options from a frozen dataclass: one definition for Python, the shell and the help text."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -11,10 +11,18 @@ __all__ = ["parse_options"]
 T = TypeVar("T")
 
 
-def parse_options(config: type[T], argv: Sequence[str] | None, *, prog: str, description: str) -> T:
+def parse_options(
+    config: type[T],
+    argv: Sequence[str] | None,
+    *,
+    prog: str,
+    description: str,
+    defaults: Mapping[str, Any] | None = None,
+) -> T:
     """Reads a dataclass whose fields are `name: Annotated[type, "help"] = default` from command-line arguments.
 
-    `max_new_tokens` is `--max-new-tokens`, a bool `--x` or `--no-x`, a tuple takes several values.
+    `max_new_tokens` is `--max-new-tokens`, a bool `--x` or `--no-x`, a tuple takes several values. `defaults` are field
+    values to use instead of the dataclass's own.
     """
     parser = argparse.ArgumentParser(
         prog=prog, description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
@@ -33,6 +41,7 @@ def parse_options(config: type[T], argv: Sequence[str] | None, *, prog: str, des
             parser.add_argument(name, type=kind, required=True, help=help)
         else:
             parser.add_argument(name, type=kind, default=item.default, help=help)
+    parser.set_defaults(**(defaults or {}))
     given = vars(parser.parse_args(argv))
     return config(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
 

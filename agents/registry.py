@@ -1,4 +1,7 @@
-"""The learning algorithms by name: a name is a module of this folder with a `main(argv)`."""
+"""The learning algorithms by name: a module of this folder with a `main(argv)`.
+
+Algorithms that are one file with other options share its module: `MODULE:PRESET` calls `main(argv, PRESET)`.
+"""
 
 from collections.abc import Sequence
 from importlib import import_module
@@ -7,7 +10,10 @@ from toolgym.errors import ConfigError, did_you_mean
 
 __all__ = ["algorithms", "main"]
 
-_MODULES = {"grpo": "toolgym.agents.grpo", "sft": "toolgym.agents.sft"}
+_MODULES = {
+    "grpo": "toolgym.agents.grpo",
+    "sft": "toolgym.agents.sft",
+}
 
 
 def algorithms() -> list[str]:
@@ -23,4 +29,6 @@ def main(name: str, argv: Sequence[str]) -> int:
     """
     if name not in _MODULES:
         raise ConfigError(did_you_mean(name, _MODULES, "algorithm"))
-    return import_module(_MODULES[name]).main(argv)
+    module, _, preset = _MODULES[name].partition(":")
+    entry = import_module(module).main
+    return entry(argv, preset) if preset else entry(argv)

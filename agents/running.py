@@ -1,6 +1,7 @@
 """What every training run shares: options, environments, model, files, and how it goes on after a stop."""
 
 import json
+import os
 import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ __all__ = [
     "lora",
     "make_envs",
     "prepare",
+    "processes",
     "quiet",
     "run",
     "run_callbacks",
@@ -65,7 +67,11 @@ class RunConfig:
     epsilon: Annotated[float, "lower (and, without --epsilon-high, upper) clip of the ratio"] = 0.2
     epsilon_high: Annotated[float | None, "upper clip of the ratio"] = None
     iterations: Annotated[int, "optimizer passes over each batch of episodes"] = 1
+    minibatches: Annotated[int, "optimizer steps that each batch of episodes is split into"] = 1
     loss: Annotated[LossType, "how tokens are averaged: TRL's loss_type"] = "grpo"
+    importance_sampling_level: Annotated[
+        Literal["token", "sequence"], "ratio of each token, or of the whole sequence (GSPO)"
+    ] = "token"
     temperature: Annotated[float, "of the sampling"] = 1.0
     max_new_tokens: Annotated[int, "the longest turn"] = 200
     context_tokens: Annotated[int, "the longest episode"] = 1536
@@ -85,10 +91,18 @@ class RunConfig:
                 f"steps, groups and micro_batch must be at least 1 and rollouts at least 2, got steps={self.steps}, "
                 f"groups={self.groups}, micro_batch={self.micro_batch}, rollouts={self.rollouts}"
             )
-        if self.groups * self.rollouts % self.micro_batch:
+        shares = self.micro_batch * self.minibatches * processes() if self.minibatches > 0 else 0
+        if not shares or self.groups * self.rollouts % shares:
             raise ConfigError(
-                f"groups * rollouts = {self.groups * self.rollouts} must be a multiple of "
-                f"micro_batch={self.micro_batch}"
+                f"groups * rollouts = {self.groups * self.rollouts} must be a multiple of micro_batch * minibatches * "
+                f"processes, got micro_batch={self.micro_batch}, minibatches={self.minibatches}, "
+                f"processes={processes()}"
+            )
+        passes = self.iterations * self.minibatches
+        if passes < 1 or self.save_steps % passes:
+            raise ConfigError(
+                f"save_steps must be a multiple of iterations * minibatches = {passes}, got {self.save_steps}: a "
+                "checkpoint in the middle of a batch of episodes could not go on with the same one"
             )
 
 
@@ -161,6 +175,11 @@ def run_callbacks(config: Any) -> list[TrainerCallback]:
     return [file, ProgressBar()] if config.progress else [file]
 
 
+def processes() -> int:
+    """How many processes train together, as `accelerate launch` and `torchrun` say it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def env_options(config: Any) -> dict[str, Any]:
     """Keywords for the environment: what was given, and what the built-in policy needs."""
     small = str(config.model).startswith("builtin") or (Path(config.model) / "training.json").is_file()
@@ -189,8 +208,9 @@ def task_order(tasks: int, count: int, seed: int) -> list[int]:
 
 
 def grpo_args(config: RunConfig) -> GRPOConfig:
-    """TRL's options for a run."""
+    """TRL's options for a run. `groups` and `rollouts` are of all processes together."""
     cuda = torch.cuda.is_available()
+    local = config.groups * config.rollouts // processes()
     return GRPOConfig(
         output_dir=str(config.output),
         max_steps=config.steps,
@@ -198,7 +218,8 @@ def grpo_args(config: RunConfig) -> GRPOConfig:
         lr_scheduler_type="constant",  # constant_with_warmup would begin at 0
         max_grad_norm=config.max_grad_norm,
         per_device_train_batch_size=config.micro_batch,
-        gradient_accumulation_steps=config.groups * config.rollouts // config.micro_batch,
+        gradient_accumulation_steps=local // (config.micro_batch * config.minibatches),
+        steps_per_generation=local // config.micro_batch,
         num_generations=config.rollouts,
         num_iterations=config.iterations,
         max_completion_length=config.context_tokens,
@@ -207,6 +228,7 @@ def grpo_args(config: RunConfig) -> GRPOConfig:
         epsilon=config.epsilon,
         epsilon_high=config.epsilon_high,
         loss_type=config.loss,
+        importance_sampling_level=config.importance_sampling_level,
         bf16=config.bf16,
         use_cpu=not cuda,
         activation_checkpointing=config.gradient_checkpointing,

@@ -135,19 +135,11 @@ class ToolTrainer(GRPOTrainer):
     def _roll_out(self, prompts: list[str], trainer: GRPOTrainer) -> dict[str, Any]:
         """TRL's `rollout_func`: a prompt is the index of its task, repeated for each rollout of the group."""
         started = time.perf_counter()
-        model = cast(PreTrainedModel, self.accelerator.unwrap_model(self.model))
-        if self._policy is None:
-            self._policy = LMPolicy(model, cast(PreTrainedTokenizerBase, self.processing_class), self.sampling)
-        self._policy.model = model
-        # Step, batch within the step and process name the streams: a resumed run draws what the other would have drawn.
-        step = self.state.global_step
-        self._drawn = (step, self._drawn[1] + 1 if self._drawn[0] == step else 0)
-        self._policy.reseed(self.args.seed, *self._drawn, self.accelerator.process_index)
-        starts = [Start(options={"task": self.tasks[int(prompt)]}) for prompt in prompts]
-        self._local = rollouts(self._policy, self.envs[: len(starts)], starts)
-        self._policy.release()
+        self._begin_batch()
+        self._local = self.play([int(prompt) for prompt in prompts])
+        cast(LMPolicy, self._policy).release()
         self._record("seconds/rollout", time.perf_counter() - started)
-        filler = [self._policy.chat.end_id]
+        filler = [cast(LMPolicy, self._policy).chat.end_id]
         return {
             "prompt_ids": [rollout.prompt_ids or filler for rollout in self._local],
             "completion_ids": [rollout.completion_ids or filler for rollout in self._local],
@@ -158,6 +150,23 @@ class ToolTrainer(GRPOTrainer):
             ],
             "episode_return": [rollout.total_reward if rollout.usable else None for rollout in self._local],
         }
+
+    def _begin_batch(self) -> None:
+        model = cast(PreTrainedModel, self.accelerator.unwrap_model(self.model))
+        if self._policy is None:
+            self._policy = LMPolicy(model, cast(PreTrainedTokenizerBase, self.processing_class), self.sampling)
+        self._policy.model = model
+        step = self.state.global_step
+        self._drawn = (step, self._drawn[1] + 1 if self._drawn[0] == step else 0)
+
+    def play(self, tasks: Sequence[int], attempt: int = 0) -> list[Rollout]:
+        """An episode of each of this process's tasks, groups together. A subclass may play more and choose."""
+        policy = cast(LMPolicy, self._policy)
+        # Step, batch within the step and place in the batch name the streams: a resumed run draws what the other would
+        # have drawn, and so do many processes together.
+        first_slot = self.accelerator.process_index * len(tasks)
+        policy.reseed(self.args.seed, *self._drawn, attempt, first_slot=first_slot)
+        return rollouts(policy, self.envs[: len(tasks)], [Start(options={"task": self.tasks[i]}) for i in tasks])
 
     def _record(self, name: str, value: float) -> None:
         self._metrics["train"][name].append(value)
