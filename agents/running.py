@@ -188,6 +188,7 @@ def env_options(config: Any) -> dict[str, Any]:
         "prompt": config.prompt or ("short" if small else None),
         "depth": config.depth,
         "reward": getattr(config, "reward", None),
+        "reward_options": getattr(config, "reward_options", None),
     }
     return {name: value for name, value in given.items() if value is not None}
 
