@@ -1,0 +1,53 @@
+"""Options from dataclasses, and algorithms by name."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pytest
+
+from toolgym.agents import registry
+from toolgym.agents.options import parse_options
+from toolgym.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Options:
+    """Each kind of option."""
+
+    output: Annotated[Path, "where to"] = Path("runs")
+    steps: Annotated[int, "how many (100% of them)"] = 3
+    rate: Annotated[float | None, "how fast"] = None
+    level: Annotated[Literal["low", "high"], "which"] = "low"
+    depth: Annotated[tuple[int, ...] | None, "which depths"] = None
+    bf16: Annotated[bool, "half"] = False
+
+
+def test_every_kind_of_option_is_read() -> None:
+    def read(*argv: str) -> Options:
+        return parse_options(Options, argv, prog="x", description="y")
+
+    assert read() == Options()
+    given = read("--output", "a/b", "--steps", "5", "--rate", "0.5", "--level", "high", "--depth", "1", "2", "--bf16")
+    assert given == Options(Path("a/b"), 5, 0.5, "high", (1, 2), True)
+    assert read("--no-bf16").bf16 is False
+
+
+def test_help_shows_lines_and_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_options(Options, ["--help"], prog="toolgym x", description="Does it.")
+    shown = capsys.readouterr().out
+    assert "how many (100% of them) (default: 3)" in " ".join(shown.split())
+
+
+def test_unknown_options_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_options(Options, ["--level", "middle"], prog="x", description="y")
+    assert "invalid choice" in capsys.readouterr().err
+
+
+def test_algorithms_by_name() -> None:
+    assert registry.algorithms() == sorted(registry.algorithms())
+    assert {"grpo", "sft"} <= set(registry.algorithms())
+    with pytest.raises(ConfigError, match="Did you mean 'sft'"):
+        registry.main("sftt", [])
