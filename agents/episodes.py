@@ -37,6 +37,8 @@ class EpisodeBatch:
     usable_B: torch.Tensor
     """False where the infrastructure failed: such an episode must not count in any statistic."""
     group_size: int
+    prompts_B: torch.Tensor | None = None
+    """How many tokens each opening has."""
 
     @property
     def sampled_BT(self) -> torch.Tensor:
@@ -74,6 +76,7 @@ class EpisodeBatch:
             solved_B=torch.tensor([rollout.solved for rollout in rollouts]),
             usable_B=torch.tensor([rollout.usable for rollout in rollouts]),
             group_size=group_size,
+            prompts_B=torch.tensor([len(rollout.prompt_ids) for rollout in rollouts]),
         )
 
 

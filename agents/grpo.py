@@ -1,59 +1,143 @@
-"""GRPO: group-relative policy optimisation (Shao et al. 2024, "DeepSeekMath", §4.1) on multi-turn tool episodes.
+"""The GRPO family on multi-turn tool episodes: one estimator and one loss, and what each paper changes in them.
 
     toolgym train --algo grpo --env ToolGym/Airline-v0 --steps 50 --output runs/grpo
     python agents/grpo.py --env ToolGym/Airline-v0 --steps 50 --output runs/grpo
 
-Equations: the advantage is the group-normalised return, `A_i = (r_i - mean(r)) / std(r)` (§4.1.2, outcome supervision);
-with `level="step"` it is the sum of the normalised rewards from a token's step on (§4.1.3, process supervision). The
-loss is the clipped objective (Eq. 3), TRL's, over sampled tokens only.
+- `grpo`: Shao et al. 2024, "DeepSeekMath", §4.1. The advantage is the group-normalised return,
+  `A_i = (r_i - mean(r)) / std(r)` (§4.1.2, outcome supervision); with `level="step"` it is the sum of the normalised
+  rewards from a token's step on (§4.1.3, process supervision). The loss is the clipped objective (Eq. 3).
+- `dr_grpo`: Liu et al. 2025, "Understanding R1-Zero-like training", §3.2: no division by std (`scale=False`), tokens
+  summed and divided by a constant instead of by each answer's length (`loss="dr_grpo"`).
+- `dapo`: Yu et al. 2025, "DAPO": a higher upper clip (Eq. 10, `epsilon_high`), groups whose returns are all equal are
+  replaced (Eq. 11, `dynamic_sampling`), the mean is over all tokens (Eq. 12, `loss="dapo"`), episodes near the end of
+  the context lose reward (Eq. 13, `overlong`). Each is a switch of its own.
+- `gspo`: Zheng et al. 2025, "Group sequence policy optimization", Eq. 5-7: one ratio a sequence, the geometric mean of
+  its tokens' (`importance_sampling_level="sequence"`), clipped at 3e-4 and 4e-4; four optimizer steps a batch (§5.1).
+- `rloo`: Ahmadian et al. 2024, "Back to basics", §3.3: `A_i = r_i - mean of the others' r`, the whole answer one action
+  (`baseline="leave_one_out"`; log-probabilities are summed, which `loss="dr_grpo"` does up to a constant).
+- `toolrl`: Qian et al. 2025, "ToolRL": GRPO with that paper's reward of format and correctness (`reward="toolrl"`).
 
 Deviations: `std` is the sample's (n - 1) plus 1e-4, as TRL has it, so equal rewards give advantage 0; the KL term is
-off by default (`beta=0`).
+off by default (`beta=0`); only sampled tokens carry loss. DAPO replaces groups that are all right or all wrong: here,
+whose returns are all equal, for rewards are graded; a batch that is still not full after `attempts` goes on as it is.
+An episode's length is all its tokens, the opening and the environment's included, for those fill the context.
+Dr.GRPO's constant is `context_tokens`. RLOO clips each token's ratio, which at one optimizer step a batch is 1 anyway.
 
 Shapes: B sequences in groups of G, T tokens, S steps.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, cast
 
+import numpy as np
 import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
-from toolgym.agents.episodes import EpisodeBatch
+from toolgym.agents.episodes import EpisodeBatch, Estimator
 from toolgym.agents.options import parse_options
+from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import RunConfig, prepare, run
+from toolgym.agents.trainer import ToolTrainer
+from toolgym.errors import ConfigError, did_you_mean
 
-__all__ = ["GRPOOptions", "grpo_advantages", "main", "step_advantages", "train"]
+__all__ = [
+    "PRESETS",
+    "DynamicTrainer",
+    "GRPOOptions",
+    "grpo_advantages",
+    "main",
+    "make_estimator",
+    "make_trainer",
+    "overlong_penalty",
+    "preset",
+    "step_advantages",
+    "train",
+]
 
 _EPS = 1e-4
 
 
 @dataclass(frozen=True)
 class GRPOOptions(RunConfig):
-    """Options of a GRPO run."""
+    """Options of a run of the family."""
 
     level: Annotated[Literal["episode", "step"], "what is normalised: the episode's return, or each step's reward"] = (
         "episode"
     )
-    scale: Annotated[bool, "divide by the group's standard deviation (off: Dr.GRPO's advantage)"] = True
+    scale: Annotated[bool, "divide by the group's standard deviation"] = True
+    baseline: Annotated[Literal["mean", "leave_one_out"], "compared with the group's mean, or the others' (RLOO)"] = (
+        "mean"
+    )
+    dynamic_sampling: Annotated[bool, "replace groups whose returns are all equal (DAPO Eq. 11)"] = False
+    attempts: Annotated[int, "with dynamic sampling: how often at most a group is played"] = 4
+    overlong: Annotated[bool, "episodes near the context's end lose up to 1 (DAPO Eq. 13)"] = False
+    overlong_cache: Annotated[float, "with overlong: the last share of the context, over which the loss grows"] = 0.2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.baseline == "leave_one_out" and (self.scale or self.level == "step"):
+            raise ConfigError(
+                f"baseline='leave_one_out' compares unscaled returns: scale={self.scale} and level={self.level!r} "
+                "would have no effect; set scale=False (--no-scale) and level='episode'"
+            )
+        if self.attempts < 1 or not 0 < self.overlong_cache < 1:
+            raise ConfigError(
+                f"attempts must be at least 1 and overlong_cache between 0 and 1, got attempts={self.attempts}, "
+                f"overlong_cache={self.overlong_cache}"
+            )
 
 
-def grpo_advantages(batch: EpisodeBatch, *, scale: bool = True) -> torch.Tensor:
+PRESETS: dict[str, dict[str, Any]] = {
+    "grpo": {},
+    "dr_grpo": {"scale": False, "loss": "dr_grpo"},
+    # DAPO §4.1: clip at 0.2 and 0.28; the last 4,096 of 20,480 tokens are the cache.
+    "dapo": {"epsilon_high": 0.28, "dynamic_sampling": True, "loss": "dapo", "overlong": True},
+    # GSPO §5.1: clip at 3e-4 and 4e-4, each batch in four minibatches (so checkpoints fall on multiples of 4).
+    "gspo": {
+        "importance_sampling_level": "sequence",
+        "epsilon": 3e-4,
+        "epsilon_high": 4e-4,
+        "minibatches": 4,
+        "save_steps": 48,
+    },
+    "rloo": {"baseline": "leave_one_out", "scale": False, "loss": "dr_grpo"},
+    "toolrl": {"reward": "toolrl"},
+}
+"""Name -> what differs from `GRPOOptions`' own defaults."""
+
+
+def preset(name: str) -> dict[str, Any]:
+    """The options that make one of the family.
+
+    Raises:
+        ConfigError: no such name.
+    """
+    if name not in PRESETS:
+        raise ConfigError(did_you_mean(name, PRESETS, "member of the GRPO family"))
+    return dict(PRESETS[name])
+
+
+def grpo_advantages(batch: EpisodeBatch, *, scale: bool = True, leave_one_out: bool = False) -> torch.Tensor:
     """`A_i = (R_i - mean(R)) / (std(R) + 1e-4)` over the usable episodes of a group, on every sampled token `(B, T)`.
 
-    DeepSeekMath §4.1.2. A group with fewer than two usable episodes has nothing to compare: 0.
+    DeepSeekMath §4.1.2. A group with fewer than two usable episodes has nothing to compare: 0. `leave_one_out` takes
+    the mean of the other episodes (RLOO): that is n / (n - 1) times the difference from the mean of all n.
     """
     advantages_B = torch.zeros_like(batch.returns_B)
     for first in range(0, len(advantages_B), batch.group_size):
         rows = slice(first, first + batch.group_size)
         usable_G, returns_G = batch.usable_B[rows], batch.returns_B[rows]
-        if usable_G.sum() < 2:
+        count = int(usable_G.sum())
+        if count < 2:
             continue
         advantage_G = returns_G - returns_G[usable_G].mean()
         if scale:
             advantage_G = advantage_G / (returns_G[usable_G].std() + _EPS)
+        if leave_one_out:
+            advantage_G = advantage_G * (count / (count - 1))
         advantages_B[rows] = advantage_G * usable_G
     return advantages_B[:, None] * batch.sampled_BT
 
@@ -77,18 +161,103 @@ def step_advantages(batch: EpisodeBatch, *, scale: bool = True) -> torch.Tensor:
     return togo_BS.gather(1, batch.step_BT.clamp(min=0)) * batch.sampled_BT
 
 
+def overlong_penalty(lengths_B: torch.Tensor, limit: int, cache: int) -> torch.Tensor:
+    """DAPO Eq. 13: 0 up to `limit - cache` tokens, from there in a line to -1 at `limit` `(B,)`."""
+    return ((limit - cache - lengths_B) / cache).clamp(-1.0, 0.0)
+
+
+def shorten(batch: EpisodeBatch, limit: int, cache: int) -> EpisodeBatch:
+    """The batch with `overlong_penalty` added to each episode's last reward."""
+    columns_T = torch.arange(1, batch.step_BT.shape[1] + 1)
+    lengths_B = (columns_T * batch.sampled_BT).max(dim=1).values
+    if batch.prompts_B is not None:
+        lengths_B = lengths_B + batch.prompts_B
+    last_B1 = (batch.steps_B - 1).clamp(min=0)[:, None]
+    penalty_B1 = overlong_penalty(lengths_B, limit, cache)[:, None]
+    return replace(batch, rewards_BS=batch.rewards_BS.scatter_add(1, last_B1, penalty_B1.to(batch.rewards_BS.dtype)))
+
+
+def make_estimator(config: GRPOOptions) -> Estimator:
+    """The advantages of these options."""
+    if config.level == "step":
+        plain: Estimator = partial(step_advantages, scale=config.scale)
+    else:
+        plain = partial(grpo_advantages, scale=config.scale, leave_one_out=config.baseline == "leave_one_out")
+    if not config.overlong:
+        return plain
+    cache = max(1, round(config.context_tokens * config.overlong_cache))
+    return lambda batch: plain(shorten(batch, config.context_tokens, cache))
+
+
+def differ(group: Sequence[Rollout]) -> bool:
+    """Whether the usable episodes of a group have different returns: whether it has a gradient."""
+    returns = [rollout.total_reward for rollout in group if rollout.usable]
+    return len(returns) > 1 and max(returns) - min(returns) > 1e-6
+
+
+class DynamicTrainer(ToolTrainer):
+    """DAPO's dynamic sampling (Eq. 11): a group without a gradient makes way for one of another task."""
+
+    attempts = 4
+    """How often at most a place in the batch is played."""
+
+    def play(self, tasks: Sequence[int], attempt: int = 0) -> list[Rollout]:
+        """An episode of each task; groups whose returns are all equal are replaced by groups of other tasks.
+
+        Raises:
+            ConfigError: a group is spread over processes.
+        """
+        size = cast(int, self.num_generations)
+        if len(tasks) % size:
+            raise ConfigError(
+                f"dynamic sampling needs whole groups in each process: {len(tasks)} episodes in groups of {size}"
+            )
+        played = super().play(tasks, attempt)
+        flat = [at for at in range(0, len(tasks), size) if not differ(played[at : at + size])]
+        self._record("dynamic/flat_groups", len(flat) * size / len(tasks))
+        for number in range(attempt + 1, self.attempts):
+            if not flat:
+                break
+            fresh = super().play([task for at in flat for task in [self._another(number, at)] * size], number)
+            for place, at in enumerate(flat):
+                played[at : at + size] = fresh[place * size : (place + 1) * size]
+            flat = [at for at in flat if not differ(played[at : at + size])]
+        self._record("dynamic/flat_groups_left", len(flat) * size / len(tasks))
+        return played
+
+    def _another(self, attempt: int, place: int) -> int:
+        """The task to play instead, at a place of this process's batch."""
+        key = (9, *self._drawn, attempt, self._first_slot + place)
+        rng = np.random.default_rng(np.random.SeedSequence(self.args.seed, spawn_key=key))
+        return int(rng.integers(len(self.tasks)))
+
+
+def make_trainer(
+    config: GRPOOptions,
+    *,
+    model: PreTrainedModel | None = None,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    callbacks: list[TrainerCallback] | None = None,
+) -> ToolTrainer:
+    """The trainer of a run, ready to train (see `toolgym.agents.running.prepare`)."""
+    kind = DynamicTrainer if config.dynamic_sampling else ToolTrainer
+    estimator = make_estimator(config)
+    trainer = prepare(config, estimator, trainer=kind, model=model, tokenizer=tokenizer, callbacks=callbacks)
+    if isinstance(trainer, DynamicTrainer):
+        trainer.attempts = config.attempts
+    return trainer
+
+
 def train(config: GRPOOptions) -> Path:
-    """Runs GRPO and returns the folder of the final model."""
-    estimator = grpo_advantages if config.level == "episode" else step_advantages
-    return run(prepare(config, partial(estimator, scale=config.scale)), config)
+    """Runs the algorithm and returns the folder of the final model."""
+    return run(make_trainer(config), config)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line."""
-    config = parse_options(
-        GRPOOptions, argv, prog="toolgym train --algo grpo", description=(__doc__ or "").split("\n")[0]
-    )
-    print(train(config))
+def main(argv: Sequence[str] | None = None, algo: str = "grpo") -> int:
+    """The command line of one of the family."""
+    description = (__doc__ or "").split("\n")[0]
+    prog = f"toolgym train --algo {algo}"
+    print(train(parse_options(GRPOOptions, argv, prog=prog, description=description, defaults=preset(algo))))
     return 0
 
 

@@ -26,7 +26,7 @@ from toolgym.agents.running import quiet
 from toolgym.domain import TaskSet
 from toolgym.errors import ConfigError, DivergenceError
 
-__all__ = ["ToolTrainer", "check_args"]
+__all__ = ["ToolTrainer", "check_args", "without_idle_columns"]
 
 # Options of GRPOConfig that act inside the generation or the advantage code that this trainer replaces.
 _WITHOUT_EFFECT = (
@@ -72,6 +72,21 @@ def _episode_return(episode_return: list[float | None], **_: Any) -> list[float 
     return episode_return
 
 
+def without_idle_columns(inputs: dict[str, Any]) -> dict[str, Any]:
+    """A micro-batch without the columns in which every row is padding, and without those after the last sampled token."""
+    out, width = dict(inputs), inputs["completion_ids"].shape[1]
+    columns = out["completion_mask"] * out.get("tool_mask", 1)
+    last = int(columns.any(dim=0).nonzero().max()) + 1 if columns.any() else 1
+    first = int(out["prompt_mask"].any(dim=0).nonzero().min()) if out["prompt_mask"].any() else 0
+    for name, value in inputs.items():
+        if torch.is_tensor(value) and value.dim() == 2:
+            if name in ("prompt_ids", "prompt_mask"):
+                out[name] = value[:, first:]
+            elif value.shape[1] == width:
+                out[name] = value[:, :last]
+    return out
+
+
 class ToolTrainer(GRPOTrainer):
     """Trains a causal LM on episodes of tool environments.
 
@@ -113,7 +128,7 @@ class ToolTrainer(GRPOTrainer):
         self.envs, self.tasks, self.estimator, self.sampling = list(envs), tasks, estimator, sampling
         self._policy: LMPolicy | None = None
         self._local: list[Rollout] = []
-        self._drawn = (-1, 0)
+        self._drawn, self._first_slot, self._env_steps = (-1, 0), 0, 0
         self.latest: list[Rollout] = []
         """The episodes of the latest step, of all processes."""
         with warnings.catch_warnings():
@@ -135,10 +150,11 @@ class ToolTrainer(GRPOTrainer):
     def _roll_out(self, prompts: list[str], trainer: GRPOTrainer) -> dict[str, Any]:
         """TRL's `rollout_func`: a prompt is the index of its task, repeated for each rollout of the group."""
         started = time.perf_counter()
-        self._begin_batch()
+        self._begin_batch(len(prompts))
         self._local = self.play([int(prompt) for prompt in prompts])
         cast(LMPolicy, self._policy).release()
         self._record("seconds/rollout", time.perf_counter() - started)
+        self._record("env_steps", sum(gather_object([self._env_steps])))
         filler = [cast(LMPolicy, self._policy).chat.end_id]
         return {
             "prompt_ids": [rollout.prompt_ids or filler for rollout in self._local],
@@ -151,22 +167,25 @@ class ToolTrainer(GRPOTrainer):
             "episode_return": [rollout.total_reward if rollout.usable else None for rollout in self._local],
         }
 
-    def _begin_batch(self) -> None:
+    def _begin_batch(self, rows: int) -> None:
         model = cast(PreTrainedModel, self.accelerator.unwrap_model(self.model))
         if self._policy is None:
             self._policy = LMPolicy(model, cast(PreTrainedTokenizerBase, self.processing_class), self.sampling)
         self._policy.model = model
         step = self.state.global_step
         self._drawn = (step, self._drawn[1] + 1 if self._drawn[0] == step else 0)
+        self._first_slot = self.accelerator.process_index * rows
+        self._env_steps = 0
 
     def play(self, tasks: Sequence[int], attempt: int = 0) -> list[Rollout]:
-        """An episode of each of this process's tasks, groups together. A subclass may play more and choose."""
+        """An episode of each task, groups together. A subclass may play more, in further attempts, and choose."""
         policy = cast(LMPolicy, self._policy)
         # Step, batch within the step and place in the batch name the streams: a resumed run draws what the other would
         # have drawn, and so do many processes together.
-        first_slot = self.accelerator.process_index * len(tasks)
-        policy.reseed(self.args.seed, *self._drawn, attempt, first_slot=first_slot)
-        return rollouts(policy, self.envs[: len(tasks)], [Start(options={"task": self.tasks[i]}) for i in tasks])
+        policy.reseed(self.args.seed, *self._drawn, attempt, first_slot=self._first_slot)
+        played = rollouts(policy, self.envs[: len(tasks)], [Start(options={"task": self.tasks[i]}) for i in tasks])
+        self._env_steps += sum(len(rollout.rewards) for rollout in played)
+        return played
 
     def _record(self, name: str, value: float) -> None:
         self._metrics["train"][name].append(value)
@@ -222,15 +241,7 @@ class ToolTrainer(GRPOTrainer):
             name: value[keep] if torch.is_tensor(value) and value.dim() > 0 and value.shape[0] == rows else value
             for name, value in inputs.items()
         }
-        columns = out["completion_mask"] * out.get("tool_mask", 1)
-        last = int(columns.any(dim=0).nonzero().max()) + 1 if columns.any() else 1
-        first = int(out["prompt_mask"].any(dim=0).nonzero().min()) if out["prompt_mask"].any() else 0
-        for name, value in out.items():
-            if torch.is_tensor(value) and value.dim() == 2:
-                if name in ("prompt_ids", "prompt_mask"):
-                    out[name] = value[:, first:]
-                elif value.shape[1] == inputs["completion_ids"].shape[1]:
-                    out[name] = value[:, :last]
+        out = without_idle_columns(out)
         share = len(keep) / rows if self.loss_type in ("grpo", "dr_grpo") else 1.0
         return out, share
 
