@@ -21,6 +21,16 @@ _OPTIONS = tuple(
 """What `gymnasium.make` takes for an environment that is a `ToolEnv`."""
 
 
+def _options_of(env_id: str) -> tuple[str, ...]:
+    """What `gymnasium.make` takes for an id."""
+    if gymnasium.registry[env_id].entry_point != "toolgym.mcp_env:make_env":
+        return _OPTIONS
+    from toolgym.mcp_env import McpOptions  # brings in what speaks to servers
+
+    world = ("size", "dialect", "domain_seed")
+    return (*(field.name for field in fields(McpOptions)), *(name for name in _OPTIONS if name not in world))
+
+
 def open_env(env_id: str, **options: Any) -> ToolEnv:
     """The bare `ToolEnv` behind a Gymnasium id, whatever wrappers it was registered with.
 
@@ -28,9 +38,10 @@ def open_env(env_id: str, **options: Any) -> ToolEnv:
         ConfigError: no such id, an option it does not have, or an environment that is no `ToolEnv`.
     """
     if env_id in env_ids():
+        known = _options_of(env_id)
         for name in options:
-            if name not in _OPTIONS:
-                raise ConfigError(did_you_mean(name, _OPTIONS, "option"))
+            if name not in known:
+                raise ConfigError(did_you_mean(name, known, "option"))
     try:
         env = gymnasium.make(env_id, **options).unwrapped
     except gymnasium.error.UnregisteredEnv:

@@ -14,6 +14,8 @@ __all__ = ["domains", "env_ids", "make_domain", "register_domain", "register_env
 
 _DOMAINS: dict[str, str | Callable[..., Domain]] = {"airline": "toolgym.envs.airline:AirlineDomain"}
 _ENVS = {"ToolGym/Airline-v0": "airline"}
+_MCP = "ToolGym/MCP-v0"
+_ENTRY_POINTS = ("toolgym.env:ToolEnv", "toolgym.mcp_env:make_env")
 
 
 def register_domain(name: str, entry_point: str | Callable[..., Domain]) -> None:
@@ -53,6 +55,14 @@ def register_envs() -> None:
     """Registers ToolGym's own environments."""
     for env_id, domain in _ENVS.items():
         register_env(env_id, domain)
+    if _MCP not in gymnasium.registry:
+        gymnasium.register(
+            _MCP,
+            entry_point="toolgym.mcp_env:make_env",
+            vector_entry_point="toolgym.mcp_env:make_vector_env",
+            disable_env_checker=True,
+            order_enforce=False,
+        )
 
 
 def domains() -> list[str]:
@@ -62,7 +72,7 @@ def domains() -> list[str]:
 
 def env_ids() -> list[str]:
     """The Gymnasium ids whose environments are `ToolEnv`s, sorted."""
-    return sorted(id for id, spec in gymnasium.registry.items() if spec.entry_point == "toolgym.env:ToolEnv")
+    return sorted(id for id, spec in gymnasium.registry.items() if spec.entry_point in _ENTRY_POINTS)
 
 
 def make_domain(

@@ -15,7 +15,8 @@ from toolgym.errors import ConfigError, ServerStartError
 from toolgym.mcp.connect import connect
 from toolgym.mcp.inprocess import InProcessSession
 from toolgym.mcp.serve import serve, serving
-from toolgym.mcp.wire import EpisodeSession, ReplaySession
+from toolgym.mcp.replay import ReplaySession
+from toolgym.mcp.wire import EpisodeSession
 from toolgym.messages import ToolCall
 
 
@@ -50,7 +51,7 @@ def test_an_mcp_json(notes_file, http_url, tmp_path):
         assert handle.session().call(ToolCall("count")).text == "1"
     with connect({"mcpServers": {"only": {"url": http_url}}}) as handle:
         assert handle.session().call(ToolCall("count")).text == "1"
-    with pytest.raises(ConfigError, match=r"choose one by server=\.\.\.: empty, local, remote"):
+    with pytest.raises(ConfigError, match=r"Server 'empty' must have a 'command'"):
         connect(path)
     with pytest.raises(ConfigError, match="Did you mean 'local'"):
         connect(path, server="locl")

@@ -12,11 +12,15 @@ from rich.markup import escape
 from toolgym.cli.common import progress_console
 from toolgym.cli.demo import demo
 from toolgym.cli.evaluate import evaluate
+from toolgym.cli.inspect import inspect
 from toolgym.cli.list_envs import list_envs
+from toolgym.cli.new import app as new
 from toolgym.cli.play import play
+from toolgym.cli.record import record
 from toolgym.cli.score import score
 from toolgym.cli.serve import serve
 from toolgym.cli.show import show
+from toolgym.cli.tasks import app as tasks
 from toolgym.cli.train import train
 from toolgym.errors import ToolGymError
 
@@ -58,6 +62,10 @@ app.command(
 app.command("serve")(serve)
 app.command("show")(show)
 app.command("score")(score)
+app.command("inspect")(inspect)
+app.command("record")(record)
+app.add_typer(new, name="new")
+app.add_typer(tasks, name="tasks")
 
 
 def _print_version(asked: bool) -> None:

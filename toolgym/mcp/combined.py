@@ -49,6 +49,14 @@ class CombinedSession(ToolSession):
     def tools(self) -> tuple[ToolSpec, ...]:
         return self._specs
 
+    @property
+    def listed_tools(self) -> tuple[ToolSpec, ...]:
+        return tuple(
+            replace(tool, name=f"{server}_{tool.name}")
+            for server, session in self._sessions.items()
+            for tool in session.listed_tools
+        )
+
     def call(self, call: ToolCall) -> ToolResult:
         owner = self._owner.get(call.name) if isinstance(call.name, str) else None
         if owner is None:

@@ -129,6 +129,7 @@ async def _dialled_by_ssh(
     try:
         yield process.stdout, process.stdin
     finally:
+        process.stdin.close()
         with suppress(ProcessLookupError):
-            process.terminate()
+            process.kill()  # a relay has nothing to save, and may not heed a gentler signal
         await process.wait()

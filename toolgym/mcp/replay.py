@@ -61,6 +61,10 @@ class ReplaySession(WireSession):
     def tools(self) -> tuple[ToolSpec, ...]:
         return self._specs
 
+    @property
+    def listed_tools(self) -> tuple[ToolSpec, ...]:
+        return self._connection.listed
+
     async def _call(self, call: ToolCall) -> ToolResult:
         if call.name not in self._writes:
             return unknown_tool(call.name)

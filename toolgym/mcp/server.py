@@ -146,6 +146,10 @@ class ToolServer:
         """A new in-process session. Its world is built at the first call, or by `reset`."""
         return InProcessSession(lambda: self._specs, self._episode(world_key))
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "ToolServer":
+        """The server itself: Gymnasium copies an environment's keywords, and its episodes share the server."""
+        return self
+
     def _input_schema(self, name: str) -> dict[str, Any] | None:
         tool = self._tools.get(name)
         return None if tool is None else tool.spec.input_schema

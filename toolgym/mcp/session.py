@@ -43,6 +43,11 @@ class ToolSession(ABC):
     def tools(self) -> tuple[ToolSpec, ...]:
         """The tools, in the server's order."""
 
+    @property
+    def listed_tools(self) -> tuple[ToolSpec, ...]:
+        """The tools as the server listed them: a name may come twice, and some may be hidden from agents."""
+        return self.tools
+
     @abstractmethod
     def call(self, call: ToolCall) -> ToolResult:
         """Runs one call and waits for its result."""

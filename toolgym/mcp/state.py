@@ -146,11 +146,8 @@ def tables_diff(before: Tables, after: Tables) -> Diff:
     diff: Diff = {}
     for table in sorted({*before, *after}):
         old, new = before.get(table, {}), after.get(table, {})
-        changed = {
-            key: new.get(key)
-            for key in sorted({*old, *new})
-            if key not in new or key not in old or old[key] != new[key]
-        }
+        keys = sorted({*old, *new})
+        changed = {key: new.get(key) for key in keys if key not in new or key not in old or old[key] != new[key]}
         if changed:
             diff[table] = changed
     return diff

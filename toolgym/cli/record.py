@@ -1,0 +1,44 @@
+"""`toolgym record`: writes tasks from what a live client calls."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from toolgym.cli.inspect import server_of
+from toolgym.errors import ConfigError
+
+__all__ = ["record"]
+
+
+def record(
+    output: Annotated[Path, typer.Option("--output", "-o", help="The tasks file (.yaml); tasks are added to it.")],
+    servers: Annotated[
+        str | None, typer.Option("--servers", "-s", help="An mcp.json, a Python file, a URL or docker:IMAGE.")
+    ] = None,
+    server: Annotated[str | None, typer.Option(help="One server of an mcp.json (default: all).")] = None,
+    request: Annotated[str, typer.Option(help="What the user asks for, if it is known already.")] = "",
+    command: Annotated[
+        list[str] | None, typer.Argument(metavar="[-- COMMAND...]", help="The server's command, instead of --servers.")
+    ] = None,
+) -> None:
+    """Stands between an MCP client and a server, over stdio, and writes what was called as a task.
+
+    Put it into the client's configuration in place of the server. The file is written anew after every call.
+
+    \b
+    Examples:
+      toolgym record --output tasks.yaml --servers mcp.json
+      claude mcp add library -- toolgym record --output tasks.yaml -- python server.py
+    """
+    if (servers is None) == (not command):
+        raise ConfigError("Say which server: --servers mcp.json, or its command after --.")
+    from toolgym.mcp_env import McpDomain, McpOptions
+    from toolgym.record import Recorder
+
+    target = list(command or ()) if servers is None else server_of(servers)
+    session = McpDomain(McpOptions(target, server=server, spares=0)).session()
+    try:
+        Recorder(session, output, request).run()
+    finally:
+        session.close()

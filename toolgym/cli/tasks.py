@@ -1,0 +1,96 @@
+"""`toolgym tasks`: checks a tasks file against its server, and prints the schema of such files."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from toolgym.cli.common import JsonFlag, out, print_json
+from toolgym.cli.inspect import Servers, server_of
+from toolgym.errors import TaskError
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Checks tasks, and prints their schema.", no_args_is_help=True)
+
+
+@app.command("schema")
+def schema() -> None:
+    """Prints the JSON Schema of a tasks file, for editors and for other programs.
+
+    \b
+    Examples:
+      toolgym tasks schema > tasks.schema.json
+    """
+    from toolgym.tasks_file import tasks_schema
+
+    print_json(tasks_schema())
+
+
+@app.command("check")
+def check(
+    file: Annotated[Path, typer.Argument(help="A tasks file: .yaml, .json or .jsonl.")],
+    servers: Servers,
+    server: Annotated[str | None, typer.Option(help="One server of an mcp.json (default: all).")] = None,
+    state_tool: Annotated[
+        list[str] | None,
+        typer.Option("--state-tool", help="A reading tool whose answer is the state; may be repeated."),
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Freeze: keep what the gold chains did in the file.")] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Freeze into this file instead.")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Executes every gold chain, and says what differs from what the file has frozen. Exits with 1 where a task fails.
+
+    \b
+    Examples:
+      toolgym tasks check tasks.yaml --servers mcp.json
+      toolgym tasks check tasks.yaml --servers mcp.json --write
+      toolgym tasks check recorded.yaml --servers mcp.json --output tasks.jsonl
+    """
+    from toolgym.freeze import execute
+    from toolgym.mcp_env import McpDomain, McpOptions
+    from toolgym.tasks_file import Frozen, read_tasks, write_frozen
+
+    tasks, _ = read_tasks(file)
+    domain = McpDomain(McpOptions(server_of(servers), server=server, state_tools=tuple(state_tool or ())))
+    session = domain.session()
+    frozen: dict[str, Frozen] = {}
+    report: list[dict[str, Any]] = []
+    try:
+        for task in tasks:
+            try:
+                execution = execute(task, session)
+            except TaskError as error:
+                report.append({"task": task.id, "status": "failed", "detail": str(error)})
+                continue
+            frozen[task.id] = execution.frozen
+            changed = execution.changed
+            status = "changed" if changed else "ok"
+            seen = execution.frozen.diff
+            records = sum(len(table) for table in (seen or {}).values())
+            detail = f"differs in {changed}" if changed else f"{len(execution.frozen.results)} calls"
+            state = "no state is seen" if seen is None else f"{records} records changed"
+            report.append({"task": task.id, "status": status, "detail": f"{detail}, {state}"})
+    finally:
+        session.close()
+    if write or output is not None:
+        write_frozen(file, output or file, frozen)
+    if json:
+        print_json(report)
+    else:
+        _print(report)
+    settled = ("ok", "changed") if write or output is not None else ("ok",)
+    if any(entry["status"] not in settled for entry in report):
+        raise typer.Exit(1)
+
+
+def _print(report: list[dict[str, Any]]) -> None:
+    colours = {"ok": "green", "changed": "yellow", "failed": "red"}
+    for entry in report:
+        colour = colours[entry["status"]]
+        line = f"[{colour}]{entry['status']:<8}[/] {escape(entry['task'])}: {escape(entry['detail'])}"
+        out.print(line, highlight=False, soft_wrap=True)
+    good = sum(entry["status"] == "ok" for entry in report)
+    out.print(f"{good} of {len(report)} tasks are as the file says", highlight=False)

@@ -1,0 +1,316 @@
+"""`ToolGym/MCP-v0`: an MCP server of your own as an environment.
+
+env = gymnasium.make("ToolGym/MCP-v0", servers="mcp.json", tasks="tasks.yaml")
+"""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+
+from toolgym.custom import TaskList
+from toolgym.domain import Split, TaskSet
+from toolgym.env import ToolEnv
+from toolgym.errors import ConfigError, TaskError, did_you_mean
+from toolgym.freeze import freeze
+from toolgym.mcp.connect import Connectable, connect
+from toolgym.mcp.connection import WireOptions
+from toolgym.mcp.session import ToolSession
+from toolgym.mcp.state import StateTool, make_state_options
+from toolgym.messages import ToolCall
+from toolgym.options import EnvOptions
+from toolgym.spaces import sample_arguments
+from toolgym.tasks import GoldAction, GoldCall, Task
+from toolgym.tasks_file import TaskSource, read_tasks
+from toolgym.vector import ToolVectorEnv
+from toolgym.world import canonical
+
+__all__ = ["McpDomain", "McpOptions", "load_server", "make_env", "make_vector_env"]
+
+_RANDOM_TASKS = 1000
+_RANDOM_CALLS = 3
+_TRIES = 30
+_SPLITS: tuple[Split, ...] = ("train", "validation", "test", "test_unseen")
+
+
+@dataclass(frozen=True)
+class McpOptions:
+    """What can be chosen about servers and tasks, beside `EnvOptions`: keywords of `gymnasium.make`."""
+
+    servers: Any = None
+    """An `mcp.json` (path or dict), a Python file, `FILE.py:NAME` or `module:NAME` (a server object, in process), a
+    URL, `docker:IMAGE`, a command as a list, a `ToolServer`, a `FastMCP`, or a function that makes one."""
+    tasks: TaskSource | None = None
+    """See `toolgym.tasks_file`. Without: random calls that the server answers without an error."""
+    policy: str | None = None
+    """The policy document: text, or the path of a .md or .txt file. By default the tasks file's."""
+    name: str = "mcp"
+    """The domain's name."""
+    server: str | None = None
+    """One server of an `mcp.json`; by default all of them."""
+    token: str | None = None
+    """A bearer token for a URL."""
+    state_tools: Sequence[str | Mapping[str, Any] | StateTool] = ()
+    """Reading tools whose answers are the state of a server that keeps no `World`."""
+    hidden_tools: Sequence[str] = ()
+    """Tools that the agent neither sees nor may call."""
+    reset_tools: Mapping[str, str] | None = None
+    """Names of the server's tools for `reset`, `snapshot` and `restore`, where they are not `toolgym_reset`, ..."""
+    timeout_s: float = 60.0
+    """Seconds that a call may take."""
+    start_timeout_s: float = 30.0
+    """Seconds that a server may take to start."""
+    spares: int = 1
+    """Servers that are started ahead, so that a reset by restart is quick."""
+    max_answer_bytes: int = 4 * 2**20
+    """A longer answer of a server is cut, and says so."""
+    random_seed: int = 0
+    """Seeds the random tasks."""
+
+    def wire(self) -> WireOptions:
+        """How connections behave."""
+        return WireOptions(
+            timeout_s=self.timeout_s,
+            start_timeout_s=self.start_timeout_s,
+            max_answer_bytes=self.max_answer_bytes,
+            spares=self.spares,
+            keeps_idle=False,
+        )
+
+
+class McpDomain:
+    """A server's tools, and tasks for them. Servers that are started live as long as sessions on them are open.
+
+    Raises:
+        ConfigError: `servers` or an option is nothing that can be used.
+        TaskError: the tasks are not as their schema says.
+    """
+
+    def __init__(self, options: McpOptions):
+        if options.servers is None:
+            raise ConfigError(
+                "ToolGym/MCP-v0 needs servers=...: an mcp.json, a Python file, a URL, a command as a list, or a server "
+                "object; and tasks=..., without which its tasks are random calls."
+            )
+        self.name, self.options = options.name, options
+        state = make_state_options(options.state_tools, options.hidden_tools, options.reset_tools)
+        target = load_server(options.servers)
+        self._handle = connect(target, server=options.server, token=options.token, options=options.wire(), state=state)
+        self._tasks, policy = (None, "") if options.tasks is None else read_tasks(options.tasks, options.name)
+        self._policy = policy if options.policy is None else _policy_text(options.policy)
+        self._frozen: dict[str, Task] = {}
+        self._random: dict[Split, RandomTasks] = {}
+
+    def policy(self) -> str:
+        """The policy document."""
+        return self._policy
+
+    def session(self) -> ToolSession:
+        """A new session."""
+        return self._handle.session()
+
+    @staticmethod
+    def world_key(task: Task) -> Any:
+        """The world that a task names."""
+        return task.meta.get("world")
+
+    def tasks(
+        self, split: Split, *, depth: int | Sequence[int] | None = None, kinds: Sequence[str] | None = None
+    ) -> TaskSet:
+        """The tasks of a split that fit; a task whose gold chain was not executed yet is so when it is asked for."""
+        if self._tasks is None:
+            if depth is not None or kinds is not None:
+                raise ConfigError("Random tasks cannot be chosen by depth or kind; give tasks=...")
+            return self._random.setdefault(split, RandomTasks(self, split))
+        depths = None if depth is None else [depth] if isinstance(depth, int) else list(depth)
+        return _FrozenTasks(
+            self,
+            [
+                task
+                for task in self._tasks
+                if task.split in (split, "custom")
+                and (depths is None or task.depth in depths)
+                and (kinds is None or all(kind in kinds for kind in task.kind))
+            ],
+        )
+
+    def frozen(self, task: Task) -> Task:
+        """The task with what its gold chain does.
+
+        Raises:
+            TaskError: the chain cannot be executed.
+        """
+        if "frozen" not in task.meta:
+            return task  # made by a program, with its final state
+        if task.id not in self._frozen:
+            session = self.session()
+            try:
+                self._frozen[task.id] = freeze(task, session)
+            finally:
+                session.close()
+        return self._frozen[task.id]
+
+
+class _FrozenTasks(TaskList):
+    """Tasks that are frozen when they are asked for."""
+
+    def __init__(self, domain: McpDomain, tasks: Sequence[Task]):
+        super().__init__(tasks)
+        self._domain = domain
+
+    def __getitem__(self, index: int, /) -> Task:
+        return self._domain.frozen(super().__getitem__(index))
+
+    def __iter__(self) -> Iterator[Task]:
+        return (self[index] for index in range(len(self)))
+
+    def by_id(self, task_id: str) -> Task:
+        return self._domain.frozen(super().by_id(task_id))
+
+
+class RandomTasks:
+    """Random valid calls as tasks: item `i` is one to three calls that the server answers without an error."""
+
+    def __init__(self, domain: McpDomain, split: Split):
+        self._domain, self._split = domain, split
+        self._made: dict[int, Task] = {}
+
+    def __len__(self) -> int:
+        return _RANDOM_TASKS
+
+    def __getitem__(self, index: int, /) -> Task:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        if index not in self._made:
+            session = self._domain.session()
+            try:
+                self._made[index] = freeze(self._drawn(index, session), session)
+            finally:
+                session.close()
+        return self._made[index]
+
+    def __iter__(self) -> Iterator[Task]:
+        return (self[index] for index in range(len(self)))
+
+    def by_id(self, task_id: str) -> Task:
+        split, _, number = task_id.partition("-")
+        if split != self._split or not number.isdigit() or int(number) >= len(self):
+            raise ConfigError(f"There is no random task {task_id!r}: they are {self._split}-0 to {self._split}-999.")
+        return self[int(number)]
+
+    def _drawn(self, index: int, session: ToolSession) -> Task:
+        """A task of calls that succeed one after another.
+
+        Raises:
+            TaskError: no call that was tried did.
+        """
+        key = (_SPLITS.index(self._split) if self._split in _SPLITS else len(_SPLITS), index)
+        rng = np.random.default_rng(np.random.SeedSequence(self._domain.options.random_seed, spawn_key=key))
+        wanted = int(rng.integers(1, _RANDOM_CALLS + 1))
+        calls: list[ToolCall] = []
+        session.reset(None)
+        for _ in range(_TRIES):
+            if len(calls) == wanted or not session.tools:
+                break
+            tool = session.tools[int(rng.integers(len(session.tools)))]
+            call = ToolCall(tool.name, sample_arguments(tool.input_schema, rng))
+            if session.call(call).outcome == "ok":
+                calls.append(call)
+        if not calls:
+            raise TaskError(f"None of {_TRIES} random calls of this server succeeded; give it tasks=...")
+        words = "; then ".join(f"{call.name} with {canonical(call.arguments).decode()}" for call in calls)
+        gold = tuple(GoldAction(calls=(GoldCall(name=call.name, arguments=call.arguments),)) for call in calls)
+        return Task(
+            id=f"{self._split}-{index}",
+            domain=self._domain.name,
+            kind=tuple(dict.fromkeys(call.name for call in calls)),
+            split=self._split,
+            request=f"Please call {words}.",
+            gold=(*gold, GoldAction(response="Done.")),
+            meta={"world": None, "frozen": None},
+        )
+
+
+def load_server(target: Any) -> Connectable:
+    """What `connect` takes: `FILE.py:NAME` and `module:NAME` are loaded into this process, all else stays as it is.
+
+    Raises:
+        ConfigError: there is no such file, module or name.
+    """
+    if not isinstance(target, str) or ":" not in target or "://" in target or target.startswith("docker:"):
+        return cast(Connectable, target)
+    place, _, name = target.rpartition(":")
+    if not name.isidentifier():
+        return target
+    try:
+        module = _module_of(Path(place)) if place.endswith(".py") else importlib.import_module(place)
+    except (ImportError, OSError) as error:
+        raise ConfigError(f"Cannot load {place!r}: {error}") from error
+    if not hasattr(module, name):
+        known = [key for key in vars(module) if not key.startswith("_")]
+        raise ConfigError(did_you_mean(name, known, f"name in {place}"))
+    return getattr(module, name)
+
+
+def _module_of(path: Path) -> Any:
+    """The module of a file, loaded once; its folder can be imported from, as for a script."""
+    path = path.resolve()
+    folder = str(path.parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    loaded = sys.modules.get(path.stem)
+    if loaded is not None and getattr(loaded, "__file__", None) == str(path):
+        return loaded
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise ImportError(f"there is no file {path}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _policy_text(policy: str) -> str:
+    if policy.endswith((".md", ".txt")):
+        try:
+            return Path(policy).read_text(encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"Cannot read the policy {policy!r}: {error.strerror}") from error
+    return policy
+
+
+def make_env(render_mode: str | None = None, options: EnvOptions | None = None, **settings: Any) -> ToolEnv:
+    """The environment `ToolGym/MCP-v0`.
+
+    Args:
+        render_mode, options: as for `ToolEnv`.
+        settings: fields of `McpOptions`, and of `EnvOptions`.
+    """
+    domain, overrides = _domain_of(settings)
+    return ToolEnv(domain, options, render_mode=render_mode, **overrides)
+
+
+def make_vector_env(
+    num_envs: int,
+    autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+    render_mode: str | None = None,
+    options: EnvOptions | None = None,
+    **settings: Any,
+) -> ToolVectorEnv:
+    """Many episodes of `ToolGym/MCP-v0` at once; arguments as for `ToolVectorEnv` and `make_env`."""
+    domain, overrides = _domain_of(settings)
+    return ToolVectorEnv(
+        num_envs, domain, autoreset_mode=autoreset_mode, options=options, render_mode=render_mode, **overrides
+    )
+
+
+def _domain_of(settings: Mapping[str, Any]) -> tuple[McpDomain, dict[str, Any]]:
+    ours = {field.name for field in fields(McpOptions)}
+    chosen = {name: value for name, value in settings.items() if name in ours}
+    return McpDomain(McpOptions(**chosen)), {name: value for name, value in settings.items() if name not in ours}
