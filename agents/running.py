@@ -3,6 +3,7 @@
 import json
 import os
 import warnings
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
@@ -258,7 +259,7 @@ def prepare(
     config: RunConfig,
     estimator: "Estimator",
     *,
-    trainer: "type[ToolTrainer] | None" = None,
+    trainer: "Callable[..., ToolTrainer] | None" = None,
     model: PreTrainedModel | None = None,
     tokenizer: PreTrainedTokenizerBase | None = None,
     callbacks: list[TrainerCallback] | None = None,
@@ -268,7 +269,7 @@ def prepare(
     Args:
         config: the run.
         estimator: the algorithm's advantages.
-        trainer: a subclass with a loss of its own.
+        trainer: a subclass with a loss of its own, perhaps with its options bound (`functools.partial`).
         model: a model to use instead of `config.model`, with its `tokenizer`.
         tokenizer: see `model`.
         callbacks: more callbacks.
