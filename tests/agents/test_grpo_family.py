@@ -4,7 +4,6 @@ import json
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -110,52 +109,198 @@ def test_options_without_effect_raise() -> None:
         GRPOOptions(minibatches=3)
 
 
-class Tables:
-    """A model whose only parameters are the logits of each position `(T, V)`: gradients can be worked out by hand."""
-
-    def __init__(self, logits_BTV: torch.Tensor):
-        self.logits_BTV = logits_BTV.requires_grad_()
-        self.training = True
-
-
-def family_loss(
-    logits_BTV: torch.Tensor, ids_BT: torch.Tensor, advantages_BT: torch.Tensor, old_BT: torch.Tensor, **options: Any
-) -> torch.Tensor:
-    """TRL's loss, on a table of logits: the code that a run of the family calls."""
-
-    def logps(*_: Any, **__: Any) -> tuple[torch.Tensor, torch.Tensor, None]:
-        out_BT = torch.log_softmax(logits_BTV, -1).gather(2, ids_BT[..., None])[..., 0]
-        return out_BT, torch.zeros_like(out_BT), None
-
-    config = GRPOOptions(**options)
-    single = SimpleNamespace(gather=lambda x: x, reduce=lambda x, reduction: x, num_processes=1, sync_gradients=True)
-    trainer: Any = SimpleNamespace(
-        _get_per_token_logps_and_entropies=logps,
-        aux_loss_enabled=False,
-        top_entropy_quantile=1.0,
-        off_policy_mask_threshold=None,
-        importance_sampling_level=config.importance_sampling_level,
-        beta=0.0,
-        loss_type=config.loss,
-        epsilon_low=config.epsilon,
-        epsilon_high=config.epsilon_high or config.epsilon,
-        args=SimpleNamespace(delta=None, steps_per_generation=1),
-        use_vllm=False,
-        model=SimpleNamespace(training=True),
-        current_gradient_accumulation_steps=1,
-        max_completion_length=config.context_tokens,
-        accelerator=single,
-        _entropy_bonus_enabled=False,
-        _metrics={"train": __import__("collections").defaultdict(list)},
+def trainer_of(
+    config: GRPOOptions, model: Any, tokenizer: Any, envs: Any, kind: type[ToolTrainer] = ToolTrainer
+) -> ToolTrainer:
+    tasks: Any = list(range(20))
+    return kind(
+        model,
+        tokenizer,
+        grpo_args(config),
+        envs=envs,
+        tasks=tasks,
+        order=task_order(20, config.steps * config.groups, config.seed),
+        estimator=make_estimator(config),
+        sampling=SamplingOptions(max_new_tokens=config.max_new_tokens, context_tokens=config.context_tokens),
+        callbacks=[MetricsFile(config.output / "metrics.jsonl")],
     )
-    mask_BT = (ids_BT >= 0).long()
-    inputs = {
-        "prompt_ids": torch.zeros(len(ids_BT), 1, dtype=torch.long),
-        "prompt_mask": torch.ones(len(ids_BT), 1, dtype=torch.long),
-        "completion_ids": ids_BT,
-        "completion_mask": mask_BT,
-        "advantages": advantages_BT,
-        "old_per_token_logps": old_BT,
-        "num_items_in_batch": mask_BT.sum(),
-    }
-    return super(ToolTrainer, ToolTrainer)._compute_loss(trainer, None, inputs)  # type: ignore[misc]
+
+
+def papers_loss(name: str, inputs: dict[str, Any], logps_BT: torch.Tensor, config: GRPOOptions) -> torch.Tensor:
+    """Each paper's objective, negated, written down row by row."""
+    mask_BT = inputs["completion_mask"] * inputs["tool_mask"]
+    old_BT = inputs.get("old_per_token_logps")
+    old_BT = logps_BT.detach() if old_BT is None else old_BT
+    low, high = 1 - config.epsilon, 1 + (config.epsilon_high or config.epsilon)
+    rows = []
+    for row in range(len(mask_BT)):
+        kept = mask_BT[row].bool()
+        difference, advantage = (logps_BT - old_BT)[row][kept], inputs["advantages"][row][kept]
+        ratio = difference.mean().exp().expand_as(difference) if name == "gspo" else difference.exp()
+        rows.append(torch.minimum(ratio * advantage, ratio.clamp(low, high) * advantage))
+    if name in ("dr_grpo", "rloo"):
+        return -torch.stack([row.sum() / config.context_tokens for row in rows]).mean()
+    if name == "dapo":
+        return -torch.cat(rows).sum() / inputs["num_items_in_batch"]
+    return -torch.stack([row.mean() if len(row) else row.sum() for row in rows]).mean()
+
+
+class Compared(ToolTrainer):
+    """Compares each loss and its gradient with the paper's objective."""
+
+    name: str
+    options: GRPOOptions
+    seen: list[tuple[float, float, float]]
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        loss = super()._compute_loss(model, inputs)
+        ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1)
+        attention = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], dim=1)
+        logits = model(input_ids=ids, attention_mask=attention).logits[:, inputs["prompt_ids"].shape[1] - 1 : -1]
+        logps_BT = torch.log_softmax(logits, -1).gather(2, inputs["completion_ids"][..., None])[..., 0]
+        expected = papers_loss(self.name, inputs, logps_BT, self.options)
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        ours = torch.autograd.grad(loss, parameters, retain_graph=True)
+        theirs = torch.autograd.grad(expected, parameters, retain_graph=True)
+        apart = max(float((a - b).abs().max()) for a, b in zip(ours, theirs, strict=True))
+        size = max(float(b.abs().max()) for b in theirs)
+        self.seen.append((float(loss) - float(expected), apart, size))
+        return loss
+
+
+@pytest.mark.parametrize("name", ["grpo", "dr_grpo", "dapo", "gspo", "rloo"])
+def test_the_loss_is_the_papers(name: str, tiny_model: Any, tokenizer: Any, toy_envs: Any, tmp_path: Path) -> None:
+    # One pass a batch and an optimizer step; the second has moved away from the policy that sampled, so that ratios
+    # differ from 1 and clip.
+    changes = {"minibatches": 2, "micro_batch": 8, "groups": 4, "rollouts": 4, "steps": 2, "save_steps": 2, **TINY}
+    config = GRPOOptions(**{**preset(name), **changes, "output": tmp_path, "learning_rate": 0.02})
+    trainer: Any = trainer_of(config, tiny_model, tokenizer, toy_envs(16), Compared)
+    trainer.name, trainer.options, trainer.seen = name, config, []
+    with warnings.catch_warnings():
+        quiet()
+        trainer.train()
+    assert len(trainer.seen) == 2
+    for value, apart, size in trainer.seen:
+        assert abs(value) < 1e-6
+        assert apart < 1e-5 + 1e-4 * size
+    assert max(size for _, _, size in trainer.seen) > 1e-4
+
+
+def test_one_step_makes_what_was_better_more_likely(
+    tiny_model: Any, tokenizer: Any, toy_envs: Any, tmp_path: Path
+) -> None:
+    config = GRPOOptions(**{**preset("rloo"), **TINY, "output": tmp_path, "steps": 1, "groups": 1, "micro_batch": 8})
+    trainer = trainer_of(config, tiny_model, tokenizer, toy_envs(8, limit=1))
+
+    def favour(batch: EpisodeBatch) -> torch.Tensor:
+        signs = torch.tensor([1.0, -1.0] * 4)
+        return signs[:, None] * batch.sampled_BT
+
+    trainer.estimator = favour
+    with warnings.catch_warnings():
+        quiet()
+        trainer.train()
+    moved = [0.0, 0.0]
+    for row, rollout in enumerate(trainer.latest):
+        ids = torch.tensor([rollout.prompt_ids + rollout.completion_ids])
+        with torch.no_grad():
+            logps = torch.log_softmax(tiny_model(input_ids=ids).logits[0, len(rollout.prompt_ids) - 1 : -1], -1)
+        now = logps.gather(1, torch.tensor(rollout.completion_ids)[:, None])[:, 0]
+        moved[row % 2] += float(now.sum()) - sum(rollout.logprobs)
+    assert moved[0] > 0.01
+    assert moved[1] < -0.01
+
+
+class Counter:
+    """Rewards by task and by how often the task was opened: which groups are flat is known beforehand."""
+
+    def __init__(self, flat_tasks: int):
+        self.flat_tasks, self.trajectory = flat_tasks, None
+        self.opened: list[int] = []
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
+        self.task = int((options or {})["task"])
+        self.opened.append(self.task)
+        return "go", {"messages": [{"role": "user", "content": "go"}], "tools": []}
+
+    def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
+        reward = 0.5 if self.task < self.flat_tasks else len(action) + action.count("a") / 100 + hash_of(action)
+        return "", reward, True, False, {"outcome": "unsolved", "rewards": {}}
+
+
+def hash_of(text: str) -> float:
+    """A number that tells texts apart, the same in every process."""
+    return sum((at + 1) * ord(char) for at, char in enumerate(text)) / 1e4
+
+
+def test_dynamic_sampling_replaces_groups_without_a_gradient(tiny_model: Any, tokenizer: Any, tmp_path: Path) -> None:
+    # Tasks below 10 of 20 always pay the same. Four groups a step, sixteen attempts: nearly none may stay flat.
+    envs: Any = [Counter(10) for _ in range(8)]
+    options = {**TINY, "groups": 4, "rollouts": 2, "micro_batch": 8, "steps": 3, "save_steps": 10}
+    config = GRPOOptions(**options, output=tmp_path, dynamic_sampling=True, attempts=16)
+    trainer: Any = trainer_of(config, tiny_model, tokenizer, envs, DynamicTrainer)
+    trainer.attempts = config.attempts
+    with warnings.catch_warnings():
+        quiet()
+        trainer.train()
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert sum(line["dynamic/flat_groups"] for line in lines) > 0
+    assert all(line["dynamic/flat_groups_left"] == 0 for line in lines)
+    # Every episode is one step: what was thrown away counts as played.
+    assert sum(line["env_steps"] for line in lines) == sum(len(env.opened) for env in envs) > 24
+    rollouts = trainer.latest
+    assert all(differ(rollouts[at : at + 2]) for at in range(0, 8, 2))
+
+
+def test_a_broken_episode_makes_no_difference_in_a_group() -> None:
+    def episode(reward: float, outcome: Any = "unsolved") -> Rollout:
+        return Rollout([1], rewards=[reward], outcome=outcome)
+
+    assert differ([episode(1.0), episode(0.5)])
+    assert not differ([episode(0.5), episode(0.5), episode(1.0, "infra_error")])
+    assert not differ([episode(0.5), episode(1.0, "infra_error")])
+
+
+def test_minibatches_resume_at_a_batchs_end(tiny_model: Any, tokenizer: Any, toy_envs: Any, tmp_path: Path) -> None:
+    state = {name: value.clone() for name, value in tiny_model.state_dict().items()}
+
+    def fresh() -> Any:
+        model = type(tiny_model)(tiny_model.config)
+        model.load_state_dict(state)
+        return model
+
+    options = {**TINY, "groups": 2, "rollouts": 4, "micro_batch": 4, "minibatches": 2, "steps": 6, "save_steps": 2}
+    whole = GRPOOptions(**options, output=tmp_path / "whole")
+    run(trainer_of(whole, fresh(), tokenizer, toy_envs(8)), whole)
+    half = replace(whole, output=tmp_path / "half")
+    run(trainer_of(replace(half, steps=4), fresh(), tokenizer, toy_envs(8)), half)
+    run(trainer_of(half, fresh(), tokenizer, toy_envs(8)), replace(half, resume=True))
+    one, other = (
+        [json.loads(line) for line in (config.output / "metrics.jsonl").read_text().splitlines()]
+        for config in (whole, half)
+    )
+    assert [line["step"] for line in other] == [1, 2, 3, 4, 5, 6]
+    for left, right in zip(one, other, strict=True):
+        assert left.keys() == right.keys()
+        for name in {"loss", "grad_norm", "reward"} & left.keys():
+            assert left[name] == pytest.approx(right[name], abs=1e-6), name
+
+
+def test_dapo_from_the_command_line(tokenizer: Any, tiny_model: Any, tmp_path: Path) -> None:
+    save_checkpoint(tiny_model, tokenizer, tmp_path / "model")
+    output = tmp_path / "run"
+    options = ["--model", str(tmp_path / "model"), "--size", "small", "--prompt", "short", "--threads", "1"]
+    shape = ["--groups", "2", "--rollouts", "2", "--micro-batch", "4", "--max-new-tokens", "6", "--no-progress"]
+    assert main([*options, *shape, "--steps", "2", "--attempts", "2", "--output", str(output)], "dapo") == 0
+    written = json.loads((output / "config.json").read_text())
+    assert (written["epsilon_high"], written["loss"], written["dynamic_sampling"]) == (0.28, "dapo", True)
+    assert (output / "final" / "model.safetensors").is_file()
+
+
+def test_the_kind_of_trainer_follows_the_options(tokenizer: Any, tiny_model: Any, tmp_path: Path) -> None:
+    usual = GRPOOptions(**TINY, output=tmp_path, size="small", prompt="short", groups=1, rollouts=2, micro_batch=2)
+    made = make_trainer(usual, model=tiny_model, tokenizer=tokenizer)
+    assert type(made) is ToolTrainer
+    dynamic = make_trainer(replace(usual, dynamic_sampling=True, attempts=7), model=tiny_model, tokenizer=tokenizer)
+    assert isinstance(dynamic, DynamicTrainer)
+    assert dynamic.attempts == 7

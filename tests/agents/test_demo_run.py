@@ -1,0 +1,36 @@
+"""The demo from end to end, on a model that knows nothing."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from toolgym.agents.builtin import save_checkpoint
+from toolgym.agents.demo import DemoOptions, demo
+from toolgym.trajectory import read_trajectories
+
+
+def test_the_demo_writes_what_it_promises(
+    tokenizer: Any, tiny_model: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_checkpoint(tiny_model, tokenizer, tmp_path / "model")
+    options = DemoOptions(
+        output=tmp_path / "out", steps=2, episodes=4, model=str(tmp_path / "model"), groups=1, rollouts=2, threads=1
+    )
+    results = demo(options, json=True)
+    shown = capsys.readouterr()
+    assert json.loads(shown.out) == results
+    assert json.loads((options.output / "results.json").read_text()) == results
+    assert "expert episode" in shown.err
+    assert "Try next" in shown.err
+    assert [stage["name"] for stage in results["stages"]] == ["warm start", "after GRPO"]
+    for stage in results["stages"]:
+        low, high = stage["sampled"]["interval"]
+        assert 0 <= low <= stage["sampled"]["pass@1"] <= high <= 1
+    assert [point["step"] for point in results["train_solved"]] == [1, 2]
+    assert (options.output / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
+    assert (Path(results["checkpoint"]) / "model.safetensors").is_file()
+    for file in sorted(options.output.glob("test_*.jsonl")):
+        assert len(list(read_trajectories(file))) == 4
+    assert len(list(options.output.glob("test_*.jsonl"))) == 4
