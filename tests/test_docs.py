@@ -76,15 +76,18 @@ def test_every_block_is_accounted_for():
         assert block.language in LANGUAGES, f"{block.id}: unknown language {block.language!r}"
         if block.run and block.run != "slow":
             assert re.fullmatch(r"no \(.{8,}\)", block.run), f"{block.id}: say why it is not run: no (reason)"
+        if block.language == "json":
+            json.loads(block.body)
     fences = sum(len(re.findall(r"^ *```", page.read_text(), re.MULTILINE)) for page in PAGES)
     assert fences == 2 * len(BLOCKS), "some fenced block was not recognised"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+PROGRAMS = [page for page in PAGES if any(b.language == "python" and not b.run for b in blocks_of(page))]
+
+
+@pytest.mark.parametrize("page", PROGRAMS, ids=lambda page: str(page.relative_to(ROOT)))
 def test_python_blocks(page, capsys, tmp_path, monkeypatch):
     blocks = [block for block in blocks_of(page) if block.language == "python" and not block.run]
-    if not blocks:
-        pytest.skip("no Python on this page")
     monkeypatch.chdir(_workplace(tmp_path))
     names: dict[str, object] = {"__name__": "__page__"}
     for block in blocks:
@@ -143,11 +146,6 @@ def _workplace(folder: Path) -> Path:
     for name in ("agents", "benchmarks", "docs", "examples", "constraints.txt"):
         (place / name).symlink_to(ROOT / name)
     return place
-
-
-@pytest.mark.parametrize("block", [b for b in BLOCKS if b.language == "json"], ids=lambda block: block.id)
-def test_json_blocks(block):
-    json.loads(block.body)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
