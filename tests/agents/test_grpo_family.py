@@ -141,7 +141,8 @@ def papers_loss(name: str, inputs: dict[str, Any], logps_BT: torch.Tensor, confi
     if name in ("dr_grpo", "rloo"):
         return -torch.stack([row.sum() / config.context_tokens for row in rows]).mean()
     if name == "dapo":
-        return -torch.cat(rows).sum() / inputs["num_items_in_batch"]
+        # The batch's tokens; a minibatch is taken to hold its share of them.
+        return -torch.cat(rows).sum() / (inputs["num_items_in_batch"] / config.minibatches)
     return -torch.stack([row.mean() if len(row) else row.sum() for row in rows]).mean()
 
 
@@ -164,7 +165,7 @@ class Compared(ToolTrainer):
         theirs = torch.autograd.grad(expected, parameters, retain_graph=True)
         apart = max(float((a - b).abs().max()) for a, b in zip(ours, theirs, strict=True))
         size = max(float(b.abs().max()) for b in theirs)
-        self.seen.append((float(loss) - float(expected), apart, size))
+        self.seen.append((float((loss - expected).detach()), apart, size))
         return loss
 
 
