@@ -27,10 +27,10 @@ from trl.trainer.sft_trainer import SFTTrainer
 from toolgym.agents.demonstrations import Example, demonstrate, examples, gold_chain
 from toolgym.agents.lm import load_model, set_threads
 from toolgym.agents.options import parse_options
-from toolgym.agents.running import latest_checkpoint, lora, make_envs, quiet, run_callbacks, task_order
+from toolgym.agents.running import latest_checkpoint, lora, make_envs, processes, quiet, run_callbacks, task_order
 from toolgym.errors import ConfigError
 
-__all__ = ["SFTOptions", "expert_examples", "main", "make_trainer", "to_dataset", "train"]
+__all__ = ["SFTOptions", "expert_examples", "fit", "main", "make_trainer", "to_dataset", "train"]
 
 _IGNORED = -100
 
@@ -67,10 +67,12 @@ class SFTOptions:
     )
 
     def __post_init__(self) -> None:
-        if self.episodes < 1 or self.batch < 1 or self.micro_batch < 1 or self.batch % self.micro_batch:
+        share = self.micro_batch * processes()
+        if self.episodes < 1 or self.batch < 1 or share < 1 or self.batch % share:
             raise ConfigError(
-                f"episodes must be at least 1 and batch a multiple of micro_batch, got episodes={self.episodes}, "
-                f"batch={self.batch}, micro_batch={self.micro_batch}"
+                "episodes must be at least 1 and batch a multiple of micro_batch * processes, got "
+                f"episodes={self.episodes}, batch={self.batch}, micro_batch={self.micro_batch}, "
+                f"processes={processes()}"
             )
 
 
@@ -122,7 +124,7 @@ def make_trainer(
         learning_rate=config.learning_rate,
         lr_scheduler_type="linear",
         per_device_train_batch_size=config.micro_batch,
-        gradient_accumulation_steps=config.batch // config.micro_batch,
+        gradient_accumulation_steps=config.batch // (config.micro_batch * processes()),
         train_sampling_strategy="group_by_length",  # padding is what a batch of unequal episodes would waste
         max_length=None,
         bf16=config.bf16,
@@ -152,14 +154,20 @@ def make_trainer(
 def train(config: SFTOptions) -> Path:
     """Makes the demonstrations, trains, and returns the folder of the final model."""
     set_threads(config.threads)
-    checkpoint = latest_checkpoint(config.output) if config.resume else None
     model, tokenizer = load_model(config.model)
-    data = expert_examples(config, tokenizer)
+    return fit(config, model, tokenizer, expert_examples(config, tokenizer))
+
+
+def fit(
+    config: SFTOptions, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, data: Sequence[Example]
+) -> Path:
+    """Trains on given sequences and returns the folder of the final model."""
+    checkpoint = latest_checkpoint(config.output) if config.resume else None
     config.output.mkdir(parents=True, exist_ok=True)
     options: dict[str, Any] = {**asdict(config), "output": str(config.output)}
     (config.output / "config.json").write_text(json.dumps(options, indent=1) + "\n", encoding="utf-8")
     tokens = int(np.sum([len(example.ids) for example in data]))
-    print(f"{len(data)} expert episodes, {tokens} tokens, {tokens // len(data)} an episode")
+    print(f"{len(data)} episodes, {tokens} tokens, {tokens // len(data)} an episode")
     with warnings.catch_warnings():
         quiet()
         trainer = make_trainer(config, model, tokenizer, data)
