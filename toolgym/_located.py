@@ -124,7 +124,7 @@ class _Builder:
 
 def _scalar(node: Node) -> Any:
     text = node.value
-    if node.style is not None or (node.tag == "tag:yaml.org,2002:str" and text not in _WORDS):
+    if node.style in ("'", '"', "|", ">") or (node.tag == "tag:yaml.org,2002:str" and text not in _WORDS):
         return text
     if text in _WORDS:
         return _WORDS[text]

@@ -39,7 +39,11 @@ if MODE == "bad-schemas":
     evil = {"type": "string", "pattern": "^(a+)+$"}
     TOOLS += [
         {"name": "explodes", "inputSchema": schema(how=evil), "outputSchema": schema(text=evil)},
-        {"name": "broken", "inputSchema": {"type": "no-such-type", "properties": 3}, "outputSchema": {"type": 7}},
+        {
+            "name": "broken",
+            "inputSchema": schema(how={"type": "no-such-type"}),
+            "outputSchema": schema(text={"type": 7}),
+        },
         {"name": "endless", "inputSchema": {"type": "object", "$ref": "#"}},
         {"name": "remote", "inputSchema": {"type": "object", "$ref": "http://127.0.0.1:9/schema.json"}},
     ]

@@ -72,9 +72,9 @@ class BoundedLines:
             self._parts.append(part)
             return
         if before <= self._limit:  # it has just become too long: keep the beginning alone
-            self._parts.append(part[:_HEAD_BYTES])
-            whole = b"".join(self._parts)
-            self._head, self._tail, self._parts = whole[:_HEAD_BYTES], whole[-_TAIL_BYTES:], []
+            held = b"".join(self._parts)
+            self._head, self._tail = (held + part[:_HEAD_BYTES])[:_HEAD_BYTES], held[-_TAIL_BYTES:]
+            self._parts = []
         self._tail = (self._tail + part[-_TAIL_BYTES:])[-_TAIL_BYTES:]
 
 
