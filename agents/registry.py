@@ -11,13 +11,16 @@ from toolgym.errors import ConfigError, did_you_mean
 __all__ = ["algorithms", "main"]
 
 _MODULES = {
+    "awpo": "toolgym.agents.awpo",
     "dapo": "toolgym.agents.grpo:dapo",
     "dr_grpo": "toolgym.agents.grpo:dr_grpo",
+    "dupo": "toolgym.agents.dupo",
     "grpo": "toolgym.agents.grpo",
     "gspo": "toolgym.agents.grpo:gspo",
     "rloo": "toolgym.agents.grpo:rloo",
     "sft": "toolgym.agents.sft",
     "toolrl": "toolgym.agents.grpo:toolrl",
+    "toolupt": "toolgym.agents.toolupt",
 }
 
 

@@ -1,9 +1,12 @@
 """Fixtures: a real engine, or a skip that says why; images built here; a session on a hostile server."""
 
+import importlib.util
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -105,3 +108,15 @@ def running(engine: Engine) -> Callable[..., list[str]]:
         return sorted(entry["Id"] for entry in engine.client.api.containers(all=True, filters={"label": label}))
 
     return ids
+
+
+@pytest.fixture(scope="session")
+def notes() -> ModuleType:
+    """The notes server's module, in this process."""
+    spec = importlib.util.spec_from_file_location("toolgym_test_docker_notes", CHECKOUT / "tests/mcp/notes_server.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # pydantic looks annotations up there
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,281 @@
+"""AWPO: advantage-weighted policy optimisation with reasoning rewards (AWPO §3.2, Eq. 20–30, Algorithm 1).
+
+    toolgym train --algo awpo --env ToolGym/Airline-v0 --steps 50 --output runs/awpo
+    python agents/awpo.py --env ToolGym/Airline-v0 --steps 50 --output runs/awpo
+
+Equations: the outcome and the mixed reward (Eq. 14–20) are `toolgym.rewards.awpo`'s, summed over an episode; their
+group statistics Eq. 21–23; variance-aware ratio Eq. 24; saturation and dispersion gate Eq. 25; the two normalised
+advantages Eq. 26; difficulty weight Eq. 27; hyper advantage Eq. 28; clip radius of the batch Eq. 29; objective Eq. 30.
+
+Deviations and decisions: an episode's rewards are divided by the number of the task's gold actions, so that R_out is in
+[0, 2] as for one message. `R_out_max` is the highest group mean so far, this batch included, unless it is given; it is
+kept in the checkpoint. `epsilon_mix` is 0.75: Eq. 24 gives 0.5 for equal spreads, 0.75 is a mixed reward that spreads
+three times as much as the outcome. A group with an episode without judgement uses the outcome alone. The paper prints
+no values for its constants; those here are ours. The ratio of Eq. 30 is a whole sequence's: that is
+`importance_sampling_level="sequence"`, where TRL takes the geometric mean over tokens; the default is a ratio a token.
+
+Shapes: B sequences in groups of G, N groups, T tokens.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import torch
+from accelerate.utils import gather_object
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+
+from toolgym.agents.episodes import EpisodeBatch
+from toolgym.agents.grpo import grpo_advantages
+from toolgym.agents.options import parse_options
+from toolgym.agents.rollout import Rollout
+from toolgym.agents.running import RunConfig, prepare, run
+from toolgym.agents.trainer import ToolTrainer
+from toolgym.errors import ConfigError
+
+__all__ = [
+    "AWPOOptions",
+    "GroupWeights",
+    "clip_radius",
+    "group_weights",
+    "hyper_advantages",
+    "main",
+    "make_trainer",
+    "train",
+]
+
+_EPS = 1e-4
+_PEAK_FILE = "awpo.json"
+
+
+@dataclass(frozen=True)
+class AWPOOptions(RunConfig):
+    """Options of an AWPO run."""
+
+    reward: Annotated[str | None, "reward preset; its components must be awpo's"] = "awpo"
+    judge: Annotated[Literal["offline", "none"], "who scores reasoning; none: the outcome reward alone"] = "offline"
+    gate: Annotated[bool, "mix by Eq. 25 (off, Table 5: the mixed reward alone)"] = True
+    difficulty: Annotated[bool, "weight groups by Eq. 27 (off, Table 5: all alike)"] = True
+    dynamic_clip: Annotated[bool, "clip by Eq. 29 (off, Table 5: by --epsilon)"] = True
+    epsilon_mix: Annotated[float, "a mixed reward whose share of the spread (Eq. 24) reaches this is left out"] = 0.75
+    epsilon_min: Annotated[float, "clip radius of a batch that relies on the mixed reward alone"] = 0.1
+    epsilon_max: Annotated[float, "clip radius of a batch that relies on the outcome alone"] = 0.28
+    peak: Annotated[float | None, "R_out_max, in [0, 2] (default: the highest group mean so far)"] = None
+    base_weight: Annotated[float, "weight of groups that are too easy or too hard (alpha_base)"] = 0.5
+    prior_weight: Annotated[float, "weight of groups of intermediate difficulty (alpha_prio)"] = 1.0
+    low: Annotated[float, "mean outcome from which a group is of intermediate difficulty (tau_low)"] = 0.3
+    high: Annotated[float, "mean outcome from which it is no longer (tau_high)"] = 1.8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.epsilon_min <= self.epsilon_max or self.low >= self.high:
+            raise ConfigError(
+                f"AWPO needs 0 <= epsilon_min <= epsilon_max and low < high, got epsilon_min={self.epsilon_min}, "
+                f"epsilon_max={self.epsilon_max}, low={self.low}, high={self.high}"
+            )
+        if self.difficulty and not self.prior_weight >= self.base_weight > 0:
+            raise ConfigError(
+                f"AWPO needs prior_weight >= base_weight > 0, got {self.prior_weight}, {self.base_weight}"
+            )
+        if self.dynamic_clip and self.epsilon_high is not None:
+            raise ConfigError("epsilon_high would have no effect: Eq. 29 sets both bounds; use --no-dynamic-clip")
+
+    @property
+    def reward_options(self) -> dict[str, Any] | None:
+        """Options of the reward preset."""
+        return {"judge": "offline"} if self.judge == "offline" and self.reward == "awpo" else None
+
+
+@dataclass(frozen=True)
+class GroupWeights:
+    """What Eq. 24–27 say of each group."""
+
+    ratio_N: torch.Tensor
+    """r_g (Eq. 24)."""
+    unsaturated_N: torch.Tensor
+    """Whether the first gate of Eq. 25 is open: the mean outcome is below the peak."""
+    calm_N: torch.Tensor
+    """Whether the second is: the ratio is below epsilon_mix, and every episode was judged."""
+    mix_N: torch.Tensor
+    """w_g (Eq. 25)."""
+    difficulty_N: torch.Tensor
+    """d_g (Eq. 27)."""
+    intermediate_N: torch.Tensor
+    """Whether the group is of intermediate difficulty."""
+
+
+def _statistics(values_B: torch.Tensor, usable_B: torch.Tensor, group_size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and standard deviation (1/K, Eq. 21–23) of each group's usable episodes `(N,)`; exact 0 for equal values."""
+    usable_NG = usable_B.view(-1, group_size)
+    values_NG = torch.where(usable_NG, values_B.double().view(-1, group_size), 0.0)
+    count_N = usable_NG.sum(1).clamp(min=1)
+    mean_N = values_NG.sum(1) / count_N
+    squares_NG = torch.where(usable_NG, (values_NG - mean_N[:, None]) ** 2, 0.0)
+    std_N = (squares_NG.sum(1) / count_N).sqrt()
+    return mean_N, torch.where(std_N < 1e-9, 0.0, std_N)
+
+
+def group_weights(
+    outcome_B: torch.Tensor, mixed_B: torch.Tensor, usable_B: torch.Tensor, group_size: int, peak: float, options: Any
+) -> GroupWeights:
+    """Eq. 24, 25 and 27 for each group.
+
+    Args:
+        outcome_B: R_out.
+        mixed_B: R_mix; NaN where there is no judgement.
+        usable_B: False for episodes that must not count.
+        group_size: G.
+        peak: R_out_max.
+        options: `AWPOOptions`, whose constants and switches are used.
+    """
+    mean_N, spread_N = _statistics(outcome_B, usable_B, group_size)
+    judged_N = (~mixed_B.isnan() | ~usable_B).view(-1, group_size).all(1)
+    _, mixed_spread_N = _statistics(mixed_B.nan_to_num(), usable_B, group_size)
+    ratio_N = mixed_spread_N / (spread_N + mixed_spread_N + _EPS)
+    unsaturated_N, calm_N = mean_N < peak, (ratio_N < options.epsilon_mix) & judged_N
+    mix_N = ratio_N * unsaturated_N * calm_N if options.gate else judged_N.double()
+    intermediate_N = (options.low < mean_N) & (mean_N < options.high)
+    weight_N = torch.where(intermediate_N, options.prior_weight, options.base_weight)
+    if not options.difficulty:
+        weight_N = torch.ones_like(weight_N)
+    return GroupWeights(ratio_N, unsaturated_N, calm_N, mix_N, weight_N, intermediate_N)
+
+
+def _normalised(values_B: torch.Tensor, usable_B: torch.Tensor, group_size: int) -> torch.Tensor:
+    """Eq. 26: `(R - mean) / (std + 1e-4)` of each group's usable episodes `(B,)`; 0 for groups of equal rewards."""
+    mean_N, std_N = (x.repeat_interleave(group_size) for x in _statistics(values_B, usable_B, group_size))
+    return torch.where(usable_B & (std_N > 0), (values_B.double() - mean_N) / (std_N + _EPS), 0.0)
+
+
+def hyper_advantages(
+    outcome_B: torch.Tensor, mixed_B: torch.Tensor, usable_B: torch.Tensor, group_size: int, weights: GroupWeights
+) -> torch.Tensor:
+    """Eq. 26 and 28: `d [(1 - w) A_out + w A_mix]` of each episode `(B,)`."""
+    mix_B = weights.mix_N.repeat_interleave(group_size)
+    of_outcome_B = _normalised(outcome_B, usable_B, group_size)
+    of_mixed_B = _normalised(mixed_B.nan_to_num(), usable_B, group_size)
+    blend_B = (1 - mix_B) * of_outcome_B + mix_B * of_mixed_B
+    return (weights.difficulty_N.repeat_interleave(group_size) * blend_B).float()
+
+
+def clip_radius(mix_N: torch.Tensor, low: float, high: float) -> float:
+    """Eq. 29: from `high` for a batch that relies on the outcome alone down to `low` for one that relies on the mix."""
+    return low + (1 - float(mix_N.mean())) * (high - low)
+
+
+class PeakFile(TrainerCallback):
+    """Keeps the highest group mean in the checkpoint, and finds it there again."""
+
+    def __init__(self, trainer: "AWPOTrainer"):
+        self.trainer = trainer
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Writes it."""
+        if state.is_world_process_zero:
+            path = Path(args.output_dir) / f"checkpoint-{state.global_step}" / _PEAK_FILE
+            path.write_text(json.dumps({"peak": self.trainer.peak}) + "\n", encoding="utf-8")
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Reads it where the run goes on from a checkpoint."""
+        if state.global_step:
+            path = Path(args.output_dir) / f"checkpoint-{state.global_step}" / _PEAK_FILE
+            self.trainer.peak = json.loads(path.read_text(encoding="utf-8"))["peak"]
+
+
+class AWPOTrainer(ToolTrainer):
+    """The shared trainer with AWPO's advantages and clip."""
+
+    options: AWPOOptions
+    peak: float | None = None
+    """The highest group mean of the outcome so far."""
+
+    def play(self, tasks: Sequence[int], attempt: int = 0) -> list[Rollout]:
+        """As the shared trainer; remembers which tasks they are."""
+        self._played = list(tasks)
+        return super().play(tasks, attempt)
+
+    def estimate(self, batch: EpisodeBatch) -> dict[str, torch.Tensor]:
+        """Hyper advantages `(B, T)` and the batch's clip radius `(B,)`."""
+        options, size = self.options, batch.group_size
+        played = gather_object(self._played) if self.accelerator.num_processes > 1 else self._played
+        outcome_B, mixed_B = episode_rewards(self.latest, [len(self.tasks[index].gold) for index in played])
+        mean_N, _ = _statistics(outcome_B, batch.usable_B, size)
+        seen_N = batch.usable_B.view(-1, size).any(1)
+        if seen_N.any():
+            self.peak = max(self.peak or 0.0, float(mean_N[seen_N].max()))
+        peak = options.peak if options.peak is not None else self.peak or 0.0
+        weights = group_weights(outcome_B, mixed_B, batch.usable_B, size, peak, options)
+        advantages_B = hyper_advantages(outcome_B, mixed_B, batch.usable_B, size, weights)
+        radius = clip_radius(weights.mix_N, options.epsilon_min, options.epsilon_max)
+        for name, value_N in (
+            ("ratio", weights.ratio_N),
+            ("unsaturated", weights.unsaturated_N),
+            ("calm", weights.calm_N),
+            ("mix_weight", weights.mix_N),
+            ("mixed", weights.mix_N > 0),
+            ("intermediate", weights.intermediate_N),
+        ):
+            self._record(f"awpo/{name}", float(value_N.double().mean()))
+        self._record("awpo/peak", peak)
+        self._record("awpo/outcome", float(mean_N[seen_N].mean()) if seen_N.any() else 0.0)
+        self._record("awpo/clip", radius if options.dynamic_clip else self.args.epsilon)
+        return {
+            "advantages": advantages_B[:, None] * batch.sampled_BT,
+            "clip": torch.full_like(advantages_B, radius),
+        }
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        if self.options.dynamic_clip:
+            self.epsilon_low = self.epsilon_high = float(inputs["clip"][0])
+        return super()._compute_loss(model, inputs)
+
+
+def episode_rewards(rollouts: Sequence[Rollout], gold_actions: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """R_out in [0, 2] and R_mix in [0, 3] of each episode, a gold action's average; R_mix is NaN without judgement.
+
+    Raises:
+        ConfigError: the environment's reward has not the components of AWPO's.
+    """
+    outcomes, mixed = [], []
+    for rollout, count in zip(rollouts, gold_actions, strict=True):
+        if any("exec" not in step for step in rollout.components if rollout.usable):
+            raise ConfigError('AWPO reads the components "format" and "exec": train with reward="awpo"')
+        outcome = sum(step.get("format", 0.0) + step.get("exec", 0.0) for step in rollout.components)
+        reasoning = sum(step.get("reasoning", float("nan")) for step in rollout.components)
+        outcomes.append(outcome / max(count, 1))
+        mixed.append((outcome + reasoning) / max(count, 1))
+    return torch.tensor(outcomes), torch.tensor(mixed)
+
+
+def make_trainer(
+    config: AWPOOptions,
+    model: PreTrainedModel | None = None,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    callbacks: list[TrainerCallback] | None = None,
+) -> AWPOTrainer:
+    """The trainer of a run, ready to train (see `toolgym.agents.running.prepare`)."""
+    made = prepare(config, grpo_advantages, trainer=AWPOTrainer, model=model, tokenizer=tokenizer, callbacks=callbacks)
+    trainer = cast(AWPOTrainer, made)
+    trainer.options = config
+    trainer.add_callback(PeakFile(trainer))
+    return trainer
+
+
+def train(config: AWPOOptions) -> Path:
+    """Runs AWPO and returns the folder of the final model."""
+    return run(make_trainer(config), config)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line."""
+    config = parse_options(
+        AWPOOptions, argv, prog="toolgym train --algo awpo", description=(__doc__ or "").split("\n")[0]
+    )
+    print(train(config))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,301 @@
+"""ToolUPT: fine-grained advantages and selective preference in one stage (ToolUPT §3, Eq. 13–23).
+
+    toolgym train --algo toolupt --env ToolGym/Airline-v0 --steps 50 --output runs/toolupt
+    python agents/toolupt.py --env ToolGym/Airline-v0 --steps 50 --output runs/toolupt
+
+Equations: token rewards Eq. 13–14 (`toolgym.rewards.toolupt`); FGAE, normalised over all tokens of a group, Eq. 15–17;
+FG-DAPO Eq. 18; what is kept of an expert episode Eq. 19; SPO Eq. 20, weighted by phi Eq. 21–22; gamma Eq. 23.
+`--expert none` is FG-DAPO* alone, `--expert sft` the ablation without SPO, `--no-fine-grained` that without FGAE, and
+`--expert luffy|srft|chord` the single-stage baselines (`toolgym.agents.mixing`).
+
+Deviations: the outcome of a token is the reward of its own step. Signs of Eq. 20 and 22 are KTO's: minimising raises
+preserved expert tokens and lowers own tokens with negative advantage. phi has no gradient. A step is compared with the
+gold action that it attempts. The paper prints neither beta, nor gamma's bounds and periods: those here are ours. No
+entropy bonus (the paper's is 3e-4).
+
+Shapes: B sequences in groups of G, T tokens; E expert episodes of L tokens.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+
+from toolgym.agents.episodes import EpisodeBatch
+from toolgym.agents.expert import ExpertTokens, ExpertTrainer, check_token_mean, clipped_objective, token_mean
+from toolgym.agents.grpo import grpo_advantages
+from toolgym.agents.mixing import (
+    chord_expert_loss,
+    luffy_expert_loss,
+    mixed_advantages,
+    srft_expert_loss,
+    srft_self_loss,
+)
+from toolgym.agents.options import parse_options
+from toolgym.agents.rollout import Rollout
+from toolgym.agents.running import LossType, RunConfig, prepare, run
+from toolgym.errors import ConfigError
+from toolgym.rewards.aligned import attempt
+from toolgym.rewards.toolupt import token_rewards
+from toolgym.tasks import Task
+
+__all__ = [
+    "ToolUPTOptions",
+    "chosen_loss",
+    "cyclic_gamma",
+    "fgae_advantages",
+    "main",
+    "make_trainer",
+    "preserved",
+    "rejected_loss",
+    "rollout_token_rewards",
+    "train",
+]
+
+_EPS = 1e-4
+_CALL_TYPES = ("tool", "tag_tool")
+
+
+@dataclass(frozen=True)
+class ToolUPTOptions(RunConfig):
+    """Options of a ToolUPT run."""
+
+    reward: Annotated[str | None, "reward preset"] = "toolupt"
+    loss: Annotated[LossType, "how tokens are averaged: Eq. 18 has the mean over tokens"] = "dapo"
+    fine_grained: Annotated[bool, "FGAE on token rewards (off: GRPO's advantage of the episode's return)"] = True
+    expert: Annotated[
+        Literal["spo", "sft", "none", "luffy", "srft", "chord"], "what is learnt of expert episodes beside the RL loss"
+    ] = "spo"
+    preference: Annotated[float, "beta of Eq. 20"] = 1.0
+    gamma_low: Annotated[float, "gamma at the ends of a cycle (spo, sft)"] = 0.05
+    gamma_high: Annotated[float, "gamma at its peak (spo, sft)"] = 0.5
+    cycles: Annotated[int, "cycles of gamma in the run"] = 3
+    warm_up: Annotated[float, "share of a cycle in which gamma rises"] = 0.25
+    mu: Annotated[float, "weight of CHORD's expert loss"] = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_token_mean(self)
+        if not 0 <= self.gamma_low <= self.gamma_high <= 1 or self.cycles < 1 or not 0 <= self.warm_up < 1:
+            raise ConfigError(
+                "gamma needs 0 <= gamma_low <= gamma_high <= 1, cycles >= 1 and 0 <= warm_up < 1, got "
+                f"{self.gamma_low}, {self.gamma_high}, {self.cycles}, {self.warm_up}"
+            )
+        if self.expert in ("luffy", "srft", "chord") and self.fine_grained:
+            raise ConfigError(
+                f"expert={self.expert!r} is a baseline with the advantage of whole episodes: use --no-fine-grained"
+            )
+
+
+def rollout_token_rewards(rollout: Rollout, expert: Rollout, task: Task | None) -> list[float]:
+    """Eq. 14 for each token of a rollout `(T,)`: its step's reward, or 4 where it is the gold's token in a tool call.
+
+    Args:
+        rollout: the episode, with its trajectory (without one, no token is compared).
+        expert: the gold episode; its step k is gold action k.
+        task: the task of both.
+    """
+    out = [0.0] * len(rollout.completion_ids)
+    for step, ((start, end), reward) in enumerate(zip(rollout.spans, rollout.rewards, strict=False)):
+        gold_ids, gold_in_call = [], []
+        if rollout.trajectory is not None and task is not None:
+            so_far = replace(rollout.trajectory, steps=rollout.trajectory.steps[: step + 1])
+            gold, _ = attempt(so_far, task)
+            if gold is not None and gold.index <= len(expert.spans):
+                first, last = expert.spans[gold.index - 1]
+                gold_ids = expert.completion_ids[first:last]
+                gold_in_call = [kind in _CALL_TYPES for kind in expert.types[first:last]]
+        in_call = [kind in _CALL_TYPES for kind in rollout.types[start:end]]
+        scores = token_rewards(rollout.completion_ids[start:end], gold_ids, in_call, gold_in_call, reward)
+        out[start:end] = scores.tolist()
+    return out
+
+
+def fgae_advantages(rewards_BT: torch.Tensor, mask_BT: torch.Tensor, group_size: int) -> torch.Tensor:
+    """Eq. 15–17: `(R - mean) / (std + 1e-4)` over all tokens of a group `(B, T)`, std of 1/n.
+
+    0 outside `mask_BT` (sampled tokens of usable episodes), and everywhere in a group whose tokens all earned the same.
+    """
+    advantages_BT = torch.zeros_like(rewards_BT)
+    for first in range(0, len(rewards_BT), group_size):
+        rows = slice(first, first + group_size)
+        rewards = rewards_BT[rows][mask_BT[rows]].double()
+        if len(rewards) == 0 or rewards.max() == rewards.min():
+            continue
+        spread = rewards.std(correction=0) + _EPS
+        normal_GT = (rewards_BT[rows].double() - rewards.mean()) / spread
+        advantages_BT[rows] = torch.where(mask_BT[rows], normal_GT, 0.0).to(rewards_BT.dtype)
+    return advantages_BT
+
+
+def preserved(rollout: Rollout) -> list[int]:
+    """Eq. 19 for each token of an expert episode `(T,)`: of a turn that answers, only what comes before the answer's
+    text; all of a turn that calls tools; nothing of the environment's.
+    """
+    out = list(rollout.env_mask)
+    for start, end in rollout.spans:
+        types = rollout.types[start:end]
+        if any(kind in _CALL_TYPES for kind in types):
+            continue
+        answer = next((i for i, pair in enumerate(pairwise(types)) if pair[0] == "tag_resp" != pair[1]), len(types))
+        for index in range(start + answer + 1, end):
+            out[index] = 0
+    return out
+
+
+def _phi(logps: torch.Tensor) -> torch.Tensor:
+    """Eq. 21: `p (1 - p)`, without gradient."""
+    probabilities = logps.detach().exp()
+    return probabilities * (1 - probabilities)
+
+
+def chosen_loss(logps_EL: torch.Tensor, beta: float) -> torch.Tensor:
+    """Eq. 22's first term of each expert token: `phi (1 - sigmoid(beta log p))`. Minimising it raises p."""
+    return _phi(logps_EL) * (1 - torch.sigmoid(beta * logps_EL))
+
+
+def rejected_loss(logps_BT: torch.Tensor, advantages_BT: torch.Tensor, beta: float) -> torch.Tensor:
+    """Eq. 22's second term of each own token: `phi (1 - sigmoid(-beta log p))` where the advantage is negative, else 0.
+
+    Minimising it lowers p.
+    """
+    return (advantages_BT < 0) * _phi(logps_BT) * (1 - torch.sigmoid(-beta * logps_BT))
+
+
+def cyclic_gamma(step: int, steps: int, *, low: float, high: float, cycles: int, warm_up: float) -> float:
+    """gamma of Eq. 23 at a step from 0: `cycles` times a line from `low` to `high`, then half a cosine back."""
+    place = (step * cycles / steps) % 1.0
+    if place < warm_up:
+        return low + (high - low) * place / warm_up
+    return low + (high - low) * (1 + math.cos(math.pi * (place - warm_up) / (1 - warm_up))) / 2
+
+
+class ToolUPTTrainer(ExpertTrainer):
+    """The shared trainer with ToolUPT's advantages and loss."""
+
+    options: ToolUPTOptions
+
+    def expert_weights(self, expert: Rollout) -> list[int]:
+        """All that the expert said; with SPO what Eq. 19 preserves."""
+        return preserved(expert) if self.options.expert == "spo" else expert.env_mask
+
+    def expert_advantages(self) -> list[float]:
+        """LUFFY's and SRFT's advantages of the expert."""
+        return self._of_experts
+
+    def estimate(self, batch: EpisodeBatch) -> dict[str, torch.Tensor]:
+        """Advantages `(B, T)`: FGAE, or of whole episodes."""
+        mask_BT = batch.sampled_BT & batch.usable_B[:, None]
+        size, played = batch.group_size, self.played()
+        self._of_experts = [0.0] * (len(played) // size)
+        if self.options.fine_grained:
+            rewards_BT = torch.zeros_like(batch.logprobs_BT)
+            for row, (rollout, task) in enumerate(zip(self.latest, played, strict=True)):
+                rewards = rollout_token_rewards(rollout, self.expert(task), self.tasks[task])
+                rewards_BT[row, : len(rewards)] = torch.tensor(rewards)
+            return {"advantages": fgae_advantages(rewards_BT, mask_BT, size)}
+        if self.options.expert in ("luffy", "srft"):
+            experts = [self.expert(task) for task in played[::size]]
+            returns_N = torch.tensor([expert.total_reward if expert.spans else math.nan for expert in experts])
+            advantages_B, advantages_N = mixed_advantages(batch.returns_B, batch.usable_B, returns_N, size)
+            self._of_experts = advantages_N.tolist()
+            return {"advantages": advantages_B[:, None] * mask_BT}
+        return {"advantages": grpo_advantages(batch) * mask_BT}
+
+    def _gamma(self) -> float:
+        chosen = self.options
+        if chosen.expert not in ("spo", "sft"):
+            return 0.0
+        return cyclic_gamma(
+            self.state.global_step,
+            self.state.max_steps,
+            low=chosen.gamma_low,
+            high=chosen.gamma_high,
+            cycles=chosen.cycles,
+            warm_up=chosen.warm_up,
+        )
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        chosen, gamma = self.options, self._gamma()
+        own = self.policy_tokens(model, inputs)
+        expert = None if chosen.expert == "none" else self.expert_tokens(model, inputs)
+        own_total, expert_total = self.shares(inputs)
+        if chosen.expert == "luffy":  # one mean over the tokens of both (LUFFY Eq. 5)
+            own_total = expert_total = own_total + expert_total
+        advantages_BT = own.inputs["advantages"]
+        if chosen.expert == "srft":
+            entropy = (own.entropies_BT * own.mask_BT).sum() / own.mask_BT.sum().clamp(min=1)
+            losses_BT = srft_self_loss(own.logps_BT, advantages_BT, entropy)
+        else:
+            losses_BT = -clipped_objective(
+                own.logps_BT, own.old_logps_BT, advantages_BT, self.epsilon_low, self.epsilon_high
+            )
+        loss_rl = token_mean(losses_BT, own.mask_BT, own_total)
+        loss_expert = loss_rl.new_zeros(()) if expert is None else self._expert_loss(expert, expert_total)
+        if chosen.expert == "spo":
+            rejected_BT = rejected_loss(own.logps_BT, advantages_BT, chosen.preference)
+            loss_expert = loss_expert + token_mean(rejected_BT, own.mask_BT, own_total)
+        self._record("toolupt/gamma", gamma)
+        self.record_share("toolupt/rl_loss", loss_rl)
+        self.record_share("toolupt/expert_loss", loss_expert)
+        self._record(
+            "toolupt/rejected", float(((advantages_BT < 0) * own.mask_BT).sum() / own.mask_BT.sum().clamp(min=1))
+        )
+        if chosen.expert in ("luffy", "srft"):
+            return loss_rl + loss_expert
+        weight = chosen.mu if chosen.expert == "chord" else gamma
+        return weight * loss_expert + (1 - weight) * loss_rl
+
+    def _expert_loss(self, expert: ExpertTokens, total: torch.Tensor) -> torch.Tensor:
+        """The expert's part, before its weight."""
+        chosen, logps_EL, weights_EL = self.options, expert.logps_EL, expert.weights_EL
+        if chosen.expert == "spo":
+            losses_EL = chosen_loss(logps_EL, chosen.preference)
+        elif chosen.expert == "sft":
+            losses_EL = -logps_EL
+        elif chosen.expert == "chord":
+            losses_EL = chord_expert_loss(logps_EL)
+        elif chosen.expert == "luffy":
+            losses_EL = luffy_expert_loss(logps_EL, expert.advantages_E)
+        else:
+            entropy = (expert.entropies_EL * weights_EL).sum() / weights_EL.sum().clamp(min=1)
+            losses_EL = srft_expert_loss(logps_EL, expert.advantages_E, entropy)
+        return token_mean(losses_EL, weights_EL, total)
+
+
+def make_trainer(
+    config: ToolUPTOptions,
+    model: PreTrainedModel | None = None,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    callbacks: list[TrainerCallback] | None = None,
+) -> ToolUPTTrainer:
+    """The trainer of a run, ready to train (see `toolgym.agents.running.prepare`)."""
+    made = prepare(
+        config, grpo_advantages, trainer=ToolUPTTrainer, model=model, tokenizer=tokenizer, callbacks=callbacks
+    )
+    trainer = cast(ToolUPTTrainer, made)
+    trainer.options = config
+    return trainer
+
+
+def train(config: ToolUPTOptions) -> Path:
+    """Runs ToolUPT and returns the folder of the final model."""
+    return run(make_trainer(config), config)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line."""
+    config = parse_options(
+        ToolUPTOptions, argv, prog="toolgym train --algo toolupt", description=(__doc__ or "").split("\n")[0]
+    )
+    print(train(config))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
