@@ -1,0 +1,114 @@
+"""A critic on the policy's own trunk: a value head that reads its last hidden state, and what a PPO loss needs besides.
+
+Shapes: B sequences, T completion tokens, L prompt and completion, D hidden size.
+"""
+
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import PreTrainedModel
+from trl.trainer.grpo_config import GRPOConfig
+
+from toolgym.errors import ConfigError
+
+__all__ = ["ValueHead", "check_unused", "clipped_value_loss", "masked_sums", "token_weights", "whiten"]
+
+_FILE = "value_head.safetensors"
+
+
+class ValueHead:
+    """V(s), linear in the last hidden state of a causal LM (or of a PEFT model around one); 0 at the start.
+
+    The head becomes a part of the model, so that optimizer, gradient clipping and processes treat it alike, but is
+    saved to a file of its own, so that the saved model is a plain one.
+    """
+
+    def __init__(self, model: Any):
+        base = cast(PreTrainedModel, model.get_base_model() if hasattr(model, "peft_config") else model)
+        self.linear = torch.nn.Linear(base.config.get_text_config().hidden_size, 1).to(base.device)
+        torch.nn.init.zeros_(self.linear.weight)
+        torch.nn.init.zeros_(self.linear.bias)
+        base.add_module("value_head", self.linear)
+        names = {f"value_head.{name}" for name in self.linear.state_dict()}
+        base._keys_to_ignore_on_save = {*(base._keys_to_ignore_on_save or ()), *names}
+        self._hidden_BLD: torch.Tensor | None = None
+        base.base_model.register_forward_hook(self._remember)
+
+    def _remember(self, module: Any, args: Any, output: Any) -> None:
+        self._hidden_BLD = output.last_hidden_state
+
+    def values(self, length: int) -> torch.Tensor:
+        """V before each of the last `length` tokens of the latest forward pass `(B, T)`, in float32."""
+        hidden_BTD = cast(torch.Tensor, self._hidden_BLD)[:, -length - 1 : -1]
+        self._hidden_BLD = None
+        with torch.autocast(hidden_BTD.device.type, enabled=False):
+            return self.linear(hidden_BTD.float())[..., 0]
+
+    def save(self, folder: Path) -> None:
+        """Writes the head beside the model."""
+        save_file({name: value.contiguous() for name, value in self.linear.state_dict().items()}, folder / _FILE)
+
+    def load(self, folder: Path) -> None:
+        """Reads what `save` wrote."""
+        self.linear.load_state_dict(load_file(folder / _FILE))
+
+
+def clipped_value_loss(
+    values_BT: torch.Tensor, old_values_BT: torch.Tensor, returns_BT: torch.Tensor, clip: float
+) -> torch.Tensor:
+    """The value's loss by token `(B, T)`: the larger of the squared errors of V and of V kept near the old one, halved.
+
+    `max((V - R)^2, (V_clip - R)^2) / 2`, `V_clip = V_old + clip(V - V_old, -clip, clip)` (PPO's reference form).
+    """
+    near_BT = old_values_BT + (values_BT - old_values_BT).clamp(-clip, clip)
+    return 0.5 * torch.max((values_BT - returns_BT) ** 2, (near_BT - returns_BT) ** 2)
+
+
+def whiten(values_BT: torch.Tensor, mask_BT: torch.Tensor, sums: torch.Tensor | None = None) -> torch.Tensor:
+    """`(x - mean) / sqrt(variance + 1e-8)` over the masked entries; 0 elsewhere.
+
+    `sums` are (sum, sum of squares, count) of all processes, where there is more than this one. One entry, or equal
+    ones, give 0.
+    """
+    total, squares, count = (masked_sums(values_BT, mask_BT) if sums is None else sums.double()).unbind()
+    mean = total / count.clamp(min=1)
+    variance = (squares / count.clamp(min=1) - mean**2).clamp(min=0)
+    return ((values_BT - mean) * torch.rsqrt(variance + 1e-8)).to(values_BT.dtype) * mask_BT
+
+
+def masked_sums(values_BT: torch.Tensor, mask_BT: torch.Tensor) -> torch.Tensor:
+    """Sum, sum of squares and count of the masked entries `(3,)`, in double precision."""
+    kept = values_BT.double() * mask_BT
+    return torch.stack([kept.sum(), (kept**2).sum(), mask_BT.double().sum()])
+
+
+def token_weights(mask_BT: torch.Tensor, kind: str, *, items: torch.Tensor, longest: int) -> torch.Tensor:
+    """Weights `(B, T)` whose sum with a loss by token is its mean, as TRL's `loss_type` defines it.
+
+    `grpo`: over each sequence, then sequences; `bnpo`: over the micro-batch's tokens; `dr_grpo`: over sequences of
+    `longest` tokens; `dapo`: over the `items` tokens of the whole batch.
+    """
+    mask_BT = mask_BT.float()
+    if kind == "grpo":
+        return mask_BT / mask_BT.sum(dim=1, keepdim=True).clamp(min=1) / len(mask_BT)
+    if kind == "bnpo":
+        return mask_BT / mask_BT.sum().clamp(min=1)
+    if kind == "dr_grpo":
+        return mask_BT / (len(mask_BT) * longest)
+    return mask_BT / items.clamp(min=1)
+
+
+def check_unused(args: GRPOConfig, names: tuple[str, ...], loss: str) -> None:
+    """Raises for an option of TRL's loss that the loss in its place does not have.
+
+    Raises:
+        ConfigError: such an option is set.
+    """
+    fields = args.__dataclass_fields__
+    for name in names:
+        if getattr(args, name) != fields[name].default:
+            raise ConfigError(
+                f"{name}={getattr(args, name)!r} would have no effect on {loss}; leave it at {fields[name].default!r}"
+            )

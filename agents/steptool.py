@@ -1,0 +1,398 @@
+"""StepTool PPO: step-grained rewards, a critic on the policy's trunk, clipped updates (Yu et al., "StepTool", §4).
+
+    toolgym train --algo steptool --env ToolGym/Airline-v0 --steps 50 --output runs/steptool
+    toolgym train --algo ppo --env ToolGym/Airline-v0 --steps 50 --output runs/ppo      # the final reward only
+    python agents/steptool.py --env ToolGym/Airline-v0 --steps 50 --output runs/steptool
+
+Equations: step k's reward (Eq. 3, the environment's `steptool` preset) is put on the last token that the policy
+generated in the step; advantages are Eq. 5 by GAE (Eq. 7); policy and value are updated by clipped losses (Eq. 8);
+each token pays `coefficient * (log pi_old - log pi_ref)`, with an adaptive coefficient from 0.3 (§5.1.4).
+
+Deviations, each a decision on what the paper prints:
+- Eq. 8's ratio of log-probabilities is the ratio of probabilities, `exp(logp - logp_old)`, clipped token by token.
+- Eq. 7's exponents are those of GAE: `A_t = sum over l of (gamma * lambda)^l * delta_(t+l)`.
+- A time step is a generated token; the environment's tokens take no time. `values="step"` has one value a step instead.
+- The value head reads the last hidden state and starts at zero; advantages are whitened over the batch.
+- The paper names no KL target or horizon: 6 nats an episode and 10,000 episodes (Ziegler et al. 2019, §2.2).
+
+Ablations: `step_reward=False` pays the last step's reward alone (that is `ppo`); `optimise="steps"` is PPO on the
+sub-trajectory of each step, with nothing flowing from later steps; `source="reference_code"` multiplies step k of S's
+reward by `S - k - 1`, as the published code does.
+
+Shapes: B sequences, T completion tokens, S steps, L prompt and completion.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import torch
+from trl.trainer.grpo_config import GRPOConfig
+
+from toolgym.agents.critic import ValueHead, check_unused, clipped_value_loss, masked_sums, token_weights, whiten
+from toolgym.agents.episodes import EpisodeBatch
+from toolgym.agents.options import parse_options
+from toolgym.agents.running import LossType, RunConfig, prepare, run
+from toolgym.agents.trainer import ToolTrainer, without_idle_columns
+from toolgym.errors import ConfigError
+
+__all__ = [
+    "StepToolPPOOptions",
+    "StepToolTrainer",
+    "clipped_policy_loss",
+    "gae",
+    "main",
+    "next_kl_coefficient",
+    "step_gae",
+    "token_rewards",
+    "train",
+]
+
+_STATE = "steptool_state.json"
+_UNUSED = (
+    "delta",
+    "entropy_coef",
+    "importance_sampling_level",
+    "off_policy_mask_threshold",
+    "top_entropy_quantile",
+    "use_adaptive_entropy",
+    "use_bias_correction_kl",
+)
+
+
+@dataclass(frozen=True)
+class StepToolPPOOptions(RunConfig):
+    """Options of a StepTool or PPO run."""
+
+    reward: Annotated[str | None, "reward preset; its steps' rewards are what is optimised (Eq. 3)"] = "steptool"
+    loss: Annotated[LossType, "how tokens are averaged: TRL's loss_type"] = "dapo"
+    beta: Annotated[float, "first coefficient of the KL penalty (0.3 in §5.1.4); 0 keeps no reference model"] = 0.3
+    kl_target: Annotated[float, "the coefficient adapts towards this KL to the starting model, nats an episode"] = 6.0
+    kl_horizon: Annotated[float, "episodes over which the coefficient adapts; 0: it stays"] = 10_000.0
+    gamma: Annotated[float, "discount of Eq. 5, a token (a step with --values step)"] = 1.0
+    lam: Annotated[float, "GAE's lambda (Eq. 7)"] = 0.95
+    values: Annotated[Literal["token", "step"], "what has a value: each token, or each step"] = "token"
+    value_coef: Annotated[float, "weight of the value loss"] = 0.1
+    value_clip: Annotated[float, "a value may move this far from its old one"] = 0.2
+    whiten: Annotated[bool, "advantages to mean 0 and deviation 1 over the batch"] = True
+    step_reward: Annotated[bool, "off: intermediate rewards are 0 (ablation, §5.5; `ppo`)"] = True
+    optimise: Annotated[
+        Literal["trajectory", "steps"], "steps: each step is a trajectory of its own (ablation, §5.5)"
+    ] = "trajectory"
+    source: Annotated[
+        Literal["paper", "reference_code"], "reference_code: step k's reward times the number of steps after it"
+    ] = "paper"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (0 <= self.gamma <= 1 and 0 <= self.lam <= 1):
+            raise ConfigError(f"gamma and lam must be in [0, 1], got gamma={self.gamma}, lam={self.lam}")
+        if self.value_clip <= 0 or self.value_coef < 0 or self.kl_target <= 0 or self.kl_horizon < 0 or self.beta < 0:
+            raise ConfigError(
+                "value_clip and kl_target must be above 0, value_coef, kl_horizon and beta at least 0; got "
+                f"value_clip={self.value_clip}, kl_target={self.kl_target}, value_coef={self.value_coef}, "
+                f"kl_horizon={self.kl_horizon}, beta={self.beta}"
+            )
+        if self.source == "reference_code" and not self.step_reward:
+            raise ConfigError(
+                'source="reference_code" makes the last step\'s reward 0, and step_reward=False all others: nothing '
+                "would be rewarded; choose one"
+            )
+
+
+# The algorithm -------------------------------------------------------------------------------------------------------
+
+
+def token_rewards(
+    batch: EpisodeBatch, *, step_reward: bool = True, source: Literal["paper", "reference_code"] = "paper"
+) -> torch.Tensor:
+    """Each step's reward (Eq. 3) on the last token generated in it `(B, T)`, 0 elsewhere.
+
+    Without `step_reward` the last step's alone counts; `reference_code` multiplies step k of S's by `S - k - 1`.
+    """
+    steps_S = torch.arange(batch.rewards_BS.shape[1])
+    after_BS = batch.steps_B[:, None] - steps_S - 1
+    rewards_BS = batch.rewards_BS * (after_BS.clamp(min=0) if source == "reference_code" else 1)
+    if not step_reward:
+        rewards_BS = rewards_BS * (after_BS == 0)
+    following_BT = torch.cat([batch.step_BT[:, 1:], batch.step_BT.new_full((len(batch.step_BT), 1), -1)], dim=1)
+    last_BT = batch.sampled_BT & (following_BT != batch.step_BT)
+    return rewards_BS.gather(1, batch.step_BT.clamp(min=0)) * last_BT
+
+
+def gae(
+    rewards_BT: torch.Tensor,
+    values_BT: torch.Tensor,
+    sampled_BT: torch.Tensor,
+    *,
+    gamma: float,
+    lam: float,
+    ends_BT: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Generalised advantage estimation (Eq. 7) over the generated tokens `(B, T)`; 0 on the others.
+
+    `delta_t = r_t + gamma * V(s_t+1) - V(s_t)`, `A_t = delta_t + gamma * lam * A_t+1`, where t + 1 is the next
+    generated token, whatever the environment wrote between them. Beyond the last one, and beyond a token of `ends_BT`
+    (the last of a sub-trajectory), value and advantage are 0.
+    """
+    advantages_BT = torch.zeros_like(values_BT)
+    next_value_B = next_advantage_B = torch.zeros_like(values_BT[:, 0])
+    for t in reversed(range(values_BT.shape[1])):
+        on_B = sampled_BT[:, t].bool()
+        flows_B = 1.0 if ends_BT is None else 1.0 - ends_BT[:, t].to(values_BT.dtype)
+        delta_B = rewards_BT[:, t] + gamma * flows_B * next_value_B - values_BT[:, t]
+        advantage_B = delta_B + gamma * lam * flows_B * next_advantage_B
+        advantages_BT[:, t] = advantage_B * on_B
+        next_advantage_B = torch.where(on_B, advantage_B, next_advantage_B)
+        next_value_B = torch.where(on_B, values_BT[:, t], next_value_B)
+    return advantages_BT
+
+
+def step_gae(
+    rewards_BT: torch.Tensor,
+    values_BT: torch.Tensor,
+    step_BT: torch.Tensor,
+    *,
+    gamma: float,
+    lam: float,
+    apart: bool = False,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """GAE with a time step a *step* (Eq. 4, 5, 7 as printed): the advantage of a step's action, on all of its tokens.
+
+    A step's reward is the sum over its tokens, its value that of the state before its first token.
+
+    Args:
+        rewards_BT: rewards by token, penalties included.
+        values_BT: values by token; only those at first tokens are read.
+        step_BT: which step generated the token, -1 for the environment's.
+        gamma: discount a step.
+        lam: GAE's lambda.
+        apart: each step is a trajectory of its own.
+
+    Returns:
+        Advantages `(B, T)`, and which tokens are the first of their step `(B, T)`: those have a value to learn.
+    """
+    previous_BT = torch.cat([step_BT.new_full((len(step_BT), 1), -1), step_BT[:, :-1]], dim=1)
+    sampled_BT = step_BT >= 0
+    first_BT = sampled_BT & (previous_BT != step_BT)
+    count = int(step_BT.max().clamp(min=0)) + 1
+    index_BT = step_BT.clamp(min=0)
+    empty_BS = rewards_BT.new_zeros(len(step_BT), count)
+    rewards_BS = empty_BS.scatter_add(1, index_BT, rewards_BT * sampled_BT)
+    values_BS = empty_BS.scatter_add(1, index_BT, values_BT * first_BT)
+    taken_BS = empty_BS.scatter_add(1, index_BT, first_BT.to(rewards_BT.dtype)) > 0
+    ends_BS = taken_BS if apart else None
+    advantages_BS = gae(rewards_BS, values_BS, taken_BS, gamma=gamma, lam=lam, ends_BT=ends_BS)
+    return advantages_BS.gather(1, index_BT) * sampled_BT, first_BT
+
+
+def clipped_policy_loss(
+    logps_BT: torch.Tensor,
+    old_logps_BT: torch.Tensor,
+    advantages_BT: torch.Tensor,
+    low: float,
+    high: float,
+) -> torch.Tensor:
+    """Eq. 8 by token, as a loss `(B, T)`: `-min(ratio * A, clip(ratio, 1 - low, 1 + high) * A)`.
+
+    `ratio = exp(logp - logp_old)`: the paper prints a ratio of log-probabilities.
+    """
+    ratio_BT = torch.exp(logps_BT - old_logps_BT)
+    clipped_BT = ratio_BT.clamp(1 - low, 1 + high)
+    return -torch.min(ratio_BT * advantages_BT, clipped_BT * advantages_BT)
+
+
+def next_kl_coefficient(coefficient: float, kl: float, *, target: float, horizon: float, episodes: int) -> float:
+    """The adaptive coefficient after `episodes` more episodes of mean KL `kl` (Ziegler et al. 2019, §2.2).
+
+    `coefficient * (1 + clip(kl / target - 1, -0.2, 0.2) * episodes / horizon)`; a horizon of 0 leaves it.
+    """
+    if not horizon:
+        return coefficient
+    error = min(max(kl / target - 1, -0.2), 0.2)
+    return coefficient * (1 + error * episodes / horizon)
+
+
+# The trainer ---------------------------------------------------------------------------------------------------------
+
+
+class StepToolTrainer(ToolTrainer):
+    """PPO with a value head. The estimator gives rewards by token; advantages need the critic and are made here.
+
+    Checkpoints also hold the value head and the KL coefficient.
+
+    Raises:
+        ConfigError: an option of TRL's is set that acts inside the loss that this trainer replaces.
+    """
+
+    def __init__(self, *args: Any, options: StepToolPPOOptions, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        check_unused(cast(GRPOConfig, self.args), _UNUSED, "StepTool's loss, which is clipped by token (Eq. 8)")
+        self.options = options
+        self.kl_coefficient = options.beta
+        self.critic = ValueHead(self.model)
+
+    def _logps_entropies_values(
+        self, model: Any, inputs: dict[str, Any], *, entropy: bool
+    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:
+        """Log-probability, entropy and value of every completion token `(B, T)`: V(s_t) is read before token t."""
+        ids_BL = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1)
+        attention_BL = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], dim=1)
+        length = inputs["completion_ids"].shape[1]
+        logps_BT, entropies_BT, _ = self._get_per_token_logps_and_entropies(
+            model, ids_BL, attention_BL, length, compute_entropy=entropy
+        )
+        return logps_BT, entropies_BT, self.critic.values(length)
+
+    # Before the update: advantages and returns ---------------------------------------------------------------------
+
+    def estimate(self, batch: EpisodeBatch) -> dict[str, torch.Tensor]:
+        """The rewards by token and the step of each; `_generate_and_score_completions` makes advantages of them."""
+        return {"token_rewards": self.estimator(batch), "step_BT": batch.step_BT}
+
+    @torch.no_grad()
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        out = super()._generate_and_score_completions(inputs)
+        micro = self.args.per_device_train_batch_size
+        parts = []
+        for start in range(0, len(out["completion_ids"]), micro):
+            rows = {
+                name: out[name][start : start + micro]
+                for name in ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask")
+            }
+            logps, _, values = self._logps_entropies_values(self.model, rows, entropy=False)
+            parts.append((logps, values))
+        logps_BT, values_BT = (torch.cat(tensors).float() for tensors in zip(*parts, strict=True))
+        mask_BT = out["completion_mask"] * out["tool_mask"]
+        penalty_BT = self._kl_penalty(logps_BT, out.pop("ref_per_token_logps", None), mask_BT)
+        rewards_BT = out.pop("token_rewards") - penalty_BT
+        advantages_BT, learns_BT = self._advantages(rewards_BT, values_BT, out.pop("step_BT"), mask_BT)
+        returns_BT = advantages_BT + values_BT
+        if self.options.whiten:
+            sums = self.accelerator.reduce(masked_sums(advantages_BT, mask_BT), reduction="sum")
+            advantages_BT = whiten(advantages_BT, mask_BT, cast(torch.Tensor, sums))
+        self._log_values(values_BT, returns_BT, learns_BT)
+        out["old_per_token_logps"], out["old_values"] = logps_BT, values_BT
+        out["advantages"], out["returns"], out["value_mask"] = advantages_BT * mask_BT, returns_BT, learns_BT
+        count = cast(torch.Tensor, self.accelerator.reduce(learns_BT.sum().float(), reduction="sum"))
+        out["num_values_in_batch"] = count
+        return out
+
+    def _advantages(
+        self, rewards_BT: torch.Tensor, values_BT: torch.Tensor, step_BT: torch.Tensor, mask_BT: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Advantages and the mask of tokens whose value is learned, both `(B, T)`."""
+        options, apart = self.options, self.options.optimise == "steps"
+        step_BT = torch.where(mask_BT.bool(), step_BT, -1)
+        if options.values == "step":
+            advantages_BT, first_BT = step_gae(
+                rewards_BT, values_BT, step_BT, gamma=options.gamma, lam=options.lam, apart=apart
+            )
+            return advantages_BT, first_BT.to(mask_BT.dtype)
+        following_BT = torch.cat([step_BT[:, 1:], step_BT.new_full((len(step_BT), 1), -1)], dim=1)
+        ends_BT = (step_BT != following_BT) if apart else None
+        advantages_BT = gae(rewards_BT, values_BT, mask_BT, gamma=options.gamma, lam=options.lam, ends_BT=ends_BT)
+        return advantages_BT, mask_BT
+
+    def _kl_penalty(
+        self, logps_BT: torch.Tensor, ref_logps_BT: torch.Tensor | None, mask_BT: torch.Tensor
+    ) -> torch.Tensor:
+        """What each token pays `(B, T)`; then adapts the coefficient to the batch's mean KL an episode."""
+        if ref_logps_BT is None:
+            return torch.zeros_like(logps_BT)
+        kl_BT = (logps_BT - ref_logps_BT) * mask_BT
+        counted = torch.stack([kl_BT.sum(), mask_BT.any(dim=1).sum()])
+        total, episodes = cast(torch.Tensor, self.accelerator.reduce(counted, reduction="sum")).tolist()
+        kl = total / max(episodes, 1)
+        used = self.kl_coefficient
+        self._record("kl", kl)
+        self._record("kl_coefficient", used)
+        target, horizon = self.options.kl_target, self.options.kl_horizon
+        self.kl_coefficient = next_kl_coefficient(used, kl, target=target, horizon=horizon, episodes=int(episodes))
+        return used * kl_BT
+
+    def _log_values(self, values_BT: torch.Tensor, returns_BT: torch.Tensor, learns_BT: torch.Tensor) -> None:
+        on = learns_BT.bool()
+        values, returns = values_BT[on], returns_BT[on]
+        if len(values) < 2:
+            return
+        variance = float(returns.var())
+        explained = 1 - float((returns - values).var()) / variance if variance > 0 else 0.0
+        self._record("value/mean", float(values.mean()))
+        self._record("value/explained_variance", explained)
+
+    # The update ----------------------------------------------------------------------------------------------------
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        inputs = without_idle_columns(inputs)
+        logps_BT, entropies_BT, values_BT = self._logps_entropies_values(model, inputs, entropy=True)
+        mask_BT = inputs["completion_mask"] * inputs["tool_mask"]
+        policy_BT = clipped_policy_loss(
+            logps_BT, inputs["old_per_token_logps"], inputs["advantages"], self.epsilon_low, self.epsilon_high
+        )
+        value_BT = clipped_value_loss(values_BT, inputs["old_values"], inputs["returns"], self.options.value_clip)
+        policy_loss = (policy_BT * self._weights(mask_BT, inputs["num_items_in_batch"])).sum()
+        value_loss = (value_BT * self._weights(inputs["value_mask"], inputs["num_values_in_batch"])).sum()
+        self._log_update(logps_BT.detach(), cast(torch.Tensor, entropies_BT).detach(), value_loss.detach(), inputs)
+        return policy_loss + self.options.value_coef * value_loss
+
+    @torch.no_grad()
+    def _log_update(
+        self, logps_BT: torch.Tensor, entropies_BT: torch.Tensor, value_loss: torch.Tensor, inputs: dict[str, Any]
+    ) -> None:
+        mask_BT = inputs["completion_mask"] * inputs["tool_mask"]
+        ratio_BT = torch.exp(logps_BT - inputs["old_per_token_logps"])
+        clipped_BT = (ratio_BT < 1 - self.epsilon_low) | (ratio_BT > 1 + self.epsilon_high)
+        tokens = mask_BT.sum().clamp(min=1)
+        self._record("entropy", float((entropies_BT * mask_BT).sum() / tokens))
+        self._record("clip_share", float((clipped_BT * mask_BT).sum() / tokens))
+        self._record("value/loss", float(value_loss) * self.current_gradient_accumulation_steps)
+
+    def _weights(self, mask_BT: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
+        """`token_weights`, for a sum over the micro-batches of an optimizer step."""
+        accumulation = self.current_gradient_accumulation_steps
+        if self.loss_type == "dapo":  # `items` are of the whole batch of episodes, of all processes
+            share = accumulation / cast(int, cast(GRPOConfig, self.args).steps_per_generation)
+            return token_weights(mask_BT, "dapo", items=items * share / self.accelerator.num_processes, longest=1)
+        longest = cast(int, self.max_completion_length)
+        return token_weights(mask_BT, self.loss_type, items=items, longest=longest) / accumulation
+
+    # Files ---------------------------------------------------------------------------------------------------------
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        super()._save(output_dir, state_dict)
+        folder = Path(output_dir or cast(str, self.args.output_dir))
+        self.critic.save(folder)
+        (folder / _STATE).write_text(json.dumps({"kl_coefficient": self.kl_coefficient}) + "\n", encoding="utf-8")
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        folder = Path(resume_from_checkpoint)
+        self.critic.load(folder)
+        self.kl_coefficient = json.loads((folder / _STATE).read_text(encoding="utf-8"))["kl_coefficient"]
+
+
+def train(config: StepToolPPOOptions) -> Path:
+    """Runs StepTool's PPO and returns the folder of the final model."""
+    rewards = partial(token_rewards, step_reward=config.step_reward, source=config.source)
+    return run(prepare(config, rewards, trainer=partial(StepToolTrainer, options=config)), config)
+
+
+def main(argv: Sequence[str] | None = None, preset: str = "steptool") -> int:
+    """The command line; the preset `ppo` pays the final reward only."""
+    config = parse_options(
+        StepToolPPOOptions,
+        argv,
+        prog=f"toolgym train --algo {preset}",
+        description=(__doc__ or "").split("\n")[0],
+        defaults={"step_reward": False} if preset == "ppo" else None,
+    )
+    print(train(config))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
