@@ -8,6 +8,7 @@ Shapes: B rollouts, T tokens after the prompt, S steps.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -58,7 +59,8 @@ class Rollout:
     """Each step's reward (S)."""
     components: list[dict[str, float]] = field(default_factory=list)
     """Each step's reward components (S)."""
-    outcome: Outcome = "unsolved"
+    outcome: Outcome | None = None
+    """How it ended; None while it runs."""
     truncation: Truncation | None = None
     trajectory: Trajectory | None = None
 
@@ -151,14 +153,43 @@ def rollouts(
 
     for slot in range(len(envs)):
         _begin(policy, envs[slot], slot, waiting, running, finish)
-    while running:
-        slots = sorted(running)
-        for slot, completion in zip(slots, policy.generate(slots), strict=True):
-            index, rollout = running[slot]
-            if _turn(policy, envs[slot], slot, rollout, completion, tokenizer):
-                finish(slot, index, rollout)
-                _begin(policy, envs[slot], slot, waiting, running, finish)
+    with _Stepper(envs) as stepper:
+        while running:
+            slots = sorted(running)
+            acting: list[tuple[int, str]] = []
+            for slot, completion in zip(slots, policy.generate(slots), strict=True):
+                if _take(running[slot][1], completion, tokenizer):
+                    acting.append((slot, completion.text))
+            for (slot, _), answer in zip(acting, stepper.step(acting), strict=True):
+                _answer(policy, slot, running[slot][1], answer)
+            for slot in slots:
+                index, rollout = running[slot]
+                if rollout.outcome is not None:
+                    finish(slot, index, rollout)
+                    _begin(policy, envs[slot], slot, waiting, running, finish)
     return [done[index] for index in range(len(done))]
+
+
+class _Stepper:
+    """Steps several environments: one after another, or at once in threads where a step may wait for a server."""
+
+    def __init__(self, envs: Sequence[Episodic]):
+        self.envs = envs
+        waits = len(envs) > 1 and any(getattr(env, "suspends", False) for env in envs)
+        self._threads = ThreadPoolExecutor(min(len(envs), 64), "toolgym-rollout") if waits else None
+
+    def __enter__(self) -> "_Stepper":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._threads is not None:
+            self._threads.shutdown()
+
+    def step(self, acting: Sequence[tuple[int, str]]) -> list[tuple[Any, Any, bool, bool, dict[str, Any]]]:
+        """Each (slot, action)'s answer, in order."""
+        if self._threads is None:
+            return [self.envs[slot].step(action) for slot, action in acting]
+        return list(self._threads.map(lambda pair: self.envs[pair[0]].step(pair[1]), acting))
 
 
 def _begin(
@@ -180,11 +211,11 @@ def _begin(
         return
 
 
-def _turn(policy: Policy, env: Episodic, slot: int, rollout: Rollout, completion: Completion, tokenizer: Any) -> bool:
-    """Plays one turn; whether the episode is over."""
+def _take(rollout: Rollout, completion: Completion, tokenizer: Any) -> bool:
+    """Records a sampled turn; whether there is an action to take. Otherwise the episode is over."""
     if completion.stop == "error":
         rollout.outcome = "infra_error"
-        return True
+        return False
     if completion.stop == "context" and not completion.token_ids:
         if not rollout.spans:
             raise ConfigError(
@@ -192,14 +223,18 @@ def _turn(policy: Policy, env: Episodic, slot: int, rollout: Rollout, completion
                 'shorten the observation (prompt="short")'
             )
         rollout.outcome, rollout.truncation = "truncated", "tokens"
-        return True
+        return False
     rollout.add_turn(completion, token_types(tokenizer, completion) if tokenizer is not None else [])
-    observation, reward, terminated, truncated, info = env.step(completion.text)
+    return True
+
+
+def _answer(policy: Policy, slot: int, rollout: Rollout, answer: tuple[Any, Any, bool, bool, dict[str, Any]]) -> None:
+    """Records what the environment answered to the latest turn."""
+    observation, reward, terminated, truncated, info = answer
     rollout.rewards.append(float(reward))
     rollout.components.append(dict(info.get("rewards") or {}))
     if terminated or truncated:
         rollout.outcome = info.get("outcome") or ("truncated" if truncated else "unsolved")
         rollout.truncation = info.get("truncation")
-        return True
-    rollout.add_context(policy.observe(slot, observation, info))
-    return False
+    else:
+        rollout.add_context(policy.observe(slot, observation, info))

@@ -1,5 +1,6 @@
 """Rollouts: every token has its owner, what was sampled is what is kept, and broken episodes are data."""
 
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -169,3 +170,27 @@ def test_a_batch_holds_what_the_rollouts_hold(played: list[Rollout]) -> None:
         assert batch.types_BT[row, :length].tolist() == [TYPE_CODES[name] for name in rollout.types]
         for step, (start, end) in enumerate(rollout.spans):
             assert batch.step_BT[row, start:end].unique().tolist() == [step]
+
+
+def test_environments_that_wait_are_stepped_at_once(tokenizer: Any, tiny_model: Any, toy_envs: Any) -> None:
+    # Each step waits until the other environment steps too: one after another, the barrier would break.
+    barrier = Barrier(2)
+
+    class Waiting:
+        suspends = True
+
+        def __init__(self, env: Any):
+            self.env = env
+
+        def reset(self, **options: Any) -> Any:
+            return self.env.reset(**options)
+
+        def step(self, action: str) -> Any:
+            barrier.wait(timeout=20)
+            return self.env.step(action)
+
+    def play(envs: list[Any]) -> list[Rollout]:
+        policy = LMPolicy(tiny_model, tokenizer, SamplingOptions(max_new_tokens=4), seed=2)
+        return rollouts(policy, envs, [Start(options={"task": 0}), Start(options={"task": 2})])
+
+    assert play([Waiting(env) for env in toy_envs(2)]) == play(toy_envs(2))
