@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,7 +44,9 @@ except ToolGymError as error:
 
 def one_call(before: str = "", **environment: str) -> str:
     """What a fresh process prints that makes one call to a server in a container."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
+    # The bundles would be preferred to the engine's own certificate by the package under docker's.
+    ours = ("DOCKER_", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     done = subprocess.run(
         [sys.executable, "-c", before + ONE_CALL],
         env=clean | environment,
@@ -60,47 +63,50 @@ def one_call(before: str = "", **environment: str) -> str:
 def over_tcp(engine: Engine, tls: ssl.SSLContext | None = None) -> Iterator[int]:
     """The engine's socket as a TCP port, as an engine on another machine has one."""
     path = engine.url.removeprefix("unix://")
-    ready, ports, loop = threading.Event(), [], asyncio.new_event_loop()
+    started: Future[tuple[int, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-        if writer.can_write_eof():
-            writer.write_eof()
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+            if writer.can_write_eof():
+                writer.write_eof()
+            else:
+                writer.close()
 
     async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, to_there = await asyncio.open_unix_connection(path)
-        copies = [asyncio.ensure_future(copy(reader, to_there)), asyncio.ensure_future(copy(there, writer))]
-        await asyncio.wait(copies, return_when=asyncio.FIRST_COMPLETED)
-        for task in copies:
-            task.cancel()
-        await asyncio.gather(*copies, return_exceptions=True)
-        for each in (writer, to_there):
-            each.close()
+        try:
+            await asyncio.gather(copy(reader, to_there), copy(there, writer))
+        except asyncio.CancelledError:
+            pass
+        finally:
+            for each in (writer, to_there):
+                each.close()
+                with suppress(OSError):
+                    await each.wait_closed()
 
     async def serve() -> None:
-        server = await asyncio.start_server(join, "127.0.0.1", 0, ssl=tls)
-        ports.append(server.sockets[0].getsockname()[1])
-        ready.set()
-
-    def run() -> None:
-        loop.create_task(serve())
-        loop.run_forever()
-        tasks = asyncio.all_tasks(loop)
-        for task in tasks:
+        joins: list[asyncio.Task[None]] = []
+        over = asyncio.Event()
+        server = await asyncio.start_server(
+            lambda reader, writer: joins.append(asyncio.ensure_future(join(reader, writer))), "127.0.0.1", 0, ssl=tls
+        )
+        started.set_result((server.sockets[0].getsockname()[1], asyncio.get_running_loop(), over))
+        await over.wait()
+        server.close()
+        for task in joins:
             task.cancel()
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        loop.run_until_complete(asyncio.sleep(0.1))
-        loop.close()
+        await asyncio.gather(*joins, return_exceptions=True)
 
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
-    assert ready.wait(10)
+    port, loop, over = started.result(10)
     try:
-        yield ports[0]
+        yield port
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        loop.call_soon_threadsafe(over.set)
         thread.join()
 
 

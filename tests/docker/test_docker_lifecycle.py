@@ -62,7 +62,7 @@ def gone(running: Running, owner: str | None = None) -> bool:
 def test_one_container_serves_64_isolated_episodes(notes_image, notes, running):
     before = len(running())
     with connect(f"docker:{notes_image}", options=WIRE) as handle, ThreadPoolExecutor(16) as threads:
-        sessions = [handle.session(i) for i in range(64)]
+        sessions = [handle.session(100 + i) for i in range(64)]
 
         def play(i: int) -> tuple[str, str, str]:
             session = sessions[i]
@@ -73,15 +73,15 @@ def test_one_container_serves_64_isolated_episodes(notes_image, notes, running):
             return name, last, session.call(ToolCall("get_note", {"id": "n0"})).structured["text"]
 
         played = list(threads.map(play, range(64)))
-        assert played == [(f"world {i}", str(i % 5 + 1), f"of {i}") for i in range(64)]
+        assert played == [(f"world {100 + i}", str(i % 5 + 1), f"of {i}") for i in range(64)]
         assert len(running()) == before + 1
         twin = sessions[3].fork()
         twin.call(ToolCall("count"))
         assert (twin.diff()["counters"]["all"], sessions[3].diff()["counters"]["all"]) == ({"n": 5}, {"n": 4})
         # The same calls in this process give the same.
-        local = notes.make_server().session(3)
+        local = notes.make_server().session(103)
         for call in [ToolCall("get_note", {"id": "n1"}), ToolCall("get_note", {}), ToolCall("crash", {"secret": "s"})]:
-            sessions[3].reset(3)
+            sessions[3].reset(103)
             assert sessions[3].call(call) == local.call(call)
     assert len(running()) == before
 
@@ -206,24 +206,24 @@ def test_a_container_that_does_not_start(image, command, message, hostile_image,
 
 @pytest.mark.slow
 def test_many_resets_leak_nothing(hostile: Hostile, running: Running):
-    """50 containers one after the other: no container, thread or descriptor more than after the first."""
+    """20 containers one after the other: no container, thread or descriptor more than after the first."""
 
     def census() -> tuple[int, int, int]:
         gc.collect()
         return len(running()), threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
 
     session = hostile().session()
-    for _ in range(8):  # until the thread pool that talks to the engine has grown
+    for _ in range(4):  # until the thread pool that talks to the engine has grown
         session.call(ToolCall("add"))
         session.reset()
     before = census()
-    for _ in range(50):
+    for _ in range(20):
         assert session.call(ToolCall("add")).text == "1"
         session.reset()
     after = census()
     assert after[0] == before[0]
-    assert after[1] <= before[1] + 4
-    assert after[2] <= before[2] + 8
+    assert after[1] <= before[1] + 3  # threads that talk to the engine are kept, and so are their connections
+    assert after[2] <= before[2] + 6
 
 
 def test_interrupting_a_call_keeps_the_container(hostile: Hostile):

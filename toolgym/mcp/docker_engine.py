@@ -5,6 +5,7 @@ import importlib.util
 import os
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ __all__ = ["Engine", "require_docker"]
 
 _HOW_TO = "Start one, or name it by DOCKER_HOST (unix:///run/user/1000/docker.sock, tcp://HOST:2376, ssh://USER@HOST)."
 _NEEDS_SSH = "An engine over ssh needs more of the docker package: pip install 'docker[ssh]'."
+_REMOVAL_S = 3.0
 _SOCKETS = ("docker.sock", "podman/podman.sock")
 
 _engine: "Engine | None" = None
@@ -122,9 +124,19 @@ class Engine:
         except NotFound:
             pass
         except APIError as error:
-            if error.status_code != 409:  # its removal is under way
+            if error.status_code != 409:
                 raise
+            self._wait_until_gone(name)  # its removal is under way
         self._running.pop(name, None)
+
+    def _wait_until_gone(self, name: str) -> None:
+        from docker.errors import NotFound
+
+        deadline_s = time.monotonic() + _REMOVAL_S
+        with suppress(NotFound):
+            while time.monotonic() < deadline_s:
+                self.client.api.inspect_container(name)
+                time.sleep(0.02)
 
     def clean_up(self) -> None:
         """Removes what this process still runs, and what dead owners left; at the interpreter's exit."""
