@@ -38,6 +38,7 @@ __all__ = [
     "quiet",
     "run",
     "run_callbacks",
+    "save_options",
     "task_order",
 ]
 
@@ -318,12 +319,17 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", message=r".*`(is_)?gradient_checkpointing` is deprecated", category=FutureWarning)
 
 
-def run(trainer: "ToolTrainer", config: RunConfig) -> Path:
-    """Trains, resuming where the config says so; saves the model and returns its folder."""
-    checkpoint = latest_checkpoint(config.output) if config.resume else None
+def save_options(config: Any) -> None:
+    """Writes a run's options to `config.json` in its folder, which is made."""
     config.output.mkdir(parents=True, exist_ok=True)
     options = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(config).items()}
     (config.output / "config.json").write_text(json.dumps(options, indent=1) + "\n", encoding="utf-8")
+
+
+def run(trainer: "ToolTrainer", config: RunConfig) -> Path:
+    """Trains, resuming where the config says so; saves the model and returns its folder."""
+    checkpoint = latest_checkpoint(config.output) if config.resume else None
+    save_options(config)
     with warnings.catch_warnings():
         quiet()
         trainer.train(resume_from_checkpoint=checkpoint)

@@ -9,12 +9,11 @@ cross-entropy of the expert's tokens (StepTool §3.2 trains the same way: enviro
 Shapes: B sequences, T tokens.
 """
 
-import json
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -27,7 +26,16 @@ from trl.trainer.sft_trainer import SFTTrainer
 from toolgym.agents.demonstrations import Example, demonstrate, examples, gold_chain
 from toolgym.agents.lm import load_model, set_threads
 from toolgym.agents.options import parse_options
-from toolgym.agents.running import latest_checkpoint, lora, make_envs, processes, quiet, run_callbacks, task_order
+from toolgym.agents.running import (
+    latest_checkpoint,
+    lora,
+    make_envs,
+    processes,
+    quiet,
+    run_callbacks,
+    save_options,
+    task_order,
+)
 from toolgym.errors import ConfigError
 
 __all__ = ["SFTOptions", "expert_examples", "fit", "main", "make_trainer", "to_dataset", "train"]
@@ -163,9 +171,7 @@ def fit(
 ) -> Path:
     """Trains on given sequences and returns the folder of the final model."""
     checkpoint = latest_checkpoint(config.output) if config.resume else None
-    config.output.mkdir(parents=True, exist_ok=True)
-    options: dict[str, Any] = {**asdict(config), "output": str(config.output)}
-    (config.output / "config.json").write_text(json.dumps(options, indent=1) + "\n", encoding="utf-8")
+    save_options(config)
     tokens = int(np.sum([len(example.ids) for example in data]))
     print(f"{len(data)} episodes, {tokens} tokens, {tokens // len(data)} an episode")
     with warnings.catch_warnings():

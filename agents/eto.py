@@ -1,0 +1,276 @@
+"""ETO and step-wise DPO: preference pairs of success and failure from the policy's own exploration, through TRL's DPO.
+
+    toolgym train --algo eto --env ToolGym/Airline-v0 --episodes 500 --output runs/eto
+    python agents/eto.py --pairs step --episodes 200 --output runs/eto-step
+
+- `pairs="episode"`: Song et al. 2024, "Trial and error: exploration-based trajectory optimization", §3.2: the whole
+  episode of the expert against each of the policy's failed episodes on the same task. Loss: DPO (their Eq. 4) over all
+  of the actor's tokens. StepTool §5.1.4: three samples a task at temperature 0.7, beta 0.1.
+- `pairs="step"`: Chen et al. 2024, "Advancing tool-augmented LLMs: integrating insights from errors in inference trees"
+  (TP-LLaMA), §3: at a state of a successful path, its next step against the first step of a branch that failed. Here
+  the environment is forked at every state of the path and the policy continues `--samples` times from there, so both
+  steps answer exactly the same state and tokens.
+
+The successful path is the policy's own where it has one (`--no-expert`), else or by default the expert's.
+
+Deviations: TP-LLaMA takes branches from a depth-first search; ours are sampled. A branch that repeats the path's step
+and fails later gives no pair at this state. The environment's tokens inside an episode carry no loss.
+
+Shapes: B pairs, T tokens.
+"""
+
+import copy
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+from datasets import Dataset
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers.trainer_callback import PrinterCallback
+from trl.trainer.dpo_config import DPOConfig
+from trl.trainer.dpo_trainer import DPOTrainer
+
+from toolgym.agents.demonstrations import demonstrate, gold_chain
+from toolgym.agents.explore import ExploreOptions, branches, continuations, episodes, make_policy, once
+from toolgym.agents.lm import LMPolicy, load_model, set_threads
+from toolgym.agents.options import parse_options
+from toolgym.agents.rollout import Rollout
+from toolgym.agents.running import (
+    latest_checkpoint,
+    lora,
+    make_envs,
+    processes,
+    quiet,
+    run_callbacks,
+    save_options,
+    task_order,
+)
+from toolgym.errors import ConfigError
+
+__all__ = ["ETOOptions", "Pair", "episode_pairs", "explore_pairs", "main", "make_trainer", "step_pairs", "train"]
+
+
+@dataclass(frozen=True)
+class ETOOptions(ExploreOptions):
+    """Options of an ETO run."""
+
+    output: Annotated[Path, "folder for checkpoints, metrics.jsonl and TensorBoard's files"] = Path("runs/eto")
+    pairs: Annotated[Literal["episode", "step"], "whole episodes (ETO), or steps at the same state (TP-LLaMA)"] = (
+        "episode"
+    )
+    expert: Annotated[bool, "what is preferred is the expert's; off: the policy's own success where it has one"] = True
+    beta: Annotated[float, "DPO's: how far the policy may move from the one it starts from"] = 0.1
+    learning_rate: Annotated[float, "AdamW's, falling to 0 in a line"] = 5e-5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.demonstrations != "clean":
+            raise ConfigError("demonstrations='imperfect' has no effect here: what is preferred must be right")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two ways to go on after the same context; the masks are 1 where the actor wrote the token."""
+
+    prompt_ids: list[int]
+    chosen_ids: list[int]
+    rejected_ids: list[int]
+    chosen_mask: list[int] = field(default_factory=list)
+    rejected_mask: list[int] = field(default_factory=list)
+
+
+def episode_pairs(better: Rollout, group: Sequence[Rollout]) -> list[Pair]:
+    """ETO: a successful episode against each distinct failed one of the same task.
+
+    Raises:
+        ConfigError: the two have different openings.
+    """
+    out: list[Pair] = []
+    for worse in group:
+        if worse.solved or not worse.usable or not worse.completion_ids:
+            continue
+        if worse.prompt_ids != better.prompt_ids:
+            raise ConfigError("a pair needs two episodes of one task; these two have different openings")
+        pair = Pair(
+            better.prompt_ids, better.completion_ids, worse.completion_ids, list(better.env_mask), list(worse.env_mask)
+        )
+        if pair not in out:
+            out.append(pair)
+    return out
+
+
+def step_pairs(context_ids: list[int], action_ids: list[int], group: Sequence[Rollout]) -> list[Pair]:
+    """TP-LLaMA: a successful path's step against the distinct first steps of continuations that failed."""
+    out: list[Pair] = []
+    for worse in group:
+        if worse.solved or not worse.usable or not worse.spans:
+            continue
+        start, end = worse.spans[0]
+        first = worse.completion_ids[start:end]
+        pair = Pair(context_ids, action_ids, first, [1] * len(action_ids), [1] * len(first))
+        if first and first != action_ids and pair not in out:
+            out.append(pair)
+    return out
+
+
+def explore_pairs(config: ETOOptions, policy: LMPolicy, tokenizer: PreTrainedTokenizerBase) -> list[Pair]:
+    """Plays train tasks and returns the pairs, in the order of the tasks.
+
+    Raises:
+        ConfigError: no pair was found, or all are longer than `max_tokens`.
+    """
+    envs = make_envs(config, config.concurrency)
+    try:
+        order = task_order(len(envs[0].tasks), config.episodes, config.seed)
+        experts = demonstrate(envs[0], tokenizer, (envs[0].tasks[task] for task in order), gold_chain)
+        groups: list[list[Rollout]] = [[] for _ in order]
+        if config.pairs == "episode" or not config.expert:
+            groups = episodes(policy, envs, order, config.samples)
+        paths = [
+            expert if config.expert else next((own for own in group if own.solved), expert)
+            for expert, group in zip(experts, groups, strict=True)
+        ]
+        if config.pairs == "episode":
+            made = [episode_pairs(path, group) for path, group in zip(paths, groups, strict=True) if path.solved]
+        else:
+            states = [
+                branch
+                for task, path in zip(order, paths, strict=True)
+                if path.solved
+                for branch in branches(envs[0], task, path)
+            ]
+            tried = continuations(policy, states, config.samples, config.concurrency)
+            made = [
+                step_pairs(state.context_ids, state.action_ids, group)
+                for state, group in zip(states, tried, strict=True)
+            ]
+    finally:
+        for env in envs:
+            env.close()
+    pairs = [pair for found in made for pair in found]
+    kept = [pair for pair in pairs if _length(pair) <= config.max_tokens]
+    print(f"{len(kept)} pairs from {len(order)} tasks")
+    if not kept:
+        raise ConfigError(
+            f"{len(pairs)} pairs were found, none within max_tokens={config.max_tokens}"
+            if pairs
+            else "every own episode solved its task: there is no failure to learn from; give more --episodes"
+        )
+    return kept
+
+
+def _length(pair: Pair) -> int:
+    return len(pair.prompt_ids) + max(len(pair.chosen_ids), len(pair.rejected_ids))
+
+
+class PairCollator:
+    """Pads pairs as TRL's DPO trainer takes them: the chosen of all pairs, then the rejected `(2B, T)`."""
+
+    def __init__(self, pad_id: int):
+        self.pad_id = pad_id
+
+    def __call__(self, rows: Sequence[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
+        """Input ids, attention mask, and a completion mask that is 1 on the actor's tokens only."""
+        sequences = [
+            (row["prompt_ids"] + row[f"{side}_ids"], [0] * len(row["prompt_ids"]) + row[f"{side}_mask"])
+            for side in ("chosen", "rejected")
+            for row in rows
+        ]
+        width = max(len(ids) for ids, _ in sequences)
+        out = {
+            "input_ids": torch.full((len(sequences), width), self.pad_id),
+            "attention_mask": torch.zeros(len(sequences), width, dtype=torch.long),
+            "completion_mask": torch.zeros(len(sequences), width, dtype=torch.long),
+        }
+        for at, (ids, mask) in enumerate(sequences):
+            out["input_ids"][at, : len(ids)] = torch.tensor(ids)
+            out["attention_mask"][at, : len(ids)] = 1
+            out["completion_mask"][at, : len(ids)] = torch.tensor(mask)
+        return out
+
+
+class PairTrainer(DPOTrainer):
+    """TRL's DPO on pairs that are tokens already: nothing is rendered or tokenised again."""
+
+    _tag_names = ("toolgym",)
+
+    def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
+        return dataset
+
+
+def make_trainer(
+    config: ETOOptions, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Pair]
+) -> PairTrainer:
+    """The trainer of a run, ready to train; `model` as it is now is the reference."""
+    cuda = torch.cuda.is_available()
+    args = DPOConfig(
+        output_dir=str(config.output),
+        num_train_epochs=config.epochs,
+        max_steps=config.steps or -1,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type="linear",
+        per_device_train_batch_size=config.micro_batch,
+        gradient_accumulation_steps=config.batch // (config.micro_batch * processes()),
+        beta=config.beta,
+        max_length=None,
+        remove_unused_columns=False,  # the masks
+        bf16=config.bf16,
+        use_cpu=not cuda,
+        activation_checkpointing=config.gradient_checkpointing,
+        dataloader_pin_memory=cuda,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        save_steps=config.save_steps,
+        save_total_limit=2,
+        report_to=config.report_to,
+        seed=config.seed,
+        disable_tqdm=True,  # `ProgressBar` shows less, and what matters
+    )
+    adapter = lora(config.lora_rank)
+    trainer = PairTrainer(
+        model=model,
+        ref_model=None if adapter is not None else copy.deepcopy(model),
+        args=args,
+        data_collator=PairCollator(tokenizer.pad_token_id),  # pyright: ignore[reportArgumentType]
+        train_dataset=Dataset.from_list([asdict(pair) for pair in pairs]),
+        processing_class=tokenizer,
+        peft_config=adapter,
+        callbacks=run_callbacks(config),
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def train(config: ETOOptions) -> Path:
+    """Explores, trains, and returns the folder of the final model."""
+    set_threads(config.threads)
+    checkpoint = latest_checkpoint(config.output) if config.resume else None
+    model, tokenizer = load_model(config.model)
+    policy = make_policy(config, model, tokenizer)
+    path = config.output / "pairs.jsonl"
+    made = once(path, config.resume, lambda: [asdict(pair) for pair in explore_pairs(config, policy, tokenizer)])
+    save_options(config)
+    with warnings.catch_warnings():
+        quiet()
+        trainer = make_trainer(config, model, tokenizer, [Pair(**pair) for pair in made])
+        trainer.train(resume_from_checkpoint=checkpoint)
+        final = config.output / "final"
+        trainer.save_model(str(final))
+    tokenizer.save_pretrained(final)
+    return final
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line."""
+    config = parse_options(
+        ETOOptions, argv, prog="toolgym train --algo eto", description=(__doc__ or "").split("\n")[0]
+    )
+    print(train(config))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

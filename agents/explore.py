@@ -1,0 +1,127 @@
+"""What the offline learners train on: a policy's own episodes on train tasks, and continuations of forks of them.
+
+Shapes: K episodes a task.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from toolgym.agents.lm import LMPolicy, SamplingOptions
+from toolgym.agents.rollout import Rollout, Start, rollouts
+from toolgym.agents.sft import SFTOptions
+from toolgym.errors import ConfigError
+
+if TYPE_CHECKING:
+    from toolgym.env import ToolEnv
+    from toolgym.trajectory import Trajectory
+
+__all__ = ["Branch", "ExploreOptions", "branches", "continuations", "episodes", "make_policy", "once"]
+
+
+@dataclass(frozen=True)
+class ExploreOptions(SFTOptions):
+    """Options of a run that plays before it trains. The numbers are StepTool's (§5.1.4)."""
+
+    samples: Annotated[int, "the policy's own episodes on each of the --episodes tasks"] = 3
+    temperature: Annotated[float, "of the sampling"] = 0.7
+    max_new_tokens: Annotated[int, "the longest turn"] = 200
+    context_tokens: Annotated[int, "the longest episode"] = 1536
+    concurrency: Annotated[int, "episodes at once"] = 32
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.samples < 1 or self.concurrency < 1 or self.temperature <= 0:
+            raise ConfigError(
+                f"samples and concurrency must be at least 1 and temperature above 0, got samples={self.samples}, "
+                f"concurrency={self.concurrency}, temperature={self.temperature}"
+            )
+
+
+def make_policy(config: ExploreOptions, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> LMPolicy:
+    """The policy that explores."""
+    sampling = SamplingOptions(
+        temperature=config.temperature, max_new_tokens=config.max_new_tokens, context_tokens=config.context_tokens
+    )
+    return LMPolicy(model, tokenizer, sampling, seed=config.seed)
+
+
+def episodes(policy: LMPolicy, envs: Sequence[Any], tasks: Sequence[int], samples: int) -> list[list[Rollout]]:
+    """`samples` episodes of each task, by task."""
+    starts = [Start(options={"task": task}) for task in tasks for _ in range(samples)]
+    played = rollouts(policy, envs, starts)
+    policy.release()
+    return [played[at : at + samples] for at in range(0, len(played), samples)]
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A state in the middle of an episode, from which others may go on."""
+
+    env: "ToolEnv"
+    """The environment in that state; it is forked, never stepped."""
+    context_ids: list[int]
+    """The conversation up to there, as the tokens that were sampled and read."""
+    action_ids: list[int]
+    """What the episode did next."""
+
+
+def branches(env: "ToolEnv", task: int, episode: Rollout) -> list[Branch]:
+    """The states of a finished episode, one a step, by playing its actions again in `env`.
+
+    Raises:
+        ConfigError: the rollout has no trajectory to replay.
+    """
+    if episode.trajectory is None or len(episode.trajectory.steps) != len(episode.spans):
+        raise ConfigError("branches needs an episode with its trajectory: all of its steps, and no other's")
+    env.reset(options={"task": task})
+    out = []
+    for step, (start, end) in zip(episode.trajectory.steps, episode.spans, strict=True):
+        context = episode.prompt_ids + episode.completion_ids[:start]
+        out.append(Branch(env.fork(), context, episode.completion_ids[start:end]))
+        env.step(step.turn.text)
+    return out
+
+
+class _ForkedEnv:
+    """Episodes that begin at branches: task i is the i-th branch."""
+
+    def __init__(self, made: Sequence[Branch]):
+        self.made = made
+        self.env: ToolEnv | None = None
+
+    @property
+    def trajectory(self) -> "Trajectory | None":
+        return self.env.trajectory if self.env is not None else None
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
+        branch = self.made[(options or {})["task"]]
+        self.env = branch.env.fork()
+        return "", {"context_ids": branch.context_ids}
+
+    def step(self, action: str) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        if self.env is None:
+            raise ConfigError("step before reset")
+        return self.env.step(action)
+
+
+def continuations(policy: LMPolicy, made: Sequence[Branch], samples: int, concurrency: int) -> list[list[Rollout]]:
+    """`samples` episodes from each branch on, by branch; each one's `prompt_ids` is the branch's context."""
+    envs = [_ForkedEnv(made) for _ in range(min(concurrency, max(1, len(made) * samples)))]
+    return episodes(policy, envs, range(len(made)), samples)
+
+
+def once(path: Path, resume: bool, make: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """What `make` returns, kept in a JSON Lines file: a resumed run reads what the interrupted one had made."""
+    if resume and path.is_file():
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    made = make()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = path.with_suffix(".part")
+    whole.write_text("".join(json.dumps(item) + "\n" for item in made), encoding="utf-8")
+    whole.replace(path)
+    return made

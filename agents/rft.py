@@ -1,0 +1,101 @@
+"""RFT: supervised fine-tuning on expert episodes and on the policy's own successful ones.
+
+    toolgym train --algo rft --env ToolGym/Airline-v0 --episodes 1000 --samples 3 --output runs/rft
+    python agents/rft.py --env ToolGym/Airline-v0 --episodes 1000 --output runs/rft
+
+Yuan et al. 2023, "Scaling relationship on learning mathematical reasoning with LLMs", §3.3 (rejection sampling
+fine-tuning), as StepTool §5.1.3-5.1.4 uses it: "augments expert data with self-generated successful trajectories",
+three samples a task at temperature 0.7, then SFT.
+
+1. The oracle plays `--episodes` train tasks; the policy plays each of them `--samples` times.
+2. Own episodes that solved their task are kept, each distinct one once (Yuan et al. keep distinct reasoning paths).
+3. SFT on both; every kept episode weighs the same, and only the actor's tokens carry loss.
+
+Deviation: what Yuan et al. tell apart by their equations, we tell apart by all sampled tokens.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from toolgym.agents.demonstrations import Example, examples
+from toolgym.agents.explore import ExploreOptions, episodes, make_policy, once
+from toolgym.agents.lm import load_model, set_threads
+from toolgym.agents.options import parse_options
+from toolgym.agents.rollout import Rollout
+from toolgym.agents.running import make_envs, task_order
+from toolgym.agents.sft import expert_examples, fit
+from toolgym.errors import ConfigError
+
+__all__ = ["RFTOptions", "distinct_successes", "main", "train", "training_examples"]
+
+
+@dataclass(frozen=True)
+class RFTOptions(ExploreOptions):
+    """Options of an RFT run."""
+
+    output: Annotated[Path, "folder for checkpoints, metrics.jsonl and TensorBoard's files"] = Path("runs/rft")
+    experts: Annotated[bool, "train on the expert's episodes too"] = True
+
+
+def distinct_successes(groups: Sequence[Sequence[Rollout]]) -> list[Rollout]:
+    """The solved episodes of each task, those with the same tokens once, in the order played."""
+    out = []
+    for group in groups:
+        seen = set()
+        for episode in group:
+            key = tuple(episode.completion_ids)
+            if episode.solved and key not in seen:
+                seen.add(key)
+                out.append(episode)
+    return out
+
+
+def training_examples(config: RFTOptions, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[Example]:
+    """Plays, and returns the sequences to train on: the expert's, then the policy's.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    experts = expert_examples(config, tokenizer) if config.experts else []
+    envs = make_envs(config, config.concurrency)
+    try:
+        order = task_order(len(envs[0].tasks), config.episodes, config.seed)
+        groups = episodes(make_policy(config, model, tokenizer), envs, order, config.samples)
+    finally:
+        for env in envs:
+            env.close()
+    own = examples(distinct_successes(groups), max_tokens=config.max_tokens)
+    solved = sum(episode.solved for group in groups for episode in group)
+    print(f"{solved} of {len(order) * config.samples} own episodes solved; {len(own)} distinct ones kept")
+    if not experts and not own:
+        raise ConfigError("no own episode solved its task: start from a better model, or keep the expert's (--experts)")
+    return experts + own
+
+
+def train(config: RFTOptions) -> Path:
+    """Explores, trains, and returns the folder of the final model."""
+    set_threads(config.threads)
+    model, tokenizer = load_model(config.model)
+    made = once(
+        config.output / "examples.jsonl",
+        config.resume,
+        lambda: [asdict(example) for example in training_examples(config, model, tokenizer)],
+    )
+    return fit(config, model, tokenizer, [Example(**example) for example in made])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line."""
+    config = parse_options(
+        RFTOptions, argv, prog="toolgym train --algo rft", description=(__doc__ or "").split("\n")[0]
+    )
+    print(train(config))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
