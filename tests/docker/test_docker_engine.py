@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from toolgym.errors import ConfigError, ServerStartError
 from toolgym.mcp.connect import connect
 from toolgym.mcp.connection import WireOptions
-from toolgym.mcp.docker import ContainerOptions, DockerTarget, build_image, container_config, host_config
+from toolgym.mcp.docker import ContainerOptions, DockerTarget, build_image, container_config, host_config, make_target
 from toolgym.mcp.docker_attach import STDERR, STDOUT, Attached, attached
 from toolgym.mcp.docker_engine import Engine
 from toolgym.mcp.docker_owner import Owner
@@ -232,6 +232,26 @@ def test_options_that_make_no_sense(options):
     (name,) = options
     with pytest.raises(ConfigError, match=f"{name} must be above 0"):
         ContainerOptions(**options)
+
+
+def test_options_by_name():
+    """As an `mcp.json` gives them."""
+    target = make_target("image", ["serve"], {"A": "b"}, {"memory_mb": 1024, "pids": None, "capabilities": ["CHOWN"]})
+    options = ContainerOptions(memory_mb=1024, pids=None, capabilities=("CHOWN",), env={"A": "b"})
+    assert target == DockerTarget("image", ("serve",), options)
+    with pytest.raises(ConfigError, match=r"Unknown container option 'memory'\. Did you mean 'memory_mb'"):
+        make_target("image", (), {}, {"memory": 1})
+    with pytest.raises(ConfigError, match="Container option 'cpus'"):
+        make_target("image", (), {}, {"cpus": "many"})
+
+
+@pytest.mark.docker
+def test_a_container_in_an_mcp_json(hostile_image):
+    entry = {"docker": hostile_image, "env": {"CITY": "Oslo"}, "toolgym": {"container": {"user": "0:0"}}}
+    with connect({"mcpServers": {"one": entry}}, options=WireOptions(start_timeout_s=120)) as handle:
+        session = handle.session()
+        assert '"CITY": "Oslo"' in session.call(ToolCall("environment")).text
+        assert '"Uid": "0' in session.call(ToolCall("status")).text
 
 
 def test_an_image_must_be_named():

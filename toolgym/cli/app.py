@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from toolgym.cli.common import progress_console
 from toolgym.cli.demo import demo
+from toolgym.cli.docker import docker
 from toolgym.cli.evaluate import evaluate
 from toolgym.cli.inspect import inspect
 from toolgym.cli.list_envs import list_envs
@@ -61,6 +62,7 @@ app.command(
 )(train)
 app.command("serve")(serve)
 app.command("show")(show)
+app.add_typer(docker, name="docker")
 app.command("score")(score)
 app.command("inspect")(inspect)
 app.command("record")(record)

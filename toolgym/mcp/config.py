@@ -16,12 +16,12 @@ from typing import Any
 
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.mcp.connection import CommandTarget, Target, UrlTarget
-from toolgym.mcp.docker import DockerTarget
+from toolgym.mcp.docker import make_target
 from toolgym.mcp.state import StateOptions, make_state_options
 
 __all__ = ["Entry", "environment", "read_config"]
 
-_OURS = ("hidden_tools", "reset_tools", "state_tools", "workspace")
+_OURS = ("container", "hidden_tools", "reset_tools", "state_tools", "workspace")
 _VARIABLE = re.compile(r"\$\{(?:env:)?(\w+)(?::-([^}]*))?\}")
 
 
@@ -90,7 +90,9 @@ def _entry(name: str, entry: Any, folder: Path) -> Entry:
         headers = {key: _expanded(str(value), name) for key, value in (entry.get("headers") or {}).items()}
         target = UrlTarget(_expanded(entry["url"], name), headers=headers)
     elif isinstance(entry.get("docker"), str):
-        target = DockerTarget(entry["docker"])
+        env = {key: _expanded(str(value), name) for key, value in (entry.get("env") or {}).items()}
+        command = [_expanded(str(part), name) for part in entry.get("args") or ()]
+        target = make_target(entry["docker"], command, env, ours.get("container") or {})
     elif isinstance(entry.get("command"), str):
         command = tuple(_expanded(str(part), name) for part in (entry["command"], *(entry.get("args") or ())))
         env = environment() | {key: _expanded(str(value), name) for key, value in (entry.get("env") or {}).items()}

@@ -11,11 +11,13 @@ by the next process that uses the engine.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from toolgym.errors import ConfigError
+from pydantic import TypeAdapter, ValidationError
+
+from toolgym.errors import ConfigError, did_you_mean
 from toolgym.mcp.docker_engine import Engine, require_docker
 from toolgym.mcp.docker_image import build_image
 from toolgym.mcp.docker_owner import OWNER_LABEL, Owner, reap
@@ -26,6 +28,7 @@ __all__ = [
     "build_image",
     "container_config",
     "host_config",
+    "make_target",
     "reap_containers",
     "require_docker",
 ]
@@ -89,13 +92,36 @@ class DockerTarget:
 
 
 def reap_containers() -> list[str]:
-    """Removes the containers of processes that died without doing so; returns their names.
+    """Removes the containers of processes that died without doing so.
+
+    Returns:
+        The names of those that were removed since the last time this was asked.
 
     Raises:
         ConfigError: the docker package is missing.
         ServerStartError: no engine answers.
     """
-    return reap(Engine.get().client)
+    engine = Engine.get()
+    removed, engine.reaped = engine.reaped + reap(engine.client), []
+    return removed
+
+
+def make_target(image: str, command: Sequence[str], env: Mapping[str, str], options: Mapping[str, Any]) -> DockerTarget:
+    """The target that names and JSON values describe, as in an `mcp.json`.
+
+    Raises:
+        ConfigError: there is no such option, or its value is of another type.
+    """
+    known = {each.name for each in fields(ContainerOptions)} - {"env"}
+    for name in options:
+        if name not in known:
+            raise ConfigError(did_you_mean(name, known, "container option"))
+    try:
+        made = TypeAdapter(ContainerOptions).validate_python({**options, "env": dict(env)})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise ConfigError(f"Container option {problem['loc'][0]!r}: {problem['msg']}") from error
+    return DockerTarget(image, tuple(command), made)
 
 
 def container_config(target: DockerTarget) -> dict[str, Any]:

@@ -53,6 +53,8 @@ class Engine:
         self.url = url
         self.tls: ssl.SSLContext | None = _tls_context(tls) if tls else None
         self.info: dict[str, Any] = client.info()
+        self.reaped: list[str] = []
+        """The containers of dead owners that were removed when this process began to use the engine."""
         self._running: dict[str, bool] = {}
         self._pid = os.getpid()
 
@@ -69,7 +71,7 @@ class Engine:
             if _engine is None:
                 engine = _open()
                 with suppress(Exception):  # what cannot be removed now is removed by a later process
-                    reap(engine.client)
+                    engine.reaped = reap(engine.client)
                 atexit.register(engine.clean_up)
                 _engine = engine
             return _engine
