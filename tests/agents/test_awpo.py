@@ -1,0 +1,260 @@
+"""AWPO: gates, weights and clip by hand, its equality with GRPO, and the peak in the checkpoint."""
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import TrainerCallback
+
+from toolgym.agents.awpo import (
+    AWPOOptions,
+    clip_radius,
+    episode_rewards,
+    group_weights,
+    hyper_advantages,
+    main,
+    make_trainer,
+)
+from toolgym.agents.builtin import save_checkpoint
+from toolgym.agents.episodes import EpisodeBatch
+from toolgym.agents.grpo import grpo_advantages
+from toolgym.agents.rollout import Rollout
+from toolgym.agents.running import run
+from toolgym.errors import ConfigError
+from toolgym.rewards import Reward, base, register
+from toolgym.tasks import Task
+from toolgym.trajectory import Trajectory
+
+TIMES = ("seconds/rollout", "step_time", "epoch")
+ALL = torch.ones(3, dtype=torch.bool)
+
+
+def options(**changes: Any) -> Any:
+    """The constants that the pure functions read."""
+    usual = {"gate": True, "difficulty": True, "epsilon_mix": 0.75, "low": 0.3, "high": 1.8}
+    return SimpleNamespace(**usual | {"base_weight": 0.5, "prior_weight": 1.0} | changes)
+
+
+def config(output: Path, **changes: Any) -> AWPOOptions:
+    usual = AWPOOptions(
+        output=output,
+        size="small",
+        prompt="short",
+        reward="test_letters",
+        steps=4,
+        groups=2,
+        rollouts=4,
+        micro_batch=4,
+        learning_rate=1e-3,
+        max_new_tokens=8,
+        context_tokens=512,
+        save_steps=2,
+        threads=1,
+        progress=False,
+    )
+    return replace(usual, **changes)
+
+
+def share(letters: str) -> Any:
+    """A term: the share of some characters in the latest message."""
+
+    def term(trajectory: Trajectory, task: Task, /) -> float:
+        text = trajectory.steps[-1].turn.text
+        return sum(character in letters for character in text) / max(len(text), 1)
+
+    return term
+
+
+@pytest.fixture
+def letters() -> Iterator[None]:
+    """A reward with AWPO's components that random text earns."""
+    register(
+        "test_letters",
+        lambda: Reward({"format": share("aeiou"), "exec": share("nrst"), "reasoning": share("0123456789")}, {}),
+    )
+    yield
+    base._PRESETS.pop("test_letters")
+
+
+def test_weights_of_a_group_by_hand() -> None:
+    # R_out 2, 1, 0: mean 1, variance (1 + 0 + 1) / 3, spread 0.81650. R_mix 2, 1, 1: mean 4/3, variance
+    # (4/9 + 1/9 + 1/9) / 3 = 2/9, spread 0.47140. Eq. 24: 0.47140 / (0.81650 + 0.47140 + 0.0001) = 0.36599.
+    outcome, mixed = torch.tensor([2.0, 1.0, 0.0]), torch.tensor([2.0, 1.0, 1.0])
+    weights = group_weights(outcome, mixed, ALL, 3, 1.5, options(low=1.2))
+    assert weights.ratio_N.tolist() == pytest.approx([0.36599], abs=1e-5)
+    assert weights.mix_N.tolist() == pytest.approx([0.36599], abs=1e-5)
+    # The mean outcome of 1 is not above tau_low = 1.2: alpha_base.
+    assert weights.difficulty_N.tolist() == [0.5]
+    # A_out = (1, 0, -1) / 0.81660 = (1.22459, 0, -1.22459); A_mix = (2/3, -1/3, -1/3) / 0.47150
+    # = (1.41392, -0.70696, -0.70696). Eq. 28: 0.5 (0.63401 * 1.22459 + 0.36599 * 1.41392) = 0.64694,
+    # 0.5 * 0.36599 * -0.70696 = -0.12937, 0.5 (-0.63401 * 1.22459 - 0.36599 * 0.70696) = -0.51757.
+    advantages = hyper_advantages(outcome, mixed, ALL, 3, weights)
+    assert advantages.tolist() == pytest.approx([0.64694, -0.12937, -0.51757], abs=2e-5)
+
+
+def test_each_gate_closes() -> None:
+    outcome, mixed = torch.tensor([2.0, 1.0, 0.0]), torch.tensor([2.0, 1.0, 1.0])
+    open_gate = group_weights(outcome, mixed, ALL, 3, 1.01, options())
+    assert open_gate.mix_N.item() > 0 and open_gate.difficulty_N.tolist() == [1.0]
+    # At the peak (not below it) the outcome is saturated; a share of the spread at epsilon_mix is too much.
+    saturated = group_weights(outcome, mixed, ALL, 3, 1.0, options())
+    assert (saturated.unsaturated_N.tolist(), saturated.mix_N.tolist()) == ([False], [0.0])
+    noisy = group_weights(outcome, mixed, ALL, 3, 1.5, options(epsilon_mix=0.3))
+    assert (noisy.calm_N.tolist(), noisy.mix_N.tolist()) == ([False], [0.0])
+    # A missing judgement leaves the outcome alone; that of an unusable episode does not matter.
+    mixed[2] = math.nan
+    assert group_weights(outcome, mixed, ALL, 3, 1.5, options()).mix_N.tolist() == [0.0]
+    assert group_weights(outcome, mixed, torch.tensor([True, True, False]), 3, 1.9, options()).mix_N.item() > 0
+    missing = hyper_advantages(outcome, mixed, ALL, 3, group_weights(outcome, mixed, ALL, 3, 1.5, options()))
+    assert missing.tolist() == pytest.approx([1.22459, 0.0, -1.22459], abs=1e-4)
+
+
+def test_without_the_gate_the_mixed_reward_stands_alone() -> None:
+    outcome, mixed = torch.tensor([2.0, 1.0, 0.0]), torch.tensor([2.0, 1.0, 1.0])
+    weights = group_weights(outcome, mixed, ALL, 3, 0.0, options(gate=False, difficulty=False))
+    advantages = hyper_advantages(outcome, mixed, ALL, 3, weights)
+    assert advantages.tolist() == pytest.approx([1.41392, -0.70696, -0.70696], abs=2e-5)
+
+
+def test_clip_radius_by_hand() -> None:
+    # Eq. 29 with mean weight 0.25: 0.1 + 0.75 * 0.2 = 0.25; 0.3 without reliance, 0.1 with nothing else.
+    assert clip_radius(torch.tensor([0.5, 0.0]), 0.1, 0.3) == pytest.approx(0.25)
+    assert clip_radius(torch.zeros(2), 0.1, 0.3) == pytest.approx(0.3)
+    assert clip_radius(torch.ones(2), 0.1, 0.3) == pytest.approx(0.1)
+
+
+def batch_of(returns: list[float], group_size: int, usable: list[bool]) -> EpisodeBatch:
+    rollouts = [
+        Rollout([1], [5], [1], [0.0], ["resp"], [(0, 1)], [value], outcome="solved" if ok else "infra_error")
+        for value, ok in zip(returns, usable, strict=True)
+    ]
+    return EpisodeBatch.of(rollouts, group_size)
+
+
+@given(
+    st.lists(st.floats(0, 2, width=32), min_size=8, max_size=8),
+    st.lists(st.sampled_from([True, True, True, False]), min_size=8, max_size=8),
+)
+@settings(max_examples=50, deadline=None)
+def test_without_gate_and_difficulty_it_is_grpo(returns: list[float], usable: list[bool]) -> None:
+    # The gate lets nothing of the mixed reward in, every weight is 1. GRPO's spread is of 1/(n - 1), Eq. 22's of 1/n.
+    batch = batch_of(returns, 4, usable)
+    nothing = torch.full((8,), math.nan)
+    weights = group_weights(batch.returns_B, nothing, batch.usable_B, 4, 9.0, options(difficulty=False))
+    ours = hyper_advantages(batch.returns_B, nothing, batch.usable_B, 4, weights)
+    for rows in (slice(0, 4), slice(4, 8)):
+        values, ok = batch.returns_B[rows].double(), batch.usable_B[rows]
+        assert not ours[rows][~ok].any()
+        if ok.sum() < 2 or values[ok].std() < 1e-6:
+            assert ours[rows].abs().max() < 1e-1
+            continue
+        wanted = grpo_advantages(batch)[rows, 0] * (values[ok].std() + 1e-4) / (values[ok].std(correction=0) + 1e-4)
+        assert torch.allclose(ours[rows], wanted.float(), atol=2e-3, rtol=1e-3)
+
+
+@given(st.floats(-3, 3, allow_nan=False), st.integers(2, 6))
+@settings(max_examples=50, deadline=None)
+def test_equal_rewards_give_exactly_nothing(value: float, size: int) -> None:
+    same, usable = torch.full((size,), value), torch.ones(size, dtype=torch.bool)
+    weights = group_weights(same, same, usable, size, 9.0, options())
+    assert not hyper_advantages(same, same, usable, size, weights).any()
+    broken = group_weights(same, same, ~usable, size, 9.0, options())
+    assert not hyper_advantages(same, same, ~usable, size, broken).any()
+
+
+def test_rewards_of_episodes() -> None:
+    # Two gold actions: R_out = (1 + 0.5 + 1 + 1) / 2; R_mix adds (0.25 + 0.75) / 2.
+    judged = [{"format": 1.0, "exec": 0.5, "reasoning": 0.25}, {"format": 1.0, "exec": 1.0, "reasoning": 0.75}]
+    unjudged = [{"format": 1.0, "exec": 0.0}]
+    rollouts = [Rollout([1], components=parts) for parts in (judged, unjudged)]
+    outcome, mixed = episode_rewards(rollouts, [2, 1])
+    assert outcome.tolist() == [1.75, 1.0]
+    assert mixed[0].item() == 2.25 and math.isnan(mixed[1].item())
+    with pytest.raises(ConfigError, match='reward="awpo"'):
+        episode_rewards([Rollout([1], components=[{"solved": 1.0}])], [1])
+    assert episode_rewards([Rollout([], outcome="infra_error")], [1])[0].tolist() == [0.0]
+
+
+def test_options_that_contradict_the_paper_raise(tmp_path: Path) -> None:
+    for changes, said in (
+        ({"epsilon_min": 0.4}, "epsilon_min"),
+        ({"low": 2.0}, "low < high"),
+        ({"base_weight": 2.0}, "prior_weight >= base_weight"),
+        ({"epsilon_high": 0.3}, "no-dynamic-clip"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            config(tmp_path, **changes)
+    assert AWPOOptions().reward_options == {"judge": "offline"}
+    assert AWPOOptions(judge="none").reward_options is None
+
+
+class Interrupt(TrainerCallback):
+    """Ends the run after a step, as a kill would."""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step == 3:
+            control.should_training_stop = True
+
+
+def metrics(output: Path) -> list[dict[str, Any]]:
+    lines = (output / "metrics.jsonl").read_text().splitlines()
+    return [{name: value for name, value in json.loads(line).items() if name not in TIMES} for line in lines]
+
+
+@pytest.fixture
+def fresh(tiny_model: Any) -> Any:
+    """Makes copies of the tiny model."""
+    state = {name: value.clone() for name, value in tiny_model.state_dict().items()}
+
+    def make() -> Any:
+        model = type(tiny_model)(tiny_model.config)
+        model.load_state_dict(state)
+        return model
+
+    return make
+
+
+def test_the_peak_survives_a_stop(fresh: Any, tokenizer: Any, letters: None, tmp_path: Path) -> None:
+    whole = config(tmp_path / "whole")
+    run(make_trainer(whole, fresh(), tokenizer), whole)
+    half = config(tmp_path / "half")
+    run(make_trainer(half, fresh(), tokenizer, [Interrupt()]), half)
+    resumed = make_trainer(half, fresh(), tokenizer)
+    run(resumed, replace(half, resume=True))
+    one, other = metrics(whole.output), metrics(half.output)
+    assert [line["step"] for line in one] == [line["step"] for line in other] == [1, 2, 3, 4]
+    for left, right in zip(one, other, strict=True):
+        assert left == pytest.approx(right, abs=1e-6)
+    peaks = [line["awpo/peak"] for line in one]
+    assert peaks == sorted(peaks) and peaks[0] > 0
+    assert resumed.peak == pytest.approx(peaks[-1])
+    assert json.loads((half.output / "checkpoint-4" / "awpo.json").read_text()) == {"peak": resumed.peak}
+    assert any(0 < line["awpo/mixed"] for line in one) and all(line["grad_norm"] > 0 for line in one)
+    assert all(0.1 <= line["awpo/clip"] <= 0.28 for line in one)
+
+
+@pytest.mark.parametrize("level", ["token", "sequence"])
+def test_the_clip_is_the_batchs(level: Any, fresh: Any, tokenizer: Any, letters: None, tmp_path: Path) -> None:
+    some = config(tmp_path, steps=2, iterations=2, learning_rate=0.1, importance_sampling_level=level)
+    trainer = make_trainer(some, fresh(), tokenizer)
+    run(trainer, some)
+    (first, second) = metrics(tmp_path)
+    assert trainer.epsilon_low == trainer.epsilon_high == pytest.approx(first["awpo/clip"])
+    assert second["clip_ratio/region_mean"] > 0 == first["clip_ratio/region_mean"]
+
+
+def test_from_the_command_line_on_the_airline(tokenizer: Any, tiny_model: Any, tmp_path: Path) -> None:
+    save_checkpoint(tiny_model, tokenizer, tmp_path / "model")
+    shape = ["--steps", "1", "--groups", "1", "--rollouts", "2", "--micro-batch", "2", "--max-new-tokens", "6"]
+    where = ["--model", str(tmp_path / "model"), "--size", "small", "--prompt", "short", "--threads", "1"]
+    assert main([*where, *shape, "--no-progress", "--output", str(tmp_path / "run")]) == 0
+    (line,) = metrics(tmp_path / "run")
+    assert line["awpo/calm"] == 1.0 and line["infra_errors"] == 0.0
