@@ -84,6 +84,7 @@ class RunConfig:
     save_steps: Annotated[int, "steps between checkpoints"] = 50
     report_to: Annotated[str, "none, tensorboard or all"] = "none"
     resume: Annotated[bool, "go on from the latest checkpoint in the output folder"] = False
+    env_steps: Annotated[int, "stop once so many environment steps were played; 0: no limit"] = 0
     threads: Annotated[int | None, "torch threads (default: the usable cores, at most 8)"] = None
     progress: Annotated[bool, "show a progress bar"] = True
 
@@ -146,6 +147,25 @@ class MetricsFile(TrainerCallback):
                 file.write(json.dumps(line) + "\n")
 
 
+class EnvStepLimit(TrainerCallback):
+    """Ends a run whose environment steps are used up: what makes algorithms comparable that play unlike."""
+
+    def __init__(self, path: Path, limit: int):
+        self.path, self.limit, self.played = path, limit, 0.0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Counts what the interrupted run had played."""
+        lines = self.path.read_text(encoding="utf-8").splitlines() if state.global_step and self.path.is_file() else []
+        past = [json.loads(line) for line in lines]
+        self.played = sum(line.get("env_steps", 0.0) for line in past if line["step"] <= state.global_step)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        """Counts a step, and stops where the limit is reached."""
+        self.played += float((logs or {}).get("env_steps", 0.0))
+        if self.played >= self.limit:
+            control.should_training_stop = True
+
+
 class ProgressBar(TrainerCallback):
     """One line of progress with the figures that matter."""
 
@@ -172,9 +192,12 @@ class ProgressBar(TrainerCallback):
 
 
 def run_callbacks(config: Any) -> list[TrainerCallback]:
-    """The callbacks of every run: the metrics file and, where wanted, the progress bar."""
-    file: TrainerCallback = MetricsFile(config.output / "metrics.jsonl")
-    return [file, ProgressBar()] if config.progress else [file]
+    """The callbacks of every run: the metrics file and, where wanted, the limit and the progress bar."""
+    path = config.output / "metrics.jsonl"
+    made: list[TrainerCallback] = [MetricsFile(path)]
+    if getattr(config, "env_steps", 0):
+        made.append(EnvStepLimit(path, config.env_steps))
+    return [*made, ProgressBar()] if config.progress else made
 
 
 def processes() -> int:
