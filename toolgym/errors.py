@@ -53,7 +53,7 @@ class ForkUnsupportedError(ToolGymError, RuntimeError):
 
 
 class TrajectoryError(ToolGymError, ValueError):
-    """A trajectory file cannot be read: not JSON Lines, or of an unknown schema version."""
+    """A trajectory file cannot be read (not JSON Lines, or of an unknown schema version), or not be written to."""
 
 
 class DivergenceError(ToolGymError, RuntimeError):

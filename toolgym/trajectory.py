@@ -7,6 +7,7 @@ is killed, no more than the line being written is lost. `read_trajectories` read
 import os
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -128,7 +129,11 @@ class TrajectoryWriter:
         _cut_torn_line(self.path)
         self._file = self.path.open("ab", buffering=0)
         self._next = 0
-        self._put({"type": "header", "schema": SCHEMA_VERSION})
+        try:
+            self._put({"type": "header", "schema": SCHEMA_VERSION})
+        except TrajectoryError:
+            self._file.close()
+            raise
 
     def begin(self, trajectory: Trajectory) -> int:
         """Writes an episode's beginning (its steps follow by `step`); returns its number in this writer's segment."""
@@ -159,8 +164,14 @@ class TrajectoryWriter:
     def _put(self, record: dict[str, Any]) -> None:
         # One unbuffered write a line: a line is in the file whole, or it is the file's torn end.
         line = memoryview(dump_line(record))
-        while line:
-            line = line[self._file.write(line) :]
+        whole = self._file.tell()
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+        except OSError as error:
+            with suppress(OSError):  # what is written stays readable; the step that did not fit is lost
+                self._file.truncate(whole)
+            raise TrajectoryError(f"Cannot write to {self.path}: {error.strerror or error}") from error
 
     def __enter__(self) -> "TrajectoryWriter":
         return self

@@ -19,7 +19,7 @@ from gymnasium.vector.utils import batch_space
 from toolgym.domain import Domain, Size
 from toolgym.env import ToolEnv
 from toolgym.episode import StepReturn
-from toolgym.errors import ConfigError, did_you_mean
+from toolgym.errors import ConfigError, InfraError, did_you_mean
 from toolgym.options import EnvOptions
 
 __all__ = ["ToolVectorEnv", "batch_infos"]
@@ -80,6 +80,8 @@ class ToolVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], np.ndarray]):
         self._observations: list[str] = [""] * num_envs
         self._over = np.zeros(num_envs, dtype=np.bool_)
         self._suspends = first.suspends
+        self._failed: dict[int, str] = {}
+        """Episodes that could not be started, and why: their next step ends them as `infra_error`."""
         self._loop: _Loop | None = None
 
     # The three verbs ---------------------------------------------------------------------------------------------
@@ -97,11 +99,7 @@ class ToolVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], np.ndarray]):
         each, chosen = self._reset_options(options)
         self._over[chosen] = False
 
-        def start(index: int) -> dict[str, Any]:
-            self._observations[index], info = self.envs[index].reset(seed=seeds[index], options=each[index])
-            return info
-
-        infos = self._map(start, chosen)
+        infos = self._map(lambda index: self._start(index, seeds[index], each[index]), chosen)
         return tuple(self._observations), batch_infos(list(zip(chosen, infos, strict=True)), self.num_envs)
 
     def step(self, actions: Sequence[str]) -> VectorStepReturn:
@@ -188,13 +186,29 @@ class ToolVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], np.ndarray]):
     # How episodes are run ----------------------------------------------------------------------------------------
 
     def _restart(self, index: int) -> dict[str, Any]:
-        self._observations[index], info = self.envs[index].reset()
+        return self._start(index, None, None)
+
+    def _start(self, index: int, seed: int | None, options: dict[str, Any] | None) -> dict[str, Any]:
+        """Resets one environment; one whose server cannot be started does not stop the others."""
+        self._failed.pop(index, None)
+        try:
+            self._observations[index], info = self.envs[index].reset(seed=seed, options=options)
+        except InfraError as error:
+            self._failed[index] = f"{type(error).__name__}: {error}"
+            self._observations[index], info = "", {"error": self._failed[index]}
         return info
 
     def _step_all(self, indices: Sequence[int], actions: Sequence[str]) -> list[StepReturn]:
         if not self._suspends:
             return [self.envs[index].step(actions[index]) for index in indices]
-        return self._get_loop().run([self.envs[index].step_async(actions[index]) for index in indices])
+        working = [index for index in indices if index not in self._failed]
+        stepped = self._get_loop().run([self.envs[index].step_async(actions[index]) for index in working])
+        outs = dict(zip(working, stepped, strict=True))
+        return [outs[index] if index in outs else self._end_failed(index) for index in indices]
+
+    def _end_failed(self, index: int) -> StepReturn:
+        """The only step of an episode that could not be started."""
+        return "", 0.0, True, False, {"outcome": "infra_error", "error": self._failed.pop(index)}
 
     def _map(self, start: Any, indices: Sequence[int]) -> list[dict[str, Any]]:
         """`start` of each index; at once, in threads, where starting may wait for a server."""

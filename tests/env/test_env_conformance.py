@@ -1,5 +1,6 @@
 """Every registered environment passes the conformance suite."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,7 +8,12 @@ import pytest
 from toolgym.checker import check_tool_env
 from toolgym.registration import env_ids
 
-OPTIONS: dict[str, dict[str, Any]] = {"ToolGym/Airline-v0": {"size": "small", "prompt": "short"}}
+SHOP = Path(__file__).parents[1] / "own_server" / "shop_server.py"
+ORDER = {"request": "Two lamps, please.", "calls": [{"order": {"item": "lamp", "count": 2}}], "response": "Ordered."}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "ToolGym/Airline-v0": {"size": "small", "prompt": "short"},
+    "ToolGym/MCP-v0": {"servers": f"{SHOP}:server", "tasks": [ORDER]},
+}
 """What makes an environment small enough for a test; without an entry, it is made as it comes."""
 
 
@@ -23,6 +29,6 @@ def test_conformance(env_id: str) -> None:
 @pytest.mark.parametrize("split", ["test", "test_unseen"])
 @pytest.mark.parametrize("user", ["none", "scripted"])
 def test_conformance_of_other_splits_and_users(env_id: str, split: str, user: str) -> None:
-    options = {"split": split, "user": user}
+    options = {**({} if env_id == "ToolGym/Airline-v0" else OPTIONS[env_id]), "split": split, "user": user}
     names = ["gymnasium", "any_string", "oracle", "random", "gold_is_hidden", "fork", "reads_change_nothing", "vector"]
     assert check_tool_env(env_id, options=options, only=names).passed

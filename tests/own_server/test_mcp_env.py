@@ -1,0 +1,271 @@
+"""`ToolGym/MCP-v0`: servers of every kind as environments."""
+
+import json
+import sys
+from pathlib import Path
+
+import gymnasium
+import pytest
+from fastmcp import FastMCP
+
+import toolgym  # noqa: F401 (registers the environments)
+from toolgym.checker import check_tool_env
+from toolgym.errors import ConfigError, TaskError
+from toolgym.mcp_env import load_server
+from toolgym.messages import ToolCall, Turn, render
+from toolgym.opening import open_env
+
+SHOP = {
+    "id": "lamps",
+    "request": "Two lamps, please.",
+    "calls": [{"stock_of": {"item": "lamp"}}, {"order": {"item": "lamp", "count": 2}}],
+    "response": "Ordered.",
+}
+NOTE = {"request": "Note b: milk.", "calls": [{"write_note": {"id": "b", "text": "milk"}}]}
+LISTS = {"name": "list_notes", "path": "notes", "table": "notes"}
+
+
+def make(**settings):
+    return gymnasium.make("ToolGym/MCP-v0", prompt="short", start_timeout_s=60, **settings)
+
+
+def follow_gold(env):
+    """The outcome of the gold chain of the task that is running."""
+    info = {}
+    for action in env.task.gold:
+        calls = tuple(call.call() for call in action.calls)
+        *_, info = env.step(render(Turn(calls=calls, response=action.response)))
+    return info["outcome"]
+
+
+@pytest.mark.slow
+def test_a_server_object_in_a_file_conforms(shop_file):
+    env = f"{shop_file}:server"
+    report = check_tool_env("ToolGym/MCP-v0", options={"servers": env, "tasks": [SHOP], "prompt": "short"})
+    assert len(report.results) == 9
+
+
+def test_a_python_file_is_served_over_stdio_and_ends_with_the_environment(shop_file, leftovers):
+    env = make(servers=str(shop_file), tasks=[SHOP])
+    request, _ = env.reset(seed=0)
+    assert request == "Two lamps, please."
+    assert env.session.fork_kind == "copy"
+    assert env.task.gold_diff == {
+        "items": {"lamp": {"stock": 0}},
+        "orders": {"order_1": {"item": "lamp", "count": 2}},
+    }
+    assert follow_gold(env) == "solved"
+    env.close()
+    assert leftovers()[0] == 0
+
+
+@pytest.mark.parametrize("mode", ["serve", "resettable"])
+def test_a_foreign_server_is_seen_through_its_reading_tool(raw_server_command, mode, leftovers):
+    """State by `list_notes`; reset by restart, or by the server's own hidden tools; forked by replay, or by copy."""
+    env = make(servers=raw_server_command(mode), tasks=[NOTE], state_tools=[LISTS])
+    names = [tool.name for tool in env.tools]
+    assert names == ["list_notes", "write_note", "misbehave", "read_badly"]
+    assert env.session.fork_kind == ("copy" if mode == "resettable" else "replay")
+    for seed in range(3):
+        env.reset(seed=seed)
+        assert env.task.gold_diff == {"notes": {"b": {"id": "b", "text": "milk"}}}
+        assert env.session.diff() == {}
+        fork = env.fork()
+        assert follow_gold(env) == "solved"
+        assert fork.session.diff() == {}
+        _, _, _, _, info = fork.step("<response>Done.</response>")
+        assert info["outcome"] == "unsolved"
+        fork.close()
+    hidden = env.session.call(ToolCall("toolgym_reset"))
+    assert hidden.outcome == "unknown_tool"
+    env.close()
+    assert leftovers()[0] == 0
+
+
+def test_without_a_state_that_can_be_seen_the_gold_calls_tell_success(raw_server_command):
+    env = make(servers=raw_server_command(), tasks=[NOTE])
+    env.reset(seed=0)
+    assert [item.required for item in env.task.checklist] == [True]
+    fork = env.fork()
+    assert fork.step("<response>Done.</response>")[4]["outcome"] == "unsolved"
+    assert follow_gold(env) == "solved"
+    fork.close()
+    env.close()
+
+
+def test_several_servers_are_one(raw_server_command, shop_file, tmp_path):
+    command = raw_server_command()
+    raw = {
+        "command": command[0],
+        "args": command[1:],
+        "toolgym": {"state_tools": [LISTS], "hidden_tools": ["misbehave"]},
+    }
+    config = {"mcpServers": {"notes": raw, "shop": {"command": sys.executable, "args": [str(shop_file)]}}}
+    path = tmp_path / "mcp.json"
+    path.write_text(json.dumps(config))
+    calls = [
+        {"notes_write_note": {"id": "b", "text": "milk"}},
+        {"shop_order": {"item": "lamp", "count": 1}},
+    ]
+    with_both = make(servers=str(path), tasks=[{"request": "Both.", "calls": calls}])
+    assert [tool.name for tool in with_both.tools] == [
+        "notes_list_notes",
+        "notes_write_note",
+        "notes_read_badly",
+        "shop_stock_of",
+        "shop_order",
+    ]
+    with_both.reset(seed=0)
+    assert list(with_both.task.gold_diff) == ["notes.notes", "shop.items", "shop.orders"]
+    assert follow_gold(with_both) == "solved"
+    assert with_both.session.call(ToolCall("write_note", {})).outcome == "unknown_tool"
+    with_both.close()
+
+
+def test_a_workspace_is_copied_for_each_episode_and_shown_under_one_name(tmp_path):
+    """The template stays as it is; the agent sees /workspace wherever the copy really is."""
+    template = tmp_path / "template"
+    template.mkdir()
+    (template / "a.txt").write_text("one")
+    server = tmp_path / "files.py"
+    server.write_text(
+        "import os\nfrom fastmcp import FastMCP\nmcp = FastMCP('files')\n"
+        "@mcp.tool\ndef write(path: str, text: str) -> str:\n"
+        "    open(path, 'w').write(text)\n    return 'wrote ' + os.path.abspath(path)\n"
+        "mcp.run('stdio', show_banner=False)\n"
+    )
+    entry = {"command": sys.executable, "args": [str(server)], "toolgym": {"workspace": str(template)}}
+    calls = [{"write": {"path": "/workspace/b.txt", "text": "two"}}, {"write": {"path": "a.txt", "text": "three"}}]
+    env = make(servers={"mcpServers": {"files": entry}}, tasks=[{"request": "Write.", "calls": calls}], spares=0)
+    env.reset(seed=0)
+    assert env.task.gold_diff == {"files": {"a.txt": "three", "b.txt": "two"}}
+    assert "wrote /workspace/b.txt" in env.step(render(Turn(calls=(env.task.gold_calls[0].call(),))))[0]
+    workspace = env.session._connection.workspace
+    assert workspace.is_dir()
+    env.close()
+    assert not workspace.exists()
+    assert [path.name for path in template.iterdir()] == ["a.txt"]
+
+
+def make_counter():
+    server = FastMCP("counter")
+    state = {"n": 0}
+
+    @server.tool
+    def add(by: int) -> int:
+        """Adds."""
+        state["n"] += by
+        return state["n"]
+
+    @server.tool(annotations={"readOnlyHint": True})
+    def total() -> int:
+        """Tells the total."""
+        return state["n"]
+
+    return server
+
+
+def test_a_function_that_makes_a_fastmcp_server():
+    env = make(
+        servers=make_counter, tasks=[{"request": "Add 2.", "calls": [{"add": {"by": 2}}]}], state_tools=["total"]
+    )
+    env.reset(seed=0)
+    assert env.task.gold_diff == {"total": {"value": 2}}
+    assert follow_gold(env) == "solved"
+    env.close()
+
+
+def test_without_tasks_they_are_random_calls_that_work():
+    """The same in two environments, different between splits."""
+    envs = [make(servers=make_counter, state_tools=["total"], split=split) for split in ("train", "train", "test")]
+    requests = []
+    for env in envs:
+        requests.append([env.reset(options={"task": number})[0] for number in range(5)])
+        assert follow_gold(env) == "solved"
+        env.close()
+    assert requests[0] == requests[1] != requests[2]
+
+
+def test_one_bad_server_of_three_does_not_stop_the_others(raw_server_command):
+    task = {"request": "Do it.", "calls": [{"write_note": {"id": "b", "text": "x"}}]}
+    vector = gymnasium.make_vec(
+        "ToolGym/MCP-v0", num_envs=3, servers=raw_server_command(), tasks=[task], prompt="short", start_timeout_s=60
+    )
+    vector.reset(seed=0)
+    bad = render(Turn(calls=(ToolCall("misbehave", {"how": "exit"}),)))
+    good = render(Turn(calls=(ToolCall("write_note", {"id": "b", "text": "x"}),)))
+    observations, _, terminated, _, infos = vector.step([good, bad, good])
+    assert terminated.tolist() == [False, True, False]
+    assert infos["outcome"][1] == "infra_error"
+    assert observations[0] == observations[2] == "<tool_response>written</tool_response>"
+    _, _, terminated, _, infos = vector.step(["<response>Done.</response>", "", "<response>Done.</response>"])
+    assert terminated.tolist() == [True, False, True]
+    assert infos["outcome"].tolist() == ["solved", None, "solved"]
+    vector.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, r"needs servers="),
+        ({"servers": "nowhere.json"}, "neither a URL nor a file"),
+        ({"servers": "nowhere.py:server"}, "no file"),
+        ({"servers": "toolgym.world:Basis"}, "Did you mean 'Base'"),
+        ({"servers": "x.py", "tasks": 3}, "neither a URL"),
+        ({"servers": make_counter, "tasks": 3}, "Tasks are a file"),
+        ({"servers": make_counter, "reset_tools": {"begin": "x"}}, "reset_tools"),
+        ({"servers": make_counter, "state_tools": [{"nam": "x"}]}, "state tool"),
+        ({"servers": make_counter, "policy": "nowhere.md"}, "Cannot read the policy"),
+        ({"servers": make_counter, "tasks": [{"request": "x"}]}, "nothing tells success"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_told(settings, message):
+    with pytest.raises((ConfigError, TaskError), match=message):
+        gymnasium.make("ToolGym/MCP-v0", **settings).reset()
+
+
+def test_a_gold_chain_that_fails_is_a_task_error():
+    env = make(servers=make_counter, tasks=[{"request": "x", "calls": [{"ad": {"by": 1}}]}])
+    with pytest.raises(TaskError, match="Did you mean 'add'"):
+        env.reset()
+    env.close()
+
+
+def test_open_env_knows_its_options():
+    with pytest.raises(ConfigError, match="Did you mean 'servers'"):
+        open_env("ToolGym/MCP-v0", server_s="x")
+
+
+def test_a_server_is_loaded_once(shop_file: Path):
+    assert load_server(f"{shop_file}:server") is load_server(f"{shop_file}:server")
+    assert load_server("https://example.org:80/mcp") == "https://example.org:80/mcp"
+    assert load_server("docker:image") == "docker:image"
+
+
+def test_a_server_that_does_not_start_again_ends_its_episode_alone(raw_server_command, tmp_path):
+    """The second of three servers dies and cannot be started any more; then it can. 3 + 1 starts are good before."""
+    from toolgym.errors import ServerStartError
+
+    task = {"request": "Do it.", "calls": [{"write_note": {"id": "b", "text": "x"}}]}
+    vector = gymnasium.make_vec(
+        "ToolGym/MCP-v0", num_envs=3, servers=raw_server_command(), tasks=[task], prompt="short", start_timeout_s=60
+    )
+    vector.reset(seed=0)
+    broken, reset = vector.envs[1], vector.envs[1].reset
+
+    def fails(**options):
+        raise ServerStartError("no process can be started")
+
+    broken.reset = fails
+    vector.step([render(Turn(response="Done."))] * 3)
+    vector.step([""] * 3)
+    good = render(Turn(calls=(ToolCall("write_note", {"id": "b", "text": "x"}),)))
+    _, rewards, terminated, _, infos = vector.step([good] * 3)
+    assert terminated.tolist() == [False, True, False]
+    assert infos["outcome"][1] == "infra_error"
+    assert "no process can be started" in infos["error"][1]
+    assert rewards[1] == 0.0
+    broken.reset = reset
+    vector.step([good] * 3)
+    assert vector.step([good] * 3)[2].tolist() == [False] * 3
+    vector.close()
