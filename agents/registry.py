@@ -25,6 +25,8 @@ _MODULES = {
     "steptool": "toolgym.agents.steptool",
     "toolrl": "toolgym.agents.grpo:toolrl",
     "toolupt": "toolgym.agents.toolupt",
+    "tree": "toolgym.agents.tree",
+    "vine": "toolgym.agents.tree:vine",
 }
 
 
