@@ -52,7 +52,7 @@ def airline_image(base: str | None = None) -> str:
 
 
 def figures(open_handle: Callable[[], ServerHandle], calls: int) -> dict[str, float]:
-    """What one server costs: seconds to start and close, ms a call and a reset (medians), calls a second by episodes."""
+    """What one server costs: s to start and close, ms a call and a reset (medians), calls a second by episodes."""
     began = time.perf_counter()
     handle = open_handle()
     session = handle.session()
