@@ -1,0 +1,159 @@
+"""Statistics, table and picture of the learning benchmark.
+
+Each algorithm is summed up by the interquartile mean over its seeds' held-out figures, with a bootstrap interval over
+seeds and, within each, over tasks (Agarwal et al. 2021, "Deep RL at the edge of the statistical precipice", §4.3: the
+mean of the middle half, which one lucky or broken run does not move).
+
+Shapes: R runs (seeds), N tasks, K trials a task.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from toolgym.agents.metrics import ERROR_TYPES, pass_at_k
+
+__all__ = ["Interval", "draw", "interquartile_mean", "interval", "report_table", "summary"]
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One trained model's evaluation and its training's lines."""
+
+    seed: int
+    evaluation: Mapping[str, Any]
+    """As `benchmarks.learning` saves it: the report, and `solved`: task id -> each trial's success."""
+    metrics: Sequence[Mapping[str, Any]]
+
+
+def interquartile_mean(values: np.ndarray, axis: int = -1) -> np.ndarray:
+    """The mean of what is left without the lowest and the highest quarter (each rounded down) along an axis."""
+    count = values.shape[axis]
+    cut = count // 4
+    middle = np.sort(values, axis=axis).take(np.arange(cut, count - cut), axis=axis)
+    return middle.mean(axis=axis)
+
+
+def interval(scores_RN: np.ndarray, seed: int = 0, resamples: int = 2000, confidence: float = 0.95) -> Interval:
+    """The percentile bootstrap interval of the interquartile mean over runs of each run's mean over tasks."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed))
+    runs, tasks = scores_RN.shape
+    out = np.empty(resamples)
+    for at in range(resamples):
+        chosen_R = rng.integers(0, runs, runs)
+        columns_RN = rng.integers(0, tasks, (runs, tasks))
+        out[at] = interquartile_mean(scores_RN[chosen_R[:, None], columns_RN].mean(axis=1))
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(out, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _scores(runs: Sequence[Run], k: int) -> np.ndarray:
+    """pass@k of each task in each run `(R, N)`; NaN where the infrastructure left fewer than k trials."""
+    tasks = sorted(runs[0].evaluation["solved"])
+    return np.array(
+        [
+            [
+                pass_at_k(len(run.evaluation["solved"][task]), sum(run.evaluation["solved"][task]), k)
+                if len(run.evaluation["solved"][task]) >= k
+                else np.nan
+                for task in tasks
+            ]
+            for run in runs
+        ]
+    )
+
+
+def summary(runs: Sequence[Run], k: int) -> dict[str, Any]:
+    """An algorithm's figures as JSON values: `pass@1` ... `pass@k`, tool recall, by depth, by error type, cost."""
+    out: dict[str, Any] = {"seeds": [run.seed for run in runs]}
+    for number in range(1, k + 1):
+        scores_RN = _scores(runs, number)
+        scores_RN = scores_RN[:, ~np.isnan(scores_RN).any(axis=0)]
+        if scores_RN.shape[1] == 0:
+            continue
+        means_R = scores_RN.mean(axis=1)
+        out[f"pass@{number}"] = {
+            "iqm": float(interquartile_mean(means_R)),
+            "interval": list(interval(scores_RN)),
+            "by_seed": means_R.round(6).tolist(),
+        }
+    reports = [run.evaluation["report"] for run in runs]
+    out["tool_recall"] = _middle([report["tool_recall"] for report in reports])
+    out["mean_reward"] = _middle([report["mean_reward"] for report in reports])
+    depths = sorted({depth for report in reports for depth in report["by_depth"]}, key=int)
+    out["by_depth"] = {
+        depth: _middle([report["by_depth"][depth]["pass@1"] for report in reports if depth in report["by_depth"]])
+        for depth in depths
+    }
+    out["errors"] = {name: _middle([report["errors"][name] for report in reports]) for name in ERROR_TYPES}
+    out["env_steps"] = _middle([sum(line.get("env_steps", 0.0) for line in run.metrics) for run in runs])
+    out["seconds"] = _middle([run.evaluation.get("seconds") for run in runs])
+    return out
+
+
+def _middle(values: Sequence[float | None]) -> float | None:
+    known = np.array([value for value in values if value is not None], dtype=np.float64)
+    return float(interquartile_mean(known)) if len(known) else None
+
+
+def report_table(results: Mapping[str, Mapping[str, Any]], k: int) -> Table:
+    """The algorithms, best first."""
+    table = Table(title="Held-out tasks solved: interquartile mean over seeds, 95% interval", title_justify="left")
+    for column in ("algorithm", "seeds", "pass@1", "95% interval", f"pass@{k}", "tool recall", "env steps"):
+        table.add_column(column, justify="left" if column == "algorithm" else "right")
+    for name, figures in sorted(results.items(), key=lambda item: -item[1]["pass@1"]["iqm"]):
+        low, high = figures["pass@1"]["interval"]
+        last = figures.get(f"pass@{k}")
+        table.add_row(
+            name,
+            str(len(figures["seeds"])),
+            f"{figures['pass@1']['iqm']:.1%}",
+            f"{low:.1%} to {high:.1%}",
+            f"{last['iqm']:.1%}" if last else "-",
+            "-" if figures["tool_recall"] is None else f"{figures['tool_recall']:.1%}",
+            "-" if not figures["env_steps"] else f"{figures['env_steps']:.0f}",
+        )
+    return table
+
+
+def draw(results: Mapping[str, Mapping[str, Any]], runs: Mapping[str, Sequence[Run]], path: Path) -> None:
+    """The picture: held-out pass rates with intervals, and the share of train episodes solved as steps are played."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    names = sorted(results, key=lambda name: results[name]["pass@1"]["iqm"])
+    figure = Figure(figsize=(12, 0.35 * len(names) + 3.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    bars, curves = figure.subplots(1, 2)
+    for at, name in enumerate(names):
+        figures = results[name]["pass@1"]
+        low, high = figures["interval"]
+        bars.plot([low, high], [at, at], color="tab:blue", linewidth=6, alpha=0.35, solid_capstyle="butt")
+        bars.plot([figures["iqm"]], [at], "|", color="black", markersize=14)
+    bars.set_yticks(range(len(names)), names)
+    bars.set(xlabel="held-out tasks solved (IQM, 95% interval)", xlim=(0, 1))
+    for name in reversed(names):
+        lines = [
+            [(line["env_steps"], line["solved"]) for line in run.metrics if "solved" in line and "env_steps" in line]
+            for run in runs[name]
+        ]
+        shortest = min((len(line) for line in lines), default=0)
+        if shortest < 2:
+            continue
+        points = np.array([line[:shortest] for line in lines])  # (R, steps, 2)
+        played, solved = points[:, :, 0].cumsum(axis=1).mean(axis=0), points[:, :, 1].mean(axis=0)
+        width = max(1, shortest // 10)
+        smooth = np.convolve(solved, np.ones(width) / width, mode="valid")
+        curves.plot(played[width - 1 :], smooth, label=name, linewidth=1.2)
+    curves.set(xlabel="environment steps", ylabel="train episodes solved (mean over seeds)", ylim=(0, 1))
+    if curves.lines:
+        curves.legend(fontsize="small", ncols=2, loc="lower right")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
