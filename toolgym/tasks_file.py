@@ -181,6 +181,9 @@ def tasks_schema() -> dict[str, Any]:
     schema = TaskFile.model_json_schema()
     call = schema["$defs"]["Call"]
     short = {"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": {"type": "object"}}
+    fields = schema["$defs"]["AuthoredTask"]["properties"]
+    for name in ("said", "kind"):
+        fields[name] = {"description": fields[name].pop("description"), "anyOf": [fields[name], {"type": "string"}]}
     schema["$defs"]["Call"] = {"description": call.pop("description"), "anyOf": [call, short, {"type": "string"}]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
