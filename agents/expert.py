@@ -137,6 +137,9 @@ class ExpertTrainer(ToolTrainer):
         ]
         out.update(self._expert_tensors(rows, out["completion_ids"].device))
         self._record("expert/tokens", float(out["expert_total"][0]))
+        wanted = [expert for row, (expert, _) in enumerate(rows) if (first + row) % size == 0]
+        left_out = sum(not expert.completion_ids for expert in wanted)
+        self._record("expert/left_out", left_out / max(len(wanted), 1))
         return out
 
     def _expert_tensors(self, rows: Sequence[tuple[Rollout, float]], device: torch.device) -> dict[str, torch.Tensor]:
