@@ -103,7 +103,8 @@ def test_weights_of_a_group_by_hand() -> None:
 def test_each_gate_closes() -> None:
     outcome, mixed = torch.tensor([2.0, 1.0, 0.0]), torch.tensor([2.0, 1.0, 1.0])
     open_gate = group_weights(outcome, mixed, ALL, 3, 1.01, options())
-    assert open_gate.mix_N.item() > 0 and open_gate.difficulty_N.tolist() == [1.0]
+    assert open_gate.mix_N.item() > 0
+    assert open_gate.difficulty_N.tolist() == [1.0]
     # At the peak (not below it) the outcome is saturated; a share of the spread at epsilon_mix is too much.
     saturated = group_weights(outcome, mixed, ALL, 3, 1.0, options())
     assert (saturated.unsaturated_N.tolist(), saturated.mix_N.tolist()) == ([False], [0.0])
@@ -177,7 +178,8 @@ def test_rewards_of_episodes() -> None:
     rollouts = [Rollout([1], components=parts) for parts in (judged, unjudged)]
     outcome, mixed = episode_rewards(rollouts, [2, 1])
     assert outcome.tolist() == [1.75, 1.0]
-    assert mixed[0].item() == 2.25 and math.isnan(mixed[1].item())
+    assert mixed[0].item() == 2.25
+    assert math.isnan(mixed[1].item())
     with pytest.raises(ConfigError, match='reward="awpo"'):
         episode_rewards([Rollout([1], components=[{"solved": 1.0}])], [1])
     assert episode_rewards([Rollout([], outcome="infra_error")], [1])[0].tolist() == [0.0]
@@ -234,10 +236,12 @@ def test_the_peak_survives_a_stop(fresh: Any, tokenizer: Any, letters: None, tmp
     for left, right in zip(one, other, strict=True):
         assert left == pytest.approx(right, abs=1e-6)
     peaks = [line["awpo/peak"] for line in one]
-    assert peaks == sorted(peaks) and peaks[0] > 0
+    assert peaks == sorted(peaks)
+    assert peaks[0] > 0
     assert resumed.peak == pytest.approx(peaks[-1])
     assert json.loads((half.output / "checkpoint-4" / "awpo.json").read_text()) == {"peak": resumed.peak}
-    assert any(0 < line["awpo/mixed"] for line in one) and all(line["grad_norm"] > 0 for line in one)
+    assert any(line["awpo/mixed"] > 0 for line in one)
+    assert all(line["grad_norm"] > 0 for line in one)
     assert all(0.1 <= line["awpo/clip"] <= 0.28 for line in one)
 
 
@@ -257,4 +261,5 @@ def test_from_the_command_line_on_the_airline(tokenizer: Any, tiny_model: Any, t
     where = ["--model", str(tmp_path / "model"), "--size", "small", "--prompt", "short", "--threads", "1"]
     assert main([*where, *shape, "--no-progress", "--output", str(tmp_path / "run")]) == 0
     (line,) = metrics(tmp_path / "run")
-    assert line["awpo/calm"] == 1.0 and line["infra_errors"] == 0.0
+    assert line["awpo/calm"] == 1.0
+    assert line["infra_errors"] == 0.0

@@ -25,12 +25,12 @@ def test_mixed_groups_by_hand() -> None:
 
 def test_equal_and_unusable_returns_count_for_nothing() -> None:
     own, experts = mixed_advantages(torch.ones(2), torch.ones(2, dtype=torch.bool), torch.ones(1), 2)
-    assert own.tolist() == [0.0, 0.0] and experts.tolist() == [0.0]
+    assert own.tolist() == [0.0, 0.0]
+    assert experts.tolist() == [0.0]
     # Only 1 and the expert's 3 count: mean 2, spread 2^0.5.
     own, experts = mixed_advantages(torch.tensor([1.0, 9.0]), torch.tensor([True, False]), torch.tensor([3.0]), 2)
-    assert own.tolist() == pytest.approx([-0.70706, 0.0], abs=1e-4) and experts.tolist() == pytest.approx(
-        [0.70706], abs=1e-4
-    )
+    assert own.tolist() == pytest.approx([-0.70706, 0.0], abs=1e-4)
+    assert experts.tolist() == pytest.approx([0.70706], abs=1e-4)
 
 
 def test_luffys_shaping_by_hand() -> None:
@@ -55,7 +55,8 @@ def test_chord_by_hand() -> None:
     losses = chord_expert_loss(logps)
     assert losses[0].tolist() == pytest.approx([0.17329, 0.00948], abs=1e-5)
     losses.sum().backward()
-    assert logps.grad is not None and logps.grad[0].tolist() == pytest.approx([-0.25, -0.09])
+    assert logps.grad is not None
+    assert logps.grad[0].tolist() == pytest.approx([-0.25, -0.09])
 
 
 def test_each_pushes_the_right_way() -> None:

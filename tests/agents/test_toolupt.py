@@ -150,14 +150,16 @@ def test_each_term_pushes_the_right_way() -> None:
     old = torch.log_softmax(torch.tensor([[0.3, -0.2, 0.1]]), -1)
     advantages = torch.tensor([[1.0, -1.0, 0.0]])
     before, after = step_on(lambda logps: -clipped_objective(logps, old, advantages, 0.2, 0.2))
-    assert after[0] > before[0] and after[1] < before[1]
+    assert after[0] > before[0]
+    assert after[1] < before[1]
 
 
 def test_phi_weights_and_is_not_differentiated() -> None:
     # The gradient of 1 - sigmoid(log p) by log p is -s (1 - s), s = 1/3 at p = 0.5; times phi = 0.25.
     logp = torch.tensor([[0.5]]).log().requires_grad_()
     chosen_loss(logp, 1.0).sum().backward()
-    assert logp.grad is not None and logp.grad.item() == pytest.approx(-0.25 * 2 / 9)
+    assert logp.grad is not None
+    assert logp.grad.item() == pytest.approx(-0.25 * 2 / 9)
 
 
 def test_clipped_objective_by_hand() -> None:
@@ -206,17 +208,19 @@ def test_token_rewards_of_an_episode(episode: Any) -> None:
     rewards = rollout_token_rewards(made, gold, task)
     start, end = made.spans[0]
     in_call = [at for at in range(start, end) if made.types[at] in ("tool", "tag_tool")]
-    first, last = gold.spans[0]
     wanted = [
         token for token, kind in zip(gold.completion_ids, gold.types, strict=True) if kind in ("tool", "tag_tool")
     ]
     equal = [made.completion_ids[at] == token for at, token in zip(in_call, wanted, strict=False)]
     equal += [False] * (len(in_call) - len(equal))
-    assert True in equal and False in equal and made.rewards[0] < 4
+    assert True in equal
+    assert False in equal
+    assert made.rewards[0] < 4
     assert [rewards[at] == 4.0 for at in in_call] == equal
     # Outside of calls, and where the gold has another token, the step's own reward is the bound.
     others = [at for at in range(start, end) if at not in in_call]
-    assert others and all(rewards[at] == pytest.approx(made.rewards[0]) for at in others)
+    assert others
+    assert all(rewards[at] == pytest.approx(made.rewards[0]) for at in others)
     # Without the trajectory there is nothing to compare with.
     bare = replace(made, trajectory=None)
     assert set(rollout_token_rewards(bare, gold, task)) == {0.0, *made.rewards}
@@ -226,7 +230,8 @@ def test_of_an_answer_only_the_opening_tag_is_preserved(episode: Any, tokenizer:
     _, gold, _ = episode
     kept = preserved(gold)
     (start, end), (first, last) = gold.spans
-    assert kept[start:end] == [1] * (end - start) and not any(kept[end:first])
+    assert kept[start:end] == [1] * (end - start)
+    assert not any(kept[end:first])
     learnt = [token for token, keep in zip(gold.completion_ids[first:last], kept[first:last], strict=True) if keep]
     assert tokenizer.decode(learnt).rstrip() == "<response>"
 
@@ -318,10 +323,13 @@ def test_only_sampled_and_learnt_tokens_carry_loss(
     trainer.envs[6:] = [Broken(), Broken()]
     run(trainer, some)
     (line,) = metrics(tmp_path)
-    assert line["infra_errors"] == 0.25 and math.isfinite(line["loss"]) and line["grad_norm"] > 0
+    assert line["infra_errors"] == 0.25
+    assert math.isfinite(line["loss"])
+    assert line["grad_norm"] > 0
     assert len(trainer.seen) == 2  # type: ignore[attr-defined]
     for logps, mask in trainer.seen:  # type: ignore[attr-defined]
-        assert logps.grad is not None and logps.grad[mask == 1].any()
+        assert logps.grad is not None
+        assert logps.grad[mask == 1].any()
         assert not logps.grad[mask == 0].any()
 
 
