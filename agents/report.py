@@ -176,7 +176,7 @@ def report_table(report: Report) -> Group:
         + ", ".join(f"{count} {outcome}" for outcome, count in overall.outcomes.items())
     )
     groups = Table(title="by depth and kind", title_justify="left")
-    for column in ("group", "tasks", "pass@1", "95% interval", "tool_recall", "mean_reward"):
+    for column in ("group", "tasks", "pass@1", "95% interval", "recall", "reward"):
         groups.add_column(column, justify="left" if column == "group" else "right")
     for label, members in (("depth", report.by_depth), ("kind", report.by_kind)):
         for name, group in members.items():
@@ -200,5 +200,5 @@ def _cells(estimate: Estimate, *, percent: bool) -> tuple[str, str]:
         return ("-", "-")
     low, high = estimate.interval
     if percent:
-        return (f"{estimate.value:.1%}", f"{low:.1%} to {high:.1%}")
+        return (f"{estimate.value:.1%}", f"{100 * low:.1f} to {high:.1%}")
     return (f"{estimate.value:.2f}", f"{low:.2f} to {high:.2f}")
