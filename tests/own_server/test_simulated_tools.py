@@ -3,6 +3,7 @@
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import gymnasium
 import pytest
@@ -29,9 +30,9 @@ def model():
     """A chat endpoint that numbers its answers; `say` makes it say something else, `status` fail."""
 
     class Model(BaseHTTPRequestHandler):
-        asked: list[dict] = []
-        say: list[str] = []
-        status: list[int] = []
+        asked: ClassVar[list[dict]] = []
+        say: ClassVar[list[str]] = []
+        status: ClassVar[list[int]] = []
 
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
