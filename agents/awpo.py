@@ -220,7 +220,7 @@ class AWPOTrainer(ToolTrainer):
             self._record(f"awpo/{name}", float(value_N.double().mean()))
         self._record("awpo/peak", peak)
         self._record("awpo/outcome", float(mean_N[seen_N].mean()) if seen_N.any() else 0.0)
-        self._record("awpo/clip", radius if options.dynamic_clip else self.args.epsilon)
+        self._record("awpo/clip", radius if options.dynamic_clip else options.epsilon)
         return {
             "advantages": advantages_B[:, None] * batch.sampled_BT,
             "clip": torch.full_like(advantages_B, radius),

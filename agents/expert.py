@@ -181,7 +181,7 @@ class ExpertTrainer(ToolTrainer):
 
         As TRL has it for token means: gradients are averaged over processes and added over micro-batches.
         """
-        scale = self.current_gradient_accumulation_steps / cast(int, self.args.steps_per_generation)
+        scale = self.current_gradient_accumulation_steps / cast(Any, self.args).steps_per_generation
         scale /= self.accelerator.num_processes
         return inputs["num_items_in_batch"].clamp(min=1.0) * scale, inputs["expert_total"][0].clamp(min=1) * scale
 
