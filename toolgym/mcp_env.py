@@ -230,7 +230,7 @@ class RandomTasks:
             id=f"{self._split}-{index}",
             domain=self._domain.name,
             kind=tuple(dict.fromkeys(call.name for call in calls)),
-            split=self._split,
+            split=cast(Any, self._split),
             request=f"Please call {words}.",
             gold=(*gold, GoldAction(response="Done.")),
             meta={"world": None, "frozen": None},

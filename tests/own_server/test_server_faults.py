@@ -77,12 +77,13 @@ def test_what_the_infrastructure_did_is_an_infra_error(raw, how, error, message)
         assert session.call(ToolCall("list_notes")).text == '{"a": "first"}'
 
 
-def test_a_hanging_call_ends_at_its_time_limit_and_the_next_episode_works(raw):
+@pytest.mark.parametrize("tool", ["misbehave", "read_badly"])
+def test_a_hanging_call_ends_at_its_time_limit_and_the_next_episode_works(raw, tool):
     with raw(timeout_s=0.5) as handle:
         session = handle.session()
         start = time.monotonic()
         with pytest.raises(CallTimeoutError, match=r"within 0\.5 s"):
-            misbehave(session, "hang")
+            session.call(ToolCall(tool, {"how": "hang"}))
         assert time.monotonic() - start < 5
         session.reset()
         assert misbehave(session, "nothing").text == "did nothing"

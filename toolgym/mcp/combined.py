@@ -30,7 +30,8 @@ class CombinedSession(ToolSession):
         self._sessions = dict(sessions)
         self._owner: dict[str, tuple[ToolSession, str]] = {}
         self._find_tools()
-        self.fork_kind = max((session.fork_kind for session in self._sessions.values()), key=_KINDS.index)
+        worst = max(_KINDS.index(session.fork_kind) for session in self._sessions.values())
+        self.fork_kind: ForkKind = _KINDS[worst]
         self.suspends = any(session.suspends for session in self._sessions.values())
 
     def _find_tools(self) -> None:

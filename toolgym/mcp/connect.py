@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from fastmcp import FastMCP
 
@@ -117,7 +117,7 @@ def _target(target: Connectable, token: str | None) -> Target:
         raise ConfigError(f"{str(target)!r}: a server file ends in .py, a server list in .json.")
     if callable(target):
         return MemoryTarget(target, fresh=True)
-    command = tuple(target)
+    command = tuple(cast(Sequence[str], target))
     if not command or not all(isinstance(part, str) for part in command):
         raise ConfigError(f"A command is a list of strings, such as ['python', 'server.py']; it was {target!r}.")
     return CommandTarget(command, environment())

@@ -70,18 +70,19 @@ class ReplaySession(WireSession):
             return unknown_tool(call.name)
         if self._watches and self._base is None and self._writes[call.name] is not False:
             self._base = await self._tables()
-        for attempt in range(self._pool.options.retries + 1):
+        attempt = 0
+        while True:
             try:
                 result, _ = await self._send(call, {})
-                break
             except InfraError as error:
                 self._version += 1
-                again = attempt < self._pool.options.retries and await self._revived(call, error)
-                if not again:
-                    self._lost = self._lost or self._writes[call.name] is not False or self._connection.dead
+                attempt += 1
+                if attempt > self._pool.options.retries or not await self._revived(call, error):
+                    self._lost = True  # a server that hangs under a read is as little use to the next episode
                     raise
-        self._remember(call, result)
-        return result
+            else:
+                self._remember(call, result)
+                return result
 
     def _remember(self, call: ToolCall, result: ToolResult) -> None:
         """Notes a call that may have changed the server's state, for replay."""
