@@ -109,7 +109,7 @@ def test_score(toolgym, tmp_path):
         (("serve", "airline", "--set", "sede=3"), "sede"),
         (("show", "nowhere.jsonl"), "no file nowhere.jsonl"),
         (("score", "nowhere.jsonl"), "Cannot read nowhere.jsonl"),
-        (("train", "--algo", "gpro"), "Did you mean 'grpo'"),
+        (("train", "--algo", "grop"), "Did you mean 'grpo'"),
         (("train",), "--algo"),
     ],
 )
