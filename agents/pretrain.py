@@ -39,6 +39,8 @@ class PretrainOptions:
     constant: float = 0.5
     """The share of the run before the learning rate falls linearly to 0."""
     warmup_steps: int = 20
+    context_weight: float = 0.0
+    """Weight of the loss on what the environment wrote: results repeat ids and names, which teaches to copy."""
     max_grad_norm: float = 1.0
     bf16: bool = True
     """Autocast to bfloat16 (twice as fast on CPUs that have it)."""
@@ -61,15 +63,22 @@ def batches(lengths: Sequence[int], rng: np.random.Generator, batch_tokens: int)
         yield made[at]
 
 
-def masked_loss(model: PreTrainedModel, ids_BT: torch.Tensor, mask_BT: torch.Tensor) -> torch.Tensor:
-    """The mean cross-entropy of the tokens with mask 1, each predicted from those before it.
+def masked_losses(
+    model: PreTrainedModel, ids_BT: torch.Tensor, mask_BT: torch.Tensor, lengths_B: torch.Tensor, *, context: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The mean cross-entropy of the tokens with mask 1 and, with `context`, of the others (else 0).
 
-    Only those positions (a quarter of an episode) go through the output layer.
+    Each token is predicted from those before it. Positions that are not asked for do not go through the output layer.
     """
-    hidden_BTD = model.base_model(input_ids=ids_BT, use_cache=False).last_hidden_state
-    chosen_BT = mask_BT[:, 1:].bool()
-    logits_NV = cast(torch.nn.Module, model.get_output_embeddings())(hidden_BTD[:, :-1][chosen_BT])
-    return cross_entropy(logits_NV.float(), ids_BT[:, 1:][chosen_BT])
+    hidden_BTD = model.base_model(input_ids=ids_BT, use_cache=False).last_hidden_state[:, :-1]
+    own_BT = mask_BT[:, 1:].bool()
+    real_BT = torch.arange(1, ids_BT.shape[1], device=ids_BT.device) < lengths_B[:, None]
+    asked_BT = real_BT if context else own_BT
+    logits_NV = cast(torch.nn.Module, model.get_output_embeddings())(hidden_BTD[asked_BT])
+    losses_N = cross_entropy(logits_NV.float(), ids_BT[:, 1:][asked_BT], reduction="none")
+    own_N = own_BT[asked_BT]
+    other = losses_N[~own_N].mean() if context and not own_N.all() else losses_N.new_zeros(())
+    return losses_N[own_N].mean(), other
 
 
 def optimizers(model: PreTrainedModel, options: PretrainOptions) -> list[torch.optim.Optimizer]:
@@ -90,14 +99,15 @@ def _rate(progress: float, step: int, options: PretrainOptions) -> float:
     return min(1.0, (step + 1) / options.warmup_steps, max(falling, 0.0))
 
 
-def _pad(chosen: Sequence[Example], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+def _pad(chosen: Sequence[Example], device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     width = max(len(example.ids) for example in chosen)
     ids = np.zeros((len(chosen), width), dtype=np.int64)
     mask = np.zeros((len(chosen), width), dtype=np.int64)
     for row, example in enumerate(chosen):
         ids[row, : len(example.ids)] = example.ids
         mask[row, : len(example.mask)] = example.mask
-    return torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device)
+    lengths = torch.tensor([len(example.ids) for example in chosen], device=device)
+    return torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device), lengths
 
 
 def pretrain(
@@ -133,12 +143,12 @@ def pretrain(
         pool = short if progress < options.short_first else list(range(len(data)))
         for batch in batches([int(lengths[i]) for i in pool], rng, options.batch_tokens):
             chosen = [data[pool[i]] for i in batch]
-            ids_BT, mask_BT = _pad(chosen, device)
+            ids_BT, mask_BT, lengths_B = _pad(chosen, device)
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled=options.bf16):
-                loss = masked_loss(model, ids_BT, mask_BT)
+                loss, other = masked_losses(model, ids_BT, mask_BT, lengths_B, context=options.context_weight > 0)
             if not torch.isfinite(loss):
                 raise DivergenceError(f"the loss is {loss.item()} at step {step}; lower muon_lr and adamw_lr")
-            loss.backward()
+            (loss + options.context_weight * other).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), options.max_grad_norm)
             factor = _rate(progress, step, options)
             for optimizer, rates in zip(steps, base, strict=True):

@@ -1,7 +1,8 @@
 """The built-in tokenizer's vocabulary: fixed lists, and nothing else.
 
-Every entry is boilerplate, a word of a closed list, or a fact (an airport, a date of the worlds' months). What is drawn
-from an open generator, names and ids, is spelt in characters.
+Every entry is boilerplate, a word, a value of a short closed list, or a date. What is drawn from an open generator
+(names and ids) or a long list (airports, cities) is spelt in characters: one way of copying then serves all of it. With
+a token an airport, the policy confused airports after a million training tokens, and copied ids without fault.
 """
 
 __all__ = ["END", "PAD", "ROLES", "SPECIAL", "vocabulary"]
@@ -88,38 +89,25 @@ RESULT_OBJECTS = """
 
 WORDS = """
     account added addition after afterwards agent airline airport airports also answer arrives arriving
-    available baggage bags basic_economy because becomes besides birth book booked booking born bring broke
-    business cabin cancel cancelled cannot card certificate change changed cheaper cheapest checked child code
-    comes coming compensate compensation compute connection correct cost costs could credit credit_card date
-    delayed departure destination direct does done earliest economy email everybody everyone fare find first
-    fixed flew flies flight flights flown forecast found free from gift_card gold goodwill have health heavy
-    help here human insurance insured instead insure into journey know landed latest list look mail many meeting
-    member membership mind more move moved much name need needs nonstop number one_way only ours paid passenger
-    passengers payment plans please price profile reason refuse regular removed remove reschedule reservation
-    round_trip route seat search send sent should silver since snow something stop storm that then there thing
+    baggage bags because becomes besides birth book booked booking born bring broke
+    cabin cancel cannot card certificate change changed cheaper cheapest checked child code
+    comes coming compensate compensation compute connection correct cost costs could date
+    departure destination direct does done earliest email everybody everyone fare find first
+    fixed flew flies flight flights flown forecast found free from goodwill have health heavy
+    help here human insurance insured instead insure into journey know latest list look mail many meeting
+    member membership mind more move moved much name need needs nonstop number only ours paid passenger
+    passengers payment plans please price profile reason refuse removed remove reschedule reservation
+    route seat search send sent should since snow something stop storm that then there thing
     this ticket tickets together total transfer transferred travel trip upgrade user want weather what when
     which will wish with within without wrong your
 """
 """Words of requests, plans and closed lists, with and without a space before them: four letters or more, so that none
 is likely inside a generated name or id."""
 
-AIRPORT_CODES = """
-    ABQ ALB ANC ATL AUS BDL BHM BNA BOI BOS BTV BUF BWI BZN CHS CLE CLT CMH CVG DEN DFW DSM DTW ELP EUG FAR FAT
-    GEG GRR HNL IAH ICT IND JAX LAS LAX LEX LIT MCI MCO MEM MIA MKE MSN MSP MSY OKC OMA ORD PDX PHL PHX PIT RDU
-    RIC RNO SAN SAT SAV SEA SLC TPA TUL
+VALUES = """
+    basic_economy economy business gold silver regular one_way round_trip available delayed landed flying cancelled
 """
-"""Facts, not names: every world uses some of these."""
-
-CITIES = """
-    Albuquerque, Albany, Anchorage, Atlanta, Austin, Hartford, Birmingham, Nashville, Boise, Boston, Burlington,
-    Buffalo, Baltimore, Bozeman, Charleston, Cleveland, Charlotte, Columbus, Cincinnati, Denver, Dallas, Des
-    Moines, Detroit, El Paso, Eugene, Fargo, Fresno, Spokane, Grand Rapids, Honolulu, Houston, Wichita,
-    Indianapolis, Jacksonville, Las Vegas, Los Angeles, Lexington, Little Rock, Kansas City, Orlando, Memphis,
-    Miami, Milwaukee, Madison, Minneapolis, New Orleans, Oklahoma City, Omaha, Chicago, Portland, Philadelphia,
-    Phoenix, Pittsburgh, Raleigh, Richmond, Reno, San Diego, San Antonio, Savannah, Seattle, Salt Lake City,
-    Tampa, Tulsa
-"""
-"""Their cities."""
+"""Values of closed lists: one token each, and no form with a space, so that a value is the same token everywhere."""
 
 JSON_PIECES = (
     '{"name": "',
@@ -244,7 +232,6 @@ def vocabulary() -> tuple[list[str], list[str]]:
         for form in _key_forms(key, opening, argument=argument)
     ]
     words = [form for word in WORDS.split() for form in (word, f" {word}")]
-    cities = [city.strip() for city in CITIES.replace("\n", " ").split(",")]
-    multi = dict.fromkeys([*TAGS, *TOOLS, *keys, *words, *AIRPORT_CODES.split(), *cities, *JSON_PIECES, *DATES, *TIMES])
+    multi = dict.fromkeys([*TAGS, *TOOLS, *keys, *words, *VALUES.split(), *JSON_PIECES, *DATES, *TIMES])
     base = [*dict.fromkeys(ALPHABET), *(f"<0x{byte:02X}>" for byte in range(256))]
     return base, [piece for piece in multi if piece not in base]

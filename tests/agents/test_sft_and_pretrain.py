@@ -20,7 +20,7 @@ from toolgym.agents.builtin import (
 from toolgym.agents.builtin import main as builtin_main
 from toolgym.agents.demonstrations import Example
 from toolgym.agents.lm import LMPolicy, SamplingOptions, load_model
-from toolgym.agents.pretrain import PretrainOptions, batches, masked_loss, optimizers, pretrain
+from toolgym.agents.pretrain import PretrainOptions, batches, masked_losses, optimizers, pretrain
 from toolgym.agents.rollout import Start, rollouts
 from toolgym.agents.sft import SFTOptions, expert_examples, main, to_dataset
 from toolgym.errors import ConfigError, DivergenceError
@@ -35,13 +35,20 @@ def test_labels_leave_out_what_carries_no_loss() -> None:
     assert data["input_ids"] == [[5, 6, 7], [8]]
 
 
-def test_masked_loss_is_the_mean_over_expert_tokens(tokenizer: Any, tiny_model: Any) -> None:
+def test_losses_are_means_over_the_experts_and_the_environments_tokens(tokenizer: Any, tiny_model: Any) -> None:
     ids, mask = torch.tensor([[4, 5, 6, 7], [9, 10, 0, 0]]), torch.tensor([[0, 1, 0, 1], [0, 1, 0, 0]])
+    lengths = torch.tensor([4, 2])
     with torch.no_grad():
         logps = torch.log_softmax(tiny_model(input_ids=ids).logits.float(), dim=-1)
-        # Tokens 5 and 7 of row one, 10 of row two, each predicted at the position before it.
-        expected = -(logps[0, 0, 5] + logps[0, 2, 7] + logps[1, 0, 10]) / 3
-        assert float(masked_loss(tiny_model, ids, mask)) == pytest.approx(float(expected), abs=1e-5)
+        own, other = masked_losses(tiny_model, ids, mask, lengths, context=True)
+        alone, nothing = masked_losses(tiny_model, ids, mask, lengths, context=False)
+    # Tokens 5 and 7 of row one and 10 of row two are the expert's, 6 of row one the environment's; the rest is padding.
+    # Each is predicted at the position before it.
+    expected = -(logps[0, 0, 5] + logps[0, 2, 7] + logps[1, 0, 10]) / 3
+    assert float(own) == pytest.approx(float(expected), abs=1e-5)
+    assert float(other) == pytest.approx(float(-logps[0, 1, 6]), abs=1e-5)
+    assert float(alone) == pytest.approx(float(expected), abs=1e-5)
+    assert float(nothing) == 0.0
 
 
 def test_batches_see_every_sequence_once_within_the_budget(rng: np.random.Generator) -> None:
