@@ -40,11 +40,13 @@ __all__ = [
     "imperfect_chain",
     "new_model",
     "save_checkpoint",
+    "with_tokenizer",
 ]
 
 Demonstrations = Literal["clean", "imperfect"]
 SHIPPED: tuple[Demonstrations, ...] = ("clean", "imperfect")
 ENV_ID = "ToolGym/Airline-v0"
+_PER_TOKEN = ("embed_tokens.weight", "lm_head.weight")
 _FOLDER = Path(__file__).resolve().parent / "checkpoints"
 
 
@@ -108,6 +110,29 @@ def new_model(
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     return model
+
+
+def with_tokenizer(
+    model: "PreTrainedModel", old: "PreTrainedTokenizerBase", new: "PreTrainedTokenizerBase"
+) -> "PreTrainedModel":
+    """The model with the vocabulary of `new`: tokens of both keep their embedding, others get their spelling's mean."""
+    import torch
+
+    if old.get_vocab() == new.get_vocab():
+        return model
+    config = type(model.config).from_dict({**model.config.to_dict(), "vocab_size": len(new)})
+    out = type(model)(config)
+    kept = {name: value for name, value in model.state_dict().items() if not name.endswith(_PER_TOKEN)}
+    out.load_state_dict(kept, strict=False)
+    known = old.get_vocab()
+    with torch.no_grad():
+        before = cast(torch.nn.Module, model.get_input_embeddings()).weight
+        after = cast(torch.nn.Module, out.get_input_embeddings()).weight
+        for token, index in new.get_vocab().items():
+            spelt = [known[token]] if token in known else old.encode(token, add_special_tokens=False)
+            after[index] = before[spelt].mean(dim=0)  # pyright: ignore[reportIndexIssue, reportCallIssue]
+    out.generation_config = model.generation_config
+    return out
 
 
 def save_checkpoint(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", output: Path) -> None:
@@ -178,7 +203,8 @@ def make(
     from toolgym.agents.pretrain import pretrain
     from toolgym.agents.tokenizer import build_tokenizer
 
-    model, tokenizer = load_model(start) if start else (None, build_tokenizer())
+    tokenizer = build_tokenizer()
+    model = with_tokenizer(*load_model(start), tokenizer) if start else None
     started = time.perf_counter()
     data = generate_examples(demonstrations, episodes, tokenizer, seed=options.seed)
     tokens = sum(len(example.ids) for example in data)

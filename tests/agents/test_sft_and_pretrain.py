@@ -16,6 +16,7 @@ from toolgym.agents.builtin import (
     imperfect_chain,
     new_model,
     save_checkpoint,
+    with_tokenizer,
 )
 from toolgym.agents.builtin import main as builtin_main
 from toolgym.agents.demonstrations import Example
@@ -23,6 +24,7 @@ from toolgym.agents.lm import LMPolicy, SamplingOptions, load_model
 from toolgym.agents.pretrain import PretrainOptions, batches, masked_losses, optimizers, pretrain
 from toolgym.agents.rollout import Start, rollouts
 from toolgym.agents.sft import SFTOptions, expert_examples, main, to_dataset
+from toolgym.agents.tokenizer import build_tokenizer
 from toolgym.errors import ConfigError, DivergenceError
 from toolgym.opening import open_env
 
@@ -104,6 +106,22 @@ def test_new_models_repeat_and_leave_the_global_generator_alone(tokenizer: Any) 
     one, other = new_model(tokenizer, TINY, seed=3), new_model(tokenizer, TINY, seed=3)
     assert torch.rand(1) == expected
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+def test_a_model_keeps_what_it_knows_with_another_vocabulary(tokenizer: Any, tiny_model: Any) -> None:
+    other = build_tokenizer()
+    other.add_tokens(["zq"])
+    moved = with_tokenizer(tiny_model, tokenizer, other)
+    ids = tokenizer("hello <plan>")["input_ids"]
+    with torch.no_grad():
+        before = tiny_model(input_ids=torch.tensor([ids])).logits
+        after = moved(input_ids=torch.tensor([ids])).logits
+    assert after.shape[-1] == len(tokenizer) + 1
+    assert torch.allclose(after[..., : len(tokenizer)], before, atol=1e-5)
+    z, q = tokenizer("z")["input_ids"][0], tokenizer("q")["input_ids"][0]
+    table = tiny_model.get_input_embeddings().weight
+    assert torch.allclose(moved.get_input_embeddings().weight[-1], (table[z] + table[q]) / 2)
+    assert with_tokenizer(tiny_model, tokenizer, build_tokenizer()) is tiny_model
 
 
 def test_imperfect_demonstrations_are_wrong_about_half_the_time(tokenizer: Any) -> None:
