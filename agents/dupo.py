@@ -231,9 +231,17 @@ class DUPOTrainer(ExpertTrainer):
             expert, own_L = self.expert(self._played[row]), own_BL[row]
             place = self.accelerator.process_index * len(own_BL) + row
             seed = np.random.SeedSequence(self.args.seed, spawn_key=(*self._drawn, place, 1))
-            found = candidates_of(
-                model, expert, tokenizer, end_id, count=count, temperature=self.temperature, scorer=scorer, seed=seed
-            )
+            with self.accelerator.autocast():  # as the loss will see them
+                found = candidates_of(
+                    model,
+                    expert,
+                    tokenizer,
+                    end_id,
+                    count=count,
+                    temperature=self.temperature,
+                    scorer=scorer,
+                    seed=seed,
+                )
             counted_CK = torch.ones_like(found.rewards_CK, dtype=torch.bool)
             ids_BLK[row, own_L], logps_BLK[row, own_L] = found.ids_CK, found.logps_CK
             advantages_BLK[row, own_L] = mean_advantages(found.rewards_CK, counted_CK, options.floor)

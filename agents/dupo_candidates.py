@@ -116,8 +116,11 @@ def candidates_of(
     """Draws and scores `count` candidates of each of an expert episode's own tokens, in one forward pass."""
     ids = torch.tensor([expert.prompt_ids + expert.completion_ids], device=model.device)
     own = torch.tensor(expert.env_mask, dtype=torch.bool, device=model.device)
+    was_training = model.training
+    model.eval()
     with torch.no_grad():
         logits_LV = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0]
+    model.train(was_training)
     # The token at l is drawn from the logits at l - 1.
     logits_CV = logits_LV[len(expert.prompt_ids) - 1 : -1][own]
     ids_CK, logps_CK = draw_candidates(logits_CV, count, temperature, seed)

@@ -250,7 +250,7 @@ class Interrupt(TrainerCallback):
             control.should_training_stop = True
 
 
-@pytest.mark.parametrize("candidates", ["token", "rollout"])
+@pytest.mark.parametrize("candidates", ["token", pytest.param("rollout", marks=pytest.mark.slow)])
 def test_interrupted_and_resumed_equals_uninterrupted(
     candidates: Any, fresh: Any, tokenizer: Any, tmp_path: Path
 ) -> None:

@@ -312,7 +312,9 @@ class Broken:
         raise InfraError("no server")
 
 
-@pytest.mark.parametrize("expert", ["spo", "sft", "luffy", "srft", "chord"])
+@pytest.mark.parametrize(
+    "expert", ["spo", "luffy", *(pytest.param(name, marks=pytest.mark.slow) for name in ("sft", "srft", "chord"))]
+)
 def test_only_sampled_and_learnt_tokens_carry_loss(
     expert: Any, fresh: Any, tokenizer: Any, vowels: None, tmp_path: Path
 ) -> None:
