@@ -73,7 +73,7 @@ def _episode_return(episode_return: list[float | None], **_: Any) -> list[float 
 
 
 def without_idle_columns(inputs: dict[str, Any]) -> dict[str, Any]:
-    """A micro-batch without the columns in which every row is padding, and without those after the last sampled token."""
+    """A micro-batch without columns in which every row is padding, or that come after the last sampled token."""
     out, width = dict(inputs), inputs["completion_ids"].shape[1]
     columns = out["completion_mask"] * out.get("tool_mask", 1)
     last = int(columns.any(dim=0).nonzero().max()) + 1 if columns.any() else 1
@@ -85,6 +85,24 @@ def without_idle_columns(inputs: dict[str, Any]) -> dict[str, Any]:
             elif value.shape[1] == width:
                 out[name] = value[:, :last]
     return out
+
+
+def by_length(batches: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The micro-batches of one optimizer step with their rows sorted by length, those without advantages last.
+
+    The step's gradient is a sum over all of its rows, so their places do not matter to it; but a micro-batch costs as
+    many columns as its longest row has, and rows without advantages cost nothing where they are among themselves.
+    """
+    rows = batches[0]["completion_ids"].shape[0]
+    per_row = [name for name, value in batches[0].items() if torch.is_tensor(value) and value.dim() > 0]
+    whole = {name: torch.cat([batch[name] for batch in batches]) for name in per_row}
+    idle_B = whole["advantages"].reshape(len(whole["advantages"]), -1).abs().sum(dim=1) == 0
+    lengths_B = whole["prompt_mask"].sum(dim=1) + whole["completion_mask"].sum(dim=1)
+    order = torch.argsort(lengths_B + idle_B * (lengths_B.max() + 1), stable=True)
+    return [
+        {**batch, **{name: whole[name][order[at * rows : (at + 1) * rows]] for name in per_row}}
+        for at, batch in enumerate(batches)
+    ]
 
 
 class ToolTrainer(GRPOTrainer):
@@ -220,6 +238,18 @@ class ToolTrainer(GRPOTrainer):
         self._record("infra_errors", float((~usable_B).float().mean()))
 
     # The loss ------------------------------------------------------------------------------------------------------
+
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        before = self._buffered_inputs
+        inputs = super()._prepare_inputs(generation_batch)
+        buffered = self._buffered_inputs
+        if buffered is None or buffered is before or self.loss_type not in _LINEAR_IN_ROWS:
+            return inputs
+        window = self.current_gradient_accumulation_steps
+        self._buffered_inputs = [
+            batch for at in range(0, len(buffered), window) for batch in by_length(buffered[at : at + window])
+        ]
+        return self._buffered_inputs[self._step % cast(GRPOConfig, self.args).steps_per_generation]
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         trimmed, share = self._without_idle_rows(inputs)

@@ -17,7 +17,7 @@ from toolgym.agents.episodes import EpisodeBatch
 from toolgym.agents.grpo import GRPOOptions, grpo_advantages, main
 from toolgym.agents.lm import SamplingOptions
 from toolgym.agents.running import MetricsFile, grpo_args, quiet, run, task_order
-from toolgym.agents.trainer import ToolTrainer, check_args
+from toolgym.agents.trainer import ToolTrainer, by_length, check_args
 from toolgym.errors import ConfigError, DivergenceError
 
 TIMES = ("seconds/rollout", "step_time", "epoch")
@@ -183,6 +183,23 @@ def test_the_loss_is_trls_own_with_the_same_advantages(
     for left, right in zip(metrics(ours.output), metrics(trls.output), strict=True):
         for name in ("loss", "grad_norm", "reward", "solved"):
             assert left[name] == pytest.approx(right[name], abs=1e-5), name
+
+
+def test_rows_are_sorted_by_length_with_idle_ones_last() -> None:
+    # Lengths 5, 3, 4, 2; the second has nothing to say. Two micro-batches of two rows.
+    def batch(rows: list[tuple[int, int, float]]) -> dict[str, Any]:
+        return {
+            "completion_ids": torch.tensor([[name] * 5 for name, _, _ in rows]),
+            "prompt_mask": torch.ones(len(rows), 0, dtype=torch.long),
+            "completion_mask": torch.tensor([[1] * length + [0] * (5 - length) for _, length, _ in rows]),
+            "advantages": torch.tensor([[value] * 5 for _, _, value in rows]),
+            "num_items_in_batch": torch.tensor(7),
+        }
+
+    made = by_length([batch([(10, 5, 1.0), (11, 3, 0.0)]), batch([(12, 4, 1.0), (13, 2, -1.0)])])
+    assert [one["completion_ids"][:, 0].tolist() for one in made] == [[13, 12], [10, 11]]
+    assert [one["advantages"][:, 0].tolist() for one in made] == [[-1.0, 1.0], [1.0, 0.0]]
+    assert all(one["num_items_in_batch"] == 7 for one in made)
 
 
 def test_environment_tokens_and_broken_episodes_carry_no_loss(
