@@ -249,7 +249,7 @@ class ToolTrainer(GRPOTrainer):
         self._buffered_inputs = [
             batch for at in range(0, len(buffered), window) for batch in by_length(buffered[at : at + window])
         ]
-        return self._buffered_inputs[self._step % cast(GRPOConfig, self.args).steps_per_generation]
+        return self._buffered_inputs[self._step % cast(int, cast(GRPOConfig, self.args).steps_per_generation)]
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         trimmed, share = self._without_idle_rows(inputs)
