@@ -98,8 +98,19 @@ class _ForkedEnv:
     def trajectory(self) -> "Trajectory | None":
         return self.env.trajectory if self.env is not None else None
 
+    @property
+    def suspends(self) -> bool:
+        """Whether a step may have to wait for a server."""
+        return any(getattr(branch.env, "suspends", False) for branch in self.made[:1])
+
+    def close(self) -> None:
+        """Closes the fork that was played in."""
+        if self.env is not None:
+            self.env.close()
+
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
         branch = self.made[(options or {})["task"]]
+        self.close()
         self.env = branch.env.fork()
         return "", {"context_ids": branch.context_ids}
 
@@ -112,7 +123,11 @@ class _ForkedEnv:
 def continuations(policy: LMPolicy, made: Sequence[Branch], samples: int, concurrency: int) -> list[list[Rollout]]:
     """`samples` episodes from each branch on, by branch; each one's `prompt_ids` is the branch's context."""
     envs = [_ForkedEnv(made) for _ in range(min(concurrency, max(1, len(made) * samples)))]
-    return episodes(policy, envs, range(len(made)), samples)
+    try:
+        return episodes(policy, envs, range(len(made)), samples)
+    finally:
+        for env in envs:
+            env.close()
 
 
 def once(path: Path, resume: bool, make: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
