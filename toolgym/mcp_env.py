@@ -64,7 +64,7 @@ class McpOptions:
     """Names of the server's tools for `reset`, `snapshot` and `restore`, where they are not `toolgym_reset`, ..."""
     timeout_s: float = 60.0
     """Seconds that a call may take."""
-    start_timeout_s: float = 30.0
+    start_timeout_s: float = 60.0
     """Seconds that a server may take to start."""
     spares: int = 1
     """Servers that are started ahead, so that a reset by restart is quick."""

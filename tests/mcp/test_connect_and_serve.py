@@ -163,7 +163,7 @@ def test_run_serves_http_as_its_own_process(notes_file):
     )
     process = subprocess.Popen([sys.executable, "-c", code], cwd=notes_file.parents[2])
     try:
-        for _ in range(200):
+        for _ in range(1200):
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
                 break

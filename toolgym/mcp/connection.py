@@ -94,7 +94,7 @@ class WireOptions:
 
     timeout_s: float = 60.0
     """Seconds that a call may take."""
-    start_timeout_s: float = 30.0
+    start_timeout_s: float = 60.0
     """Seconds that a server may take to start and answer the handshake."""
     mode: Literal["auto", "legacy"] = "auto"
     """The protocol's revision: negotiated, or the older one with a handshake."""
