@@ -313,3 +313,25 @@ def test_a_lora_adapter_trains_and_the_base_stays(
     base = {name.replace("base_model.model.", "").replace(".base_layer", ""): value for name, value in after.items()}
     assert all(torch.equal(base[name], value) for name, value in before.items() if name in base)
     assert any("lora_B" in name and value.abs().sum() > 0 for name, value in after.items())
+
+
+def test_scores_of_moved_rows_are_trls(tokenizer: Any, tiny_model: Any, toy_envs: Any, tmp_path: Path) -> None:
+    # Prompts padded on the left, completions on the right, a row that is full and one with a single token.
+    trainer = trainer_of(config(tmp_path), tiny_model, tokenizer, toy_envs(8))
+    torch.manual_seed(0)
+    ids = torch.randint(10, 500, (4, 12))
+    mask = torch.ones(4, 12, dtype=torch.long)
+    mask[0, :3] = mask[1, :4] = 0
+    mask[1, 9:] = mask[2, 6:] = 0
+    with torch.no_grad():
+        ours = trainer._get_per_token_logps_and_entropies(tiny_model, ids, mask, 7, compute_entropy=True, batch_size=3)
+        theirs = super(ToolTrainer, trainer)._get_per_token_logps_and_entropies(
+            tiny_model, ids, mask, 7, compute_entropy=True
+        )
+    real = mask[:, -7:] > 0
+    for one, other in zip(ours[:2], theirs[:2], strict=True):
+        assert one is not None
+        assert other is not None
+        assert one.shape == (4, 7)
+        assert torch.allclose(one[real], other[real], atol=1e-5)
+        assert (one[~real] == 0).all()
