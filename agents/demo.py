@@ -22,7 +22,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallba
 
 from toolgym.agents.evaluate import AgentOptions, EvalOptions, evaluate
 from toolgym.agents.grpo import GRPOOptions, grpo_advantages
-from toolgym.agents.lm import LMPolicy, SamplingOptions, load_model, set_threads
+from toolgym.agents.lm import LMPolicy, SamplingOptions, fast_bf16, load_model, set_threads
 from toolgym.agents.report import Estimate
 from toolgym.agents.rollout import Start, rollouts
 from toolgym.agents.running import prepare, run
@@ -211,6 +211,7 @@ def _train(
         rollouts=options.rollouts,
         micro_batch=min(16, options.groups * options.rollouts),
         learning_rate=options.learning_rate,
+        bf16=fast_bf16(),
         save_steps=steps,
         threads=options.threads,
         progress=False,

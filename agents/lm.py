@@ -25,7 +25,7 @@ from toolgym.errors import ConfigError
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
 
-__all__ = ["LMPolicy", "SamplingOptions", "load_model", "set_threads"]
+__all__ = ["LMPolicy", "SamplingOptions", "fast_bf16", "load_model", "set_threads"]
 
 _PREFILL_TOKENS = 16_384
 
@@ -72,6 +72,14 @@ def set_threads(threads: int | None = None) -> int:
     count = threads or min(usable, 8)
     torch.set_num_threads(count)
     return count
+
+
+def fast_bf16() -> bool:
+    """Whether the machine computes in bfloat16 faster than in float32."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(check() for check in (getattr(torch.cpu, name, None) for name in checks) if check is not None)
 
 
 def load_model(
