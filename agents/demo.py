@@ -114,7 +114,8 @@ def demo(options: DemoOptions, *, json: bool = False) -> dict[str, Any]:
     console.print(Panel(_expert_episode(options.seed), title="An expert episode (the oracle plays the gold chain)"))
     console.print(
         f"[bold]Stage 1: warm start.[/] {options.model}: supervised fine-tuning on imperfect demonstrations, done "
-        "beforehand\n(`python -m toolgym.agents.builtin` makes such a start). It knows the tools and is unreliable with them."
+        "beforehand\n(`python -m toolgym.agents.builtin` makes such a start). It knows the tools, and is unreliable "
+        "with them."
     )
     model, tokenizer = load_model(options.model)
     curve = _Curve()
