@@ -44,7 +44,7 @@ class DemoOptions:
     seed: int = 0
     steps: int | None = None
     """GRPO steps. None: up to 40, as many as fit into `minutes`."""
-    minutes: float = 7.0
+    minutes: float = 5.5
     """Wall-clock limit of the GRPO stage where `steps` is not given."""
     episodes: int = 200
     """Held-out test tasks of each evaluation."""
