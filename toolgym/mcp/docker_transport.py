@@ -26,7 +26,8 @@ __all__ = ["ContainerTransport"]
 T = TypeVar("T")
 
 _TAIL_BYTES = 4_000
-_EXIT_CODE_S = 0.2
+_EXIT_CODE_S = 2.0
+"""Seconds that the exit code, which an error message gives, may come after the end of the streams."""
 _REMOVE_S = 5.0
 """Seconds that closing a connection waits for its container's removal; it goes on afterwards."""
 
