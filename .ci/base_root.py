@@ -1,6 +1,6 @@
-"""Copies this Python, a shell and what they link to into a folder: a root file system made without a download.
+"""Copies this Python and a shell, with what they and the packages there link to, into a folder: a root file system.
 
-python base_root.py FOLDER
+python base_root.py FOLDER     (packages that are in FOLDER/opt already)
 """
 
 import re
@@ -30,7 +30,7 @@ FOLDERS = ("dev", "etc", "opt", "proc", "root", "sys", "tmp", "usr/bin", "usr/li
 def main(root: Path) -> None:
     """Fills the folder."""
     for folder in FOLDERS:
-        (root / folder).mkdir(parents=True)
+        (root / folder).mkdir(parents=True, exist_ok=True)
     for name in ("bin", "lib", "lib64", "sbin"):
         (root / name).symlink_to(f"usr/{name}")
     (root / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n")
@@ -46,17 +46,15 @@ def main(root: Path) -> None:
     programs = [Path(found) for found in map(shutil.which, PROGRAMS) if found is not None]
     for program in programs:
         place(root, program)
-    for library in libraries([python, *programs, *stdlib.glob("lib-dynload/*.so")]):
-        place(root, library)
+    for library in libraries([python, *programs, *stdlib.glob("lib-dynload/*.so"), *root.glob("opt/**/*.so")]):
+        if not library.is_relative_to(root):  # packages bring some with them
+            place(root, library)
 
 
 def libraries(files: Iterable[Path]) -> list[Path]:
     """What the files link to, directly or not."""
-    found: set[str] = set()
-    for file in files:
-        listed = subprocess.run(["ldd", file], capture_output=True, text=True, check=False)
-        found.update(LINKED.findall(listed.stdout))
-    return [Path(path) for path in sorted(found)]
+    listed = subprocess.run(["ldd", *files], capture_output=True, text=True, check=False)
+    return [Path(path) for path in sorted(set(LINKED.findall(listed.stdout)))]
 
 
 def inside(root: Path, path: Path) -> Path:
@@ -73,4 +71,4 @@ def place(root: Path, file: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]).resolve())
