@@ -197,7 +197,7 @@ class PairTrainer(DPOTrainer):
 
     _tag_names = ("toolgym",)
 
-    def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
+    def _prepare_dataset(self, dataset: Any, processing_class: Any, args: Any, dataset_name: str) -> Any:
         return dataset
 
 

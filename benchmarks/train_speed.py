@@ -162,7 +162,7 @@ def time_trl(
     clock: Clock,
 ) -> Clock:
     """A run of TRL's trainer on the same environment, its tools as methods."""
-    requests = {tokenizer.decode(script.ids[: script.opening]): script for script in scripts}
+    requests = {str(tokenizer.decode(script.ids[: script.opening])): script for script in scripts}
 
     class Episode:
         """What TRL wants of an environment: `reset`, and a method a tool."""
@@ -198,10 +198,10 @@ def time_trl(
         ]
         return {"role": "assistant", "content": text, **({"tool_calls": calls} if calls else {})}
 
-    def reward(completions: list[Any], environments: list[Any], **_: Any) -> list[float]:
+    def reward(completions: list[Any], environments: list[Any], **_: Any) -> list[float | None]:
         for messages, episode in zip(completions, environments, strict=True):
             episode._env.step(messages[-1]["content"])
-        return spread(len(completions), config.rollouts).tolist()
+        return list(spread(len(completions), config.rollouts).tolist())
 
     def generate(*args: Any, **kwargs: Any) -> Any:
         forced = LogitsProcessorList([ScriptedTokens(scripts, cast(int, tokenizer.pad_token_id), clock)])
@@ -210,7 +210,8 @@ def time_trl(
         clock.tokens += int((out[:, kwargs["input_ids"].shape[1] :] != tokenizer.pad_token_id).sum())
         return out
 
-    plain, model.generate = model.generate, generate  # type: ignore[method-assign]
+    plain = cast(Any, model).generate
+    cast(Any, model).generate = generate
     tokenizer.chat_template = _TEMPLATE
     tokenizer.response_template = {}  # type: ignore[attr-defined]
     tokenizer.parse_response = read  # type: ignore[method-assign]
