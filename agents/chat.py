@@ -51,7 +51,7 @@ class ChatFormat:
 
     def stop_ids(self, model: PreTrainedModel | None = None) -> tuple[int, ...]:
         """Ids that end a turn: the template's end-of-turn token, eos, and those that the model declares."""
-        ids: set[Any] = {self.end_id, self.tokenizer.eos_token_id}
+        ids: set[Any] = {self.end_id, cast(Any, self.tokenizer.eos_token_id)}
         declared = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
         ids.update(declared if isinstance(declared, list) else [declared])
         return tuple(sorted(token for token in ids if isinstance(token, int)))

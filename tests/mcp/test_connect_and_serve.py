@@ -14,8 +14,8 @@ from fastmcp import FastMCP
 from toolgym.errors import ConfigError, ServerStartError
 from toolgym.mcp.connect import connect
 from toolgym.mcp.inprocess import InProcessSession
-from toolgym.mcp.serve import serve, serving
 from toolgym.mcp.replay import ReplaySession
+from toolgym.mcp.serve import serve, serving
 from toolgym.mcp.wire import EpisodeSession
 from toolgym.messages import ToolCall
 
