@@ -309,7 +309,7 @@ def test_streams_are_told_apart_however_their_bytes_arrive(frames, sizes, lost):
 
 
 @pytest.mark.docker
-def test_a_folder_with_a_server_and_no_dockerfile_becomes_an_image(base_image, tmp_path):
+def test_a_folder_with_a_server_and_no_dockerfile_becomes_an_image(engine, base_image, tmp_path):
     folder = tmp_path / "My Server!"
     folder.mkdir()
     source = Path(__file__).with_name("hostile_server.py").read_text()
@@ -323,6 +323,7 @@ def test_a_folder_with_a_server_and_no_dockerfile_becomes_an_image(base_image, t
         session = handle.session()
         assert session.call(ToolCall("add", {"by": 3})).text == "3"
         assert session.call(ToolCall("listing", {"path": "/app"})).text == '[".dockerignore", "server.py"]'
+    engine.client.images.remove(tag, force=True)
     assert sorted(path.name for path in folder.iterdir()) == [".dockerignore", "private.txt", "server.py"]
 
 
