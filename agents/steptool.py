@@ -247,6 +247,10 @@ class StepToolTrainer(ToolTrainer):
         )
         return logps_BT, entropies_BT, self.critic.values(length)
 
+    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
+        """TRL's own, whose columns are the inputs': the critic reads the hidden states by column."""
+        return super(ToolTrainer, self)._get_per_token_logps_and_entropies(*args, **kwargs)
+
     # Before the update: advantages and returns ---------------------------------------------------------------------
 
     def estimate(self, batch: EpisodeBatch) -> dict[str, torch.Tensor]:

@@ -133,7 +133,7 @@ def misbehave(number, how):
     elif how == "twice":
         reply(number, result("one"))
         reply(number, result("two"))
-        reply(number + 1, result("for a call that was not made"))
+        reply(number + 1000, result("for a call that was not made"))
     else:
         reply(number, result(f"did {how}"))
 

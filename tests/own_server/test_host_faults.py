@@ -68,6 +68,7 @@ def test_an_interrupt_ends_the_call_and_the_servers(raw_server_command, tmp_path
     script = tmp_path / "interrupted.py"
     script.write_text(
         "import sys, pathlib, os, threading, signal, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a job in the background begins without
         f"sys.path.insert(0, {str(ROOT)!r})\n"
         "from toolgym.mcp.connect import connect\nfrom toolgym.messages import ToolCall\n"
         f"session = connect({raw_server_command()!r}).session()\n"
