@@ -78,12 +78,22 @@ def _swap(value: Any, swaps: Mapping[Any, Any]) -> Any:
     return swaps.get(value, value)
 
 
+_WEIGHED: Final = re.compile(r"((?:basic_economy|economy|business): (?:\w+ (?:full|\$\d+|\d\d:\d\d)(?:, |\.))+)")
+"""The part of a plan that compares offers (`story.weigh`): a wrong choice leaves it as it is."""
+
+
 def _words(text: str | None, swaps: Mapping[Any, Any]) -> str | None:
-    """The text with values exchanged; amounts only behind a dollar sign."""
+    """The text with values exchanged; amounts only behind a dollar sign, and not where offers are compared."""
+    if text is None:
+        return None
+    parts = _WEIGHED.split(text)
     for old, new in swaps.items():
-        if text is not None:
-            text = re.sub(rf"\${old}(?!\d)", f"${new}", text) if isinstance(old, int) else text.replace(old, str(new))
-    return text
+        for place in range(0, len(parts), 2):
+            part = parts[place]
+            parts[place] = (
+                re.sub(rf"\${old}(?!\d)", f"${new}", part) if isinstance(old, int) else part.replace(old, str(new))
+            )
+    return "".join(parts)
 
 
 def _exchange(actions: tuple[GoldAction, ...], start: int, swaps: Mapping[Any, Any]) -> tuple[GoldAction, ...]:

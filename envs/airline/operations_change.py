@@ -12,8 +12,8 @@ from toolgym.envs.airline.operation import (
     payment_facts,
     undisturbed,
 )
-from toolgym.envs.airline.rules import flown, free_bags
-from toolgym.envs.airline.story import Do, Done, Run, Scene, call, pick
+from toolgym.envs.airline.rules import FREE_BAGS, flown, free_bags
+from toolgym.envs.airline.story import Do, Done, Run, Scene, call, pick, weigh
 
 __all__ = [
     "bags",
@@ -93,16 +93,17 @@ def _prepare_flights(scene: Scene, trip: dict[str, Any], *, allowed: bool) -> Pr
             return Done(f"Sorry, the flights of {rid} cannot be changed: basic_economy.", plan="basic_economy: refuse.")
         route = {"origin": record["origin"], "destination": record["destination"], "date": day}
         plan = f"{record['cabin']}: search {route['origin']} {route['destination']} {day}."
-        best = pick((yield Do(plan, (call("direct", route),)))[0], which, record["cabin"], len(record["passengers"]))
+        offers, seats = (yield Do(plan, (call("direct", route),)))[0], len(record["passengers"])
+        best = pick(offers, which, record["cabin"], seats)
         assert best is not None
-        number = best["flight_number"]
+        number, weighed = best["flight_number"], weigh(offers, which, record["cabin"], seats)
         arguments = {
             "reservation_id": rid,
             "cabin": record["cabin"],
             "flights": [{"flight_number": number, "date": day}],
             "payment_id": pay,
         }
-        plan = f"{which} {number} ${best['prices'][record['cabin']]}: move {rid}, {pay}."
+        plan = f"{weighed} {which} {number} ${best['prices'][record['cabin']]}: move {rid}, {pay}."
         known.record = (yield Do(plan, (call("flights", arguments),)))[0]
         asserted = (equals(rid, "flights.0.flight_number", number), equals(rid, "flights.0.date", day))
         return Done(f"{rid} is changed to {number} on {day}.", assertions=asserted)
@@ -135,8 +136,9 @@ def bags(scene: Scene, trip: dict[str, Any]) -> Prepared | None:
     def run(known: Known) -> Run:
         level = yield from known.membership()
         rid, record = known.rid, known.record
-        free = free_bags(level, record["cabin"], len(record["passengers"]))
-        total = record["total_baggages"] + count
+        people, before = len(record["passengers"]), record["total_baggages"]
+        free = free_bags(level, record["cabin"], people)
+        total = before + count
         extra = max(0, total - free)
         arguments = {
             "reservation_id": rid,
@@ -144,7 +146,8 @@ def bags(scene: Scene, trip: dict[str, Any]) -> Prepared | None:
             "nonfree_baggages": extra,
             "payment_id": pay,
         }
-        plan = f"{level} {record['cabin']}, {free} free, {total} in all: {rid}, {extra} paid."
+        each = f"{level} {record['cabin']}: {people} x {FREE_BAGS[level][record['cabin']]} = {free} free."
+        plan = f"{each} {before} + {count} = {total} in all: {rid}, {extra} paid."
         known.record = (yield Do(plan, (call("bags", arguments),)))[0]
         asserted = (equals(rid, "total_baggages", total), equals(rid, "nonfree_baggages", extra))
         return Done(f"Bags added: {rid} has {total}, {extra} paid.", assertions=asserted)
@@ -245,11 +248,11 @@ def rebook(scene: Scene, trip: dict[str, Any]) -> Prepared | None:
 
     def run(known: Known) -> Run:
         search = {"origin": route[0], "destination": route[1], "date": day}
-        found = (yield Do(f"Search {route[0]} {route[1]} {day}.", (call("direct", search),)))[0]
-        best = pick(found, which, cabin, len(known.record["passengers"]))
+        offers = (yield Do(f"Search {route[0]} {route[1]} {day}.", (call("direct", search),)))[0]
+        best = pick(offers, which, cabin, count)
         assert best is not None
         people = [dict(person) for person in known.record["passengers"]]
-        number, amount = best["flight_number"], best["prices"][cabin] * len(people)
+        number, price, amount = best["flight_number"], best["prices"][cabin], best["prices"][cabin] * count
         arguments = {
             "user_id": known.record["user_id"],
             "origin": route[0],
@@ -263,7 +266,8 @@ def rebook(scene: Scene, trip: dict[str, Any]) -> Prepared | None:
             "nonfree_baggages": 0,
             "insurance": "no",
         }
-        booked = (yield Do(f"{which} {number}, ${amount}: book with {pay}.", (call("book", arguments),)))[0]
+        chosen = f"{weigh(offers, which, cabin, count)} {which} {number}, ${price} x {count} = ${amount}"
+        booked = (yield Do(f"{chosen}: book with {pay}.", (call("book", arguments),)))[0]
         rid = booked["reservation_id"]
         return Done(f"{rid} is booked.", assertions=(equals(rid, "flights.0.flight_number", number),))
 

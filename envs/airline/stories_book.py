@@ -4,8 +4,14 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from toolgym.envs.airline.names import draw_dob
-from toolgym.envs.airline.stories_lookup import best_onestop, choose_onestop, choose_search, search_call
-from toolgym.envs.airline.story import Do, Done, Run, Scene, Story, call, pick
+from toolgym.envs.airline.stories_lookup import (
+    best_onestop,
+    choose_onestop,
+    choose_search,
+    search_call,
+    weigh_onestop,
+)
+from toolgym.envs.airline.story import Do, Done, Run, Scene, Story, call, pick, weigh
 from toolgym.tasks import Assertion
 
 __all__ = ["BOOKINGS"]
@@ -93,12 +99,18 @@ def book_quoted(scene: Scene) -> Story | None:
     return Story(clause, "I want to book a flight.", "book", run, _facts(words, f"Flight {number}.", clause), "user")
 
 
+def _choice(offers: list[dict[str, Any]], search: dict[str, Any], best: dict[str, Any]) -> str:
+    """The offers compared and the best one with its fare, for a plan."""
+    weighed = weigh(offers, search["which"], search["cabin"])
+    return f"{weighed} {search['which']} {best['flight_number']}, ${best['prices'][search['cabin']]}"
+
+
 def _search_and_book(search: dict[str, Any], user_id: str, person: dict[str, str], pay: str) -> Run:
     route = f"{search['origin']} {search['destination']} {search['date']}"
     offers = (yield Do(f"Search {route}.", (search_call(search),)))[0]
     best = pick(offers, search["which"], search["cabin"], 1)
     assert best is not None
-    plan = f"{search['which']} {best['flight_number']}, ${best['prices'][search['cabin']]}: book with {pay}."
+    plan = f"{_choice(offers, search, best)}: book with {pay}."
     return _booked((yield Do(plan, (_booking(user_id, search, [best], person, pay),)))[0])
 
 
@@ -155,8 +167,7 @@ def book_self(scene: Scene) -> Story | None:
         assert best is not None
         pay = next(key for key, method in user["payment_methods"].items() if method["source"] == "credit_card")
         person = {**user["name"], "dob": user["dob"]}
-        price = best["prices"][search["cabin"]]
-        plan = f"{search['which']} {best['flight_number']}, ${price}: book with {pay}."
+        plan = f"{_choice(offers, search, best)}: book with {pay}."
         return _booked((yield Do(plan, (_booking(user_id, search, [best], person, pay),)))[0])
 
     clause = scene.say("book_self", search)
@@ -177,11 +188,12 @@ def book_onestop(scene: Scene) -> Story | None:
     def run() -> Run:
         route = {key: search[key] for key in ("origin", "destination", "date")}
         plan = f"Search one-stop {search['origin']} {search['destination']} {search['date']}."
-        legs = best_onestop((yield Do(plan, (call("onestop", route),)))[0], cabin)
+        pairs = (yield Do(plan, (call("onestop", route),)))[0]
+        legs = best_onestop(pairs, cabin)
         assert legs is not None
         one, two = (leg["flight_number"] for leg in legs)
         expression = " + ".join(str(leg["prices"][cabin]) for leg in legs)
-        plan = f"First there: {one}, {two}. Compute {expression}."
+        plan = f"{weigh_onestop(pairs, cabin)} First there: {one}, {two}. Compute {expression}."
         price = (yield Do(plan, (call("calculate", {"expression": expression}),)))[0]
         plan = f"{one}, {two}, ${float(price):g}: book with {pay}."
         return _booked((yield Do(plan, (_booking(user_id, search, legs, person, pay),)))[0])

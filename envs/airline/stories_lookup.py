@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from toolgym.envs.airline.rules import GOODWILL_MAX_USD, INSURANCE_USD
-from toolgym.envs.airline.story import Do, Done, Run, Scene, Story, call, pick
+from toolgym.envs.airline.story import Do, Done, Run, Scene, Story, call, hhmm, pick, weigh
 from toolgym.tasks import Assertion
 
-__all__ = ["LOOKUPS", "best_onestop", "choose_search", "hhmm", "search_call"]
+__all__ = ["LOOKUPS", "best_onestop", "choose_search", "search_call", "weigh_onestop"]
 
 MATTERS: Final = (
     ("a lost bag", "lost bag"),
@@ -20,11 +20,6 @@ MATTERS: Final = (
     ("a medical device on board", "medical device"),
 )
 """Matters that the policy hands to human agents: in the request's words, and in short."""
-
-
-def hhmm(clock: str) -> str:
-    """`06:30:00` as `06:30`."""
-    return clock[:5]
 
 
 # The profile.
@@ -123,10 +118,11 @@ def direct(scene: Scene) -> Story | None:
         best = pick(offers, values["which"], values["cabin"], 1)
         assert best is not None
         number, price = best["flight_number"], f"${best['prices'][values['cabin']]}"
+        plan = f"{weigh(offers, values['which'], values['cabin'])} {values['which']} {number}."
         if values["which"] == "cheapest":
-            return Done(f"{number} for {price}.", said=(number, price))
+            return Done(f"{number} for {price}.", plan, said=(number, price))
         leaves = hhmm(best["scheduled_departure_time_est"])
-        return Done(f"{number} at {leaves} for {price}.", said=(number,))
+        return Done(f"{number} at {leaves} for {price}.", plan, said=(number,))
 
     clause = scene.say("direct", values)
     facts = {**_route_facts(values), "details": clause}
@@ -142,6 +138,16 @@ def best_onestop(pairs: list[list[dict[str, Any]]], cabin: str | None = None) ->
     first = min(pair[1]["scheduled_arrival_time_est"] for pair in pairs)
     matching = [pair for pair in pairs if pair[1]["scheduled_arrival_time_est"] == first]
     return matching[0] if len(matching) == 1 else None
+
+
+def weigh_onestop(pairs: list[list[dict[str, Any]]], cabin: str | None = None) -> str:
+    """What `best_onestop` compares, for a plan: each pair's arrival, or that it is full."""
+    shown = []
+    for one, two in pairs:
+        full = cabin is not None and min(leg["available_seats"][cabin] for leg in (one, two)) < 1
+        arrives = "full" if full else hhmm(two["scheduled_arrival_time_est"])
+        shown.append(f"{one['flight_number']} {two['flight_number']} {arrives}")
+    return f"{', '.join(shown)}."
 
 
 def onestop_pairs(scene: Scene, origin: str, destination: str, day: str) -> list[list[dict[str, Any]]]:
@@ -188,7 +194,8 @@ def onestop(scene: Scene) -> Story | None:
         assert best is not None
         one, two = (leg["flight_number"] for leg in best)
         arrives = hhmm(best[1]["scheduled_arrival_time_est"])
-        return Done(f"{one} then {two}, arriving at {arrives}.", said=(one, two))
+        plan = f"{weigh_onestop(pairs)} First there: {one}, {two}."
+        return Done(f"{one} then {two}, arriving at {arrives}.", plan, said=(one, two))
 
     clause = scene.say("onestop", values)
     facts = {**_route_facts(values), "details": clause}
@@ -231,7 +238,8 @@ def quote(scene: Scene) -> Story | None:
         assert best is not None
         number, price = best["flight_number"], best["prices"][values["cabin"]]
         expression = f"{seats} * ({price} + {INSURANCE_USD})"
-        plan = f"{number} ${price}: {expression}"
+        weighed = weigh(offers, values["which"], values["cabin"], seats)
+        plan = f"{weighed} {values['which']} {number} ${price}: {expression}"
         result = (yield Do(plan, (call("calculate", {"expression": expression}),)))[0]
         return Done(f"{number} costs {_dollars(result)} in all.", said=(_dollars(result),))
 
@@ -257,7 +265,8 @@ def city_direct(scene: Scene) -> Story | None:
         best = pick(offers, values["which"], values["cabin"], 1)
         assert best is not None
         number, price = best["flight_number"], f"${best['prices'][values['cabin']]}"
-        return Done(f"{number} for {price}.", said=(number,))
+        plan = f"{weigh(offers, values['which'], values['cabin'])} {values['which']} {number}."
+        return Done(f"{number} for {price}.", plan, said=(number,))
 
     clause = scene.say("direct", shown)
     facts = {**_route_facts(shown), "details": clause}

@@ -1,6 +1,7 @@
 """Stories about a trip: how the customer names it, and what is done with it, one operation after the other."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from toolgym.envs.airline.operation import Known, Prepared
@@ -84,8 +85,11 @@ def _story(scene: Scene, ident: str, trip: dict[str, Any], prepared: Sequence[Pr
     def run() -> Run:
         known: Known = yield from _find(ident, scene.user_id, trip)
         endings = []
-        for part in prepared:
-            endings.append((yield from part.run(known)))
+        for place, part in enumerate(prepared):
+            script = part.run(known)
+            if place == 0 and IDENTS[ident] > 1:
+                script = _after(f"{trip['origin']} {trip['destination']} is {known.rid}.", script)
+            endings.append((yield from script))
         return _together(endings)
 
     naming = {"rid": trip["reservation_id"], "origin": trip["origin"], "destination": trip["destination"]}
@@ -103,6 +107,21 @@ def _story(scene: Scene, ident: str, trip: dict[str, Any], prepared: Sequence[Pr
     outline = ", ".join(["trip" if not IDENTS[ident] else "profile, trip", *(part.outline for part in prepared)])
     opening = " ".join(part.opening for part in prepared)
     return Story(clause, opening, outline, run, facts, "user" if IDENTS[ident] else "")
+
+
+def _after(words: str, script: Run) -> Run:
+    """The script with `words` before its first plan."""
+    try:
+        todo = next(script)
+        todo = replace(todo, plan=f"{words} {todo.plan}")
+    except StopIteration as stop:
+        return replace(stop.value, plan=f"{words} {stop.value.plan}".rstrip())
+    while True:
+        results = yield todo
+        try:
+            todo = script.send(results)
+        except StopIteration as stop:
+            return stop.value
 
 
 def _together(endings: Sequence[Done]) -> Done:

@@ -186,3 +186,20 @@ def pick(offers: list[dict[str, Any]], which: str, cabin: str, seats: int) -> di
     best = (max if which == "latest" else min)(key(offer) for offer in free)
     matching = [offer for offer in free if key(offer) == best]
     return matching[0] if len(matching) == 1 else None
+
+
+def weigh(offers: list[dict[str, Any]], which: str, cabin: str, seats: int = 1) -> str:
+    """What `pick` compares, for a plan: each offer's fare or departure, or that it is full."""
+    shown = (f"{offer['flight_number']} {_shown(offer, which, cabin, seats)}" for offer in offers)
+    return f"{cabin}: {', '.join(shown)}."
+
+
+def _shown(offer: dict[str, Any], which: str, cabin: str, seats: int) -> str:
+    if offer["available_seats"][cabin] < seats:
+        return "full"
+    return f"${offer['prices'][cabin]}" if which == "cheapest" else hhmm(offer["scheduled_departure_time_est"])
+
+
+def hhmm(clock: str) -> str:
+    """`06:30:00` as `06:30`."""
+    return clock[:5]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from toolgym.envs.airline import AirlineDomain
-from toolgym.envs.airline.mistakes import MISTAKES, _Chain, _execute, imperfect_gold
+from toolgym.envs.airline.mistakes import MISTAKES, _Chain, _exchange, _execute, imperfect_gold
 from toolgym.messages import Turn
 from toolgym.rewards.state import solved
 from toolgym.tasks import GoldAction, Task
@@ -46,6 +46,13 @@ def test_every_mistake_occurs_and_nearly_all_spoil_the_episode() -> None:
         # Another flight may cost the same, or be told beside the right one.
         assert spoilt[name] >= 0.85 * count, (name, spoilt[name], count)
     assert sum(spoilt.values()) >= 0.97 * sum(made.values())
+
+
+def test_a_wrong_choice_leaves_the_comparison_as_it_is() -> None:
+    gold = GoldAction(plan="economy: AB123 $120, CD456 $99. cheapest CD456, $99: book.", response="CD456 for $99.")
+    (wrong,) = _exchange((gold,), 0, {"CD456": "AB123", 99: 120})
+    assert wrong.plan == "economy: AB123 $120, CD456 $99. cheapest AB123, $120: book."
+    assert wrong.response == "AB123 for $120."
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.55, 1.0])

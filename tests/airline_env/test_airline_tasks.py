@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from functools import lru_cache
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,9 @@ from toolgym.envs.airline.names import SPLITS
 from toolgym.envs.airline.phrases_other import OTHER_PHRASES
 from toolgym.envs.airline.phrases_trip import TRIP_PHRASES
 from toolgym.envs.airline.requests import TOPIC_WORDS
-from toolgym.envs.airline.story import TOOL_OF, WRITING_KINDS
+from toolgym.envs.airline.rules import FREE_BAGS
+from toolgym.envs.airline.stories_lookup import weigh_onestop
+from toolgym.envs.airline.story import TOOL_OF, WRITING_KINDS, weigh
 from toolgym.errors import ConfigError
 from toolgym.messages import ToolCall, Turn
 from toolgym.rewards.checklist import checklist_score
@@ -212,7 +215,40 @@ def test_short_tasks_have_short_requests_and_plans() -> None:
     lengths = sorted(len(task.request) for task in tasks if task.depth <= 3)
     assert lengths[len(lengths) * 9 // 10] <= 200
     plans = sorted(len(action.plan or "") for task in tasks if "||" not in task.meta["recipe"] for action in task.gold)
-    assert plans[len(plans) * 95 // 100] <= 64
+    assert plans[len(plans) * 95 // 100] <= 96
+
+
+def test_a_plan_shows_what_a_choice_compares() -> None:
+    def offer(number: str, fare: int, leaves: str, seats: int) -> dict[str, Any]:
+        return {
+            "flight_number": number,
+            "scheduled_departure_time_est": leaves,
+            "available_seats": {"economy": seats},
+            "prices": {"economy": fare},
+        }
+
+    offers = [offer("AB123", 120, "06:30:00", 2), offer("CD456", 99, "18:05:00", 1)]
+    assert weigh(offers, "cheapest", "economy") == "economy: AB123 $120, CD456 $99."
+    assert weigh(offers, "latest", "economy", 2) == "economy: AB123 06:30, CD456 full."
+    offers[1]["scheduled_arrival_time_est"] = "20:00:00"
+    pairs = [[offers[0], offers[1]], [offers[1], {**offers[0], "scheduled_arrival_time_est": "11:15:00"}]]
+    assert weigh_onestop(pairs, "economy") == "AB123 CD456 20:00, CD456 AB123 11:15."
+
+
+def test_a_plan_works_out_the_bags() -> None:
+    sums = re.compile(r"(\w+) (\w+): (\d) x (\d) = (\d+) free\. (\d+) \+ (\d) = (\d+) in all: (\w{6}), (\d+) paid\.")
+    seen = 0
+    for task in sample("train", 400):
+        for action in task.gold:
+            for level, cabin, people, each, free, before, more, total, rid, paid in sums.findall(action.plan or ""):
+                (gold,) = [call for call in action.calls if call.name == "update_reservation_baggages"]
+                assert gold.arguments["reservation_id"] == rid
+                assert gold.arguments["total_baggages"] == int(total) == int(before) + int(more)
+                assert FREE_BAGS[level][cabin] == int(each)
+                assert int(people) * int(each) == int(free)
+                assert gold.arguments["nonfree_baggages"] == int(paid) == max(0, int(total) - int(free))
+                seen += 1
+    assert seen > 10
 
 
 def test_a_plan_restates_the_values_of_its_call() -> None:
