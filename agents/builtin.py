@@ -247,7 +247,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, help="folder for the checkpoint")
     parser.add_argument("--start", help="a checkpoint to go on from, instead of random weights")
     parser.add_argument("--rate", type=float, default=1.0, help="factor of the learning rates")
-    parser.add_argument("--episodes", type=int, default=16_000, help="how many train tasks are played")
+    parser.add_argument("--episodes", type=int, default=18_000, help="how many train tasks are played")
     parser.add_argument("--minutes", type=float, help="train for so long instead of for --epochs")
     parser.add_argument("--epochs", type=float, default=1.2)
     parser.add_argument("--seed", type=int, default=0)

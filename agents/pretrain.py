@@ -30,7 +30,7 @@ class PretrainOptions:
     """Stop in time: the schedule is laid over this many seconds of wall clock instead of over `epochs`."""
     epochs: float = 1.0
     """Passes over the data, where `seconds` is not given."""
-    batch_tokens: int = 4096
+    batch_tokens: int = 2048
     """Tokens of one step, padding included."""
     muon_lr: float = 0.015
     adamw_lr: float = 3e-3
@@ -39,7 +39,7 @@ class PretrainOptions:
     constant: float = 0.5
     """The share of the run before the learning rate falls linearly to 0."""
     warmup_steps: int = 20
-    context_weight: float = 0.0
+    context_weight: float = 0.2
     """Weight of the loss on what the environment wrote: results repeat ids and names, which teaches to copy."""
     max_grad_norm: float = 1.0
     bf16: bool = True

@@ -155,19 +155,25 @@ def rollouts(
         _begin(policy, envs[slot], slot, waiting, running, finish)
     with _Stepper(envs) as stepper:
         while running:
-            slots = sorted(running)
+            turns = _turns(policy, sorted(running))
             acting: list[tuple[int, str]] = []
-            for slot, completion in zip(slots, policy.generate(slots), strict=True):
+            for slot, completion in turns:
                 if _take(running[slot][1], completion, tokenizer):
                     acting.append((slot, completion.text))
             for (slot, _), answer in zip(acting, stepper.step(acting), strict=True):
                 _answer(policy, slot, running[slot][1], answer)
-            for slot in slots:
+            for slot, _ in turns:
                 index, rollout = running[slot]
                 if rollout.outcome is not None:
                     finish(slot, index, rollout)
                     _begin(policy, envs[slot], slot, waiting, running, finish)
     return [done[index] for index in range(len(done))]
+
+
+def _turns(policy: Policy, slots: Sequence[int]) -> Sequence[tuple[int, Completion]]:
+    """The next turns: of all slots or, where the policy can go on with the others later, of those that end first."""
+    some = getattr(policy, "generate_some", None)
+    return some(slots) if some is not None else list(zip(slots, policy.generate(slots), strict=True))
 
 
 class _Stepper:

@@ -94,19 +94,23 @@ class ScriptedPolicy(LMPolicy):
     clock: Clock
     scripts: dict[tuple[int, ...], Script]
 
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self._draw, self.decoder.sample = self.decoder.sample, self._sample
+
     def start(self, slot: int, observation: str, info: dict[str, Any], env: Any = None) -> list[int]:
         ids = super().start(slot, observation, info, env)
         self._left = getattr(self, "_left", {})
         self._left[slot] = iter(self.scripts[tuple(ids)].sampled)
         return ids
 
-    def generate(self, slots: Sequence[int]) -> list[Any]:
+    def generate_some(self, slots: Sequence[int]) -> list[tuple[int, Any]]:
         with self.clock.time("generation"):
-            return super().generate(slots)
+            return super().generate_some(slots)
 
-    def _sample(self, logits_BV: torch.Tensor, order: list[int]) -> tuple[list[int], list[float]]:
-        super()._sample(logits_BV, order)  # what sampling costs
-        tokens = [next(self._left[slot]) for slot in order]
+    def _sample(self, logits_BV: torch.Tensor, slots: Sequence[int]) -> tuple[list[int], list[float]]:
+        self._draw(logits_BV, slots)  # what sampling costs
+        tokens = [next(self._left[slot]) for slot in slots]
         self.clock.tokens += len(tokens)
         chosen_B = torch.log_softmax(logits_BV, -1).gather(1, torch.tensor(tokens, device=logits_BV.device)[:, None])
         return tokens, chosen_B[:, 0].tolist()

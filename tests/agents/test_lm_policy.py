@@ -7,7 +7,8 @@ import pytest
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from toolgym.agents.lm import LMPolicy, SamplingOptions, draw, load_model, set_threads
+from toolgym.agents.decoding import draw
+from toolgym.agents.lm import LMPolicy, SamplingOptions, load_model, set_threads
 from toolgym.agents.policy import Completion
 from toolgym.errors import ConfigError
 
@@ -85,6 +86,38 @@ def test_an_episode_does_not_depend_on_the_others_in_the_batch(tokenizer: Any, t
     beside = turns_of(LMPolicy(tiny_model, tokenizer, options, seed=5), ["opening zero", "y" * 80, "opening zero", "z"])
     assert beside[0].token_ids == alone.token_ids
     assert beside[2].token_ids != alone.token_ids  # the same opening, another slot: another stream
+
+
+def test_turns_that_end_first_come_first_and_the_others_go_on(tokenizer: Any, tiny_model: Any) -> None:
+    """Two turns each, in whatever order they end: the same tokens as when every turn waits for the longest."""
+    openings = [f"opening {number} " * (1 + number % 4) for number in range(16)]
+
+    def all_turns(policy: LMPolicy, *, some: bool) -> tuple[dict[int, list[Completion]], int]:
+        for slot, text in enumerate(openings):
+            policy.start(slot, text, info(text))
+        made: dict[int, list[Completion]] = {slot: [] for slot in range(len(openings))}
+        calls = 0
+        while left := [slot for slot, turns in made.items() if len(turns) < 2]:
+            ended = policy.generate_some(left) if some else list(zip(left, policy.generate(left), strict=True))
+            calls += 1
+            assert len(ended) >= len(left) / 8
+            for slot, turn in ended:
+                made[slot].append(turn)
+                policy.observe(slot, "", info("ok " * slot, "tool"))
+        return made, calls
+
+    def policy() -> LMPolicy:
+        made = LMPolicy(tiny_model, tokenizer, SamplingOptions(max_new_tokens=30), seed=5)
+        made.decoder.stop_ids = frozenset(range(0, len(tokenizer), 12))  # so that turns differ in length
+        return made
+
+    waiting, few = all_turns(policy(), some=False)
+    going_on, many = all_turns(policy(), some=True)
+    assert len({len(turn.token_ids) for turns in waiting.values() for turn in turns}) > 3
+    assert few == 2 < many
+    for slot in waiting:
+        assert [turn.token_ids for turn in going_on[slot]] == [turn.token_ids for turn in waiting[slot]]
+        assert [turn.stop for turn in going_on[slot]] == [turn.stop for turn in waiting[slot]]
 
 
 def test_reseeding_repeats_and_another_key_differs(tokenizer: Any, tiny_model: Any) -> None:
