@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
+from toolgym.agents.budget import expected_steps
 from toolgym.agents.dupo_candidates import PrefixScorer, candidates_of
 from toolgym.agents.episodes import TYPE_CODES, EpisodeBatch
 from toolgym.agents.expert import ExpertTrainer, check_token_mean, clipped_objective, token_mean
@@ -181,6 +182,7 @@ class DUPOTrainer(ExpertTrainer):
         if self.options.candidates == "rollout":
             return super().play(tasks, attempt)
         self._played = list(tasks)
+        self.count_experts()
         return [self.expert(task) for task in tasks]
 
     def estimate(self, batch: EpisodeBatch) -> dict[str, torch.Tensor]:
@@ -202,7 +204,7 @@ class DUPOTrainer(ExpertTrainer):
     def _clip(self, average_X: torch.Tensor, known_X: torch.Tensor) -> torch.Tensor:
         if not self.options.dynamic_clip:
             return torch.full_like(average_X, self.epsilon_high)
-        step, steps = self.state.global_step + 1, self.state.max_steps
+        step, steps = self.state.global_step + 1, expected_steps(self.state, self.options)
         return dynamic_clip(average_X, known_X, step, steps, self.epsilon_high)
 
     def _log_episodes(self, batch: EpisodeBatch) -> None:

@@ -24,7 +24,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import torch
 from datasets import Dataset
@@ -33,8 +33,17 @@ from transformers.trainer_callback import PrinterCallback
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 
+from toolgym.agents.budget import StepBudget
 from toolgym.agents.demonstrations import demonstrate, gold_chain
-from toolgym.agents.explore import ExploreOptions, branches, continuations, episodes, make_policy, once
+from toolgym.agents.explore import (
+    ExploreOptions,
+    branches,
+    continuations,
+    episodes,
+    make_policy,
+    once,
+    tasks_at_once,
+)
 from toolgym.agents.lm import LMPolicy, load_model, set_threads
 from toolgym.agents.options import parse_options
 from toolgym.agents.rollout import Rollout
@@ -49,6 +58,9 @@ from toolgym.agents.running import (
     task_order,
 )
 from toolgym.errors import ConfigError
+
+if TYPE_CHECKING:
+    from toolgym.env import ToolEnv
 
 __all__ = ["ETOOptions", "Pair", "episode_pairs", "explore_pairs", "main", "make_trainer", "step_pairs", "train"]
 
@@ -116,43 +128,30 @@ def step_pairs(context_ids: list[int], action_ids: list[int], group: Sequence[Ro
     return out
 
 
-def explore_pairs(config: ETOOptions, policy: LMPolicy, tokenizer: PreTrainedTokenizerBase) -> list[Pair]:
-    """Plays train tasks and returns the pairs, in the order of the tasks.
+def explore_pairs(
+    config: ETOOptions, policy: LMPolicy, tokenizer: PreTrainedTokenizerBase, budget: StepBudget | None = None
+) -> list[Pair]:
+    """Plays train tasks within the budget and returns the pairs, in the order of the tasks.
 
     Raises:
         ConfigError: no pair was found, or all are longer than `max_tokens`.
     """
+    budget = budget or StepBudget(config.env_steps)
     envs = make_envs(config, config.concurrency)
+    pairs: list[Pair] = []
+    tasks = 0
     try:
-        order = task_order(len(envs[0].tasks), config.episodes, config.seed)
-        experts = demonstrate(envs[0], tokenizer, (envs[0].tasks[task] for task in order), gold_chain)
-        groups: list[list[Rollout]] = [[] for _ in order]
-        if config.pairs == "episode" or not config.expert:
-            groups = episodes(policy, envs, order, config.samples)
-        paths = [
-            expert if config.expert else next((own for own in group if own.solved), expert)
-            for expert, group in zip(experts, groups, strict=True)
-        ]
-        if config.pairs == "episode":
-            made = [episode_pairs(path, group) for path, group in zip(paths, groups, strict=True) if path.solved]
-        else:
-            states = [
-                branch
-                for task, path in zip(order, paths, strict=True)
-                if path.solved
-                for branch in branches(envs[0], task, path)
-            ]
-            tried = continuations(policy, states, config.samples, config.concurrency)
-            made = [
-                step_pairs(state.context_ids, state.action_ids, group)
-                for state, group in zip(states, tried, strict=True)
-            ]
+        for part in budget.parts(task_order(len(envs[0].tasks), config.episodes, config.seed), tasks_at_once(config)):
+            for played, found in _explore(config, policy, tokenizer, envs, part):
+                if not budget.spent:
+                    budget.take(played)
+                    pairs += found
+                    tasks += 1
     finally:
         for env in envs:
             env.close()
-    pairs = [pair for found in made for pair in found]
     kept = [pair for pair in pairs if _length(pair) <= config.max_tokens]
-    print(f"{len(kept)} pairs from {len(order)} tasks")
+    print(f"{len(kept)} pairs from {tasks} tasks")
     if not kept:
         raise ConfigError(
             f"{len(pairs)} pairs were found, none within max_tokens={config.max_tokens}"
@@ -160,6 +159,40 @@ def explore_pairs(config: ETOOptions, policy: LMPolicy, tokenizer: PreTrainedTok
             else "every own episode solved its task: there is no failure to learn from; give more --episodes"
         )
     return kept
+
+
+def _explore(
+    config: ETOOptions,
+    policy: LMPolicy,
+    tokenizer: PreTrainedTokenizerBase,
+    envs: Sequence["ToolEnv"],
+    tasks: Sequence[int],
+) -> list[tuple[list[Rollout], list[Pair]]]:
+    """For each task the episodes that were played, and their pairs."""
+    experts = demonstrate(envs[0], tokenizer, (envs[0].tasks[task] for task in tasks), gold_chain)
+    groups: list[list[Rollout]] = [[] for _ in tasks]
+    if config.pairs == "episode" or not config.expert:
+        groups = episodes(policy, envs, tasks, config.samples)
+    paths = [
+        expert if config.expert else next((own for own in group if own.solved), expert)
+        for expert, group in zip(experts, groups, strict=True)
+    ]
+    if config.pairs == "episode":
+        return [
+            ([expert, *group], episode_pairs(path, group) if path.solved else [])
+            for expert, group, path in zip(experts, groups, paths, strict=True)
+        ]
+    states = [branches(envs[0], task, path) if path.solved else [] for task, path in zip(tasks, paths, strict=True)]
+    tried = iter(continuations(policy, [state for own in states for state in own], config.samples, config.concurrency))
+    out: list[tuple[list[Rollout], list[Pair]]] = []
+    for expert, group, own in zip(experts, groups, states, strict=True):
+        played, pairs = [expert, *group], []
+        for state in own:
+            rests = next(tried)
+            played += rests
+            pairs += step_pairs(state.context_ids, state.action_ids, rests)
+        out.append((played, pairs))
+    return out
 
 
 def _length(pair: Pair) -> int:
@@ -202,9 +235,16 @@ class PairTrainer(DPOTrainer):
 
 
 def make_trainer(
-    config: ETOOptions, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Pair]
+    config: ETOOptions,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    pairs: Sequence[Pair],
+    played: int = 0,
 ) -> PairTrainer:
-    """The trainer of a run, ready to train; `model` as it is now is the reference."""
+    """The trainer of a run, ready to train; `model` as it is now is the reference.
+
+    `played` environment steps were made for the pairs.
+    """
     cuda = torch.cuda.is_available()
     args = DPOConfig(
         output_dir=str(config.output),
@@ -238,7 +278,7 @@ def make_trainer(
         train_dataset=Dataset.from_list([asdict(pair) for pair in pairs]),
         processing_class=tokenizer,
         peft_config=adapter,
-        callbacks=run_callbacks(config),
+        callbacks=run_callbacks(config, played),
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
@@ -250,12 +290,14 @@ def train(config: ETOOptions) -> Path:
     checkpoint = latest_checkpoint(config.output) if config.resume else None
     model, tokenizer = load_model(config.model)
     policy = make_policy(config, model, tokenizer)
-    path = config.output / "pairs.jsonl"
-    made = once(path, config.resume, lambda: [asdict(pair) for pair in explore_pairs(config, policy, tokenizer)])
+    path, budget = config.output / "pairs.jsonl", StepBudget(config.env_steps)
+    made = once(
+        path, config.resume, lambda: [asdict(pair) for pair in explore_pairs(config, policy, tokenizer, budget)]
+    )
     save_options(config)
     with warnings.catch_warnings():
         quiet()
-        trainer = make_trainer(config, model, tokenizer, [Pair(**pair) for pair in made])
+        trainer = make_trainer(config, model, tokenizer, [Pair(**pair) for pair in made], budget.played)
         trainer.train(resume_from_checkpoint=checkpoint)
         final = config.output / "final"
         trainer.save_model(str(final))

@@ -94,9 +94,17 @@ class ExpertTrainer(ToolTrainer):
     """What the expert does in a task."""
 
     def play(self, tasks: Sequence[int], attempt: int = 0) -> list[Rollout]:
-        """As the shared trainer; remembers which tasks they are."""
+        """As the shared trainer; remembers which tasks they are, and counts the steps of their experts."""
         self._played = list(tasks)
-        return super().play(tasks, attempt)
+        played = super().play(tasks, attempt)
+        self.count_experts()
+        return played
+
+    def count_experts(self) -> None:
+        """Counts the steps of each group's expert episode as played: once a batch, in the process of its first row."""
+        size = cast(int, self.num_generations)
+        firsts = [task for row, task in enumerate(self._played, self._first_slot) if row % size == 0]
+        self._env_steps += sum(len(self.expert(task).rewards) for task in firsts)
 
     def played(self) -> list[int]:
         """The tasks of `latest`, of all processes."""

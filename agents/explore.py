@@ -4,6 +4,7 @@ Shapes: K episodes a task.
 """
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from toolgym.env import ToolEnv
     from toolgym.trajectory import Trajectory
 
-__all__ = ["Branch", "ExploreOptions", "branches", "continuations", "episodes", "make_policy", "once"]
+__all__ = ["Branch", "ExploreOptions", "branches", "continuations", "episodes", "make_policy", "once", "tasks_at_once"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ def episodes(policy: LMPolicy, envs: Sequence[Any], tasks: Sequence[int], sample
     played = rollouts(policy, envs, starts)
     policy.release()
     return [played[at : at + samples] for at in range(0, len(played), samples)]
+
+
+def tasks_at_once(config: ExploreOptions) -> int:
+    """How many tasks a limited run plays at once: enough for `concurrency` episodes."""
+    return math.ceil(config.concurrency / config.samples)
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,14 @@ from typing import Annotated
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from toolgym.agents.demonstrations import Example, examples
-from toolgym.agents.explore import ExploreOptions, episodes, make_policy, once
+from toolgym.agents.budget import StepBudget
+from toolgym.agents.demonstrations import Example, demonstrate, examples
+from toolgym.agents.explore import ExploreOptions, episodes, make_policy, once, tasks_at_once
 from toolgym.agents.lm import load_model, set_threads
 from toolgym.agents.options import parse_options
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import make_envs, task_order
-from toolgym.agents.sft import expert_examples, fit
+from toolgym.agents.sft import expert_chain, fit
 from toolgym.errors import ConfigError
 
 __all__ = ["RFTOptions", "distinct_successes", "main", "train", "training_examples"]
@@ -54,38 +55,58 @@ def distinct_successes(groups: Sequence[Sequence[Rollout]]) -> list[Rollout]:
     return out
 
 
-def training_examples(config: RFTOptions, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[Example]:
-    """Plays, and returns the sequences to train on: the expert's, then the policy's.
+def training_examples(
+    config: RFTOptions, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, budget: StepBudget | None = None
+) -> list[Example]:
+    """Plays within the budget, and returns the sequences to train on: the expert's, then the policy's.
 
     Raises:
         ConfigError: there is none.
     """
-    experts = expert_examples(config, tokenizer) if config.experts else []
-    envs = make_envs(config, config.concurrency)
+    budget = budget or StepBudget(config.env_steps)
+    envs, chain, policy = (
+        make_envs(config, config.concurrency),
+        expert_chain(config),
+        make_policy(config, model, tokenizer),
+    )
+    experts: list[Rollout] = []
+    groups: list[list[Rollout]] = []
     try:
-        order = task_order(len(envs[0].tasks), config.episodes, config.seed)
-        groups = episodes(make_policy(config, model, tokenizer), envs, order, config.samples)
+        for part in budget.parts(task_order(len(envs[0].tasks), config.episodes, config.seed), tasks_at_once(config)):
+            tasks = [envs[0].tasks[index] for index in part]
+            shown = [[expert] for expert in demonstrate(envs[0], tokenizer, tasks, chain)] if config.experts else []
+            own = episodes(policy, envs, part, config.samples)
+            for expert, group in zip(shown or [[] for _ in part], own, strict=True):
+                if not budget.spent:
+                    budget.take(expert + group)
+                    experts += expert
+                    groups.append(group)
     finally:
         for env in envs:
             env.close()
+    made = examples(experts, max_tokens=config.max_tokens)
     own = examples(distinct_successes(groups), max_tokens=config.max_tokens)
     solved = sum(episode.solved for group in groups for episode in group)
-    print(f"{solved} of {len(order) * config.samples} own episodes solved; {len(own)} distinct ones kept")
-    if not experts and not own:
-        raise ConfigError("no own episode solved its task: start from a better model, or keep the expert's (--experts)")
-    return experts + own
+    print(f"{solved} of {len(groups) * config.samples} own episodes solved; {len(own)} distinct ones kept")
+    if not made and not own:
+        raise ConfigError(
+            "no own episode solved its task, and no expert's is within max_tokens: start from a better model, or keep "
+            "the expert's (--experts)"
+        )
+    return made + own
 
 
 def train(config: RFTOptions) -> Path:
     """Explores, trains, and returns the folder of the final model."""
     set_threads(config.threads)
     model, tokenizer = load_model(config.model)
+    budget = StepBudget(config.env_steps)
     made = once(
         config.output / "examples.jsonl",
         config.resume,
-        lambda: [asdict(example) for example in training_examples(config, model, tokenizer)],
+        lambda: [asdict(example) for example in training_examples(config, model, tokenizer, budget)],
     )
-    return fit(config, model, tokenizer, [Example(**example) for example in made])
+    return fit(config, model, tokenizer, [Example(**example) for example in made], budget.played)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -16,6 +16,7 @@ from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import get_last_checkpoint
 from trl.trainer.grpo_config import GRPOConfig
 
+from toolgym.agents.budget import EnvStepLimit
 from toolgym.agents.lm import SamplingOptions, load_model, set_threads
 from toolgym.errors import ConfigError, DivergenceError
 from toolgym.opening import open_env
@@ -84,7 +85,7 @@ class RunConfig:
     save_steps: Annotated[int, "steps between checkpoints"] = 50
     report_to: Annotated[str, "none, tensorboard or all"] = "none"
     resume: Annotated[bool, "go on from the latest checkpoint in the output folder"] = False
-    env_steps: Annotated[int, "stop once so many environment steps were played; 0: no limit"] = 0
+    env_steps: Annotated[int, "stop once so many environment steps were played, the expert's too; 0: no limit"] = 0
     threads: Annotated[int | None, "torch threads (default: the usable cores, at most 8)"] = None
     progress: Annotated[bool, "show a progress bar"] = True
 
@@ -110,10 +111,13 @@ class RunConfig:
 
 
 class MetricsFile(TrainerCallback):
-    """Writes what is logged to `metrics.jsonl`, a line a step, and stops a run whose gradient is not finite."""
+    """Writes what is logged to `metrics.jsonl`, a line a step, and stops a run whose gradient is not finite.
 
-    def __init__(self, path: Path):
-        self.path = path
+    `played` environment steps, which were played before the first step, are written into its line.
+    """
+
+    def __init__(self, path: Path, played: int = 0):
+        self.path, self.played = path, played
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Drops the lines of steps that the run is going to take again."""
@@ -143,27 +147,10 @@ class MetricsFile(TrainerCallback):
         """Appends a line."""
         if state.is_world_process_zero and logs and "loss" in logs:
             line = {"step": state.global_step, **dict(sorted(logs.items()))}
+            if self.played and state.global_step == 1:
+                line["env_steps"] = float(self.played)
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
-
-
-class EnvStepLimit(TrainerCallback):
-    """Ends a run whose environment steps are used up: what makes algorithms comparable that play unlike."""
-
-    def __init__(self, path: Path, limit: int):
-        self.path, self.limit, self.played = path, limit, 0.0
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Counts what the interrupted run had played."""
-        lines = self.path.read_text(encoding="utf-8").splitlines() if state.global_step and self.path.is_file() else []
-        past = [json.loads(line) for line in lines]
-        self.played = sum(line.get("env_steps", 0.0) for line in past if line["step"] <= state.global_step)
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        """Counts a step, and stops where the limit is reached."""
-        self.played += float((logs or {}).get("env_steps", 0.0))
-        if self.played >= self.limit:
-            control.should_training_stop = True
 
 
 class ProgressBar(TrainerCallback):
@@ -191,12 +178,14 @@ class ProgressBar(TrainerCallback):
             self._bar = None
 
 
-def run_callbacks(config: Any) -> list[TrainerCallback]:
-    """The callbacks of every run: the metrics file and, where wanted, the limit and the progress bar."""
-    path = config.output / "metrics.jsonl"
-    made: list[TrainerCallback] = [MetricsFile(path)]
-    if getattr(config, "env_steps", 0):
-        made.append(EnvStepLimit(path, config.env_steps))
+def run_callbacks(config: Any, played: int | None = None) -> list[TrainerCallback]:
+    """The callbacks of every run: the metrics file and, where wanted, the limit and the progress bar.
+
+    `played` are the environment steps of a run that plays before it trains; the limit is then kept already.
+    """
+    made: list[TrainerCallback] = [MetricsFile(config.output / "metrics.jsonl", played or 0)]
+    if played is None and config.env_steps:
+        made.append(EnvStepLimit(config.env_steps, config.iterations * config.minibatches))
     return [*made, ProgressBar()] if config.progress else made
 
 

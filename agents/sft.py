@@ -23,9 +23,11 @@ from transformers.trainer_callback import PrinterCallback
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from toolgym.agents.demonstrations import Example, demonstrate, examples, gold_chain
+from toolgym.agents.budget import StepBudget
+from toolgym.agents.demonstrations import Chain, Example, demonstrate, examples, gold_chain
 from toolgym.agents.lm import load_model, set_threads
 from toolgym.agents.options import parse_options
+from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import (
     latest_checkpoint,
     lora,
@@ -38,7 +40,7 @@ from toolgym.agents.running import (
 )
 from toolgym.errors import ConfigError
 
-__all__ = ["SFTOptions", "expert_examples", "fit", "main", "make_trainer", "to_dataset", "train"]
+__all__ = ["SFTOptions", "expert_chain", "expert_examples", "fit", "main", "make_trainer", "to_dataset", "train"]
 
 _IGNORED = -100
 
@@ -51,6 +53,7 @@ class SFTOptions:
     model: Annotated[str, "builtin:clean, builtin:imperfect, a checkpoint's folder or a hub id"] = "builtin:imperfect"
     output: Annotated[Path, "folder for checkpoints, metrics.jsonl and TensorBoard's files"] = Path("runs/sft")
     episodes: Annotated[int, "expert episodes"] = 1000
+    env_steps: Annotated[int, "play no more once so many environment steps were played; 0: no limit"] = 0
     epochs: Annotated[float, "passes over them"] = 1.0
     steps: Annotated[int, "training steps; 0: by --epochs"] = 0
     seed: Annotated[int, "of tasks and of the order"] = 0
@@ -84,21 +87,32 @@ class SFTOptions:
             )
 
 
-def expert_examples(config: SFTOptions, tokenizer: PreTrainedTokenizerBase) -> list[Example]:
-    """Plays `config.episodes` train tasks in the environment.
+def expert_chain(config: SFTOptions) -> Chain:
+    """What the expert does in a task."""
+    if config.demonstrations == "clean":
+        return gold_chain
+    from toolgym.agents.builtin import imperfect_chain
+
+    return imperfect_chain(config.seed)
+
+
+def expert_examples(
+    config: SFTOptions, tokenizer: PreTrainedTokenizerBase, budget: StepBudget | None = None
+) -> list[Example]:
+    """Plays `config.episodes` train tasks in the environment, or as many as are in the budget.
 
     Raises:
         ConfigError: all of them are longer than `max_tokens`.
     """
+    budget = budget or StepBudget(config.env_steps)
     env = make_envs(config, 1)[0]
-    chain = gold_chain
-    if config.demonstrations == "imperfect":
-        from toolgym.agents.builtin import imperfect_chain
-
-        chain = imperfect_chain(config.seed)
+    chain = expert_chain(config)
+    episodes: list[Rollout] = []
     try:
-        order = task_order(len(env.tasks), config.episodes, config.seed)
-        episodes = demonstrate(env, tokenizer, (env.tasks[index] for index in order), chain)
+        for part in budget.parts(task_order(len(env.tasks), config.episodes, config.seed), 1):
+            played = demonstrate(env, tokenizer, (env.tasks[index] for index in part), chain)
+            budget.take(played)
+            episodes += played
     finally:
         env.close()
     made = examples(episodes, max_tokens=config.max_tokens)
@@ -122,8 +136,9 @@ def make_trainer(
     tokenizer: PreTrainedTokenizerBase,
     data: Sequence[Example],
     callbacks: Sequence[TrainerCallback] = (),
+    played: int = 0,
 ) -> SFTTrainer:
-    """The trainer of a run, ready to train."""
+    """The trainer of a run, ready to train; `played` environment steps were made for the data."""
     cuda = torch.cuda.is_available()
     args = SFTConfig(
         output_dir=str(config.output),
@@ -153,7 +168,7 @@ def make_trainer(
         train_dataset=to_dataset(data),
         processing_class=tokenizer,
         peft_config=lora(config.lora_rank),
-        callbacks=[*run_callbacks(config), *callbacks],
+        callbacks=[*run_callbacks(config, played), *callbacks],
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
@@ -163,20 +178,25 @@ def train(config: SFTOptions) -> Path:
     """Makes the demonstrations, trains, and returns the folder of the final model."""
     set_threads(config.threads)
     model, tokenizer = load_model(config.model)
-    return fit(config, model, tokenizer, expert_examples(config, tokenizer))
+    budget = StepBudget(config.env_steps)
+    return fit(config, model, tokenizer, expert_examples(config, tokenizer, budget), budget.played)
 
 
 def fit(
-    config: SFTOptions, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, data: Sequence[Example]
+    config: SFTOptions,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    data: Sequence[Example],
+    played: int = 0,
 ) -> Path:
-    """Trains on given sequences and returns the folder of the final model."""
+    """Trains on given sequences, made with `played` environment steps; returns the folder of the final model."""
     checkpoint = latest_checkpoint(config.output) if config.resume else None
     save_options(config)
     tokens = int(np.sum([len(example.ids) for example in data]))
     print(f"{len(data)} episodes, {tokens} tokens, {tokens // len(data)} an episode")
     with warnings.catch_warnings():
         quiet()
-        trainer = make_trainer(config, model, tokenizer, data)
+        trainer = make_trainer(config, model, tokenizer, data, played=played)
         trainer.train(resume_from_checkpoint=checkpoint)
         final = config.output / "final"
         trainer.save_model(str(final))

@@ -26,6 +26,7 @@ from typing import Annotated, Any, Literal, cast
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
+from toolgym.agents.budget import expected_steps
 from toolgym.agents.episodes import EpisodeBatch
 from toolgym.agents.expert import ExpertTokens, ExpertTrainer, check_token_mean, clipped_objective, token_mean
 from toolgym.agents.grpo import grpo_advantages
@@ -213,7 +214,7 @@ class ToolUPTTrainer(ExpertTrainer):
             return 0.0
         return cyclic_gamma(
             self.state.global_step,
-            self.state.max_steps,
+            expected_steps(self.state, chosen),
             low=chosen.gamma_low,
             high=chosen.gamma_high,
             cycles=chosen.cycles,

@@ -69,17 +69,25 @@ _EPS = 1e-4
 class TreeOptions(RunConfig):
     """Options of a tree run."""
 
-    roots: Annotated[int, "episodes of a group that begin at its opening; the others fork off states of theirs"] = 4
+    roots: Annotated[
+        int | None,
+        "episodes of a group that begin at its opening; the others fork off states of theirs (default: half)",
+    ] = None
     blend: Annotated[float, "share of the fork-relative advantage; the rest is the trajectory's"] = 0.5
     scale: Annotated[bool, "divide advantages by the group's standard deviation"] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 1 <= self.roots <= self.rollouts or not 0 <= self.blend <= 1:
+        if not 1 <= self.root_count <= self.rollouts or not 0 <= self.blend <= 1:
             raise ConfigError(
                 f"roots must be between 1 and rollouts={self.rollouts} and blend between 0 and 1, got "
                 f"roots={self.roots}, blend={self.blend}"
             )
+
+    @property
+    def root_count(self) -> int:
+        """`roots`, or half of the rollouts."""
+        return self.rollouts // 2 if self.roots is None else self.roots
 
 
 @dataclass(frozen=True)
@@ -192,7 +200,7 @@ class TreeTrainer(_ForkTrainer):
 
     def play(self, tasks: Sequence[int], attempt: int = 0) -> list[Rollout]:
         """Groups of episodes, of which `roots` begin at the opening and the others at states of those."""
-        size, roots = self._whole_groups(tasks), self.options.roots
+        size, roots = self._whole_groups(tasks), self.options.root_count
         openings = [group[0] for group in groups_of(tasks, size) for _ in range(roots)]
         played, states = self._episodes(openings, attempt)
         picks = []
