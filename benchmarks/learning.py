@@ -4,39 +4,47 @@
     python -m benchmarks.learning --algos grpo dapo steptool --seeds 0 1 2 --steps 40     # a part of it
     python -m benchmarks.learning --variants "dapo-no-overlong=dapo --no-overlong"        # an ablation, by its flags
     python -m benchmarks.learning --rates 1e-4 2e-4 4e-4        # the same tuning for each: on `validation`, seed 1000
+    python -m benchmarks.learning --algos grpo --seeds 0        # one unit: other processes may make others meanwhile
+    python -m benchmarks.learning --report-only                 # table and picture of what there is
 
-Runs are separate processes of `toolgym train`. What is done is kept: a benchmark that was stopped goes on where it was,
-within a run from its last checkpoint. The number of environment steps is that of `steps * groups * rollouts` episodes
-of the warm start; learners that play before they train (SFT, RFT, ETO) get as many episodes, the expert's included.
-Each model is then evaluated on the same held-out tasks, sampled at temperature 1, `k` trials a task.
+A unit is one algorithm with one seed: trained, then evaluated on the same held-out tasks, sampled at temperature 1, `k`
+trials a task. Units are independent: any number of processes may share one `--output`, and each unit is made by the
+first that comes to it. What is done is kept; a unit that was stopped goes on from its last checkpoint.
 
-Written to the output folder: `results.json`, `learning.png`, and for each run its checkpoints, metrics and evaluation.
+The budget is a number of environment steps (`--env-steps`; by default those of `steps * groups * rollouts` episodes of
+the warm start). All count that are played for training: the policy's own, those of groups that DAPO throws away, those
+of forked continuations (vine, tree; shared steps once), and the expert's (SFT, RFT, ETO, DUPO, ToolUPT). A run ends
+with the batch in which the budget is used up.
+
+Written to the output folder: `options.json`, `results.json`, `learning.png`, and for each unit its training's files and
+`evaluation.json`.
 """
 
+import hashlib
 import json
 import shlex
-import subprocess
-import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from filelock import FileLock, Timeout
 from rich.console import Console
 
-from benchmarks.learning_report import Run, draw, report_table, summary
-from toolgym.agents.evaluate import AgentOptions, EvalOptions, evaluate
-from toolgym.agents.metrics import EpisodeScore
+from benchmarks.learning_report import draw, read_runs, report_table, summary
+from benchmarks.learning_unit import drop_checkpoints, measure, train, write_json
 from toolgym.agents.options import parse_options
 from toolgym.agents.registry import algorithms
 from toolgym.errors import ConfigError, did_you_mean
 
-OFFLINE = {"sft": 1.0, "rft": 4.0, "eto": 4.0}
-"""Learners that play first: how many episodes each of their `--episodes` costs (the expert's and three samples)."""
+OFFLINE = ("sft", "rft", "eto")
+"""Learners that play first, then train on what was played."""
+UPDATES = {"gspo": 4}
+"""Optimizer steps a batch of episodes, where that is not one."""
+OWN_GROUPS = ("vine",)
+"""Learners with a number of episodes a task of their own: vine's continuations are the larger part of what it plays."""
 START = "warm start"
 _TUNING_SEED = 1000
-_COMMAND = "from toolgym.cli.app import main; main()"
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,8 @@ class LearningOptions:
     steps: Annotated[int, "batches of episodes"] = 40
     groups: Annotated[int, "tasks a batch"] = 8
     rollouts: Annotated[int, "episodes a task"] = 8
-    micro_batch: Annotated[int, "episodes a forward pass"] = 16
+    env_steps: Annotated[int | None, "environment steps of each run, in place of --steps batches"] = None
+    micro_batch: Annotated[int, "episodes a forward pass, at most"] = 16
     rates: Annotated[
         tuple[float, ...], "learning rates to choose from on the validation split; none: each one's own"
     ] = ()
@@ -61,17 +70,25 @@ class LearningOptions:
     split: Annotated[str, "where they are from"] = "test"
     k: Annotated[int, "trials a task"] = 8
     max_new_tokens: Annotated[int, "the longest turn"] = 200
-    save_steps: Annotated[int, "steps between checkpoints, a multiple of 4"] = 20
+    save_steps: Annotated[int, "steps between checkpoints"] = 20
     output: Annotated[Path, "folder for everything"] = Path("runs/learning")
     plot: Annotated[Path | None, "the picture (default: learning.png in the output folder)"] = None
+    bf16: Annotated[bool, "autocast updates to bfloat16"] = False
     threads: Annotated[int | None, "torch threads"] = None
+    report_only: Annotated[bool, "make nothing: table and picture of what there is"] = False
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or not self.seeds or self.k < 1:
-            raise ConfigError(f"steps, k and the number of seeds must be at least 1, got {self}")
+        if self.steps < 1 or not self.seeds or self.k < 1 or self.save_steps < 1:
+            raise ConfigError(f"steps, k, save_steps and the number of seeds must be at least 1, got {self}")
         for name, algo, _ in entries(self):
             if algo not in algorithms():
                 raise ConfigError(f"{name}: {did_you_mean(algo, algorithms(), 'algorithm')}")
+
+    def shared(self) -> dict[str, Any]:
+        """What must be equal for units to be compared."""
+        own = ("algos", "variants", "seeds", "micro_batch", "save_steps", "output", "plot", "threads", "report_only")
+        values = {name: value for name, value in asdict(self).items() if name not in own}
+        return {**values, "rates": list(self.rates), "weights": weights_digest(self.model)}
 
 
 Entry = tuple[str, str, list[str]]
@@ -91,97 +108,104 @@ def entries(options: LearningOptions) -> list[Entry]:
     return out
 
 
-def command(options: LearningOptions, entry: Entry, seed: int, turns: float, folder: Path) -> list[str]:
-    """The training command of a run. `turns`: the steps of an episode of the warm start."""
+def weights_digest(model: str) -> str | None:
+    """SHA-256 of the weights of a model that is a folder; None for a hub id."""
+    from toolgym.agents.builtin import checkpoint_path
+
+    found = sorted(Path(checkpoint_path(model)).glob("*.safetensors"))
+    if not found:
+        return None
+    digest = hashlib.sha256()
+    for path in found:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def check_folder(options: LearningOptions) -> None:
+    """Writes the shared options into the output folder, or compares them with those that are there.
+
+    Raises:
+        ConfigError: the folder holds units of another comparison.
+    """
+    path, given = options.output / "options.json", options.shared()
+    with lock(options.output / "options.lock"):
+        if not path.is_file():
+            write_json(path, given)
+            return
+        there = json.loads(path.read_text(encoding="utf-8"))
+    differing = [f"{name}={there.get(name)!r}, not {given[name]!r}" for name in given if there.get(name) != given[name]]
+    if differing:
+        raise ConfigError(
+            f"{str(options.output)!r} holds a comparison with {'; '.join(differing)}. Give the same options, or "
+            "another --output"
+        )
+
+
+def lock(path: Path, *, wait: bool = True) -> FileLock:
+    """A lock among processes, released when its process ends however it ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path, timeout=-1 if wait else 0)
+
+
+def arguments(options: LearningOptions, entry: Entry, seed: int, env_steps: int, folder: Path) -> list[str]:
+    """The training's arguments of a unit."""
     _, algo, flags = entry
-    played = options.steps * options.groups * options.rollouts
-    shared = {
-        "algo": algo,
+    updates = UPDATES.get(algo, 1)
+    given: dict[str, Any] = {
         "env": options.env,
         "model": options.model,
         "size": options.size,
         "prompt": options.prompt,
         "seed": seed,
-        "save-steps": options.save_steps,
+        "env-steps": env_steps,
+        "save-steps": -(-options.save_steps // updates) * updates,
         "output": folder,
     }
     if algo in OFFLINE:
-        own: dict[str, Any] = {"episodes": max(1, round(played / OFFLINE[algo]))}
+        given["episodes"] = env_steps  # more than enough: an episode has at least a step
     else:
-        own = {
-            # Some take several optimizer steps a batch: what ends a run is the number of environment steps.
-            "steps": options.steps * 8,
-            "env-steps": max(1, round(played * turns)),
+        rollouts = 2 if algo in OWN_GROUPS else options.rollouts
+        rows = options.groups * rollouts // updates
+        given |= {
+            # More than enough, with an environment step a group: what ends the run is the budget.
+            "steps": -(-env_steps // options.groups) * updates,
             "groups": options.groups,
-            "rollouts": options.rollouts,
-            "micro-batch": options.micro_batch,
+            "rollouts": rollouts,
+            "micro-batch": max(size for size in range(1, options.micro_batch + 1) if rows % size == 0),
         }
     if algo != "sft":
-        own["max-new-tokens"] = options.max_new_tokens
+        given["max-new-tokens"] = options.max_new_tokens
     if options.threads:
-        own["threads"] = options.threads
-    words = [word for name, value in {**shared, **own}.items() for word in (f"--{name}", str(value))]
-    return [sys.executable, "-c", _COMMAND, "train", *words, "--no-progress", *flags]
+        given["threads"] = options.threads
+    switches = ["--no-progress", *(["--bf16"] if options.bf16 else [])]
+    return [*(word for name, value in given.items() for word in (f"--{name}", str(value))), *switches, *flags]
 
 
-def train(words: list[str], folder: Path) -> None:
-    """Trains where that is not done, from the last checkpoint where there is one.
-
-    Raises:
-        RuntimeError: the run failed; its last words.
-    """
-    if (folder / "final" / "config.json").is_file() or (folder / "final" / "adapter_config.json").is_file():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    resume = ["--resume"] if any(folder.glob("checkpoint-*")) else []
-    started = time.monotonic()
-    with (folder / "train.log").open("a", encoding="utf-8") as log:
-        status = subprocess.run([*words, *resume], stdout=log, stderr=subprocess.STDOUT, check=False).returncode
-    if status:
-        last = (folder / "train.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
-        raise RuntimeError(f"{folder}: exit status {status}\n" + "\n".join(last))
-    with (folder / "seconds.txt").open("a", encoding="utf-8") as file:
-        file.write(f"{time.monotonic() - started:.1f}\n")
-
-
-def measure(options: LearningOptions, model: str, split: str, k: int, path: Path) -> dict[str, Any]:
-    """The evaluation of a model, made once and kept at `path`."""
-    if path.is_file():
-        return json.loads(path.read_text(encoding="utf-8"))
-    from toolgym.agents.lm import LMPolicy, SamplingOptions, set_threads
-
-    set_threads(options.threads)
-    scores: list[EpisodeScore] = []
-    policy = LMPolicy.load(model, SamplingOptions(max_new_tokens=options.max_new_tokens, context_tokens=1536), seed=0)
-    report = evaluate(
-        policy,
-        EvalOptions(
-            env_id=options.env,
-            split=split,
-            episodes=options.episodes,
-            k=k,
-            env_options={"size": options.size, "prompt": options.prompt},
-            agent=AgentOptions(concurrency=64),
-        ),
-        agent=model,
-        on_episode=lambda score, total: scores.append(score),
+def evaluation(options: LearningOptions, model: str, path: Path, *, split: str, k: int) -> dict[str, Any]:
+    """The evaluation of a model by these options (see `measure`)."""
+    return measure(
+        model,
+        path,
+        env=options.env,
+        env_options={"size": options.size, "prompt": options.prompt},
+        split=split,
+        episodes=options.episodes,
+        k=k,
+        max_new_tokens=options.max_new_tokens,
+        threads=options.threads,
     )
-    solved: dict[str, list[bool]] = {}
-    for score in sorted(scores, key=lambda score: (score.task_id, score.trial)):
-        solved.setdefault(score.task_id, [])
-        if score.counts:
-            solved[score.task_id].append(score.solved)
-    seconds = path.parent / "seconds.txt"
-    spent = sum(map(float, seconds.read_text().split())) if seconds.is_file() else None
-    out = {"report": report.to_json(), "solved": solved, "seconds": spent}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(out) + "\n", encoding="utf-8")
-    part.replace(path)
-    return out
 
 
-def tuned(options: LearningOptions, entry: Entry, turns: float) -> Entry:
+def warm_start(options: LearningOptions) -> int:
+    """Evaluates the warm start, where that is not done; the budget in environment steps."""
+    folder = options.output / "start"
+    with lock(folder / "unit.lock"):
+        start = evaluation(options, options.model, folder / "evaluation.json", split=options.split, k=options.k)
+    played = options.steps * options.groups * options.rollouts
+    return options.env_steps or max(1, round(played * start["report"]["turns"]))
+
+
+def tuned(options: LearningOptions, entry: Entry, env_steps: int) -> Entry:
     """The entry with the learning rate that is best on the validation split; unchanged where there is no choice."""
     if not options.rates:
         return entry
@@ -189,63 +213,84 @@ def tuned(options: LearningOptions, entry: Entry, turns: float) -> Entry:
     for rate in options.rates:
         folder = options.output / entry[0] / f"rate-{rate:g}"
         tried: Entry = (entry[0], entry[1], [*entry[2], "--learning-rate", str(rate)])
-        train(command(options, tried, _TUNING_SEED, turns, folder), folder)
-        figures = measure(options, str(folder / "final"), "validation", 1, folder / "validation.json")
+        with lock(folder / "unit.lock"):
+            train(entry[1], arguments(options, tried, _TUNING_SEED, env_steps, folder), folder)
+            figures = evaluation(options, str(folder / "final"), folder / "evaluation.json", split="validation", k=1)
+            drop_checkpoints(folder)
         best = max(best, (figures["report"]["pass@1"], rate))
     return (entry[0], entry[1], [*entry[2], "--learning-rate", str(best[1])])
 
 
-def metrics(folder: Path) -> list[dict[str, Any]]:
-    """The lines of a run's `metrics.jsonl`."""
-    path = folder / "metrics.jsonl"
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+def make_unit(options: LearningOptions, entry: Entry, seed: int, env_steps: int) -> str:
+    """Trains and evaluates a unit, unless another process is at it; what there is to say of it.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    folder = options.output / entry[0] / f"seed-{seed}"
+    try:
+        with lock(folder / "unit.lock", wait=False):
+            chosen = tuned(options, entry, env_steps)
+            train(entry[1], arguments(options, chosen, seed, env_steps, folder), folder)
+            figures = evaluation(
+                options, str(folder / "final"), folder / "evaluation.json", split=options.split, k=options.k
+            )
+            drop_checkpoints(folder)
+    except Timeout:
+        return "another process is at it"
+    return f"pass@1 {figures['report']['pass@1']:.1%}"
 
 
-def benchmark(options: LearningOptions, console: Console) -> tuple[dict[str, Any], list[str]]:
-    """Runs what is missing; (the results as JSON values, what failed). Results are written after each algorithm."""
-    start = measure(options, options.model, options.split, options.k, options.output / "start" / "evaluation.json")
-    turns = start["report"]["turns"]
-    runs: dict[str, list[Run]] = {START: [Run(0, start, [])]}
-    failed: list[str] = []
-    results: dict[str, Any] = {}
-    for entry in entries(options):
-        name = entry[0]
-        try:
-            chosen = tuned(options, entry, turns)
-            made = []
-            for seed in options.seeds:
-                folder = options.output / name / f"seed-{seed}"
-                train(command(options, chosen, seed, turns, folder), folder)
-                model = str(folder / "final")
-                figures = measure(options, model, options.split, options.k, folder / "evaluation.json")
-                made.append(Run(seed, figures, metrics(folder)))
-                console.print(f"{name} seed {seed}: pass@1 {figures['report']['pass@1']:.1%}")
-            runs[name] = made
-        except RuntimeError as error:
-            failed.append(f"{name}: {error}")
-            console.print(f"[red]failed[/] {error}", markup=True, highlight=False)
+def make_units(options: LearningOptions, console: Console) -> bool:
+    """Makes the units that are missing; whether none failed."""
+    env_steps, failures = warm_start(options), 0
+    for seed in options.seeds:
+        for entry in entries(options):
+            note = options.output / entry[0] / f"seed-{seed}" / "failed.txt"
+            try:
+                said = make_unit(options, entry, seed, env_steps)
+                note.unlink(missing_ok=True)
+            except RuntimeError as error:
+                failures += 1
+                note.write_text(f"{error}\n", encoding="utf-8")
+                said = f"failed: {error}"
+            console.print(f"{entry[0]} seed {seed}: {said}", markup=False, highlight=False)
+    return not failures
+
+
+def report(options: LearningOptions) -> dict[str, Any]:
+    """Table, picture and `results.json` of all units in the output folder; the results as JSON values.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    with lock(options.output / "report.lock"):
+        runs, failed = read_runs(options.output, START)
+        if not runs:
+            raise ConfigError(f"{str(options.output)!r} holds no evaluation.json yet: run it without --report-only")
+        shared = json.loads((options.output / "options.json").read_text(encoding="utf-8"))
         results = {
-            "options": {
-                key: str(value) if isinstance(value, Path) else value for key, value in asdict(options).items()
-            },
-            "algorithms": {name: summary(of, options.k) for name, of in runs.items()},
+            "options": shared,
+            "algorithms": {name: summary(of, shared["k"]) for name, of in runs.items()},
             "failed": failed,
         }
-        options.output.mkdir(parents=True, exist_ok=True)
-        (options.output / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        write_json(options.output / "results.json", results)
         draw(results["algorithms"], runs, options.plot or options.output / "learning.png")
-    return results, failed
+    return results
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; 1 where a run failed."""
+    """The command line; 1 where a unit failed."""
     options = parse_options(
         LearningOptions, argv, prog="python -m benchmarks.learning", description=(__doc__ or "").split("\n")[0]
     )
-    console = Console()
-    results, failed = benchmark(options, console)
-    console.print(report_table(results["algorithms"], options.k))
-    return 1 if failed else 0
+    console, whole = Console(), True
+    if not options.report_only:
+        check_folder(options)
+        whole = make_units(options, console)
+    results = report(options)
+    console.print(report_table(results["algorithms"], results["options"]["k"], wanted=len(options.seeds)))
+    return 0 if whole else 1
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ mean of the middle half, which one lucky or broken run does not move).
 Shapes: R runs (seeds), N tasks, K trials a task.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from rich.table import Table
 
 from toolgym.agents.metrics import ERROR_TYPES, pass_at_k
 
-__all__ = ["Interval", "draw", "interquartile_mean", "interval", "report_table", "summary"]
+__all__ = ["Interval", "Run", "draw", "interquartile_mean", "interval", "read_runs", "report_table", "summary"]
 
 Interval = tuple[float, float]
 
@@ -28,8 +29,35 @@ class Run:
 
     seed: int
     evaluation: Mapping[str, Any]
-    """As `benchmarks.learning` saves it: the report, and `solved`: task id -> each trial's success."""
+    """As `benchmarks.learning_unit` saves it: the report, and `solved`: task id -> each trial's success."""
     metrics: Sequence[Mapping[str, Any]]
+    cost: Mapping[str, float | None]
+    """Seconds and CPU seconds of the training; None where it was interrupted."""
+
+
+def read_runs(folder: Path, start: str) -> tuple[dict[str, list[Run]], dict[str, str]]:
+    """What a benchmark's folder holds: each row's runs in the order of seeds, the start's first; and what failed."""
+    runs: dict[str, list[Run]] = {}
+    failed: dict[str, str] = {}
+    if (folder / "start" / "evaluation.json").is_file():
+        runs[start] = [_read_run(folder / "start", 0)]
+    for unit in sorted(folder.glob("*/seed-*"), key=lambda path: (path.parent.name, int(path.name[5:]))):
+        if (unit / "evaluation.json").is_file():
+            runs.setdefault(unit.parent.name, []).append(_read_run(unit, int(unit.name[5:])))
+        elif (unit / "failed.txt").is_file():
+            failed[f"{unit.parent.name} {unit.name}"] = (unit / "failed.txt").read_text(encoding="utf-8").strip()
+    return runs, failed
+
+
+def _read_run(folder: Path, seed: int) -> Run:
+    lines = folder / "metrics.jsonl"
+    cost = folder / "trained.json"
+    return Run(
+        seed,
+        json.loads((folder / "evaluation.json").read_text(encoding="utf-8")),
+        [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()] if lines.is_file() else [],
+        json.loads(cost.read_text(encoding="utf-8")) if cost.is_file() else {},
+    )
 
 
 def interquartile_mean(values: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -94,7 +122,9 @@ def summary(runs: Sequence[Run], k: int) -> dict[str, Any]:
     }
     out["errors"] = {name: _middle([report["errors"][name] for report in reports]) for name in ERROR_TYPES}
     out["env_steps"] = _middle([sum(line.get("env_steps", 0.0) for line in run.metrics) for run in runs])
-    out["seconds"] = _middle([run.evaluation.get("seconds") for run in runs])
+    out["updates"] = _middle([float(len(run.metrics)) for run in runs])
+    for name in ("seconds", "cpu_seconds"):
+        out[name] = _middle([run.cost.get(name) for run in runs])
     return out
 
 
@@ -103,24 +133,33 @@ def _middle(values: Sequence[float | None]) -> float | None:
     return float(interquartile_mean(known)) if len(known) else None
 
 
-def report_table(results: Mapping[str, Mapping[str, Any]], k: int) -> Table:
-    """The algorithms, best first."""
+def report_table(results: Mapping[str, Mapping[str, Any]], k: int, wanted: int = 1) -> Table:
+    """The algorithms, best first; those with fewer than the wanted seeds say so. The warm start has none."""
     table = Table(title="Held-out tasks solved: interquartile mean over seeds, 95% interval", title_justify="left")
-    for column in ("algorithm", "seeds", "pass@1", "95% interval", f"pass@{k}", "tool recall", "env steps"):
+    columns = ("pass@1", "95% interval", f"pass@{k}", "tool recall", "env steps", "updates", "CPU s")
+    for column in ("algorithm", "seeds", *columns):
         table.add_column(column, justify="left" if column == "algorithm" else "right")
     for name, figures in sorted(results.items(), key=lambda item: -item[1]["pass@1"]["iqm"]):
         low, high = figures["pass@1"]["interval"]
         last = figures.get(f"pass@{k}")
         table.add_row(
             name,
-            str(len(figures["seeds"])),
+            _seeds(figures, wanted),
             f"{figures['pass@1']['iqm']:.1%}",
             f"{low:.1%} to {high:.1%}",
             f"{last['iqm']:.1%}" if last else "-",
             "-" if figures["tool_recall"] is None else f"{figures['tool_recall']:.1%}",
-            "-" if not figures["env_steps"] else f"{figures['env_steps']:.0f}",
+            *(f"{figures[name]:.0f}" if figures[name] else "-" for name in ("env_steps", "updates", "cpu_seconds")),
         )
     return table
+
+
+def _seeds(figures: Mapping[str, Any], wanted: int) -> str:
+    """How many seeds a row has, and how many it should have."""
+    if not figures["updates"]:
+        return "-"
+    count = len(figures["seeds"])
+    return str(count) if count >= wanted else f"{count} of {wanted}"
 
 
 def draw(results: Mapping[str, Mapping[str, Any]], runs: Mapping[str, Sequence[Run]], path: Path) -> None:

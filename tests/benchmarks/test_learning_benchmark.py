@@ -1,21 +1,42 @@
 """The learning benchmark: its statistics by hand, its commands, and one tiny run that is not made twice."""
 
 import json
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmarks.learning import LearningOptions, command, entries, main
+from benchmarks.learning import (
+    OFFLINE,
+    UPDATES,
+    LearningOptions,
+    arguments,
+    check_folder,
+    entries,
+    main,
+    make_unit,
+)
 from benchmarks.learning_report import Run, draw, interquartile_mean, interval, report_table, summary
+from benchmarks.learning_unit import write_json
+from toolgym.agents import registry
+from toolgym.agents.awpo import AWPOOptions
 from toolgym.agents.builtin import ModelOptions, new_model, save_checkpoint
+from toolgym.agents.dupo import DUPOOptions
 from toolgym.agents.eto import ETOOptions
 from toolgym.agents.grpo import PRESETS, GRPOOptions, preset
 from toolgym.agents.options import parse_options
+from toolgym.agents.registry import algorithms
 from toolgym.agents.rft import RFTOptions
+from toolgym.agents.running import RunConfig
 from toolgym.agents.sft import SFTOptions
+from toolgym.agents.steptool import StepToolPPOOptions
 from toolgym.agents.tokenizer import build_tokenizer
+from toolgym.agents.toolupt import ToolUPTOptions
+from toolgym.agents.tree import TreeOptions, VineOptions
 from toolgym.errors import ConfigError
 
 
@@ -50,15 +71,15 @@ def evaluation(solved: dict[str, list[bool]], recall: float) -> dict[str, Any]:
         "by_depth": {"1": {"pass@1": recall}},
         "errors": dict.fromkeys(("tool_selection", "hallucinated_tool", "arguments", "parse"), 0.1),
     }
-    return {"report": report, "solved": solved, "seconds": 3.0}
+    return {"report": report, "solved": solved}
 
 
 def test_a_summary_by_hand(tmp_path: Path) -> None:
     # Run one: task a 1 of 2, b 0 of 2: pass@1 (0.5 + 0) / 2 = 0.25, pass@2 (1 + 0) / 2. Run two: both always: 1 and 1.
     lines = [{"env_steps": 10.0, "solved": 0.5}, {"loss": 1.0}, {"env_steps": 14.0, "solved": 0.75}]
     runs = [
-        Run(0, evaluation({"b": [False, False], "a": [True, False]}, 0.5), lines),
-        Run(1, evaluation({"a": [True, True], "b": [True, True]}, 1.0), lines),
+        Run(0, evaluation({"b": [False, False], "a": [True, False]}, 0.5), lines, {"cpu_seconds": 3.0}),
+        Run(1, evaluation({"a": [True, True], "b": [True, True]}, 1.0), lines, {"cpu_seconds": None}),
     ]
     out = summary(runs, 2)
     assert out["pass@1"]["by_seed"] == [0.25, 1.0]
@@ -66,8 +87,10 @@ def test_a_summary_by_hand(tmp_path: Path) -> None:
     assert out["pass@2"]["iqm"] == pytest.approx(0.75)
     assert out["tool_recall"] == out["by_depth"]["1"] == pytest.approx(0.75)
     assert out["env_steps"] == 24.0
+    assert out["cpu_seconds"] == 3.0
+    assert out["seconds"] is None
     # An episode lost to the infrastructure leaves one trial: that task says nothing of pass@2.
-    lost = [Run(0, evaluation({"a": [True], "b": [False, True]}, 0.5), [])]
+    lost = [Run(0, evaluation({"a": [True], "b": [False, True]}, 0.5), [], {})]
     assert summary(lost, 2)["pass@1"]["by_seed"] == [0.75]
     assert summary(lost, 2)["pass@2"]["by_seed"] == [1.0]
     table = report_table({"one": out, "other": summary(lost, 2)}, 2)
@@ -86,49 +109,180 @@ def test_rows_are_algorithms_and_variants() -> None:
     assert "rft" in [name for name, _, _ in entries(LearningOptions())]
 
 
-@pytest.mark.parametrize(
-    ("algo", "kind", "defaults"),
-    [
-        *((name, GRPOOptions, preset(name)) for name in sorted(PRESETS)),
-        ("sft", SFTOptions, {}),
-        ("rft", RFTOptions, {}),
-        ("eto", ETOOptions, {}),
-    ],
-)
+KINDS: dict[str, tuple[type[Any], dict[str, Any]]] = {
+    **{name: (GRPOOptions, preset(name)) for name in PRESETS},
+    "awpo": (AWPOOptions, {}),
+    "dupo": (DUPOOptions, {}),
+    "eto": (ETOOptions, {}),
+    "ppo": (StepToolPPOOptions, {}),
+    "rft": (RFTOptions, {}),
+    "sft": (SFTOptions, {}),
+    "steptool": (StepToolPPOOptions, {}),
+    "toolupt": (ToolUPTOptions, {}),
+    "tree": (TreeOptions, {}),
+    "vine": (VineOptions, {}),
+}
+
+
+@pytest.mark.parametrize(("groups", "rollouts", "micro_batch"), [(8, 8, 16), (2, 2, 16), (4, 8, 16), (6, 4, 5)])
+@pytest.mark.parametrize("algo", algorithms())
 def test_every_algorithm_gets_the_same_number_of_environment_steps(
-    algo: str, kind: type[Any], defaults: dict[str, Any], tmp_path: Path
+    algo: str, groups: int, rollouts: int, micro_batch: int, tmp_path: Path
 ) -> None:
-    words = command(LearningOptions(steps=10), (algo, algo, []), 3, 2.5, tmp_path)
-    given = parse_options(kind, words[words.index("--algo") + 2 :], prog="x", description="", defaults=defaults)
+    options = LearningOptions(groups=groups, rollouts=rollouts, micro_batch=micro_batch, save_steps=2, bf16=True)
+    words = arguments(options, (algo, algo, []), 3, 1600, tmp_path)
+    kind, defaults = KINDS[algo]
+    given = parse_options(kind, words, prog="x", description="", defaults=defaults)
     assert given.seed == 3
     assert given.model == "builtin:imperfect"
-    # 10 batches of 64 episodes of 2.5 steps; those that play first: 640 episodes, the expert's and three own a task.
-    if isinstance(given, GRPOOptions):
-        assert given.env_steps == 1600
+    assert given.env_steps == 1600
+    assert given.bf16
+    assert not given.progress
+    if isinstance(given, RunConfig):
+        assert given.groups == groups
+        assert given.micro_batch <= micro_batch
+        assert given.steps * groups >= 1600
     else:
-        assert given.episodes == (640 if algo == "sft" else 160)
+        assert given.episodes >= 1600
+
+
+def folder_of_units(output: Path, options: LearningOptions) -> None:
+    """An output folder in which three units are done and one has failed."""
+    check_folder(options)
+    solved = {"a": [True, False], "b": [False, True]}
+    write_json(output / "start" / "evaluation.json", evaluation(solved, 0.25))
+    for name, seed in (("grpo", 0), ("grpo", 10), ("dapo", 2)):
+        unit = output / name / f"seed-{seed}"
+        write_json(unit / "evaluation.json", evaluation(solved, 0.5))
+        write_json(unit / "trained.json", {"seconds": 3.0, "cpu_seconds": 2.0 + seed})
+        (unit / "metrics.jsonl").write_text('{"env_steps": 10.0, "solved": 0.5}\n{"loss": 1.0}\n')
+    (output / "dapo" / "seed-3").mkdir()
+    (output / "dapo" / "seed-3" / "failed.txt").write_text("no room\n")
+
+
+def test_a_report_is_made_of_all_units_that_are_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = LearningOptions(k=2, episodes=2, output=tmp_path / "out")
+    folder_of_units(tmp_path / "out", options)
+    assert main(["--report-only", "--seeds", "0", "1", "2", "--output", str(tmp_path / "out")]) == 0
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert list(results["algorithms"]) == ["warm start", "dapo", "grpo"]
+    assert results["algorithms"]["grpo"]["seeds"] == [0, 10]
+    assert results["algorithms"]["grpo"]["cpu_seconds"] == pytest.approx(7.0)
+    assert results["algorithms"]["grpo"]["updates"] == 2
+    assert results["failed"] == {"dapo seed-3": "no room"}
+    assert results["options"]["k"] == 2
+    printed = capsys.readouterr().out
+    assert "1 of 3" in printed
+    assert "2 of 3" in printed
+    assert (tmp_path / "out" / "learning.png").is_file()
+    with pytest.raises(ConfigError, match=r"holds no evaluation\.json"):
+        main(["--report-only", "--output", str(tmp_path / "empty")])
+
+
+def test_a_folder_holds_one_comparison(tmp_path: Path) -> None:
+    options = LearningOptions(output=tmp_path, episodes=4)
+    check_folder(options)
+    check_folder(replace(options, algos=("grpo",), seeds=(7,), threads=1, micro_batch=4, save_steps=1))
+    with pytest.raises(ConfigError, match=r"episodes=4, not 5.*another --output"):
+        check_folder(replace(options, episodes=5))
+    (tmp_path / "options.json").write_text(
+        (tmp_path / "options.json").read_text().replace('"weights": "', '"weights": "0')
+    )
+    with pytest.raises(ConfigError, match="weights="):  # the start was trained anew
+        check_folder(options)
+
+
+def test_a_unit_that_another_process_makes_is_left_to_it(tmp_path: Path) -> None:
+    options = LearningOptions(output=tmp_path)
+    held = "from benchmarks.learning import lock; import pathlib, sys; lock(pathlib.Path(sys.argv[1])).acquire(); "
+    words = [sys.executable, "-c", held + "print('held', flush=True); input()", str(tmp_path / "grpo/seed-0/unit.lock")]
+    root = Path(__file__).resolve().parents[2]
+    with subprocess.Popen(words, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        assert make_unit(options, ("grpo", "grpo", []), 0, 100) == "another process is at it"
+        other.communicate("\n", timeout=60)
+    assert not (tmp_path / "grpo" / "seed-0" / "train.log").exists()
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> list[str]:
+    """The benchmark's arguments for random weights and two tasks."""
+    tokenizer = build_tokenizer()
+    shape = ModelOptions(hidden_size=16, intermediate_size=16, layers=1, heads=2, kv_heads=1, max_tokens=1024)
+    save_checkpoint(new_model(tokenizer, shape), tokenizer, tmp_path / "model")
+    words = ["--groups", "2", "--rollouts", "2", "--episodes", "2", "--k", "2", "--max-new-tokens", "5"]
+    words += ["--save-steps", "1", "--threads", "1", "--model", str(tmp_path / "model"), "--seeds", "0"]
+    return [*words, "--output", str(tmp_path / "out")]
 
 
 @pytest.mark.slow
-def test_a_tiny_benchmark_runs_and_is_not_run_twice(tmp_path: Path) -> None:
-    tokenizer = build_tokenizer()
-    tiny = ModelOptions(hidden_size=16, intermediate_size=16, layers=1, heads=2, kv_heads=1, max_tokens=1024)
-    save_checkpoint(new_model(tokenizer, tiny), tokenizer, tmp_path / "model")
-    output = tmp_path / "out"
-    words = ["--algos", "grpo", "--seeds", "0", "--steps", "1", "--groups", "1", "--rollouts", "2"]
-    words += ["--micro-batch", "2", "--episodes", "2", "--k", "2", "--max-new-tokens", "5", "--threads", "1"]
-    words += ["--model", str(tmp_path / "model"), "--output", str(output)]
+def test_a_tiny_benchmark_runs_and_is_not_run_twice(tiny: list[str], tmp_path: Path) -> None:
+    output, words = tmp_path / "out", [*tiny, "--algos", "grpo", "--env-steps", "1"]
     assert main(words) == 0
     results = json.loads((output / "results.json").read_text())
     assert list(results["algorithms"]) == ["warm start", "grpo"]
     assert results["algorithms"]["grpo"]["env_steps"] > 0
+    assert results["algorithms"]["grpo"]["cpu_seconds"] > 0
     assert (output / "learning.png").is_file()
+    assert not list((output / "grpo" / "seed-0").glob("checkpoint-*"))
     log = (output / "grpo" / "seed-0" / "train.log").read_bytes()
     assert main(words) == 0
     assert (output / "grpo" / "seed-0" / "train.log").read_bytes() == log
     assert json.loads((output / "results.json").read_text()) == results
-    # A run that fails is named, and the rest is still reported.
+    # A unit that fails is named, and the rest is still reported.
     assert main([*words, "--variants", "broken=grpo --epsilon nonsense"]) == 1
     failed = json.loads((output / "results.json").read_text())["failed"]
-    assert len(failed) == 1
-    assert "nonsense" in failed[0]
+    assert list(failed) == ["broken seed-0"]
+    assert "nonsense" in failed["broken seed-0"]
+    # It is made again where that is asked for once more, and is then no failure any longer.
+    assert main([*words, "--variants", "broken=grpo"]) == 0
+    assert json.loads((output / "results.json").read_text())["failed"] == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algo", algorithms())
+def test_every_algorithm_goes_through_and_resumes(algo: str, tiny: list[str], tmp_path: Path) -> None:
+    flags = ["--batch", "1", "--micro-batch", "1"] if algo in OFFLINE else []
+    options = parse_options(LearningOptions, tiny, prog="x", description="")
+    unit, updates = tmp_path / "out" / algo / "seed-0", UPDATES.get(algo, 1)
+    # As if it had been stopped: its first checkpoint is there, and no final model.
+    budget = 60 if algo in OFFLINE else 100_000
+    first_steps = ["--steps", str(updates), "--save-steps", str(updates)]
+    registry.main(algo, [*arguments(options, (algo, algo, flags), 0, budget, unit), *first_steps])
+    first = (unit / "metrics.jsonl").read_text()
+    if algo not in OFFLINE:  # one batch more
+        budget = int(sum(env_steps(first))) + 1
+    variant = " ".join([f"{algo}={algo}", *flags])
+    assert main([*tiny, "--variants", variant, "--env-steps", str(budget)]) == 0
+    assert " --resume" in (unit / "train.log").read_text()
+    whole = (unit / "metrics.jsonl").read_text()
+    assert whole.startswith(first)
+    assert len(whole) > len(first)
+    played = env_steps(whole)
+    assert sum(played) >= budget
+    if algo in OFFLINE:
+        assert played[0] == sum(played)
+    else:
+        assert len([steps for steps in played if steps]) == 2
+        assert len(played) == 2 * updates
+    figures = json.loads((tmp_path / "out" / "results.json").read_text())["algorithms"][algo]
+    assert figures["env_steps"] == sum(played)
+    assert figures["updates"] == len(played)
+    assert 0 <= figures["pass@1"]["iqm"] <= 1
+
+
+def env_steps(metrics: str) -> list[float]:
+    return [json.loads(line).get("env_steps", 0.0) for line in metrics.splitlines()]
+
+
+@pytest.mark.slow
+def test_units_do_not_depend_on_what_the_process_did_before(tiny: list[str], tmp_path: Path) -> None:
+    words = [*tiny[:-2], "--env-steps", "1"]
+    assert main([*words, "--algos", "sft", "grpo", "--output", str(tmp_path / "both")]) == 0
+    assert main([*words, "--algos", "grpo", "--output", str(tmp_path / "alone")]) == 0
+    one, other = (
+        json.loads((tmp_path / name / "grpo" / "seed-0" / "metrics.jsonl").read_text()) for name in ("both", "alone")
+    )
+    for name in ("loss", "grad_norm", "reward", "env_steps"):
+        assert one[name] == other[name], name

@@ -1,0 +1,112 @@
+"""A unit of the learning benchmark: one training and its evaluation, each made once and kept in files.
+
+A unit's folder holds what `toolgym train` writes there, `train.log`, `trained.json` (what the training cost) and
+`evaluation.json`. A file appears whole or not at all, so that others may read while units are made.
+"""
+
+import gc
+import json
+import os
+import shutil
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from toolgym.agents import registry
+from toolgym.agents.evaluate import AgentOptions, EvalOptions, evaluate
+from toolgym.agents.metrics import EpisodeScore
+
+__all__ = ["drop_checkpoints", "measure", "train", "write_json"]
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes a JSON file at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}")
+    part.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def train(algo: str, words: Sequence[str], folder: Path) -> None:
+    """Trains in this process where that is not done, from the last checkpoint where there is one.
+
+    Raises:
+        RuntimeError: the training failed; its last words.
+    """
+    done = folder / "trained.json"
+    if done.is_file():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    resumed = any(folder.glob("checkpoint-*"))
+    started, computed = time.monotonic(), time.process_time()
+    with (folder / "train.log").open("a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
+        print(f"toolgym train --algo {algo}", *words, *(["--resume"] if resumed else []), flush=True)
+        try:
+            registry.main(algo, [*words, *(["--resume"] if resumed else [])])
+        except (Exception, SystemExit):  # argparse exits
+            traceback.print_exc()
+            log.flush()
+            last = (folder / "train.log").read_text(encoding="utf-8").strip().splitlines()[-5:]
+            raise RuntimeError(f"{folder}\n" + "\n".join(last)) from None
+    gc.collect()
+    cost = {"seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - computed}
+    # What an interrupted attempt had cost is not known.
+    write_json(done, dict.fromkeys(cost) if resumed else {name: round(value, 1) for name, value in cost.items()})
+
+
+def drop_checkpoints(folder: Path) -> None:
+    """Removes what only an interrupted training needs."""
+    for checkpoint in folder.glob("checkpoint-*"):
+        shutil.rmtree(checkpoint)
+
+
+def measure(
+    model: str,
+    path: Path,
+    *,
+    env: str,
+    env_options: Mapping[str, Any],
+    split: str,
+    episodes: int,
+    k: int,
+    max_new_tokens: int,
+    threads: int | None,
+) -> dict[str, Any]:
+    """The evaluation of a model, made once and kept at `path`: the report, and each trial's success by task."""
+    if path.is_file():
+        return json.loads(path.read_text(encoding="utf-8"))
+    from toolgym.agents.lm import LMPolicy, SamplingOptions, set_threads
+
+    set_threads(threads)
+    scores: list[EpisodeScore] = []
+    started, computed = time.monotonic(), time.process_time()
+    policy = LMPolicy.load(model, SamplingOptions(max_new_tokens=max_new_tokens, context_tokens=1536), seed=0)
+    report = evaluate(
+        policy,
+        EvalOptions(
+            env_id=env,
+            split=split,
+            episodes=episodes,
+            k=k,
+            env_options=env_options,
+            agent=AgentOptions(concurrency=64),
+        ),
+        agent=model,
+        on_episode=lambda score, total: scores.append(score),
+    )
+    solved: dict[str, list[bool]] = {}
+    for score in sorted(scores, key=lambda score: (score.task_id, score.trial)):
+        solved.setdefault(score.task_id, [])
+        if score.counts:
+            solved[score.task_id].append(score.solved)
+    cost = {"seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - computed}
+    out = {
+        "report": report.to_json(),
+        "solved": solved,
+        "cost": {name: round(value, 1) for name, value in cost.items()},
+    }
+    write_json(path, out)
+    return out
