@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from toolgym.agents.builtin import save_checkpoint
+from toolgym.agents.builtin import checkpoint_path, save_checkpoint
 
 # A run on the toy environment of this folder's conftest, whose episodes differ in length. The advantage is how likely
 # an episode was beside its group: every row has a gradient, and a row out of place would change it.
@@ -80,20 +81,22 @@ def test_two_processes_equal_one(tokenizer: Any, tiny_model: Any, tmp_path: Path
             process.wait()
             log.close()
     assert codes == [0, 0, 0], "\n".join(path.read_text()[-1500:] for path in sorted(tmp_path.glob("*.log")))
-    one, two = (
-        [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
-        for name in ("one", "two")
-    )
-    assert len(one) == len(two) == 2
-    for left, right in zip(one, two, strict=True):
+    check_equal(tmp_path / "model", tmp_path / "one", tmp_path / "two", steps=2)
+
+
+def check_equal(model: Path, one: Path, two: Path, *, steps: int) -> None:
+    """That two runs from a model logged the same and ended alike, and that they moved at all."""
+    logged = [
+        [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()] for output in (one, two)
+    ]
+    assert len(logged[0]) == len(logged[1]) == steps
+    for left, right in zip(*logged, strict=True):
         assert left["grad_norm"] > 1e-3
-        for name in ("env_steps", "reward", "turns", "num_tokens"):
+        for name in ("env_steps", "reward", "turns", "num_tokens", "solved"):
             assert left[name] == pytest.approx(right[name], abs=1e-6), name
         assert left["loss"] == pytest.approx(right["loss"], abs=1e-5)
         assert left["grad_norm"] == pytest.approx(right["grad_norm"], rel=1e-4)
-    before, alone, both = (
-        load_file(tmp_path / name / "model.safetensors") for name in ("model", "one/final", "two/final")
-    )
+    before, alone, both = (load_file(at / "model.safetensors") for at in (model, one / "final", two / "final"))
     moved = max(float((alone[name] - before[name].float()).abs().max()) for name in before)
     apart = max(float((alone[name] - both[name]).abs().max()) for name in alone)
     assert moved > 1e-3
@@ -101,3 +104,27 @@ def test_two_processes_equal_one(tokenizer: Any, tiny_model: Any, tmp_path: Path
     assert apart < 0.2 * moved
     close = torch.cat([(alone[name] - both[name]).abs().flatten() < 1e-5 for name in alone])
     assert float(close.float().mean()) > 0.99
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_documented_launch_of_two_processes_equals_one(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "agents.md").read_text()
+    (line,) = (line for line in page.splitlines() if line.startswith("accelerate launch"))
+    words = shlex.split(line)
+    alone = words[words.index("toolgym") :]
+    assert alone[:4] == ["toolgym", "train", "--algo", "grpo"]
+    # What is given last holds: a step of four groups of four, by the built-in policy, whose rewards differ.
+    smaller = (
+        "--groups 4 --rollouts 4 --micro-batch 4 --steps 1 --max-new-tokens 120 --threads 1 --no-progress --output"
+    )
+    env = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    for name, command in (("one", alone), ("two", [*words[:2], "--main_process_port", "0", *words[2:]])):
+        whole = [*command, *smaller.split(), str(tmp_path / name)]
+        done = subprocess.run(whole, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=800, check=False)
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    check_equal(Path(checkpoint_path("builtin:imperfect")), tmp_path / "one", tmp_path / "two", steps=1)
