@@ -47,6 +47,10 @@ def lint(tools: Sequence[ToolSpec]) -> list[Finding]:
     """Everything that is found, in the order of the tools. `tools` as listed: a name may come twice."""
     findings = list(_together(tools))
     for tool in tools:
+        if tool.refused is not None:
+            message = f"Not a tool as MCP defines it, and left out. {tool.refused}"
+            findings.append(Finding("refused-tool", "error", tool.name, message))
+            continue
         findings += _name(tool)
         findings += _description(tool)
         findings += _schema(tool)
@@ -66,8 +70,8 @@ def _hidden(char: str) -> bool:
 def _together(tools: Sequence[ToolSpec]) -> Iterator[Finding]:
     if len(tools) > MANY_TOOLS:
         yield Finding("many-tools", "warning", "", f"{len(tools)} tools; models choose worse above about {MANY_TOOLS}.")
-    if not tools:
-        yield Finding("no-tools", "error", "", "The server lists no tools.")
+    if all(tool.refused is not None for tool in tools):
+        yield Finding("no-tools", "error", "", "The server lists no tools that can be called.")
     seen: dict[str, str] = {}
     for tool in tools:
         plain = re.sub(r"[^a-z0-9]", "", tool.name.lower())

@@ -4,6 +4,8 @@ import asyncio
 import datetime
 import json
 import math
+import threading
+import time
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -17,8 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
-from toolgym.errors import ForkUnsupportedError
+from toolgym.errors import CallTimeoutError, ForkUnsupportedError
 from toolgym.mcp.connect import connect
+from toolgym.mcp.connection import WireOptions
 from toolgym.mcp.foreign import FastMCPSession
 from toolgym.messages import ToolCall
 
@@ -174,7 +177,8 @@ def test_a_session_gives_what_the_client_gives(sequence, mask, exact):
             for call in sequence:
                 answer = await client.call_tool_mcp(call.name, call.arguments)
                 texts = [
-                    block.text if block.type == "text" else f"[image {block.mime_type}]" for block in answer.content
+                    block.text if block.type == "text" else f"[image {getattr(block, 'mime_type', None)}]"
+                    for block in answer.content
                 ]
                 answers.append((texts, json.dumps(answer.structured_content), answer.is_error))
         return answers
@@ -247,3 +251,51 @@ def test_calls_from_a_running_loop(exact):
 
     with connect(make_foreign()) as handle:
         assert asyncio.run(story(handle.session())) == ["2", "x", "Unknown tool: 'missing'"]
+
+
+def test_an_async_tool_that_hangs_is_cancelled_at_its_time_limit():
+    """In process too; what its function cleans up, it cleans up."""
+    ended = []
+    mcp = FastMCP("slow")
+
+    @mcp.tool
+    async def wait() -> str:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            ended.append(True)
+        return "never"
+
+    @mcp.tool
+    def add(a: int) -> int:
+        return a + 1
+
+    with connect(mcp, options=WireOptions(timeout_s=0.5)) as handle:
+        session = handle.session()
+        start = time.monotonic()
+        with pytest.raises(CallTimeoutError, match=r"within 0\.5 s"):
+            session.call(ToolCall("wait"))
+        assert time.monotonic() - start < 5
+        assert session.call(ToolCall("add", {"a": 1})).text == "2"
+        deadline = time.monotonic() + 5
+        while not ended and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert ended == [True]
+
+
+def test_a_plain_tool_with_a_time_limit_of_its_own_runs_in_a_thread_that_is_given_up():
+    release = threading.Event()
+    mcp = FastMCP("slow")
+
+    @mcp.tool(timeout=0.3)
+    def wait() -> str:
+        release.wait(30)
+        return "late"
+
+    with connect(mcp) as handle:
+        session = handle.session()
+        start = time.monotonic()
+        outcome = session.call(ToolCall("wait")).outcome
+        assert time.monotonic() - start < 10
+        release.set()
+    assert outcome == "tool_error"

@@ -50,6 +50,7 @@ def properties(**fields):
         ([tool()], []),
         ([], ["no-tools"]),
         ([tool(f"t{i}", f"d{i}") for i in range(MANY_TOOLS + 1)], ["many-tools"]),
+        ([ToolSpec("odd", "", refused="It is no object.")], ["no-tools", "refused-tool"]),
         ([tool(), tool(description="Other.")], ["name-twice"]),
         ([tool("get_user"), tool("getUser", "Other.")], ["names-alike"]),
         ([tool("a"), tool("b")], ["same-description"]),
@@ -89,6 +90,16 @@ def test_inspect_shows_hostile_words_as_data_and_warns(capsys, raw_server_comman
     evil = found["tools"][-1]
     assert evil["description"].startswith("\x1b[31mRed\x07.")  # kept as it came
     assert {f["rule"] for f in found["findings"] if f["tool"] == "evil"} >= {"control-characters", "injection"}
+
+
+def test_inspect_names_the_tools_that_had_to_be_left_out(capsys, raw_server_command):
+    command = json.dumps(raw_server_command("odd-tools"))
+    status, out, _ = run(capsys, "inspect", "--servers", command, "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert "takes_text" not in [entry["name"] for entry in found["tools"]]
+    refused = [f["tool"] for f in found["findings"] if f["rule"] == "refused-tool"]
+    assert refused[:2] == ["takes_text", "takes_anything"]
 
 
 def test_inspect_of_a_server_that_is_not_there(capsys):

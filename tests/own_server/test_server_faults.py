@@ -6,12 +6,17 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from toolgym.errors import CallTimeoutError, InfraError, ServerDiedError, ServerStartError
+from toolgym.lint import lint
 from toolgym.mcp.bounds import BoundedLines, LongLine, cut_result, read_message
+from toolgym.mcp.connect import ServerHandle, connect
+from toolgym.mcp.connection import WireOptions
 from toolgym.messages import ToolCall
 
 HOW = "misbehave"
@@ -45,8 +50,6 @@ def test_a_wrong_protocol_version_is_a_failed_start(raw):
 
 
 def test_a_program_that_is_not_there_is_named():
-    from toolgym.mcp.connect import connect
-
     missing = pytest.raises(ServerStartError, match="no program 'no-such-program-anywhere'")
     with connect(["no-such-program-anywhere"]) as handle, missing:
         handle.session()
@@ -173,29 +176,70 @@ def test_schemas_that_explode_do_not_compile_or_lead_elsewhere(raw, call, outcom
         assert time.monotonic() - start < 5
 
 
-def test_a_read_is_repeated_on_a_server_that_came_back(raw, tmp_path, monkeypatch):
-    """The server dies once under a reading call: it is started anew, the write is repeated, then the read."""
-    from toolgym.mcp.connect import connect
-    from toolgym.mcp.connection import CommandTarget
+@pytest.fixture
+def once(tmp_path) -> Callable[..., ServerHandle]:
+    """Connects to a raw server that fails at the first `exit-once` or `hang-once`, until `tmp_path / "failed"` goes."""
 
-    config = {
-        "mcpServers": {
-            "raw": {
-                "command": sys.executable,
-                "args": [str(Path(__file__).with_name("raw_server.py"))],
-                "env": {"MARKER": str(tmp_path / "died")},
-            }
+    def connected(**options: Any) -> ServerHandle:
+        entry = {
+            "command": sys.executable,
+            "args": [str(Path(__file__).with_name("raw_server.py"))],
+            "env": {"MARKER": str(tmp_path / "failed")},
         }
-    }
-    assert CommandTarget(("x",)).workspace is None
-    with connect(config) as handle:
+        return connect({"mcpServers": {"raw": entry}}, options=WireOptions(**options))
+
+    return connected
+
+
+def test_a_read_is_repeated_on_a_server_that_came_back(once, tmp_path):
+    """The server dies once under a reading call: it is started anew, the write is repeated, then the read."""
+    with once() as handle:
         session = handle.session()
         session.call(ToolCall("write_note", {"id": "b", "text": "second"}))
         assert session.call(ToolCall("read_badly", {"how": "exit-once"})).text == "alive again"
         assert json.loads(session.call(ToolCall("list_notes")).text) == {"a": "first", "b": "second"}
-        (tmp_path / "died").unlink()
+        (tmp_path / "failed").unlink()
         with pytest.raises(ServerDiedError):  # what may have written is never repeated
             session.call(ToolCall("misbehave", {"how": "exit-once"}))
+
+
+@pytest.mark.slow
+def test_a_read_that_timed_out_is_repeated_within_its_time(once, tmp_path, leftovers):
+    """Of its 16 s the first attempt has 8: then the server is started anew, the write is repeated, then the read."""
+    with once(timeout_s=16.0) as handle:
+        session = handle.session()
+        session.call(ToolCall("write_note", {"id": "b", "text": "second"}))
+        start = time.monotonic()
+        assert session.call(ToolCall("read_badly", {"how": "hang-once"})).text == "awake again"
+        assert 8 <= time.monotonic() - start < 16
+        assert json.loads(session.call(ToolCall("list_notes")).text) == {"a": "first", "b": "second"}
+    assert leftovers()[0] == 0
+
+
+def test_a_write_that_timed_out_is_not_repeated(once, tmp_path):
+    with once(timeout_s=1.0) as handle:
+        session = handle.session()
+        with pytest.raises(CallTimeoutError, match="within 1 s"):
+            session.call(ToolCall("misbehave", {"how": "hang-once"}))
+        (tmp_path / "failed").unlink()
+        session.reset()
+        assert not (tmp_path / "failed").exists()  # it was not called again
+
+
+def test_a_tool_that_is_none_is_left_out_and_its_server_stays(raw, caplog):
+    """Six entries of the list are not as MCP defines a tool, each in its way."""
+    odd = ["takes_text", "takes_anything", "no_schema", "listed_properties", "tool 9", "tool 10"]
+    with raw("odd-tools") as handle:
+        session = handle.session()
+        assert [tool.name for tool in session.tools] == ["list_notes", "write_note", "misbehave", "read_badly", "fine"]
+        assert session.call(ToolCall("list_notes")).outcome == "ok"
+        assert session.call(ToolCall("takes_text", {"how": "x"})).outcome == "unknown_tool"
+        assert [tool.name for tool in session.listed_tools if tool.refused is not None] == odd
+        findings = [finding for finding in lint(session.listed_tools) if finding.rule == "refused-tool"]
+    assert [finding.tool for finding in findings] == odd
+    assert {finding.severity for finding in findings} == {"error"}
+    assert "inputSchema.type" in findings[0].message
+    assert all(f"Tool {name!r} of" in caplog.text for name in odd)
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads /proc")

@@ -1,12 +1,14 @@
 """`Connection`: one FastMCP client connected to one server, on the wire's event loop; many sessions may share it."""
 
 import asyncio
+import logging
 import math
 import os
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -14,7 +16,15 @@ import httpx2
 from fastmcp import Client, FastMCP
 from fastmcp.client.transports import ClientTransport
 from mcp.shared.exceptions import MCPError
-from mcp_types import CONNECTION_CLOSED, REQUEST_TIMEOUT, CallToolResult, Request, Result, TextContent
+from mcp_types import (
+    CONNECTION_CLOSED,
+    PARSE_ERROR,
+    REQUEST_TIMEOUT,
+    CallToolResult,
+    Request,
+    Result,
+    TextContent,
+)
 from pydantic import ConfigDict
 
 from toolgym.errors import (
@@ -26,13 +36,15 @@ from toolgym.errors import (
     ServerStartError,
 )
 from toolgym.mcp import loop
-from toolgym.mcp.bounds import BAD_ANSWER
+from toolgym.mcp.bounds import BAD_ANSWER, SESSION_LOST
 from toolgym.mcp.docker import DockerTarget
 from toolgym.mcp.docker_transport import ContainerTransport
 from toolgym.mcp.endpoint import CONTROL_METHOD, EXPIRED_CODE, EXTENSION_ID, ControlParams
+from toolgym.mcp.http_transport import BoundedHttpTransport
+from toolgym.mcp.listing import REFUSED
 from toolgym.mcp.session import ToolSpec
 from toolgym.mcp.tool import tidy_schema
-from toolgym.mcp.transports import BoundedHttpTransport, BoundedStdioTransport, MemoryTransport
+from toolgym.mcp.transports import BoundedStdioTransport, MemoryTransport
 
 __all__ = [
     "WORKSPACE",
@@ -45,6 +57,8 @@ __all__ = [
     "content_text",
     "finite",
 ]
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -93,7 +107,9 @@ class WireOptions:
     """How a connection behaves."""
 
     timeout_s: float = 60.0
-    """Seconds that a call may take."""
+    """Seconds that a call may take in all, from sending it to its result. Where a call that only reads is sent again
+    (see `retries`), that, and starting its server anew, happens within the same time: the last ten seconds of it (at
+    most half) are kept for that. It does not end what runs in this process's own threads: see `ToolServer.tool`."""
     start_timeout_s: float = 60.0
     """Seconds that a server may take to start and answer the handshake."""
     mode: Literal["auto", "legacy"] = "auto"
@@ -105,7 +121,8 @@ class WireOptions:
     keeps_idle: bool = True
     """Whether a server that episodes share stays up when the last one has ended, until its handle is closed."""
     retries: int = 1
-    """How often a call that only reads is repeated after its server died."""
+    """How often a call that only reads is repeated after the infrastructure failed: its server died, did not answer, or
+    answered nonsense. A call that may write is never repeated."""
 
 
 class _ControlRequest(Request[ControlParams, Literal["toolgym/control"]]):
@@ -125,7 +142,9 @@ class Connection:
         self.tools: tuple[ToolSpec, ...] = ()
         """The tools as they were listed when the connection was opened: an episode's tools do not change."""
         self.listed: tuple[ToolSpec, ...] = ()
-        """The same with every tool whose name came twice."""
+        """The same with every tool whose name came twice, and those that had to be refused."""
+        self.reading: frozenset[str] = frozenset()
+        """The names of the tools that only read."""
         self.has_episodes = False
         """Whether the server is a `ToolServer`."""
         self.dead = False
@@ -176,8 +195,12 @@ class Connection:
         self.listed = tuple(tool_spec(tool) for tool in tools)
         by_name: dict[str, ToolSpec] = {}
         for spec in self.listed:
+            if spec.refused is not None:
+                _warn_once(f"Tool {spec.name!r} of {_describe(self.target)} is left out: {spec.refused}")
+                continue
             by_name.setdefault(spec.name, spec)  # a name that comes twice can only mean one tool: the first
         self.tools = tuple(by_name.values())
+        self.reading = frozenset(spec.name for spec in self.tools if spec.writes is False)
         if self.server is not None:
             self.server_tools = tuple(await self.server.list_tools())
 
@@ -252,18 +275,20 @@ class Connection:
         except MCPError as error:
             if error.error.code == REQUEST_TIMEOUT:
                 raise CallTimeoutError(f"No answer to the {what} in time: {error}") from error
-            if error.error.code == BAD_ANSWER:
+            if error.error.code in (BAD_ANSWER, PARSE_ERROR):
                 raise InfraError(f"The answer to the {what} could not be read: {error}") from error
-            if error.error.code != CONNECTION_CLOSED:
+            if error.error.code not in (CONNECTION_CLOSED, SESSION_LOST):
                 raise
-            raise self._died(what, error) from error
+            # Over HTTP each request has a connection of its own: one that breaks says nothing of the others.
+            over = error.error.code == SESSION_LOST or not isinstance(self.target, UrlTarget)
+            raise self._died(what, error, over) from error
         except (RuntimeError, OSError, httpx2.HTTPError) as error:
             raise self._died(what, error) from error
         except ValueError as error:
             raise InfraError(f"The answer to the {what} is no result as MCP defines it: {str(error)[:300]}") from error
 
-    def _died(self, what: str, error: Exception) -> ServerDiedError:
-        self.dead = True
+    def _died(self, what: str, error: Exception, over: bool = True) -> ServerDiedError:
+        self.dead = self.dead or over
         return ServerDiedError(f"{_describe(self.target)} went away during the {what}: {error}{self._stderr_tail()}")
 
     def _stderr_tail(self) -> str:
@@ -287,6 +312,12 @@ class Connection:
         finally:
             if self.workspace is not None:
                 await asyncio.to_thread(shutil.rmtree, self.workspace, ignore_errors=True)
+
+
+@lru_cache(maxsize=1024)
+def _warn_once(message: str) -> None:
+    """Logs a warning, but not again for each server that is started."""
+    logger.warning(message)
 
 
 def _copied(template: str) -> Path:
@@ -338,7 +369,9 @@ def tool_spec(tool: Any) -> ToolSpec:
     hint = tool.annotations.read_only_hint if tool.annotations is not None else None
     output = None if tool.output_schema is None else tidy_schema(finite(tool.output_schema))
     writes = None if hint is None else not hint
-    return ToolSpec(tool.name, tool.description or "", tidy_schema(finite(tool.input_schema)), output, writes)
+    refused = tool.input_schema.get(REFUSED)
+    schema = {} if refused is not None else tidy_schema(finite(tool.input_schema))
+    return ToolSpec(tool.name, tool.description or "", schema, output, writes, refused)
 
 
 def content_text(content: list[Any]) -> str:

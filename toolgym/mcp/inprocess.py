@@ -1,4 +1,8 @@
-"""`InProcessSession`: a `ToolServer`'s tools at function-call speed, without a protocol in between."""
+"""`InProcessSession`: a `ToolServer`'s tools at function-call speed, without a protocol in between.
+
+A call is a function call in its caller's thread: it takes as long as the tool takes, and no time limit ends it. Serve a
+tool that may hang over stdio or HTTP; its client's limit then holds, and its process can be ended.
+"""
 
 from collections.abc import Callable
 from typing import Any

@@ -77,11 +77,15 @@ class Pool:
     async def replace(self, connection: Connection) -> Connection:
         """A fresh connection in place of one that `own` gave, which is closed meanwhile."""
         fresh = await self.own()
+        self.retire(connection)
+        return fresh
+
+    def retire(self, connection: Connection) -> None:
+        """Closes a connection that `own` gave, without making the caller wait."""
         self._own.discard(connection)
         closing = asyncio.ensure_future(connection.close())
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
-        return fresh
 
     async def close(self) -> None:
         """Closes every connection, and so every server that was started for them."""

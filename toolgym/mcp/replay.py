@@ -9,7 +9,7 @@ reset, no fork.
 from collections.abc import Iterable
 from typing import Any
 
-from toolgym.errors import ForkUnsupportedError, InfraError, ServerDiedError
+from toolgym.errors import CallTimeoutError, ForkUnsupportedError, InfraError
 from toolgym.mcp import loop
 from toolgym.mcp.arguments import unknown_tool
 from toolgym.mcp.connection import Connection, MemoryTarget, UrlTarget
@@ -61,28 +61,21 @@ class ReplaySession(WireSession):
     def tools(self) -> tuple[ToolSpec, ...]:
         return self._specs
 
-    @property
-    def listed_tools(self) -> tuple[ToolSpec, ...]:
-        return self._connection.listed
-
     async def _call(self, call: ToolCall) -> ToolResult:
         if call.name not in self._writes:
             return unknown_tool(call.name)
         if self._watches and self._base is None and self._writes[call.name] is not False:
             self._base = await self._tables()
-        attempt = 0
-        while True:
-            try:
-                result, _ = await self._send(call, {})
-            except InfraError as error:
-                self._version += 1
-                attempt += 1
-                if attempt > self._pool.options.retries or not await self._revived(call, error):
-                    self._lost = True  # a server that hangs under a read is as little use to the next episode
-                    raise
-            else:
-                self._remember(call, result)
-                return result
+        send = self._send if self._writes[call.name] is not False else self._send_read
+        try:
+            result, _ = await send(call, {})
+        except InfraError:
+            self._version += 1
+            # A started server that hangs under a read is as little use to the next episode as one that was written to.
+            self._lost = self._restarts or self._writes[call.name] is not False
+            raise
+        self._remember(call, result)
+        return result
 
     def _remember(self, call: ToolCall, result: ToolResult) -> None:
         """Notes a call that may have changed the server's state, for replay."""
@@ -90,20 +83,19 @@ class ReplaySession(WireSession):
             self._version += 1
             self._log.append((call, result))
 
-    async def _revived(self, call: ToolCall, error: InfraError) -> bool:
-        """Brings a server that died under a reading call back into its state, so that the call can be repeated."""
-        if not isinstance(error, ServerDiedError) or self._writes[call.name] is not False:
-            return False
+    async def _recover(self, failure: InfraError) -> None:
+        """Starts a server that died or hangs under a reading call anew, and brings it into its state by replay."""
+        if not self._connection.dead and not (self._restarts and isinstance(failure, CallTimeoutError)):
+            return
         if not self._restarts or self._lost:
-            return False
+            raise failure
         try:
             twin = await self._replay(list(self._log))
-        except (InfraError, ForkUnsupportedError):
-            return False
-        dead = self._connection
+        except ForkUnsupportedError as error:
+            raise failure from error
+        stale = self._connection
         self._use(twin._connection)
-        await self._pool.release(dead)
-        return True
+        self._pool.retire(stale)
 
     def reset(self, world_key: Any = None) -> None:
         """Puts the server into its initial state: by its reset tool, or by starting it anew where it may have changed.
@@ -115,7 +107,9 @@ class ReplaySession(WireSession):
         if world_key is not None and not chooses:
             raise ForkUnsupportedError("This server has no worlds to choose from; only a ToolServer has.")
         self._version += 1
-        if not self._log and not self._lost and not self._connection.dead and world_key is None:
+        if not self._log and not self._lost and world_key is None:
+            if self._connection.dead:
+                loop.run(self._restart())
             return
         healthy = not self._lost and not self._connection.dead
         if self._reset_spec is not None and (healthy or not self._restarts):
@@ -131,6 +125,8 @@ class ReplaySession(WireSession):
                 loop.run(self._reset_by_tool({"world": world_key}))
 
     async def _reset_by_tool(self, arguments: dict[str, Any]) -> None:
+        if self._connection.dead:
+            self._use(await self._pool.replace(self._connection))
         await self._operate(self._state.reset_tool, arguments)
         self._log, self._lost, self._base = [], False, None
 
@@ -169,7 +165,7 @@ class ReplaySession(WireSession):
                         f"Replaying {call.name!r} gave another result: the server is not repeatable."
                     )
         except BaseException:
-            await twin._close()
+            self._pool.retire(twin._connection)  # which may take a while; the caller may have none left
             raise
         return twin
 

@@ -83,7 +83,9 @@ class ToolServer:
 
         Args:
             writes: whether it may change the world. A writing tool that raises leaves the world as it was.
-            blocking: whether it may take long; the server then runs it in a thread, so that other episodes go on.
+            blocking: whether it may take long; the server then runs it in a thread, so that other episodes go on. A
+                client's time limit ends its waiting, not the function: Python has no way to interrupt one. In process
+                a tool runs in its caller's thread, `blocking` or not, and no time limit holds there.
             name: the tool's name; the function's by default.
 
         Raises:

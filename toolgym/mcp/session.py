@@ -24,6 +24,8 @@ class ToolSpec:
     input_schema: dict[str, Any] = field(default_factory=dict)
     output_schema: dict[str, Any] | None = None
     writes: bool | None = None
+    refused: str | None = None
+    """Why the tool cannot be offered to a model, where its server lists it in a form that MCP does not allow."""
 
 
 class ToolSession(ABC):
@@ -45,7 +47,7 @@ class ToolSession(ABC):
 
     @property
     def listed_tools(self) -> tuple[ToolSpec, ...]:
-        """The tools as the server listed them: a name may come twice, and some may be hidden from agents."""
+        """The tools as the server listed them: a name may come twice, some may be refused or hidden from agents."""
         return self.tools
 
     @abstractmethod

@@ -19,20 +19,18 @@ from functools import lru_cache
 from typing import Any, cast
 
 import anyio
-import httpx2
-import orjson
-from fastmcp.client.transports import ClientTransport, FastMCPTransport, StreamableHttpTransport
+from fastmcp.client.transports import ClientTransport, FastMCPTransport
 from fastmcp.client.transports.base import SessionKwargs, TransportOptions
 from mcp import ClientSession
 from mcp.client.stdio import get_default_environment
-from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.shared.message import SessionMessage
 from mcp_types import CallToolResult
 from typing_extensions import Unpack
 
-from toolgym.mcp.bounds import BAD_ANSWER, BoundedLines, LongLine, read_message
+from toolgym.mcp.bounds import BoundedLines, LongLine, read_message
+from toolgym.mcp.listing import TolerantDispatcher
 
-__all__ = ["BoundedHttpTransport", "BoundedStdioTransport", "MemoryTransport"]
+__all__ = ["BoundedStdioTransport", "MemoryTransport"]
 
 _TAIL_BYTES = 4_000
 _CHUNK_BYTES = 65_536
@@ -42,7 +40,17 @@ _POLL_S = 0.01
 
 
 class _Session(ClientSession):
-    """A client session that takes a result as it is, whatever output schema its tool declared."""
+    """A client session that takes a result as it is, whatever output schema its tool declared.
+
+    One bad tool in a listing does not spoil the others (see `toolgym.mcp.listing`).
+    """
+
+    def __init__(self, received: Any = None, to_send: Any = None, **settings: Any):
+        if received is None or to_send is None:
+            super().__init__(received, to_send, **settings)
+            return
+        dispatcher = TolerantDispatcher(received, to_send, lambda: self.protocol_version)
+        super().__init__(dispatcher=dispatcher, **settings)
 
     async def validate_tool_result(self, name: str, result: CallToolResult) -> None:
         """Accepts every result."""
@@ -61,114 +69,6 @@ class MemoryTransport(FastMCPTransport):
     ) -> AsyncIterator[ClientSession]:
         async with super().connect_session(transport_options=_plain(transport_options), **session_kwargs) as session:
             yield session
-
-
-class BoundedHttpTransport(StreamableHttpTransport):
-    """Streamable HTTP whose answers are read within a limit.
-
-    Args:
-        url: the endpoint.
-        headers: sent with each request.
-        token: a bearer token.
-        limit: bytes that an answer may have.
-    """
-
-    def __init__(self, url: str, headers: Mapping[str, str], token: str | None, limit: int):
-        super().__init__(url, headers=dict(headers), auth=token, httpx_client_factory=cast(Any, self._client))
-        self._limit = limit
-
-    def _client(self, headers: dict[str, str] | None = None, **settings: Any) -> httpx2.AsyncClient:
-        settings.pop("follow_redirects", None)  # the protocol's client follows them itself, within the origin
-        client = create_mcp_http_client(headers={**(headers or {}), "accept-encoding": "identity"}, **settings)
-        client.event_hooks.setdefault("response", []).append(self._bound)
-        return client
-
-    async def _bound(self, response: httpx2.Response) -> None:
-        encoding = response.headers.get("content-encoding", "identity")
-        if encoding != "identity":  # a small body may unpack to gigabytes
-            raise httpx2.DecodingError(f"The server sent {encoding}, which was not asked for", request=response.request)
-        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        stream = cast(httpx2.AsyncByteStream, response.stream)
-        request_id = _request_id(response.request)
-        if kind == "text/event-stream":
-            response.stream = _BoundedEvents(stream, self._limit, request_id)
-        else:
-            readable = kind == "application/json" and response.is_success
-            response.stream = _BoundedBody(stream, self._limit, request_id if readable else None)
-
-    @asynccontextmanager
-    async def connect_session(
-        self, *, transport_options: TransportOptions | None = None, **session_kwargs: Unpack[SessionKwargs]
-    ) -> AsyncIterator[ClientSession]:
-        async with super().connect_session(transport_options=_plain(transport_options), **session_kwargs) as session:
-            yield session
-
-
-def _request_id(request: httpx2.Request) -> Any:
-    """The JSON-RPC id of what was posted; None for everything else."""
-    try:
-        posted = orjson.loads(request.content)
-    except (ValueError, httpx2.RequestNotRead):
-        return None
-    return posted.get("id") if isinstance(posted, dict) and "method" in posted else None
-
-
-class _BoundedBody(httpx2.AsyncByteStream):
-    """A body that is one message; a longer one is shortened, an unreadable one replaced by an error."""
-
-    def __init__(self, stream: httpx2.AsyncByteStream, limit: int, request_id: Any):
-        self._stream, self._limit, self._request_id = stream, limit, request_id
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        body = BoundedLines(self._limit)
-        async for chunk in self._stream:
-            body.feed(chunk.replace(b"\n", b" "))  # JSON's line ends mean nothing
-        whole = body.end()
-        if self._request_id is None:
-            yield whole.head if isinstance(whole, LongLine) else whole
-            return
-        yield _dumped(whole, self._request_id)
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
-class _BoundedEvents(httpx2.AsyncByteStream):
-    """A stream of server-sent events, each `data` line a message; comments and other fields pass."""
-
-    def __init__(self, stream: httpx2.AsyncByteStream, limit: int, request_id: Any):
-        self._stream, self._limit, self._request_id = stream, limit, request_id
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        lines = BoundedLines(self._limit)
-        async for chunk in self._stream:
-            for line in lines.feed(chunk):
-                yield self._line(line)
-        yield self._line(lines.end()).rstrip(b"\n")
-
-    def _line(self, line: bytes | LongLine) -> bytes:
-        start = line.head if isinstance(line, LongLine) else line
-        if not start.startswith(b"data:"):
-            return b"\n" if isinstance(line, LongLine) else line + b"\n"
-        if not isinstance(line, LongLine):
-            line = line[5:].strip()
-            if not line:
-                return start + b"\n"
-        return b"data: " + _dumped(line, self._request_id) + b"\n"
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
-def _dumped(line: bytes | LongLine, request_id: Any) -> bytes:
-    """The line, or what is said in its place."""
-    message = read_message(line, request_id)
-    if message is None:
-        return b"null"
-    # A good line goes on as it came, apart from bytes that are no UTF-8.
-    if not isinstance(line, LongLine) and getattr(getattr(message, "error", None), "code", None) != BAD_ANSWER:
-        return line.decode(errors="replace").encode()
-    return message.model_dump_json(by_alias=True, exclude_unset=True).encode()
 
 
 class BoundedStdioTransport(ClientTransport):

@@ -12,7 +12,7 @@ from typing import Any
 
 from mcp.shared.exceptions import MCPError
 
-from toolgym.errors import ConfigError, EpisodeExpiredError, InfraError, ServerDiedError
+from toolgym.errors import CallTimeoutError, ConfigError, EpisodeExpiredError, InfraError
 from toolgym.mcp import loop
 from toolgym.mcp.arguments import refuse
 from toolgym.mcp.connection import Connection
@@ -34,6 +34,9 @@ from toolgym.world import Diff
 
 __all__ = ["EpisodeSession", "WireSession"]
 
+_REPEAT_S = 10.0
+"""Seconds of a reading call's time that are kept for each repetition, unless its share is less."""
+
 
 class WireSession(ToolSession):
     """What sessions on the wire have in common. Their coroutines run on the wire's event loop."""
@@ -45,6 +48,10 @@ class WireSession(ToolSession):
     @property
     def tools(self) -> tuple[ToolSpec, ...]:
         return self._connection.tools
+
+    @property
+    def listed_tools(self) -> tuple[ToolSpec, ...]:
+        return self._connection.listed
 
     def call(self, call: ToolCall) -> ToolResult:
         return refuse(call) or loop.run(self._call(call))
@@ -64,6 +71,39 @@ class WireSession(ToolSession):
             return refused_request(self.tools, call, error), {}
         given = answer.meta or {}
         return to_result(self.tools, call, answer, given.get(OUTCOME_META)), given
+
+    async def _send_read(self, call: ToolCall, meta: dict[str, Any]) -> tuple[ToolResult, dict[str, Any]]:
+        """A call that only reads: sent again where the infrastructure failed, all within one call's time limit.
+
+        Raises:
+            InfraError: the last failure.
+        """
+        limit_s, repeats = self._pool.options.timeout_s, self._pool.options.retries
+        kept_s = min(_REPEAT_S, limit_s / (repeats + 1))
+        end = asyncio.get_running_loop().time() + limit_s
+        failure: InfraError | None = None
+        for left in range(repeats, -1, -1):
+            try:
+                async with asyncio.timeout_at(end - left * kept_s):
+                    if failure is not None:
+                        await self._recover(failure)
+                    return await self._send(call, meta)
+            except TimeoutError:
+                failure = CallTimeoutError(
+                    f"No answer to the call of {call.name!r} within {limit_s:g} s, sent {repeats + 1 - left} times."
+                )
+            except InfraError as error:
+                failure = error
+        assert failure is not None
+        raise failure
+
+    @abstractmethod
+    async def _recover(self, failure: InfraError) -> None:
+        """Makes ready for repeating a call that only reads.
+
+        Raises:
+            InfraError: it cannot be repeated.
+        """
 
     def close(self) -> None:
         if not self._closed:
@@ -97,21 +137,22 @@ class EpisodeSession(WireSession):
             meta[OPENED_META] = True
         elif self._world_key is not None:
             meta[WORLD_META] = self._world_key
-        try:
-            result, given = await self._send(call, meta)
-        except ServerDiedError:
-            if self._pool.options.retries < 1 or not self._only_reads(call.name):
-                raise
-            self._connection = await self._pool.shared()  # the connection may have died and its server not
-            result, given = await self._send(call, meta)
+        await self._reconnect()
+        send = self._send_read if call.name in self._connection.reading else self._send
+        result, given = await send(call, meta)
         if result.outcome == "infra_error":
             raise EpisodeExpiredError(result.text) if given.get(EXPIRED_META) else ConfigError(result.text)
         if VERSION_META in given:
             self._opened, self._version = True, given[VERSION_META]
         return result
 
-    def _only_reads(self, name: str) -> bool:
-        return any(tool.name == name and tool.writes is False for tool in self.tools)
+    async def _recover(self, failure: InfraError) -> None:
+        await self._reconnect()
+
+    async def _reconnect(self) -> None:
+        """Goes over to a connection that lives: its episode may have outlived the one that it came by."""
+        if self._connection.dead:
+            self._connection = await self._pool.shared()
 
     async def _control(self, params: ControlParams) -> dict[str, Any]:
         answer = await self._connection.control(params)
@@ -125,8 +166,7 @@ class EpisodeSession(WireSession):
 
     def reset(self, world_key: Any = None) -> None:
         async def work() -> None:
-            if self._connection.dead:
-                self._connection = await self._pool.shared()
+            await self._reconnect()
             await self._control(ControlParams(op="reset", episode=self._id, world=world_key))
             self._world_key = world_key
 

@@ -1,0 +1,78 @@
+"""Tools as a server lists them: one that no client can offer is marked, and its server stays usable.
+
+The protocol's client refuses a whole listing for one entry that is not as MCP defines it, such as a tool whose input
+schema describes no object. Here such an entry is replaced by a stand-in of its name that says what was wrong.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mcp.shared.dispatcher import CallOptions
+from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
+from mcp.shared.transport_context import TransportContext
+from mcp_types.methods import validate_server_result
+from pydantic import ValidationError
+
+__all__ = ["REFUSED", "TolerantDispatcher", "without_refused"]
+
+REFUSED = "x-toolgym-refused"
+"""The key of a stand-in's input schema that says why the tool was refused."""
+
+_LIST = "tools/list"
+_UNKNOWN_VERSION = "2025-11-25"
+_SHOWN = 200
+
+
+class TolerantDispatcher(JSONRPCDispatcher[TransportContext]):
+    """Sends requests as the protocol's own dispatcher; of a listing, it marks what cannot be used.
+
+    Args:
+        received, to_send: the transport's streams.
+        version: gives the protocol's revision, once it is agreed on.
+    """
+
+    def __init__(self, received: Any, to_send: Any, version: Callable[[], str | None]):
+        super().__init__(received, to_send)
+        self._version = version
+
+    async def send_raw_request(
+        self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None, **more: Any
+    ) -> dict[str, Any]:
+        answer = await super().send_raw_request(method, params, opts, **more)
+        return without_refused(answer, self._version() or _UNKNOWN_VERSION) if method == _LIST else answer
+
+
+def without_refused(answer: dict[str, Any], version: str) -> dict[str, Any]:
+    """A listing with a stand-in for each tool that is not as the protocol's revision wants it."""
+    tools = answer.get("tools")
+    if not isinstance(tools, list) or _problem(answer, version) is None or _problem({**answer, "tools": []}, version):
+        return answer
+    problems = [_problem({**answer, "tools": [tool]}, version) for tool in tools]
+    kept = [
+        tool if problem is None else _stand_in(tool, index, problem)
+        for index, (tool, problem) in enumerate(zip(tools, problems, strict=True))
+    ]
+    return {**answer, "tools": kept}
+
+
+def _problem(answer: dict[str, Any], version: str) -> str | None:
+    """What is wrong with the first wrong thing in a listing."""
+    try:
+        validate_server_result(_LIST, version, answer)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        path = ".".join(str(part) for part in first["loc"] if not isinstance(part, int) and part != "tools")
+        return f"{path or 'the entry'}: {first['msg']}, not {str(first['input'])[:_SHOWN]!r}"
+    except (KeyError, ValueError):
+        return None  # no known revision: the client judges it
+    return None
+
+
+def _stand_in(tool: Any, index: int, problem: str) -> dict[str, Any]:
+    given = tool if isinstance(tool, dict) else {}
+    name, description = given.get("name"), given.get("description")
+    return {
+        "name": name if isinstance(name, str) else f"tool {index + 1}",
+        "description": description if isinstance(description, str) else "",
+        "inputSchema": {"type": "object", REFUSED: problem},
+    }
