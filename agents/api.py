@@ -1,50 +1,32 @@
 """A policy behind any OpenAI-compatible chat endpoint: a hosted model, or a local vLLM, llama.cpp or Ollama server."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-import httpx2
-import tenacity
-
 from toolgym.agents.policy import Completion
-from toolgym.errors import ConfigError, InfraError
+from toolgym.errors import ConfigError
 from toolgym.observations import without_format
+from toolgym.openai_client import OPENAI_URL, ChatClient, ChatError, ChatOptions
 
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
 
 __all__ = ["ApiOptions", "ApiPolicy"]
 
-_DEFAULT_BASE_URL = "https://api.openai.com/v1"
-_RETRIED_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-
 
 @dataclass(frozen=True)
-class ApiOptions:
+class ApiOptions(ChatOptions):
     """How to reach the model and how to sample from it."""
 
-    model: str
-    base_url: str | None = None
-    """The endpoint up to and without `/chat/completions`; default: `$OPENAI_BASE_URL`, or else OpenAI's own."""
+    timeout_s: float = 120.0
+    attempts: int = 5
     api_key: str | None = field(default=None, repr=False)
-    """Default: `$OPENAI_API_KEY`. A local server needs none."""
+    """Default: that of `api_key_env`. A local server needs none."""
     calls: Literal["native", "text"] = "native"
     """`native`: tools go in the request's `tools` and calls come back as `tool_calls`. `text`: everything is text."""
-    temperature: float | None = None
-    """None leaves it to the server: some models take no temperature."""
-    max_tokens: int | None = None
-    seed: int | None = None
-    """Sent with each request; servers keep to it as well as they can."""
-    timeout_s: float = 120.0
-    """For one request."""
-    attempts: int = 5
-    """How often a request is made at most: time-outs, broken connections, status 429 and 5xx are tried again."""
-    longest_wait_s: float = 30.0
-    """Between two attempts, whatever the server's `Retry-After` says."""
     concurrency: int = 8
     """Requests under way at once."""
     extra_body: Mapping[str, Any] = field(default_factory=dict)
@@ -59,14 +41,6 @@ class _Conversation:
     """Ids of the last message's tool calls, which wait for their results."""
 
 
-class _Retried(Exception):
-    """A failure that may pass: tried again."""
-
-    def __init__(self, message: str, wait_s: float | None = None):
-        super().__init__(message)
-        self.wait_s = wait_s
-
-
 class ApiPolicy:
     """Chat completions, one request a turn, `concurrency` at once.
 
@@ -75,18 +49,13 @@ class ApiPolicy:
     """
 
     def __init__(self, options: ApiOptions):
-        base_url = options.base_url or os.environ.get("OPENAI_BASE_URL") or _DEFAULT_BASE_URL
-        key = options.api_key or os.environ.get("OPENAI_API_KEY")
-        if not key and base_url == _DEFAULT_BASE_URL:
+        self._chat = ChatClient(options, "The policy's model", options.api_key)
+        if not self._chat.key and options.endpoint == OPENAI_URL:
             raise ConfigError(
                 "No API key: set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own (http://127.0.0.1:8000/v1)."
             )
         self.options = options
         self._conversations: dict[int, _Conversation] = {}
-        self._client = httpx2.Client(
-            headers={"Authorization": f"Bearer {key}"} if key else {}, timeout=httpx2.Timeout(options.timeout_s)
-        )
-        self._url = base_url.rstrip("/") + "/chat/completions"
         self._threads = ThreadPoolExecutor(options.concurrency, thread_name_prefix="toolgym-api")
 
     def start(self, slot: int, observation: str, info: dict[str, Any], env: "ToolEnv | None" = None) -> list[int]:
@@ -134,17 +103,20 @@ class ApiPolicy:
     def close(self) -> None:
         """Closes the connections."""
         self._threads.shutdown()
-        self._client.close()
+        self._chat.close()
 
     def _turn(self, slot: int) -> Completion:
         talk = self._conversations[slot]
+        fields = {**self.options.extra_body, **({"tools": talk.tools} if talk.tools else {})}
         try:
-            choice = self._request(talk)
-        except InfraError as error:
-            return Completion(str(error), stop="error")
-        if choice is None:
-            return Completion("", stop="context")
-        message = choice.get("message") or {}
+            choice = self._chat.ask(talk.messages, lambda choice: choice, fields)
+        except ChatError as error:
+            if error.status is None:
+                return Completion(str(error), stop="error")
+            if error.status == 400 and "context" in error.text and "length" in error.text:
+                return Completion("", stop="context")
+            raise ConfigError(str(error)) from error
+        message = choice["message"]
         calls = message.get("tool_calls") or []
         content = message.get("content") or ""
         kept: dict[str, Any] = {"role": "assistant", "content": content}
@@ -154,52 +126,6 @@ class ApiPolicy:
         talk.messages.append(kept)
         stop = "length" if choice.get("finish_reason") == "length" else "end_of_turn"
         return Completion(json.dumps(kept, ensure_ascii=False) if calls else content, stop=stop)
-
-    def _request(self, talk: _Conversation) -> dict[str, Any] | None:
-        """The first choice; None where the conversation has outgrown the model's context."""
-        options = self.options
-        body: dict[str, Any] = {"model": options.model, "messages": talk.messages, **options.extra_body}
-        for name in ("temperature", "max_tokens", "seed"):
-            if getattr(options, name) is not None:
-                body[name] = getattr(options, name)
-        if talk.tools:
-            body["tools"] = talk.tools
-        backoff = tenacity.wait_random_exponential(multiplier=0.5, max=options.longest_wait_s)
-
-        def wait(state: tenacity.RetryCallState) -> float:
-            failure = state.outcome.exception() if state.outcome else None
-            asked = getattr(failure, "wait_s", None)
-            return min(asked, options.longest_wait_s) if asked is not None else backoff(state)
-
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(_Retried),
-            stop=tenacity.stop_after_attempt(options.attempts),
-            wait=wait,
-            reraise=True,
-        )
-        try:
-            return retrying(self._post, body)
-        except _Retried as error:
-            raise InfraError(f"{self._url} failed {options.attempts} times; the last time: {error}") from error
-
-    def _post(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
-        try:
-            response = self._client.post(self._url, json=body)
-        except httpx2.HTTPError as error:
-            raise _Retried(f"{type(error).__name__}: {error}") from error
-        if response.status_code in _RETRIED_STATUSES:
-            raise _Retried(f"status {response.status_code}: {response.text[:200]}", _retry_after(response))
-        if response.status_code == 400 and "context" in response.text and "length" in response.text:
-            return None
-        if response.is_error:
-            raise ConfigError(
-                f"{self._url} refused the request with status {response.status_code}: {response.text[:300]}. "
-                f"Check the model name ({body['model']!r}), the API key and the options."
-            )
-        try:
-            return response.json()["choices"][0]
-        except (ValueError, LookupError, TypeError) as error:
-            raise _Retried(f"not a chat completion: {response.text[:200]}") from error
 
 
 def _native(message: Mapping[str, Any]) -> dict[str, Any]:
@@ -213,11 +139,3 @@ def _unanswered(pending: list[str], observation: str) -> list[dict[str, Any]]:
     answers = [{"role": "tool", "tool_call_id": call_id, "content": observation} for call_id in pending]
     pending.clear()
     return answers
-
-
-def _retry_after(response: httpx2.Response) -> float | None:
-    """Seconds that the server asks to wait, where it says so in seconds."""
-    try:
-        return max(0.0, float(response.headers.get("retry-after", "")))
-    except ValueError:
-        return None

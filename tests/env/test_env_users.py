@@ -1,11 +1,7 @@
 """Users: nobody, a script, and a model behind an HTTP endpoint (a local one that answers like OpenAI's)."""
 
 import asyncio
-import json
-import threading
-import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -107,98 +103,56 @@ def test_a_conversation_in_the_environment(make_bank: Callable[..., ToolEnv]) ->
     ]
 
 
-class Endpoint:
-    """Answers chat completions as `answers` says, one after another; `requests` holds what was asked."""
-
-    def __init__(self) -> None:
-        self.answers: list[Any] = []
-        self.requests: list[dict[str, Any]] = []
-        self.headers: list[dict[str, str]] = []
-        self.delay_s = 0.0
-        self.busy = self.most_busy = 0
-        lock = threading.Lock()
-        endpoint = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                with lock:
-                    endpoint.requests.append({"path": self.path, **body})
-                    endpoint.headers.append(dict(self.headers))
-                    endpoint.busy += 1
-                    endpoint.most_busy = max(endpoint.most_busy, endpoint.busy)
-                    answer = endpoint.answers.pop(0) if endpoint.answers else "Fine."
-                time.sleep(endpoint.delay_s)
-                with lock:
-                    endpoint.busy -= 1
-                status = answer if isinstance(answer, int) else 200
-                data = {"choices": [{"message": {"content": answer}}]} if isinstance(answer, str) else answer
-                content = json.dumps(data).encode()
-                try:
-                    self.send_response(status)
-                    self.send_header("Content-Length", str(len(content)))
-                    self.end_headers()
-                    self.wfile.write(content)
-                except ConnectionError:
-                    return  # a client that gave up waiting
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Keeps the test's output clean."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
-        self.thread.start()
-
-    def user(self, **changes: Any) -> LLMUser:
-        return LLMUser(LLMUserOptions(**{"model": "m", "base_url": self.url, "backoff_s": 0.001, **changes}))
+MakeUser = Callable[..., LLMUser]
 
 
 @pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    endpoint = Endpoint()
-    yield endpoint
-    endpoint.server.shutdown()
-    endpoint.server.server_close()
-    endpoint.thread.join()
+def llm_user(chat_server: Any) -> MakeUser:
+    """Users played by the endpoint."""
+    chat_server.default = "Fine."
+
+    def user(**changes: Any) -> LLMUser:
+        return LLMUser(LLMUserOptions(**{"model": "m", "base_url": chat_server.url, "backoff_s": 0.001, **changes}))
+
+    return user
 
 
-def test_the_model_plays_the_user(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_model_plays_the_user(chat_server: Any, llm_user: MakeUser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "key 1")
-    endpoint.answers = ["It is K7Q2MX.", "Thanks! [END]", "[END]"]
-    user = endpoint.user(temperature=0.5, seed=3)
+    chat_server.script = ["It is K7Q2MX.", "Thanks! [END]", "[END]"]
+    user = llm_user(temperature=0.5, seed=3)
     assert user.start(TASK) == "I want to cancel my trip."
-    assert endpoint.requests == []
+    assert chat_server.requests == []
     assert user.reply("Which trip?") == UserReply("It is K7Q2MX.")
     assert asyncio.run(user.reply_async("Cancelled.")) == UserReply("Thanks!", done=True)
     assert user.reply("Bye.") == UserReply(None, done=True)
-    first, second, _ = endpoint.requests
+    first, second, _ = chat_server.requests
     assert first["path"] == "/v1/chat/completions"
     assert (first["model"], first["temperature"], first["seed"]) == ("m", 0.5, 3)
     assert [message["role"] for message in second["messages"]] == ["system", "assistant", "user", "assistant", "user"]
     assert second["messages"][0]["content"].count("Cancel K7Q2MX, as my plans changed.") == 1
     assert "It is K7Q2MX." in second["messages"][0]["content"]
     assert second["messages"][3]["content"] == "It is K7Q2MX."
-    assert endpoint.headers[0]["Authorization"] == "Bearer key 1"
+    assert chat_server.headers[0]["Authorization"] == "Bearer key 1"
 
 
-def test_a_fork_of_the_model_goes_its_own_way(endpoint: Endpoint) -> None:
-    user = endpoint.user()
+def test_a_fork_of_the_model_goes_its_own_way(chat_server: Any, llm_user: MakeUser) -> None:
+    user = llm_user()
     user.start(TASK)
     user.reply("Which trip?")
     twin = user.fork()
     user.reply("Really?")
     twin.reply("Why?")
-    assert endpoint.requests[2]["messages"][:-1] == endpoint.requests[1]["messages"][:-1]
-    assert endpoint.requests[2]["messages"][-1]["content"] == "Why?"
+    assert chat_server.requests[2]["messages"][:-1] == chat_server.requests[1]["messages"][:-1]
+    assert chat_server.requests[2]["messages"][-1]["content"] == "Why?"
 
 
-def test_passing_troubles_are_retried(endpoint: Endpoint) -> None:
-    endpoint.answers = [503, 429, "Yes."]
-    user = endpoint.user(max_retries=2)
+def test_passing_troubles_are_retried(chat_server: Any, llm_user: MakeUser) -> None:
+    chat_server.script = [503, 429, "Yes."]
+    user = llm_user(attempts=3)
     user.start(TASK)
     assert user.reply("Shall I?") == UserReply("Yes.")
-    assert len(endpoint.requests) == 3
+    assert len(chat_server.requests) == 3
 
 
 @pytest.mark.parametrize(
@@ -206,50 +160,52 @@ def test_passing_troubles_are_retried(endpoint: Endpoint) -> None:
     [
         ([500, 500, 500], "failed 2 times; the last: status 500", 2),
         ([401, "x"], "answered 401", 1),
-        ([{"choices": []}], "gave no chat completion", 1),
+        ([(200, {}, '{"choices": []}')] * 2, "failed 2 times; the last: no chat completion", 2),
     ],
 )
 def test_lasting_troubles_are_infrastructure_errors(
-    endpoint: Endpoint, answers: list[Any], message: str, asked: int
+    chat_server: Any, llm_user: MakeUser, answers: list[Any], message: str, asked: int
 ) -> None:
-    endpoint.answers = answers
-    user = endpoint.user(max_retries=1)
+    chat_server.script = answers
+    user = llm_user(attempts=2)
     user.start(TASK)
     with pytest.raises(UserModelError, match=message):
         user.reply("Hello?")
-    assert len(endpoint.requests) == asked
+    assert len(chat_server.requests) == asked
     assert issubclass(UserModelError, InfraError)
 
 
-def test_silence_and_nobody_there(endpoint: Endpoint) -> None:
-    endpoint.delay_s = 0.5
-    user = endpoint.user(max_retries=0, timeout_s=0.05)
+def test_silence_and_nobody_there(chat_server: Any, llm_user: MakeUser) -> None:
+    chat_server.delay_s = 0.5
+    user = llm_user(attempts=1, timeout_s=0.05)
     user.start(TASK)
     with pytest.raises(UserModelError, match=r"no answer within 0.05 s"):
         user.reply("Hello?")
-    nobody = LLMUser(LLMUserOptions(model="m", base_url="http://127.0.0.1:9", max_retries=0))
+    nobody = LLMUser(LLMUserOptions(model="m", base_url="http://127.0.0.1:9", attempts=1))
     nobody.start(TASK)
     with pytest.raises(UserModelError, match="Connect"):
         nobody.reply("Hello?")
 
 
-def test_a_user_that_fails_ends_the_episode_without_blame(endpoint: Endpoint, bank: CustomDomain) -> None:
-    endpoint.answers = [401]
-    env = ToolEnv(bank, user=endpoint.user().options)
+def test_a_user_that_fails_ends_the_episode_without_blame(
+    chat_server: Any, llm_user: MakeUser, bank: CustomDomain
+) -> None:
+    chat_server.script = [401]
+    env = ToolEnv(bank, user=llm_user().options)
     env.reset(seed=0)
     _, reward, terminated, _, info = env.step("<response>How much?</response>")
     assert (reward, terminated, info["outcome"]) == (0.0, True, "infra_error")
 
 
-def test_many_conversations_wait_at_once(endpoint: Endpoint, bank: CustomDomain) -> None:
-    endpoint.delay_s = 0.1
-    own = ToolVectorEnv(8, bank, user=endpoint.user().options, prompt="short", reward=Reward({}, {}))
+def test_many_conversations_wait_at_once(chat_server: Any, llm_user: MakeUser, bank: CustomDomain) -> None:
+    chat_server.delay_s = 0.5
+    own = ToolVectorEnv(8, bank, user=llm_user().options, prompt="short", reward=Reward({}, {}))
     own.reset(seed=0)
     observations, _, terminated, _, _ = own.step(["<response>How much?</response>"] * 8)
     own.close()
     assert observations == ("<user>Fine.</user>",) * 8
     assert not terminated.any()
-    assert endpoint.most_busy > 4
+    assert chat_server.most_busy > 4
 
 
 def test_users_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,6 @@
 """The API policy against a local server that speaks OpenAI's chat protocol over real HTTP."""
 
 import json
-import threading
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -17,66 +14,9 @@ from toolgym.observations import Prompt
 TOOLS = [{"type": "function", "function": {"name": "cancel", "parameters": {"type": "object", "properties": {}}}}]
 
 
-class ChatServer:
-    """Answers each request with the next of `script`: a message (dict), a (status, headers, text) or a delay in s."""
-
-    def __init__(self):
-        self.script: list = []
-        self.requests: list[dict] = []
-        self.headers: list[dict] = []
-        self.lock = threading.Lock()
-        self.under_way = 0
-        self.most_under_way = 0
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                with outer.lock:
-                    outer.requests.append({**body, "path": self.path})
-                    outer.headers.append(dict(self.headers))
-                    answer = outer.script.pop(0) if outer.script else {"content": "Done."}
-                    outer.under_way += 1
-                    outer.most_under_way = max(outer.most_under_way, outer.under_way)
-                if isinstance(answer, float):
-                    time.sleep(answer)
-                    answer = {"content": "late"}
-                with outer.lock:
-                    outer.under_way -= 1
-                if isinstance(answer, dict):
-                    finish = answer.pop("finish", "stop")
-                    choice = {"index": 0, "message": {"role": "assistant", **answer}, "finish_reason": finish}
-                    answer = (200, {}, json.dumps({"choices": [choice]}))
-                status, headers, text = answer
-                try:
-                    self.send_response(status)
-                    for name, value in headers.items():
-                        self.send_header(name, value)
-                    self.send_header("Content-Length", str(len(text.encode())))
-                    self.end_headers()
-                    self.wfile.write(text.encode())
-                except (BrokenPipeError, ConnectionResetError):
-                    pass  # the client gave up waiting
-
-            def log_message(self, format, *args):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        self.thread.start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
-
-
 @pytest.fixture(name="server")
-def running_server():
-    server = ChatServer()
-    yield server
-    server.close()
+def running_server(chat_server):
+    return chat_server
 
 
 @pytest.fixture(name="policy")
@@ -221,7 +161,7 @@ def test_slots_run_at_once_and_keep_their_order(server, policy):
         start(policy, slot)
     server.script = [0.3] * 8
     assert len(policy.generate(list(range(8)))) == 8
-    assert server.most_under_way > 1
+    assert server.most_busy > 1
     assert sorted(m["messages"][1]["content"] for m in server.requests) == [f"Cancel trip {i}." for i in range(8)]
 
 

@@ -1,9 +1,6 @@
 """Tools that a model plays: a local server with OpenAI's chat interface stands for the model, which costs money."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
 
 import gymnasium
 import pytest
@@ -26,35 +23,10 @@ TOOLS = [
 
 
 @pytest.fixture
-def model():
-    """A chat endpoint that numbers its answers; `say` makes it say something else, `status` fail."""
-
-    class Model(BaseHTTPRequestHandler):
-        asked: ClassVar[list[dict]] = []
-        say: ClassVar[list[str]] = []
-        status: ClassVar[list[int]] = []
-
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            Model.asked.append(body)
-            status = Model.status.pop(0) if Model.status else 200
-            text = Model.say.pop(0) if Model.say else f'Sure: {{"result": {{"answer": {len(Model.asked)}}}}}'
-            data = json.dumps({"choices": [{"message": {"content": text}}]}).encode()
-            self.send_response(status)
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *args):
-            """Stays quiet."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Model) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        Model.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-        yield Model
-        server.shutdown()
-        thread.join()
+def model(chat_server):
+    """A chat endpoint that numbers its answers."""
+    chat_server.default = lambda _: f'Sure: {{"result": {{"answer": {len(chat_server.requests)}}}}}'
+    return chat_server
 
 
 @pytest.fixture
@@ -90,8 +62,8 @@ def test_equal_calls_in_equal_states_get_equal_answers(simulated, model):
     assert session.call(GET) == before
     other = simulated().session()  # another process would read the same file
     assert [other.call(call).structured["answer"] for call in (GET, ADD, GET)] == [1, 2, 3]
-    assert len(model.asked) == 3
-    past = json.loads(model.asked[2]["messages"][1]["content"])["calls before"]
+    assert len(model.requests) == 3
+    past = json.loads(model.requests[2]["messages"][1]["content"])["calls before"]
     assert [call["name"] for call in past] == ["add_customer"]
 
 
@@ -100,22 +72,22 @@ def test_what_the_policy_does_wrong_asks_nobody(simulated, model):
     assert session.call(ToolCall("get_customr", {})).outcome == "unknown_tool"
     assert session.call(ToolCall("get_customer", {})).outcome == "invalid_arguments"
     assert session.call(ToolCall("get_customer", {"id": float("nan")})).outcome == "invalid_arguments"
-    assert model.asked == []
+    assert model.requests == []
 
 
 def test_a_tool_that_refuses(simulated, model):
-    model.say.append('{"error": "no such customer"}')
+    model.script.append('{"error": "no such customer"}')
     result = simulated().session().call(GET)
     assert (result.text, result.outcome) == ("no such customer", "tool_error")
 
 
 def test_a_model_that_fails_is_infrastructure(simulated, model):
-    model.status += [503, 429]
+    model.script += [503, 429]
     assert simulated().session().call(GET).outcome == "ok"  # the third attempt
-    model.say += ["no JSON"] * 4
+    model.script += ["no JSON"] * 4
     with pytest.raises(InfraError, match="failed 4 times; the last: no tool result"):
         simulated().session().call(ADD)
-    model.status += [401]
+    model.script += [401]
     with pytest.raises(InfraError, match="401"):
         simulated().session().call(ADD)
 
@@ -132,7 +104,7 @@ def test_an_environment_of_simulated_tools(model, tmp_path):
     *_, info = env.step("<response>Somebody.</response>")
     assert info["outcome"] == "solved"
     env.close()
-    assert len(model.asked) == 1
+    assert len(model.requests) == 1
 
 
 @pytest.mark.parametrize(

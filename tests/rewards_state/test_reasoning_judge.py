@@ -1,9 +1,6 @@
 """The reasoning judge: rubric, offline judge, model judges over real HTTP, cache, budget; missing is never zero."""
 
-import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -196,49 +193,15 @@ def test_many_requests_keep_their_order() -> None:
 # Over HTTP ------------------------------------------------------------------------------------------------------------
 
 
-class FakeEndpoint:
-    """An OpenAI-compatible server on this machine: each reply is (status, body), or seconds to wait first."""
-
-    def __init__(self) -> None:
-        self.replies: list[tuple[int, str]] = []
-        self.delay_s = 0.0
-        self.bodies: list[dict[str, Any]] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                outer.bodies.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-                threading.Event().wait(outer.delay_s)
-                status, body = outer.replies.pop(0) if outer.replies else (500, "none left")
-                try:
-                    self.send_response(status)
-                    self.send_header("content-length", str(len(body.encode())))
-                    self.end_headers()
-                    self.wfile.write(body.encode())
-                except OSError:
-                    return  # the client has given up waiting
-
-            def log_message(self, format: str, *args: Any) -> None:
-                return
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-
-    def says(self, *contents: str) -> None:
-        self.replies += [(200, json.dumps({"choices": [{"message": {"content": c}}]})) for c in contents]
+@pytest.fixture
+def served(chat_server: Any) -> Any:
+    """A chat endpoint that is down unless its script says otherwise."""
+    chat_server.default = 500
+    return chat_server
 
 
 @pytest.fixture
-def served() -> Iterator[FakeEndpoint]:
-    fake = FakeEndpoint()
-    yield fake
-    fake.server.shutdown()
-    fake.server.server_close()
-
-
-@pytest.fixture
-def connect(served: FakeEndpoint) -> Iterator[Callable[..., Endpoint]]:
+def connect(served: Any) -> Iterator[Callable[..., Endpoint]]:
     opened: list[Endpoint] = []
 
     def make(**more: Any) -> Endpoint:
@@ -250,41 +213,40 @@ def connect(served: FakeEndpoint) -> Iterator[Callable[..., Endpoint]]:
         endpoint.close()
 
 
-def test_an_endpoint_is_asked_and_passing_failures_are_tried_again(served: FakeEndpoint, connect: Any) -> None:
-    served.replies = [(429, "slow down"), (503, "")]
-    served.says('{"score": 0.90}')
+def test_an_endpoint_is_asked_and_passing_failures_are_tried_again(served: Any, connect: Any) -> None:
+    served.script = [429, 503, '{"score": 0.90}']
     assert ModelJudge(connect())(request()).score == 0.9
-    assert len(served.bodies) == 3
-    assert served.bodies[0]["temperature"] == 0.0
-    assert served.bodies[0]["messages"][0]["role"] == "system"
+    assert len(served.requests) == 3
+    assert served.requests[0]["temperature"] == 0.0
+    assert served.requests[0]["messages"][0]["role"] == "system"
 
 
-def test_lasting_failures_are_missing(served: FakeEndpoint, connect: Any) -> None:
+def test_lasting_failures_are_missing(served: Any, connect: Any) -> None:
     assert "failed 3 times" in ModelJudge(connect())(request()).missing
-    served.replies = [(401, "who are you?")]
+    served.script = [401]
     assert "answered 401" in ModelJudge(connect())(request()).missing
-    served.replies = [(200, '{"choices": []}')]
+    served.script = [(200, {}, '{"choices": []}')] * 3
     assert "no chat completion" in ModelJudge(connect())(request()).missing
 
 
-def test_a_time_out_is_missing(served: FakeEndpoint, connect: Any) -> None:
+def test_a_time_out_is_missing(served: Any, connect: Any) -> None:
     served.delay_s = 0.5
-    served.says("late", "late")
+    served.default = "late"
     judgement = ModelJudge(connect(timeout_s=0.05, attempts=2))(request())
     assert judgement.score is None
     assert "Timeout" in judgement.missing
 
 
-def test_answers_are_kept_by_content_and_failures_are_not(served: FakeEndpoint, connect: Any, tmp_path: Path) -> None:
+def test_answers_are_kept_by_content_and_failures_are_not(served: Any, connect: Any, tmp_path: Path) -> None:
     path = tmp_path / "deep" / "judge.sqlite"
     judge = ModelJudge(Cached(connect(attempts=1), path))
     assert judge(request()).score is None  # the endpoint is down
-    served.says('{"score": 0.50}')
+    served.script = ['{"score": 0.50}']
     assert judge(request()).score == 0.5
     again = ModelJudge(Cached(connect(attempts=1), path))  # as another run would
     assert again(request()).score == 0.5
-    assert len(served.bodies) == 2
-    served.says('{"score": 0.25}')
+    assert len(served.requests) == 2
+    served.script = ['{"score": 0.25}']
     assert again(request("Other reasoning.")).score == 0.25
     assert ModelJudge(Cached(connect(attempts=1, temperature=1.0), path))(request()).score is None  # another question
 

@@ -10,7 +10,6 @@ the cache. So what the simulated world says does not contradict itself, and a re
 
 import asyncio
 import hashlib
-import os
 import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
@@ -19,21 +18,19 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import orjson
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from toolgym.errors import ConfigError, InfraError, did_you_mean
 from toolgym.mcp.arguments import refuse, unknown_tool
 from toolgym.mcp.results import classify
 from toolgym.mcp.session import ForkKind, ToolSession, ToolSpec
 from toolgym.messages import ToolCall
+from toolgym.openai_client import ChatClient, ChatOptions
 from toolgym.trajectory import ToolResult
 from toolgym.world import canonical
 
 __all__ = ["SimulatedServer", "SimulatedSession", "SimulationOptions", "read_specs"]
 
-_PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _INSTRUCTIONS = """\
 You play the software behind a tool. Answer a call as the real tool would: with plausible data, consistent with the \
 calls before it, and with nothing else. Answer with one JSON object: {"result": ...} with what the tool returns, or \
@@ -41,26 +38,14 @@ calls before it, and with nothing else. Answer with one JSON object: {"result": 
 
 
 @dataclass(frozen=True)
-class SimulationOptions:
+class SimulationOptions(ChatOptions):
     """The model that answers, and where its answers are kept."""
 
-    model: str
-    base_url: str = "https://api.openai.com/v1"
-    api_key_env: str = "OPENAI_API_KEY"
-    """The environment variable that holds the key; an unset one sends none."""
-    cache: str = ":memory:"
-    """An SQLite file. Without one, answers are kept as long as the server object lives."""
-    timeout_s: float = 60.0
-    attempts: int = 4
-    backoff_s: float = 0.5
-    """The first pause between attempts; it doubles each time."""
     temperature: float = 0.0
     max_tokens: int = 1024
     seed: int = 0
-
-
-class _PassingError(Exception):
-    """A failure that another attempt may mend."""
+    cache: str = ":memory:"
+    """An SQLite file. Without one, answers are kept as long as the server object lives."""
 
 
 class SimulatedServer:
@@ -73,7 +58,7 @@ class SimulatedServer:
 
     def __init__(self, tools: Sequence[ToolSpec], options: SimulationOptions):
         self.tools, self.options = tuple(tools), options
-        self._client = httpx2.Client(timeout=options.timeout_s)
+        self._chat = ChatClient(options, "The model that plays the tools")
         self._lock = threading.Lock()
         self._cache = sqlite3.connect(options.cache, check_same_thread=False, timeout=30.0)
         with self._lock, self._cache:
@@ -137,49 +122,11 @@ class SimulatedServer:
             {"role": "system", "content": _INSTRUCTIONS},
             {"role": "user", "content": orjson.dumps(asked).decode()},
         ]
-        retrying = Retrying(
-            stop=stop_after_attempt(self.options.attempts),
-            wait=wait_exponential(multiplier=self.options.backoff_s, max=30.0),
-            retry=retry_if_exception_type(_PassingError),
-            reraise=True,
-        )
-        try:
-            return retrying(self._post, messages)
-        except _PassingError as error:
-            raise InfraError(
-                f"The model that plays the tools failed {self.options.attempts} times; the last: {error}"
-            ) from error
-
-    def _post(self, messages: list[dict[str, str]]) -> str:
-        """One request: the answer, checked to be of the form that was asked for."""
-        options = self.options
-        key = os.environ.get(options.api_key_env)
-        body = {
-            "model": options.model,
-            "messages": messages,
-            "temperature": options.temperature,
-            "max_tokens": options.max_tokens,
-            "seed": options.seed,
-        }
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        try:
-            answer = self._client.post(f"{options.base_url.rstrip('/')}/chat/completions", json=body, headers=headers)
-        except httpx2.HTTPError as error:
-            raise _PassingError(f"{type(error).__name__}: {error}") from error
-        if answer.status_code in _PASSING:
-            raise _PassingError(f"status {answer.status_code}")
-        if answer.status_code != 200:
-            raise InfraError(f"The model that plays the tools answered {answer.status_code}: {answer.text[:300]}")
-        try:
-            text = answer.json()["choices"][0]["message"]["content"]
-            _result(text)
-        except (ValueError, KeyError, IndexError, TypeError, InfraError) as error:
-            raise _PassingError(f"no tool result: {answer.text[:300]}") from error
-        return text
+        return self._chat.ask(messages, _checked_text)
 
     def close(self) -> None:
         """Closes the connections and the cache."""
-        self._client.close()
+        self._chat.close()
         self._cache.close()
 
 
@@ -260,6 +207,20 @@ def _spec(tool: Any) -> ToolSpec:
     hint = (form.get("annotations") or {}).get("readOnlyHint")
     writes = form.get("writes", None if hint is None else not hint)
     return ToolSpec(form["name"], form.get("description") or "", schema, form.get("outputSchema"), writes)
+
+
+def _checked_text(choice: dict[str, Any]) -> str:
+    """The answer, checked to be of the form that was asked for.
+
+    Raises:
+        ValueError: it is not.
+    """
+    text = choice["message"].get("content")
+    try:
+        _result(text)
+    except InfraError as error:
+        raise ValueError("no tool result") from error
+    return text
 
 
 def _result(text: Any) -> ToolResult:

@@ -8,7 +8,6 @@ the same.
 """
 
 import hashlib
-import os
 import sqlite3
 import threading
 from collections.abc import Sequence
@@ -17,34 +16,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import httpx2
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential, wait_random
-
 from toolgym.errors import ConfigError, JudgeModelError
+from toolgym.openai_client import ChatClient, ChatError, ChatOptions
 from toolgym.rewards.judge import Backend
 from toolgym.world import canonical
 
 __all__ = ["Budgeted", "Cached", "Endpoint", "EndpointOptions", "LocalModel", "LocalModelOptions"]
 
-_PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
-
-
-class _PassingError(Exception):
-    """A failure that another attempt may mend."""
-
 
 @dataclass(frozen=True)
-class EndpointOptions:
+class EndpointOptions(ChatOptions):
     """How the judge's endpoint is reached."""
 
-    model: str
-    base_url: str = "https://api.openai.com/v1"
-    api_key_env: str = "OPENAI_API_KEY"
-    """The environment variable that holds the key; an unset one sends none."""
-    timeout_s: float = 60.0
-    attempts: int = 4
-    backoff_s: float = 0.5
-    """The first pause between attempts; it doubles each time, with jitter."""
     temperature: float = 0.0
     max_tokens: int = 64
     seed: int = 0
@@ -55,63 +38,30 @@ class Endpoint:
 
     def __init__(self, options: EndpointOptions):
         self.options = options
-        self._client = httpx2.Client(timeout=options.timeout_s)
+        self._chat = ChatClient(options, "The judge")
 
     @property
     def identity(self) -> str:
         o = self.options
-        return f"endpoint {o.base_url} {o.model} t={o.temperature} n={o.max_tokens} seed={o.seed}"
+        return f"endpoint {o.endpoint} {o.model} t={o.temperature} n={o.max_tokens} seed={o.seed}"
 
     def complete(self, messages: Sequence[dict[str, str]], choices: Sequence[str] = ()) -> str:
         """The first choice's text.
 
         Raises:
-            JudgeModelError: no answer after all attempts, or one of another shape.
+            JudgeModelError: no answer after all attempts, a refusal, or an answer without text.
         """
-        options = self.options
-        retrying = Retrying(
-            stop=stop_after_attempt(options.attempts),
-            wait=wait_exponential(multiplier=options.backoff_s, max=30.0) + wait_random(0, options.backoff_s),
-            retry=retry_if_exception_type(_PassingError),
-            reraise=True,
-        )
         try:
-            return retrying(self._ask, messages)
-        except _PassingError as error:
-            raise JudgeModelError(
-                f"The judge at {options.base_url} failed {options.attempts} times; the last: {error}"
-            ) from error
-
-    def _ask(self, messages: Sequence[dict[str, str]]) -> str:
-        options = self.options
-        key = os.environ.get(options.api_key_env)
-        body = {
-            "model": options.model,
-            "messages": list(messages),
-            "temperature": options.temperature,
-            "max_tokens": options.max_tokens,
-            "seed": options.seed,
-        }
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        try:
-            answer = self._client.post(f"{options.base_url.rstrip('/')}/chat/completions", json=body, headers=headers)
-        except httpx2.HTTPError as error:
-            raise _PassingError(f"{type(error).__name__}: {error}") from error
-        if answer.status_code in _PASSING:
-            raise _PassingError(f"status {answer.status_code}")
-        if answer.status_code != 200:
-            raise JudgeModelError(f"The judge at {options.base_url} answered {answer.status_code}: {answer.text[:300]}")
-        try:
-            content = answer.json()["choices"][0]["message"]["content"]
-        except (ValueError, KeyError, IndexError, TypeError):
-            raise JudgeModelError(f"The judge gave no chat completion: {answer.text[:300]}") from None
+            content = self._chat.ask(messages, lambda choice: choice["message"].get("content"))
+        except ChatError as error:
+            raise JudgeModelError(str(error)) from error
         if not isinstance(content, str):
-            raise JudgeModelError("The judge gave an empty answer")
+            raise JudgeModelError("The judge gave an empty answer: a model that reasons needs more max_tokens")
         return content
 
     def close(self) -> None:
         """Closes the connections."""
-        self._client.close()
+        self._chat.close()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,111 @@
+"""What tests of several parts share: a chat endpoint on this machine, over real HTTP."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+
+class ChatServer:
+    """Speaks OpenAI's chat protocol. Each request gets the next of `script`, or else `default`.
+
+    An answer is a text, a message (a dict, with `finish` where it did not end by itself), a status, a whole reply as
+    (status, headers, text or pieces of bytes), a delay in seconds as a float, or a function of the request's body that
+    gives one of these.
+    """
+
+    def __init__(self) -> None:
+        self.script: list[Any] = []
+        self.default: Any = "Done."
+        self.delay_s = 0.0
+        self.requests: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.busy = self.most_busy = 0
+        self.lock = threading.Lock()
+        self.stopping = threading.Event()
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self.thread.start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
+
+    def close(self) -> None:
+        self.stopping.set()
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                with outer.lock:
+                    outer.requests.append({**body, "path": self.path})
+                    outer.headers.append(dict(self.headers))
+                    outer.busy += 1
+                    outer.most_busy = max(outer.most_busy, outer.busy)
+                    answer = outer.script.pop(0) if outer.script else outer.default
+                outer.stopping.wait(answer if isinstance(answer, float) else outer.delay_s)
+                with outer.lock:
+                    outer.busy -= 1
+                status, headers, text = _reply(answer(body) if callable(answer) else answer)
+                try:
+                    self._send(status, headers, text)
+                except OSError:
+                    self.close_connection = True  # the client gave up waiting
+
+            def _send(self, status: int, headers: dict[str, str], text: Any) -> None:
+                whole = isinstance(text, str)
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                if whole:
+                    self.send_header("Content-Length", str(len(text.encode())))
+                self.end_headers()
+                for piece in [text.encode()] if whole else text:
+                    self.wfile.write(piece)
+                    if outer.stopping.is_set():
+                        return
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Keeps the test's output clean."""
+
+        return Handler
+
+
+def _reply(answer: Any) -> tuple[int, dict[str, str], Any]:
+    """An answer of the script as status, headers and text."""
+    if isinstance(answer, tuple):
+        return answer
+    if isinstance(answer, int):
+        return answer, {}, f"status {answer}"
+    if isinstance(answer, float):
+        answer = "late"
+    message = {"content": answer} if isinstance(answer, str) else dict(answer)
+    choice = {"index": 0, "finish_reason": message.pop("finish", "stop"), "message": {"role": "assistant", **message}}
+    return 200, {}, json.dumps({"choices": [choice]})
+
+
+@pytest.fixture
+def chat_server() -> Iterator[ChatServer]:
+    """A chat endpoint that says what the test tells it to."""
+    server = ChatServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def slowly() -> Callable[[bytes, float], Iterator[bytes]]:
+    """The same bytes again and again, one piece every so many seconds."""
+
+    def pieces(piece: bytes, pause_s: float) -> Iterator[bytes]:
+        while True:
+            yield piece
+            time.sleep(pause_s)
+
+    return pieces

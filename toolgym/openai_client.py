@@ -1,0 +1,248 @@
+"""One client of OpenAI-compatible chat endpoints: the policy, the user, the judge and simulated tools all ask by it.
+
+    client = ChatClient(ChatOptions("my-model", "http://127.0.0.1:8000/v1"), "The judge")
+    text = client.ask([{"role": "user", "content": "Hello!"}], lambda choice: choice["message"]["content"])
+
+Time-outs, broken connections, busy servers and replies that cannot be used are tried again. A refusal is not.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+import httpx2
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
+
+from toolgym.errors import ConfigError, InfraError
+
+__all__ = ["OPENAI_URL", "ChatClient", "ChatError", "ChatOptions"]
+
+OPENAI_URL = "https://api.openai.com/v1"
+_PASSING = frozenset({408, 409, 425, 429})
+"""Statuses below 500 that another attempt may mend; those from 500 on may all pass."""
+_LONGEST_REPLY = 16 * 2**20
+"""Bytes."""
+_SHORTEST_SECRET = 8
+"""Characters. Shorter keys (`x`, `EMPTY`) are what servers get that want none."""
+
+T = TypeVar("T")
+
+
+class ChatError(InfraError):
+    """An endpoint gave no answer that can be used. `status` and `text` are those of a refusal, else None and empty."""
+
+    def __init__(self, message: str, status: int | None = None, text: str = ""):
+        super().__init__(message)
+        self.status, self.text = status, text
+
+
+@dataclass(frozen=True)
+class ChatOptions:
+    """How an endpoint is reached, and how its model samples. What is None is left to the server."""
+
+    model: str
+    base_url: str | None = None
+    """The endpoint up to and without `/chat/completions`; default: `$OPENAI_BASE_URL`, or else OpenAI's own."""
+    api_key_env: str = "OPENAI_API_KEY"
+    """The environment variable that holds the key; an unset one sends none (local servers want none)."""
+    timeout_s: float = 60.0
+    """For one request, and for each wait for its next bytes."""
+    attempts: int = 4
+    """How often a request is made at most."""
+    backoff_s: float = 0.5
+    """The first pause between attempts; it doubles each time, and up to as much again is added by chance."""
+    longest_wait_s: float = 30.0
+    """Between two attempts, whatever the server's `Retry-After` says."""
+    temperature: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    """Servers keep to it as well as they can."""
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1 or self.timeout_s <= 0:
+            raise ConfigError(
+                f"attempts must be at least 1 and timeout_s above 0, got attempts={self.attempts}, "
+                f"timeout_s={self.timeout_s}"
+            )
+
+    @property
+    def endpoint(self) -> str:
+        """`base_url`, or what stands for it."""
+        return self.base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
+
+
+class _PassingError(Exception):
+    """A failure that another attempt may mend; `wait_s` is the pause that the server asked for."""
+
+    def __init__(self, message: str, wait_s: float | None = None):
+        super().__init__(message)
+        self.wait_s = wait_s
+
+
+class ChatClient:
+    """Asks one endpoint. Safe to use from several threads. No message and no log of it holds the key.
+
+    Args:
+        options: the endpoint and the sampling.
+        who: what the model does, as error messages begin with it.
+        key: the API key, instead of the environment variable's.
+
+    Raises:
+        ConfigError: the URL or the key is none.
+    """
+
+    def __init__(self, options: ChatOptions, who: str, key: str | None = None):
+        self.options, self._who = options, who
+        self.key = _checked_key(key or os.environ.get(options.api_key_env), options.api_key_env)
+        url = _checked_url(options.endpoint)
+        login = (url.username, url.password) if url.username else None
+        self.url = str(url.copy_with(username=None, password=None))
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
+        self._client = httpx2.Client(headers=headers, auth=login, timeout=options.timeout_s)
+        self._backoff = wait_exponential(multiplier=options.backoff_s) + wait_random(0, options.backoff_s)
+
+    def ask(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        read: Callable[[dict[str, Any]], T],
+        fields: Mapping[str, Any] | None = None,
+    ) -> T:
+        """What `read` makes of the first choice of a completion.
+
+        Args:
+            messages: the conversation.
+            read: takes the choice (a dict with a dict `message`); its ValueError says that the answer is of no use, and
+                the request is made again.
+            fields: more fields of the request.
+
+        Raises:
+            ChatError: no answer after all attempts, or a refusal.
+        """
+        options = self.options
+        sampling = {"temperature": options.temperature, "max_tokens": options.max_tokens, "seed": options.seed}
+        given = {name: value for name, value in sampling.items() if value is not None}
+        # ASCII, so that text with lone surrogates can be sent.
+        body = json.dumps({"model": options.model, "messages": list(messages), **(fields or {}), **given}).encode()
+        retrying = Retrying(
+            stop=stop_after_attempt(options.attempts),
+            wait=self._wait_s,
+            retry=retry_if_exception_type(_PassingError),
+            reraise=True,
+        )
+        try:
+            return retrying(self._attempt, body, read)
+        except _PassingError as error:
+            raise ChatError(
+                f"{self._who} at {self.url} failed {options.attempts} times; the last: {error}. Is the server up? More "
+                f"attempts than {options.attempts} or a longer timeout_s than {options.timeout_s} may help"
+            ) from error
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._client.close()
+
+    def _wait_s(self, state: RetryCallState) -> float:
+        failure = state.outcome.exception() if state.outcome else None
+        asked = getattr(failure, "wait_s", None)
+        return min(self._backoff(state) if asked is None else asked, self.options.longest_wait_s)
+
+    def _attempt(self, body: bytes, read: Callable[[dict[str, Any]], T]) -> T:
+        status, headers, content = self._post(body)
+        if status in _PASSING or status >= 500:
+            raise _PassingError(f"status {status}: {self._shown(content, 200)}", _retry_after_s(headers))
+        if not 200 <= status < 300:
+            key = f"${self.options.api_key_env}" + ("" if self.key else ", which is not set")
+            raise ChatError(
+                f"{self._who} at {self.url} answered {status}: {self._shown(content, 300)}. Check the model name "
+                f"({self.options.model!r}), the API key ({key}) and the options",
+                status,
+                self._shown(content),
+            )
+        try:
+            return read(_first_choice(content))
+        except ValueError as error:
+            raise _PassingError(f"{error}: {self._shown(content, 200)}") from error
+
+    def _post(self, body: bytes) -> tuple[int, httpx2.Headers, bytes]:
+        """One request: status, headers and content, within the time and size that there are."""
+        timeout_s = self.options.timeout_s
+        deadline, content = time.monotonic() + timeout_s, bytearray()
+        try:
+            with self._client.stream("POST", self.url, content=body) as response:
+                for part in response.iter_bytes():
+                    content += part
+                    if len(content) > _LONGEST_REPLY:
+                        raise _PassingError(f"a reply of more than {_LONGEST_REPLY} bytes")
+                    if time.monotonic() > deadline:  # some servers send spaces while they are busy
+                        raise _PassingError(f"no whole answer within {timeout_s} s")
+                return response.status_code, response.headers, bytes(content)
+        except httpx2.TimeoutException as error:
+            raise _PassingError(f"no answer within {timeout_s} s ({type(error).__name__})") from error
+        except httpx2.HTTPError as error:
+            raise _PassingError(f"{type(error).__name__}: {error}") from error
+
+    def _shown(self, content: bytes, longest: int | None = None) -> str:
+        """What the server said, for people to read; servers have been seen to repeat the key."""
+        text = content.decode(errors="replace")
+        if self.key and len(self.key) >= _SHORTEST_SECRET:
+            text = text.replace(self.key, "***")
+        return text[:longest]
+
+
+def _checked_key(key: str | None, variable: str) -> str:
+    """The key without the newline that files end with; empty where there is none."""
+    key = (key or "").strip()
+    if not key.isascii() or not key.isprintable():
+        raise ConfigError(f"The API key has characters that no key has: set ${variable} anew")
+    return key
+
+
+def _checked_url(base_url: str) -> httpx2.URL:
+    """Where completions are asked for."""
+    try:
+        url = httpx2.URL(base_url.rstrip("/") + "/chat/completions")
+    except httpx2.InvalidURL as error:
+        raise ConfigError(f"base_url is no URL: {error}. An example: http://127.0.0.1:8000/v1") from error
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ConfigError("base_url must begin with http:// or https:// and a host: http://127.0.0.1:8000/v1, say")
+    return url
+
+
+def _first_choice(content: bytes) -> dict[str, Any]:
+    """The first choice of a chat completion.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        choice = json.loads(content)["choices"][0]
+        usable = isinstance(choice["message"], dict)
+    except (ValueError, LookupError, TypeError, RecursionError):
+        usable = False
+    if not usable:
+        raise ValueError("no chat completion")
+    return choice
+
+
+def _retry_after_s(headers: httpx2.Headers) -> float | None:
+    """Seconds that the server asks to wait, where it says so: as seconds or as a date."""
+    said = headers.get("retry-after", "")
+    try:
+        return max(0.0, float(said))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
+    except ValueError:
+        return None
