@@ -3,6 +3,7 @@
 import atexit
 import importlib.util
 import os
+import socket
 import ssl
 import threading
 import time
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from toolgym.errors import ConfigError, ServerStartError
 from toolgym.mcp.docker_owner import reap
@@ -18,6 +20,7 @@ __all__ = ["Engine", "require_docker"]
 
 _HOW_TO = "Start one, or name it by DOCKER_HOST (unix:///run/user/1000/docker.sock, tcp://HOST:2376, ssh://USER@HOST)."
 _NEEDS_SSH = "An engine over ssh needs more of the docker package: pip install 'docker[ssh]'."
+_KNOCK_S = 10.0
 _REMOVAL_S = 3.0
 _SOCKETS = ("docker.sock", "podman/podman.sock")
 
@@ -172,14 +175,35 @@ def _open() -> Engine:
 
     try:
         url, tls = _address()
+        _knock(url)
         client = DockerClient(base_url=url, tls=tls or False, use_ssh_client=True, timeout=120, max_pool_size=64)
-        return Engine(client, url, tls)
-    except DockerException as error:
+        try:
+            return Engine(client, url, tls)
+        except BaseException:
+            client.close()
+            raise
+    except (DockerException, OSError) as error:
         if "paramiko" in str(error):
             raise ConfigError(_NEEDS_SSH) from error
-        raise ServerStartError(f"No Docker engine answers: {error} {_HOW_TO}") from error
+        raise ServerStartError(f"No Docker engine answers: {error}. {_HOW_TO}") from error
     except ModuleNotFoundError as error:
         raise ConfigError(_NEEDS_SSH) from error
+
+
+def _knock(url: str) -> None:
+    """Connects to a local engine once: where that fails, the docker package would leave its socket open.
+
+    Raises:
+        OSError: nobody listens.
+    """
+    parts = urlsplit(url)
+    if parts.scheme in ("unix", "http+unix"):
+        with socket.socket(socket.AF_UNIX) as knocking:
+            knocking.settimeout(_KNOCK_S)
+            try:
+                knocking.connect(parts.path)
+            except OSError as error:
+                raise OSError(f"nothing listens at {url} ({error})") from error
 
 
 def _address() -> tuple[str, Any]:
