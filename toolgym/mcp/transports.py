@@ -45,12 +45,11 @@ class _Session(ClientSession):
     One bad tool in a listing does not spoil the others (see `toolgym.mcp.listing`).
     """
 
-    def __init__(self, received: Any = None, to_send: Any = None, **settings: Any):
-        if received is None or to_send is None:
-            super().__init__(received, to_send, **settings)
-            return
-        dispatcher = TolerantDispatcher(received, to_send, lambda: self.protocol_version)
-        super().__init__(dispatcher=dispatcher, **settings)
+    def __init__(self, read_stream: Any = None, write_stream: Any = None, **settings: Any):
+        if read_stream is not None and write_stream is not None:
+            settings["dispatcher"] = TolerantDispatcher(read_stream, write_stream, lambda: self.protocol_version)
+            read_stream = write_stream = None
+        super().__init__(read_stream, write_stream, **settings)
 
     async def validate_tool_result(self, name: str, result: CallToolResult) -> None:
         """Accepts every result."""
