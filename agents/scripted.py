@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from toolgym.agents.policy import Completion
-from toolgym.agents.sampling import sample_arguments
 from toolgym.errors import ConfigError
 from toolgym.messages import ToolCall, Turn, render
+from toolgym.sampling import sample_arguments
 from toolgym.tasks import GoldAction, Task
 
 if TYPE_CHECKING:

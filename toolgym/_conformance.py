@@ -24,7 +24,7 @@ from toolgym._transcripts import (
 )
 from toolgym.env import ToolEnv
 from toolgym.messages import ToolCall, Turn, render
-from toolgym.spaces import sample_arguments
+from toolgym.sampling import sample_arguments
 from toolgym.tasks import JudgedCheck, Task
 from toolgym.vector import ToolVectorEnv
 from toolgym.world import canonical

@@ -25,7 +25,7 @@ from toolgym.mcp.session import ToolSession
 from toolgym.mcp.state import StateTool, make_state_options
 from toolgym.messages import ToolCall
 from toolgym.options import EnvOptions
-from toolgym.spaces import sample_arguments
+from toolgym.sampling import sample_arguments
 from toolgym.tasks import GoldAction, GoldCall, Task
 from toolgym.tasks_file import TaskSource, read_tasks
 from toolgym.vector import ToolVectorEnv

@@ -14,7 +14,8 @@ from toolgym import registration
 from toolgym.env import ToolEnv
 from toolgym.errors import ConfigError
 from toolgym.registration import env_ids, make_domain, register_domain, register_env
-from toolgym.spaces import Message, sample_value
+from toolgym.sampling import sample_value
+from toolgym.spaces import Message
 from toolgym.vector import ToolVectorEnv
 
 HEAVY = ("torch", "transformers", "docker", "fastmcp", "trl", "rich", "httpx2")
