@@ -55,26 +55,31 @@ def list_envs(
     if json:
         print_json(found)
         return
-    table = Table(title="environments", title_justify="left")
-    for column in ("id", "domain", "tools", "tasks", "longest episode"):
-        table.add_column(column, justify="right" if column == "tools" else "left", no_wrap=column == "id")
-    for entry in found:
-        if "error" in entry:
-            table.add_row(entry["id"], "needs options")
-            continue
-        tasks = "\n".join(f"{count:>6,} {split}" for split, count in entry["tasks"].items())
-        limits = f"{entry['max_turns']} turns\n{entry['max_calls']} calls"
-        table.add_row(entry["id"], entry["domain"], str(len(entry["tools"])), tasks, limits)
-    out.print(table)
+    out.print(env_table(found))
     if env is not None and "tools" in found[0]:
         out.print(tool_table(found[0]["tools"]))
+
+
+def env_table(found: list[dict[str, Any]]) -> Table:
+    """The environments as `describe` gives them; no cell is broken at 80 columns."""
+    table = Table(title="environments", title_justify="left")
+    for column in ("id", "domain", "tools", "tasks", "at most"):
+        table.add_column(column, justify="right" if column == "tools" else "left", no_wrap=column != "domain")
+    for entry in found:
+        if "error" in entry:
+            table.add_row(entry["id"], "", "", "needs options")
+            continue
+        tasks = "\n".join(f"{count:>6,} {split}" for split, count in entry["tasks"].items())
+        limits = f"{entry['max_turns']:>3} turns\n{entry['max_calls']:>3} calls"
+        table.add_row(entry["id"], entry["domain"], str(len(entry["tools"])), tasks, limits)
+    return table
 
 
 def tool_table(tools: list[dict[str, Any]]) -> Table:
     """The tools with what they do."""
     table = Table(title="tools", title_justify="left")
     for column in ("name", "writes", "what it does"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=column == "name")
     for tool in tools:
         table.add_row(tool["name"], {True: "yes", False: "", None: "?"}[tool["writes"]], tool["description"])
     return table
