@@ -1,11 +1,9 @@
 """Fixtures: a real engine, or a skip that says why; images built here; a session on a hostile server."""
 
-import gc
 import importlib.util
 import os
 import shutil
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -48,20 +46,13 @@ def engine() -> Engine:
     pytest.importorskip("docker", reason="the docker package is not installed: pip install 'toolgym[docker]'")
     from docker.errors import ImageNotFound
 
-    reason, engine = "", None
     try:
         engine = Engine.get()
         engine.client.images.get(BASE_IMAGE)
     except ImageNotFound:
-        reason = f"the engine has no image {BASE_IMAGE!r} to build on: .ci/docker up"
+        pytest.skip(f"the engine has no image {BASE_IMAGE!r} to build on: .ci/docker up")
     except ToolGymError as error:
-        reason = f"no Docker engine: {error}"
-    if reason or engine is None:
-        # The docker package leaves the socket of a failed connection to the garbage collector.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
-        pytest.skip(reason)
+        pytest.skip(f"no Docker engine: {error}")
     return engine
 
 

@@ -43,12 +43,12 @@ except ToolGymError as error:
 
 
 def one_call(before: str = "", **environment: str) -> str:
-    """What a fresh process prints that makes one call to a server in a container."""
+    """What a fresh process prints that makes one call to a server in a container, and leaves nothing open."""
     # The bundles would be preferred to the engine's own certificate by the package under docker's.
     ours = ("DOCKER_", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     done = subprocess.run(
-        [sys.executable, "-c", before + ONE_CALL],
+        [sys.executable, "-W", "error::ResourceWarning", "-c", before + ONE_CALL],
         env=clean | environment,
         capture_output=True,
         text=True,
@@ -76,16 +76,19 @@ def over_tcp(engine: Engine, tls: ssl.SSLContext | None = None) -> Iterator[int]
                 writer.close()
 
     async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, to_there = await asyncio.open_unix_connection(path)
+        ends = [writer]
         try:
+            there, to_there = await asyncio.open_unix_connection(path)
+            ends.append(to_there)
             await asyncio.gather(copy(reader, to_there), copy(there, writer))
+            for each in ends:
+                each.close()
+            await asyncio.gather(*(each.wait_closed() for each in ends), return_exceptions=True)
         except asyncio.CancelledError:
             pass
         finally:
-            for each in (writer, to_there):
-                each.close()
-                with suppress(OSError):
-                    await each.wait_closed()
+            for each in ends:
+                each.transport.abort()  # where the cancelling came before both were closed
 
     async def serve() -> None:
         joins: list[asyncio.Task[None]] = []

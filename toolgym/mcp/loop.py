@@ -36,7 +36,10 @@ if hasattr(os, "register_at_fork"):
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
-    loop.run_forever()
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
 
 
 def _running() -> asyncio.AbstractEventLoop:
