@@ -15,6 +15,7 @@ import numpy as np
 from toolgym.envs.airline.domain import airline_server
 from toolgym.envs.airline.execution import value_of
 from toolgym.envs.airline.rules import CABINS, CANCELLED_FLIGHT_USD, DELAYED_FLIGHT_USD
+from toolgym.envs.airline.story import hhmm
 from toolgym.errors import TaskError
 from toolgym.messages import ToolCall
 from toolgym.tasks import GoldAction, GoldCall, Task
@@ -66,6 +67,7 @@ class _Chain:
         ]
 
 
+_DEPARTURE: Final = "scheduled_departure_time_est"
 Mistake = Callable[[_Chain], tuple[GoldAction, ...] | None]
 
 
@@ -78,12 +80,15 @@ def _swap(value: Any, swaps: Mapping[Any, Any]) -> Any:
     return swaps.get(value, value)
 
 
-_WEIGHED: Final = re.compile(r"((?:basic_economy|economy|business): (?:\w+ (?:full|\$\d+|\d\d:\d\d)(?:, |\.))+)")
-"""The part of a plan that compares offers (`story.weigh`): a wrong choice leaves it as it is."""
+_WEIGHED: Final = re.compile(
+    r"((?:cheapest|earliest|latest) \w+: (?:\w+ (?:full|\$\d+|\d\d:\d\d)(?:, |: ))+"
+    r"|(?:[A-Z]{3} [A-Z]{3} \w{6}(?:, |: ))+)"
+)
+"""The part of a plan that compares offers or trips: a wrong choice leaves it as it is."""
 
 
 def _words(text: str | None, swaps: Mapping[Any, Any]) -> str | None:
-    """The text with values exchanged; amounts only behind a dollar sign, and not where offers are compared."""
+    """The text with values exchanged; amounts only behind a dollar sign, and not where things are compared."""
     if text is None:
         return None
     parts = _WEIGHED.split(text)
@@ -214,6 +219,7 @@ def wrong_flight(chain: _Chain) -> tuple[GoldAction, ...] | None:
                 continue
             other = chain.choose(others)
             swaps = {right["flight_number"]: other["flight_number"]}
+            swaps |= {hhmm(right[_DEPARTURE]): hhmm(other[_DEPARTURE])}
             swaps |= {right["prices"][cabin]: other["prices"][cabin] for cabin in CABINS}
             return _exchange(chain.actions, place + 1, swaps)
     return None

@@ -103,7 +103,7 @@ def _prepare_flights(scene: Scene, trip: dict[str, Any], *, allowed: bool) -> Pr
             "flights": [{"flight_number": number, "date": day}],
             "payment_id": pay,
         }
-        plan = f"{weighed} {which} {number} ${best['prices'][record['cabin']]}: move {rid}, {pay}."
+        plan = f"{weighed} ${best['prices'][record['cabin']]}: move {rid}, {pay}."
         known.record = (yield Do(plan, (call("flights", arguments),)))[0]
         asserted = (equals(rid, "flights.0.flight_number", number), equals(rid, "flights.0.date", day))
         return Done(f"{rid} is changed to {number} on {day}.", assertions=asserted)
@@ -192,7 +192,8 @@ def passengers(scene: Scene, trip: dict[str, Any]) -> Prepared | None:
             else dict(p)
             for p in known.record["passengers"]
         ]
-        plan = f"{rid}: {old} becomes {new}."
+        names = ", ".join(f"{person['first_name']} {person['last_name']}" for person in people)
+        plan = f"{rid}: {old} becomes {new}: {names}."
         arguments = {"reservation_id": rid, "passengers": people}
         known.record = (yield Do(plan, (call("passengers", arguments),)))[0]
         asserted = (
@@ -266,7 +267,7 @@ def rebook(scene: Scene, trip: dict[str, Any]) -> Prepared | None:
             "nonfree_baggages": 0,
             "insurance": "no",
         }
-        chosen = f"{weigh(offers, which, cabin, count)} {which} {number}, ${price} x {count} = ${amount}"
+        chosen = f"{weigh(offers, which, cabin, count)} ${price} x {count} = ${amount}"
         booked = (yield Do(f"{chosen}: book with {pay}.", (call("book", arguments),)))[0]
         rid = booked["reservation_id"]
         return Done(f"{rid} is booked.", assertions=(equals(rid, "flights.0.flight_number", number),))

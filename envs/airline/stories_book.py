@@ -101,8 +101,7 @@ def book_quoted(scene: Scene) -> Story | None:
 
 def _choice(offers: list[dict[str, Any]], search: dict[str, Any], best: dict[str, Any]) -> str:
     """The offers compared and the best one with its fare, for a plan."""
-    weighed = weigh(offers, search["which"], search["cabin"])
-    return f"{weighed} {search['which']} {best['flight_number']}, ${best['prices'][search['cabin']]}"
+    return f"{weigh(offers, search['which'], search['cabin'])} ${best['prices'][search['cabin']]}"
 
 
 def _search_and_book(search: dict[str, Any], user_id: str, person: dict[str, str], pay: str) -> Run:
@@ -193,7 +192,7 @@ def book_onestop(scene: Scene) -> Story | None:
         assert legs is not None
         one, two = (leg["flight_number"] for leg in legs)
         expression = " + ".join(str(leg["prices"][cabin]) for leg in legs)
-        plan = f"{weigh_onestop(pairs, cabin)} First there: {one}, {two}. Compute {expression}."
+        plan = f"{weigh_onestop(pairs, cabin)}. Compute {expression}."
         price = (yield Do(plan, (call("calculate", {"expression": expression}),)))[0]
         plan = f"{one}, {two}, ${float(price):g}: book with {pay}."
         return _booked((yield Do(plan, (_booking(user_id, search, legs, person, pay),)))[0])

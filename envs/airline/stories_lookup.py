@@ -118,7 +118,7 @@ def direct(scene: Scene) -> Story | None:
         best = pick(offers, values["which"], values["cabin"], 1)
         assert best is not None
         number, price = best["flight_number"], f"${best['prices'][values['cabin']]}"
-        plan = f"{weigh(offers, values['which'], values['cabin'])} {values['which']} {number}."
+        plan = f"{weigh(offers, values['which'], values['cabin'])}."
         if values["which"] == "cheapest":
             return Done(f"{number} for {price}.", plan, said=(number, price))
         leaves = hhmm(best["scheduled_departure_time_est"])
@@ -141,13 +141,16 @@ def best_onestop(pairs: list[list[dict[str, Any]]], cabin: str | None = None) ->
 
 
 def weigh_onestop(pairs: list[list[dict[str, Any]]], cabin: str | None = None) -> str:
-    """What `best_onestop` compares, for a plan: each pair's arrival, or that it is full."""
-    shown = []
+    """What `best_onestop` compares and takes, for a plan: each pair's arrival, or that it is full."""
+    best, taken, shown = best_onestop(pairs, cabin), "none", []
     for one, two in pairs:
         full = cabin is not None and min(leg["available_seats"][cabin] for leg in (one, two)) < 1
         arrives = "full" if full else hhmm(two["scheduled_arrival_time_est"])
-        shown.append(f"{one['flight_number']} {two['flight_number']} {arrives}")
-    return f"{', '.join(shown)}."
+        numbers = f"{one['flight_number']} {two['flight_number']}"
+        shown.append(f"{numbers} {arrives}")
+        if best == [one, two]:
+            taken = f"{arrives} {numbers}"
+    return f"first there: {', '.join(shown)}: {taken}"
 
 
 def onestop_pairs(scene: Scene, origin: str, destination: str, day: str) -> list[list[dict[str, Any]]]:
@@ -194,8 +197,7 @@ def onestop(scene: Scene) -> Story | None:
         assert best is not None
         one, two = (leg["flight_number"] for leg in best)
         arrives = hhmm(best[1]["scheduled_arrival_time_est"])
-        plan = f"{weigh_onestop(pairs)} First there: {one}, {two}."
-        return Done(f"{one} then {two}, arriving at {arrives}.", plan, said=(one, two))
+        return Done(f"{one} then {two}, arriving at {arrives}.", f"{weigh_onestop(pairs)}.", said=(one, two))
 
     clause = scene.say("onestop", values)
     facts = {**_route_facts(values), "details": clause}
@@ -239,7 +241,7 @@ def quote(scene: Scene) -> Story | None:
         number, price = best["flight_number"], best["prices"][values["cabin"]]
         expression = f"{seats} * ({price} + {INSURANCE_USD})"
         weighed = weigh(offers, values["which"], values["cabin"], seats)
-        plan = f"{weighed} {values['which']} {number} ${price}: {expression}"
+        plan = f"{weighed} ${price}: {expression}"
         result = (yield Do(plan, (call("calculate", {"expression": expression}),)))[0]
         return Done(f"{number} costs {_dollars(result)} in all.", said=(_dollars(result),))
 
@@ -265,7 +267,7 @@ def city_direct(scene: Scene) -> Story | None:
         best = pick(offers, values["which"], values["cabin"], 1)
         assert best is not None
         number, price = best["flight_number"], f"${best['prices'][values['cabin']]}"
-        plan = f"{weigh(offers, values['which'], values['cabin'])} {values['which']} {number}."
+        plan = f"{weigh(offers, values['which'], values['cabin'])}."
         return Done(f"{number} for {price}.", plan, said=(number,))
 
     clause = scene.say("direct", shown)

@@ -47,15 +47,21 @@ def _candidates(scene: Scene, ident: str) -> list[dict[str, Any]]:
 
 
 def _find(ident: str, user_id: str, trip: dict[str, Any]) -> Any:
-    """The lookups that lead to the trip; returns what is `Known` then."""
+    """The lookups that lead to the trip; returns what is `Known` then, and which trip it is of several."""
     if not IDENTS[ident]:
         rid = trip["reservation_id"]
-        return Known((yield Do(f"Look up {rid}.", (call("reservation", {"reservation_id": rid}),)))[0])
+        return Known((yield Do(f"Look up {rid}.", (call("reservation", {"reservation_id": rid}),)))[0]), ""
     user = (yield Do(f"Look up {user_id}.", (call("user", {"user_id": user_id}),)))[0]
     ids = user["reservations"]
     found = yield Do(f"Look up {', '.join(ids)}.", tuple(call("reservation", {"reservation_id": rid}) for rid in ids))
     route = trip["origin"], trip["destination"]
-    return Known(next(record for record in found if (record["origin"], record["destination"]) == route), user)
+    chosen = next(record for record in found if (record["origin"], record["destination"]) == route)
+    naming = f"{', '.join(_route_and_id(record) for record in found)}: {_route_and_id(chosen)}."
+    return Known(chosen, user), naming if len(found) > 1 else ""
+
+
+def _route_and_id(record: dict[str, Any]) -> str:
+    return f"{record['origin']} {record['destination']} {record['reservation_id']}"
 
 
 def make_trip(scene: Scene, ident: str, operations: Sequence[str]) -> Story | None:
@@ -83,17 +89,17 @@ def _story(scene: Scene, ident: str, trip: dict[str, Any], prepared: Sequence[Pr
     scene.taken.add(trip["reservation_id"])
 
     def run() -> Run:
-        known: Known = yield from _find(ident, scene.user_id, trip)
+        known, naming = yield from _find(ident, scene.user_id, trip)
         endings = []
         for place, part in enumerate(prepared):
             script = part.run(known)
-            if place == 0 and IDENTS[ident] > 1:
-                script = _after(f"{trip['origin']} {trip['destination']} is {known.rid}.", script)
+            if place == 0 and naming:
+                script = _after(naming, script)
             endings.append((yield from script))
         return _together(endings)
 
-    naming = {"rid": trip["reservation_id"], "origin": trip["origin"], "destination": trip["destination"]}
-    words = scene.say("trip_route" if IDENTS[ident] else "trip_id", naming)
+    names = {"rid": trip["reservation_id"], "origin": trip["origin"], "destination": trip["destination"]}
+    words = scene.say("trip_route" if IDENTS[ident] else "trip_id", names)
     clause = scene.say(prepared[0].topic, {**prepared[0].values, "trip": words})
     for part in prepared[1:]:
         clause += f" {scene.say('then', {})} {scene.say(part.topic, {**part.values, 'trip': 'it'}, goes_on=True)}"

@@ -189,9 +189,11 @@ def pick(offers: list[dict[str, Any]], which: str, cabin: str, seats: int) -> di
 
 
 def weigh(offers: list[dict[str, Any]], which: str, cabin: str, seats: int = 1) -> str:
-    """What `pick` compares, for a plan: each offer's fare or departure, or that it is full."""
-    shown = (f"{offer['flight_number']} {_shown(offer, which, cabin, seats)}" for offer in offers)
-    return f"{cabin}: {', '.join(shown)}."
+    """What `pick` compares and takes, for a plan: `latest economy: AB123 06:30, CD456 full: 06:30 AB123`."""
+    shown = [(offer["flight_number"], _shown(offer, which, cabin, seats)) for offer in offers]
+    best = pick(offers, which, cabin, seats)
+    taken = next((f"{value} {number}" for number, value in shown if best and number == best["flight_number"]), "none")
+    return f"{which} {cabin}: {', '.join(f'{number} {value}' for number, value in shown)}: {taken}"
 
 
 def _shown(offer: dict[str, Any], which: str, cabin: str, seats: int) -> str:

@@ -49,10 +49,14 @@ def test_every_mistake_occurs_and_nearly_all_spoil_the_episode() -> None:
 
 
 def test_a_wrong_choice_leaves_the_comparison_as_it_is() -> None:
-    gold = GoldAction(plan="economy: AB123 $120, CD456 $99. cheapest CD456, $99: book.", response="CD456 for $99.")
+    compared = "cheapest economy: AB123 $120, CD456 $99"
+    gold = GoldAction(plan=f"{compared}: $99 CD456 $99: book.", response="CD456 for $99.")
     (wrong,) = _exchange((gold,), 0, {"CD456": "AB123", 99: 120})
-    assert wrong.plan == "economy: AB123 $120, CD456 $99. cheapest AB123, $120: book."
+    assert wrong.plan == f"{compared}: $120 AB123 $120: book."
     assert wrong.response == "AB123 for $120."
+    trips = GoldAction(plan="GEG MIA AAAAA1, LAX SFO BBBBB2: LAX SFO BBBBB2. flown: refuse.", response="BBBBB2: no.")
+    (wrong,) = _exchange((trips,), 0, {"BBBBB2": "AAAAA1"})
+    assert wrong.plan == "GEG MIA AAAAA1, LAX SFO BBBBB2: LAX SFO AAAAA1. flown: refuse."
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.55, 1.0])

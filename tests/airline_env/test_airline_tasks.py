@@ -228,11 +228,12 @@ def test_a_plan_shows_what_a_choice_compares() -> None:
         }
 
     offers = [offer("AB123", 120, "06:30:00", 2), offer("CD456", 99, "18:05:00", 1)]
-    assert weigh(offers, "cheapest", "economy") == "economy: AB123 $120, CD456 $99."
-    assert weigh(offers, "latest", "economy", 2) == "economy: AB123 06:30, CD456 full."
+    assert weigh(offers, "cheapest", "economy") == "cheapest economy: AB123 $120, CD456 $99: $99 CD456"
+    assert weigh(offers, "latest", "economy", 2) == "latest economy: AB123 06:30, CD456 full: 06:30 AB123"
     offers[1]["scheduled_arrival_time_est"] = "20:00:00"
     pairs = [[offers[0], offers[1]], [offers[1], {**offers[0], "scheduled_arrival_time_est": "11:15:00"}]]
-    assert weigh_onestop(pairs, "economy") == "AB123 CD456 20:00, CD456 AB123 11:15."
+    shown = "first there: AB123 CD456 20:00, CD456 AB123 11:15: 11:15 CD456 AB123"
+    assert weigh_onestop(pairs, "economy") == shown
 
 
 def test_a_plan_works_out_the_bags() -> None:
