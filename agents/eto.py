@@ -20,7 +20,6 @@ Shapes: B pairs, T tokens.
 """
 
 import copy
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -51,12 +50,11 @@ from toolgym.agents.running import (
     latest_checkpoint,
     lora,
     make_envs,
-    processes,
-    quiet,
     run_callbacks,
     save_options,
     task_order,
 )
+from toolgym.agents.sft import train_and_save, tuning_args
 from toolgym.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -245,29 +243,10 @@ def make_trainer(
 
     `played` environment steps were made for the pairs.
     """
-    cuda = torch.cuda.is_available()
     args = DPOConfig(
-        output_dir=str(config.output),
-        num_train_epochs=config.epochs,
-        max_steps=config.steps or -1,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type="linear",
-        per_device_train_batch_size=config.micro_batch,
-        gradient_accumulation_steps=config.batch // (config.micro_batch * processes()),
         beta=config.beta,
-        max_length=None,
         remove_unused_columns=False,  # the masks
-        bf16=config.bf16,
-        use_cpu=not cuda,
-        activation_checkpointing=config.gradient_checkpointing,
-        dataloader_pin_memory=cuda,
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        save_steps=config.save_steps,
-        save_total_limit=2,
-        report_to=config.report_to,
-        seed=config.seed,
-        disable_tqdm=True,  # `ProgressBar` shows less, and what matters
+        **tuning_args(config),
     )
     adapter = lora(config.lora_rank)
     trainer = PairTrainer(
@@ -295,14 +274,10 @@ def train(config: ETOOptions) -> Path:
         path, config.resume, lambda: [asdict(pair) for pair in explore_pairs(config, policy, tokenizer, budget)]
     )
     save_options(config)
-    with warnings.catch_warnings():
-        quiet()
-        trainer = make_trainer(config, model, tokenizer, [Pair(**pair) for pair in made], budget.played)
-        trainer.train(resume_from_checkpoint=checkpoint)
-        final = config.output / "final"
-        trainer.save_model(str(final))
-    tokenizer.save_pretrained(final)
-    return final
+    pairs = [Pair(**pair) for pair in made]
+    return train_and_save(
+        lambda: make_trainer(config, model, tokenizer, pairs, budget.played), tokenizer, config.output, checkpoint
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,10 +10,10 @@ Shapes: B sequences, T tokens.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -40,7 +40,18 @@ from toolgym.agents.running import (
 )
 from toolgym.errors import ConfigError
 
-__all__ = ["SFTOptions", "expert_chain", "expert_examples", "fit", "main", "make_trainer", "to_dataset", "train"]
+__all__ = [
+    "SFTOptions",
+    "expert_chain",
+    "expert_examples",
+    "fit",
+    "main",
+    "make_trainer",
+    "to_dataset",
+    "train",
+    "train_and_save",
+    "tuning_args",
+]
 
 _IGNORED = -100
 
@@ -130,6 +141,46 @@ def to_dataset(data: Sequence[Example]) -> Dataset:
     return Dataset.from_dict({"input_ids": [example.ids for example in data], "labels": labels})
 
 
+def tuning_args(config: SFTOptions) -> dict[str, Any]:
+    """TRL's arguments of every run on data that is made before it trains."""
+    cuda = torch.cuda.is_available()
+    return {
+        "output_dir": str(config.output),
+        "num_train_epochs": config.epochs,
+        "max_steps": config.steps or -1,
+        "learning_rate": config.learning_rate,
+        "lr_scheduler_type": "linear",
+        "per_device_train_batch_size": config.micro_batch,
+        "gradient_accumulation_steps": config.batch // (config.micro_batch * processes()),
+        "max_length": None,
+        "bf16": config.bf16,
+        "use_cpu": not cuda,
+        "activation_checkpointing": config.gradient_checkpointing,
+        "dataloader_pin_memory": cuda,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "save_steps": config.save_steps,
+        "save_total_limit": 2,
+        "report_to": config.report_to,
+        "seed": config.seed,
+        "disable_tqdm": True,  # `ProgressBar` shows less, and what matters
+    }
+
+
+def train_and_save(
+    make: Callable[[], Any], tokenizer: PreTrainedTokenizerBase, output: Path, checkpoint: str | None
+) -> Path:
+    """Trains with the trainer that `make` gives, from a checkpoint on; the folder of the final model."""
+    with warnings.catch_warnings():
+        quiet()
+        trainer = make()
+        trainer.train(resume_from_checkpoint=checkpoint)
+        final = output / "final"
+        trainer.save_model(str(final))
+    tokenizer.save_pretrained(final)
+    return final
+
+
 def make_trainer(
     config: SFTOptions,
     model: PreTrainedModel,
@@ -139,28 +190,9 @@ def make_trainer(
     played: int = 0,
 ) -> SFTTrainer:
     """The trainer of a run, ready to train; `played` environment steps were made for the data."""
-    cuda = torch.cuda.is_available()
     args = SFTConfig(
-        output_dir=str(config.output),
-        num_train_epochs=config.epochs,
-        max_steps=config.steps or -1,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type="linear",
-        per_device_train_batch_size=config.micro_batch,
-        gradient_accumulation_steps=config.batch // (config.micro_batch * processes()),
         train_sampling_strategy="group_by_length",  # padding is what a batch of unequal episodes would waste
-        max_length=None,
-        bf16=config.bf16,
-        use_cpu=not cuda,
-        activation_checkpointing=config.gradient_checkpointing,
-        dataloader_pin_memory=cuda,
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        save_steps=config.save_steps,
-        save_total_limit=2,
-        report_to=config.report_to,
-        seed=config.seed,
-        disable_tqdm=True,  # `ProgressBar` shows less, and what matters
+        **tuning_args(config),
     )
     trainer = SFTTrainer(
         model=model,
@@ -194,14 +226,9 @@ def fit(
     save_options(config)
     tokens = int(np.sum([len(example.ids) for example in data]))
     print(f"{len(data)} episodes, {tokens} tokens, {tokens // len(data)} an episode")
-    with warnings.catch_warnings():
-        quiet()
-        trainer = make_trainer(config, model, tokenizer, data, played=played)
-        trainer.train(resume_from_checkpoint=checkpoint)
-        final = config.output / "final"
-        trainer.save_model(str(final))
-    tokenizer.save_pretrained(final)
-    return final
+    return train_and_save(
+        lambda: make_trainer(config, model, tokenizer, data, played=played), tokenizer, config.output, checkpoint
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
