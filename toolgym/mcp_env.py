@@ -63,7 +63,8 @@ class McpOptions:
     reset_tools: Mapping[str, str] | None = None
     """Names of the server's tools for `reset`, `snapshot` and `restore`, where they are not `toolgym_reset`, ..."""
     timeout_s: float = 60.0
-    """Seconds that a call may take."""
+    """Seconds that a call may take, with all that it needs (see `WireOptions.timeout_s`). It holds for servers on the
+    wire, and in process for async tools; plain functions in process run to their end."""
     start_timeout_s: float = 60.0
     """Seconds that a server may take to start."""
     spares: int = 1
