@@ -1,13 +1,19 @@
-"""A tiny model and a toy environment, so that the learners are tested without minutes of training."""
+"""A tiny model, a toy environment and runs of seconds, so that the learners are tested without minutes of training."""
 
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from transformers import TrainerCallback
 
-from toolgym.agents.builtin import ModelOptions, new_model
+from toolgym.agents.builtin import ModelOptions, new_model, save_checkpoint
 from toolgym.agents.tokenizer import build_tokenizer
+from toolgym.errors import InfraError
 
 torch.set_num_threads(1)
 
@@ -78,3 +84,119 @@ def toy_tasks() -> Any:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+# Runs ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fresh(tiny_model: Any) -> Any:
+    """Makes copies of the tiny model."""
+    state = {name: value.clone() for name, value in tiny_model.state_dict().items()}
+
+    def make() -> Any:
+        model = type(tiny_model)(tiny_model.config)
+        model.load_state_dict(state)
+        return model
+
+    return make
+
+
+@pytest.fixture
+def start(tiny_model: Any, tokenizer: Any, tmp_path: Path) -> str:
+    """The folder of a checkpoint of the tiny model."""
+    save_checkpoint(tiny_model, tokenizer, tmp_path / "start")
+    return str(tmp_path / "start")
+
+
+@pytest.fixture
+def shape() -> dict[str, Any]:
+    """Options of a run that takes seconds."""
+    return {
+        "steps": 4,
+        "groups": 2,
+        "rollouts": 4,
+        "micro_batch": 4,
+        "learning_rate": 1e-3,
+        "max_new_tokens": 8,
+        "context_tokens": 256,
+        "save_steps": 2,
+        "threads": 1,
+        "progress": False,
+    }
+
+
+@pytest.fixture
+def airline_arguments(start: str) -> list[str]:
+    """A command line for one step of one pair of episodes on the small airline."""
+    where = ["--model", start, "--size", "small", "--prompt", "short", "--threads", "1", "--no-progress"]
+    return [*where, "--steps", "1", "--groups", "1", "--rollouts", "2", "--micro-batch", "2", "--max-new-tokens", "6"]
+
+
+def read_metrics(output: Path) -> list[dict[str, Any]]:
+    """A run's lines of figures, without the times."""
+    lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
+    times = ("seconds/rollout", "step_time", "epoch")
+    return [{name: value for name, value in line.items() if name not in times} for line in lines]
+
+
+@pytest.fixture
+def metrics() -> Callable[[Path], list[dict[str, Any]]]:
+    """Reads a run's lines of figures, without the times."""
+    return read_metrics
+
+
+class StopAfter(TrainerCallback):
+    """Ends a run after a step, as a kill would."""
+
+    def __init__(self, step: int):
+        self.step = step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step == self.step:
+            control.should_training_stop = True
+
+
+@pytest.fixture
+def resumes(tmp_path: Path) -> Any:
+    """Runs a configuration whole, and again with a stop and a resumption: the figures must be the same.
+
+    It takes the configuration, what makes its trainer (of a configuration and callbacks), and the step after which the
+    second run stops; it gives the figures, and the resumed trainer.
+    """
+
+    from toolgym.agents.running import run  # TRL: not every test needs it
+
+    def check(
+        config: Any, make: Callable[[Any, Sequence[TrainerCallback]], Any], *, stop: int
+    ) -> tuple[list[dict[str, Any]], Any]:
+        whole, half = replace(config, output=tmp_path / "whole"), replace(config, output=tmp_path / "half")
+        run(make(whole, []), whole)
+        run(make(half, [StopAfter(stop)]), half)
+        assert [line["step"] for line in read_metrics(half.output)] == list(range(1, stop + 1))
+        resumed = make(half, [])
+        run(resumed, replace(half, resume=True))
+        one, other = read_metrics(whole.output), read_metrics(half.output)
+        assert [line["step"] for line in one] == list(range(1, config.steps + 1))
+        for left, right in zip(one, other, strict=True):
+            assert left == pytest.approx(right, abs=1e-6)
+        assert any(line["grad_norm"] > 0 for line in one)
+        return one, resumed
+
+    return check
+
+
+class DeadEnv:
+    """An environment whose server is gone."""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        raise InfraError("no server")
+
+    def step(self, action: str) -> Any:
+        raise InfraError("no server")
+
+
+@pytest.fixture
+def dead_env() -> DeadEnv:
+    """An environment whose server is gone."""
+    return DeadEnv()

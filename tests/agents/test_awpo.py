@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import TrainerCallback
 
 from toolgym.agents.awpo import (
     AWPOOptions,
@@ -23,7 +21,6 @@ from toolgym.agents.awpo import (
     main,
     make_trainer,
 )
-from toolgym.agents.builtin import save_checkpoint
 from toolgym.agents.episodes import EpisodeBatch
 from toolgym.agents.grpo import grpo_advantages
 from toolgym.agents.rollout import Rollout
@@ -33,7 +30,6 @@ from toolgym.rewards import Reward, base, register
 from toolgym.tasks import Task
 from toolgym.trajectory import Trajectory
 
-TIMES = ("seconds/rollout", "step_time", "epoch")
 ALL = torch.ones(3, dtype=torch.bool)
 
 
@@ -43,24 +39,11 @@ def options(**changes: Any) -> Any:
     return SimpleNamespace(**usual | {"base_weight": 0.5, "prior_weight": 1.0} | changes)
 
 
-def config(output: Path, **changes: Any) -> AWPOOptions:
-    usual = AWPOOptions(
-        output=output,
-        size="small",
-        prompt="short",
-        reward="test_letters",
-        steps=4,
-        groups=2,
-        rollouts=4,
-        micro_batch=4,
-        learning_rate=1e-3,
-        max_new_tokens=8,
-        context_tokens=512,
-        save_steps=2,
-        threads=1,
-        progress=False,
-    )
-    return replace(usual, **changes)
+@pytest.fixture
+def config(shape: dict[str, Any]) -> Any:
+    """Makes options on the small airline."""
+    airline = {"size": "small", "prompt": "short", "reward": "test_letters", "context_tokens": 512}
+    return lambda output, **changes: AWPOOptions(output=output, **shape | airline | changes)
 
 
 def share(letters: str) -> Any:
@@ -185,7 +168,7 @@ def test_rewards_of_episodes() -> None:
     assert episode_rewards([Rollout([], outcome="infra_error")], [1])[0].tolist() == [0.0]
 
 
-def test_options_that_contradict_the_paper_raise(tmp_path: Path) -> None:
+def test_options_that_contradict_the_paper_raise(tmp_path: Path, config: Any) -> None:
     for changes, said in (
         ({"epsilon_min": 0.4}, "epsilon_min"),
         ({"low": 2.0}, "low < high"),
@@ -198,55 +181,28 @@ def test_options_that_contradict_the_paper_raise(tmp_path: Path) -> None:
     assert AWPOOptions(judge="none").reward_options is None
 
 
-class Interrupt(TrainerCallback):
-    """Ends the run after a step, as a kill would."""
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if state.global_step == 3:
-            control.should_training_stop = True
-
-
-def metrics(output: Path) -> list[dict[str, Any]]:
-    lines = (output / "metrics.jsonl").read_text().splitlines()
-    return [{name: value for name, value in json.loads(line).items() if name not in TIMES} for line in lines]
-
-
-@pytest.fixture
-def fresh(tiny_model: Any) -> Any:
-    """Makes copies of the tiny model."""
-    state = {name: value.clone() for name, value in tiny_model.state_dict().items()}
-
-    def make() -> Any:
-        model = type(tiny_model)(tiny_model.config)
-        model.load_state_dict(state)
-        return model
-
-    return make
-
-
-def test_the_peak_survives_a_stop(fresh: Any, tokenizer: Any, letters: None, tmp_path: Path) -> None:
-    whole = config(tmp_path / "whole")
-    run(make_trainer(whole, fresh(), tokenizer), whole)
-    half = config(tmp_path / "half")
-    run(make_trainer(half, fresh(), tokenizer, [Interrupt()]), half)
-    resumed = make_trainer(half, fresh(), tokenizer)
-    run(resumed, replace(half, resume=True))
-    one, other = metrics(whole.output), metrics(half.output)
-    assert [line["step"] for line in one] == [line["step"] for line in other] == [1, 2, 3, 4]
-    for left, right in zip(one, other, strict=True):
-        assert left == pytest.approx(right, abs=1e-6)
+def test_the_peak_survives_a_stop(
+    fresh: Any, tokenizer: Any, letters: None, tmp_path: Path, config: Any, resumes: Any
+) -> None:
+    one, resumed = resumes(
+        config(tmp_path), lambda some, callbacks: make_trainer(some, fresh(), tokenizer, callbacks), stop=3
+    )
     peaks = [line["awpo/peak"] for line in one]
     assert peaks == sorted(peaks)
     assert peaks[0] > 0
     assert resumed.peak == pytest.approx(peaks[-1])
-    assert json.loads((half.output / "checkpoint-4" / "awpo.json").read_text()) == {"peak": resumed.peak}
+    assert json.loads((Path(resumed.args.output_dir) / "checkpoint-4" / "awpo.json").read_text()) == {
+        "peak": resumed.peak
+    }
     assert any(line["awpo/mixed"] > 0 for line in one)
     assert all(line["grad_norm"] > 0 for line in one)
     assert all(0.1 <= line["awpo/clip"] <= 0.28 for line in one)
 
 
 @pytest.mark.parametrize("level", ["token", "sequence"])
-def test_the_clip_is_the_batchs(level: Any, fresh: Any, tokenizer: Any, letters: None, tmp_path: Path) -> None:
+def test_the_clip_is_the_batchs(
+    level: Any, fresh: Any, tokenizer: Any, letters: None, tmp_path: Path, config: Any, metrics: Any
+) -> None:
     some = config(tmp_path, steps=2, iterations=2, learning_rate=0.1, importance_sampling_level=level)
     trainer = make_trainer(some, fresh(), tokenizer)
     run(trainer, some)
@@ -255,11 +211,8 @@ def test_the_clip_is_the_batchs(level: Any, fresh: Any, tokenizer: Any, letters:
     assert second["clip_ratio/region_mean"] > 0 == first["clip_ratio/region_mean"]
 
 
-def test_from_the_command_line_on_the_airline(tokenizer: Any, tiny_model: Any, tmp_path: Path) -> None:
-    save_checkpoint(tiny_model, tokenizer, tmp_path / "model")
-    shape = ["--steps", "1", "--groups", "1", "--rollouts", "2", "--micro-batch", "2", "--max-new-tokens", "6"]
-    where = ["--model", str(tmp_path / "model"), "--size", "small", "--prompt", "short", "--threads", "1"]
-    assert main([*where, *shape, "--no-progress", "--output", str(tmp_path / "run")]) == 0
+def test_from_the_command_line_on_the_airline(airline_arguments: list[str], tmp_path: Path, metrics: Any) -> None:
+    assert main([*airline_arguments, "--output", str(tmp_path / "run")]) == 0
     (line,) = metrics(tmp_path / "run")
     assert line["awpo/calm"] == 1.0
     assert line["infra_errors"] == 0.0

@@ -1,6 +1,5 @@
 """DUPO: advantages, clip, weights and loss by hand, candidates of every token, and its plain form."""
 
-import json
 import math
 from dataclasses import replace
 from functools import partial
@@ -12,9 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import TrainerCallback
 
-from toolgym.agents.builtin import save_checkpoint
 from toolgym.agents.demonstrations import demonstrate
 from toolgym.agents.dupo import (
     DUPOOptions,
@@ -34,44 +31,15 @@ from toolgym.agents.expert import clipped_objective
 from toolgym.agents.grpo import GRPOOptions
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import prepare, run
-from toolgym.errors import ConfigError, InfraError
+from toolgym.errors import ConfigError
 from toolgym.opening import open_env
 from toolgym.rewards.ac_planner import chain_reward, decay
 
-TIMES = ("seconds/rollout", "step_time", "epoch")
-SHAPE: dict[str, Any] = {
-    "size": "small",
-    "prompt": "short",
-    "reward": "ac_planner",
-    "steps": 3,
-    "groups": 2,
-    "rollouts": 4,
-    "micro_batch": 4,
-    "learning_rate": 1e-3,
-    "max_new_tokens": 8,
-    "context_tokens": 1024,
-    "save_steps": 2,
-    "threads": 1,
-    "progress": False,
-}
-
 
 @pytest.fixture
-def fresh(tiny_model: Any) -> Any:
-    """Makes copies of the tiny model."""
-    state = {name: value.clone() for name, value in tiny_model.state_dict().items()}
-
-    def make() -> Any:
-        model = type(tiny_model)(tiny_model.config)
-        model.load_state_dict(state)
-        return model
-
-    return make
-
-
-def metrics(output: Path) -> list[dict[str, Any]]:
-    lines = (output / "metrics.jsonl").read_text().splitlines()
-    return [{name: value for name, value in json.loads(line).items() if name not in TIMES} for line in lines]
+def shape(shape: dict[str, Any]) -> dict[str, Any]:
+    """On the small airline."""
+    return shape | {"size": "small", "prompt": "short", "reward": "ac_planner", "steps": 3, "context_tokens": 1024}
 
 
 def test_mean_normalised_advantage_by_hand() -> None:
@@ -242,36 +210,23 @@ def test_options_that_would_have_no_effect_raise() -> None:
     assert DUPOOptions(semantic=0.2, decay="none").reward_options == {"semantic": 0.2, "decay": "none"}
 
 
-class Interrupt(TrainerCallback):
-    """Ends the run after its second step, as a kill would."""
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if state.global_step == 2:
-            control.should_training_stop = True
-
-
 @pytest.mark.parametrize("candidates", ["token", pytest.param("rollout", marks=pytest.mark.slow)])
 def test_interrupted_and_resumed_equals_uninterrupted(
-    candidates: Any, fresh: Any, tokenizer: Any, tmp_path: Path
+    candidates: Any, fresh: Any, tokenizer: Any, shape: dict[str, Any], resumes: Any
 ) -> None:
-    whole = DUPOOptions(output=tmp_path / "whole", candidates=candidates, zeta=0.5, **SHAPE)
-    run(make_trainer(whole, fresh(), tokenizer), whole)
-    half = replace(whole, output=tmp_path / "half")
-    run(make_trainer(half, fresh(), tokenizer, [Interrupt()]), half)
-    run(make_trainer(half, fresh(), tokenizer), replace(half, resume=True))
-    one, other = metrics(whole.output), metrics(half.output)
-    assert [line["step"] for line in one] == [line["step"] for line in other] == [1, 2, 3]
-    for left, right in zip(one, other, strict=True):
-        assert left == pytest.approx(right, abs=1e-6)
+    config = DUPOOptions(candidates=candidates, zeta=0.5, **shape)
+    one, _ = resumes(config, lambda some, callbacks: make_trainer(some, fresh(), tokenizer, callbacks), stop=2)
     # Eq. 13: exp(-0.5 t), t from 0.
     assert [line["dupo/gamma"] for line in one] == pytest.approx([1.0, math.exp(-0.5), math.exp(-1)])
     assert one[0]["dupo/sft_loss"] > one[2]["dupo/sft_loss"] > 0
     assert all(line["grad_norm"] > 0 for line in one)
 
 
-def test_plain_dupo_is_the_token_mean_loss(fresh: Any, tokenizer: Any, tmp_path: Path) -> None:
+def test_plain_dupo_is_the_token_mean_loss(
+    fresh: Any, tokenizer: Any, tmp_path: Path, shape: dict[str, Any], metrics: Any
+) -> None:
     # Unit weights, fixed clip and gamma 0: TRL's clipped loss with the mean over tokens, on Eq. 11's advantages.
-    shape = SHAPE | {"iterations": 2, "epsilon_high": 0.28, "learning_rate": 1e-2, "steps": 2}
+    shape = shape | {"iterations": 2, "epsilon_high": 0.28, "learning_rate": 1e-2, "steps": 2}
     plain = DUPOOptions(output=tmp_path / "plain", unified=False, dynamic_clip=False, **shape)
     trls = GRPOOptions(output=tmp_path / "trls", loss="dapo", **shape)
     run(make_trainer(plain, fresh(), tokenizer), plain)
@@ -282,9 +237,11 @@ def test_plain_dupo_is_the_token_mean_loss(fresh: Any, tokenizer: Any, tmp_path:
         assert left["grad_norm"] > 0
 
 
-def test_token_candidates_teach_what_is_rewarded(fresh: Any, tokenizer: Any, tmp_path: Path) -> None:
+def test_token_candidates_teach_what_is_rewarded(
+    fresh: Any, tokenizer: Any, tmp_path: Path, shape: dict[str, Any], metrics: Any
+) -> None:
     # Without SFT and from random weights: candidates that keep the message well-formed become likelier.
-    shape = SHAPE | {"steps": 12, "groups": 1, "rollouts": 16, "micro_batch": 16, "learning_rate": 5e-3}
+    shape = shape | {"steps": 12, "groups": 1, "rollouts": 16, "micro_batch": 16, "learning_rate": 5e-3}
     some = DUPOOptions(output=tmp_path, candidates="token", unified=False, **shape | {"save_steps": 100})
     run(make_trainer(some, fresh(), tokenizer), some)
     rewards = [line["dupo/candidate_reward"] / 3 for line in metrics(tmp_path)]
@@ -310,21 +267,13 @@ class Probe(DUPOTrainer):
         return expert
 
 
-class Broken:
-    """An environment whose server is gone."""
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
-        raise InfraError("no server")
-
-    def step(self, action: str) -> Any:
-        raise InfraError("no server")
-
-
-def test_only_sampled_tokens_carry_loss(fresh: Any, tokenizer: Any, tmp_path: Path) -> None:
-    some = DUPOOptions(output=tmp_path, **SHAPE | {"steps": 2, "micro_batch": 8})
+def test_only_sampled_tokens_carry_loss(
+    fresh: Any, tokenizer: Any, tmp_path: Path, shape: dict[str, Any], metrics: Any, dead_env: Any
+) -> None:
+    some = DUPOOptions(output=tmp_path, **shape | {"steps": 2, "micro_batch": 8})
     trainer = cast(Any, make_trainer(some, fresh(), tokenizer))
     trainer.__class__, trainer.seen = Probe, []
-    trainer.envs[6:] = [Broken(), Broken()]
+    trainer.envs[6:] = [dead_env, dead_env]
     run(trainer, some)
     assert all(line["infra_errors"] == 0.25 and math.isfinite(line["loss"]) for line in metrics(tmp_path))
     assert len(trainer.seen) == 4
@@ -334,20 +283,19 @@ def test_only_sampled_tokens_carry_loss(fresh: Any, tokenizer: Any, tmp_path: Pa
         assert not logps.grad[mask == 0].any()
 
 
-def test_without_plans_nothing_of_them_is_taught(fresh: Any, tokenizer: Any, tmp_path: Path) -> None:
-    some = DUPOOptions(output=tmp_path, plan=False, **SHAPE)
+def test_without_plans_nothing_of_them_is_taught(
+    fresh: Any, tokenizer: Any, tmp_path: Path, shape: dict[str, Any]
+) -> None:
+    some = DUPOOptions(output=tmp_path, plan=False, **shape)
     trainer = make_trainer(some, fresh(), tokenizer)
     plain = make_trainer(replace(some, plan=True), fresh(), tokenizer)
     assert "plan" in plain.expert(0).types
     assert not {"plan", "tag_plan"} & set(trainer.expert(0).types)
 
 
-def test_from_the_command_line_on_the_airline(tokenizer: Any, tiny_model: Any, tmp_path: Path) -> None:
-    save_checkpoint(tiny_model, tokenizer, tmp_path / "model")
-    shape = ["--steps", "1", "--groups", "1", "--rollouts", "2", "--micro-batch", "2", "--max-new-tokens", "6"]
-    where = ["--model", str(tmp_path / "model"), "--size", "small", "--prompt", "short", "--threads", "1"]
+def test_from_the_command_line_on_the_airline(airline_arguments: list[str], tmp_path: Path, metrics: Any) -> None:
     weights = ["--type-weights", "1", "1", "1", "1", "2", "1"]
-    assert main([*where, *shape, *weights, "--no-progress", "--output", str(tmp_path / "run")]) == 0
+    assert main([*airline_arguments, *weights, "--output", str(tmp_path / "run")]) == 0
     (line,) = metrics(tmp_path / "run")
     assert line["dupo/gamma"] == 1.0
     assert line["dupo/sft_loss"] > 0

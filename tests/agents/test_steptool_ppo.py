@@ -3,7 +3,7 @@
 import json
 import math
 import warnings
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -14,12 +14,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
+from transformers import TrainerCallback
 
-from toolgym.agents.builtin import save_checkpoint
 from toolgym.agents.critic import clipped_value_loss, token_weights, whiten
 from toolgym.agents.episodes import EpisodeBatch
 from toolgym.agents.lm import SamplingOptions, load_model
-from toolgym.agents.running import MetricsFile, grpo_args, lora, quiet, run, task_order
+from toolgym.agents.running import MetricsFile, grpo_args, lora, quiet, task_order
 from toolgym.agents.steptool import (
     StepToolPPOOptions,
     StepToolTrainer,
@@ -31,8 +31,6 @@ from toolgym.agents.steptool import (
     token_rewards,
 )
 from toolgym.errors import ConfigError
-
-TIMES = ("seconds/rollout", "step_time", "epoch")
 
 
 def batch_of(rewards: list[list[float]], steps: list[list[int]]) -> EpisodeBatch:
@@ -219,7 +217,7 @@ def test_adaptive_coefficient_by_hand() -> None:
     assert next_kl_coefficient(0.3, 12.0, target=6.0, horizon=0.0, episodes=100) == 0.3
 
 
-def test_options_that_contradict_each_other_raise(tmp_path: Path) -> None:
+def test_options_that_contradict_each_other_raise(tmp_path: Path, options: Any) -> None:
     with pytest.raises(ConfigError, match="nothing"):
         StepToolPPOOptions(source="reference_code", step_reward=False)
     with pytest.raises(ConfigError, match=r"lam=1\.5"):
@@ -252,31 +250,18 @@ class LengthEnv:
 
 
 @pytest.fixture
-def start(tiny_model: Any, tokenizer: Any, tmp_path: Path) -> str:
-    """The folder of the model that runs start from, which is also their reference."""
-    save_checkpoint(tiny_model, tokenizer, tmp_path / "start")
-    return str(tmp_path / "start")
+def options(shape: dict[str, Any]) -> Any:
+    """Makes options."""
+    return lambda output, **changes: StepToolPPOOptions(output=output, **shape | {"kl_horizon": 40.0} | changes)
 
 
-def options(output: Path, **changes: Any) -> StepToolPPOOptions:
-    usual = StepToolPPOOptions(
-        output=output,
-        steps=4,
-        groups=2,
-        rollouts=4,
-        micro_batch=4,
-        learning_rate=1e-3,
-        max_new_tokens=8,
-        context_tokens=256,
-        save_steps=2,
-        threads=1,
-        progress=False,
-        kl_horizon=40.0,
-    )
-    return replace(usual, **changes)
-
-
-def trainer_of(config: StepToolPPOOptions, start: str, envs: list[Any] | None = None, **more: Any) -> StepToolTrainer:
+def trainer_of(
+    config: StepToolPPOOptions,
+    start: str,
+    envs: list[Any] | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
+    **more: Any,
+) -> StepToolTrainer:
     model, tokenizer = load_model(start)
     tasks: Any = list(range(20))
     return StepToolTrainer(
@@ -288,15 +273,10 @@ def trainer_of(config: StepToolPPOOptions, start: str, envs: list[Any] | None = 
         order=task_order(20, config.steps * config.groups, config.seed),
         estimator=partial(token_rewards, step_reward=config.step_reward, source=config.source),
         sampling=SamplingOptions(max_new_tokens=config.max_new_tokens, context_tokens=config.context_tokens),
-        callbacks=[MetricsFile(config.output / "metrics.jsonl")],
+        callbacks=[MetricsFile(config.output / "metrics.jsonl"), *callbacks],
         options=config,
         **more,
     )
-
-
-def metrics(output: Path) -> list[dict[str, Any]]:
-    lines = (output / "metrics.jsonl").read_text().splitlines()
-    return [{name: value for name, value in json.loads(line).items() if name not in TIMES} for line in lines]
 
 
 def train(trainer: StepToolTrainer) -> None:
@@ -305,30 +285,23 @@ def train(trainer: StepToolTrainer) -> None:
         trainer.train()
 
 
-def test_interrupted_and_resumed_equals_uninterrupted(start: str, tmp_path: Path) -> None:
-    whole = options(tmp_path / "whole")
-    run(trainer_of(whole, start), whole)
-    half = options(tmp_path / "half")
-    run(trainer_of(replace(half, steps=2), start), half)
-    assert len(metrics(half.output)) == 2
-    run(trainer_of(half, start), replace(half, resume=True))
-    one, other = metrics(whole.output), metrics(half.output)
-    assert [line["step"] for line in other] == [1, 2, 3, 4]
-    for left, right in zip(one, other, strict=True):
-        for name in left:
-            assert left[name] == pytest.approx(right[name], abs=1e-6), name
+def test_interrupted_and_resumed_equals_uninterrupted(start: str, tmp_path: Path, options: Any, resumes: Any) -> None:
+    one, resumed = resumes(
+        options(tmp_path), lambda config, callbacks: trainer_of(config, start, callbacks=callbacks), stop=2
+    )
     # What a checkpoint must hold besides the model did change: the coefficient, and the value head.
     coefficients = [line["kl_coefficient"] for line in one]
     assert coefficients[0] == 0.3
     assert coefficients[0] > coefficients[1] > coefficients[3]
     assert one[0]["kl"] == pytest.approx(0, abs=1e-4)
     assert one[3]["kl"] != pytest.approx(0, abs=1e-4)
-    head = load_file(half.output / "final" / "value_head.safetensors")
+    final = Path(resumed.args.output_dir) / "final"
+    head = load_file(final / "value_head.safetensors")
     assert float(head["weight"].abs().sum()) > 0
-    assert not any("value_head" in name for name in load_file(half.output / "final" / "model.safetensors"))
+    assert not any("value_head" in name for name in load_file(final / "model.safetensors"))
 
 
-def test_only_the_policys_tokens_of_sound_episodes_are_learnt_from(start: str, tmp_path: Path) -> None:
+def test_only_the_policys_tokens_of_sound_episodes_are_learnt_from(start: str, tmp_path: Path, options: Any) -> None:
     kept: list[dict[str, Any]] = []
 
     class Keeper(StepToolTrainer):
@@ -355,7 +328,7 @@ def test_only_the_policys_tokens_of_sound_episodes_are_learnt_from(start: str, t
 
 
 @pytest.mark.parametrize("changes", [{"values": "step"}, {"optimise": "steps", "beta": 0.0}, {"loss": "grpo"}])
-def test_every_switch_trains(changes: dict[str, Any], start: str, tmp_path: Path) -> None:
+def test_every_switch_trains(changes: dict[str, Any], start: str, tmp_path: Path, options: Any, metrics: Any) -> None:
     config = options(tmp_path / "run", steps=2, iterations=2, **changes)
     train(trainer_of(config, start))
     lines = metrics(config.output)
@@ -364,7 +337,7 @@ def test_every_switch_trains(changes: dict[str, Any], start: str, tmp_path: Path
     assert ("kl" in lines[0]) == (config.beta > 0)
 
 
-def test_a_lora_adapter_trains_with_a_value_head(start: str, tmp_path: Path) -> None:
+def test_a_lora_adapter_trains_with_a_value_head(start: str, tmp_path: Path, options: Any, metrics: Any) -> None:
     config = options(tmp_path / "run", steps=1)
     trainer = trainer_of(config, start, peft_config=lora(2))
     train(trainer)
@@ -372,16 +345,14 @@ def test_a_lora_adapter_trains_with_a_value_head(start: str, tmp_path: Path) -> 
     assert metrics(config.output)[0]["kl"] == pytest.approx(0, abs=1e-4)
 
 
-def test_options_without_effect_raise(start: str, tmp_path: Path) -> None:
+def test_options_without_effect_raise(start: str, tmp_path: Path, options: Any) -> None:
     with pytest.raises(ConfigError, match="importance_sampling_level='sequence' would have no effect"):
         trainer_of(options(tmp_path / "run", importance_sampling_level="sequence"), start)
 
 
-def test_ppo_from_the_command_line_on_the_airline(start: str, tmp_path: Path) -> None:
+def test_ppo_from_the_command_line_on_the_airline(airline_arguments: list[str], tmp_path: Path, metrics: Any) -> None:
     output = tmp_path / "run"
-    shape = ["--groups", "1", "--rollouts", "2", "--micro-batch", "2", "--max-new-tokens", "6", "--no-progress"]
-    small = ["--model", start, "--size", "small", "--prompt", "short", "--threads", "1", "--steps", "1"]
-    assert main([*small, *shape, "--output", str(output)], "ppo") == 0
+    assert main([*airline_arguments, "--output", str(output)], "ppo") == 0
     given = json.loads((output / "config.json").read_text())
     assert given["step_reward"] is False
     assert given["reward"] == "steptool"

@@ -3,7 +3,6 @@
 import json
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import torch
 from transformers import TrainerCallback
 from trl.trainer.grpo_config import GRPOConfig
 
-from toolgym.agents.builtin import ModelOptions, new_model, save_checkpoint
+from toolgym.agents.builtin import ModelOptions, new_model
 from toolgym.agents.episodes import EpisodeBatch
 from toolgym.agents.grpo import GRPOOptions, grpo_advantages, main
 from toolgym.agents.lm import SamplingOptions
@@ -20,24 +19,11 @@ from toolgym.agents.running import MetricsFile, grpo_args, quiet, run, task_orde
 from toolgym.agents.trainer import ToolTrainer, by_length, check_args
 from toolgym.errors import ConfigError, DivergenceError
 
-TIMES = ("seconds/rollout", "step_time", "epoch")
 
-
-def config(output: Path, **changes: Any) -> GRPOOptions:
-    usual = GRPOOptions(
-        output=output,
-        steps=4,
-        groups=2,
-        rollouts=4,
-        micro_batch=4,
-        learning_rate=1e-3,
-        max_new_tokens=8,
-        context_tokens=256,
-        save_steps=2,
-        threads=1,
-        progress=False,
-    )
-    return replace(usual, **changes)
+@pytest.fixture
+def config(shape: dict[str, Any]) -> Any:
+    """Makes options."""
+    return lambda output, **changes: GRPOOptions(output=output, **shape | changes)
 
 
 class Tasks(list):
@@ -68,58 +54,22 @@ def trainer_of(
     )
 
 
-@pytest.fixture
-def fresh(tiny_model: Any) -> Any:
-    """Makes copies of the tiny model."""
-    state = {name: value.clone() for name, value in tiny_model.state_dict().items()}
-
-    def make() -> Any:
-        model = type(tiny_model)(tiny_model.config)
-        model.load_state_dict(state)
-        return model
-
-    return make
-
-
-def metrics(output: Path) -> list[dict[str, Any]]:
-    lines = (output / "metrics.jsonl").read_text().splitlines()
-    return [{name: value for name, value in json.loads(line).items() if name not in TIMES} for line in lines]
-
-
-class Interrupt(TrainerCallback):
-    """Ends the run after a step, as a kill would."""
-
-    def __init__(self, step: int):
-        self.step = step
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if state.global_step == self.step:
-            control.should_training_stop = True
-
-
 def test_interrupted_and_resumed_equals_uninterrupted(
-    fresh: Any, tokenizer: Any, toy_envs: Any, tmp_path: Path
+    fresh: Any, tokenizer: Any, toy_envs: Any, tmp_path: Path, config: Any, resumes: Any
 ) -> None:
-    whole = config(tmp_path / "whole")
-    run(trainer_of(whole, fresh(), tokenizer, toy_envs(8)), whole)
-    half = config(tmp_path / "half")
-    run(trainer_of(half, fresh(), tokenizer, toy_envs(8), callbacks=[Interrupt(3)]), half)
-    assert [line["step"] for line in metrics(half.output)] == [1, 2, 3]
-    # Step 3 came after the checkpoint of step 2: it is taken again.
-    resumed = trainer_of(half, fresh(), tokenizer, toy_envs(8))
-    run(resumed, replace(half, resume=True))
-    one, other = metrics(whole.output), metrics(half.output)
-    assert [line["step"] for line in one] == [line["step"] for line in other] == [1, 2, 3, 4]
-    for left, right in zip(one, other, strict=True):
-        assert left.keys() == right.keys()
-        for name in left:
-            assert left[name] == pytest.approx(right[name], abs=1e-6), name
-    assert any(line["grad_norm"] > 0 for line in one)
-    assert (half.output / "checkpoint-4" / "model.safetensors").is_file()
-    assert (half.output / "final" / "model.safetensors").is_file()
+    def make(some: GRPOOptions, callbacks: Sequence[TrainerCallback]) -> ToolTrainer:
+        return trainer_of(some, fresh(), tokenizer, toy_envs(8), callbacks=callbacks)
+
+    # Step 3 comes after the checkpoint of step 2: it is taken again.
+    _, resumed = resumes(config(tmp_path), make, stop=3)
+    output = Path(resumed.args.output_dir)
+    assert (output / "checkpoint-4" / "model.safetensors").is_file()
+    assert (output / "final" / "model.safetensors").is_file()
 
 
-def test_training_moves_towards_what_is_rewarded(tokenizer: Any, toy_envs: Any, tmp_path: Path) -> None:
+def test_training_moves_towards_what_is_rewarded(
+    tokenizer: Any, toy_envs: Any, tmp_path: Path, config: Any, metrics: Any
+) -> None:
     # The reward is the share of "a" in a message of three tokens: about 0.06 by chance.
     shape = {"groups": 2, "rollouts": 16, "micro_batch": 32, "max_new_tokens": 3}
     some = config(tmp_path, steps=30, learning_rate=3e-2, save_steps=100, **shape)
@@ -156,7 +106,7 @@ def mixed(batch: EpisodeBatch) -> torch.Tensor:
 
 @pytest.mark.parametrize("loss", ["grpo", "dapo", "dr_grpo"])
 def test_leaving_out_idle_rows_changes_no_gradient(
-    loss: str, tokenizer: Any, tiny_model: Any, toy_envs: Any, tmp_path: Path
+    loss: str, tokenizer: Any, tiny_model: Any, toy_envs: Any, tmp_path: Path, config: Any
 ) -> None:
     some = config(tmp_path, steps=2, loss=loss)
     trainer = trainer_of(some, tiny_model, tokenizer, toy_envs(8), kind=Recorder, estimator=mixed)
@@ -170,7 +120,7 @@ def test_leaving_out_idle_rows_changes_no_gradient(
 
 
 def test_the_loss_is_trls_own_with_the_same_advantages(
-    fresh: Any, tokenizer: Any, toy_envs: Any, tmp_path: Path
+    fresh: Any, tokenizer: Any, toy_envs: Any, tmp_path: Path, config: Any, metrics: Any
 ) -> None:
     # TRL's advantage of a row is (return - mean) / (std + 1e-4): ours, on every token, is the same number.
     class TRLs(ToolTrainer):
@@ -203,7 +153,7 @@ def test_rows_are_sorted_by_length_with_idle_ones_last() -> None:
 
 
 def test_environment_tokens_and_broken_episodes_carry_no_loss(
-    tokenizer: Any, tiny_model: Any, toy_envs: Any, tmp_path: Path
+    tokenizer: Any, tiny_model: Any, toy_envs: Any, tmp_path: Path, config: Any, metrics: Any
 ) -> None:
     class Keeper(ToolTrainer):
         def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
@@ -230,7 +180,9 @@ def test_environment_tokens_and_broken_episodes_carry_no_loss(
     assert line["infra_errors"] == 0.5
 
 
-def test_what_is_not_finite_stops_the_run(fresh: Any, tokenizer: Any, toy_envs: Any, tmp_path: Path) -> None:
+def test_what_is_not_finite_stops_the_run(
+    fresh: Any, tokenizer: Any, toy_envs: Any, tmp_path: Path, config: Any
+) -> None:
     def infinite(batch: EpisodeBatch) -> torch.Tensor:
         return batch.sampled_BT / 0.0
 
@@ -245,7 +197,9 @@ def test_what_is_not_finite_stops_the_run(fresh: Any, tokenizer: Any, toy_envs: 
         run(trainer_of(config(tmp_path), fresh(), tokenizer, toy_envs(8), kind=Broken), config(tmp_path))
 
 
-def test_options_that_would_be_ignored_raise(tmp_path: Path, tokenizer: Any, tiny_model: Any, toy_envs: Any) -> None:
+def test_options_that_would_be_ignored_raise(
+    tmp_path: Path, tokenizer: Any, tiny_model: Any, toy_envs: Any, config: Any
+) -> None:
     for changes in ({"top_p": 0.9}, {"scale_rewards": "batch"}, {"generation_kwargs": {"num_beams": 2}}):
         args: Any = GRPOConfig(
             output_dir=str(tmp_path),
@@ -276,12 +230,9 @@ def test_the_order_of_tasks_is_passes_over_all_of_them() -> None:
     assert task_order(5, 12, seed=4) != order
 
 
-def test_from_the_command_line_on_the_airline(tokenizer: Any, tiny_model: Any, tmp_path: Path) -> None:
-    save_checkpoint(tiny_model, tokenizer, tmp_path / "model")
+def test_from_the_command_line_on_the_airline(airline_arguments: list[str], tmp_path: Path, metrics: Any) -> None:
     output = tmp_path / "run"
-    options = ["--model", str(tmp_path / "model"), "--size", "small", "--prompt", "short", "--threads", "1"]
-    shape = ["--groups", "1", "--rollouts", "2", "--micro-batch", "2", "--max-new-tokens", "6", "--no-progress"]
-    assert main([*options, *shape, "--steps", "2", "--output", str(output), "--report-to", "tensorboard"]) == 0
+    assert main([*airline_arguments, "--steps", "2", "--output", str(output), "--report-to", "tensorboard"]) == 0
     assert [line["step"] for line in metrics(output)] == [1, 2]
     assert json.loads((output / "config.json").read_text())["steps"] == 2
     assert (output / "final" / "tokenizer.json").is_file()
@@ -289,7 +240,7 @@ def test_from_the_command_line_on_the_airline(tokenizer: Any, tiny_model: Any, t
 
 
 def test_a_lora_adapter_trains_and_the_base_stays(
-    tokenizer: Any, tiny_model: Any, toy_envs: Any, tmp_path: Path
+    tokenizer: Any, tiny_model: Any, toy_envs: Any, tmp_path: Path, config: Any
 ) -> None:
     from toolgym.agents.running import lora
 
@@ -315,7 +266,9 @@ def test_a_lora_adapter_trains_and_the_base_stays(
     assert any("lora_B" in name and value.abs().sum() > 0 for name, value in after.items())
 
 
-def test_scores_of_moved_rows_are_trls(tokenizer: Any, tiny_model: Any, toy_envs: Any, tmp_path: Path) -> None:
+def test_scores_of_moved_rows_are_trls(
+    tokenizer: Any, tiny_model: Any, toy_envs: Any, tmp_path: Path, config: Any
+) -> None:
     # Prompts padded on the left, completions on the right, a row that is full and one with a single token.
     trainer = trainer_of(config(tmp_path), tiny_model, tokenizer, toy_envs(8))
     torch.manual_seed(0)

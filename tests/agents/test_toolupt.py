@@ -1,6 +1,5 @@
 """ToolUPT: token rewards, FGAE, SPO and gamma by hand, which way the losses push, and what equals DAPO."""
 
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,10 +10,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import TrainerCallback
 
 from toolgym.agents import grpo
-from toolgym.agents.builtin import save_checkpoint
 from toolgym.agents.demonstrations import demonstrate
 from toolgym.agents.episodes import EpisodeBatch
 from toolgym.agents.expert import clipped_objective
@@ -33,28 +30,17 @@ from toolgym.agents.toolupt import (
     rejected_loss,
     rollout_token_rewards,
 )
-from toolgym.errors import ConfigError, InfraError
+from toolgym.errors import ConfigError
 from toolgym.opening import open_env
 from toolgym.rewards import Reward, base, register
 from toolgym.tasks import GoldAction, Task
 from toolgym.trajectory import Trajectory
 
-TIMES = ("seconds/rollout", "step_time", "epoch")
-SHAPE: dict[str, Any] = {
-    "size": "small",
-    "prompt": "short",
-    "reward": "test_vowels",
-    "steps": 3,
-    "groups": 2,
-    "rollouts": 4,
-    "micro_batch": 4,
-    "learning_rate": 1e-3,
-    "max_new_tokens": 8,
-    "context_tokens": 1024,
-    "save_steps": 2,
-    "threads": 1,
-    "progress": False,
-}
+
+@pytest.fixture
+def shape(shape: dict[str, Any]) -> dict[str, Any]:
+    """On the small airline."""
+    return shape | {"size": "small", "prompt": "short", "reward": "test_vowels", "steps": 3, "context_tokens": 1024}
 
 
 @pytest.fixture
@@ -68,24 +54,6 @@ def vowels() -> Iterator[None]:
     register("test_vowels", lambda: Reward({"vowels": term}, {}))
     yield
     base._PRESETS.pop("test_vowels")
-
-
-@pytest.fixture
-def fresh(tiny_model: Any) -> Any:
-    """Makes copies of the tiny model."""
-    state = {name: value.clone() for name, value in tiny_model.state_dict().items()}
-
-    def make() -> Any:
-        model = type(tiny_model)(tiny_model.config)
-        model.load_state_dict(state)
-        return model
-
-    return make
-
-
-def metrics(output: Path) -> list[dict[str, Any]]:
-    lines = (output / "metrics.jsonl").read_text().splitlines()
-    return [{name: value for name, value in json.loads(line).items() if name not in TIMES} for line in lines]
 
 
 def test_fgae_by_hand() -> None:
@@ -248,32 +216,21 @@ def test_options_that_would_have_no_effect_raise() -> None:
             ToolUPTOptions(**changes)
 
 
-class Interrupt(TrainerCallback):
-    """Ends the run after its second step, as a kill would."""
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if state.global_step == 2:
-            control.should_training_stop = True
-
-
-def test_interrupted_and_resumed_equals_uninterrupted(fresh: Any, tokenizer: Any, vowels: None, tmp_path: Path) -> None:
-    whole = ToolUPTOptions(output=tmp_path / "whole", **SHAPE)
-    run(make_trainer(whole, fresh(), tokenizer), whole)
-    half = ToolUPTOptions(output=tmp_path / "half", **SHAPE)
-    run(make_trainer(half, fresh(), tokenizer, [Interrupt()]), half)
-    run(make_trainer(half, fresh(), tokenizer), replace(half, resume=True))
-    one, other = metrics(whole.output), metrics(half.output)
-    assert [line["step"] for line in one] == [line["step"] for line in other] == [1, 2, 3]
-    for left, right in zip(one, other, strict=True):
-        assert left == pytest.approx(right, abs=1e-6)
+def test_interrupted_and_resumed_equals_uninterrupted(
+    fresh: Any, tokenizer: Any, vowels: None, shape: dict[str, Any], resumes: Any
+) -> None:
+    config = ToolUPTOptions(**shape)
+    one, _ = resumes(config, lambda some, callbacks: make_trainer(some, fresh(), tokenizer, callbacks), stop=2)
     # Three cycles in three steps: gamma begins each at its low.
     assert [line["toolupt/gamma"] for line in one] == pytest.approx([0.05, 0.05, 0.05])
     assert all(line["toolupt/expert_loss"] > 0 and line["grad_norm"] > 0 for line in one)
 
 
-def test_without_expert_and_fgae_it_is_dapo(fresh: Any, tokenizer: Any, vowels: None, tmp_path: Path) -> None:
-    ours = ToolUPTOptions(output=tmp_path / "ours", expert="none", fine_grained=False, **SHAPE | {"iterations": 2})
-    dapo = GRPOOptions(output=tmp_path / "dapo", loss="dapo", **SHAPE | {"iterations": 2})
+def test_without_expert_and_fgae_it_is_dapo(
+    fresh: Any, tokenizer: Any, vowels: None, tmp_path: Path, shape: dict[str, Any], metrics: Any
+) -> None:
+    ours = ToolUPTOptions(output=tmp_path / "ours", expert="none", fine_grained=False, **shape | {"iterations": 2})
+    dapo = GRPOOptions(output=tmp_path / "dapo", loss="dapo", **shape | {"iterations": 2})
     run(make_trainer(ours, fresh(), tokenizer), ours)
     run(grpo.make_trainer(dapo, model=fresh(), tokenizer=tokenizer), dapo)
     for left, right in zip(metrics(ours.output), metrics(dapo.output), strict=True):
@@ -302,27 +259,24 @@ class Probe(ToolUPTTrainer):
         return expert
 
 
-class Broken:
-    """An environment whose server is gone."""
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
-        raise InfraError("no server")
-
-    def step(self, action: str) -> Any:
-        raise InfraError("no server")
-
-
 @pytest.mark.parametrize(
     "expert", ["spo", "luffy", *(pytest.param(name, marks=pytest.mark.slow) for name in ("sft", "srft", "chord"))]
 )
 def test_only_sampled_and_learnt_tokens_carry_loss(
-    expert: Any, fresh: Any, tokenizer: Any, vowels: None, tmp_path: Path
+    expert: Any,
+    fresh: Any,
+    tokenizer: Any,
+    vowels: None,
+    tmp_path: Path,
+    shape: dict[str, Any],
+    metrics: Any,
+    dead_env: Any,
 ) -> None:
     changes = {"steps": 1, "micro_batch": 8, "expert": expert, "fine_grained": expert in ("spo", "sft")}
-    some = ToolUPTOptions(output=tmp_path, **SHAPE | changes)
+    some = ToolUPTOptions(output=tmp_path, **shape | changes)
     trainer = make_trainer(some, fresh(), tokenizer)
     trainer.__class__, trainer.seen = Probe, []  # type: ignore[attr-defined]
-    trainer.envs[6:] = [Broken(), Broken()]
+    trainer.envs[6:] = [dead_env, dead_env]
     run(trainer, some)
     (line,) = metrics(tmp_path)
     assert line["infra_errors"] == 0.25
@@ -335,10 +289,7 @@ def test_only_sampled_and_learnt_tokens_carry_loss(
         assert not logps.grad[mask == 0].any()
 
 
-def test_from_the_command_line_on_the_airline(tokenizer: Any, tiny_model: Any, tmp_path: Path) -> None:
-    save_checkpoint(tiny_model, tokenizer, tmp_path / "model")
-    shape = ["--steps", "1", "--groups", "1", "--rollouts", "2", "--micro-batch", "2", "--max-new-tokens", "6"]
-    where = ["--model", str(tmp_path / "model"), "--size", "small", "--prompt", "short", "--threads", "1"]
-    assert main([*where, *shape, "--no-progress", "--output", str(tmp_path / "run"), "--expert", "sft"]) == 0
+def test_from_the_command_line_on_the_airline(airline_arguments: list[str], tmp_path: Path, metrics: Any) -> None:
+    assert main([*airline_arguments, "--output", str(tmp_path / "run"), "--expert", "sft"]) == 0
     (line,) = metrics(tmp_path / "run")
     assert line["toolupt/expert_loss"] > 0
