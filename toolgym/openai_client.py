@@ -227,10 +227,9 @@ def _first_choice(content: bytes) -> dict[str, Any]:
     """
     try:
         choice = json.loads(content)["choices"][0]
-        usable = isinstance(choice["message"], dict)
     except (ValueError, LookupError, TypeError, RecursionError):
-        usable = False
-    if not usable:
+        choice = None
+    if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
         raise ValueError("no chat completion")
     return choice
 
