@@ -1,7 +1,7 @@
 """The built-in policy: a small causal LM of our own that reads and writes tool calls, trained from nothing.
 
     python -m toolgym.agents.builtin --demonstrations clean --output CLEAN
-    python -m toolgym.agents.builtin --demonstrations imperfect --start CLEAN --episodes 4000 --output IMPERFECT
+    python -m toolgym.agents.builtin --demonstrations imperfect --start CLEAN --episodes 4000 --epochs 1.2 --output IMPERFECT
 
 make checkpoints from generated data: `ToolGym/Airline-v0`, `size="small"`, `prompt="short"`, split `train`, whose names
 and ids never occur in `test`. These two are shipped as package data, and go by name wherever a model is asked for:
@@ -249,7 +249,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, default=1.0, help="factor of the learning rates")
     parser.add_argument("--episodes", type=int, default=18_000, help="how many train tasks are played")
     parser.add_argument("--minutes", type=float, help="train for so long instead of for --epochs")
-    parser.add_argument("--epochs", type=float, default=1.2)
+    parser.add_argument("--epochs", type=float, default=2.3, help="passes over the episodes")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="torch threads (default: the usable cores, at most 8)")
     given = parser.parse_args(argv)

@@ -46,7 +46,7 @@ class DemoOptions:
     """GRPO steps. None: up to 40, as many as fit into `minutes`."""
     minutes: float = 5.5
     """Wall-clock limit of the GRPO stage where `steps` is not given."""
-    episodes: int = 200
+    episodes: int = 300
     """Held-out test tasks of each evaluation."""
     model: str = "builtin:imperfect"
     """Where it starts."""

@@ -26,14 +26,17 @@ __all__ = ["LMPolicy", "SamplingOptions", "fast_bf16", "load_model", "set_thread
 
 
 def set_threads(threads: int | None = None) -> int:
-    """Sets torch's number of threads (by default the usable cores, at most 8) and returns it.
+    """Sets torch's number of threads and returns it.
 
-    Left to itself torch takes every core it sees, which on a shared machine is many times slower than one.
+    By default `OMP_NUM_THREADS` or, where that is not set, this process's share of the usable cores, at most 8. Left to
+    itself torch takes every core it sees, which on a shared machine is many times slower than one.
     """
     import os
 
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    count = threads or min(usable, 8)
+    share = max(1, min(usable // int(os.environ.get("LOCAL_WORLD_SIZE", "1")), 8))
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    count = threads or (int(given) if given.isdecimal() and int(given) else share)
     torch.set_num_threads(count)
     return count
 
