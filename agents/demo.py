@@ -46,11 +46,11 @@ class DemoOptions:
     """GRPO steps. None: up to 40, as many as fit into `minutes`."""
     minutes: float = 5.5
     """Wall-clock limit of the GRPO stage where `steps` is not given."""
-    episodes: int = 300
+    episodes: int = 500
     """Held-out test tasks of each evaluation."""
     model: str = "builtin:imperfect"
     """Where it starts."""
-    learning_rate: float = 2e-4
+    learning_rate: float = 3e-4
     groups: int = 8
     rollouts: int = 8
     threads: int | None = None

@@ -252,6 +252,11 @@ def test_an_unknown_model_says_what_there_is() -> None:
         load_model("/no/such/folder")
 
 
-def test_threads_are_set_explicitly() -> None:
-    assert set_threads(1) == 1
-    assert torch.get_num_threads() == 1
+def test_threads_are_those_asked_for_then_those_of_the_environment_then_a_share(monkeypatch: Any) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert set_threads() == torch.get_num_threads() == 2
+    monkeypatch.setenv("OMP_NUM_THREADS", "")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "1000")
+    assert set_threads() == torch.get_num_threads() == 1
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert set_threads(1) == torch.get_num_threads() == 1
