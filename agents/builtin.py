@@ -1,7 +1,8 @@
 """The built-in policy: a small causal LM of our own that reads and writes tool calls, trained from nothing.
 
     python -m toolgym.agents.builtin --demonstrations clean --output CLEAN
-    python -m toolgym.agents.builtin --demonstrations imperfect --start CLEAN --episodes 4000 --epochs 1.2 --output IMPERFECT
+    python -m toolgym.agents.builtin --demonstrations imperfect --start CLEAN --episodes 4000 --epochs 1.2 \\
+        --output IMPERFECT
 
 make checkpoints from generated data: `ToolGym/Airline-v0`, `size="small"`, `prompt="short"`, split `train`, whose names
 and ids never occur in `test`. These two are shipped as package data, and go by name wherever a model is asked for:
