@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import gymnasium
@@ -153,8 +154,9 @@ def test_a_server_that_is_killed_from_outside_is_replaced(raw_server_command):
     server = env.session._connection._stdio
     assert server is not None
     for task in Path("/proc/self/task").iterdir():
-        for child in (task / "children").read_text().split():
-            os.kill(int(child), signal.SIGKILL)
+        with suppress(FileNotFoundError):  # a thread may end meanwhile
+            for child in (task / "children").read_text().split():
+                os.kill(int(child), signal.SIGKILL)
     time.sleep(0.2)
     _, reward, terminated, _, info = env.step(WRITE)
     assert (reward, terminated, info["outcome"]) == (0.0, True, "infra_error")
