@@ -99,9 +99,9 @@ def check_equal(model: Path, one: Path, two: Path, *, steps: int) -> None:
     before, alone, both = (load_file(at / "model.safetensors") for at in (model, one / "final", two / "final"))
     moved = max(float((alone[name] - before[name].float()).abs().max()) for name in before)
     apart = max(float((alone[name] - both[name]).abs().max()) for name in alone)
-    assert moved > 1e-4
-    # Adam's first steps turn rounding in tiny gradients into steps of up to the learning rate; the first is all sign.
-    assert apart < (0.2 if steps > 1 else 2.1) * moved
+    assert moved > 1e-3
+    # Adam's first steps turn rounding in tiny gradients into steps of up to the learning rate.
+    assert apart < 0.2 * moved
     close = torch.cat([(alone[name] - both[name]).abs().flatten() < 1e-5 for name in alone])
     assert float(close.float().mean()) > 0.99
 
@@ -114,9 +114,10 @@ def test_the_documented_launch_of_two_processes_equals_one(tmp_path: Path) -> No
     words = shlex.split(line)
     alone = words[words.index("toolgym") :]
     assert alone[:4] == ["toolgym", "train", "--algo", "grpo"]
-    # What is given last holds: a step of four groups of four, by the built-in policy, whose rewards differ.
+    # What is given last holds: two steps of two groups of four, by the built-in policy, whose rewards differ.
     smaller = (
-        "--groups 4 --rollouts 4 --micro-batch 4 --steps 1 --max-new-tokens 120 --threads 1 --no-progress --output"
+        "--groups 2 --rollouts 4 --micro-batch 4 --steps 2 --learning-rate 1e-3 --max-new-tokens 120 --threads 1 "
+        "--no-progress --output"
     )
     env = {
         **os.environ,
@@ -127,4 +128,4 @@ def test_the_documented_launch_of_two_processes_equals_one(tmp_path: Path) -> No
         whole = [*command, *smaller.split(), str(tmp_path / name)]
         done = subprocess.run(whole, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=800, check=False)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    check_equal(Path(checkpoint_path("builtin:imperfect")), tmp_path / "one", tmp_path / "two", steps=1)
+    check_equal(Path(checkpoint_path("builtin:imperfect")), tmp_path / "one", tmp_path / "two", steps=2)
