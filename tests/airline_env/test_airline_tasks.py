@@ -15,6 +15,7 @@ from toolgym.envs.airline import AirlineDomain
 from toolgym.envs.airline.compositions import DEPTHS, HELD_OUT, Recipe
 from toolgym.envs.airline.domain import airline_server
 from toolgym.envs.airline.generate import Source, TaskMaker
+from toolgym.envs.airline.mistakes import _WEIGHED
 from toolgym.envs.airline.names import SPLITS
 from toolgym.envs.airline.phrases_other import OTHER_PHRASES
 from toolgym.envs.airline.phrases_trip import TRIP_PHRASES
@@ -216,6 +217,16 @@ def test_short_tasks_have_short_requests_and_plans() -> None:
     assert lengths[len(lengths) * 9 // 10] <= 200
     plans = sorted(len(action.plan or "") for task in tasks if "||" not in task.meta["recipe"] for action in task.gold)
     assert plans[len(plans) * 95 // 100] <= 96
+    # Where nothing is worked out (bags, passengers), and without what a choice compares, they only announce.
+    worked_out = {"update_reservation_baggages", "update_reservation_passengers"}
+    bare = sorted(
+        len(_WEIGHED.sub("", action.plan or ""))
+        for task in tasks
+        if "||" not in task.meta["recipe"]
+        for action in task.gold
+        if not worked_out & {gold.name for gold in action.calls}
+    )
+    assert bare[len(bare) * 95 // 100] <= 64
 
 
 def test_a_plan_shows_what_a_choice_compares() -> None:
