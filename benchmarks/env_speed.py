@@ -260,7 +260,7 @@ def main(
 ) -> None:
     """Measures and prints."""
     with one_core():
-        # First, as in a program of its own: what the other figures leave behind scatters its memory (a sixth slower).
+        # First, as in a program of its own: what the other figures leave behind scatters its memory (a fifth slower).
         vector = measure_vector(size, prompt, num_envs, max(2, n // 100))
         env = measure_env(size, prompt, n)
         memory = measure_memory(size, prompt, 1_000_000, as_json) if million else None
