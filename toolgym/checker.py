@@ -32,6 +32,9 @@ class CheckResult:
     detail: str
     seconds: float
 
+    def __str__(self) -> str:
+        return f"{'ok  ' if self.passed else 'FAIL'} {self.name:<21} {self.detail} ({self.seconds:.1f} s)"
+
 
 @dataclass(frozen=True)
 class CheckReport:
@@ -47,10 +50,7 @@ class CheckReport:
 
     def __str__(self) -> str:
         lines = [f"{self.env}: {sum(result.passed for result in self.results)} of {len(self.results)} checks passed"]
-        for result in self.results:
-            mark = "ok  " if result.passed else "FAIL"
-            lines.append(f"  {mark} {result.name:<21} {result.detail} ({result.seconds:.1f} s)")
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"  {result}" for result in self.results)])
 
 
 def check_tool_env(
@@ -60,6 +60,7 @@ def check_tool_env(
     episodes: int = 20,
     seed: int = 0,
     only: Sequence[str] | None = None,
+    on_result: Callable[[CheckResult], None] | None = None,
 ) -> CheckReport:
     """Checks an environment from every side.
 
@@ -70,6 +71,7 @@ def check_tool_env(
         episodes: how many tasks each check plays, spread over the split.
         seed: seeds every choice.
         only: the names of the checks to run; all by default.
+        on_result: is given each check's result as it comes.
 
     Raises:
         ConformanceError: checks failed; the message is the whole report.
@@ -85,8 +87,13 @@ def check_tool_env(
     else:
         make, title = env, getattr(env, "__qualname__", repr(env))
     setup = Setup(make, episodes, seed)
-    results = tuple(_run(name, setup) for name in CHECKS if only is None or name in only)
-    report = CheckReport(title, results)
+    results: list[CheckResult] = []
+    for name in CHECKS:
+        if only is None or name in only:
+            results.append(_run(name, setup))
+            if on_result is not None:
+                on_result(results[-1])
+    report = CheckReport(title, tuple(results))
     if not report.passed:
         raise ConformanceError(str(report))
     return report

@@ -24,6 +24,8 @@ pytestmark = pytest.mark.docker
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 WIRE = WireOptions(timeout_s=60, start_timeout_s=120)
+RESTARTS = int(os.environ.get("TOOLGYM_TEST_RESTARTS", "20"))
+"""Containers started one after the other; set to 1000 for the long version."""
 Hostile = Callable[..., ServerHandle]
 Running = Callable[..., list[str]]
 
@@ -204,30 +206,51 @@ def test_a_container_that_does_not_start(image, command, message, hostile_image,
     assert running() == before
 
 
+def census(running: Running, expected: int) -> tuple[int, int, int]:
+    """Containers, threads and descriptors, once there are as many containers as expected or a while has passed."""
+    deadline = time.monotonic() + 10
+    while len(running()) > expected and time.monotonic() < deadline:
+        time.sleep(0.05)  # the last one may still be on its way out
+    gc.collect()
+    return len(running()), threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+
+
 @pytest.mark.slow
-def test_many_resets_leak_nothing(hostile: Hostile, running: Running):
-    """20 containers one after the other: no container, thread or descriptor more than after the first."""
-
-    def census() -> tuple[int, int, int]:
-        deadline = time.monotonic() + 10
-        while len(running()) > others + 1 and time.monotonic() < deadline:
-            time.sleep(0.05)  # the last one may still be on its way out
-        gc.collect()
-        return len(running()), threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
-
+@pytest.mark.timeout(60 + 6 * RESTARTS)
+def test_many_containers_one_after_the_other_leave_nothing(hostile: Hostile, running: Running):
+    """A foreign server, reset by restart: no container, thread or descriptor more than after the first ones."""
     others = len(running())
     session = hostile().session()
     for _ in range(4):  # until the thread pool that talks to the engine has grown
         session.call(ToolCall("add"))
         session.reset()
-    before = census()
-    for _ in range(20):
+    before = census(running, others + 1)
+    for _ in range(RESTARTS):
         assert session.call(ToolCall("add")).text == "1"
         session.reset()
-    after = census()
+    after = census(running, others + 1)
     assert (before[0], after[0]) == (others + 1, others + 1)
     assert after[1] <= before[1] + 3  # threads that talk to the engine are kept, and so are their connections
     assert after[2] <= before[2] + 6
+
+
+@pytest.mark.slow
+def test_a_thousand_resets_in_one_container_leave_nothing(notes_image: str, running: Running):
+    """A ToolServer resets an episode inside its container."""
+    others = len(running())
+    write, read = ToolCall("put_note", {"id": "n0", "text": "x"}), ToolCall("get_note", {"id": "n0"})
+    with connect(f"docker:{notes_image}", options=WIRE) as handle:
+        session = handle.session()
+        untouched = session.call(read)
+        session.call(write)
+        session.reset()
+        before = census(running, others + 1)
+        for _ in range(1000):
+            assert session.call(write).outcome == "ok"
+            session.reset()
+        assert session.call(read) == untouched
+        assert census(running, others + 1) == before
+    assert census(running, others)[0] == others
 
 
 def test_interrupting_a_call_keeps_the_container(hostile: Hostile):

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from toolgym.cli.check import check
 from toolgym.cli.common import progress_console
 from toolgym.cli.demo import demo
 from toolgym.cli.docker import docker
@@ -65,6 +66,7 @@ app.command("show")(show)
 app.add_typer(docker, name="docker")
 app.command("score")(score)
 app.command("inspect")(inspect)
+app.command("check")(check)
 app.command("record")(record)
 app.add_typer(new, name="new")
 app.add_typer(tasks, name="tasks")

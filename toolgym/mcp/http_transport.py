@@ -25,8 +25,9 @@ __all__ = ["BoundedHttpTransport"]
 
 # The time limits are the connection's; a hundred slow calls must not make the next one wait.
 _TIMEOUT = httpx2.Timeout(None)
-# Each request looks at every idle connection: with 64 of them that is a fifth of a call's CPU time.
-_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
+# Each request looks at every idle connection: with 64 of them that is a fifth of a call's CPU time. Busy ones are not
+# idle, so few are enough.
+_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=4)
 
 
 class BoundedHttpTransport(ClientTransport):

@@ -1,0 +1,54 @@
+"""`toolgym check`: the conformance suite on an environment."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from toolgym.cli.common import EnvId, JsonFlag, Seed, Settings, out, parse_settings, print_json
+from toolgym.errors import ConformanceError
+
+__all__ = ["check"]
+
+
+def check(
+    env: EnvId = "ToolGym/Airline-v0",
+    settings: Settings = None,
+    episodes: Annotated[int, typer.Option("--episodes", "-n", min=1, help="Tasks that each check plays.")] = 20,
+    only: Annotated[list[str] | None, typer.Option("--only", help="One check by name; may be repeated.")] = None,
+    seed: Seed = 0,
+    json: JsonFlag = False,
+) -> None:
+    """Checks that an environment keeps every promise: Gymnasium's, gold that solves, forks, determinism, vectors.
+
+    Exits with 1 where a check fails. Options of the environment are `--set`'s, and files that they name may be yours.
+
+    \b
+    Examples:
+      toolgym check --set size=small
+      toolgym check --env ToolGym/MCP-v0 --set servers=server.py:server --set tasks=tasks.yaml
+      toolgym check --only oracle --only fork --json
+    """
+    from toolgym.checker import CheckResult, check_tool_env
+    from toolgym.opening import open_env
+
+    chosen = parse_settings(settings)
+    open_env(env, **chosen).close()  # what is wrong with the options is one error, not one of every check
+    results: list[CheckResult] = []
+
+    def show(result: CheckResult) -> None:
+        results.append(result)
+        if not json:
+            out.print(str(result), markup=False, highlight=False, soft_wrap=True)
+
+    passed = True
+    try:
+        check_tool_env(env, options=chosen, episodes=episodes, seed=seed, only=only, on_result=show)
+    except ConformanceError:
+        passed = False
+    if json:
+        print_json({"env": env, "passed": passed, "checks": [asdict(result) for result in results]})
+    else:
+        out.print(f"{env}: {sum(result.passed for result in results)} of {len(results)} checks passed", highlight=False)
+    if not passed:
+        raise typer.Exit(1)
