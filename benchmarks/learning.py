@@ -268,10 +268,11 @@ def report(options: LearningOptions) -> dict[str, Any]:
         runs, failed = read_runs(options.output, START)
         if not runs:
             raise ConfigError(f"{str(options.output)!r} holds no evaluation.json yet: run it without --report-only")
+        start = runs[START][0] if START in runs else None
         shared = json.loads((options.output / "options.json").read_text(encoding="utf-8"))
         results = {
             "options": shared,
-            "algorithms": {name: summary(of, shared["k"]) for name, of in runs.items()},
+            "algorithms": {name: summary(of, shared["k"], start) for name, of in runs.items()},
             "failed": failed,
         }
         write_json(options.output / "results.json", results)

@@ -1,8 +1,9 @@
 """Statistics, table and picture of the learning benchmark.
 
-Each algorithm is summed up by the interquartile mean over its seeds' held-out figures, with a bootstrap interval over
-seeds and, within each, over tasks (Agarwal et al. 2021, "Deep RL at the edge of the statistical precipice", §4.3: the
-mean of the middle half, which one lucky or broken run does not move).
+Each algorithm is summed up by the interquartile mean over its seeds' held-out figures (Agarwal et al. 2021, "Deep RL at
+the edge of the statistical precipice", §4.3: the mean of the middle half, which one lucky or broken run does not move),
+with a bootstrap interval over seeds and tasks. All runs are evaluated on the same tasks, so that each resample draws
+its tasks once for all of them; what is gained over the warm start is paired by task.
 
 Shapes: R runs (seeds), N tasks, K trials a task.
 """
@@ -69,14 +70,17 @@ def interquartile_mean(values: np.ndarray, axis: int = -1) -> np.ndarray:
 
 
 def interval(scores_RN: np.ndarray, seed: int = 0, resamples: int = 2000, confidence: float = 0.95) -> Interval:
-    """The percentile bootstrap interval of the interquartile mean over runs of each run's mean over tasks."""
+    """The percentile bootstrap interval of the interquartile mean over runs of each run's mean over tasks.
+
+    Runs and tasks are crossed: a resample draws runs, and tasks that are the same for all runs.
+    """
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     runs, tasks = scores_RN.shape
     out = np.empty(resamples)
     for at in range(resamples):
         chosen_R = rng.integers(0, runs, runs)
-        columns_RN = rng.integers(0, tasks, (runs, tasks))
-        out[at] = interquartile_mean(scores_RN[chosen_R[:, None], columns_RN].mean(axis=1))
+        columns_N = rng.integers(0, tasks, tasks)
+        out[at] = interquartile_mean(scores_RN[:, columns_N].mean(axis=1)[chosen_R])
     tail = (1 - confidence) / 2
     low, high = np.quantile(out, [tail, 1 - tail])
     return float(low), float(high)
@@ -98,8 +102,11 @@ def _scores(runs: Sequence[Run], k: int) -> np.ndarray:
     )
 
 
-def summary(runs: Sequence[Run], k: int) -> dict[str, Any]:
-    """An algorithm's figures as JSON values: `pass@1` ... `pass@k`, tool recall, by depth, by error type, cost."""
+def summary(runs: Sequence[Run], k: int, start: Run | None = None) -> dict[str, Any]:
+    """An algorithm's figures as JSON values: `pass@1` ... `pass@k`, tool recall, by depth, by error type, cost.
+
+    With the warm start's run also `gain`: what pass@1 is above its, paired by task.
+    """
     out: dict[str, Any] = {"seeds": [run.seed for run in runs]}
     for number in range(1, k + 1):
         scores_RN = _scores(runs, number)
@@ -112,6 +119,11 @@ def summary(runs: Sequence[Run], k: int) -> dict[str, Any]:
             "interval": list(interval(scores_RN)),
             "by_seed": means_R.round(6).tolist(),
         }
+    if start is not None:
+        gains_RN = _scores(runs, 1) - _scores([start], 1)
+        gains_RN = gains_RN[:, ~np.isnan(gains_RN).any(axis=0)]
+        means_R = gains_RN.mean(axis=1)
+        out["gain"] = {"iqm": float(interquartile_mean(means_R)), "interval": list(interval(gains_RN))}
     reports = [run.evaluation["report"] for run in runs]
     out["tool_recall"] = _middle([report["tool_recall"] for report in reports])
     out["mean_reward"] = _middle([report["mean_reward"] for report in reports])
@@ -136,22 +148,22 @@ def _middle(values: Sequence[float | None]) -> float | None:
 def report_table(results: Mapping[str, Mapping[str, Any]], k: int, wanted: int = 1) -> Table:
     """The algorithms, best first; those with fewer than the wanted seeds say so. The warm start has none.
 
-    `steps` are environment steps.
+    `gain`, with its interval, is in points over the warm start.
     """
     table = Table(title="Held-out tasks solved: interquartile mean over seeds, 95% interval", title_justify="left")
-    for column in ("algorithm", "seeds", "pass@1", "interval", f"pass@{k}", "recall", "steps", "CPU s"):
+    for column in ("algorithm", "seeds", "pass@1", "gain", "interval", f"pass@{k}", "recall", "CPU s"):
         table.add_column(column, justify="left" if column == "algorithm" else "right", no_wrap=True)
     for name, figures in sorted(results.items(), key=lambda item: -item[1]["pass@1"]["iqm"]):
-        low, high = figures["pass@1"]["interval"]
-        last = figures.get(f"pass@{k}")
+        last, gain = figures.get(f"pass@{k}"), figures.get("gain") if figures["updates"] else None
         table.add_row(
             name,
             _seeds(figures, wanted),
             f"{figures['pass@1']['iqm']:.1%}",
-            f"{100 * low:.0f}-{100 * high:.0f}%",
+            f"{100 * gain['iqm']:+.1f}" if gain else "-",
+            f"{100 * gain['interval'][0]:+.0f} to {100 * gain['interval'][1]:+.0f}" if gain else "-",
             f"{last['iqm']:.1%}" if last else "-",
             "-" if figures["tool_recall"] is None else f"{figures['tool_recall']:.1%}",
-            *(f"{figures[name]:.0f}" if figures[name] else "-" for name in ("env_steps", "cpu_seconds")),
+            f"{figures['cpu_seconds']:.0f}" if figures["cpu_seconds"] else "-",
         )
     return table
 
@@ -161,7 +173,7 @@ def _seeds(figures: Mapping[str, Any], wanted: int) -> str:
     if not figures["updates"]:
         return "-"
     count = len(figures["seeds"])
-    return str(count) if count >= wanted else f"{count} of {wanted}"
+    return str(count) if count >= wanted else f"{count}/{wanted}"
 
 
 def draw(results: Mapping[str, Mapping[str, Any]], runs: Mapping[str, Sequence[Run]], path: Path) -> None:
@@ -173,13 +185,15 @@ def draw(results: Mapping[str, Mapping[str, Any]], runs: Mapping[str, Sequence[R
     figure = Figure(figsize=(12, 0.35 * len(names) + 3.5), layout="constrained")
     FigureCanvasAgg(figure)
     bars, curves = figure.subplots(1, 2)
+    kind = "gain" if all("gain" in results[name] for name in names) else "pass@1"
     for at, name in enumerate(names):
-        figures = results[name]["pass@1"]
-        low, high = figures["interval"]
-        bars.plot([low, high], [at, at], color="tab:blue", linewidth=6, alpha=0.35, solid_capstyle="butt")
-        bars.plot([figures["iqm"]], [at], "|", color="black", markersize=14)
-    bars.set_yticks(range(len(names)), names)
-    bars.set(xlabel="held-out tasks solved (IQM, 95% interval)", xlim=(0, 1))
+        low, high = results[name][kind]["interval"]
+        bars.plot([100 * low, 100 * high], [at, at], color="tab:blue", linewidth=6, alpha=0.35, solid_capstyle="butt")
+        bars.plot([100 * results[name][kind]["iqm"]], [at], "|", color="black", markersize=14)
+    bars.set_yticks(range(len(names)), [f"{name}  {results[name]['pass@1']['iqm']:.1%}" for name in names])
+    bars.grid(axis="x", alpha=0.3)
+    what = "points over the warm start, paired by task" if kind == "gain" else "%"
+    bars.set(xlabel=f"held-out tasks solved, {what} (IQM, 95% interval)")
     for name in reversed(names):
         lines = [
             [(line["env_steps"], line["solved"]) for line in run.metrics if "solved" in line and "env_steps" in line]
@@ -190,7 +204,7 @@ def draw(results: Mapping[str, Mapping[str, Any]], runs: Mapping[str, Sequence[R
             continue
         points = np.array([line[:shortest] for line in lines])  # (R, steps, 2)
         played, solved = points[:, :, 0].cumsum(axis=1).mean(axis=0), points[:, :, 1].mean(axis=0)
-        width = max(1, shortest // 10)
+        width = max(1, shortest // 4)  # each batch has other tasks
         smooth = np.convolve(solved, np.ones(width) / width, mode="valid")
         curves.plot(played[width - 1 :], smooth, label=name, linewidth=1.2)
     curves.set(xlabel="environment steps", ylabel="train episodes solved (mean over seeds)", ylim=(0, 1))

@@ -50,12 +50,12 @@ def test_interquartile_mean_by_hand() -> None:
 def test_the_interval_covers_runs_and_tasks() -> None:
     same_RN = np.full((5, 10), 0.25)
     assert interval(same_RN) == (0.25, 0.25)
-    # Runs that agree, tasks that do not: 50 tasks of 0 or 1. The standard error is 0.5 / sqrt(50) a run, and less for
-    # the middle three of five.
+    # Runs that agree, tasks that do not: 50 tasks of 0 or 1. More runs on the same tasks say no more of other tasks:
+    # the standard error stays 0.5 / sqrt(50) = 0.07.
     tasks_RN = np.tile(np.arange(50) % 2, (5, 1)).astype(float)
     low, high = interval(tasks_RN)
-    assert 0.40 < low < 0.47
-    assert 0.53 < high < 0.60
+    assert 0.34 < low < 0.39
+    assert 0.61 < high < 0.66
     # Tasks that agree within a run, runs that do not.
     low, high = interval(np.repeat([[0.1], [0.2], [0.5], [0.8], [0.9]], 50, axis=1))
     assert low < 0.25
@@ -89,14 +89,21 @@ def test_a_summary_by_hand(tmp_path: Path) -> None:
     assert out["env_steps"] == 24.0
     assert out["cpu_seconds"] == 3.0
     assert out["seconds"] is None
+    # The start solves a always and b never: a gains -0.5 and 0, b 0 and 1, so that the runs gain -0.25 and 0.5.
+    start = Run(0, evaluation({"a": [True, True], "b": [False, False]}, 0.5), [], {})
+    gained = summary(runs, 2, start)["gain"]
+    assert gained["iqm"] == pytest.approx(0.125)
+    assert gained["interval"][0] == pytest.approx(-0.5)
+    assert gained["interval"][1] == pytest.approx(1.0)
     # An episode lost to the infrastructure leaves one trial: that task says nothing of pass@2.
     lost = [Run(0, evaluation({"a": [True], "b": [False, True]}, 0.5), [], {})]
     assert summary(lost, 2)["pass@1"]["by_seed"] == [0.75]
     assert summary(lost, 2)["pass@2"]["by_seed"] == [1.0]
-    table = report_table({"one": out, "other": summary(lost, 2)}, 2)
+    table = report_table({"one": out, "other": summary(lost, 2, start)}, 2)
     assert table.row_count == 2
-    draw({"one": out}, {"one": runs}, tmp_path / "deep" / "learning.png")
-    assert (tmp_path / "deep" / "learning.png").stat().st_size > 5000
+    for name, figures in {"alone": out, "paired": summary(runs, 2, start)}.items():
+        draw({"one": figures}, {"one": runs}, tmp_path / "deep" / f"{name}.png")
+        assert (tmp_path / "deep" / f"{name}.png").stat().st_size > 5000
 
 
 def test_rows_are_algorithms_and_variants() -> None:
