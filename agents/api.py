@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from toolgym.agents.policy import Completion
-from toolgym.errors import ConfigError
+from toolgym.errors import ChatError, ConfigError
 from toolgym.observations import without_format
-from toolgym.openai_client import OPENAI_URL, ChatClient, ChatError, ChatOptions
+from toolgym.openai_client import OPENAI_URL, ChatClient, ChatOptions
 
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv

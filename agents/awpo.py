@@ -29,7 +29,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallba
 
 from toolgym.agents.episodes import EpisodeBatch
 from toolgym.agents.grpo import grpo_advantages
-from toolgym.agents.options import parse_options
+from toolgym.agents.options import learner_main
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import RunConfig, prepare, run
 from toolgym.agents.trainer import ToolTrainer
@@ -270,11 +270,7 @@ def train(config: AWPOOptions) -> Path:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
-    config = parse_options(
-        AWPOOptions, argv, prog="toolgym train --algo awpo", description=(__doc__ or "").split("\n")[0]
-    )
-    print(train(config))
-    return 0
+    return learner_main("awpo", AWPOOptions, train, argv)
 
 
 if __name__ == "__main__":

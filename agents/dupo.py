@@ -32,7 +32,7 @@ from toolgym.agents.dupo_candidates import PrefixScorer, candidates_of
 from toolgym.agents.episodes import TYPE_CODES, EpisodeBatch
 from toolgym.agents.expert import ExpertTrainer, check_token_mean, clipped_objective, token_mean
 from toolgym.agents.grpo import grpo_advantages
-from toolgym.agents.options import parse_options
+from toolgym.agents.options import learner_main
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import LossType, RunConfig, prepare, run
 from toolgym.errors import ConfigError
@@ -339,11 +339,7 @@ def train(config: DUPOOptions) -> Path:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
-    config = parse_options(
-        DUPOOptions, argv, prog="toolgym train --algo dupo", description=(__doc__ or "").split("\n")[0]
-    )
-    print(train(config))
-    return 0
+    return learner_main("dupo", DUPOOptions, train, argv)
 
 
 if __name__ == "__main__":

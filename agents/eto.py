@@ -44,7 +44,7 @@ from toolgym.agents.explore import (
     tasks_at_once,
 )
 from toolgym.agents.lm import LMPolicy, load_model, set_threads
-from toolgym.agents.options import parse_options
+from toolgym.agents.options import learner_main
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import (
     latest_checkpoint,
@@ -282,11 +282,7 @@ def train(config: ETOOptions) -> Path:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
-    config = parse_options(
-        ETOOptions, argv, prog="toolgym train --algo eto", description=(__doc__ or "").split("\n")[0]
-    )
-    print(train(config))
-    return 0
+    return learner_main("eto", ETOOptions, train, argv)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
 from toolgym.agents.episodes import EpisodeBatch, Estimator
-from toolgym.agents.options import parse_options
+from toolgym.agents.options import learner_main
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import RunConfig, prepare, run
 from toolgym.agents.trainer import ToolTrainer
@@ -255,10 +255,7 @@ def train(config: GRPOOptions) -> Path:
 
 def main(argv: Sequence[str] | None = None, algo: str = "grpo") -> int:
     """The command line of one of the family."""
-    description = (__doc__ or "").split("\n")[0]
-    prog = f"toolgym train --algo {algo}"
-    print(train(parse_options(GRPOOptions, argv, prog=prog, description=description, defaults=preset(algo))))
-    return 0
+    return learner_main(algo, GRPOOptions, train, argv, defaults=preset(algo))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """Command-line options from a frozen dataclass: one definition for Python, the shell and the help text."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-__all__ = ["parse_options"]
+__all__ = ["learner_main", "parse_options"]
 
 T = TypeVar("T")
 
@@ -44,6 +46,24 @@ def parse_options(
     parser.set_defaults(**(defaults or {}))
     given = vars(parser.parse_args(argv))
     return config(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+
+
+def learner_main(
+    algo: str,
+    config: type[T],
+    train: Callable[[T], Path],
+    argv: Sequence[str] | None,
+    *,
+    defaults: Mapping[str, Any] | None = None,
+) -> int:
+    """A learner's command line: reads its options, trains, and prints the folder of the final model.
+
+    What `--help` says of it is the first line of the file that `train` is in.
+    """
+    description = (sys.modules[train.__module__].__doc__ or "").partition("\n")[0]
+    prog = f"toolgym train --algo {algo}"
+    print(train(parse_options(config, argv, prog=prog, description=description, defaults=defaults)))
+    return 0
 
 
 def _kind_and_help(hint: Any) -> tuple[Any, str]:

@@ -25,7 +25,7 @@ from toolgym.agents.budget import StepBudget
 from toolgym.agents.demonstrations import Example, demonstrate, examples
 from toolgym.agents.explore import ExploreOptions, episodes, make_policy, once, tasks_at_once
 from toolgym.agents.lm import load_model, set_threads
-from toolgym.agents.options import parse_options
+from toolgym.agents.options import learner_main
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import make_envs, task_order
 from toolgym.agents.sft import expert_chain, fit
@@ -111,11 +111,7 @@ def train(config: RFTOptions) -> Path:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
-    config = parse_options(
-        RFTOptions, argv, prog="toolgym train --algo rft", description=(__doc__ or "").split("\n")[0]
-    )
-    print(train(config))
-    return 0
+    return learner_main("rft", RFTOptions, train, argv)
 
 
 if __name__ == "__main__":

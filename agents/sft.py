@@ -26,7 +26,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 from toolgym.agents.budget import StepBudget
 from toolgym.agents.demonstrations import Chain, Example, demonstrate, examples, gold_chain
 from toolgym.agents.lm import load_model, set_threads
-from toolgym.agents.options import parse_options
+from toolgym.agents.options import learner_main
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import (
     latest_checkpoint,
@@ -233,11 +233,7 @@ def fit(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
-    config = parse_options(
-        SFTOptions, argv, prog="toolgym train --algo sft", description=(__doc__ or "").split("\n")[0]
-    )
-    print(train(config))
-    return 0
+    return learner_main("sft", SFTOptions, train, argv)
 
 
 if __name__ == "__main__":

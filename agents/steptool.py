@@ -34,7 +34,7 @@ from trl.trainer.grpo_config import GRPOConfig
 
 from toolgym.agents.critic import ValueHead, check_unused, clipped_value_loss, masked_sums, token_weights, whiten
 from toolgym.agents.episodes import EpisodeBatch
-from toolgym.agents.options import parse_options
+from toolgym.agents.options import learner_main
 from toolgym.agents.running import LossType, RunConfig, prepare, run
 from toolgym.agents.trainer import ToolTrainer, without_idle_columns
 from toolgym.errors import ConfigError
@@ -387,15 +387,8 @@ def train(config: StepToolPPOOptions) -> Path:
 
 def main(argv: Sequence[str] | None = None, preset: str = "steptool") -> int:
     """The command line; the preset `ppo` pays the final reward only."""
-    config = parse_options(
-        StepToolPPOOptions,
-        argv,
-        prog=f"toolgym train --algo {preset}",
-        description=(__doc__ or "").split("\n")[0],
-        defaults={"step_reward": False} if preset == "ppo" else None,
-    )
-    print(train(config))
-    return 0
+    defaults = {"step_reward": False} if preset == "ppo" else None
+    return learner_main(preset, StepToolPPOOptions, train, argv, defaults=defaults)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ from toolgym.agents.mixing import (
     srft_expert_loss,
     srft_self_loss,
 )
-from toolgym.agents.options import parse_options
+from toolgym.agents.options import learner_main
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import LossType, RunConfig, prepare, run
 from toolgym.errors import ConfigError
@@ -291,11 +291,7 @@ def train(config: ToolUPTOptions) -> Path:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
-    config = parse_options(
-        ToolUPTOptions, argv, prog="toolgym train --algo toolupt", description=(__doc__ or "").split("\n")[0]
-    )
-    print(train(config))
-    return 0
+    return learner_main("toolupt", ToolUPTOptions, train, argv)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ from toolgym.agents.forks import (
 )
 from toolgym.agents.grpo import grpo_advantages
 from toolgym.agents.lm import LMPolicy
-from toolgym.agents.options import parse_options
+from toolgym.agents.options import learner_main
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import RunConfig, prepare, run
 from toolgym.agents.trainer import ToolTrainer
@@ -266,11 +266,7 @@ def train(config: TreeOptions | VineOptions) -> Path:
 def main(argv: Sequence[str] | None = None, preset: str = "tree") -> int:
     """The command line; the preset `vine` takes values from forks instead of growing trees."""
     kind: Any = VineOptions if preset == "vine" else TreeOptions
-    config = parse_options(
-        kind, argv, prog=f"toolgym train --algo {preset}", description=(__doc__ or "").split("\n")[0]
-    )
-    print(train(config))
-    return 0
+    return learner_main(preset, kind, train, argv)
 
 
 if __name__ == "__main__":

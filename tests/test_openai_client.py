@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from toolgym.errors import ConfigError, InfraError
-from toolgym.openai_client import ChatClient, ChatError, ChatOptions
+from toolgym.errors import ChatError, ConfigError, InfraError
+from toolgym.openai_client import ChatClient, ChatOptions
 
 MESSAGES = [{"role": "user", "content": "Hello!"}]
 KEY = "sk-very-secret-0123"

@@ -40,6 +40,14 @@ class EpisodeExpiredError(InfraError):
     """The server no longer holds the episode: idle for too long, or evicted by the limit on episodes."""
 
 
+class ChatError(InfraError):
+    """A chat endpoint gave no answer that can be used. `status` and `text` are those of a refusal; else None, empty."""
+
+    def __init__(self, message: str, status: int | None = None, text: str = ""):
+        super().__init__(message)
+        self.status, self.text = status, text
+
+
 class UserModelError(InfraError):
     """The model that plays the user gave no answer that can be used."""
 

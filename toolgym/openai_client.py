@@ -24,9 +24,9 @@ from tenacity import (
     wait_random,
 )
 
-from toolgym.errors import ConfigError, InfraError
+from toolgym.errors import ChatError, ConfigError
 
-__all__ = ["OPENAI_URL", "ChatClient", "ChatError", "ChatOptions"]
+__all__ = ["OPENAI_URL", "ChatClient", "ChatOptions"]
 
 OPENAI_URL = "https://api.openai.com/v1"
 _PASSING = frozenset({408, 409, 425, 429})
@@ -37,14 +37,6 @@ _SHORTEST_SECRET = 8
 """Characters. Shorter keys (`x`, `EMPTY`) are what servers get that want none."""
 
 T = TypeVar("T")
-
-
-class ChatError(InfraError):
-    """An endpoint gave no answer that can be used. `status` and `text` are those of a refusal, else None and empty."""
-
-    def __init__(self, message: str, status: int | None = None, text: str = ""):
-        super().__init__(message)
-        self.status, self.text = status, text
 
 
 @dataclass(frozen=True)

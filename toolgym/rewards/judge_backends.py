@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from toolgym.errors import ConfigError, JudgeModelError
-from toolgym.openai_client import ChatClient, ChatError, ChatOptions
+from toolgym.errors import ChatError, ConfigError, JudgeModelError
+from toolgym.openai_client import ChatClient, ChatOptions
 from toolgym.rewards.judge import Backend
 from toolgym.world import canonical
 

@@ -4,8 +4,8 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from toolgym.errors import ConfigError, UserModelError
-from toolgym.openai_client import ChatClient, ChatError, ChatOptions
+from toolgym.errors import ChatError, ConfigError, UserModelError
+from toolgym.openai_client import ChatClient, ChatOptions
 from toolgym.tasks import Task
 from toolgym.users.base import User, UserReply
 
