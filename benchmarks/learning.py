@@ -3,6 +3,7 @@
     python -m benchmarks.learning --output runs/learning                                  # everything, five seeds
     python -m benchmarks.learning --algos grpo dapo steptool --seeds 0 1 2 --steps 40     # a part of it
     python -m benchmarks.learning --variants "dapo-no-overlong=dapo --no-overlong"        # an ablation, by its flags
+    python -m benchmarks.learning --ablations                   # those of the papers, all of them
     python -m benchmarks.learning --rates 1e-4 2e-4 4e-4        # the same tuning for each: on `validation`, seed 1000
     python -m benchmarks.learning --algos grpo --seeds 0        # one unit: other processes may make others meanwhile
     python -m benchmarks.learning --report-only                 # table and picture of what there is
@@ -43,6 +44,21 @@ UPDATES = {"gspo": 4}
 """Optimizer steps a batch of episodes, where that is not one."""
 OWN_GROUPS = ("vine",)
 """Learners with a number of episodes a task of their own: vine's continuations are the larger part of what it plays."""
+ABLATIONS = (
+    "steptool-apart=steptool --optimise steps",  # without step rewards it is ppo
+    "dupo-no-plan=dupo --no-plan",
+    "dupo-fixed-clip=dupo --no-dynamic-clip",
+    "dupo-no-sft=dupo --no-unified",
+    "dupo-no-semantic=dupo --semantic 0",
+    "dupo-no-decay=dupo --decay none",
+    "toolupt-sft=toolupt --expert sft",
+    "toolupt-no-expert=toolupt --expert none",
+    "toolupt-coarse=toolupt --no-fine-grained",
+    "awpo-no-gate=awpo --no-gate",
+    "awpo-no-difficulty=awpo --no-difficulty",
+    "awpo-fixed-clip=awpo --no-dynamic-clip",
+)
+"""StepTool's §5.5, DUPO's Tables 3 to 7, ToolUPT's ablations I and II and its Table 1, AWPO's Table 5, as variants."""
 START = "warm start"
 _TUNING_SEED = 1000
 
@@ -53,12 +69,14 @@ class LearningOptions:
 
     algos: Annotated[tuple[str, ...], "algorithms (default: all that there are)"] = ()
     variants: Annotated[tuple[str, ...], 'more of them, as "NAME=ALGO --flag ..."'] = ()
+    ablations: Annotated[bool, "the papers' ablations, as variants"] = False
     seeds: Annotated[tuple[int, ...], "one run each"] = (0, 1, 2, 3, 4)
     steps: Annotated[int, "batches of episodes"] = 40
     groups: Annotated[int, "tasks a batch"] = 8
     rollouts: Annotated[int, "episodes a task"] = 8
     env_steps: Annotated[int | None, "environment steps of each run, in place of --steps batches"] = None
     micro_batch: Annotated[int, "episodes a forward pass, at most"] = 16
+    learning_rate: Annotated[float | None, "of all (default: each one's own); a variant's own flag wins"] = None
     rates: Annotated[
         tuple[float, ...], "learning rates to choose from on the validation split; none: each one's own"
     ] = ()
@@ -86,8 +104,9 @@ class LearningOptions:
 
     def shared(self) -> dict[str, Any]:
         """What must be equal for units to be compared."""
-        own = ("algos", "variants", "seeds", "micro_batch", "save_steps", "output", "plot", "threads", "report_only")
-        values = {name: value for name, value in asdict(self).items() if name not in own}
+        rows = ("algos", "variants", "ablations", "seeds")
+        how = ("micro_batch", "save_steps", "output", "plot", "threads", "report_only")
+        values = {name: value for name, value in asdict(self).items() if name not in rows + how}
         return {**values, "rates": list(self.rates), "weights": weights_digest(self.model)}
 
 
@@ -96,10 +115,11 @@ Entry = tuple[str, str, list[str]]
 
 
 def entries(options: LearningOptions) -> list[Entry]:
-    """What is compared: the algorithms, then the variants."""
-    named = options.algos or (() if options.variants else tuple(algorithms()))
+    """What is compared: the algorithms, then the variants, then the ablations."""
+    variants = (*options.variants, *(ABLATIONS if options.ablations else ()))
+    named = options.algos or (() if variants else tuple(algorithms()))
     out: list[Entry] = [(name, name, []) for name in named]
-    for text in options.variants:
+    for text in variants:
         name, found, command = text.partition("=")
         words = shlex.split(command)
         if not found or not words:
@@ -177,6 +197,8 @@ def arguments(options: LearningOptions, entry: Entry, seed: int, env_steps: int,
         given["max-new-tokens"] = options.max_new_tokens
     if options.threads:
         given["threads"] = options.threads
+    if options.learning_rate:
+        given["learning-rate"] = options.learning_rate
     switches = ["--no-progress", *(["--bf16"] if options.bf16 else [])]
     return [*(word for name, value in given.items() for word in (f"--{name}", str(value))), *switches, *flags]
 

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,21 @@ def test_rows_are_algorithms_and_variants() -> None:
     assert "rft" in [name for name, _, _ in entries(LearningOptions())]
 
 
+def test_ablations_are_rows_whose_flags_are_known(tmp_path: Path) -> None:
+    options = LearningOptions(ablations=True, learning_rate=1e-3)
+    rows = entries(options)
+    assert {algo for _, algo, _ in rows} == {"steptool", "dupo", "toolupt", "awpo"}
+    for name, algo, flags in rows:
+        kind, defaults = KINDS[algo]
+        plain = arguments(options, (algo, algo, []), 0, 1600, tmp_path)
+        both = (plain, [*plain, *flags])
+        one, other = (parse_options(kind, words, prog="x", description="", defaults=defaults) for words in both)
+        assert one.learning_rate == 1e-3
+        assert [field for field in asdict(one) if asdict(one)[field] != asdict(other)[field]], name
+    own = arguments(options, ("eto", "eto", ["--learning-rate", "3e-4"]), 0, 1600, tmp_path)
+    assert parse_options(ETOOptions, own, prog="x", description="").learning_rate == 3e-4
+
+
 KINDS: dict[str, tuple[type[Any], dict[str, Any]]] = {
     **{name: (GRPOOptions, preset(name)) for name in PRESETS},
     "awpo": (AWPOOptions, {}),
@@ -179,8 +194,8 @@ def test_a_report_is_made_of_all_units_that_are_there(tmp_path: Path, capsys: py
     assert results["failed"] == {"dapo seed-3": "no room"}
     assert results["options"]["k"] == 2
     printed = capsys.readouterr().out
-    assert "1 of 3" in printed
-    assert "2 of 3" in printed
+    assert "1/3" in printed
+    assert "2/3" in printed
     assert (tmp_path / "out" / "learning.png").is_file()
     with pytest.raises(ConfigError, match=r"holds no evaluation\.json"):
         main(["--report-only", "--output", str(tmp_path / "empty")])
