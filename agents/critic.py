@@ -19,7 +19,7 @@ _FILE = "value_head.safetensors"
 
 
 class ValueHead:
-    """V(s), linear in the last hidden state of a causal LM (or of a PEFT model around one); 0 at the start.
+    """V(s), linear in the last hidden state of a causal LM (or of a PEFT model around one); 0 until it is fitted.
 
     The head becomes a part of the model, so that optimizer, gradient clipping and processes treat it alike, but is
     saved to a file of its own, so that the saved model is a plain one.
@@ -45,6 +45,32 @@ class ValueHead:
         self._hidden_BLD = None
         with torch.autocast(hidden_BTD.device.type, enabled=False):
             return self.linear(hidden_BTD.float())[..., 0]
+
+    def moments(self, length: int, returns_BT: torch.Tensor, mask_BT: torch.Tensor) -> torch.Tensor:
+        """What `fit` needs of the last `length` tokens of the latest forward pass: `X'X | X'y` `(D + 1, D + 2)`.
+
+        X are the hidden states before the tokens of the mask, and a 1; y their returns.
+        """
+        hidden_BTD = cast(torch.Tensor, self._hidden_BLD)[:, -length - 1 : -1]
+        self._hidden_BLD = None
+        on_BT = mask_BT.bool()
+        hidden_ND, returns_N = hidden_BTD[on_BT].double(), returns_BT[on_BT].double()
+        with_one = torch.cat([hidden_ND, torch.ones_like(returns_N)[:, None]], dim=1)
+        return with_one.T @ torch.cat([with_one, returns_N[:, None]], dim=1)
+
+    @torch.no_grad()
+    def fit(self, moments: torch.Tensor, ridge: float = 0.01) -> None:
+        """Sets the head to the ridge regression of returns on hidden states, of the sum of `moments` over a batch.
+
+        `ridge` is a share of the mean of the diagonal of `X'X`; no tokens leave the head as it is.
+        """
+        squares, products = moments[:, :-1], moments[:, -1]
+        scale = squares.diagonal().mean()
+        if scale > 0:
+            penalty = ridge * scale * torch.eye(len(squares), dtype=moments.dtype, device=moments.device)
+            solved = torch.linalg.solve(squares + penalty, products)
+            self.linear.weight.copy_(solved[None, :-1])
+            self.linear.bias.copy_(solved[-1:])
 
     def save(self, folder: Path) -> None:
         """Writes the head beside the model."""

@@ -12,7 +12,8 @@ Deviations, each a decision on what the paper prints:
 - Eq. 8's ratio of log-probabilities is the ratio of probabilities, `exp(logp - logp_old)`, clipped token by token.
 - Eq. 7's exponents are those of GAE: `A_t = sum over l of (gamma * lambda)^l * delta_(t+l)`.
 - A time step is a generated token; the environment's tokens take no time. `values="step"` has one value a step instead.
-- The value head reads the last hidden state and starts at zero; advantages are whitened over the batch.
+- The value head reads the last hidden state. It begins as the regression of the first batch's returns on these
+  (`fit_value`): from zero it takes hundreds of updates to explain anything. Advantages are whitened over the batch.
 - The paper names no KL target or horizon: 6 nats an episode and 10,000 episodes (Ziegler et al. 2019, §2.2).
 
 Ablations: `step_reward=False` pays the last step's reward alone (that is `ppo`); `optimise="steps"` is PPO on the
@@ -23,7 +24,7 @@ Shapes: B sequences, T completion tokens, S steps, L prompt and completion.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -75,6 +76,7 @@ class StepToolPPOOptions(RunConfig):
     gamma: Annotated[float, "discount of Eq. 5, a token (a step with --values step)"] = 1.0
     lam: Annotated[float, "GAE's lambda (Eq. 7)"] = 0.95
     values: Annotated[Literal["token", "step"], "what has a value: each token, or each step"] = "token"
+    fit_value: Annotated[bool, "fit the value head to the first batch's returns; off: it starts at 0"] = True
     value_coef: Annotated[float, "weight of the value loss"] = 0.1
     value_clip: Annotated[float, "a value may move this far from its old one"] = 0.2
     whiten: Annotated[bool, "advantages to mean 0 and deviation 1 over the batch"] = True
@@ -234,18 +236,25 @@ class StepToolTrainer(ToolTrainer):
         self.options = options
         self.kl_coefficient = options.beta
         self.critic = ValueHead(self.model)
+        self._fitted = not options.fit_value
 
-    def _logps_entropies_values(
+    def _forward(
         self, model: Any, inputs: dict[str, Any], *, entropy: bool
-    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:
-        """Log-probability, entropy and value of every completion token `(B, T)`: V(s_t) is read before token t."""
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Log-probability and entropy of every completion token `(B, T)`; the critic remembers the hidden states."""
         ids_BL = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1)
         attention_BL = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], dim=1)
         length = inputs["completion_ids"].shape[1]
         logps_BT, entropies_BT, _ = self._get_per_token_logps_and_entropies(
             model, ids_BL, attention_BL, length, compute_entropy=entropy
         )
-        return logps_BT, entropies_BT, self.critic.values(length)
+        return logps_BT, entropies_BT
+
+    def _logps_entropies_values(
+        self, model: Any, inputs: dict[str, Any], *, entropy: bool
+    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:
+        """Log-probability, entropy and value of every completion token `(B, T)`: V(s_t) is read before token t."""
+        return *self._forward(model, inputs, entropy=entropy), self.critic.values(inputs["completion_ids"].shape[1])
 
     def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
         """TRL's own, whose columns are the inputs': the critic reads the hidden states by column."""
@@ -260,20 +269,17 @@ class StepToolTrainer(ToolTrainer):
     @torch.no_grad()
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         out = super()._generate_and_score_completions(inputs)
-        micro = self.args.per_device_train_batch_size
-        parts = []
-        for start in range(0, len(out["completion_ids"]), micro):
-            rows = {
-                name: out[name][start : start + micro]
-                for name in ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask")
-            }
-            logps, _, values = self._logps_entropies_values(self.model, rows, entropy=False)
-            parts.append((logps, values))
-        logps_BT, values_BT = (torch.cat(tensors).float() for tensors in zip(*parts, strict=True))
         mask_BT = out["completion_mask"] * out["tool_mask"]
+        if not self._fitted:
+            self._fit_critic(out, mask_BT)
+        parts = [self._logps_entropies_values(self.model, rows, entropy=False) for _, rows in self._parts(out)]
+        logps_BT = torch.cat([logps for logps, _, _ in parts]).float()
+        values_BT = torch.cat([values for _, _, values in parts])
         penalty_BT = self._kl_penalty(logps_BT, out.pop("ref_per_token_logps", None), mask_BT)
         rewards_BT = out.pop("token_rewards") - penalty_BT
-        advantages_BT, learns_BT = self._advantages(rewards_BT, values_BT, out.pop("step_BT"), mask_BT)
+        advantages_BT, learns_BT = self._advantages(
+            rewards_BT, values_BT, out.pop("step_BT"), mask_BT, lam=self.options.lam
+        )
         returns_BT = advantages_BT + values_BT
         if self.options.whiten:
             sums = self.accelerator.reduce(masked_sums(advantages_BT, mask_BT), reduction="sum")
@@ -285,20 +291,46 @@ class StepToolTrainer(ToolTrainer):
         out["num_values_in_batch"] = count
         return out
 
+    def _parts(self, out: dict[str, Any]) -> Iterator[tuple[slice, dict[str, Any]]]:
+        """The batch in micro-batches: which rows, and what a forward pass needs of them."""
+        micro = self.args.per_device_train_batch_size
+        for start in range(0, len(out["completion_ids"]), micro):
+            rows = slice(start, start + micro)
+            names = ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask")
+            yield rows, {name: out[name][rows] for name in names}
+
+    def _fit_critic(self, out: dict[str, Any], mask_BT: torch.Tensor) -> None:
+        """Fits the value head to the returns of this batch, by which the policy still is the reference."""
+        rewards_BT = out["token_rewards"]
+        none_BT = torch.zeros_like(rewards_BT)
+        returns_BT, learns_BT = self._advantages(rewards_BT, none_BT, out["step_BT"], mask_BT, lam=1.0)
+        moments: Any = 0
+        for rows, inputs in self._parts(out):
+            self._forward(self.model, inputs, entropy=False)
+            moments = moments + self.critic.moments(mask_BT.shape[1], returns_BT[rows], learns_BT[rows])
+        self.critic.fit(cast(torch.Tensor, self.accelerator.reduce(moments, reduction="sum")))
+        self._fitted = True
+
     def _advantages(
-        self, rewards_BT: torch.Tensor, values_BT: torch.Tensor, step_BT: torch.Tensor, mask_BT: torch.Tensor
+        self,
+        rewards_BT: torch.Tensor,
+        values_BT: torch.Tensor,
+        step_BT: torch.Tensor,
+        mask_BT: torch.Tensor,
+        *,
+        lam: float,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Advantages and the mask of tokens whose value is learned, both `(B, T)`."""
         options, apart = self.options, self.options.optimise == "steps"
         step_BT = torch.where(mask_BT.bool(), step_BT, -1)
         if options.values == "step":
             advantages_BT, first_BT = step_gae(
-                rewards_BT, values_BT, step_BT, gamma=options.gamma, lam=options.lam, apart=apart
+                rewards_BT, values_BT, step_BT, gamma=options.gamma, lam=lam, apart=apart
             )
             return advantages_BT, first_BT.to(mask_BT.dtype)
         following_BT = torch.cat([step_BT[:, 1:], step_BT.new_full((len(step_BT), 1), -1)], dim=1)
         ends_BT = (step_BT != following_BT) if apart else None
-        advantages_BT = gae(rewards_BT, values_BT, mask_BT, gamma=options.gamma, lam=options.lam, ends_BT=ends_BT)
+        advantages_BT = gae(rewards_BT, values_BT, mask_BT, gamma=options.gamma, lam=lam, ends_BT=ends_BT)
         return advantages_BT, mask_BT
 
     def _kl_penalty(
@@ -376,6 +408,7 @@ class StepToolTrainer(ToolTrainer):
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         folder = Path(resume_from_checkpoint)
         self.critic.load(folder)
+        self._fitted = True
         self.kl_coefficient = json.loads((folder / _STATE).read_text(encoding="utf-8"))["kl_coefficient"]
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from transformers import TrainerCallback
 
-from toolgym.agents.critic import clipped_value_loss, token_weights, whiten
+from toolgym.agents.critic import ValueHead, clipped_value_loss, token_weights, whiten
 from toolgym.agents.episodes import EpisodeBatch
 from toolgym.agents.lm import SamplingOptions, load_model
 from toolgym.agents.running import MetricsFile, grpo_args, lora, quiet, task_order
@@ -185,6 +185,26 @@ def test_value_loss_by_hand() -> None:
     assert rows(clipped_value_loss(values, old, returns, 0.2)) == [[1.69 / 2, 0.36 / 2]]
 
 
+def test_the_fit_of_the_value_head_by_hand() -> None:
+    # Hidden states 0 and 1 with returns 1 and 3: V = 2 h + 1. A masked token counts for nothing; parts add up.
+    head = ValueHead.__new__(ValueHead)
+    head.linear = torch.nn.Linear(1, 1)
+    on, length = torch.tensor([[1.0, 0.0]]), 2
+    total = torch.zeros(2, 3, dtype=torch.float64)
+    for hidden, returns in (([0.0, 7.0], [1.0, 9.0]), ([1.0, 7.0], [3.0, 9.0])):
+        # V of a token is read from the state before it: the last of the three is of no token.
+        head._hidden_BLD = torch.tensor([[[hidden[0]], [hidden[1]], [5.0]]])
+        total += head.moments(length, torch.tensor([returns]), on)
+    assert total.tolist() == [[1, 1, 3], [1, 2, 4]]
+    head.fit(total, ridge=0.0)
+    assert (head.linear.weight.item(), head.linear.bias.item()) == (pytest.approx(2), pytest.approx(1))
+    # The penalty is a third of the diagonal's mean, 0.5: (1.5 w + b, w + 2.5 b) = (3, 4), w = 14 / 11, b = 12 / 11.
+    head.fit(total, ridge=1 / 3)
+    assert (head.linear.weight.item(), head.linear.bias.item()) == (pytest.approx(14 / 11), pytest.approx(12 / 11))
+    head.fit(torch.zeros(2, 3, dtype=torch.float64))
+    assert head.linear.weight.item() == pytest.approx(14 / 11)
+
+
 def test_one_gradient_step_moves_each_token_the_right_way() -> None:
     logits = torch.zeros(2, 5, requires_grad=True)
     tokens = torch.tensor([[1], [2]])
@@ -335,6 +355,18 @@ def test_every_switch_trains(changes: dict[str, Any], start: str, tmp_path: Path
     assert len(lines) == 2
     assert all(math.isfinite(line["loss"]) and line["grad_norm"] > 0 for line in lines)
     assert ("kl" in lines[0]) == (config.beta > 0)
+
+
+def test_a_fitted_critic_explains_the_first_batch(start: str, tmp_path: Path, options: Any, metrics: Any) -> None:
+    explained = {}
+    for fit in (False, True):
+        config = options(tmp_path / str(fit), steps=1, fit_value=fit, lam=1.0)
+        train(trainer_of(config, start))
+        (line,) = metrics(config.output)
+        explained[fit] = line["value/explained_variance"]
+        assert (line["value/mean"] == 0) != fit
+    assert explained[False] == 0
+    assert explained[True] > 0.3
 
 
 def test_a_lora_adapter_trains_with_a_value_head(start: str, tmp_path: Path, options: Any, metrics: Any) -> None:
