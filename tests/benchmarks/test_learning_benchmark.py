@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.learning import (
     OFFLINE,
+    START,
     UPDATES,
     LearningOptions,
     arguments,
@@ -20,7 +21,7 @@ from benchmarks.learning import (
     main,
     make_unit,
 )
-from benchmarks.learning_report import Run, draw, interquartile_mean, interval, report_table, summary
+from benchmarks.learning_report import Run, draw, interquartile_mean, interval, read_runs, report_table, summary
 from benchmarks.learning_unit import write_json
 from toolgym.agents import registry
 from toolgym.agents.awpo import AWPOOptions
@@ -309,3 +310,24 @@ def test_units_do_not_depend_on_what_the_process_did_before(tiny: list[str], tmp
     )
     for name in ("loss", "grad_norm", "reward", "env_steps"):
         assert one[name] == other[name], name
+
+
+PUBLISHED = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "learning"
+
+
+def test_the_documented_table_is_that_of_the_published_runs() -> None:
+    runs, failed = read_runs(PUBLISHED, START)
+    assert not failed
+    k = json.loads((PUBLISHED / "options.json").read_text())["k"]
+    found = {}
+    for name, of in runs.items():
+        figures = summary(of, k, runs[START][0])
+        low, high = figures["gain"]["interval"]
+        gain = f"{100 * figures['gain']['iqm']:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
+        rates = [f"{100 * figures[f'pass@{number}']['iqm']:.1f}" for number in (1, 2, 4, 8)]
+        shown = ["", rates[0], "", *rates[1:]] if name == START else [str(len(of)), rates[0], gain, *rates[1:]]
+        found[name] = [*shown, f"{100 * figures['tool_recall']:.1f}"]
+    text = (PUBLISHED.parents[2] / "docs" / "learning.md").read_text()
+    lines = text.partition("| algorithm | seeds | pass@1")[2].partition("\n\n")[0].splitlines()[2:]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert {row[0]: row[1:8] for row in rows} == found
