@@ -22,7 +22,7 @@ from toolgym.errors import ConfigError
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
 
-__all__ = ["LMPolicy", "SamplingOptions", "fast_bf16", "load_model", "set_threads"]
+__all__ = ["LMPolicy", "SamplingOptions", "fast_bf16", "load_model", "release_memory", "set_threads"]
 
 
 def set_threads(threads: int | None = None) -> int:
@@ -39,6 +39,21 @@ def set_threads(threads: int | None = None) -> int:
     count = threads or (int(given) if given.isdecimal() and int(given) else share)
     torch.set_num_threads(count)
     return count
+
+
+def release_memory() -> None:
+    """Gives the system back what is free inside the heap, where the C library is glibc; does nothing elsewhere.
+
+    Rollouts and updates take tensors of ever other sizes. glibc keeps the holes that they leave: a long run would hold
+    several times the memory that it uses.
+    """
+    import ctypes
+    import sys
+
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
 
 def fast_bf16() -> bool:

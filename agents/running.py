@@ -17,7 +17,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from trl.trainer.grpo_config import GRPOConfig
 
 from toolgym.agents.budget import EnvStepLimit
-from toolgym.agents.lm import SamplingOptions, load_model, set_threads
+from toolgym.agents.lm import SamplingOptions, load_model, release_memory, set_threads
 from toolgym.errors import ConfigError, DivergenceError
 from toolgym.opening import open_env
 
@@ -178,12 +178,20 @@ class ProgressBar(TrainerCallback):
             self._bar = None
 
 
+class ReleaseMemory(TrainerCallback):
+    """Gives free memory back after each update."""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Does so."""
+        release_memory()
+
+
 def run_callbacks(config: Any, played: int | None = None) -> list[TrainerCallback]:
     """The callbacks of every run: the metrics file and, where wanted, the limit and the progress bar.
 
     `played` are the environment steps of a run that plays before it trains; the limit is then kept already.
     """
-    made: list[TrainerCallback] = [MetricsFile(config.output / "metrics.jsonl", played or 0)]
+    made: list[TrainerCallback] = [MetricsFile(config.output / "metrics.jsonl", played or 0), ReleaseMemory()]
     if played is None and config.env_steps:
         made.append(EnvStepLimit(config.env_steps, config.iterations * config.minibatches))
     return [*made, ProgressBar()] if config.progress else made

@@ -20,7 +20,7 @@ from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from toolgym.agents.episodes import EpisodeBatch, Estimator
-from toolgym.agents.lm import LMPolicy, SamplingOptions
+from toolgym.agents.lm import LMPolicy, SamplingOptions, release_memory
 from toolgym.agents.rollout import Episodic, Rollout, Start, rollouts
 from toolgym.agents.running import quiet
 from toolgym.domain import TaskSet
@@ -222,6 +222,7 @@ class ToolTrainer(GRPOTrainer):
                 out["completion_ids"].device
             )
         self._log_episodes(batch)
+        release_memory()
         return out
 
     def estimate(self, batch: EpisodeBatch) -> dict[str, torch.Tensor]:

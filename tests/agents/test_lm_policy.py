@@ -1,5 +1,7 @@
 """The causal-LM policy: cached decoding equals a full forward pass, whoever else is in the batch."""
 
+import platform
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +10,7 @@ import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from toolgym.agents.decoding import draw
-from toolgym.agents.lm import LMPolicy, SamplingOptions, load_model, set_threads
+from toolgym.agents.lm import LMPolicy, SamplingOptions, load_model, release_memory, set_threads
 from toolgym.agents.policy import Completion
 from toolgym.errors import ConfigError
 
@@ -260,3 +262,20 @@ def test_threads_are_those_asked_for_then_those_of_the_environment_then_a_share(
     assert set_threads() == torch.get_num_threads() == 1
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     assert set_threads(1) == torch.get_num_threads() == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="reads /proc")
+@pytest.mark.skipif("glibc" not in platform.libc_ver(), reason="the C library is not glibc")
+def test_memory_that_is_free_inside_the_heap_goes_back() -> None:
+    import resource
+
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+    blocks = [torch.ones(25_000) for _ in range(4000)]  # 400 MB in blocks too small for a mapping of their own
+    kept = blocks[::100]  # the heap cannot shrink from its end
+    del blocks
+    before = resident()
+    release_memory()
+    assert resident() < before - 300e6
+    assert all(float(block[0]) == 1.0 for block in kept)
