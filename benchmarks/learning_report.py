@@ -178,6 +178,7 @@ def _seeds(figures: Mapping[str, Any], wanted: int) -> str:
 
 def draw(results: Mapping[str, Mapping[str, Any]], runs: Mapping[str, Sequence[Run]], path: Path) -> None:
     """The picture: held-out pass rates with intervals, and the share of train episodes solved as steps are played."""
+    from matplotlib import colormaps
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -194,6 +195,7 @@ def draw(results: Mapping[str, Mapping[str, Any]], runs: Mapping[str, Sequence[R
     bars.grid(axis="x", alpha=0.3)
     what = "points over the warm start, paired by task" if kind == "gain" else "%"
     bars.set(xlabel=f"held-out tasks solved, {what} (IQM, 95% interval)")
+    curves.set_prop_cycle(color=colormaps["tab20"].colors)
     for name in reversed(names):
         lines = [
             [(line["env_steps"], line["solved"]) for line in run.metrics if "solved" in line and "env_steps" in line]
