@@ -195,7 +195,7 @@ def draw(results: Mapping[str, Mapping[str, Any]], runs: Mapping[str, Sequence[R
     bars.grid(axis="x", alpha=0.3)
     what = "points over the warm start, paired by task" if kind == "gain" else "%"
     bars.set(xlabel=f"held-out tasks solved, {what} (IQM, 95% interval)")
-    curves.set_prop_cycle(color=colormaps["tab20"].colors)
+    curves.set_prop_cycle(color=[colormaps["tab20"](at) for at in range(20)])
     for name in reversed(names):
         lines = [
             [(line["env_steps"], line["solved"]) for line in run.metrics if "solved" in line and "env_steps" in line]
