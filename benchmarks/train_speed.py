@@ -30,6 +30,7 @@ from datasets import Dataset
 from rich.console import Console
 from rich.table import Table
 from transformers import LogitsProcessorList, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.trainer_callback import PrinterCallback
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from benchmarks.train_speed_parts import Clock, Lap, Script, ScriptedPolicy, ScriptedTokens, TimedEnv
@@ -149,6 +150,7 @@ def time_ours(
     policy = ScriptedPolicy(model, tokenizer, sampling)
     policy.clock, policy.scripts = clock, {tuple(script.ids[: script.opening]): script for script in scripts}
     trainer._policy = policy
+    trainer.remove_callback(PrinterCallback)
     trainer.train()
     return clock
 
@@ -230,6 +232,7 @@ def time_trl(
             environment_factory=Episode,
             callbacks=[Lap(clock)],
         )
+    trainer.remove_callback(PrinterCallback)
     trainer.train()
     return clock
 
