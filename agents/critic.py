@@ -39,10 +39,14 @@ class ValueHead:
     def _remember(self, module: Any, args: Any, output: Any) -> None:
         self._hidden_BLD = output.last_hidden_state
 
+    def _take(self, length: int) -> torch.Tensor:
+        """The hidden states before each of the last `length` tokens `(B, T, D)`; they are not kept any longer."""
+        hidden_BLD, self._hidden_BLD = cast(torch.Tensor, self._hidden_BLD), None
+        return hidden_BLD[:, -length - 1 : -1]
+
     def values(self, length: int) -> torch.Tensor:
         """V before each of the last `length` tokens of the latest forward pass `(B, T)`, in float32."""
-        hidden_BTD = cast(torch.Tensor, self._hidden_BLD)[:, -length - 1 : -1]
-        self._hidden_BLD = None
+        hidden_BTD = self._take(length)
         with torch.autocast(hidden_BTD.device.type, enabled=False):
             return self.linear(hidden_BTD.float())[..., 0]
 
@@ -51,8 +55,7 @@ class ValueHead:
 
         X are the hidden states before the tokens of the mask, and a 1; y their returns.
         """
-        hidden_BTD = cast(torch.Tensor, self._hidden_BLD)[:, -length - 1 : -1]
-        self._hidden_BLD = None
+        hidden_BTD = self._take(length)
         on_BT = mask_BT.bool()
         hidden_ND, returns_N = hidden_BTD[on_BT].double(), returns_BT[on_BT].double()
         with_one = torch.cat([hidden_ND, torch.ones_like(returns_N)[:, None]], dim=1)

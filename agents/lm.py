@@ -5,6 +5,9 @@ across turns; a turn costs the environment's new tokens and the sampled ones (se
 
 """
 
+import ctypes
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -31,8 +34,6 @@ def set_threads(threads: int | None = None) -> int:
     By default `OMP_NUM_THREADS` or, where that is not set, this process's share of the usable cores, at most 8. Left to
     itself torch takes every core it sees, which on a shared machine is many times slower than one.
     """
-    import os
-
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     share = max(1, min(usable // int(os.environ.get("LOCAL_WORLD_SIZE", "1")), 8))
     given = os.environ.get("OMP_NUM_THREADS", "")
@@ -47,9 +48,6 @@ def release_memory() -> None:
     Rollouts and updates take tensors of ever other sizes. glibc keeps the holes that they leave: a long run would hold
     several times the memory that it uses.
     """
-    import ctypes
-    import sys
-
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:

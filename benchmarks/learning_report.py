@@ -177,7 +177,7 @@ def _seeds(figures: Mapping[str, Any], wanted: int) -> str:
 
 
 def draw(results: Mapping[str, Mapping[str, Any]], runs: Mapping[str, Sequence[Run]], path: Path) -> None:
-    """The picture: held-out pass rates with intervals, and the share of train episodes solved as steps are played."""
+    """The picture: what was gained over the warm start (without one: pass@1), and learning curves by steps played."""
     from matplotlib import colormaps
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -48,9 +48,13 @@ class CheckReport:
         """Whether every check passed."""
         return all(result.passed for result in self.results)
 
+    @property
+    def summary(self) -> str:
+        """How many checks passed, in a line."""
+        return f"{self.env}: {sum(result.passed for result in self.results)} of {len(self.results)} checks passed"
+
     def __str__(self) -> str:
-        lines = [f"{self.env}: {sum(result.passed for result in self.results)} of {len(self.results)} checks passed"]
-        return "\n".join([*lines, *(f"  {result}" for result in self.results)])
+        return "\n".join([self.summary, *(f"  {result}" for result in self.results)])
 
 
 def check_tool_env(

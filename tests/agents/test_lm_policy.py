@@ -1,10 +1,10 @@
 """The causal-LM policy: cached decoding equals a full forward pass, whoever else is in the batch."""
 
 import platform
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
@@ -264,18 +264,13 @@ def test_threads_are_those_asked_for_then_those_of_the_environment_then_a_share(
     assert set_threads(1) == torch.get_num_threads() == 1
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="reads /proc")
-@pytest.mark.skipif("glibc" not in platform.libc_ver(), reason="the C library is not glibc")
 def test_memory_that_is_free_inside_the_heap_goes_back() -> None:
-    import resource
-
-    def resident() -> int:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-
+    process = psutil.Process()
     blocks = [torch.ones(25_000) for _ in range(4000)]  # 400 MB in blocks too small for a mapping of their own
     kept = blocks[::100]  # the heap cannot shrink from its end
     del blocks
-    before = resident()
+    before = process.memory_info().rss
     release_memory()
-    assert resident() < before - 300e6
+    # Other C libraries have a heap of another kind: nothing is done there, and nothing may break.
+    assert process.memory_info().rss < before - 300e6 or "glibc" not in platform.libc_ver()
     assert all(float(block[0]) == 1.0 for block in kept)

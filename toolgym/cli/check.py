@@ -1,11 +1,12 @@
 """`toolgym check`: the conformance suite on an environment."""
 
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from toolgym.cli.common import EnvId, JsonFlag, Seed, Settings, out, parse_settings, print_json
+from toolgym.cli.common import EnvId, JsonFlag, Seed, Settings, out, parse_settings, print_json, progress_console
 from toolgym.errors import ConformanceError
 
 __all__ = ["check"]
@@ -29,7 +30,7 @@ def check(
       toolgym check --env ToolGym/MCP-v0 --set servers=server.py:server --set tasks=tasks.yaml
       toolgym check --only oracle --only fork --json
     """
-    from toolgym.checker import CheckResult, check_tool_env
+    from toolgym.checker import CheckReport, CheckResult, check_tool_env
     from toolgym.opening import open_env
 
     chosen = parse_settings(settings)
@@ -41,14 +42,12 @@ def check(
         if not json:
             out.print(str(result), markup=False, highlight=False, soft_wrap=True)
 
-    passed = True
-    try:
+    with progress_console.status("checking"), suppress(ConformanceError):  # its message is the report, shown below
         check_tool_env(env, options=chosen, episodes=episodes, seed=seed, only=only, on_result=show)
-    except ConformanceError:
-        passed = False
+    report = CheckReport(env, tuple(results))
     if json:
-        print_json({"env": env, "passed": passed, "checks": [asdict(result) for result in results]})
+        print_json({"env": env, "passed": report.passed, "checks": [asdict(result) for result in results]})
     else:
-        out.print(f"{env}: {sum(result.passed for result in results)} of {len(results)} checks passed", highlight=False)
-    if not passed:
+        out.print(report.summary, markup=False, highlight=False)
+    if not report.passed:
         raise typer.Exit(1)
