@@ -61,6 +61,7 @@ ABLATIONS = (
 """StepTool's §5.5, DUPO's Tables 3 to 7, ToolUPT's ablations I and II and its Table 1, AWPO's Table 5, as variants."""
 START = "warm start"
 _TUNING_SEED = 1000
+_TUNING_TRIALS = 4
 
 
 @dataclass(frozen=True)
@@ -228,19 +229,31 @@ def warm_start(options: LearningOptions) -> int:
 
 
 def tuned(options: LearningOptions, entry: Entry, env_steps: int) -> Entry:
-    """The entry with the learning rate that is best on the validation split; unchanged where there is no choice."""
-    if not options.rates:
+    """The entry with the learning rate at which its algorithm is best on the validation split.
+
+    A variant takes its algorithm's, so that an ablation differs from it in what is ablated. The entry is unchanged where
+    there is no choice or it has a rate of its own.
+    """
+    name, algo, flags = entry
+    if not options.rates or "--learning-rate" in flags:
         return entry
-    best = (-1.0, options.rates[0])
+    solved: dict[float, float] = {}
     for rate in options.rates:
-        folder = options.output / entry[0] / f"rate-{rate:g}"
-        tried: Entry = (entry[0], entry[1], [*entry[2], "--learning-rate", str(rate)])
+        folder = options.output / algo / f"rate-{rate:g}"
+        tried: Entry = (algo, algo, ["--learning-rate", str(rate)])
         with lock(folder / "unit.lock"):
-            train(entry[1], arguments(options, tried, _TUNING_SEED, env_steps, folder), folder)
-            figures = evaluation(options, str(folder / "final"), folder / "evaluation.json", split="validation", k=1)
+            train(algo, arguments(options, tried, _TUNING_SEED, env_steps, folder), folder)
+            figures = evaluation(
+                options,
+                str(folder / "final"),
+                folder / "evaluation.json",
+                split="validation",
+                k=min(options.k, _TUNING_TRIALS),
+            )
             drop_checkpoints(folder)
-        best = max(best, (figures["report"]["pass@1"], rate))
-    return (entry[0], entry[1], [*entry[2], "--learning-rate", str(best[1])])
+        solved[rate] = figures["report"]["pass@1"]
+    best = max(solved, key=lambda rate: solved[rate])
+    return (name, algo, [*flags, "--learning-rate", str(best)])
 
 
 def make_unit(options: LearningOptions, entry: Entry, seed: int, env_steps: int) -> str:
