@@ -7,6 +7,7 @@
     python -m benchmarks.learning --rates 1e-4 2e-4 4e-4        # the same tuning for each: on `validation`, seed 1000
     python -m benchmarks.learning --algos grpo --seeds 0        # one unit: other processes may make others meanwhile
     python -m benchmarks.learning --report-only                 # table and picture of what there is
+    python -m benchmarks.learning --report-only --markdown --publish benchmarks/results/learning      # for the docs
 
 A unit is one algorithm with one seed: trained, then evaluated on the same held-out tasks, sampled at temperature 1, `k`
 trials a task. Units are independent: any number of processes may share one `--output`, and each unit is made by the
@@ -32,8 +33,9 @@ from typing import Annotated, Any
 from filelock import FileLock, Timeout
 from rich.console import Console
 
-from benchmarks.learning_report import draw, read_runs, report_table, summary
-from benchmarks.learning_unit import drop_checkpoints, measure, train, write_json
+from benchmarks.learning_report import read_runs, summaries
+from benchmarks.learning_tables import draw, markdown_tables, report_table
+from benchmarks.learning_unit import drop_checkpoints, measure, publish, train, write_json
 from toolgym.agents.options import parse_options
 from toolgym.agents.registry import algorithms
 from toolgym.errors import ConfigError, did_you_mean
@@ -92,6 +94,8 @@ class LearningOptions:
     save_steps: Annotated[int, "steps between checkpoints"] = 20
     output: Annotated[Path, "folder for everything"] = Path("runs/learning")
     plot: Annotated[Path | None, "the picture (default: learning.png in the output folder)"] = None
+    publish: Annotated[Path | None, "folder for a copy of the runs without their models"] = None
+    markdown: Annotated[bool, "print the tables as docs/learning.md has them"] = False
     bf16: Annotated[bool, "autocast updates to bfloat16"] = False
     threads: Annotated[int | None, "torch threads"] = None
     report_only: Annotated[bool, "make nothing: table and picture of what there is"] = False
@@ -106,7 +110,7 @@ class LearningOptions:
     def shared(self) -> dict[str, Any]:
         """What must be equal for units to be compared."""
         rows = ("algos", "variants", "ablations", "seeds")
-        how = ("micro_batch", "save_steps", "output", "plot", "threads", "report_only")
+        how = ("micro_batch", "save_steps", "output", "plot", "publish", "markdown", "threads", "report_only")
         values = {name: value for name, value in asdict(self).items() if name not in rows + how}
         return {**values, "rates": list(self.rates), "weights": weights_digest(self.model)}
 
@@ -231,8 +235,8 @@ def warm_start(options: LearningOptions) -> int:
 def tuned(options: LearningOptions, entry: Entry, env_steps: int) -> Entry:
     """The entry with the learning rate at which its algorithm is best on the validation split.
 
-    A variant takes its algorithm's, so that an ablation differs from it in what is ablated. The entry is unchanged where
-    there is no choice or it has a rate of its own.
+    A variant takes its algorithm's, so that an ablation differs from it in what is ablated. The entry is unchanged
+    where there is no choice or it has a rate of its own.
     """
     name, algo, flags = entry
     if not options.rates or "--learning-rate" in flags:
@@ -303,11 +307,10 @@ def report(options: LearningOptions) -> dict[str, Any]:
         runs, failed = read_runs(options.output, START)
         if not runs:
             raise ConfigError(f"{str(options.output)!r} holds no evaluation.json yet: run it without --report-only")
-        start = runs[START][0] if START in runs else None
         shared = json.loads((options.output / "options.json").read_text(encoding="utf-8"))
         results = {
             "options": shared,
-            "algorithms": {name: summary(of, shared["k"], start) for name, of in runs.items()},
+            "algorithms": summaries(options.output, runs, shared["k"], START),
             "failed": failed,
         }
         write_json(options.output / "results.json", results)
@@ -325,7 +328,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_folder(options)
         whole = make_units(options, console)
     results = report(options)
-    console.print(report_table(results["algorithms"], results["options"]["k"], wanted=len(options.seeds)))
+    rows, k = results["algorithms"], results["options"]["k"]
+    if options.publish:
+        publish(options.output, options.publish)
+    if options.markdown:
+        console.print(markdown_tables(rows, k), markup=False, highlight=False, soft_wrap=True)
+    else:
+        console.print(report_table(rows, k, wanted=len(options.seeds)))
     return 0 if whole else 1
 
 

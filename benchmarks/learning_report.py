@@ -1,9 +1,10 @@
-"""Statistics, table and picture of the learning benchmark.
+"""Statistics of the learning benchmark.
 
 Each algorithm is summed up by the interquartile mean over its seeds' held-out figures (Agarwal et al. 2021, "Deep RL at
 the edge of the statistical precipice", §4.3: the mean of the middle half, which one lucky or broken run does not move),
 with a bootstrap interval over seeds and tasks. All runs are evaluated on the same tasks, so that each resample draws
-its tasks once for all of them; what is gained over the warm start is paired by task.
+its tasks once for all of them. What is gained over the warm start is paired by task, what a variant differs from its
+algorithm by seed and task.
 
 Shapes: R runs (seeds), N tasks, K trials a task.
 """
@@ -15,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.table import Table
 
 from toolgym.agents.metrics import ERROR_TYPES, pass_at_k
 
-__all__ = ["Interval", "Run", "draw", "interquartile_mean", "interval", "read_runs", "report_table", "summary"]
+__all__ = ["Interval", "Run", "interquartile_mean", "interval", "read_rates", "read_runs", "summaries", "summary"]
 
 Interval = tuple[float, float]
 
@@ -34,6 +34,8 @@ class Run:
     metrics: Sequence[Mapping[str, Any]]
     cost: Mapping[str, float | None]
     """Seconds and CPU seconds of the training; None where it was interrupted."""
+    algo: str | None = None
+    """Its algorithm, where that is known: a variant's row has another name."""
 
 
 def read_runs(folder: Path, start: str) -> tuple[dict[str, list[Run]], dict[str, str]]:
@@ -53,12 +55,24 @@ def read_runs(folder: Path, start: str) -> tuple[dict[str, list[Run]], dict[str,
 def _read_run(folder: Path, seed: int) -> Run:
     lines = folder / "metrics.jsonl"
     cost = folder / "trained.json"
+    trained = json.loads(cost.read_text(encoding="utf-8")) if cost.is_file() else {}
     return Run(
         seed,
         json.loads((folder / "evaluation.json").read_text(encoding="utf-8")),
         [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()] if lines.is_file() else [],
-        json.loads(cost.read_text(encoding="utf-8")) if cost.is_file() else {},
+        {name: trained.get(name) for name in ("seconds", "cpu_seconds")},
+        trained.get("algo"),
     )
+
+
+def read_rates(folder: Path, name: str) -> dict[str, float]:
+    """What a row's algorithm solved of `validation` at each learning rate that was tried, in the order of rates."""
+    tried = {
+        float(unit.name[5:]): json.loads((unit / "evaluation.json").read_text(encoding="utf-8"))["report"]["pass@1"]
+        for unit in (folder / name).glob("rate-*")
+        if (unit / "evaluation.json").is_file()
+    }
+    return {f"{rate:g}": tried[rate] for rate in sorted(tried)}
 
 
 def interquartile_mean(values: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -102,10 +116,37 @@ def _scores(runs: Sequence[Run], k: int) -> np.ndarray:
     )
 
 
-def summary(runs: Sequence[Run], k: int, start: Run | None = None) -> dict[str, Any]:
-    """An algorithm's figures as JSON values: `pass@1` ... `pass@k`, tool recall, by depth, by error type, cost.
+def _difference(pairs: Sequence[tuple[Run, Run]]) -> dict[str, Any] | None:
+    """What pass@1 of the first of each pair is above the second's, paired by task; None without a pair."""
+    if not pairs:
+        return None
+    out_RN = _scores([run for run, _ in pairs], 1) - _scores([other for _, other in pairs], 1)
+    out_RN = out_RN[:, ~np.isnan(out_RN).any(axis=0)]
+    return {"iqm": float(interquartile_mean(out_RN.mean(axis=1))), "interval": list(interval(out_RN))}
 
-    With the warm start's run also `gain`: what pass@1 is above its, paired by task.
+
+def summaries(folder: Path, runs: Mapping[str, Sequence[Run]], k: int, start: str) -> dict[str, dict[str, Any]]:
+    """The summary of each row of a benchmark's folder, with the rates that were tried for it.
+
+    A variant's also says of what (`of`), and what it is above that, seed by seed (`difference`; None without a seed
+    that both have).
+    """
+    out = {}
+    for name, of in runs.items():
+        out[name] = summary(of, k, runs[start][0] if start in runs else None)
+        algo = of[0].algo
+        if algo != name and algo in runs:
+            pairs = [(run, full) for run in of for full in runs[algo] if full.seed == run.seed]
+            out[name] |= {"of": algo, "difference": _difference(pairs)}
+        if rates := read_rates(folder, name):
+            out[name]["rates"] = rates
+    return out
+
+
+def summary(runs: Sequence[Run], k: int, start: Run | None = None) -> dict[str, Any]:
+    """A row's figures as JSON values: `pass@1` ... `pass@k`, tool recall, by depth, by error type, cost.
+
+    With the warm start's run also `gain`: what pass@1 is above its.
     """
     out: dict[str, Any] = {"seeds": [run.seed for run in runs]}
     for number in range(1, k + 1):
@@ -120,10 +161,7 @@ def summary(runs: Sequence[Run], k: int, start: Run | None = None) -> dict[str, 
             "by_seed": means_R.round(6).tolist(),
         }
     if start is not None:
-        gains_RN = _scores(runs, 1) - _scores([start], 1)
-        gains_RN = gains_RN[:, ~np.isnan(gains_RN).any(axis=0)]
-        means_R = gains_RN.mean(axis=1)
-        out["gain"] = {"iqm": float(interquartile_mean(means_R)), "interval": list(interval(gains_RN))}
+        out["gain"] = _difference([(run, start) for run in runs])
     reports = [run.evaluation["report"] for run in runs]
     out["tool_recall"] = _middle([report["tool_recall"] for report in reports])
     out["mean_reward"] = _middle([report["mean_reward"] for report in reports])
@@ -143,74 +181,3 @@ def summary(runs: Sequence[Run], k: int, start: Run | None = None) -> dict[str, 
 def _middle(values: Sequence[float | None]) -> float | None:
     known = np.array([value for value in values if value is not None], dtype=np.float64)
     return float(interquartile_mean(known)) if len(known) else None
-
-
-def report_table(results: Mapping[str, Mapping[str, Any]], k: int, wanted: int = 1) -> Table:
-    """The algorithms, best first; those with fewer than the wanted seeds say so. The warm start has none.
-
-    `gain`, with its interval, is in points over the warm start.
-    """
-    table = Table(title="Held-out tasks solved: interquartile mean over seeds, 95% interval", title_justify="left")
-    for column in ("algorithm", "seeds", "pass@1", "gain", "interval", f"pass@{k}", "recall", "CPU s"):
-        table.add_column(column, justify="left" if column == "algorithm" else "right", no_wrap=True)
-    for name, figures in sorted(results.items(), key=lambda item: -item[1]["pass@1"]["iqm"]):
-        last, gain = figures.get(f"pass@{k}"), figures.get("gain") if figures["updates"] else None
-        table.add_row(
-            name,
-            _seeds(figures, wanted),
-            f"{figures['pass@1']['iqm']:.1%}",
-            f"{100 * gain['iqm']:+.1f}" if gain else "-",
-            f"{100 * gain['interval'][0]:+.0f} to {100 * gain['interval'][1]:+.0f}" if gain else "-",
-            f"{last['iqm']:.1%}" if last else "-",
-            "-" if figures["tool_recall"] is None else f"{figures['tool_recall']:.1%}",
-            f"{figures['cpu_seconds']:.0f}" if figures["cpu_seconds"] else "-",
-        )
-    return table
-
-
-def _seeds(figures: Mapping[str, Any], wanted: int) -> str:
-    """How many seeds a row has, and how many it should have."""
-    if not figures["updates"]:
-        return "-"
-    count = len(figures["seeds"])
-    return str(count) if count >= wanted else f"{count}/{wanted}"
-
-
-def draw(results: Mapping[str, Mapping[str, Any]], runs: Mapping[str, Sequence[Run]], path: Path) -> None:
-    """The picture: what was gained over the warm start (without one: pass@1), and learning curves by steps played."""
-    from matplotlib import colormaps
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    names = sorted(results, key=lambda name: results[name]["pass@1"]["iqm"])
-    figure = Figure(figsize=(12, 0.35 * len(names) + 3.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    bars, curves = figure.subplots(1, 2)
-    kind = "gain" if all("gain" in results[name] for name in names) else "pass@1"
-    for at, name in enumerate(names):
-        low, high = results[name][kind]["interval"]
-        bars.plot([100 * low, 100 * high], [at, at], color="tab:blue", linewidth=6, alpha=0.35, solid_capstyle="butt")
-        bars.plot([100 * results[name][kind]["iqm"]], [at], "|", color="black", markersize=14)
-    bars.set_yticks(range(len(names)), [f"{name}  {results[name]['pass@1']['iqm']:.1%}" for name in names])
-    bars.grid(axis="x", alpha=0.3)
-    what = "points over the warm start, paired by task" if kind == "gain" else "%"
-    bars.set(xlabel=f"held-out tasks solved, {what} (IQM, 95% interval)")
-    curves.set_prop_cycle(color=[colormaps["tab20"](at) for at in range(20)])
-    for name in reversed(names):
-        lines = [
-            [(line["env_steps"], line["solved"]) for line in run.metrics if "solved" in line and "env_steps" in line]
-            for run in runs[name]
-        ]
-        shortest = min((len(line) for line in lines), default=0)
-        if shortest < 2:
-            continue
-        points = np.array([line[:shortest] for line in lines])  # (R, steps, 2)
-        played, solved = points[:, :, 0].cumsum(axis=1).mean(axis=0), points[:, :, 1].mean(axis=0)
-        width = max(1, shortest // 4)  # each batch has other tasks
-        smooth = np.convolve(solved, np.ones(width) / width, mode="valid")
-        curves.plot(played[width - 1 :], smooth, label=name, linewidth=1.2)
-    curves.set(xlabel="environment steps", ylabel="train episodes solved (mean over seeds)", ylim=(0, 1))
-    if curves.lines:
-        curves.legend(fontsize="small", ncols=2, loc="lower right")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)

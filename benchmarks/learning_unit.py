@@ -19,7 +19,10 @@ from toolgym.agents import registry
 from toolgym.agents.evaluate import AgentOptions, EvalOptions, evaluate
 from toolgym.agents.metrics import EpisodeScore
 
-__all__ = ["drop_checkpoints", "measure", "train", "write_json"]
+__all__ = ["drop_checkpoints", "measure", "publish", "train", "write_json"]
+
+_PUBLISHED = ("step", "env_steps", "solved", "reward", "turns", "loss", "eval_loss", "grad_norm", "entropy", "kl")
+"""What is kept of a line of metrics."""
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -55,7 +58,8 @@ def train(algo: str, words: Sequence[str], folder: Path) -> None:
     gc.collect()
     cost = {"seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - computed}
     # What an interrupted attempt had cost is not known.
-    write_json(done, dict.fromkeys(cost) if resumed else {name: round(value, 1) for name, value in cost.items()})
+    known = dict.fromkeys(cost) if resumed else {name: round(value, 1) for name, value in cost.items()}
+    write_json(done, {"algo": algo, **known})
 
 
 def drop_checkpoints(folder: Path) -> None:
@@ -111,3 +115,34 @@ def measure(
     }
     write_json(path, out)
     return out
+
+
+def publish(source: Path, target: Path) -> None:
+    """Copies what a report is made of, without models, logs and the figures that it does not read: 8 kB a unit."""
+    shutil.copy(source / "options.json", _made(target) / "options.json")
+    for unit in (source / "start", *sorted(source.glob("*/rate-*")), *sorted(source.glob("*/seed-*"))):
+        if not (unit / "evaluation.json").is_file():
+            continue
+        to = _made(target / unit.relative_to(source))
+        out = json.loads((unit / "evaluation.json").read_text(encoding="utf-8"))
+        report = {name: value for name, value in out["report"].items() if name not in ("by_kind", "intervals")}
+        report["agent"] = Path(report["agent"]).name
+        report["by_depth"] = {depth: {"pass@1": of["pass@1"]} for depth, of in report["by_depth"].items()}
+        text = json.dumps({**out, "report": report}, separators=(",", ":"))
+        (to / "evaluation.json").write_text(text + "\n", encoding="utf-8")
+        if (unit / "trained.json").is_file():
+            shutil.copy(unit / "trained.json", to / "trained.json")
+        if unit.name.startswith("seed-") and (unit / "metrics.jsonl").is_file():
+            lines = [json.loads(line) for line in (unit / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+            (to / "metrics.jsonl").write_text("".join(map(_published_line, lines)), encoding="utf-8")
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _published_line(line: Mapping[str, Any]) -> str:
+    kept = {name: line[name] for name in _PUBLISHED if name in line}
+    rounded = {name: round(value, 6) if isinstance(value, float) else value for name, value in kept.items()}
+    return json.dumps(rounded, separators=(",", ":")) + "\n"

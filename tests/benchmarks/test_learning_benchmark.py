@@ -21,7 +21,8 @@ from benchmarks.learning import (
     main,
     make_unit,
 )
-from benchmarks.learning_report import Run, draw, interquartile_mean, interval, read_runs, report_table, summary
+from benchmarks.learning_report import Run, interquartile_mean, interval, read_runs, summaries, summary
+from benchmarks.learning_tables import draw, markdown_tables, report_table
 from benchmarks.learning_unit import write_json
 from toolgym.agents import registry
 from toolgym.agents.awpo import AWPOOptions
@@ -66,6 +67,8 @@ def test_the_interval_covers_runs_and_tasks() -> None:
 
 def evaluation(solved: dict[str, list[bool]], recall: float) -> dict[str, Any]:
     report = {
+        "agent": "/runs/learning/model",
+        "by_kind": {"book": {"pass@1": recall}},
         "tool_recall": recall,
         "mean_reward": 0.5,
         "turns": 2.0,
@@ -202,6 +205,49 @@ def test_a_report_is_made_of_all_units_that_are_there(tmp_path: Path, capsys: py
         main(["--report-only", "--output", str(tmp_path / "empty")])
 
 
+def test_a_variant_is_compared_with_its_algorithm_seed_by_seed(tmp_path: Path) -> None:
+    # Of two tasks with two trials: the whole solves 1/4 with seed 0 and 3/4 with seed 1, the variant 3/4 with seed 1.
+    few, many = {"a": [True, False], "b": [False, False]}, {"a": [True, True], "b": [False, True]}
+    write_json(tmp_path / "options.json", {"k": 2})
+    write_json(tmp_path / "start" / "evaluation.json", evaluation(few, 0.5))
+    for name, seed, solved in (("awpo", 0, few), ("awpo", 1, many), ("no-gate", 1, many), ("other", 2, few)):
+        unit = tmp_path / name / f"seed-{seed}"
+        write_json(unit / "evaluation.json", evaluation(solved, 0.5))
+        write_json(unit / "trained.json", {"algo": "awpo", "seconds": 3.0, "cpu_seconds": 2.0})
+        (unit / "metrics.jsonl").write_text('{"env_steps": 10.0, "solved": 0.5, "completions/max_length": 7.0}\n' * 2)
+    for rate, share in (("0.001", 0.5), ("3e-05", 0.75), ("0.0003", 0.25)):
+        tried = evaluation(few, 0.5)
+        tried["report"]["pass@1"] = share
+        write_json(tmp_path / "awpo" / f"rate-{rate}" / "evaluation.json", tried)
+    runs, _ = read_runs(tmp_path, START)
+    rows = summaries(tmp_path, runs, 2, START)
+    assert "of" not in rows["awpo"]
+    assert list(rows["awpo"]["rates"].items()) == [("3e-05", 0.75), ("0.0003", 0.25), ("0.001", 0.5)]
+    assert rows["no-gate"]["of"] == "awpo"
+    assert rows["no-gate"]["difference"] == {"iqm": 0.0, "interval": [0.0, 0.0]}
+    assert rows["other"]["difference"] is None
+    main, _, tuning, variants = markdown_tables(rows, 2).split("\n\n")
+    assert "| awpo | 3e-05 | 2 | 50.0 | +25.0 [+0.0, +50.0] | 75.0 | 50.0 | 50 | 2 |" in main
+    assert "no-gate" not in main
+    assert tuning.splitlines()[2:] == ["| awpo | 75.0 | 25.0 | 50.0 |"]
+    assert variants.splitlines()[2:] == [
+        "| no-gate | awpo | 1 | 75.0 | 50.0 | +0.0 [+0.0, +0.0] |",
+        "| other | awpo | 1 | 25.0 | 50.0 |  |",
+    ]
+    draw(rows, runs, tmp_path / "learning.png")
+    assert (tmp_path / "learning.png").stat().st_size > 5000
+
+
+def test_published_runs_make_the_same_report(tmp_path: Path) -> None:
+    options = LearningOptions(k=2, episodes=2, output=tmp_path / "out")
+    folder_of_units(tmp_path / "out", options)
+    assert main(["--report-only", "--output", str(tmp_path / "out"), "--publish", str(tmp_path / "copy")]) == 0
+    assert main(["--report-only", "--output", str(tmp_path / "copy")]) == 0
+    whole, copy = (json.loads((tmp_path / name / "results.json").read_text()) for name in ("out", "copy"))
+    assert copy == {**whole, "failed": {}}
+    assert "by_kind" not in (tmp_path / "copy" / "grpo" / "seed-0" / "evaluation.json").read_text()
+
+
 def test_a_folder_holds_one_comparison(tmp_path: Path) -> None:
     options = LearningOptions(output=tmp_path, episodes=4)
     check_folder(options)
@@ -319,15 +365,6 @@ def test_the_documented_table_is_that_of_the_published_runs() -> None:
     runs, failed = read_runs(PUBLISHED, START)
     assert not failed
     k = json.loads((PUBLISHED / "options.json").read_text())["k"]
-    found = {}
-    for name, of in runs.items():
-        figures = summary(of, k, runs[START][0])
-        low, high = figures["gain"]["interval"]
-        gain = f"{100 * figures['gain']['iqm']:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
-        rates = [f"{100 * figures[f'pass@{number}']['iqm']:.1f}" for number in (1, 2, 4, 8)]
-        shown = ["", rates[0], "", *rates[1:]] if name == START else [str(len(of)), rates[0], gain, *rates[1:]]
-        found[name] = [*shown, f"{100 * figures['tool_recall']:.1f}"]
     text = (PUBLISHED.parents[2] / "docs" / "learning.md").read_text()
-    lines = text.partition("| algorithm | seeds | pass@1")[2].partition("\n\n")[0].splitlines()[2:]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    assert {row[0]: row[1:8] for row in rows} == found
+    for table in markdown_tables(summaries(PUBLISHED, runs, k, START), k).split("\n\n"):
+        assert table in text, table
