@@ -135,7 +135,7 @@ def summaries(folder: Path, runs: Mapping[str, Sequence[Run]], k: int, start: st
     for name, of in runs.items():
         out[name] = summary(of, k, runs[start][0] if start in runs else None)
         algo = of[0].algo
-        if algo != name and algo in runs:
+        if algo is not None and algo != name and algo in runs:
             pairs = [(run, full) for run in of for full in runs[algo] if full.seed == run.seed]
             out[name] |= {"of": algo, "difference": _difference(pairs)}
         if rates := read_rates(folder, name):
