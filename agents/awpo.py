@@ -29,7 +29,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallba
 
 from toolgym.agents.episodes import EpisodeBatch
 from toolgym.agents.grpo import grpo_advantages
-from toolgym.agents.options import learner_main
+from toolgym.agents.options import check_idle, learner_main
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import RunConfig, prepare, run
 from toolgym.agents.trainer import ToolTrainer
@@ -79,8 +79,16 @@ class AWPOOptions(RunConfig):
             raise ConfigError(
                 f"AWPO needs prior_weight >= base_weight > 0, got {self.prior_weight}, {self.base_weight}"
             )
-        if self.dynamic_clip and self.epsilon_high is not None:
-            raise ConfigError("epsilon_high would have no effect: Eq. 29 sets both bounds; use --no-dynamic-clip")
+        if self.dynamic_clip:
+            check_idle(self, ["epsilon", "epsilon_high"], "with dynamic_clip: Eq. 29 sets both bounds")
+        else:
+            check_idle(self, ["epsilon_min", "epsilon_max"], "without dynamic_clip")
+        if not self.gate:
+            check_idle(self, ["epsilon_mix", "peak"], "without gate")
+        if not self.difficulty:
+            check_idle(self, ["base_weight", "prior_weight", "low", "high"], "without difficulty")
+        if not self.gate and self.judge == "none":
+            raise ConfigError("without gate the mixed reward is all there is, and judge='none' leaves none; choose one")
 
     @property
     def reward_options(self) -> dict[str, Any] | None:
@@ -161,31 +169,15 @@ def hyper_advantages(
 
 
 def clip_radius(mix_N: torch.Tensor, low: float, high: float) -> float:
-    """Eq. 29: from `high` for a batch that relies on the outcome alone down to `low` for one that relies on the mix."""
-    return low + (1 - float(mix_N.mean())) * (high - low)
+    """Eq. 29: from `high` for a batch that relies on the outcome alone down to `low` for one that relies on the mix.
 
-
-class PeakFile(TrainerCallback):
-    """Keeps the highest group mean in the checkpoint, and finds it there again."""
-
-    def __init__(self, trainer: "AWPOTrainer"):
-        self.trainer = trainer
-
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Writes it."""
-        if state.is_world_process_zero:
-            path = Path(args.output_dir) / f"checkpoint-{state.global_step}" / _PEAK_FILE
-            path.write_text(json.dumps({"peak": self.trainer.peak}) + "\n", encoding="utf-8")
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Reads it where the run goes on from a checkpoint."""
-        if state.global_step:
-            path = Path(args.output_dir) / f"checkpoint-{state.global_step}" / _PEAK_FILE
-            self.trainer.peak = json.loads(path.read_text(encoding="utf-8"))["peak"]
+    `mix_N` are the groups with an episode that counts; without any it is `high`.
+    """
+    return low + (1 - float(mix_N.mean())) * (high - low) if len(mix_N) else high
 
 
 class AWPOTrainer(ToolTrainer):
-    """The shared trainer with AWPO's advantages and clip."""
+    """The shared trainer with AWPO's advantages and clip. Checkpoints also hold the highest group mean."""
 
     options: AWPOOptions
     peak: float | None = None
@@ -208,7 +200,7 @@ class AWPOTrainer(ToolTrainer):
         peak = options.peak if options.peak is not None else self.peak or 0.0
         weights = group_weights(outcome_B, mixed_B, batch.usable_B, size, peak, options)
         advantages_B = hyper_advantages(outcome_B, mixed_B, batch.usable_B, size, weights)
-        radius = clip_radius(weights.mix_N, options.epsilon_min, options.epsilon_max)
+        radius = clip_radius(weights.mix_N[seen_N], options.epsilon_min, options.epsilon_max)
         for name, value_N in (
             ("ratio", weights.ratio_N),
             ("unsaturated", weights.unsaturated_N),
@@ -217,7 +209,7 @@ class AWPOTrainer(ToolTrainer):
             ("mixed", weights.mix_N > 0),
             ("intermediate", weights.intermediate_N),
         ):
-            self._record(f"awpo/{name}", float(value_N.double().mean()))
+            self._record(f"awpo/{name}", float(value_N[seen_N].double().mean()) if seen_N.any() else 0.0)
         self._record("awpo/peak", peak)
         self._record("awpo/outcome", float(mean_N[seen_N].mean()) if seen_N.any() else 0.0)
         self._record("awpo/clip", radius if options.dynamic_clip else options.epsilon)
@@ -230,6 +222,16 @@ class AWPOTrainer(ToolTrainer):
         if self.options.dynamic_clip:
             self.epsilon_low = self.epsilon_high = float(inputs["clip"][0])
         return super()._compute_loss(model, inputs)
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        super()._save(output_dir, state_dict)
+        if self.args.should_save:
+            path = Path(output_dir or cast(str, self.args.output_dir)) / _PEAK_FILE
+            path.write_text(json.dumps({"peak": self.peak}) + "\n", encoding="utf-8")
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        self.peak = json.loads((Path(resume_from_checkpoint) / _PEAK_FILE).read_text(encoding="utf-8"))["peak"]
 
 
 def episode_rewards(rollouts: Sequence[Rollout], gold_actions: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -259,7 +261,6 @@ def make_trainer(
     made = prepare(config, grpo_advantages, trainer=AWPOTrainer, model=model, tokenizer=tokenizer, callbacks=callbacks)
     trainer = cast(AWPOTrainer, made)
     trainer.options = config
-    trainer.add_callback(PeakFile(trainer))
     return trainer
 
 

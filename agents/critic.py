@@ -62,18 +62,21 @@ class ValueHead:
         return with_one.T @ torch.cat([with_one, returns_N[:, None]], dim=1)
 
     @torch.no_grad()
-    def fit(self, moments: torch.Tensor, ridge: float = 0.01) -> None:
+    def fit(self, moments: torch.Tensor, ridge: float = 0.01) -> bool:
         """Sets the head to the ridge regression of returns on hidden states, of the sum of `moments` over a batch.
 
-        `ridge` is a share of the mean of the diagonal of `X'X`; no tokens leave the head as it is.
+        `ridge` is a share of the mean of the diagonal of `X'X`. False, and the head as it was, where there are no
+        tokens.
         """
         squares, products = moments[:, :-1], moments[:, -1]
         scale = squares.diagonal().mean()
-        if scale > 0:
-            penalty = ridge * scale * torch.eye(len(squares), dtype=moments.dtype, device=moments.device)
-            solved = torch.linalg.solve(squares + penalty, products)
-            self.linear.weight.copy_(solved[None, :-1])
-            self.linear.bias.copy_(solved[-1:])
+        if scale == 0:
+            return False
+        penalty = ridge * scale * torch.eye(len(squares), dtype=moments.dtype, device=moments.device)
+        solved = torch.linalg.solve(squares + penalty, products)
+        self.linear.weight.copy_(solved[None, :-1])
+        self.linear.bias.copy_(solved[-1:])
+        return True
 
     def save(self, folder: Path) -> None:
         """Writes the head beside the model."""

@@ -4,10 +4,11 @@
     python agents/dupo.py --env ToolGym/Airline-v0 --candidates token --steps 50 --output runs/dupo
 
 Equations: weights of six token types Eq. 8; clipped surrogate Eq. 9–10; mean-normalised advantage Eq. 11; dynamic upper
-clip Eq. 12; unified loss Eq. 13 with gamma = exp(-zeta t); SFT loss Eq. 14. Rewards are Eq. 15–23
-(`toolgym.rewards.ac_planner`). With `--candidates token`, K candidates of every token of the gold episode are compared
-(`toolgym.agents.dupo_candidates`); with `--candidates rollout`, K whole episodes through the environment, with rewards
-at the ends of steps: the k-th candidate for action n is rollout k's step n, and its tokens share its advantage.
+clip Eq. 12; unified loss Eq. 13 with gamma = exp(-zeta t), t from 0, so that the first batch is SFT alone; SFT loss
+Eq. 14. Rewards are Eq. 15–23 (`toolgym.rewards.ac_planner`). With `--candidates token`, K candidates of every token of
+the gold episode are compared (`toolgym.agents.dupo_candidates`); with `--candidates rollout`, K whole episodes through
+the environment, with rewards at the ends of steps: the k-th candidate for action n is rollout k's step n, and its
+tokens share its advantage.
 
 Deviations: Eq. 8–9 are maximised and Eq. 14 minimised, so the loss is `gamma L_SFT - (1 - gamma) J_RL`; Eq. 14 has the
 current policy. Eq. 11 divides by `max(|mean|, floor)`. Eq. 12 has the average reward of the earlier positions of the
@@ -299,8 +300,9 @@ class DUPOTrainer(ExpertTrainer):
         _, total = self.shares(inputs)
         rows = self.expert_rows(inputs)
         if not len(rows["expert_ids"]):
-            nothing = sum(parameter.sum() * 0.0 for parameter in model.parameters() if parameter.requires_grad)
-            return cast(torch.Tensor, nothing), cast(torch.Tensor, nothing)
+            # Other processes may have experts here: gradients are averaged after a forward pass in each of them.
+            nothing = model(input_ids=inputs["expert_ids"][:1, :1]).logits.sum() * 0.0
+            return nothing, nothing
         own_EL = rows["expert_own"][:, 1:].bool()
         with self.accelerator.autocast():
             logits_ELV = model(input_ids=rows["expert_ids"], attention_mask=rows["expert_held"]).logits[:, :-1]

@@ -39,6 +39,8 @@ class EpisodeBatch:
     group_size: int
     prompts_B: torch.Tensor | None = None
     """How many tokens each opening has."""
+    overflowed_B: torch.Tensor | None = None
+    """Whether the episode ended because the context was full."""
 
     @property
     def sampled_BT(self) -> torch.Tensor:
@@ -77,6 +79,7 @@ class EpisodeBatch:
             usable_B=torch.tensor([rollout.usable for rollout in rollouts]),
             group_size=group_size,
             prompts_B=torch.tensor([len(rollout.prompt_ids) for rollout in rollouts]),
+            overflowed_B=torch.tensor([rollout.truncation == "tokens" for rollout in rollouts]),
         )
 
 

@@ -35,6 +35,7 @@ from trl.trainer.dpo_trainer import DPOTrainer
 from toolgym.agents.budget import StepBudget
 from toolgym.agents.demonstrations import demonstrate, gold_chain
 from toolgym.agents.explore import (
+    Branch,
     ExploreOptions,
     branches,
     continuations,
@@ -47,9 +48,9 @@ from toolgym.agents.lm import LMPolicy, load_model, set_threads
 from toolgym.agents.options import learner_main
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import (
-    latest_checkpoint,
     lora,
     make_envs,
+    resumed_from,
     run_callbacks,
     save_options,
     task_order,
@@ -180,8 +181,16 @@ def _explore(
             ([expert, *group], episode_pairs(path, group) if path.solved else [])
             for expert, group, path in zip(experts, groups, paths, strict=True)
         ]
-    states = [branches(envs[0], task, path) if path.solved else [] for task, path in zip(tasks, paths, strict=True)]
-    tried = iter(continuations(policy, [state for own in states for state in own], config.samples, config.concurrency))
+    states: list[list[Branch]] = []
+    try:
+        for task, path in zip(tasks, paths, strict=True):
+            states.append(branches(envs[0], task, path) if path.solved else [])
+        every = [state for own in states for state in own]
+        tried = iter(continuations(policy, every, config.samples, config.concurrency))
+    finally:
+        for own in states:
+            for state in own:
+                state.env.close()
     out: list[tuple[list[Rollout], list[Pair]]] = []
     for expert, group, own in zip(experts, groups, states, strict=True):
         played, pairs = [expert, *group], []
@@ -266,10 +275,10 @@ def make_trainer(
 def train(config: ETOOptions) -> Path:
     """Explores, trains, and returns the folder of the final model."""
     set_threads(config.threads)
-    checkpoint = latest_checkpoint(config.output) if config.resume else None
+    path, budget = config.output / "pairs.jsonl", StepBudget(config.env_steps)
+    checkpoint = resumed_from(config, path)
     model, tokenizer = load_model(config.model)
     policy = make_policy(config, model, tokenizer)
-    path, budget = config.output / "pairs.jsonl", StepBudget(config.env_steps)
     made = once(
         path, config.resume, lambda: [asdict(pair) for pair in explore_pairs(config, policy, tokenizer, budget)]
     )

@@ -14,7 +14,9 @@ from typing import Any, cast
 import torch
 from accelerate.utils import gather_object
 from transformers import PreTrainedTokenizerBase
+from trl.trainer.grpo_config import GRPOConfig
 
+from toolgym.agents.critic import check_unused
 from toolgym.agents.demonstrations import Chain, demonstrate, gold_chain
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import RunConfig
@@ -22,6 +24,18 @@ from toolgym.agents.trainer import ToolTrainer
 from toolgym.errors import ConfigError
 
 __all__ = ["ExpertTokens", "ExpertTrainer", "PolicyTokens", "check_token_mean", "clipped_objective", "token_mean"]
+
+_UNUSED = (
+    "beta",
+    "delta",
+    "entropy_coef",
+    "importance_sampling_level",
+    "loss_type",
+    "off_policy_mask_threshold",
+    "top_entropy_quantile",
+    "use_adaptive_entropy",
+    "use_bias_correction_kl",
+)
 
 
 @dataclass(frozen=True)
@@ -88,10 +102,18 @@ def check_token_mean(config: RunConfig) -> None:
 
 
 class ExpertTrainer(ToolTrainer):
-    """The shared trainer with the gold episode of every group's task in the batch."""
+    """The shared trainer with the gold episode of every group's task in the batch.
+
+    Raises:
+        ConfigError: an option of TRL's is set that acts inside the loss that these trainers replace.
+    """
 
     chain: Chain = staticmethod(gold_chain)
     """What the expert does in a task."""
+
+    def __init__(self, model: Any, tokenizer: Any, args: GRPOConfig, **kwargs: Any):
+        check_unused(args, _UNUSED, "a mean over tokens of token ratios, without KL")
+        super().__init__(model, tokenizer, args, **kwargs)
 
     def play(self, tasks: Sequence[int], attempt: int = 0) -> list[Rollout]:
         """As the shared trainer; remembers which tasks they are, and counts the steps of their experts."""
@@ -195,7 +217,8 @@ class ExpertTrainer(ToolTrainer):
 
     def record_share(self, name: str, value: torch.Tensor) -> None:
         """Records a micro-batch's part of a sum: what is logged is the average over micro-batches, so their sum."""
-        self._record(name, float(value.detach()) * self.current_gradient_accumulation_steps)
+        of_all = cast(torch.Tensor, self.accelerator.reduce(value.detach().clone(), reduction="mean"))  # as `shares`
+        self._record(name, float(of_all) * self.current_gradient_accumulation_steps)
 
     def policy_tokens(self, model: Any, inputs: dict[str, Any]) -> PolicyTokens:
         """The rollouts under the current policy. Records the entropy."""

@@ -5,17 +5,19 @@ Shapes: K episodes a task.
 
 import json
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from accelerate import PartialState
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from toolgym.agents.lm import LMPolicy, SamplingOptions
 from toolgym.agents.rollout import Rollout, Start, rollouts
 from toolgym.agents.sft import SFTOptions
-from toolgym.errors import ConfigError
+from toolgym.errors import ConfigError, InfraError
 
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
@@ -79,17 +81,24 @@ class Branch:
 def branches(env: "ToolEnv", task: int, episode: Rollout) -> list[Branch]:
     """The states of a finished episode, one a step, by playing its actions again in `env`.
 
+    None where the infrastructure failed on the way. Their environments are the caller's to close.
+
     Raises:
         ConfigError: the rollout has no trajectory to replay.
     """
     if episode.trajectory is None or len(episode.trajectory.steps) != len(episode.spans):
         raise ConfigError("branches needs an episode with its trajectory: all of its steps, and no other's")
-    env.reset(options={"task": task})
-    out = []
-    for step, (start, end) in zip(episode.trajectory.steps, episode.spans, strict=True):
-        context = episode.prompt_ids + episode.completion_ids[:start]
-        out.append(Branch(env.fork(), context, episode.completion_ids[start:end]))
-        env.step(step.turn.text)
+    out: list[Branch] = []
+    try:
+        env.reset(options={"task": task})
+        for step, (start, end) in zip(episode.trajectory.steps, episode.spans, strict=True):
+            context = episode.prompt_ids + episode.completion_ids[:start]
+            out.append(Branch(env.fork(), context, episode.completion_ids[start:end]))
+            env.step(step.turn.text)
+    except InfraError:
+        for made in out:
+            made.env.close()
+        return []
     return out
 
 
@@ -137,12 +146,20 @@ def continuations(policy: LMPolicy, made: Sequence[Branch], samples: int, concur
 
 
 def once(path: Path, resume: bool, make: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """What `make` returns, kept in a JSON Lines file: a resumed run reads what the interrupted one had made."""
-    if resume and path.is_file():
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    made = make()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    whole = path.with_suffix(".part")
-    whole.write_text("".join(json.dumps(item) + "\n" for item in made), encoding="utf-8")
-    whole.replace(path)
-    return made
+    """What `make` returns, kept in a JSON Lines file: a resumed run reads what the interrupted one had made.
+
+    Of several processes the first one makes it, and the others wait for the file.
+    """
+    state = PartialState()
+    if state.is_main_process and not (resume and path.is_file()):
+        path.unlink(missing_ok=True)
+    state.wait_for_everyone()  # what is there from here on is of this run
+    if state.is_main_process and not path.is_file():
+        made = make()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        whole = path.with_suffix(".part")
+        whole.write_text("".join(json.dumps(item) + "\n" for item in made), encoding="utf-8")
+        whole.replace(path)
+    while not path.is_file():  # playing may take longer than processes wait for each other
+        time.sleep(0.2)
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

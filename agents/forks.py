@@ -12,6 +12,7 @@ import numpy as np
 from toolgym.agents.explore import Branch, continuations
 from toolgym.agents.lm import LMPolicy
 from toolgym.agents.rollout import Rollout
+from toolgym.errors import InfraError
 
 __all__ = ["ForkRecorder", "TreeRollout", "as_tree", "groups_of", "grow", "pick_states", "state_values", "states_of"]
 
@@ -59,11 +60,14 @@ class ForkRecorder:
         return out
 
     def step(self, action: str) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Takes a step, and a fork behind it where the episode goes on."""
-        out = self.env.step(action)
-        if not (out[2] or out[3]):
-            self.forks.append(self.env.fork())
-        return out
+        """Takes a step, and a fork behind it where the episode goes on; a fork that fails breaks the episode."""
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        if not (terminated or truncated):
+            try:
+                self.forks.append(self.env.fork())
+            except InfraError:
+                return observation, reward, True, False, {**info, "outcome": "infra_error"}
+        return observation, reward, terminated, truncated, info
 
     def release(self) -> None:
         """Closes the forks."""

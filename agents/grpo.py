@@ -37,7 +37,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
 from toolgym.agents.episodes import EpisodeBatch, Estimator
-from toolgym.agents.options import learner_main
+from toolgym.agents.options import check_idle, learner_main
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import RunConfig, prepare, run
 from toolgym.agents.trainer import ToolTrainer
@@ -47,6 +47,7 @@ __all__ = [
     "PRESETS",
     "DynamicTrainer",
     "GRPOOptions",
+    "all_equal",
     "grpo_advantages",
     "main",
     "make_estimator",
@@ -58,6 +59,7 @@ __all__ = [
 ]
 
 _EPS = 1e-4
+_EQUAL = 1e-6
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,15 @@ class GRPOOptions(RunConfig):
                 f"baseline='leave_one_out' compares unscaled returns: scale={self.scale} and level={self.level!r} "
                 "would have no effect; set scale=False (--no-scale) and level='episode'"
             )
+        if self.dynamic_sampling and self.level == "step":
+            raise ConfigError(
+                "dynamic_sampling replaces groups whose returns are equal, but with level='step' such a group has a "
+                "gradient all the same; set level='episode' or leave out dynamic_sampling"
+            )
+        if not self.dynamic_sampling:
+            check_idle(self, ["attempts"], "without dynamic_sampling")
+        if not self.overlong:
+            check_idle(self, ["overlong_cache"], "without overlong")
         if self.attempts < 1 or not 0 < self.overlong_cache < 1:
             raise ConfigError(
                 f"attempts must be at least 1 and overlong_cache between 0 and 1, got attempts={self.attempts}, "
@@ -95,12 +106,13 @@ PRESETS: dict[str, dict[str, Any]] = {
     "dr_grpo": {"scale": False, "loss": "dr_grpo"},
     # DAPO §4.1: clip at 0.2 and 0.28; the last 4,096 of 20,480 tokens are the cache.
     "dapo": {"epsilon_high": 0.28, "dynamic_sampling": True, "loss": "dapo", "overlong": True},
-    # GSPO §5.1: clip at 3e-4 and 4e-4, each batch in four minibatches (so checkpoints fall on multiples of 4).
+    # GSPO §5.1: clip at 3e-4 and 4e-4, each batch in four minibatches (so runs and checkpoints end on multiples of 4).
     "gspo": {
         "importance_sampling_level": "sequence",
         "epsilon": 3e-4,
         "epsilon_high": 4e-4,
         "minibatches": 4,
+        "steps": 48,
         "save_steps": 48,
     },
     "rloo": {"baseline": "leave_one_out", "scale": False, "loss": "dr_grpo"},
@@ -120,6 +132,11 @@ def preset(name: str) -> dict[str, Any]:
     return dict(PRESETS[name])
 
 
+def all_equal(rewards: torch.Tensor) -> bool:
+    """Whether rewards are equal but for rounding: their mean in floating point is not exactly theirs."""
+    return float(rewards.max() - rewards.min()) <= _EQUAL
+
+
 def grpo_advantages(batch: EpisodeBatch, *, scale: bool = True, leave_one_out: bool = False) -> torch.Tensor:
     """`A_i = (R_i - mean(R)) / (std(R) + 1e-4)` over the usable episodes of a group, on every sampled token `(B, T)`.
 
@@ -131,7 +148,7 @@ def grpo_advantages(batch: EpisodeBatch, *, scale: bool = True, leave_one_out: b
         rows = slice(first, first + batch.group_size)
         usable_G, returns_G = batch.usable_B[rows], batch.returns_B[rows]
         count = int(usable_G.sum())
-        if count < 2:
+        if count < 2 or all_equal(returns_G[usable_G]):
             continue
         advantage_G = returns_G - returns_G[usable_G].mean()
         if scale:
@@ -153,7 +170,7 @@ def step_advantages(batch: EpisodeBatch, *, scale: bool = True) -> torch.Tensor:
     for first in range(0, len(normal_BS), batch.group_size):
         rows = slice(first, first + batch.group_size)
         rewards = batch.rewards_BS[rows][taken_BS[rows]]
-        if len(rewards) < 2:
+        if len(rewards) < 2 or all_equal(rewards):
             continue
         spread = rewards.std() + _EPS if scale else 1.0
         normal_BS[rows] = (batch.rewards_BS[rows] - rewards.mean()) / spread * taken_BS[rows]
@@ -172,6 +189,8 @@ def shorten(batch: EpisodeBatch, limit: int, cache: int) -> EpisodeBatch:
     lengths_B = (columns_T * batch.sampled_BT).max(dim=1).values
     if batch.prompts_B is not None:
         lengths_B = lengths_B + batch.prompts_B
+    if batch.overflowed_B is not None:  # what did not fit any more was not kept
+        lengths_B = torch.where(batch.overflowed_B, limit, lengths_B)
     last_B1 = (batch.steps_B - 1).clamp(min=0)[:, None]
     penalty_B1 = overlong_penalty(lengths_B, limit, cache)[:, None]
     return replace(batch, rewards_BS=batch.rewards_BS.scatter_add(1, last_B1, penalty_B1.to(batch.rewards_BS.dtype)))
@@ -190,9 +209,9 @@ def make_estimator(config: GRPOOptions) -> Estimator:
 
 
 def differ(group: Sequence[Rollout]) -> bool:
-    """Whether the usable episodes of a group have different returns: whether it has a gradient."""
+    """Whether the usable episodes of a group have different returns (before any penalty for length)."""
     returns = [rollout.total_reward for rollout in group if rollout.usable]
-    return len(returns) > 1 and max(returns) - min(returns) > 1e-6
+    return len(returns) > 1 and max(returns) - min(returns) > _EQUAL
 
 
 class DynamicTrainer(ToolTrainer):

@@ -88,7 +88,9 @@ def load_model(
             logging.enable_progress_bar()
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    target = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    target = device or "cpu"
+    if device is None and torch.cuda.is_available():  # of several processes on a machine each has its own
+        target = f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % torch.cuda.device_count()}"
     return cast(PreTrainedModel, model.to(cast(Any, target))).eval(), tokenizer
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-__all__ = ["learner_main", "parse_options"]
+from toolgym.errors import ConfigError, did_you_mean
+
+__all__ = ["check_choices", "check_idle", "learner_main", "parse_options"]
 
 T = TypeVar("T")
 
@@ -46,6 +48,33 @@ def parse_options(
     parser.set_defaults(**(defaults or {}))
     given = vars(parser.parse_args(argv))
     return config(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+
+
+def check_choices(config: Any) -> None:
+    """Raises where a field that is one of some words is another: from Python as from the command line.
+
+    Raises:
+        ConfigError: it names the field and the nearest word.
+    """
+    hints = get_type_hints(type(config), include_extras=True)
+    for item in fields(config):
+        kind, _ = _kind_and_help(hints[item.name])
+        given = getattr(config, item.name)
+        if get_origin(kind) is Literal and given not in get_args(kind):
+            raise ConfigError(f"{item.name}: {did_you_mean(str(given), get_args(kind), 'choice')}")
+
+
+def check_idle(config: Any, names: Sequence[str], why: str) -> None:
+    """Raises where an option that would have no effect is not its default.
+
+    Raises:
+        ConfigError: it names the option, and says why.
+    """
+    for item in fields(config):
+        if item.name in names and getattr(config, item.name) != item.default:
+            raise ConfigError(
+                f"{item.name}={getattr(config, item.name)!r} would have no effect {why}; leave it at {item.default!r}"
+            )
 
 
 def learner_main(

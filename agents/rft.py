@@ -25,9 +25,9 @@ from toolgym.agents.budget import StepBudget
 from toolgym.agents.demonstrations import Example, demonstrate, examples
 from toolgym.agents.explore import ExploreOptions, episodes, make_policy, once, tasks_at_once
 from toolgym.agents.lm import load_model, set_threads
-from toolgym.agents.options import learner_main
+from toolgym.agents.options import check_idle, learner_main
 from toolgym.agents.rollout import Rollout
-from toolgym.agents.running import make_envs, task_order
+from toolgym.agents.running import make_envs, resumed_from, task_order
 from toolgym.agents.sft import expert_chain, fit
 from toolgym.errors import ConfigError
 
@@ -41,14 +41,18 @@ class RFTOptions(ExploreOptions):
     output: Annotated[Path, "folder for checkpoints, metrics.jsonl and TensorBoard's files"] = Path("runs/rft")
     experts: Annotated[bool, "train on the expert's episodes too"] = True
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.experts:
+            check_idle(self, ["demonstrations"], "without experts")
+
 
 def distinct_successes(groups: Sequence[Sequence[Rollout]]) -> list[Rollout]:
-    """The solved episodes of each task, those with the same tokens once, in the order played."""
-    out = []
+    """The solved episodes, those with the same tokens from the opening on once, in the order played."""
+    out, seen = [], set()
     for group in groups:
-        seen = set()
         for episode in group:
-            key = tuple(episode.completion_ids)
+            key = tuple(episode.prompt_ids), tuple(episode.completion_ids)
             if episode.solved and key not in seen:
                 seen.add(key)
                 out.append(episode)
@@ -99,14 +103,14 @@ def training_examples(
 def train(config: RFTOptions) -> Path:
     """Explores, trains, and returns the folder of the final model."""
     set_threads(config.threads)
+    path, budget = config.output / "examples.jsonl", StepBudget(config.env_steps)
+    checkpoint = resumed_from(config, path)
     model, tokenizer = load_model(config.model)
-    budget = StepBudget(config.env_steps)
     made = once(
-        config.output / "examples.jsonl",
-        config.resume,
-        lambda: [asdict(example) for example in training_examples(config, model, tokenizer, budget)],
+        path, config.resume, lambda: [asdict(made) for made in training_examples(config, model, tokenizer, budget)]
     )
-    return fit(config, model, tokenizer, [Example(**example) for example in made], budget.played)
+    data = [Example(**example) for example in made]
+    return fit(config, model, tokenizer, data, checkpoint, played=budget.played)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,7 +3,7 @@
 import json
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_callback import PrinterCallback
-from transformers.trainer_utils import get_last_checkpoint
 from trl.trainer.grpo_config import GRPOConfig
 
 from toolgym.agents.budget import EnvStepLimit
 from toolgym.agents.lm import SamplingOptions, load_model, release_memory, set_threads
+from toolgym.agents.options import check_choices
 from toolgym.errors import ConfigError, DivergenceError
 from toolgym.opening import open_env
 
@@ -37,6 +38,7 @@ __all__ = [
     "prepare",
     "processes",
     "quiet",
+    "resumed_from",
     "run",
     "run_callbacks",
     "save_options",
@@ -90,6 +92,7 @@ class RunConfig:
     progress: Annotated[bool, "show a progress bar"] = True
 
     def __post_init__(self) -> None:
+        check_choices(self)
         if self.steps < 1 or self.groups < 1 or self.rollouts < 2 or self.micro_batch < 1:
             raise ConfigError(
                 f"steps, groups and micro_batch must be at least 1 and rollouts at least 2, got steps={self.steps}, "
@@ -103,21 +106,24 @@ class RunConfig:
                 f"processes={processes()}"
             )
         passes = self.iterations * self.minibatches
-        if passes < 1 or self.save_steps % passes:
+        if passes < 1 or self.save_steps % passes or self.steps % passes:
             raise ConfigError(
-                f"save_steps must be a multiple of iterations * minibatches = {passes}, got {self.save_steps}: a "
-                "checkpoint in the middle of a batch of episodes could not go on with the same one"
+                f"steps and save_steps must be multiples of iterations * minibatches = {passes}, got {self.steps} and "
+                f"{self.save_steps}: a checkpoint within a batch of episodes could not go on with the same one"
             )
 
 
 class MetricsFile(TrainerCallback):
     """Writes what is logged to `metrics.jsonl`, a line a step, and stops a run whose gradient is not finite.
 
-    `played` environment steps, which were played before the first step, are written into its line.
+    Args:
+        path: the file.
+        played: environment steps that were played before the first step; they are written into its line.
+        without: figures that are left out.
     """
 
-    def __init__(self, path: Path, played: int = 0):
-        self.path, self.played = path, played
+    def __init__(self, path: Path, played: int = 0, without: Sequence[str] = ()):
+        self.path, self.played, self.without = path, played, without
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Drops the lines of steps that the run is going to take again."""
@@ -146,7 +152,8 @@ class MetricsFile(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """Appends a line."""
         if state.is_world_process_zero and logs and "loss" in logs:
-            line = {"step": state.global_step, **dict(sorted(logs.items()))}
+            kept = {name: logs[name] for name in sorted(logs) if name not in self.without}
+            line = {"step": state.global_step, **kept}
             if self.played and state.global_step == 1:
                 line["env_steps"] = float(self.played)
             with self.path.open("a", encoding="utf-8") as file:
@@ -191,7 +198,10 @@ def run_callbacks(config: Any, played: int | None = None) -> list[TrainerCallbac
 
     `played` are the environment steps of a run that plays before it trains; the limit is then kept already.
     """
-    made: list[TrainerCallback] = [MetricsFile(config.output / "metrics.jsonl", played or 0), ReleaseMemory()]
+    path = config.output / "metrics.jsonl"
+    # TRL's trainers on made data count tokens from 0 again when they resume.
+    metrics = MetricsFile(path) if played is None else MetricsFile(path, played, without=("num_tokens",))
+    made: list[TrainerCallback] = [metrics, ReleaseMemory()]
     if played is None and config.env_steps:
         made.append(EnvStepLimit(config.env_steps, config.iterations * config.minibatches))
     return [*made, ProgressBar()] if config.progress else made
@@ -256,6 +266,7 @@ def grpo_args(config: RunConfig) -> GRPOConfig:
         use_cpu=not cuda,
         activation_checkpointing=config.gradient_checkpointing,
         shuffle_dataset=False,  # `task_order` has shuffled already
+        ddp_broadcast_buffers=False,  # processes may differ in how many forward passes they make
         dataloader_pin_memory=cuda,
         logging_steps=1,
         logging_nan_inf_filter=False,  # a loss that is not finite must be seen, not averaged away
@@ -322,15 +333,37 @@ def prepare(
     return made
 
 
-def latest_checkpoint(output: Path) -> str:
-    """The folder of the latest checkpoint.
+def latest_checkpoint(output: Path) -> str | None:
+    """The folder of the latest whole checkpoint: one that a kill left half written is not. None where there is none."""
+    for folder in sorted(output.glob("checkpoint-*"), key=_number, reverse=True):
+        try:
+            json.loads((folder / TRAINER_STATE_NAME).read_text(encoding="utf-8"))  # what is written last
+        except (OSError, ValueError):
+            continue
+        return str(folder)
+    return None
+
+
+def _number(folder: Path) -> int:
+    number = folder.name.rpartition("-")[2]
+    return int(number) if number.isdigit() else -1
+
+
+def resumed_from(config: Any, made: Path | None = None) -> str | None:
+    """The checkpoint that a run goes on from; None where it begins.
+
+    Args:
+        config: the run's options.
+        made: the file of what it trains on, which it played before its first step.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: it is to resume and there is nothing that was kept.
     """
-    found = get_last_checkpoint(str(output)) if output.is_dir() else None
-    if found is None:
-        raise ConfigError(f"nothing to resume: {str(output)!r} holds no checkpoint; leave out --resume")
+    if not config.resume:
+        return None
+    found = latest_checkpoint(config.output)
+    if found is None and not (made is not None and made.is_file()):
+        raise ConfigError(f"nothing to resume: {str(config.output)!r} holds no checkpoint; leave out --resume")
     return found
 
 
@@ -348,7 +381,7 @@ def save_options(config: Any) -> None:
 
 def run(trainer: "ToolTrainer", config: RunConfig) -> Path:
     """Trains, resuming where the config says so; saves the model and returns its folder."""
-    checkpoint = latest_checkpoint(config.output) if config.resume else None
+    checkpoint = resumed_from(config)
     save_options(config)
     with warnings.catch_warnings():
         quiet()

@@ -26,14 +26,14 @@ from trl.trainer.sft_trainer import SFTTrainer
 from toolgym.agents.budget import StepBudget
 from toolgym.agents.demonstrations import Chain, Example, demonstrate, examples, gold_chain
 from toolgym.agents.lm import load_model, set_threads
-from toolgym.agents.options import learner_main
+from toolgym.agents.options import check_choices, learner_main
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import (
-    latest_checkpoint,
     lora,
     make_envs,
     processes,
     quiet,
+    resumed_from,
     run_callbacks,
     save_options,
     task_order,
@@ -89,6 +89,7 @@ class SFTOptions:
     )
 
     def __post_init__(self) -> None:
+        check_choices(self)
         share = self.micro_batch * processes()
         if self.episodes < 1 or self.batch < 1 or share < 1 or self.batch % share:
             raise ConfigError(
@@ -209,9 +210,11 @@ def make_trainer(
 def train(config: SFTOptions) -> Path:
     """Makes the demonstrations, trains, and returns the folder of the final model."""
     set_threads(config.threads)
+    checkpoint = resumed_from(config)
     model, tokenizer = load_model(config.model)
     budget = StepBudget(config.env_steps)
-    return fit(config, model, tokenizer, expert_examples(config, tokenizer, budget), budget.played)
+    data = expert_examples(config, tokenizer, budget)
+    return fit(config, model, tokenizer, data, checkpoint, played=budget.played)
 
 
 def fit(
@@ -219,10 +222,11 @@ def fit(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     data: Sequence[Example],
+    checkpoint: str | None = None,
+    *,
     played: int = 0,
 ) -> Path:
     """Trains on given sequences, made with `played` environment steps; returns the folder of the final model."""
-    checkpoint = latest_checkpoint(config.output) if config.resume else None
     save_options(config)
     tokens = int(np.sum([len(example.ids) for example in data]))
     print(f"{len(data)} episodes, {tokens} tokens, {tokens // len(data)} an episode")

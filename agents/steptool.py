@@ -36,7 +36,7 @@ from trl.trainer.grpo_config import GRPOConfig
 
 from toolgym.agents.critic import ValueHead, check_unused, clipped_value_loss, masked_sums, token_weights, whiten
 from toolgym.agents.episodes import EpisodeBatch
-from toolgym.agents.options import learner_main
+from toolgym.agents.options import check_idle, learner_main
 from toolgym.agents.running import LossType, RunConfig, prepare, run
 from toolgym.agents.trainer import ToolTrainer, without_idle_columns
 from toolgym.errors import ConfigError
@@ -91,6 +91,8 @@ class StepToolPPOOptions(RunConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.beta == 0:
+            check_idle(self, ["kl_target", "kl_horizon"], "with beta=0")
         if not (0 <= self.gamma <= 1 and 0 <= self.lam <= 1):
             raise ConfigError(f"gamma and lam must be in [0, 1], got gamma={self.gamma}, lam={self.lam}")
         if self.value_clip <= 0 or self.value_coef < 0 or self.kl_target <= 0 or self.kl_horizon < 0 or self.beta < 0:
@@ -231,8 +233,9 @@ class StepToolTrainer(ToolTrainer):
         ConfigError: an option of TRL's is set that acts inside the loss that this trainer replaces.
     """
 
-    def __init__(self, *args: Any, options: StepToolPPOOptions, **kwargs: Any):
-        super().__init__(*args, **kwargs)
+    def __init__(self, model: Any, tokenizer: Any, args: GRPOConfig, *, options: StepToolPPOOptions, **kwargs: Any):
+        args.ddp_find_unused_parameters = False  # the value head is used, but not inside the model's forward pass
+        super().__init__(model, tokenizer, args, **kwargs)
         check_unused(cast(GRPOConfig, self.args), _UNUSED, "StepTool's loss, which is clipped by token (Eq. 8)")
         self.options = options
         self.kl_coefficient = options.beta
@@ -309,8 +312,7 @@ class StepToolTrainer(ToolTrainer):
         for rows, inputs in self._parts(out):
             self._forward(self.model, inputs, entropy=False)
             moments = moments + self.critic.moments(mask_BT.shape[1], returns_BT[rows], learns_BT[rows])
-        self.critic.fit(cast(torch.Tensor, self.accelerator.reduce(moments, reduction="sum")))
-        self._fitted = True
+        self._fitted = self.critic.fit(cast(torch.Tensor, self.accelerator.reduce(moments, reduction="sum")))
 
     def _advantages(
         self,
@@ -401,6 +403,8 @@ class StepToolTrainer(ToolTrainer):
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         super()._save(output_dir, state_dict)
+        if not self.args.should_save:
+            return
         folder = Path(output_dir or cast(str, self.args.output_dir))
         self.critic.save(folder)
         (folder / _STATE).write_text(json.dumps({"kl_coefficient": self.kl_coefficient}) + "\n", encoding="utf-8")

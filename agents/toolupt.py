@@ -37,7 +37,7 @@ from toolgym.agents.mixing import (
     srft_expert_loss,
     srft_self_loss,
 )
-from toolgym.agents.options import learner_main
+from toolgym.agents.options import check_idle, learner_main
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import LossType, RunConfig, prepare, run
 from toolgym.errors import ConfigError
@@ -82,6 +82,15 @@ class ToolUPTOptions(RunConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_token_mean(self)
+        other = f"with expert={self.expert!r}"
+        if self.expert != "spo":
+            check_idle(self, ["preference"], other)
+        if self.expert not in ("spo", "sft"):
+            check_idle(self, ["gamma_low", "gamma_high", "cycles", "warm_up"], other)
+        if self.expert != "chord":
+            check_idle(self, ["mu"], other)
+        if self.expert == "srft":
+            check_idle(self, ["epsilon", "epsilon_high"], other)
         if not 0 <= self.gamma_low <= self.gamma_high <= 1 or self.cycles < 1 or not 0 <= self.warm_up < 1:
             raise ConfigError(
                 "gamma needs 0 <= gamma_low <= gamma_high <= 1, cycles >= 1 and 0 <= warm_up < 1, got "

@@ -253,7 +253,7 @@ class ToolTrainer(GRPOTrainer):
         return self._buffered_inputs[self._step % cast(int, cast(GRPOConfig, self.args).steps_per_generation)]
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
-        trimmed, share = self._without_idle_rows(inputs)
+        trimmed, share = self._without_idle_rows(inputs, alike=True)
         return super()._compute_loss(model, trimmed) * share
 
     def _get_per_token_logps_and_entropies(
@@ -307,18 +307,22 @@ class ToolTrainer(GRPOTrainer):
         entropies_BT = torch.cat(kept_entropies).masked_fill(~real_BT, 0.0) if compute_entropy else None
         return logps_BT, entropies_BT, None
 
-    def _without_idle_rows(self, inputs: dict[str, Any]) -> tuple[dict[str, Any], float]:
+    def _without_idle_rows(self, inputs: dict[str, Any], *, alike: bool = False) -> tuple[dict[str, Any], float]:
         """The micro-batch without rows whose advantages are all 0, and without columns that are all padding.
 
         Such rows (all of a group whose rollouts earned the same) add 0 to the loss and to its gradient, and half of the
-        cost of a step. Losses that average over rows are scaled by the share of rows that is left.
+        cost of a step. Losses that average over rows are scaled by the share of rows that is left. With `alike` every
+        process keeps as many rows as the one that needs most, for losses that gather figures by row.
         """
         rows = inputs["completion_ids"].shape[0]
         keep = torch.arange(rows, device=inputs["completion_ids"].device)
         if self.beta == 0.0 and not self._entropy_bonus_enabled and self.loss_type in _LINEAR_IN_ROWS:
             busy = inputs["advantages"].abs().reshape(rows, -1).sum(dim=1) > 0
             busy[0] |= ~busy.any()  # an empty batch has no gradient to give: keep one row of zeros
-            keep = busy.nonzero()[:, 0]
+            count = busy.sum()
+            if alike:
+                count = cast(torch.Tensor, self.accelerator.gather(count)).max()
+            keep = torch.argsort(~busy, stable=True)[: int(count)].sort().values
         out = {
             name: value[keep] if torch.is_tensor(value) and value.dim() > 0 and value.shape[0] == rows else value
             for name, value in inputs.items()

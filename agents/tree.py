@@ -43,7 +43,7 @@ from toolgym.agents.forks import (
     state_values,
     states_of,
 )
-from toolgym.agents.grpo import grpo_advantages
+from toolgym.agents.grpo import all_equal, grpo_advantages
 from toolgym.agents.lm import LMPolicy
 from toolgym.agents.options import learner_main
 from toolgym.agents.rollout import Rollout
@@ -125,7 +125,7 @@ def fork_advantages(
     advantages_BS = torch.zeros_like(batch.rewards_BS)
     for first in range(0, len(parent_B), batch.group_size):
         rows = [row for row in range(first, first + batch.group_size) if batch.usable_B[row]]
-        if len(rows) < 2:
+        if len(rows) < 2 or all_equal(batch.returns_B[rows]):
             continue
         spread = float(batch.returns_B[rows].std()) + _EPS if scale else 1.0
         latest = dict.fromkeys(rows, 0.0)

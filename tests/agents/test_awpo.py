@@ -113,6 +113,23 @@ def test_clip_radius_by_hand() -> None:
     assert clip_radius(torch.tensor([0.5, 0.0]), 0.1, 0.3) == pytest.approx(0.25)
     assert clip_radius(torch.zeros(2), 0.1, 0.3) == pytest.approx(0.3)
     assert clip_radius(torch.ones(2), 0.1, 0.3) == pytest.approx(0.1)
+    assert clip_radius(torch.ones(0), 0.1, 0.3) == 0.3
+
+
+def test_a_group_that_failed_says_nothing_of_the_batch(
+    fresh: Any, tokenizer: Any, letters: None, tmp_path: Path, config: Any
+) -> None:
+    trainer = make_trainer(config(tmp_path), fresh(), tokenizer)
+    trainer._played, radius = [0, 1], []
+    components = [{"format": 1.0, "exec": 0.0, "reasoning": 0.2}, {"format": 0.0, "exec": 1.0, "reasoning": 0.9}]
+    good = [Rollout([1], [5], [1], [0.0], ["resp"], [(0, 1)], [0.0], [of], outcome="unsolved") for of in components]
+    failed = [Rollout([1], outcome="infra_error") for _ in range(2)]
+    for rollouts in (good, good + failed):
+        trainer.latest, trainer._played = rollouts, [0] * len(rollouts)
+        trainer.peak = 2.0
+        radius.append(float(trainer.estimate(EpisodeBatch.of(rollouts, 2))["clip"][0]))
+    assert radius[0] == radius[1] < 0.28
+    assert trainer._metrics["train"]["awpo/unsaturated"] == [1.0, 1.0]
 
 
 def batch_of(returns: list[float], group_size: int, usable: list[bool]) -> EpisodeBatch:
@@ -173,7 +190,13 @@ def test_options_that_contradict_the_paper_raise(tmp_path: Path, config: Any) ->
         ({"epsilon_min": 0.4}, "epsilon_min"),
         ({"low": 2.0}, "low < high"),
         ({"base_weight": 2.0}, "prior_weight >= base_weight"),
-        ({"epsilon_high": 0.3}, "no-dynamic-clip"),
+        ({"epsilon_high": 0.3}, "epsilon_high=0.3 would have no effect with dynamic_clip"),
+        ({"epsilon": 0.3}, "epsilon=0.3 would have no effect with dynamic_clip"),
+        ({"dynamic_clip": False, "epsilon_min": 0.2}, "epsilon_min=0.2 would have no effect without dynamic_clip"),
+        ({"gate": False, "peak": 2.0}, "peak=2.0 would have no effect without gate"),
+        ({"difficulty": False, "low": 0.1}, "low=0.1 would have no effect without difficulty"),
+        ({"gate": False, "judge": "none"}, "choose one"),
+        ({"judge": "of"}, "judge: .*Did you mean 'offline'"),
     ):
         with pytest.raises(ConfigError, match=said):
             config(tmp_path, **changes)

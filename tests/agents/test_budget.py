@@ -46,7 +46,7 @@ def test_a_schedule_knows_how_long_a_limited_run_will_be() -> None:
     # 100 steps at 20 a batch are 5 batches; with two passes and two minibatches a batch is four optimizer steps.
     assert expected_steps(state([20.0], 1), GRPOOptions(env_steps=100)) == 5
     assert expected_steps(state([10.0, 30.0], 2), GRPOOptions(env_steps=101)) == 6
-    four = GRPOOptions(env_steps=100, iterations=2, minibatches=2, save_steps=4)
+    four = GRPOOptions(env_steps=100, iterations=2, minibatches=2, steps=80, save_steps=4)
     assert expected_steps(state([20.0], 2), four) == 20
     # Nothing is known before the first batch, or without a limit; never fewer than are taken, nor more than `steps`.
     assert expected_steps(state([], 0, 40), GRPOOptions(env_steps=100)) == 40

@@ -33,7 +33,7 @@ from toolgym.agents.tree import (
     main,
     vine_advantages,
 )
-from toolgym.errors import ConfigError
+from toolgym.errors import ConfigError, InfraError
 from toolgym.opening import open_env
 
 TIMES = ("seconds/rollout", "step_time", "epoch")
@@ -238,12 +238,17 @@ def test_the_vine_estimate_is_unbiased_exactly(samples: int) -> None:
 class LengthEnv:
     """Four turns; a message's reward grows with its length, modulo 5. Can be forked; may break at a turn."""
 
+    breaks = True
+    """Off: it is the fork behind that turn that fails."""
+
     def __init__(self, breaks_at: int | None = None):
         self.breaks_at = breaks_at
         self.turns, self.task = 0, 0
         self.trajectory = None
 
     def fork(self) -> "LengthEnv":
+        if self.turns == self.breaks_at and not self.breaks:
+            raise InfraError("no room for another server")
         twin = LengthEnv(self.breaks_at)
         twin.turns, twin.task = self.turns, self.task
         return twin
@@ -258,7 +263,7 @@ class LengthEnv:
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
         self.turns += 1
         info: dict[str, Any] = {"messages": [{"role": "tool", "content": "ok" * self.turns}], "outcome": "unsolved"}
-        if self.turns == self.breaks_at:
+        if self.turns == self.breaks_at and self.breaks:
             return "", 1.0, True, False, {**info, "outcome": "infra_error"}
         return "", len(action) % 5 / 4, self.turns >= 4, False, info
 
@@ -408,9 +413,12 @@ def test_a_tree_without_forks_trains_as_grpo(blend: float, start: str, tmp_path:
             assert left[name] == pytest.approx(right[name], abs=1e-4), name
 
 
-@pytest.mark.parametrize("breaks_at", [1, 2])
+@pytest.mark.parametrize(("breaks_at", "breaks"), [(1, True), (2, True), (1, False)])
 @pytest.mark.parametrize("kind", [TreeTrainer, VineTrainer])
-def test_what_the_infrastructure_breaks_is_left_out(kind: Any, breaks_at: int, start: str, tmp_path: Path) -> None:
+def test_what_the_infrastructure_breaks_is_left_out(
+    kind: Any, breaks_at: int, breaks: bool, start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LengthEnv, "breaks", breaks)
     config = options(TreeOptions if kind is TreeTrainer else VineOptions, tmp_path / "run", steps=1)
     if kind is TreeTrainer:
         config = replace(config, roots=2)

@@ -24,11 +24,13 @@ from toolgym.agents.grpo import (
     overlong_penalty,
     preset,
     shorten,
+    step_advantages,
 )
 from toolgym.agents.lm import SamplingOptions
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import MetricsFile, grpo_args, quiet, run, task_order
 from toolgym.agents.trainer import ToolTrainer
+from toolgym.agents.tree import fork_advantages
 from toolgym.errors import ConfigError
 
 TINY = {"threads": 1, "progress": False, "max_new_tokens": 8, "context_tokens": 256, "learning_rate": 1e-3}
@@ -72,6 +74,29 @@ def test_a_long_episode_loses_reward_at_its_last_step() -> None:
     assert shaped[:, 0].tolist() == pytest.approx([0.375, -0.375])
 
 
+def test_an_episode_that_did_not_fit_loses_all_of_the_penalty() -> None:
+    # 4 + 3 tokens are kept, but what the environment said next did not fit into the context of 10.
+    batch = batch_of([[1.0, 1.0], [1.0, 0.0]], [[0, -1, 1, -1], [0, -1, -1, -1]], 2, [4, 4])
+    full = replace(batch, overflowed_B=torch.tensor([True, False]))
+    assert shorten(full, 10, 4).rewards_BS.tolist() == [[1.0, 0.0], [1.0, 0.0]]
+    ended = Rollout([1] * 4, [5], [1], [0.0], ["resp"], [(0, 1)], [1.0], outcome="truncated", truncation="tokens")
+    other = Rollout([1] * 4, [5], [1], [0.0], ["resp"], [(0, 1)], [1.0], outcome="truncated", truncation="turns")
+    overflowed = EpisodeBatch.of([ended, other], 2).overflowed_B
+    assert overflowed is not None
+    assert overflowed.tolist() == [True, False]
+
+
+@pytest.mark.parametrize(("reward", "size"), [(1.3, 8), (2.6, 7), (17.3, 6), (4.7, 8)])
+def test_equal_rewards_give_exactly_0(reward: float, size: int) -> None:
+    # The mean of eight times 1.3 is not 1.3 in floating point, and the deviation is 0.
+    batch = batch_of([[reward]] * size, [[0, 0]] * size, size, [0] * size)
+    for scale in (True, False):
+        assert not grpo_advantages(batch, scale=scale).any()
+        assert not step_advantages(batch, scale=scale).any()
+    forks = fork_advantages(batch, torch.tensor([-1, 0] + [-1] * (size - 2)), torch.zeros(size, dtype=torch.long))
+    assert not forks.any()
+
+
 def test_presets_are_what_the_papers_say() -> None:
     made = {name: GRPOOptions(**preset(name)) for name in PRESETS}
     assert (made["dr_grpo"].scale, made["dr_grpo"].loss) == (False, "dr_grpo")
@@ -101,10 +126,25 @@ def test_options_without_effect_raise() -> None:
         GRPOOptions(baseline="leave_one_out")
     with pytest.raises(ConfigError, match="level='step'"):
         GRPOOptions(baseline="leave_one_out", scale=False, level="step")
-    with pytest.raises(ConfigError, match="overlong_cache"):
-        GRPOOptions(overlong_cache=1.0)
-    with pytest.raises(ConfigError, match="save_steps must be a multiple of iterations"):
-        GRPOOptions(minibatches=4, save_steps=50)
+    with pytest.raises(ConfigError, match="overlong_cache between 0 and 1"):
+        GRPOOptions(overlong=True, overlong_cache=1.0)
+    with pytest.raises(ConfigError, match="save_steps must be multiples of iterations"):
+        GRPOOptions(minibatches=4, steps=48, save_steps=50)
+    with pytest.raises(ConfigError, match="got 50 and 48"):
+        GRPOOptions(minibatches=4, steps=50, save_steps=48)
+    with pytest.raises(ConfigError, match="attempts=2 would have no effect without dynamic_sampling; leave it at 4"):
+        GRPOOptions(attempts=2)
+    with pytest.raises(ConfigError, match=r"overlong_cache=0\.3 would have no effect without overlong"):
+        GRPOOptions(overlong_cache=0.3)
+    with pytest.raises(ConfigError, match="gradient all the same"):
+        GRPOOptions(level="step", dynamic_sampling=True)
+    for changes, said in (
+        ({"level": "steps"}, "level: .*Did you mean 'step'"),
+        ({"baseline": "loo", "scale": False}, "baseline: .*'leave_one_out'"),
+        ({"loss": "cispo"}, "loss: "),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            GRPOOptions(**changes)
     with pytest.raises(ConfigError, match="multiple of micro_batch"):
         GRPOOptions(minibatches=3)
 

@@ -6,7 +6,7 @@ import shutil
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ from toolgym.agents.lm import LMPolicy, SamplingOptions
 from toolgym.agents.rft import RFTOptions, distinct_successes, training_examples
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import quiet
-from toolgym.errors import ConfigError
+from toolgym.errors import ConfigError, InfraError
 from toolgym.opening import open_env
 
 SMALL = {"size": "small", "prompt": "short", "threads": 1, "progress": False, "concurrency": 4, "max_new_tokens": 6}
@@ -40,8 +40,10 @@ def episode(ids: list[int], outcome: Any = "unsolved", prompt: list[int] | None 
 def test_own_successes_are_kept_once() -> None:
     one, other = episode([5, 6, 0, 7], "solved"), episode([5, 9, 0, 7], "solved")
     again = episode([5, 6, 0, 7], "solved")
-    kept = distinct_successes([[one, episode([8, 8, 0, 8]), again, other], [again]])
-    assert [id(item) for item in kept] == [id(one), id(other), id(again)]
+    elsewhere = episode([5, 6, 0, 7], "solved", prompt=[1, 3])
+    # A task may be drawn twice; another's success with the same tokens is another.
+    kept = distinct_successes([[one, episode([8, 8, 0, 8]), again, other], [again], [elsewhere]])
+    assert [id(item) for item in kept] == [id(one), id(other), id(elsewhere)]
 
 
 def test_episode_pairs_by_hand() -> None:
@@ -194,6 +196,62 @@ def test_rft_adds_what_the_policy_solved(
     own = training_examples(replace(config, experts=False), tiny_model, tokenizer)
     assert len(own) == 3
     assert training_examples(config, tiny_model, tokenizer) == own + own
+
+
+class Counted:
+    """An environment whose forks are counted; the infrastructure fails at the n-th one."""
+
+    def __init__(self, env: Any, fails_at: int = -1):
+        self.env, self.fails_at, self.tried, self.open, self.made = env, fails_at, 0, 0, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.env, name)
+
+    def fork(self) -> Any:
+        self.tried += 1
+        if self.tried - 1 == self.fails_at:
+            raise InfraError("no room for another server")
+        made = self.env.fork()
+        self.made, self.open = self.made + 1, self.open + 1
+        close = made.close
+
+        def closed() -> None:
+            self.open -= 1
+            close()
+
+        made.close = closed
+        return made
+
+
+@pytest.mark.parametrize("fails_at", [-1, 0, 1])
+def test_forks_of_an_episode_are_closed(
+    fails_at: int, tokenizer: Any, tiny_model: Any, tmp_path: Path, airline: Any
+) -> None:
+    env = Counted(airline, fails_at)
+    config = ETOOptions(output=tmp_path, pairs="step", episodes=2, samples=1, **SMALL)
+    policy = LMPolicy(tiny_model, tokenizer, SamplingOptions(max_new_tokens=6))
+    made = eto._explore(config, policy, tokenizer, [cast(Any, env)], [0, 1])
+    assert env.made >= 2
+    assert env.open == 0
+    assert bool(made[0][1]) == (fails_at < 0)
+    assert made[1][1]  # the next task is played all the same
+
+
+def test_a_run_that_was_stopped_after_playing_trains_on_what_it_played(tmp_path: Path, start: str) -> None:
+    words = ["--model", start, "--episodes", "3", "--samples", "1", "--steps", "1", "--batch", "2", "--no-progress"]
+    words += ["--micro-batch", "2", "--size", "small", "--prompt", "short", "--max-new-tokens", "6", "--threads", "1"]
+    for algo, kept in ((rft, "examples.jsonl"), (eto, "pairs.jsonl")):
+        output = tmp_path / kept
+        with pytest.raises(ConfigError, match="nothing to resume"):
+            algo.main([*words, "--output", str(output), "--resume"])
+        algo.main([*words, "--output", str(output)])
+        for checkpoint in output.glob("checkpoint-*"):
+            shutil.rmtree(checkpoint)
+        lines = (output / kept).read_text().splitlines()[:2]
+        (output / kept).write_text("\n".join(lines) + "\n")
+        algo.main([*words, "--output", str(output), "--resume"])
+        assert (output / kept).read_text().splitlines() == lines
+        assert (output / "final" / "model.safetensors").is_file()
 
 
 def test_once_makes_once(tmp_path: Path) -> None:

@@ -196,12 +196,12 @@ def test_the_fit_of_the_value_head_by_hand() -> None:
         head._hidden_BLD = torch.tensor([[[hidden[0]], [hidden[1]], [5.0]]])
         total += head.moments(length, torch.tensor([returns]), on)
     assert total.tolist() == [[1, 1, 3], [1, 2, 4]]
-    head.fit(total, ridge=0.0)
+    assert head.fit(total, ridge=0.0)
     assert (head.linear.weight.item(), head.linear.bias.item()) == (pytest.approx(2), pytest.approx(1))
     # The penalty is a third of the diagonal's mean, 0.5: (1.5 w + b, w + 2.5 b) = (3, 4), w = 14 / 11, b = 12 / 11.
     head.fit(total, ridge=1 / 3)
     assert (head.linear.weight.item(), head.linear.bias.item()) == (pytest.approx(14 / 11), pytest.approx(12 / 11))
-    head.fit(torch.zeros(2, 3, dtype=torch.float64))
+    assert not head.fit(torch.zeros(2, 3, dtype=torch.float64))  # no tokens: there is nothing to fit to yet
     assert head.linear.weight.item() == pytest.approx(14 / 11)
 
 
@@ -347,7 +347,9 @@ def test_only_the_policys_tokens_of_sound_episodes_are_learnt_from(start: str, t
     assert sums == pytest.approx(earned, abs=1e-3)
 
 
-@pytest.mark.parametrize("changes", [{"values": "step"}, {"optimise": "steps", "beta": 0.0}, {"loss": "grpo"}])
+@pytest.mark.parametrize(
+    "changes", [{"values": "step"}, {"optimise": "steps", "beta": 0.0, "kl_horizon": 10_000.0}, {"loss": "grpo"}]
+)
 def test_every_switch_trains(changes: dict[str, Any], start: str, tmp_path: Path, options: Any, metrics: Any) -> None:
     config = options(tmp_path / "run", steps=2, iterations=2, **changes)
     train(trainer_of(config, start))

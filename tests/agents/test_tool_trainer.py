@@ -15,7 +15,7 @@ from toolgym.agents.builtin import ModelOptions, new_model
 from toolgym.agents.episodes import EpisodeBatch
 from toolgym.agents.grpo import GRPOOptions, grpo_advantages, main
 from toolgym.agents.lm import SamplingOptions
-from toolgym.agents.running import MetricsFile, grpo_args, quiet, run, task_order
+from toolgym.agents.running import MetricsFile, grpo_args, latest_checkpoint, quiet, run, task_order
 from toolgym.agents.trainer import ToolTrainer, by_length, check_args
 from toolgym.errors import ConfigError, DivergenceError
 
@@ -288,3 +288,15 @@ def test_scores_of_moved_rows_are_trls(
         assert one.shape == (4, 7)
         assert torch.allclose(one[real], other[real], atol=1e-5)
         assert (one[~real] == 0).all()
+
+
+def test_the_latest_whole_checkpoint_is_taken(tmp_path: Path) -> None:
+    assert latest_checkpoint(tmp_path) is None
+    for step, state in ((9, "{}"), (20, '{"global_step": 20}'), (100, '{"global'), (120, None)):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        if state is not None:
+            (folder / "trainer_state.json").write_text(state)
+    (tmp_path / "checkpoint-best").mkdir()
+    # A kill while 120 was written came before its state, one while 100 was in the middle of it.
+    assert latest_checkpoint(tmp_path) == str(tmp_path / "checkpoint-20")

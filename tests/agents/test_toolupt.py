@@ -211,6 +211,11 @@ def test_options_that_would_have_no_effect_raise() -> None:
         ({"importance_sampling_level": "sequence"}, "importance_sampling_level"),
         ({"gamma_low": 0.9}, "gamma_low"),
         ({"expert": "luffy"}, "no-fine-grained"),
+        ({"expert": "sft", "preference": 2.0}, "preference=2.0 would have no effect with expert='sft'"),
+        ({"expert": "none", "cycles": 2}, "cycles=2 would have no effect"),
+        ({"mu": 0.2}, "mu=0.2 would have no effect with expert='spo'"),
+        ({"expert": "srft", "fine_grained": False, "epsilon": 0.1}, "epsilon=0.1 would have no effect"),
+        ({"expert": "spoo"}, "Did you mean 'spo'"),
     ):
         with pytest.raises(ConfigError, match=said):
             ToolUPTOptions(**changes)
@@ -229,8 +234,10 @@ def test_interrupted_and_resumed_equals_uninterrupted(
 def test_without_expert_and_fgae_it_is_dapo(
     fresh: Any, tokenizer: Any, vowels: None, tmp_path: Path, shape: dict[str, Any], metrics: Any
 ) -> None:
-    ours = ToolUPTOptions(output=tmp_path / "ours", expert="none", fine_grained=False, **shape | {"iterations": 2})
-    dapo = GRPOOptions(output=tmp_path / "dapo", loss="dapo", **shape | {"iterations": 2})
+    ours = ToolUPTOptions(
+        output=tmp_path / "ours", expert="none", fine_grained=False, **shape | {"iterations": 2, "steps": 4}
+    )
+    dapo = GRPOOptions(output=tmp_path / "dapo", loss="dapo", **shape | {"iterations": 2, "steps": 4})
     run(make_trainer(ours, fresh(), tokenizer), ours)
     run(grpo.make_trainer(dapo, model=fresh(), tokenizer=tokenizer), dapo)
     for left, right in zip(metrics(ours.output), metrics(dapo.output), strict=True):

@@ -16,7 +16,8 @@ from safetensors.torch import load_file
 from toolgym.agents.builtin import checkpoint_path, save_checkpoint
 
 # A run on the toy environment of this folder's conftest, whose episodes differ in length. The advantage is how likely
-# an episode was beside its group: every row has a gradient, and a row out of place would change it.
+# an episode was beside its group: a row out of place would change the gradient. One has none, so that the processes
+# have different numbers of rows to learn from.
 CHILD = """
 import importlib.util, sys
 from pathlib import Path
@@ -37,7 +38,9 @@ config = GRPOOptions(
 
 def estimator(batch):
     likely_G = (batch.logprobs_BT.sum(1) / batch.sampled_BT.sum(1)).view(-1, batch.group_size)
-    return (likely_G - likely_G.mean(1, keepdim=True)).view(-1, 1) * batch.sampled_BT
+    advantages_G = likely_G - likely_G.mean(1, keepdim=True)
+    advantages_G[0, 1] = 0.0
+    return advantages_G.view(-1, 1) * batch.sampled_BT
 
 trainer = ToolTrainer(
     model, tokenizer, grpo_args(config), envs=[toys.ToyEnv() for _ in range(8)], tasks=list(range(20)),
@@ -55,40 +58,96 @@ def free_port() -> int:
         return held.getsockname()[1]
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_two_processes_equal_one(tokenizer: Any, tiny_model: Any, tmp_path: Path) -> None:
-    save_checkpoint(tiny_model, tokenizer, tmp_path / "model")
-    started = []
+def run_alone_and_together(folder: Path, code: str, *words: str) -> None:
+    """Runs a program with one process, and at the same time with two that train together; its last argument says which.
+
+    What they print is in the folder's logs.
+    """
+    port, started = str(free_port()), []
     for name, rank, processes in (("one", 0, 1), ("two", 0, 2), ("two", 1, 2)):
         # What `accelerate launch` and `torchrun` set; the backend on CPUs is gloo.
         env = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
         if processes > 1:
-            port = started[-1][1] if rank else str(free_port())
             env |= {"WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank)}
             env |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        else:
-            port = ""
-        log = (tmp_path / f"{name}-{rank}.log").open("w")
-        toys, model, output = Path(__file__).with_name("conftest.py"), tmp_path / "model", tmp_path / name
-        words = [sys.executable, "-c", CHILD, str(toys), str(model), str(output)]
-        started.append((subprocess.Popen(words, env=env, stdout=log, stderr=subprocess.STDOUT), port, log))
+        log = (folder / f"{name}-{rank}.log").open("w")
+        command = [sys.executable, "-c", code, *words, str(folder / name)]
+        started.append((subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT), log))
     try:
-        codes = [process.wait(timeout=850) for process, _, _ in started]
+        codes = [process.wait(timeout=850) for process, _ in started]
     finally:
-        for process, _, log in started:
+        for process, log in started:
             process.kill()
             process.wait()
             log.close()
-    assert codes == [0, 0, 0], "\n".join(path.read_text()[-1500:] for path in sorted(tmp_path.glob("*.log")))
+    assert codes == [0, 0, 0], "\n".join(path.read_text()[-1500:] for path in sorted(folder.glob("*.log")))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_two_processes_equal_one(tokenizer: Any, tiny_model: Any, tmp_path: Path) -> None:
+    save_checkpoint(tiny_model, tokenizer, tmp_path / "model")
+    toys = Path(__file__).with_name("conftest.py")
+    run_alone_and_together(tmp_path, CHILD, str(toys), str(tmp_path / "model"))
     check_equal(tmp_path / "model", tmp_path / "one", tmp_path / "two", steps=2)
+
+
+# In this order: a critic beside the model (of a policy that earns something); processes whose micro-batches hold no
+# expert while the others' do (with token candidates nothing else is learnt from); learners that play, then train.
+LEARNERS = """
+import sys
+from pathlib import Path
+from toolgym.agents import registry
+
+words = ["--size", "small", "--prompt", "short", "--depth", "1", "2", "--threads", "1", "--no-progress"]
+words += ["--learning-rate", "1e-3", "--steps", "2", "--micro-batch", "2", "--model", sys.argv[1]]
+words += ["--max-new-tokens", "12"]
+online = ["--groups", "2", "--rollouts", "4", "--save-steps", "1"]
+offline = ["--episodes", "4", "--samples", "2", "--batch", "4"]
+for algo, more in (
+    ("steptool", [*online, "--model", "builtin:imperfect", "--max-new-tokens", "60"]),
+    ("dupo", [*online, "--candidates", "token"]),
+    ("toolupt", [*online, "--expert", "sft"]),
+    ("rft", offline),
+    ("eto", offline),
+):
+    registry.main(algo, [*words, *more, "--output", str(Path(sys.argv[2]) / algo)])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_every_kind_of_learner_runs_on_two_processes(tokenizer: Any, tiny_model: Any, tmp_path: Path) -> None:
+    save_checkpoint(tiny_model, tokenizer, tmp_path / "model")
+    run_alone_and_together(tmp_path, LEARNERS, str(tmp_path / "model"))
+    for algo, figures in (
+        ("steptool", ("loss", "kl", "reward", "env_steps")),
+        ("dupo", ("loss", "dupo/sft_loss", "dupo/objective", "env_steps")),
+        ("toolupt", ("loss", "toolupt/rl_loss", "toolupt/expert_loss", "reward", "env_steps")),
+    ):
+        alone, both = (metrics(tmp_path / name / algo) for name in ("one", "two"))
+        assert len(alone) == len(both) == 2
+        for left, right in zip(alone, both, strict=True):
+            for name in figures:
+                assert left[name] == pytest.approx(right[name], abs=1e-5), (algo, name)
+            assert left["grad_norm"] == pytest.approx(right["grad_norm"], rel=1e-3), algo
+        assert max(line["grad_norm"] for line in alone) > 1e-3, algo
+    for algo in ("rft", "eto"):  # which examples are together in a batch depends on the number of processes
+        assert [line["step"] for line in metrics(tmp_path / "two" / algo)] == [1, 2]
+        made = {"rft": "examples.jsonl", "eto": "pairs.jsonl"}[algo]
+        one, two = ((tmp_path / name / algo / made).read_text() for name in ("one", "two"))
+        assert one == two
+    assert "own episodes solved" in (tmp_path / "two-0.log").read_text()
+    assert "own episodes solved" not in (tmp_path / "two-1.log").read_text()
+
+
+def metrics(output: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
 
 
 def check_equal(model: Path, one: Path, two: Path, *, steps: int) -> None:
     """That two runs from a model logged the same and ended alike, and that they moved at all."""
-    logged = [
-        [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()] for output in (one, two)
-    ]
+    logged = [metrics(output) for output in (one, two)]
     assert len(logged[0]) == len(logged[1]) == steps
     for left, right in zip(*logged, strict=True):
         assert left["grad_norm"] > 1e-3
