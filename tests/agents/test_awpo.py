@@ -121,7 +121,7 @@ def test_a_group_that_failed_says_nothing_of_the_batch(
 ) -> None:
     trainer = make_trainer(config(tmp_path), fresh(), tokenizer)
     trainer._played, radius = [0, 1], []
-    components = [{"format": 1.0, "exec": 0.0, "reasoning": 0.2}, {"format": 0.0, "exec": 1.0, "reasoning": 0.9}]
+    components = [{"format": 1.0, "exec": 0.0, "reasoning": 0.2}, {"format": 0.0, "exec": 0.5, "reasoning": 0.9}]
     good = [Rollout([1], [5], [1], [0.0], ["resp"], [(0, 1)], [0.0], [of], outcome="unsolved") for of in components]
     failed = [Rollout([1], outcome="infra_error") for _ in range(2)]
     for rollouts in (good, good + failed):
@@ -196,7 +196,7 @@ def test_options_that_contradict_the_paper_raise(tmp_path: Path, config: Any) ->
         ({"gate": False, "peak": 2.0}, "peak=2.0 would have no effect without gate"),
         ({"difficulty": False, "low": 0.1}, "low=0.1 would have no effect without difficulty"),
         ({"gate": False, "judge": "none"}, "choose one"),
-        ({"judge": "of"}, "judge: .*Did you mean 'offline'"),
+        ({"judge": "ofline"}, "judge: .*Did you mean 'offline'"),
     ):
         with pytest.raises(ConfigError, match=said):
             config(tmp_path, **changes)

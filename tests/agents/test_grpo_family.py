@@ -140,7 +140,7 @@ def test_options_without_effect_raise() -> None:
         GRPOOptions(level="step", dynamic_sampling=True)
     for changes, said in (
         ({"level": "steps"}, "level: .*Did you mean 'step'"),
-        ({"baseline": "loo", "scale": False}, "baseline: .*'leave_one_out'"),
+        ({"baseline": "leave_out", "scale": False}, "baseline: .*Did you mean 'leave_one_out'"),
         ({"loss": "cispo"}, "loss: "),
     ):
         with pytest.raises(ConfigError, match=said):

@@ -198,11 +198,27 @@ def test_rft_adds_what_the_policy_solved(
     assert training_examples(config, tiny_model, tokenizer) == own + own
 
 
+class _Watched:
+    """An environment that says when it is closed."""
+
+    def __init__(self, env: Any, closed: list[Any]):
+        self.env, self.list = env, closed
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.env, name)
+
+    def close(self) -> None:
+        self.list.append(self)
+        self.env.close()
+
+
 class Counted:
-    """An environment whose forks are counted; the infrastructure fails at the n-th one."""
+    """An environment that keeps its forks; the infrastructure fails at the n-th one."""
 
     def __init__(self, env: Any, fails_at: int = -1):
-        self.env, self.fails_at, self.tried, self.open, self.made = env, fails_at, 0, 0, 0
+        self.env, self.fails_at, self.tried = env, fails_at, 0
+        self.made: list[Any] = []
+        self.closed: list[Any] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.env, name)
@@ -211,15 +227,8 @@ class Counted:
         self.tried += 1
         if self.tried - 1 == self.fails_at:
             raise InfraError("no room for another server")
-        made = self.env.fork()
-        self.made, self.open = self.made + 1, self.open + 1
-        close = made.close
-
-        def closed() -> None:
-            self.open -= 1
-            close()
-
-        made.close = closed
+        made = _Watched(self.env.fork(), self.closed)
+        self.made.append(made)
         return made
 
 
@@ -231,8 +240,8 @@ def test_forks_of_an_episode_are_closed(
     config = ETOOptions(output=tmp_path, pairs="step", episodes=2, samples=1, **SMALL)
     policy = LMPolicy(tiny_model, tokenizer, SamplingOptions(max_new_tokens=6))
     made = eto._explore(config, policy, tokenizer, [cast(Any, env)], [0, 1])
-    assert env.made >= 2
-    assert env.open == 0
+    assert len(env.made) >= 2
+    assert env.closed == env.made
     assert bool(made[0][1]) == (fails_at < 0)
     assert made[1][1]  # the next task is played all the same
 
