@@ -213,6 +213,7 @@ def _train(
         learning_rate=options.learning_rate,
         bf16=fast_bf16(),
         save_steps=steps,
+        overwrite=True,
         threads=options.threads,
         progress=False,
     )

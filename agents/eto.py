@@ -47,15 +47,15 @@ from toolgym.agents.explore import (
 from toolgym.agents.lm import LMPolicy, load_model, set_threads
 from toolgym.agents.options import learner_main
 from toolgym.agents.rollout import Rollout
+from toolgym.agents.run_folder import begin
 from toolgym.agents.running import (
     lora,
     make_envs,
-    resumed_from,
     run_callbacks,
-    save_options,
     task_order,
+    train_and_save,
 )
-from toolgym.agents.sft import train_and_save, tuning_args
+from toolgym.agents.sft import tuning_args
 from toolgym.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -276,16 +276,15 @@ def train(config: ETOOptions) -> Path:
     """Explores, trains, and returns the folder of the final model."""
     set_threads(config.threads)
     path, budget = config.output / "pairs.jsonl", StepBudget(config.env_steps)
-    checkpoint = resumed_from(config, path)
+    checkpoint = begin(config, path)
     model, tokenizer = load_model(config.model)
     policy = make_policy(config, model, tokenizer)
     made = once(
         path, config.resume, lambda: [asdict(pair) for pair in explore_pairs(config, policy, tokenizer, budget)]
     )
-    save_options(config)
     pairs = [Pair(**pair) for pair in made]
     return train_and_save(
-        lambda: make_trainer(config, model, tokenizer, pairs, budget.played), tokenizer, config.output, checkpoint
+        lambda: make_trainer(config, model, tokenizer, pairs, budget.played), tokenizer, config, checkpoint
     )
 
 

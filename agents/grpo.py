@@ -121,6 +121,16 @@ PRESETS: dict[str, dict[str, Any]] = {
 """Name -> what differs from `GRPOOptions`' own defaults."""
 
 
+_ABOUT = {
+    "grpo": "GRPO: advantages of returns normalised within a group (DeepSeekMath, Shao et al. 2024).",
+    "dr_grpo": "Dr.GRPO: GRPO without division by the deviation and by each answer's length (Liu et al. 2025).",
+    "dapo": "DAPO: GRPO with a higher upper clip, dynamic sampling, token mean and overlong shaping (Yu et al. 2025).",
+    "gspo": "GSPO: GRPO with one ratio a sequence (Zheng et al. 2025).",
+    "rloo": "RLOO: each return against the mean of the others' (Ahmadian et al. 2024).",
+    "toolrl": "ToolRL: GRPO with that paper's reward of format and correctness (Qian et al. 2025).",
+}
+
+
 def preset(name: str) -> dict[str, Any]:
     """The options that make one of the family.
 
@@ -274,7 +284,7 @@ def train(config: GRPOOptions) -> Path:
 
 def main(argv: Sequence[str] | None = None, algo: str = "grpo") -> int:
     """The command line of one of the family."""
-    return learner_main(algo, GRPOOptions, train, argv, defaults=preset(algo))
+    return learner_main(algo, GRPOOptions, train, argv, defaults=preset(algo), about=_ABOUT[algo])
 
 
 if __name__ == "__main__":

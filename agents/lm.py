@@ -8,6 +8,7 @@ across turns; a turn costs the environment's new tokens and the sampled ones (se
 import ctypes
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -78,6 +79,8 @@ def load_model(
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left")
         model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
+        if getattr(model, "_hf_peft_config_loaded", False):
+            model = _merged(path, dtype)
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"cannot load the model {str(name)!r}: {error}. Give builtin:clean, builtin:imperfect, the folder of a "
@@ -92,6 +95,18 @@ def load_model(
     if device is None and torch.cuda.is_available():  # of several processes on a machine each has its own
         target = f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % torch.cuda.device_count()}"
     return cast(PreTrainedModel, model.to(cast(Any, target))).eval(), tokenizer
+
+
+def _merged(path: str, dtype: torch.dtype) -> PreTrainedModel:
+    """The model of an adapter's folder, with the adapter in its weights: it can be trained further like any other."""
+    from peft import AutoPeftModelForCausalLM
+
+    with warnings.catch_warnings():
+        # Between the two libraries; see `toolgym.agents.running.quiet`.
+        warnings.filterwarnings(
+            "ignore", message=r".*`is_gradient_checkpointing` is deprecated", category=FutureWarning
+        )
+        return cast(Any, AutoPeftModelForCausalLM.from_pretrained(path, dtype=dtype)).merge_and_unload()
 
 
 class LMPolicy:

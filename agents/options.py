@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from toolgym.errors import ConfigError, did_you_mean
 
@@ -28,9 +28,7 @@ def parse_options(
     `max_new_tokens` is `--max-new-tokens`, a bool `--x` or `--no-x`, a tuple takes several values. `defaults` are field
     values to use instead of the dataclass's own.
     """
-    parser = argparse.ArgumentParser(
-        prog=prog, description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = _Parser(prog=prog, description=description, formatter_class=_Formatter, allow_abbrev=False)
     hints = get_type_hints(config, include_extras=True)
     for item in fields(config):  # pyright: ignore[reportArgumentType]
         name = "--" + item.name.replace("_", "-")
@@ -46,7 +44,11 @@ def parse_options(
         else:
             parser.add_argument(name, type=kind, default=item.default, help=help)
     parser.set_defaults(**(defaults or {}))
-    given = vars(parser.parse_args(argv))
+    parsed, unknown = parser.parse_known_args(argv)
+    if unknown:
+        known = [name for action in parser._actions for name in action.option_strings]
+        parser.error(did_you_mean(unknown[0], known, "option").partition(" Known:")[0])
+    given = vars(parsed)
     return config(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
 
 
@@ -64,6 +66,21 @@ def check_choices(config: Any) -> None:
             raise ConfigError(f"{item.name}: {did_you_mean(str(given), get_args(kind), 'choice')}")
 
 
+def check_ranges(config: Any, *, above_0: Sequence[str] = (), least_0: Sequence[str] = ()) -> None:
+    """Raises where a number is out of range; fields that the options do not have, or that are None, are left out.
+
+    Raises:
+        ConfigError: it names the option, its value and the range.
+    """
+    for names, least, fits in ((above_0, "above 0", lambda x: x > 0), (least_0, "at least 0", lambda x: x >= 0)):
+        for name in names:
+            value = getattr(config, name, None)
+            if value is not None and not fits(value):
+                raise ConfigError(f"{name} must be {least}, got {value}")
+    if (threads := getattr(config, "threads", None)) is not None and threads < 1:
+        raise ConfigError(f"threads must be at least 1, got {threads}")
+
+
 def check_idle(config: Any, names: Sequence[str], why: str) -> None:
     """Raises where an option that would have no effect is not its default.
 
@@ -77,6 +94,22 @@ def check_idle(config: Any, names: Sequence[str], why: str) -> None:
             )
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in a line, and where to read more."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n`{self.prog} --help` lists the options.\n")
+
+
+class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults, but for those that are nothing or that the text tells."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in (None, (), argparse.SUPPRESS) or "default:" in (action.help or ""):
+            return action.help
+        return super()._get_help_string(action)
+
+
 def learner_main(
     algo: str,
     config: type[T],
@@ -84,12 +117,13 @@ def learner_main(
     argv: Sequence[str] | None,
     *,
     defaults: Mapping[str, Any] | None = None,
+    about: str | None = None,
 ) -> int:
     """A learner's command line: reads its options, trains, and prints the folder of the final model.
 
-    What `--help` says of it is the first line of the file that `train` is in.
+    What `--help` says of it is `about`, or the first line of the file that `train` is in.
     """
-    description = (sys.modules[train.__module__].__doc__ or "").partition("\n")[0]
+    description = about or (sys.modules[train.__module__].__doc__ or "").partition("\n")[0]
     prog = f"toolgym train --algo {algo}"
     print(train(parse_options(config, argv, prog=prog, description=description, defaults=defaults)))
     return 0

@@ -22,13 +22,14 @@ from typing import Annotated
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from toolgym.agents.budget import StepBudget
-from toolgym.agents.demonstrations import Example, demonstrate, examples
+from toolgym.agents.demonstrations import Example, demonstrate
 from toolgym.agents.explore import ExploreOptions, episodes, make_policy, once, tasks_at_once
 from toolgym.agents.lm import load_model, set_threads
 from toolgym.agents.options import check_idle, learner_main
 from toolgym.agents.rollout import Rollout
-from toolgym.agents.running import make_envs, resumed_from, task_order
-from toolgym.agents.sft import expert_chain, fit
+from toolgym.agents.run_folder import begin
+from toolgym.agents.running import make_envs, task_order
+from toolgym.agents.sft import expert_chain, fit, fitting
 from toolgym.errors import ConfigError
 
 __all__ = ["RFTOptions", "distinct_successes", "main", "train", "training_examples"]
@@ -88,8 +89,8 @@ def training_examples(
     finally:
         for env in envs:
             env.close()
-    made = examples(experts, max_tokens=config.max_tokens)
-    own = examples(distinct_successes(groups), max_tokens=config.max_tokens)
+    made = fitting(experts, config.max_tokens)
+    own = fitting(distinct_successes(groups), config.max_tokens)
     solved = sum(episode.solved for group in groups for episode in group)
     print(f"{solved} of {len(groups) * config.samples} own episodes solved; {len(own)} distinct ones kept")
     if not made and not own:
@@ -104,7 +105,7 @@ def train(config: RFTOptions) -> Path:
     """Explores, trains, and returns the folder of the final model."""
     set_threads(config.threads)
     path, budget = config.output / "examples.jsonl", StepBudget(config.env_steps)
-    checkpoint = resumed_from(config, path)
+    checkpoint = begin(config, path)
     model, tokenizer = load_model(config.model)
     made = once(
         path, config.resume, lambda: [asdict(made) for made in training_examples(config, model, tokenizer, budget)]

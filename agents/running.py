@@ -2,25 +2,29 @@
 
 import json
 import os
+import signal
+import sys
+import threading
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import torch
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
-from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_callback import PrinterCallback
 from trl.trainer.grpo_config import GRPOConfig
 
 from toolgym.agents.budget import EnvStepLimit
 from toolgym.agents.lm import SamplingOptions, load_model, release_memory, set_threads
-from toolgym.agents.options import check_choices
+from toolgym.agents.options import check_choices, check_ranges
+from toolgym.agents.run_folder import begin, save_settings, settings_of
 from toolgym.errors import ConfigError, DivergenceError
 from toolgym.opening import open_env
+from toolgym.options import parse_settings
 
 if TYPE_CHECKING:
     from toolgym.agents.episodes import Estimator
@@ -32,17 +36,15 @@ __all__ = [
     "RunConfig",
     "env_options",
     "grpo_args",
-    "latest_checkpoint",
     "lora",
     "make_envs",
     "prepare",
     "processes",
     "quiet",
-    "resumed_from",
     "run",
     "run_callbacks",
-    "save_options",
     "task_order",
+    "train_and_save",
 ]
 
 LossType = Literal["grpo", "dapo", "dr_grpo", "bnpo"]
@@ -62,6 +64,7 @@ class RunConfig:
     split: Annotated[str, "split to train on"] = "train"
     depth: Annotated[tuple[int, ...] | None, "only tasks of these depths"] = None
     reward: Annotated[str | None, "reward preset (the environment's default where not given)"] = None
+    set: Annotated[tuple[str, ...], "more options of the environment, each NAME=VALUE"] = ()
     groups: Annotated[int, "tasks a step"] = 8
     rollouts: Annotated[int, "episodes a task: the group that is compared"] = 8
     learning_rate: Annotated[float, "AdamW's, constant; 1e-6 to 1e-5 is usual for models of a billion parameters"] = (
@@ -80,30 +83,42 @@ class RunConfig:
     temperature: Annotated[float, "of the sampling"] = 1.0
     max_new_tokens: Annotated[int, "the longest turn"] = 200
     context_tokens: Annotated[int, "the longest episode"] = 1536
-    micro_batch: Annotated[int, "episodes a forward pass"] = 16
+    micro_batch: Annotated[int, "episodes a forward pass, at most"] = 16
     bf16: Annotated[bool, "autocast the update to bfloat16"] = False
     gradient_checkpointing: Annotated[bool, "trade time for memory in the update"] = False
     lora_rank: Annotated[int, "train a LoRA adapter of this rank instead of the whole model; 0: the whole model"] = 0
-    save_steps: Annotated[int, "steps between checkpoints"] = 50
+    save_steps: Annotated[int, "steps between checkpoints"] = 20
     report_to: Annotated[str, "none, tensorboard or all"] = "none"
     resume: Annotated[bool, "go on from the latest checkpoint in the output folder"] = False
+    overwrite: Annotated[bool, "begin anew in a folder that holds a run: its files are removed"] = False
     env_steps: Annotated[int, "stop once so many environment steps were played, the expert's too; 0: no limit"] = 0
     threads: Annotated[int | None, "torch threads (default: the usable cores, at most 8)"] = None
     progress: Annotated[bool, "show a progress bar"] = True
 
     def __post_init__(self) -> None:
         check_choices(self)
+        check_ranges(
+            self,
+            above_0=(
+                "learning_rate",
+                "max_grad_norm",
+                "temperature",
+                "max_new_tokens",
+                "context_tokens",
+                "save_steps",
+            ),
+            least_0=("beta", "epsilon", "epsilon_high", "lora_rank", "env_steps"),
+        )
         if self.steps < 1 or self.groups < 1 or self.rollouts < 2 or self.micro_batch < 1:
             raise ConfigError(
                 f"steps, groups and micro_batch must be at least 1 and rollouts at least 2, got steps={self.steps}, "
                 f"groups={self.groups}, micro_batch={self.micro_batch}, rollouts={self.rollouts}"
             )
-        shares = self.micro_batch * self.minibatches * processes() if self.minibatches > 0 else 0
-        if not shares or self.groups * self.rollouts % shares:
+        shares = self.minibatches * processes()
+        if shares < 1 or self.groups * self.rollouts % shares:
             raise ConfigError(
-                f"groups * rollouts = {self.groups * self.rollouts} must be a multiple of micro_batch * minibatches * "
-                f"processes, got micro_batch={self.micro_batch}, minibatches={self.minibatches}, "
-                f"processes={processes()}"
+                f"groups * rollouts = {self.groups * self.rollouts} must be a multiple of minibatches * processes, got "
+                f"minibatches={self.minibatches}, processes={processes()}"
             )
         passes = self.iterations * self.minibatches
         if passes < 1 or self.save_steps % passes or self.steps % passes:
@@ -111,6 +126,57 @@ class RunConfig:
                 f"steps and save_steps must be multiples of iterations * minibatches = {passes}, got {self.steps} and "
                 f"{self.save_steps}: a checkpoint within a batch of episodes could not go on with the same one"
             )
+
+    @property
+    def rows(self) -> int:
+        """Episodes a forward pass: the most, up to `micro_batch`, that divide a process's part of a minibatch."""
+        part = self.groups * self.rollouts // (self.minibatches * processes())
+        return largest_divisor(part, self.micro_batch)
+
+
+def largest_divisor(number: int, most: int) -> int:
+    """The largest divisor of a number that is not above `most`."""
+    return max(size for size in range(1, min(number, most) + 1) if number % size == 0)
+
+
+class StopOnInterrupt(TrainerCallback):
+    """The first Ctrl-C ends the run behind its batch of episodes, with a checkpoint; the second one at once.
+
+    Runs of several processes are left alone: they would have to agree on the batch.
+    """
+
+    def __init__(self, updates: int = 1):
+        self.updates = updates
+        self._asked = False
+        self._before: Any = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Listens."""
+        if processes() == 1 and threading.current_thread() is threading.main_thread():
+            self._asked, self._before = False, signal.signal(signal.SIGINT, self._ask)
+
+    def _ask(self, number: int, frame: Any) -> None:
+        signal.signal(signal.SIGINT, self._before)
+        self._asked = True
+        print("\nStopping behind this batch, with a checkpoint. Ctrl-C again stops at once.", file=sys.stderr)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Ends the run where that was asked for and the batch is done."""
+        if self._asked and state.global_step % self.updates == 0:
+            control.should_training_stop = control.should_save = True
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Stops listening.
+
+        Raises:
+            KeyboardInterrupt: the run was asked to stop before its end.
+        """
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+            self._before = None
+        if self._asked and state.global_step < state.max_steps:
+            print(f"Stopped at step {state.global_step} of {state.max_steps}; go on with --resume.", file=sys.stderr)
+            raise KeyboardInterrupt
 
 
 class MetricsFile(TrainerCallback):
@@ -204,7 +270,10 @@ def run_callbacks(config: Any, played: int | None = None) -> list[TrainerCallbac
     made: list[TrainerCallback] = [metrics, ReleaseMemory()]
     if played is None and config.env_steps:
         made.append(EnvStepLimit(config.env_steps, config.iterations * config.minibatches))
-    return [*made, ProgressBar()] if config.progress else made
+    if config.progress:
+        made.append(ProgressBar())
+    updates = config.iterations * config.minibatches if played is None else 1
+    return [*made, StopOnInterrupt(updates)]  # last: it may raise
 
 
 def processes() -> int:
@@ -213,16 +282,16 @@ def processes() -> int:
 
 
 def env_options(config: Any) -> dict[str, Any]:
-    """Keywords for the environment: what was given, and what the built-in policy needs."""
-    small = str(config.model).startswith("builtin") or (Path(config.model) / "training.json").is_file()
+    """Keywords for the environment: what was given, and what the model was trained with."""
     given = {
-        "size": config.size or ("small" if small else None),
-        "prompt": config.prompt or ("short" if small else None),
+        "size": config.size,
+        "prompt": config.prompt,
         "depth": config.depth,
         "reward": getattr(config, "reward", None),
         "reward_options": getattr(config, "reward_options", None),
     }
-    return {name: value for name, value in given.items() if value is not None}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return {**settings_of(config.model, config.env), **chosen, **parse_settings(config.set)}
 
 
 def make_envs(config: Any, count: int) -> list["ToolEnv"]:
@@ -250,9 +319,9 @@ def grpo_args(config: RunConfig) -> GRPOConfig:
         learning_rate=config.learning_rate,
         lr_scheduler_type="constant",  # constant_with_warmup would begin at 0
         max_grad_norm=config.max_grad_norm,
-        per_device_train_batch_size=config.micro_batch,
-        gradient_accumulation_steps=local // (config.micro_batch * config.minibatches),
-        steps_per_generation=local // config.micro_batch,
+        per_device_train_batch_size=config.rows,
+        gradient_accumulation_steps=local // (config.rows * config.minibatches),
+        steps_per_generation=local // config.rows,
         num_generations=config.rollouts,
         num_iterations=config.iterations,
         max_completion_length=config.context_tokens,
@@ -333,60 +402,25 @@ def prepare(
     return made
 
 
-def latest_checkpoint(output: Path) -> str | None:
-    """The folder of the latest whole checkpoint: one that a kill left half written is not. None where there is none."""
-    for folder in sorted(output.glob("checkpoint-*"), key=_number, reverse=True):
-        try:
-            json.loads((folder / TRAINER_STATE_NAME).read_text(encoding="utf-8"))  # what is written last
-        except (OSError, ValueError):
-            continue
-        return str(folder)
-    return None
-
-
-def _number(folder: Path) -> int:
-    number = folder.name.rpartition("-")[2]
-    return int(number) if number.isdigit() else -1
-
-
-def resumed_from(config: Any, made: Path | None = None) -> str | None:
-    """The checkpoint that a run goes on from; None where it begins.
-
-    Args:
-        config: the run's options.
-        made: the file of what it trains on, which it played before its first step.
-
-    Raises:
-        ConfigError: it is to resume and there is nothing that was kept.
-    """
-    if not config.resume:
-        return None
-    found = latest_checkpoint(config.output)
-    if found is None and not (made is not None and made.is_file()):
-        raise ConfigError(f"nothing to resume: {str(config.output)!r} holds no checkpoint; leave out --resume")
-    return found
-
-
 def quiet() -> None:
     """Leaves out warnings between the libraries below that a user can do nothing about."""
     warnings.filterwarnings("ignore", message=r".*`(is_)?gradient_checkpointing` is deprecated", category=FutureWarning)
 
 
-def save_options(config: Any) -> None:
-    """Writes a run's options to `config.json` in its folder, which is made."""
-    config.output.mkdir(parents=True, exist_ok=True)
-    options = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(config).items()}
-    (config.output / "config.json").write_text(json.dumps(options, indent=1) + "\n", encoding="utf-8")
-
-
 def run(trainer: "ToolTrainer", config: RunConfig) -> Path:
     """Trains, resuming where the config says so; saves the model and returns its folder."""
-    checkpoint = resumed_from(config)
-    save_options(config)
+    return train_and_save(lambda: trainer, trainer.processing_class, config, begin(config))
+
+
+def train_and_save(make: Callable[[], Any], tokenizer: Any, config: Any, checkpoint: str | None) -> Path:
+    """Trains with the trainer that `make` gives, from a checkpoint on; the folder of the final model."""
+    final = config.output / "final"
     with warnings.catch_warnings():
         quiet()
+        trainer = make()
         trainer.train(resume_from_checkpoint=checkpoint)
-        final = config.output / "final"
         trainer.save_model(str(final))
-    cast(PreTrainedTokenizerBase, trainer.processing_class).save_pretrained(final)
+    if trainer.args.should_save:
+        tokenizer.save_pretrained(final)
+        save_settings(final, config.env, env_options(config))
     return final

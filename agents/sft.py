@@ -9,8 +9,7 @@ cross-entropy of the expert's tokens (StepTool §3.2 trains the same way: enviro
 Shapes: B sequences, T tokens.
 """
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -26,17 +25,17 @@ from trl.trainer.sft_trainer import SFTTrainer
 from toolgym.agents.budget import StepBudget
 from toolgym.agents.demonstrations import Chain, Example, demonstrate, examples, gold_chain
 from toolgym.agents.lm import load_model, set_threads
-from toolgym.agents.options import check_choices, learner_main
+from toolgym.agents.options import check_choices, check_ranges, learner_main
 from toolgym.agents.rollout import Rollout
+from toolgym.agents.run_folder import begin
 from toolgym.agents.running import (
+    largest_divisor,
     lora,
     make_envs,
     processes,
-    quiet,
-    resumed_from,
     run_callbacks,
-    save_options,
     task_order,
+    train_and_save,
 )
 from toolgym.errors import ConfigError
 
@@ -45,11 +44,11 @@ __all__ = [
     "expert_chain",
     "expert_examples",
     "fit",
+    "fitting",
     "main",
     "make_trainer",
     "to_dataset",
     "train",
-    "train_and_save",
     "tuning_args",
 ]
 
@@ -73,8 +72,9 @@ class SFTOptions:
     split: Annotated[str, "split to train on"] = "train"
     depth: Annotated[tuple[int, ...] | None, "only tasks of these depths"] = None
     learning_rate: Annotated[float, "AdamW's, falling to 0 in a line"] = 3e-4
+    set: Annotated[tuple[str, ...], "more options of the environment, each NAME=VALUE"] = ()
     batch: Annotated[int, "sequences a step"] = 16
-    micro_batch: Annotated[int, "sequences a forward pass"] = 4
+    micro_batch: Annotated[int, "sequences a forward pass, at most"] = 4
     max_tokens: Annotated[int, "longer episodes are left out"] = 4096
     bf16: Annotated[bool, "autocast to bfloat16"] = False
     gradient_checkpointing: Annotated[bool, "trade time for memory"] = False
@@ -82,6 +82,7 @@ class SFTOptions:
     save_steps: Annotated[int, "steps between checkpoints"] = 500
     report_to: Annotated[str, "none, tensorboard or all"] = "none"
     resume: Annotated[bool, "go on from the latest checkpoint in the output folder"] = False
+    overwrite: Annotated[bool, "begin anew in a folder that holds a run: its files are removed"] = False
     threads: Annotated[int | None, "torch threads (default: the usable cores, at most 8)"] = None
     progress: Annotated[bool, "show a progress bar"] = True
     demonstrations: Annotated[Literal["clean", "imperfect"], "the oracle's chains, or half of them with a mistake"] = (
@@ -90,13 +91,22 @@ class SFTOptions:
 
     def __post_init__(self) -> None:
         check_choices(self)
-        share = self.micro_batch * processes()
-        if self.episodes < 1 or self.batch < 1 or share < 1 or self.batch % share:
+        check_ranges(
+            self,
+            above_0=("learning_rate", "epochs", "save_steps", "max_tokens", "max_new_tokens", "context_tokens"),
+            least_0=("steps", "lora_rank", "env_steps"),
+        )
+        if self.episodes < 1 or self.batch < 1 or self.micro_batch < 1 or self.batch % processes():
             raise ConfigError(
-                "episodes must be at least 1 and batch a multiple of micro_batch * processes, got "
+                "episodes and micro_batch must be at least 1 and batch a multiple of the number of processes, got "
                 f"episodes={self.episodes}, batch={self.batch}, micro_batch={self.micro_batch}, "
                 f"processes={processes()}"
             )
+
+    @property
+    def rows(self) -> int:
+        """Sequences a forward pass: the most, up to `micro_batch`, that divide a process's part of a step."""
+        return largest_divisor(self.batch // processes(), self.micro_batch)
 
 
 def expert_chain(config: SFTOptions) -> Chain:
@@ -127,10 +137,19 @@ def expert_examples(
             episodes += played
     finally:
         env.close()
-    made = examples(episodes, max_tokens=config.max_tokens)
+    made = fitting(episodes, config.max_tokens)
     if not made:
         longest = max(len(episode.prompt_ids) + len(episode.completion_ids) for episode in episodes)
         raise ConfigError(f"every episode is longer than max_tokens={config.max_tokens}; the longest has {longest}")
+    return made
+
+
+def fitting(episodes: Sequence[Rollout], max_tokens: int) -> list[Example]:
+    """Training sequences of episodes; says how many are left out because they are longer."""
+    made = examples(episodes, max_tokens=max_tokens)
+    whole = sum(episode.usable for episode in episodes)
+    if len(made) < whole:
+        print(f"{whole - len(made)} of {whole} episodes are longer than --max-tokens {max_tokens}: they are left out")
     return made
 
 
@@ -151,8 +170,8 @@ def tuning_args(config: SFTOptions) -> dict[str, Any]:
         "max_steps": config.steps or -1,
         "learning_rate": config.learning_rate,
         "lr_scheduler_type": "linear",
-        "per_device_train_batch_size": config.micro_batch,
-        "gradient_accumulation_steps": config.batch // (config.micro_batch * processes()),
+        "per_device_train_batch_size": config.rows,
+        "gradient_accumulation_steps": config.batch // (config.rows * processes()),
         "max_length": None,
         "bf16": config.bf16,
         "use_cpu": not cuda,
@@ -166,20 +185,6 @@ def tuning_args(config: SFTOptions) -> dict[str, Any]:
         "seed": config.seed,
         "disable_tqdm": True,  # `ProgressBar` shows less, and what matters
     }
-
-
-def train_and_save(
-    make: Callable[[], Any], tokenizer: PreTrainedTokenizerBase, output: Path, checkpoint: str | None
-) -> Path:
-    """Trains with the trainer that `make` gives, from a checkpoint on; the folder of the final model."""
-    with warnings.catch_warnings():
-        quiet()
-        trainer = make()
-        trainer.train(resume_from_checkpoint=checkpoint)
-        final = output / "final"
-        trainer.save_model(str(final))
-    tokenizer.save_pretrained(final)
-    return final
 
 
 def make_trainer(
@@ -210,7 +215,7 @@ def make_trainer(
 def train(config: SFTOptions) -> Path:
     """Makes the demonstrations, trains, and returns the folder of the final model."""
     set_threads(config.threads)
-    checkpoint = resumed_from(config)
+    checkpoint = begin(config)
     model, tokenizer = load_model(config.model)
     budget = StepBudget(config.env_steps)
     data = expert_examples(config, tokenizer, budget)
@@ -227,11 +232,10 @@ def fit(
     played: int = 0,
 ) -> Path:
     """Trains on given sequences, made with `played` environment steps; returns the folder of the final model."""
-    save_options(config)
     tokens = int(np.sum([len(example.ids) for example in data]))
     print(f"{len(data)} episodes, {tokens} tokens, {tokens // len(data)} an episode")
     return train_and_save(
-        lambda: make_trainer(config, model, tokenizer, data, played=played), tokenizer, config.output, checkpoint
+        lambda: make_trainer(config, model, tokenizer, data, played=played), tokenizer, config, checkpoint
     )
 
 

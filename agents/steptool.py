@@ -144,7 +144,7 @@ def gae(
     (the last of a sub-trajectory), value and advantage are 0.
     """
     advantages_BT = torch.zeros_like(values_BT)
-    next_value_B = next_advantage_B = torch.zeros_like(values_BT[:, 0])
+    next_value_B = next_advantage_B = values_BT.new_zeros(len(values_BT))
     for t in reversed(range(values_BT.shape[1])):
         on_B = sampled_BT[:, t].bool()
         flows_B = 1.0 if ends_BT is None else 1.0 - ends_BT[:, t].to(values_BT.dtype)
@@ -426,7 +426,8 @@ def train(config: StepToolPPOOptions) -> Path:
 def main(argv: Sequence[str] | None = None, preset: str = "steptool") -> int:
     """The command line; the preset `ppo` pays the final reward only."""
     defaults = {"step_reward": False} if preset == "ppo" else None
-    return learner_main(preset, StepToolPPOOptions, train, argv, defaults=defaults)
+    about = "PPO with a critic on the policy's trunk and the final reward only." if preset == "ppo" else None
+    return learner_main(preset, StepToolPPOOptions, train, argv, defaults=defaults, about=about)
 
 
 if __name__ == "__main__":

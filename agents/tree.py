@@ -266,7 +266,10 @@ def train(config: TreeOptions | VineOptions) -> Path:
 def main(argv: Sequence[str] | None = None, preset: str = "tree") -> int:
     """The command line; the preset `vine` takes values from forks instead of growing trees."""
     kind: Any = VineOptions if preset == "vine" else TreeOptions
-    return learner_main(preset, kind, train, argv)
+    about = (
+        "Vine: the value of a state is the mean return of forked continuations from it." if preset == "vine" else None
+    )
+    return learner_main(preset, kind, train, argv, about=about)
 
 
 if __name__ == "__main__":

@@ -190,13 +190,12 @@ def arguments(options: LearningOptions, entry: Entry, seed: int, env_steps: int,
         given["episodes"] = env_steps  # more than enough: an episode has at least a step
     else:
         rollouts = 2 if algo in OWN_GROUPS else options.rollouts
-        rows = options.groups * rollouts // updates
         given |= {
             # More than enough, with an environment step a group: what ends the run is the budget.
             "steps": -(-env_steps // options.groups) * updates,
             "groups": options.groups,
             "rollouts": rollouts,
-            "micro-batch": max(size for size in range(1, options.micro_batch + 1) if rows % size == 0),
+            "micro-batch": options.micro_batch,
         }
     if algo != "sft":
         given["max-new-tokens"] = options.max_new_tokens

@@ -46,9 +46,10 @@ def train(algo: str, words: Sequence[str], folder: Path) -> None:
     resumed = any(folder.glob("checkpoint-*"))
     started, computed = time.monotonic(), time.process_time()
     with (folder / "train.log").open("a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
-        print(f"toolgym train --algo {algo}", *words, *(["--resume"] if resumed else []), flush=True)
+        words = [*words, "--resume" if resumed else "--overwrite"]
+        print(f"toolgym train --algo {algo}", *words, flush=True)
         try:
-            registry.main(algo, [*words, *(["--resume"] if resumed else [])])
+            registry.main(algo, words)
         except (Exception, SystemExit) as error:
             if not isinstance(error, SystemExit):  # argparse has said why before it exits
                 traceback.print_exc()

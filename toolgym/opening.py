@@ -11,7 +11,7 @@ from toolgym.errors import ConfigError, did_you_mean
 from toolgym.options import EnvOptions
 from toolgym.registration import env_ids
 
-__all__ = ["open_env"]
+__all__ = ["open_env", "takes"]
 
 _OPTIONS = tuple(
     name
@@ -29,6 +29,13 @@ def _options_of(env_id: str) -> tuple[str, ...]:
 
     world = ("size", "dialect", "domain_seed")
     return (*(field.name for field in fields(McpOptions)), *(name for name in _OPTIONS if name not in world))
+
+
+def takes(env_id: str, option: str) -> bool:
+    """Whether an environment has an option; of one that is not ToolGym's only what all have is known."""
+    if env_id in env_ids():
+        return option in _options_of(env_id)
+    return option in (field.name for field in fields(EnvOptions))
 
 
 def open_env(env_id: str, **options: Any) -> ToolEnv:

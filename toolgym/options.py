@@ -1,8 +1,10 @@
-"""`EnvOptions`: everything that can be chosen about an environment, whatever its domain."""
+"""`EnvOptions`: everything that can be chosen about an environment, whatever its domain; and how it is written."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
 
 from toolgym.domain import Split
 from toolgym.errors import ConfigError, did_you_mean
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from toolgym.rewards.presets import RewardSpec
     from toolgym.users import UserSpec
 
-__all__ = ["EnvOptions"]
+__all__ = ["EnvOptions", "parse_settings", "parse_value"]
 
 _SPLITS = ("train", "validation", "test", "test_unseen", "custom")
 
@@ -98,3 +100,26 @@ class EnvOptions:
             if name not in reward.terms:
                 raise ConfigError(did_you_mean(name, reward.terms, "reward term"))
         return replace(reward, weights={**reward.weights, **(self.reward_weights or {})})
+
+
+def parse_settings(settings: Sequence[str] | None) -> dict[str, Any]:
+    """`["size=small", "depth=[2,3]"]` -> `{"size": "small", "depth": [2, 3]}`.
+
+    Raises:
+        ConfigError: an item has no `=`.
+    """
+    parsed: dict[str, Any] = {}
+    for item in settings or ():
+        name, equals, value = item.partition("=")
+        if not equals or not name:
+            raise ConfigError(f"--set takes NAME=VALUE, got {item!r}. An example: --set size=small")
+        parsed[name.strip().replace("-", "_")] = parse_value(value)
+    return parsed
+
+
+def parse_value(text: str) -> Any:
+    """JSON where it is JSON, and the text itself where it is not."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text

@@ -145,7 +145,7 @@ def test_options_without_effect_raise() -> None:
     ):
         with pytest.raises(ConfigError, match=said):
             GRPOOptions(**changes)
-    with pytest.raises(ConfigError, match="multiple of micro_batch"):
+    with pytest.raises(ConfigError, match="multiple of minibatches"):
         GRPOOptions(minibatches=3)
 
 

@@ -165,8 +165,11 @@ def test_sft_from_the_command_line(tokenizer: Any, tiny_model: Any, tmp_path: Pa
 
 
 def test_sft_says_what_is_wrong(tokenizer: Any) -> None:
-    with pytest.raises(ConfigError, match="multiple of micro_batch"):
-        SFTOptions(batch=5, micro_batch=2)
+    assert SFTOptions(batch=6, micro_batch=4).rows == 3
+    with pytest.raises(ConfigError, match="micro_batch must be at least 1"):
+        SFTOptions(micro_batch=0)
+    with pytest.raises(ConfigError, match="epochs must be above 0, got 0"):
+        SFTOptions(epochs=0)
     with pytest.raises(ConfigError, match="the longest has"):
         expert_examples(SFTOptions(size="small", prompt="short", episodes=2, max_tokens=10), tokenizer)
 

@@ -15,7 +15,8 @@ from toolgym.agents.builtin import ModelOptions, new_model
 from toolgym.agents.episodes import EpisodeBatch
 from toolgym.agents.grpo import GRPOOptions, grpo_advantages, main
 from toolgym.agents.lm import SamplingOptions
-from toolgym.agents.running import MetricsFile, grpo_args, latest_checkpoint, quiet, run, task_order
+from toolgym.agents.run_folder import latest_checkpoint
+from toolgym.agents.running import MetricsFile, grpo_args, quiet, run, task_order
 from toolgym.agents.trainer import ToolTrainer, by_length, check_args
 from toolgym.errors import ConfigError, DivergenceError
 
@@ -213,13 +214,37 @@ def test_options_that_would_be_ignored_raise(
             check_args(args)
     with pytest.raises(ConfigError, match=r"sampling\.temperature=1\.0"):
         trainer_of(config(tmp_path, temperature=0.7), tiny_model, tokenizer, toy_envs(8))
-    with pytest.raises(ConfigError, match="multiple of micro_batch"):
-        config(tmp_path, micro_batch=5)
+    for changes in (
+        {"learning_rate": -1.0},
+        {"temperature": 0.0},
+        {"lora_rank": -1},
+        {"epsilon": -0.1},
+        {"threads": 0},
+    ):
+        (name,) = changes
+        with pytest.raises(ConfigError, match=f"{name} must be"):
+            config(tmp_path, **changes)
     with pytest.raises(ConfigError, match="nothing to resume"):
         run(
             trainer_of(config(tmp_path), tiny_model, tokenizer, toy_envs(8)),
             config(tmp_path / "nowhere", resume=True),
         )
+
+
+@pytest.mark.parametrize(
+    ("groups", "rollouts", "minibatches", "micro_batch", "rows"),
+    [(8, 8, 1, 16, 16), (1, 2, 1, 16, 2), (6, 4, 1, 5, 4), (2, 6, 2, 4, 3), (1, 7, 1, 6, 1)],
+)
+def test_a_forward_pass_takes_what_divides_the_batch(
+    groups: int, rollouts: int, minibatches: int, micro_batch: int, rows: int
+) -> None:
+    config = GRPOOptions(
+        groups=groups, rollouts=rollouts, minibatches=minibatches, micro_batch=micro_batch, steps=4, save_steps=4
+    )
+    assert config.rows == rows
+    args = grpo_args(config)
+    assert args.per_device_train_batch_size == rows
+    assert args.gradient_accumulation_steps * rows * minibatches == groups * rollouts
 
 
 def test_the_order_of_tasks_is_passes_over_all_of_them() -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from toolgym.agents import registry
 from toolgym.cli.app import _EXTRAS, app
-from toolgym.cli.common import parse_settings
 from toolgym.errors import ConfigError
+from toolgym.options import parse_settings
 
 ENV = "ToolGym/Airline-v0"
 

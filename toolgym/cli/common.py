@@ -1,7 +1,7 @@
-"""What the commands share: consoles, JSON output, `--set name=value` options and the reading of JSON Lines."""
+"""What the commands share: consoles, JSON output, common options and the reading of JSON Lines."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,8 +18,6 @@ __all__ = [
     "Settings",
     "Split",
     "out",
-    "parse_settings",
-    "parse_value",
     "print_json",
     "progress_console",
     "read_jsonl",
@@ -49,29 +47,6 @@ def print_json(value: Any) -> None:
     """Writes a value as indented JSON, with a newline, to stdout."""
     sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
     sys.stdout.flush()
-
-
-def parse_settings(settings: Sequence[str] | None) -> dict[str, Any]:
-    """`["size=small", "depth=[2,3]"]` -> `{"size": "small", "depth": [2, 3]}`.
-
-    Raises:
-        ConfigError: an item has no `=`.
-    """
-    parsed: dict[str, Any] = {}
-    for item in settings or ():
-        name, equals, value = item.partition("=")
-        if not equals or not name:
-            raise ConfigError(f"--set takes NAME=VALUE, got {item!r}. An example: --set size=small")
-        parsed[name.strip().replace("-", "_")] = parse_value(value)
-    return parsed
-
-
-def parse_value(text: str) -> Any:
-    """JSON where it is JSON, and the text itself where it is not."""
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return text
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from toolgym.cli.common import EnvId, JsonFlag, Seed, Settings, Split, out, parse_settings, print_json, progress_console
+from toolgym.cli.common import EnvId, JsonFlag, Seed, Settings, Split, out, print_json, progress_console
+from toolgym.errors import ConfigError
+from toolgym.options import parse_settings
 
 
 def evaluate(
@@ -64,9 +66,13 @@ def evaluate(
         concurrency=concurrency,
     )
     env_options = parse_settings(settings)
-    if agent.partition(":")[0] == "builtin":
-        # What the built-in policy was trained on; its context holds neither the policy text nor the schemas.
-        env_options = {"size": "small", "prompt": "short", **env_options}
+    if "split" in env_options:
+        raise ConfigError("The split is an option of its own: --split.")
+    kind, _, name = agent.partition(":")
+    if kind in ("builtin", "hf"):
+        from toolgym.agents.run_folder import settings_of
+
+        env_options = {**settings_of(name if kind == "hf" else agent, env), **env_options}
     options = EvalOptions(
         env_id=env,
         split=split,

@@ -8,8 +8,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from toolgym.cli.common import JsonFlag, out, parse_value, print_json
+from toolgym.cli.common import JsonFlag, out, print_json
 from toolgym.lint import lint, visible
+from toolgym.options import parse_value
 
 __all__ = ["Servers", "inspect", "server_of"]
 

@@ -6,9 +6,10 @@ import typer
 from rich.table import Table
 
 import toolgym  # noqa: F401 (registers the environments)
-from toolgym.cli.common import JsonFlag, Settings, out, parse_settings, print_json
+from toolgym.cli.common import JsonFlag, Settings, out, print_json
 from toolgym.errors import ConfigError
 from toolgym.opening import open_env
+from toolgym.options import parse_settings
 from toolgym.registration import env_ids
 
 _SPLITS = ("train", "validation", "test", "test_unseen")

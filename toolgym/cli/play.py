@@ -12,12 +12,13 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.markup import escape
 
-from toolgym.cli.common import EnvId, Seed, Settings, Split, out, parse_settings, parse_value
+from toolgym.cli.common import EnvId, Seed, Settings, Split, out
 from toolgym.cli.list_envs import tool_table
 from toolgym.env import ToolEnv
 from toolgym.errors import did_you_mean
 from toolgym.messages import ToolCall, Turn, render
 from toolgym.opening import open_env
+from toolgym.options import parse_settings, parse_value
 from toolgym.rendering import print_trajectory
 
 __all__ = ["Player", "play", "to_action"]

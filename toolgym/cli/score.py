@@ -6,8 +6,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from toolgym.cli.common import JsonFlag, out, parse_settings, print_json, read_jsonl
+from toolgym.cli.common import JsonFlag, out, print_json, read_jsonl
 from toolgym.errors import ConfigError
+from toolgym.options import parse_settings
 
 
 def score(

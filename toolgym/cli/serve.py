@@ -7,8 +7,9 @@ import gymnasium
 import typer
 
 import toolgym  # noqa: F401 (registers the environments)
-from toolgym.cli.common import Settings, parse_settings, progress_console
+from toolgym.cli.common import Settings, progress_console
 from toolgym.errors import ConfigError, did_you_mean
+from toolgym.options import parse_settings
 from toolgym.registration import domains
 
 if TYPE_CHECKING:

@@ -1,0 +1,134 @@
+"""The folder of a run: its options, its checkpoints, and what its final model was trained with.
+
+config.json       the options
+metrics.jsonl     a line a step
+checkpoint-N/     from which the run can go on
+final/            the model, and environment.json: the environment's options that it is used to
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from transformers.trainer import TRAINER_STATE_NAME
+
+from toolgym.errors import ConfigError
+from toolgym.opening import takes
+
+__all__ = ["begin", "latest_checkpoint", "save_settings", "settings_of"]
+
+_OPTIONS, _SETTINGS = "config.json", "environment.json"
+_MAY_DIFFER = ("env_steps", "overwrite", "progress", "report_to", "resume", "save_steps", "steps", "threads")
+"""What a resumed run may have other than it began with."""
+
+
+def begin(config: Any, made: Path | None = None) -> str | None:
+    """Prepares the folder of a run; the checkpoint that it goes on from, None where it begins.
+
+    Args:
+        config: the run's options.
+        made: the file of what it trains on, where it plays before its first step.
+
+    Raises:
+        ConfigError: the folder holds a run and neither `resume` nor `overwrite` is set, it is to resume and there is
+            nothing that was kept, or the run there was begun with other options.
+    """
+    output = config.output
+    if output.exists() and not output.is_dir():
+        raise ConfigError(f"{str(output)!r} is a file; give a folder as --output")
+    if config.resume:
+        found = latest_checkpoint(output)
+        if found is None and not (made is not None and made.is_file()):
+            raise ConfigError(f"nothing to resume: {str(output)!r} holds no checkpoint; begin anew, without --resume")
+        _check_same(config)
+    else:
+        found = None
+    if int(os.environ.get("RANK", "0")) == 0:
+        if not config.resume:
+            _clear(config, made)
+        output.mkdir(parents=True, exist_ok=True)
+        (output / _OPTIONS).write_text(json.dumps(_plain(config), indent=1) + "\n", encoding="utf-8")
+    return found
+
+
+def latest_checkpoint(output: Path) -> str | None:
+    """The folder of the latest whole checkpoint: one that a kill left half written is not. None where there is none."""
+    for folder in sorted(output.glob("checkpoint-*"), key=_number, reverse=True):
+        try:
+            json.loads((folder / TRAINER_STATE_NAME).read_text(encoding="utf-8"))  # what is written last
+        except (OSError, ValueError):
+            continue
+        return str(folder)
+    return None
+
+
+def _number(folder: Path) -> int:
+    number = folder.name.rpartition("-")[2]
+    return int(number) if number.isdigit() else -1
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    """The options as they are in a file."""
+    text = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(config).items()}
+    return json.loads(json.dumps(text))
+
+
+def _check_same(config: Any) -> None:
+    try:
+        there = json.loads((config.output / _OPTIONS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    given = _plain(config)
+    if given.keys() != there.keys():
+        raise ConfigError(f"{str(config.output)!r} holds a run of another algorithm, or of another version of it")
+    other = [f"{name}={there[name]!r}, not {given[name]!r}" for name in given if there[name] != given[name]]
+    other = [text for text in other if text.partition("=")[0] not in (*_MAY_DIFFER, "output")]
+    if other:
+        raise ConfigError(
+            f"{str(config.output)!r} holds a run with {'; '.join(other)}. Resume it with the same options, or give "
+            "another --output"
+        )
+
+
+def _clear(config: Any, made: Path | None) -> None:
+    """Removes what an earlier run left, where that is wanted."""
+    output = config.output
+    found = [*output.glob("checkpoint-*"), output / "final", output / "metrics.jsonl", *([made] if made else [])]
+    found = [path for path in found if path.is_dir() or (path.is_file() and path.stat().st_size)]
+    if found and not config.overwrite:
+        raise ConfigError(
+            f"{str(output)!r} holds a run ({found[0].name}): go on with it (--resume), begin anew (--overwrite), or "
+            "give another --output"
+        )
+    for path in found:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def save_settings(folder: Path, env: str, settings: Mapping[str, Any]) -> None:
+    """Writes beside a model how the world looked that it was trained in."""
+    kept = {name: settings[name] for name in ("size", "prompt") if name in settings}
+    (folder / _SETTINGS).write_text(json.dumps({"env": env, **kept}, indent=1) + "\n", encoding="utf-8")
+
+
+def settings_of(model: str, env: str) -> dict[str, Any]:
+    """The options of an environment that a model was trained with, as far as the environment has them.
+
+    Those of the built-in policy, whose context holds neither policy text nor schemas, are the small world and the short
+    prompt. Empty for a model that says nothing.
+    """
+    from toolgym.agents.builtin import checkpoint_path
+
+    folder = Path(checkpoint_path(model))
+    settings: dict[str, Any] = {}
+    if (folder / _SETTINGS).is_file():
+        settings = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
+    elif (folder / "training.json").is_file():
+        settings = {"size": "small", "prompt": "short"}
+    return {name: value for name, value in settings.items() if name != "env" and takes(env, name)}

@@ -1,0 +1,188 @@
+"""The folder of a run: nothing in it is lost or mixed, and its model knows the world that it was trained in."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from toolgym.agents import registry
+from toolgym.agents.grpo import GRPOOptions
+from toolgym.agents.lm import load_model
+from toolgym.agents.run_folder import begin, latest_checkpoint, save_settings, settings_of
+from toolgym.agents.running import env_options, lora, quiet
+from toolgym.agents.sft import SFTOptions
+from toolgym.cli import main as cli
+from toolgym.errors import ConfigError
+
+AIRLINE, SERVER = "ToolGym/Airline-v0", "ToolGym/MCP-v0"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> GRPOOptions:
+    """Options whose folder holds a checkpoint, two lines of metrics and a model."""
+    config = GRPOOptions(output=tmp_path / "run")
+    assert begin(config) is None
+    (config.output / "checkpoint-20").mkdir()
+    (config.output / "checkpoint-20" / "trainer_state.json").write_text("{}")
+    (config.output / "metrics.jsonl").write_text('{"step": 1}\n{"step": 2}\n')
+    (config.output / "final").mkdir()
+    return config
+
+
+def test_a_run_is_not_begun_over_another(config: GRPOOptions) -> None:
+    with pytest.raises(ConfigError, match=r"holds a run \(checkpoint-20\): go on with it \(--resume\), begin anew"):
+        begin(replace(config, seed=1))
+    assert json.loads((config.output / "config.json").read_text())["seed"] == 0
+    assert latest_checkpoint(config.output)
+    assert begin(replace(config, seed=1, overwrite=True)) is None
+    assert [path.name for path in config.output.iterdir()] == ["config.json"]
+    # A run that was stopped before its first step has left nothing that would be missed.
+    (config.output / "metrics.jsonl").touch()
+    assert begin(config) is None
+    (config.output / "metrics.jsonl").write_text('{"step": 1}\n')
+    with pytest.raises(ConfigError, match=r"metrics\.jsonl"):
+        begin(config)
+
+
+def test_a_run_goes_on_with_its_own_options(config: GRPOOptions) -> None:
+    more = replace(config, resume=True, steps=70, threads=1, progress=False)
+    assert begin(more) == str(config.output / "checkpoint-20")
+    with pytest.raises(ConfigError, match=r"learning_rate=0\.0002, not 1e-05.*same options"):
+        begin(replace(more, learning_rate=1e-5))
+    with pytest.raises(ConfigError, match="another algorithm"):
+        begin(SFTOptions(output=config.output, resume=True))
+    shutil.rmtree(config.output / "checkpoint-20")
+    with pytest.raises(ConfigError, match="nothing to resume"):
+        begin(more)
+    made = config.output / "examples.jsonl"
+    made.write_text("{}\n")
+    assert begin(more, made) is None
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="is a file"):
+        begin(GRPOOptions(output=tmp_path / "file"))
+
+
+def test_a_model_knows_the_world_it_was_trained_in(tmp_path: Path) -> None:
+    small = {"size": "small", "prompt": "short"}
+    assert settings_of("builtin:imperfect", AIRLINE) == small
+    assert settings_of("builtin", SERVER) == {"prompt": "short"}  # a server of one's own has no size
+    assert settings_of("Qwen/Qwen3-0.6B", AIRLINE) == settings_of(str(tmp_path), AIRLINE) == {}
+    save_settings(tmp_path, AIRLINE, {"size": "large", "depth": (1,)})
+    assert settings_of(str(tmp_path), AIRLINE) == {"size": "large"}
+    # What is given wins.
+    given = GRPOOptions(model=str(tmp_path), prompt="short", set=("max_turns=9", 'kinds=["cancel"]', "size=small"))
+    assert env_options(given) == {"size": "small", "prompt": "short", "max_turns": 9, "kinds": ["cancel"]}
+    with pytest.raises(ConfigError, match="NAME=VALUE"):
+        env_options(GRPOOptions(set=("max_turns",)))
+
+
+def tiny(start: str, *more: str) -> list[str]:
+    words = ["--model", start, "--groups", "1", "--rollouts", "2", "--steps", "1", "--max-new-tokens", "6"]
+    return [*words, "--threads", "1", "--no-progress", *more]
+
+
+def test_one_stage_after_another_plays_in_the_same_world(start: str, tmp_path: Path) -> None:
+    first, second = tmp_path / "sft", tmp_path / "grpo"
+    words = ["--model", start, "--episodes", "2", "--batch", "2", "--steps", "1", "--threads", "1", "--no-progress"]
+    assert registry.main("sft", [*words, "--size", "small", "--prompt", "short", "--output", str(first)]) == 0
+    assert json.loads((first / "final" / "environment.json").read_text()) == {
+        "env": AIRLINE,
+        "size": "small",
+        "prompt": "short",
+    }
+    # The full observation of this environment alone would fill the context.
+    assert registry.main("grpo", tiny(str(first / "final"), "--output", str(second))) == 0
+    assert settings_of(str(second / "final"), AIRLINE) == {"size": "small", "prompt": "short"}
+
+
+def test_an_adapter_is_trained_further(start: str, tmp_path: Path) -> None:
+    from peft import get_peft_model
+
+    words = tiny(start, "--size", "small", "--prompt", "short", "--lora-rank", "2", "--output", str(tmp_path / "one"))
+    assert registry.main("grpo", words) == 0
+    # An adapter that does something: the merged model says what the two together do.
+    model, tokenizer = load_model(start)
+    with warnings.catch_warnings():
+        quiet()
+        both = get_peft_model(model, lora(2))
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in both.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_()
+    both.save_pretrained(str(tmp_path / "adapter"))
+    tokenizer.save_pretrained(str(tmp_path / "adapter"))
+    merged, _ = load_model(tmp_path / "adapter")
+    ids = torch.tensor([[5, 6, 7, 8]])
+    with torch.no_grad():
+        plain = load_model(start)[0](input_ids=ids).logits
+        assert torch.allclose(merged(input_ids=ids).logits, both(input_ids=ids).logits, atol=1e-4)
+        assert not torch.allclose(merged(input_ids=ids).logits, plain, atol=1e-2)
+    assert all(parameter.requires_grad for parameter in merged.parameters())
+    assert registry.main("grpo", tiny(str(tmp_path / "one" / "final"), "--output", str(tmp_path / "two"))) == 0
+
+
+def test_training_on_a_server_of_ones_own(start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        cli(["new", "server", "shop"])
+    assert not ended.value.code
+    words = tiny(start, "--env", SERVER, "--prompt", "short", "--output", "run")
+    assert registry.main("grpo", [*words, "--set", "servers=shop/server.py:server", "tasks=shop/tasks.yaml"]) == 0
+    (line,) = Path("run/metrics.jsonl").read_text().splitlines()
+    assert json.loads(line)["infra_errors"] == 0
+    assert json.loads(line)["env_steps"] >= 2
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_a_checkpoint_from_which_the_run_goes_on(start: str, tmp_path: Path) -> None:
+    output = tmp_path / "run"
+    words = ["--groups", "1", "--rollouts", "2", "--max-new-tokens", "6", "--size", "small", "--prompt", "short"]
+    words += ["--model", start, "--threads", "1", "--no-progress", "--output", str(output)]
+    command = [sys.executable, "-m", "toolgym", "train", "--algo", "grpo", *words]
+    with subprocess.Popen([*command, "--steps", "500"], stderr=subprocess.PIPE, text=True, env=dict(os.environ)) as run:
+        lines, ends = output / "metrics.jsonl", time.monotonic() + 120
+        while not (lines.is_file() and len(lines.read_text().splitlines()) >= 2) and time.monotonic() < ends:
+            time.sleep(0.1)
+        run.send_signal(signal.SIGINT)
+        _, said = run.communicate(timeout=120)
+    assert run.returncode == 130
+    step = len(lines.read_text().splitlines())
+    assert 2 <= step < 500
+    assert f"Stopped at step {step} of 500; go on with --resume." in said
+    assert latest_checkpoint(output) == str(output / f"checkpoint-{step}")
+    assert not (output / "final").exists()
+    more = subprocess.run([*command, "--steps", str(step + 1), "--resume"], capture_output=True, text=True, check=True)
+    assert more.stdout.strip().endswith("final")
+    assert [json.loads(line)["step"] for line in lines.read_text().splitlines()] == list(range(1, step + 2))
+
+
+def test_the_command_line_names_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        registry.main("grpo", ["--stps", "3"])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "Did you mean '--steps'?" in said
+    assert len(said.splitlines()) == 2
+    with pytest.raises(SystemExit):
+        registry.main("grpo", ["--step", "3"])  # no abbreviations
+    assert "--steps" in capsys.readouterr().err
+    for algo, first in (("ppo", "final reward only"), ("vine", "forked continuations"), ("rloo", "RLOO")):
+        with pytest.raises(SystemExit):
+            registry.main(algo, ["--help"])
+        said = capsys.readouterr().out
+        assert first in said
+        assert "default: None" not in said
+        assert "(default: 0.0002)" in said
