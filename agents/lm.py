@@ -106,7 +106,8 @@ def _merged(path: str, dtype: torch.dtype) -> PreTrainedModel:
         warnings.filterwarnings(
             "ignore", message=r".*`is_gradient_checkpointing` is deprecated", category=FutureWarning
         )
-        return cast(Any, AutoPeftModelForCausalLM.from_pretrained(path, dtype=dtype)).merge_and_unload()
+        model = cast(Any, AutoPeftModelForCausalLM.from_pretrained(path, dtype=dtype)).merge_and_unload()
+    return model.requires_grad_(True)
 
 
 class LMPolicy:
