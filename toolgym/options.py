@@ -31,8 +31,8 @@ class EnvOptions:
     """Which tasks."""
     depth: int | Sequence[int] | None = None
     """Only tasks composed of so many atomic tasks."""
-    kinds: Sequence[str] | None = None
-    """Only tasks all of whose atomic kinds are among these."""
+    kinds: str | Sequence[str] | None = None
+    """Only tasks all of whose atomic kinds are among these (or are this one)."""
     task: str | int | None = None
     """One task, by id or index in the split: every reset starts it. None: a random one each time."""
     user: "UserSpec" = "none"
@@ -64,6 +64,8 @@ class EnvOptions:
     """Whether `info["task"]` at reset is the `Task`, gold and all."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.kinds, str):
+            object.__setattr__(self, "kinds", (self.kinds,))
         if self.split not in _SPLITS:
             raise ConfigError(did_you_mean(str(self.split), _SPLITS, "split"))
         if self.prompt not in ("full", "short"):

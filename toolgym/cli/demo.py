@@ -13,7 +13,7 @@ def demo(
         "runs/demo"
     ),
     seed: Seed = 0,
-    steps: Annotated[int | None, typer.Option(help="GRPO steps (default: what fits into ten minutes).")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="GRPO steps (default: what fits into 5.5 minutes).")] = None,
     json: JsonFlag = False,
 ) -> None:
     """Shows an expert episode, trains the built-in policy, and evaluates it before and after.

@@ -23,9 +23,10 @@ def show(
 
     \b
     Examples:
-      toolgym show runs/demo/trajectories.jsonl
-      toolgym show runs/demo/trajectories.jsonl --episode 3
-      toolgym show runs/demo/trajectories.jsonl --outcome truncated --json
+      toolgym eval --agent oracle --episodes 5 --output runs/oracle.jsonl
+      toolgym show runs/oracle.jsonl
+      toolgym show runs/oracle.jsonl --episode 3
+      toolgym show runs/oracle.jsonl --outcome truncated --json
     """
     from toolgym.rendering import print_trajectory
     from toolgym.trajectory import read_trajectories, trajectory_to_json
