@@ -476,3 +476,8 @@ def test_task_model_is_not_needed_to_make_a_domain_of_one_task(bank: CustomDomai
     _, info = env.reset(seed=0)
     assert info["task_id"] == "only"
     assert env.step(DONE)[4]["outcome"] == "unsolved"
+
+
+def test_one_kind_may_be_a_text() -> None:
+    assert EnvOptions(kinds="cancel").kinds == ("cancel",)
+    assert EnvOptions(kinds=["cancel", "book"]).kinds == ["cancel", "book"]
