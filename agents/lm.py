@@ -94,7 +94,10 @@ def load_model(
     target = device or "cpu"
     if device is None and torch.cuda.is_available():  # of several processes on a machine each has its own
         target = f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % torch.cuda.device_count()}"
-    return cast(PreTrainedModel, model.to(cast(Any, target))).eval(), tokenizer
+    try:
+        return cast(PreTrainedModel, model.to(cast(Any, target))).eval(), tokenizer
+    except (AssertionError, RuntimeError) as error:  # how torch says that there is no such device, or no room on it
+        raise ConfigError(f"the model cannot be put on {target!r}: {error}") from error
 
 
 def _merged(path: str, dtype: torch.dtype) -> PreTrainedModel:

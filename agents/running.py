@@ -6,7 +6,8 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 from transformers.trainer_callback import PrinterCallback
 from trl.trainer.grpo_config import GRPOConfig
 
@@ -22,7 +24,7 @@ from toolgym.agents.budget import EnvStepLimit
 from toolgym.agents.lm import SamplingOptions, load_model, release_memory, set_threads
 from toolgym.agents.options import check_choices, check_ranges
 from toolgym.agents.run_folder import begin, save_settings, settings_of
-from toolgym.errors import ConfigError, DivergenceError
+from toolgym.errors import ConfigError, DivergenceError, did_you_mean
 from toolgym.opening import open_env
 from toolgym.options import parse_settings
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MetricsFile",
     "RunConfig",
+    "check_report_to",
     "env_options",
     "grpo_args",
     "lora",
@@ -88,7 +91,7 @@ class RunConfig:
     gradient_checkpointing: Annotated[bool, "trade time for memory in the update"] = False
     lora_rank: Annotated[int, "train a LoRA adapter of this rank instead of the whole model; 0: the whole model"] = 0
     save_steps: Annotated[int, "steps between checkpoints"] = 20
-    report_to: Annotated[str, "none, tensorboard or all"] = "none"
+    report_to: Annotated[str, "none, tensorboard, wandb, or another that transformers knows"] = "none"
     resume: Annotated[bool, "go on from the latest checkpoint in the output folder"] = False
     overwrite: Annotated[bool, "begin anew in a folder that holds a run: its files are removed"] = False
     env_steps: Annotated[int, "stop once so many environment steps were played, the expert's too; 0: no limit"] = 0
@@ -97,6 +100,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         check_choices(self)
+        check_report_to(self.report_to)
         check_ranges(
             self,
             above_0=(
@@ -134,6 +138,17 @@ class RunConfig:
         return largest_divisor(part, self.micro_batch)
 
 
+def check_report_to(name: str) -> None:
+    """Raises for a place to report to that transformers does not know.
+
+    Raises:
+        ConfigError: it names the nearest one.
+    """
+    known = ("none", "all", *INTEGRATION_TO_CALLBACK)
+    if name not in known:
+        raise ConfigError(f"report_to: {did_you_mean(name, known, 'place')}")
+
+
 def largest_divisor(number: int, most: int) -> int:
     """The largest divisor of a number that is not above `most`."""
     return max(size for size in range(1, min(number, most) + 1) if number % size == 0)
@@ -148,15 +163,15 @@ class StopOnInterrupt(TrainerCallback):
     def __init__(self, updates: int = 1):
         self.updates = updates
         self._asked = False
-        self._before: Any = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Listens."""
         if processes() == 1 and threading.current_thread() is threading.main_thread():
-            self._asked, self._before = False, signal.signal(signal.SIGINT, self._ask)
+            self._asked = False
+            signal.signal(signal.SIGINT, self._ask)
 
     def _ask(self, number: int, frame: Any) -> None:
-        signal.signal(signal.SIGINT, self._before)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         self._asked = True
         print("\nStopping behind this batch, with a checkpoint. Ctrl-C again stops at once.", file=sys.stderr)
 
@@ -166,14 +181,11 @@ class StopOnInterrupt(TrainerCallback):
             control.should_training_stop = control.should_save = True
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Stops listening.
+        """Says where it stopped.
 
         Raises:
             KeyboardInterrupt: the run was asked to stop before its end.
         """
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-            self._before = None
         if self._asked and state.global_step < state.max_steps:
             print(f"Stopped at step {state.global_step} of {state.max_steps}; go on with --resume.", file=sys.stderr)
             raise KeyboardInterrupt
@@ -300,6 +312,17 @@ def make_envs(config: Any, count: int) -> list["ToolEnv"]:
     return [first, *(first.spawn() for _ in range(count - 1))]
 
 
+@contextmanager
+def _interrupts_as_before() -> Iterator[None]:
+    """Gives Ctrl-C back however a run ends (see `StopOnInterrupt`)."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before or signal.default_int_handler)
+
+
 def task_order(tasks: int, count: int, seed: int) -> list[int]:
     """`count` task indices: passes over all tasks, each in a random order of its own."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(7,)))
@@ -415,7 +438,7 @@ def run(trainer: "ToolTrainer", config: RunConfig) -> Path:
 def train_and_save(make: Callable[[], Any], tokenizer: Any, config: Any, checkpoint: str | None) -> Path:
     """Trains with the trainer that `make` gives, from a checkpoint on; the folder of the final model."""
     final = config.output / "final"
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _interrupts_as_before():
         quiet()
         trainer = make()
         trainer.train(resume_from_checkpoint=checkpoint)

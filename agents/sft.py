@@ -29,6 +29,7 @@ from toolgym.agents.options import check_choices, check_ranges, learner_main
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.run_folder import begin
 from toolgym.agents.running import (
+    check_report_to,
     largest_divisor,
     lora,
     make_envs,
@@ -80,7 +81,7 @@ class SFTOptions:
     gradient_checkpointing: Annotated[bool, "trade time for memory"] = False
     lora_rank: Annotated[int, "train a LoRA adapter of this rank; 0: the whole model"] = 0
     save_steps: Annotated[int, "steps between checkpoints"] = 500
-    report_to: Annotated[str, "none, tensorboard or all"] = "none"
+    report_to: Annotated[str, "none, tensorboard, wandb, or another that transformers knows"] = "none"
     resume: Annotated[bool, "go on from the latest checkpoint in the output folder"] = False
     overwrite: Annotated[bool, "begin anew in a folder that holds a run: its files are removed"] = False
     threads: Annotated[int | None, "torch threads (default: the usable cores, at most 8)"] = None
@@ -91,6 +92,7 @@ class SFTOptions:
 
     def __post_init__(self) -> None:
         check_choices(self)
+        check_report_to(self.report_to)
         check_ranges(
             self,
             above_0=("learning_rate", "epochs", "save_steps", "max_tokens", "max_new_tokens", "context_tokens"),

@@ -51,6 +51,10 @@ def open_env(env_id: str, **options: Any) -> ToolEnv:
                 raise ConfigError(did_you_mean(name, known, "option"))
     try:
         env = gymnasium.make(env_id, **options).unwrapped
+    except ImportError as error:
+        raise ConfigError(
+            f"{env_id} cannot be imported: {error}. Install what registers it, or put its folder on PYTHONPATH"
+        ) from error
     except gymnasium.error.UnregisteredEnv:
         raise ConfigError(did_you_mean(env_id, env_ids(), "environment")) from None
     except TypeError as error:

@@ -74,7 +74,7 @@ class EnvOptions:
             raise ConfigError(did_you_mean(self.format, ("auto", *formats()), "message format"))
         for name in ("max_turns", "max_calls", "max_message_chars", "max_tokens", "max_seconds"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
+            if value is not None and not (isinstance(value, int | float) and value > 0):
                 raise ConfigError(f"{name} must be greater than 0, not {value!r}")
 
     def override(self, changes: Mapping[str, Any]) -> "EnvOptions":

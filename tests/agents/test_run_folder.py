@@ -10,6 +10,7 @@ import time
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ from toolgym.agents.run_folder import begin, latest_checkpoint, save_settings, s
 from toolgym.agents.running import env_options, lora, quiet
 from toolgym.agents.sft import SFTOptions
 from toolgym.cli import main as cli
-from toolgym.errors import ConfigError
+from toolgym.errors import ConfigError, DivergenceError
 
 AIRLINE, SERVER = "ToolGym/Airline-v0", "ToolGym/MCP-v0"
 
@@ -146,6 +147,22 @@ def test_training_on_a_server_of_ones_own(start: str, tmp_path: Path, monkeypatc
     assert json.loads(line)["env_steps"] >= 2
 
 
+def test_ctrl_c_is_given_back_however_a_run_ends(start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    words = tiny(start, "--size", "small", "--prompt", "short")
+    assert registry.main("grpo", [*words, "--output", str(tmp_path / "one")]) == 0
+    assert signal.getsignal(signal.SIGINT) == before
+
+    def breaks(*_: Any, **__: Any) -> Any:
+        assert signal.getsignal(signal.SIGINT) != before
+        raise DivergenceError("it diverged")
+
+    monkeypatch.setattr("toolgym.agents.trainer.ToolTrainer.training_step", breaks)
+    with pytest.raises(DivergenceError):
+        registry.main("grpo", [*words, "--output", str(tmp_path / "two")])
+    assert signal.getsignal(signal.SIGINT) == before
+
+
 @pytest.mark.slow
 def test_ctrl_c_leaves_a_checkpoint_from_which_the_run_goes_on(start: str, tmp_path: Path) -> None:
     output = tmp_path / "run"
@@ -167,6 +184,18 @@ def test_ctrl_c_leaves_a_checkpoint_from_which_the_run_goes_on(start: str, tmp_p
     more = subprocess.run([*command, "--steps", str(step + 1), "--resume"], capture_output=True, text=True, check=True)
     assert more.stdout.strip().endswith("final")
     assert [json.loads(line)["step"] for line in lines.read_text().splitlines()] == list(range(1, step + 2))
+
+
+def test_a_place_to_report_to_is_known() -> None:
+    for kind in (GRPOOptions, SFTOptions):
+        with pytest.raises(ConfigError, match=r"report_to: .*Did you mean 'tensorboard'"):
+            kind(report_to="tensorbord")
+        assert kind(report_to="wandb").report_to == "wandb"
+
+
+def test_a_device_that_is_not_there(start: str) -> None:
+    with pytest.raises(ConfigError, match="cannot be put on 'cuda:97'"):
+        load_model(start, device="cuda:97")
 
 
 def test_the_command_line_names_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ from toolgym.env import ToolEnv
 from toolgym.errors import CallTimeoutError, ConfigError, ServerDiedError, TaskError, ToolGymError
 from toolgym.mcp.session import ToolSession, ToolSpec
 from toolgym.messages import ToolCall, Turn, render
+from toolgym.opening import open_env
 from toolgym.options import EnvOptions
 from toolgym.rewards.base import Reward
 from toolgym.tasks import Task
@@ -481,3 +482,10 @@ def test_task_model_is_not_needed_to_make_a_domain_of_one_task(bank: CustomDomai
 def test_one_kind_may_be_a_text() -> None:
     assert EnvOptions(kinds="cancel").kinds == ("cancel",)
     assert EnvOptions(kinds=["cancel", "book"]).kinds == ["cancel", "book"]
+
+
+def test_limits_are_numbers() -> None:
+    with pytest.raises(ConfigError, match="max_turns must be greater than 0, not 'abc'"):
+        EnvOptions(max_turns="abc")
+    with pytest.raises(ConfigError, match="nosuchmodule"):
+        open_env("nosuchmodule:My/Shop-v0")

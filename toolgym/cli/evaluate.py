@@ -66,6 +66,8 @@ def evaluate(
         concurrency=concurrency,
     )
     env_options = parse_settings(settings)
+    if output is not None and output.is_dir():
+        raise ConfigError(f"{str(output)!r} is a folder; --output takes a file, such as {str(output / 'eval.jsonl')!r}")
     if "split" in env_options:
         raise ConfigError("The split is an option of its own: --split.")
     kind, _, name = agent.partition(":")
