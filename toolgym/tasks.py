@@ -165,7 +165,7 @@ class Task(_Model):
     """Whether the policy forbids the request, so that refusing and changing nothing is right."""
     gold: tuple[GoldAction, ...] = ()
     gold_diff: Diff = Field(default_factory=dict)
-    """The world's diff after the gold chain was executed."""
+    """The world's diff after the gold chain was executed (`toolgym.freeze.freeze` makes it); empty: nothing changes."""
     unordered: tuple[str, ...] = ()
     """Paths (`table.key.path`, `*` matches any) of lists in the diff whose order does not matter in comparisons."""
     assertions: tuple[Assertion, ...] = ()
