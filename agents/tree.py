@@ -5,7 +5,7 @@
     python agents/tree.py --env ToolGym/Airline-v0 --steps 50 --output runs/tree
 
 `tree` follows PORTool ("Tool-Use LLM Training with Rewarded Tree", 2025): some rollouts of a group share their first
-steps; a shared step counts once, with the mean return of the episodes that go through it; the advantage of a step is
+steps; a shared step has one worth, the mean return of the episodes that go through it; the advantage of a step is
 relative to the other steps taken at the same fork, blended with the advantage of the whole trajectory.
 
     q(n) = mean of R over the episodes through step n
@@ -15,6 +15,8 @@ relative to the other steps taken at the same fork, blended with the advantage o
 `vine` is our form of the vine estimator (Schulman et al. 2015, TRPO, §5.2; Kazemnejad et al. 2024, VinePPO, §4): the
 value of a state is the mean return of K continuations from forks of it. They are drawn independently of the action, so
 `A_k = r_k + V(s_k+1) - V(s_k)` is an unbiased estimate of the advantage of step k, without a critic.
+
+A shared step's tokens are in the loss of each episode that goes through it.
 
 Deviations: PORTool's abstract gives no formulas; the return stands for its step rewards, and both advantages are
 divided by the group's deviation, so that a group without forks has exactly GRPO's advantage. The loss is GRPO's.
