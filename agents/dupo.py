@@ -227,7 +227,7 @@ class DUPOTrainer(ExpertTrainer):
         clip_BL, rho_BL = torch.zeros(own_BL.shape, device=device), torch.zeros(own_BL.shape, device=device)
         tokenizer = cast(PreTrainedTokenizerBase, self.processing_class)
         model: Any = self.accelerator.unwrap_model(self.model)
-        end_id = cast(Any, self._policy).chat.end_id
+        stop_ids = cast(Any, self._policy).chat.stop_ids(model)
         scorer = PrefixScorer(options.semantic, options.decay)
         gold, rewards = [], []
         for row in own_BL.any(dim=1).nonzero()[:, 0].tolist():
@@ -239,7 +239,7 @@ class DUPOTrainer(ExpertTrainer):
                     model,
                     expert,
                     tokenizer,
-                    end_id,
+                    stop_ids,
                     count=count,
                     temperature=self.temperature,
                     scorer=scorer,

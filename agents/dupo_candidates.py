@@ -10,7 +10,7 @@ in the format. What two candidates of equal text earn is computed once.
 Shapes: L tokens of an episode, C of them the expert's, K candidates.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -73,10 +73,13 @@ def score_candidates(
     expert: Rollout,
     ids_CK: Sequence[Sequence[int]],
     tokenizer: PreTrainedTokenizerBase,
-    end_id: int,
+    stop_ids: Collection[int],
     scorer: PrefixScorer,
 ) -> torch.Tensor:
-    """The rewards `(C, K)` of candidates in the places of an expert episode's own tokens, in order."""
+    """The rewards `(C, K)` of candidates in the places of an expert episode's own tokens, in order.
+
+    `stop_ids` are the tokens that end a turn: none of them is a part of its text.
+    """
 
     def text(ids: list[int]) -> str:
         return str(tokenizer.decode(ids, skip_special_tokens=False))
@@ -86,11 +89,11 @@ def score_candidates(
         action = expert.completion_ids[start:end]
         for place in range(len(action)):
             prefix = action[:place]
-            gold = text(prefix if action[place] == end_id else action[: place + 1])
+            gold = text(prefix if action[place] in stop_ids else action[: place + 1])
             known: dict[int, float] = {}
             for token in ids_CK[len(rows)]:
                 if token not in known:
-                    ends = token == end_id
+                    ends = token in stop_ids
                     known[token] = scorer(
                         text(prefix if ends else [*prefix, token]),
                         gold,
@@ -106,7 +109,7 @@ def candidates_of(
     model: Any,
     expert: Rollout,
     tokenizer: PreTrainedTokenizerBase,
-    end_id: int,
+    stop_ids: Collection[int],
     *,
     count: int,
     temperature: float,
@@ -124,6 +127,6 @@ def candidates_of(
     # The token at l is drawn from the logits at l - 1.
     logits_CV = logits_LV[len(expert.prompt_ids) - 1 : -1][own]
     ids_CK, logps_CK = draw_candidates(logits_CV, count, temperature, seed)
-    rewards_CK = score_candidates(expert, ids_CK.tolist(), tokenizer, end_id, scorer)
+    rewards_CK = score_candidates(expert, ids_CK.tolist(), tokenizer, stop_ids, scorer)
     actions = [index for index, (start, end) in enumerate(expert.spans) for _ in range(start, end)]
     return Candidates(ids_CK, logps_CK, rewards_CK.to(model.device), torch.tensor(actions, device=model.device))

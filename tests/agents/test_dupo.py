@@ -157,8 +157,12 @@ def test_a_candidate_is_worth_what_its_prefix_is(expert: Rollout, tokenizer: Any
     own = [token for token, mine in zip(expert.completion_ids, expert.env_mask, strict=True) if mine]
     other = tokenizer("#", add_special_tokens=False)["input_ids"][0]
     scorer = PrefixScorer()
-    rewards = score_candidates(expert, [[token, other, chat_end] for token in own], tokenizer, chat_end, scorer)
-    assert rewards.shape == (len(own), 3)
+    also = tokenizer.convert_tokens_to_ids("Z")  # any other token that ends a turn is worth what the first one is
+    rewards = score_candidates(
+        expert, [[token, other, chat_end, also] for token in own], tokenizer, (chat_end, also), scorer
+    )
+    assert rewards.shape == (len(own), 4)
+    assert torch.equal(rewards[:, 2], rewards[:, 3])
     # The gold token is never worse than another, and worth everything: 3 times the decay.
     assert (rewards[:, 0] >= rewards[:, 1] - 1e-6).all()
     assert (rewards[:, 0] >= rewards[:, 2] - 1e-6).all()
@@ -179,7 +183,7 @@ def test_a_candidate_is_worth_what_its_prefix_is(expert: Rollout, tokenizer: Any
 def test_candidates_come_from_one_pass_over_the_gold(expert: Rollout, tiny_model: Any, tokenizer: Any) -> None:
     seed, end = np.random.SeedSequence(0), expert.completion_ids[-1]
     found = candidates_of(
-        tiny_model, expert, tokenizer, end, count=3, temperature=1.0, scorer=PrefixScorer(), seed=seed
+        tiny_model, expert, tokenizer, (end,), count=3, temperature=1.0, scorer=PrefixScorer(), seed=seed
     )
     own = sum(expert.env_mask)
     assert found.ids_CK.shape == found.logps_CK.shape == found.rewards_CK.shape == (own, 3)
