@@ -81,7 +81,7 @@ class Branch:
 def branches(env: "ToolEnv", task: int, episode: Rollout) -> list[Branch]:
     """The states of a finished episode, one a step, by playing its actions again in `env`.
 
-    None where the infrastructure failed on the way. Their environments are the caller's to close.
+    No state where the infrastructure failed on the way. Their environments are the caller's to close.
 
     Raises:
         ConfigError: the rollout has no trajectory to replay.

@@ -173,7 +173,8 @@ class StopOnInterrupt(TrainerCallback):
     def _ask(self, number: int, frame: Any) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         self._asked = True
-        print("\nStopping behind this batch, with a checkpoint. Ctrl-C again stops at once.", file=sys.stderr)
+        # Not by print: a signal may come in the middle of one.
+        os.write(2, b"\nStopping behind this batch, with a checkpoint. Ctrl-C again stops at once.\n")
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Ends the run where that was asked for and the batch is done."""
