@@ -26,7 +26,7 @@ from toolgym.errors import ConfigError
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
 
-__all__ = ["LMPolicy", "SamplingOptions", "fast_bf16", "load_model", "release_memory", "set_threads"]
+__all__ = ["LMPolicy", "SamplingOptions", "fast_bf16", "load_model", "quiet", "release_memory", "set_threads"]
 
 
 def set_threads(threads: int | None = None) -> int:
@@ -100,15 +100,17 @@ def load_model(
         raise ConfigError(f"the model cannot be put on {target!r}: {error}") from error
 
 
+def quiet() -> None:
+    """Leaves out warnings between the libraries below that a user can do nothing about."""
+    warnings.filterwarnings("ignore", message=r".*`(is_)?gradient_checkpointing` is deprecated", category=FutureWarning)
+
+
 def _merged(path: str, dtype: torch.dtype) -> PreTrainedModel:
     """The model of an adapter's folder, with the adapter in its weights: it can be trained further like any other."""
     from peft import AutoPeftModelForCausalLM
 
     with warnings.catch_warnings():
-        # Between the two libraries; see `toolgym.agents.running.quiet`.
-        warnings.filterwarnings(
-            "ignore", message=r".*`is_gradient_checkpointing` is deprecated", category=FutureWarning
-        )
+        quiet()
         model = cast(Any, AutoPeftModelForCausalLM.from_pretrained(path, dtype=dtype)).merge_and_unload()
     return model.requires_grad_(True)
 

@@ -21,7 +21,7 @@ from transformers.trainer_callback import PrinterCallback
 from trl.trainer.grpo_config import GRPOConfig
 
 from toolgym.agents.budget import EnvStepLimit
-from toolgym.agents.lm import SamplingOptions, load_model, release_memory, set_threads
+from toolgym.agents.lm import SamplingOptions, load_model, quiet, release_memory, set_threads
 from toolgym.agents.options import check_choices, check_ranges
 from toolgym.agents.run_folder import begin, save_settings, settings_of
 from toolgym.errors import ConfigError, DivergenceError, did_you_mean
@@ -424,11 +424,6 @@ def prepare(
     )
     made.remove_callback(PrinterCallback)
     return made
-
-
-def quiet() -> None:
-    """Leaves out warnings between the libraries below that a user can do nothing about."""
-    warnings.filterwarnings("ignore", message=r".*`(is_)?gradient_checkpointing` is deprecated", category=FutureWarning)
 
 
 def run(trainer: "ToolTrainer", config: RunConfig) -> Path:

@@ -64,6 +64,7 @@ ABLATIONS = (
 START = "warm start"
 _TUNING_SEED = 1000
 _TUNING_TRIALS = 4
+"""Trials of each `validation` task, at most."""
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,9 @@ def tiny(start: str, *more: str) -> list[str]:
     return [*words, "--threads", "1", "--no-progress", *more]
 
 
-def test_one_stage_after_another_plays_in_the_same_world(start: str, tmp_path: Path) -> None:
+def test_one_stage_after_another_plays_in_the_same_world(
+    start: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     first, second = tmp_path / "sft", tmp_path / "grpo"
     words = ["--model", start, "--episodes", "2", "--batch", "2", "--steps", "1", "--threads", "1", "--no-progress"]
     assert registry.main("sft", [*words, "--size", "small", "--prompt", "short", "--output", str(first)]) == 0
@@ -105,7 +107,12 @@ def test_one_stage_after_another_plays_in_the_same_world(start: str, tmp_path: P
     }
     # The full observation of this environment alone would fill the context.
     assert registry.main("grpo", tiny(str(first / "final"), "--output", str(second))) == 0
+    capsys.readouterr()
     assert settings_of(str(second / "final"), AIRLINE) == {"size": "small", "prompt": "short"}
+    with pytest.raises(SystemExit) as ended:
+        cli(["eval", "--agent", f"hf:{second / 'final'}", "--episodes", "1", "--max-new-tokens", "6", "--json"])
+    assert not ended.value.code
+    assert json.loads(capsys.readouterr().out)["env_options"] == {"size": "small", "prompt": "short"}
 
 
 def test_an_adapter_is_trained_further(start: str, tmp_path: Path) -> None:
