@@ -9,11 +9,8 @@ from typing import Any, cast
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
-from trl.trainer.grpo_config import GRPOConfig
 
-from toolgym.errors import ConfigError
-
-__all__ = ["ValueHead", "check_unused", "clipped_value_loss", "masked_sums", "token_weights", "whiten"]
+__all__ = ["ValueHead", "clipped_value_loss", "masked_sums", "token_weights", "whiten"]
 
 _FILE = "value_head.safetensors"
 
@@ -130,17 +127,3 @@ def token_weights(mask_BT: torch.Tensor, kind: str, *, items: torch.Tensor, long
     if kind == "dr_grpo":
         return mask_BT / (len(mask_BT) * longest)
     return mask_BT / items.clamp(min=1)
-
-
-def check_unused(args: GRPOConfig, names: tuple[str, ...], loss: str) -> None:
-    """Raises for an option of TRL's loss that the loss in its place does not have.
-
-    Raises:
-        ConfigError: such an option is set.
-    """
-    fields = args.__dataclass_fields__
-    for name in names:
-        if getattr(args, name) != fields[name].default:
-            raise ConfigError(
-                f"{name}={getattr(args, name)!r} would have no effect on {loss}; leave it at {fields[name].default!r}"
-            )

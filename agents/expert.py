@@ -16,26 +16,13 @@ from accelerate.utils import gather_object
 from transformers import PreTrainedTokenizerBase
 from trl.trainer.grpo_config import GRPOConfig
 
-from toolgym.agents.critic import check_unused
 from toolgym.agents.demonstrations import Chain, demonstrate, gold_chain
+from toolgym.agents.options import check_idle
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import RunConfig
-from toolgym.agents.trainer import ToolTrainer
-from toolgym.errors import ConfigError
+from toolgym.agents.trainer import ToolTrainer, check_own_loss
 
 __all__ = ["ExpertTokens", "ExpertTrainer", "PolicyTokens", "check_token_mean", "clipped_objective", "token_mean"]
-
-_UNUSED = (
-    "beta",
-    "delta",
-    "entropy_coef",
-    "importance_sampling_level",
-    "loss_type",
-    "off_policy_mask_threshold",
-    "top_entropy_quantile",
-    "use_adaptive_entropy",
-    "use_bias_correction_kl",
-)
 
 
 @dataclass(frozen=True)
@@ -93,12 +80,8 @@ def check_token_mean(config: RunConfig) -> None:
     Raises:
         ConfigError: such an option is set.
     """
-    for name, usual in (("loss", "dapo"), ("beta", 0.0), ("importance_sampling_level", "token")):
-        if getattr(config, name) != usual:
-            raise ConfigError(
-                f"{name}={getattr(config, name)!r} would have no effect: the paper's loss is a mean over tokens of "
-                f"token ratios, without KL; leave it at {usual!r}"
-            )
+    names = ["loss", "beta", "importance_sampling_level"]
+    check_idle(config, names, "on the paper's loss, a mean over tokens of token ratios, without KL")
 
 
 class ExpertTrainer(ToolTrainer):
@@ -112,7 +95,7 @@ class ExpertTrainer(ToolTrainer):
     """What the expert does in a task."""
 
     def __init__(self, model: Any, tokenizer: Any, args: GRPOConfig, **kwargs: Any):
-        check_unused(args, _UNUSED, "a mean over tokens of token ratios, without KL")
+        check_own_loss(args, "a mean over tokens of token ratios, without KL", ("beta", "loss_type"))
         super().__init__(model, tokenizer, args, **kwargs)
 
     def play(self, tasks: Sequence[int], attempt: int = 0) -> list[Rollout]:

@@ -143,7 +143,7 @@ def preset(name: str) -> dict[str, Any]:
 
 
 def all_equal(rewards: torch.Tensor) -> bool:
-    """Whether rewards are equal but for rounding: their mean in floating point is not exactly theirs."""
+    """Whether rewards `(G,)` are equal but for rounding: their mean in floating point is not exactly theirs."""
     return float(rewards.max() - rewards.min()) <= _EQUAL
 
 

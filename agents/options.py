@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NoReturn, TypeVar, Union, get_args, 
 
 from toolgym.errors import ConfigError, did_you_mean
 
-__all__ = ["check_choices", "check_idle", "learner_main", "parse_options"]
+__all__ = ["check_choices", "check_idle", "check_ranges", "learner_main", "parse_options"]
 
 T = TypeVar("T")
 

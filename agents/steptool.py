@@ -34,11 +34,11 @@ from typing import Annotated, Any, Literal, cast
 import torch
 from trl.trainer.grpo_config import GRPOConfig
 
-from toolgym.agents.critic import ValueHead, check_unused, clipped_value_loss, masked_sums, token_weights, whiten
+from toolgym.agents.critic import ValueHead, clipped_value_loss, masked_sums, token_weights, whiten
 from toolgym.agents.episodes import EpisodeBatch
 from toolgym.agents.options import check_idle, learner_main
 from toolgym.agents.running import LossType, RunConfig, prepare, run
-from toolgym.agents.trainer import ToolTrainer, without_idle_columns
+from toolgym.agents.trainer import ToolTrainer, check_own_loss, without_idle_columns
 from toolgym.errors import ConfigError
 
 __all__ = [
@@ -54,15 +54,6 @@ __all__ = [
 ]
 
 _STATE = "steptool_state.json"
-_UNUSED = (
-    "delta",
-    "entropy_coef",
-    "importance_sampling_level",
-    "off_policy_mask_threshold",
-    "top_entropy_quantile",
-    "use_adaptive_entropy",
-    "use_bias_correction_kl",
-)
 
 
 @dataclass(frozen=True)
@@ -234,9 +225,9 @@ class StepToolTrainer(ToolTrainer):
     """
 
     def __init__(self, model: Any, tokenizer: Any, args: GRPOConfig, *, options: StepToolPPOOptions, **kwargs: Any):
+        check_own_loss(args, "StepTool's loss, which is clipped by token (Eq. 8)")
         args.ddp_find_unused_parameters = False  # the value head is used, but not inside the model's forward pass
         super().__init__(model, tokenizer, args, **kwargs)
-        check_unused(cast(GRPOConfig, self.args), _UNUSED, "StepTool's loss, which is clipped by token (Eq. 8)")
         self.options = options
         self.kl_coefficient = options.beta
         self.critic = ValueHead(self.model)

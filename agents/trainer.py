@@ -26,7 +26,7 @@ from toolgym.agents.running import quiet
 from toolgym.domain import TaskSet
 from toolgym.errors import ConfigError, DivergenceError
 
-__all__ = ["ToolTrainer", "check_args", "without_idle_columns"]
+__all__ = ["ToolTrainer", "check_args", "check_own_loss", "without_idle_columns"]
 
 # Options of GRPOConfig that act inside the generation or the advantage code that this trainer replaces.
 _WITHOUT_EFFECT = (
@@ -46,6 +46,16 @@ _WITHOUT_EFFECT = (
     "max_tool_calling_iterations",
     "eval_strategy",
 )
+# Options that act inside TRL's loss, which some trainers replace.
+_IN_THE_LOSS = (
+    "delta",
+    "entropy_coef",
+    "importance_sampling_level",
+    "off_policy_mask_threshold",
+    "top_entropy_quantile",
+    "use_adaptive_entropy",
+    "use_bias_correction_kl",
+)
 _LINEAR_IN_ROWS = ("grpo", "dapo", "dr_grpo")
 
 
@@ -64,6 +74,20 @@ def check_args(args: GRPOConfig) -> None:
             raise ConfigError(
                 f"{name}={given!r} would have no effect here: sampling is set by SamplingOptions, advantages by the "
                 f"estimator, evaluation by toolgym.agents.evaluate. Leave it at {usual!r}"
+            )
+
+
+def check_own_loss(args: GRPOConfig, loss: str, more: Sequence[str] = ()) -> None:
+    """Raises for an option of TRL's loss that the loss in its place does not have.
+
+    Raises:
+        ConfigError: such an option is set.
+    """
+    fields = args.__dataclass_fields__
+    for name in (*_IN_THE_LOSS, *more):
+        if getattr(args, name) != fields[name].default:
+            raise ConfigError(
+                f"{name}={getattr(args, name)!r} would have no effect on {loss}; leave it at {fields[name].default!r}"
             )
 
 
