@@ -33,6 +33,7 @@ from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 
 from toolgym.agents.budget import StepBudget
+from toolgym.agents.callbacks import run_callbacks
 from toolgym.agents.demonstrations import demonstrate, gold_chain
 from toolgym.agents.explore import (
     Branch,
@@ -51,7 +52,6 @@ from toolgym.agents.run_folder import begin
 from toolgym.agents.running import (
     lora,
     make_envs,
-    run_callbacks,
     task_order,
     train_and_save,
 )

@@ -1,30 +1,24 @@
 """What every training run shares: options, environments, model, files, and how it goes on after a stop."""
 
-import json
 import os
-import signal
-import sys
-import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 from transformers.trainer_callback import PrinterCallback
 from trl.trainer.grpo_config import GRPOConfig
 
-from toolgym.agents.budget import EnvStepLimit
-from toolgym.agents.lm import SamplingOptions, load_model, quiet, release_memory, set_threads
+from toolgym.agents.callbacks import interrupts_as_before, run_callbacks
+from toolgym.agents.lm import SamplingOptions, load_model, quiet, set_threads
 from toolgym.agents.options import check_choices, check_ranges
 from toolgym.agents.run_folder import begin, save_settings, settings_of
-from toolgym.errors import ConfigError, DivergenceError, did_you_mean
+from toolgym.errors import ConfigError, did_you_mean
 from toolgym.opening import open_env
 from toolgym.options import parse_settings
 
@@ -34,7 +28,6 @@ if TYPE_CHECKING:
     from toolgym.env import ToolEnv
 
 __all__ = [
-    "MetricsFile",
     "RunConfig",
     "check_report_to",
     "env_options",
@@ -45,7 +38,6 @@ __all__ = [
     "processes",
     "quiet",
     "run",
-    "run_callbacks",
     "task_order",
     "train_and_save",
 ]
@@ -154,141 +146,6 @@ def largest_divisor(number: int, most: int) -> int:
     return max(size for size in range(1, min(number, most) + 1) if number % size == 0)
 
 
-class StopOnInterrupt(TrainerCallback):
-    """The first Ctrl-C ends the run behind its batch of episodes, with a checkpoint; the second one at once.
-
-    Runs of several processes are left alone: they would have to agree on the batch.
-    """
-
-    def __init__(self, updates: int = 1):
-        self.updates = updates
-        self._asked = False
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Listens."""
-        if processes() == 1 and threading.current_thread() is threading.main_thread():
-            self._asked = False
-            signal.signal(signal.SIGINT, self._ask)
-
-    def _ask(self, number: int, frame: Any) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        self._asked = True
-        # Not by print: a signal may come in the middle of one.
-        os.write(2, b"\nStopping behind this batch, with a checkpoint. Ctrl-C again stops at once.\n")
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Ends the run where that was asked for and the batch is done."""
-        if self._asked and state.global_step % self.updates == 0:
-            control.should_training_stop = control.should_save = True
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Says where it stopped.
-
-        Raises:
-            KeyboardInterrupt: the run was asked to stop before its end.
-        """
-        if self._asked and state.global_step < state.max_steps:
-            print(f"Stopped at step {state.global_step} of {state.max_steps}; go on with --resume.", file=sys.stderr)
-            raise KeyboardInterrupt
-
-
-class MetricsFile(TrainerCallback):
-    """Writes what is logged to `metrics.jsonl`, a line a step, and stops a run whose gradient is not finite.
-
-    Args:
-        path: the file.
-        played: environment steps that were played before the first step; they are written into its line.
-        without: figures that are left out.
-    """
-
-    def __init__(self, path: Path, played: int = 0, without: Sequence[str] = ()):
-        self.path, self.played, self.without = path, played, without
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Drops the lines of steps that the run is going to take again."""
-        if not state.is_world_process_zero:
-            return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        kept = []
-        if state.global_step and self.path.is_file():
-            lines = self.path.read_text(encoding="utf-8").splitlines()
-            kept = [line for line in lines if json.loads(line)["step"] <= state.global_step]
-        self.path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-
-    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
-        """Looks at the gradients before they are used.
-
-        Raises:
-            DivergenceError: one is not finite.
-        """
-        for name, parameter in model.named_parameters():
-            if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
-                raise DivergenceError(
-                    f"the gradient of {name} is not finite at step {state.global_step}; lower learning_rate, or resume "
-                    f"from the last checkpoint in {args.output_dir}"
-                )
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        """Appends a line."""
-        if state.is_world_process_zero and logs and "loss" in logs:
-            kept = {name: logs[name] for name in sorted(logs) if name not in self.without}
-            line = {"step": state.global_step, **kept}
-            if self.played and state.global_step == 1:
-                line["env_steps"] = float(self.played)
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-
-
-class ProgressBar(TrainerCallback):
-    """One line of progress with the figures that matter."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Opens the bar."""
-        if state.is_world_process_zero:
-            self._bar = tqdm(total=state.max_steps, initial=state.global_step, unit="step")
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        """Shows the latest figures."""
-        if self._bar is not None and logs and "loss" in logs:
-            shown = {name: logs[name] for name in ("solved", "reward", "entropy", "loss") if logs.get(name) is not None}
-            self._bar.set_postfix({name: f"{float(value):.3g}" for name, value in shown.items()})
-            self._bar.update(state.global_step - self._bar.n)
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Closes the bar."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
-
-
-class ReleaseMemory(TrainerCallback):
-    """Gives free memory back after each update."""
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Does so."""
-        release_memory()
-
-
-def run_callbacks(config: Any, played: int | None = None) -> list[TrainerCallback]:
-    """The callbacks of every run: the metrics file and, where wanted, the limit and the progress bar.
-
-    `played` are the environment steps of a run that plays before it trains; the limit is then kept already.
-    """
-    path = config.output / "metrics.jsonl"
-    # TRL's trainers on made data count tokens from 0 again when they resume.
-    metrics = MetricsFile(path) if played is None else MetricsFile(path, played, without=("num_tokens",))
-    made: list[TrainerCallback] = [metrics, ReleaseMemory()]
-    if played is None and config.env_steps:
-        made.append(EnvStepLimit(config.env_steps, config.iterations * config.minibatches))
-    if config.progress:
-        made.append(ProgressBar())
-    updates = config.iterations * config.minibatches if played is None else 1
-    return [*made, StopOnInterrupt(updates)]  # last: it may raise
-
-
 def processes() -> int:
     """How many processes train together, as `accelerate launch` and `torchrun` say it."""
     return int(os.environ.get("WORLD_SIZE", "1"))
@@ -311,17 +168,6 @@ def make_envs(config: Any, count: int) -> list["ToolEnv"]:
     """`count` environments of the run."""
     first = open_env(config.env, split=config.split, **env_options(config))
     return [first, *(first.spawn() for _ in range(count - 1))]
-
-
-@contextmanager
-def _interrupts_as_before() -> Iterator[None]:
-    """Gives Ctrl-C back however a run ends (see `StopOnInterrupt`)."""
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, before or signal.default_int_handler)
 
 
 def task_order(tasks: int, count: int, seed: int) -> list[int]:
@@ -434,7 +280,7 @@ def run(trainer: "ToolTrainer", config: RunConfig) -> Path:
 def train_and_save(make: Callable[[], Any], tokenizer: Any, config: Any, checkpoint: str | None) -> Path:
     """Trains with the trainer that `make` gives, from a checkpoint on; the folder of the final model."""
     final = config.output / "final"
-    with warnings.catch_warnings(), _interrupts_as_before():
+    with warnings.catch_warnings(), interrupts_as_before():
         quiet()
         trainer = make()
         trainer.train(resume_from_checkpoint=checkpoint)

@@ -23,6 +23,7 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from toolgym.agents.budget import StepBudget
+from toolgym.agents.callbacks import run_callbacks
 from toolgym.agents.demonstrations import Chain, Example, demonstrate, examples, gold_chain
 from toolgym.agents.lm import load_model, set_threads
 from toolgym.agents.options import check_choices, check_ranges, learner_main
@@ -34,7 +35,6 @@ from toolgym.agents.running import (
     lora,
     make_envs,
     processes,
-    run_callbacks,
     task_order,
     train_and_save,
 )

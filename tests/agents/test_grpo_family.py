@@ -11,6 +11,7 @@ import torch
 
 from toolgym.agents import registry
 from toolgym.agents.builtin import save_checkpoint
+from toolgym.agents.callbacks import MetricsFile
 from toolgym.agents.episodes import EpisodeBatch
 from toolgym.agents.grpo import (
     PRESETS,
@@ -28,7 +29,7 @@ from toolgym.agents.grpo import (
 )
 from toolgym.agents.lm import SamplingOptions
 from toolgym.agents.rollout import Rollout
-from toolgym.agents.running import MetricsFile, grpo_args, quiet, run, task_order
+from toolgym.agents.running import grpo_args, quiet, run, task_order
 from toolgym.agents.trainer import ToolTrainer
 from toolgym.agents.tree import fork_advantages
 from toolgym.errors import ConfigError

@@ -23,7 +23,8 @@ import importlib.util, sys
 from pathlib import Path
 from toolgym.agents.grpo import GRPOOptions
 from toolgym.agents.lm import SamplingOptions, load_model, set_threads
-from toolgym.agents.running import MetricsFile, grpo_args, run, task_order
+from toolgym.agents.callbacks import MetricsFile
+from toolgym.agents.running import grpo_args, run, task_order
 from toolgym.agents.trainer import ToolTrainer
 
 spec = importlib.util.spec_from_file_location("toys", sys.argv[1])

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from transformers import TrainerCallback
 
+from toolgym.agents.callbacks import MetricsFile
 from toolgym.agents.critic import ValueHead, clipped_value_loss, token_weights, whiten
 from toolgym.agents.episodes import EpisodeBatch
 from toolgym.agents.lm import SamplingOptions, load_model
-from toolgym.agents.running import MetricsFile, grpo_args, lora, quiet, task_order
+from toolgym.agents.running import grpo_args, lora, quiet, task_order
 from toolgym.agents.steptool import (
     StepToolPPOOptions,
     StepToolTrainer,

@@ -12,11 +12,12 @@ from transformers import TrainerCallback
 from trl.trainer.grpo_config import GRPOConfig
 
 from toolgym.agents.builtin import ModelOptions, new_model
+from toolgym.agents.callbacks import MetricsFile
 from toolgym.agents.episodes import EpisodeBatch
 from toolgym.agents.grpo import GRPOOptions, grpo_advantages, main
 from toolgym.agents.lm import SamplingOptions
 from toolgym.agents.run_folder import latest_checkpoint
-from toolgym.agents.running import MetricsFile, grpo_args, quiet, run, task_order
+from toolgym.agents.running import grpo_args, quiet, run, task_order
 from toolgym.agents.trainer import ToolTrainer, by_length, check_args
 from toolgym.errors import ConfigError, DivergenceError
 
