@@ -109,9 +109,12 @@ class LearningOptions:
                 raise ConfigError(f"{name}: {did_you_mean(algo, algorithms(), 'algorithm')}")
 
     def shared(self) -> dict[str, Any]:
-        """What must be equal for units to be compared."""
+        """What must be equal for units to be compared.
+
+        The update's precision is not: machines differ in which one is fast, so each unit says what it had.
+        """
         rows = ("algos", "variants", "ablations", "seeds")
-        how = ("micro_batch", "save_steps", "output", "plot", "publish", "markdown", "threads", "report_only")
+        how = ("micro_batch", "save_steps", "output", "plot", "publish", "markdown", "bf16", "threads", "report_only")
         values = {name: value for name, value in asdict(self).items() if name not in rows + how}
         return {**values, "rates": list(self.rates), "weights": weights_digest(self.model)}
 

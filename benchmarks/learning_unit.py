@@ -60,7 +60,7 @@ def train(algo: str, words: Sequence[str], folder: Path) -> None:
     cost = {"seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - computed}
     # What an interrupted attempt had cost is not known.
     known = dict.fromkeys(cost) if resumed else {name: round(value, 1) for name, value in cost.items()}
-    write_json(done, {"algo": algo, **known})
+    write_json(done, {"algo": algo, "bf16": "--bf16" in words, **known})
 
 
 def drop_checkpoints(folder: Path) -> None:
