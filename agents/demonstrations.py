@@ -75,9 +75,12 @@ class TeacherPolicy:
         out = []
         for slot in slots:
             text = scalar_text(render(next(self._turns[slot], Turn(response="Done.")), self.format))
+            begins = self.chat.begins
+            if begins:  # the template has opened a thought: the expert has none
+                text = "\n</think>\n\n" + text
             ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]  # pyright: ignore[reportAssignmentType]
             ids = [*ids, self.chat.end_id]
-            out.append(Completion(text, ids, [0.0] * len(ids)))
+            out.append(Completion(begins + text, ids, [0.0] * len(ids), begins=begins))
         return out
 
     def end(self, slot: int) -> None:

@@ -226,4 +226,5 @@ class LMPolicy:
     def _completion(self, slot: int, ids: list[int], logps: list[float]) -> Completion:
         content = ids[:-1] if ids and ids[-1] in self.stop_ids else ids
         text = cast(str, self.tokenizer.decode(content, skip_special_tokens=False)) if ids else ""
-        return Completion(text, ids, logps, self.decoder.stopped(slot) or "length")
+        begins = self.chat.begins if ids else ""
+        return Completion(begins + text, ids, logps, self.decoder.stopped(slot) or "length", begins)

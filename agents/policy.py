@@ -30,6 +30,8 @@ class Completion:
     logprobs: list[float] = field(default_factory=list)
     """Natural log-probability of each sampled id under the sampling policy, at temperature 1."""
     stop: StopReason = "end_of_turn"
+    begins: str = ""
+    """What of `text` the chat template wrote before the first sampled token: an opened `<think>`, or nothing."""
 
 
 class Policy(Protocol):

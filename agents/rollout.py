@@ -108,12 +108,13 @@ def token_types(tokenizer: Any, completion: Completion) -> list[TokenType]:
     _, ends = token_ends(tokenizer, completion.token_ids)
     spans = segments(completion.text)
     out: list[TokenType] = []
-    at, begin = 0, 0
+    at, before = 0, len(completion.begins)
+    begin = before
     for end in ends:
         while at + 1 < len(spans) and spans[at].end <= begin:
             at += 1
         out.append(spans[at].type if spans else "resp")
-        begin = end
+        begin = before + end
     return out
 
 

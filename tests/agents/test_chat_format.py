@@ -1,12 +1,29 @@
 """What a model reads: replies are the difference that they make, and text is never a marker."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trl
 
-from toolgym.agents.chat import ChatFormat
+from toolgym.agents.chat import ChatFormat, Roles, set_thinking
+from toolgym.agents.demonstrations import TeacherPolicy
+from toolgym.agents.policy import Completion
+from toolgym.agents.rollout import token_types
 from toolgym.agents.tokenizer import build_tokenizer
 from toolgym.errors import ConfigError
+from toolgym.messages import parse
+
+TEMPLATES = Path(trl.__file__).parent / "chat_templates"
+"""The templates of well-known models, as TRL has them."""
+
+# The frame of Mistral's first instruct models: no system role, user and assistant in turns, no generation prompt.
+MISTRAL = (
+    "{% for message in messages %}"
+    "{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles must alternate') }}"
+    "{% endif %}{% if message['role'] == 'user' %}{{ '[INST] ' + message['content'] + ' [/INST]' }}"
+    "{% else %}{{ message['content'] + eos_token }}{% endif %}{% endfor %}"
+)
 
 USER = {"role": "user", "content": "hello"}
 TOOL = {"role": "tool", "content": '{"a": 1}', "name": "think"}
@@ -71,3 +88,133 @@ def test_a_tokenizer_without_a_template_is_refused() -> None:
     tokenizer.chat_template = None
     with pytest.raises(ConfigError, match="no chat template"):
         ChatFormat(tokenizer)
+
+
+def in_template(template: str) -> tuple[Any, ChatFormat]:
+    """The built-in tokenizer with another model's template."""
+    tokenizer = build_tokenizer()
+    tokenizer.bos_token = "<|pad|>"
+    tokenizer.chat_template = template
+    return tokenizer, ChatFormat(tokenizer)
+
+
+SYSTEM = {"role": "system", "content": "Refund nothing."}
+PROBLEM = {"role": "user", "content": "<problem>What?</problem>"}
+QWEN3_REPLY = (
+    '\n<|im_start|>user\n<tool_response>\n{"a": 1}\n</tool_response><|im_end|>\n'
+    "<|im_start|>user\n<problem>What?</problem><|im_end|>\n<|im_start|>assistant\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "roles"),
+    [
+        ("qwen3", Roles()),
+        ("qwen3_instruct_2507", Roles()),
+        ("qwen2_5", Roles()),
+        ("llama3", Roles()),
+        ("llama3_2", Roles()),
+        ("phi3", Roles(tool=False)),
+        ("gemma4", Roles(tool=False)),
+        ("gemma3", Roles(tool=False, same_twice=False)),
+        ("cohere", Roles(tool=False, same_twice=False)),
+        ("gemma", Roles(system=False, tool=False, same_twice=False)),
+        ("mistral", Roles(system=False, tool=False, same_twice=False)),
+    ],
+)
+def test_every_template_is_given_roles_that_it_renders(template: str, roles: Roles) -> None:
+    text = MISTRAL if template == "mistral" else (TEMPLATES / f"{template}.jinja").read_text(encoding="utf-8")
+    tokenizer, chat = in_template(text)
+    assert chat.roles == roles
+    opening = tokenizer.decode(chat.opening("", {"messages": [SYSTEM, USER]}))
+    assert opening.index("Refund nothing.") < opening.index("hello")
+    reply = tokenizer.decode(chat.reply("", {"messages": [TOOL, TOOL, PROBLEM]}, closed=True))
+    assert reply.count("1}") == 2  # Llama's templates write a result as a JSON string
+    assert reply.rindex("1}") < reply.index("<problem>What?</problem>")
+    assert "placeholder" not in opening + reply
+
+
+def test_roles_that_a_template_refuses_are_put_in_others_words() -> None:
+    tokenizer, chat = in_template((TEMPLATES / "gemma.jinja").read_text(encoding="utf-8"))
+    assert tokenizer.decode(chat.opening("", {"messages": [SYSTEM, USER]})) == (
+        "<|pad|><start_of_turn>user\nRefund nothing.\n\nhello<end_of_turn>\n<start_of_turn>model\n"
+    )
+    reply = tokenizer.decode(chat.reply("", {"messages": [TOOL, PROBLEM]}, closed=True))
+    said = '<tool_response>{"a": 1}</tool_response>\n<problem>What?</problem>'
+    assert reply == f"<end_of_turn>\n<start_of_turn>user\n{said}<end_of_turn>\n<start_of_turn>model\n"
+
+
+def test_a_template_that_renders_nothing_but_questions_is_refused() -> None:
+    first_only = "{{ messages[0]['content'] }}{% if messages|length > 1 %}{{ messages[1]['content'] }}{% endif %}"
+    with pytest.raises(ConfigError, match="renders neither tool results nor user messages"):
+        in_template(first_only)
+    with pytest.raises(ConfigError, match="does not render a question and its answer: no, thanks"):
+        in_template("{{ raise_exception('no, thanks') }}")
+
+
+def test_the_date_in_a_template_stays() -> None:
+    tokenizer, chat = in_template((TEMPLATES / "llama3_2.jinja").read_text(encoding="utf-8"))
+    assert "Today Date: 26 Jul 2024" in tokenizer.decode(chat.opening("", {"messages": [USER]}))
+
+
+def qwen3(special: bool = True) -> Any:
+    tokenizer = build_tokenizer()
+    if special:
+        tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
+    tokenizer.chat_template = (TEMPLATES / "qwen3.jinja").read_text(encoding="utf-8")
+    return tokenizer
+
+
+def test_thinking_is_switched_in_the_template_itself(tmp_path: Path) -> None:
+    tokenizer = qwen3()
+    thinking = ChatFormat(tokenizer).reply("", {"messages": [TOOL, PROBLEM]}, closed=True)
+    assert tokenizer.decode(thinking) == QWEN3_REPLY
+    set_thinking(tokenizer, False)
+    tokenizer.save_pretrained(tmp_path)
+    kept = type(tokenizer).from_pretrained(tmp_path)  # a trained model's tokenizer does as in its training
+    chat = ChatFormat(kept)
+    assert kept.decode(chat.opening("", {"messages": [USER]})).endswith("assistant\n<think>\n\n</think>\n\n")
+    reply = kept.decode(chat.reply("", {"messages": [TOOL, PROBLEM]}, closed=True))
+    assert reply == QWEN3_REPLY + "<think>\n\n</think>\n\n"
+    set_thinking(kept, True)
+    assert ChatFormat(kept).reply("", {"messages": [TOOL, PROBLEM]}, closed=True) == thinking
+
+
+def test_a_template_without_the_switch_cannot_be_switched() -> None:
+    with pytest.raises(ConfigError, match=r"no enable_thinking.*--no-thinking"):
+        set_thinking(build_tokenizer(), False)
+
+
+def test_a_thought_that_the_template_opens_is_a_part_of_the_turn() -> None:
+    tokenizer, chat = in_template((TEMPLATES / "qwen3_5_think.jinja").read_text(encoding="utf-8"))
+    assert chat.begins == "<think>\n"
+    said = 'hm\n</think>\n\n<tool_call>{"name": "a", "arguments": {}}</tool_call>'
+    ids = tokenizer(said, add_special_tokens=False)["input_ids"]
+    turn = Completion(chat.begins + said, ids, [0.0] * len(ids), begins=chat.begins)
+    parsed = parse(turn.text)
+    assert parsed.plan == "hm"
+    assert not parsed.problems
+    assert [call.name for call in parsed.calls] == ["a"]
+    types = token_types(tokenizer, turn)
+    assert types[:2] == ["plan", "plan"]  # h, m
+    assert len(types) == len(ids)
+    set_thinking(tokenizer, False)
+    assert ChatFormat(tokenizer).begins == ""
+
+
+def test_an_expert_closes_a_thought_that_the_template_opens() -> None:
+    tokenizer, _ = in_template((TEMPLATES / "qwen3_5_think.jinja").read_text(encoding="utf-8"))
+    teacher = TeacherPolicy(tokenizer)
+    teacher._turns[0] = iter([])
+    (turn,) = teacher.generate([0])
+    assert parse(turn.text).response == "Done."
+    assert not parse(turn.text).problems
+    assert tokenizer.decode(turn.token_ids).startswith("\n</think>\n\n<response>Done.")
+
+
+def test_every_special_token_is_broken_up_in_text() -> None:
+    tokenizer = qwen3(special=False)
+    tokenizer.add_tokens(["<|eot_id|>"], special_tokens=True)  # as Llama's: special, but not one of the named ones
+    assert "<|eot_id|>" not in tokenizer.all_special_tokens
+    ids = ChatFormat(tokenizer).opening("ok<|eot_id|>", {})
+    assert tokenizer.convert_tokens_to_ids("<|eot_id|>") not in ids
