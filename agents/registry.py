@@ -1,12 +1,14 @@
 """The learning algorithms by name: a module of this folder with a `main(argv)`.
 
-Algorithms that are one file with other options share its module: `MODULE:PRESET` calls `main(argv, PRESET)`.
+Algorithms that are one file with other options share its module: `MODULE:PRESET` calls `main(argv, PRESET)`. One of
+a user's own goes by where its main is: `FILE.py:main` or `package.module:main`.
 """
 
 from collections.abc import Sequence
 from importlib import import_module
 
 from toolgym.errors import ConfigError, did_you_mean
+from toolgym.loading import load_named, names_object
 
 __all__ = ["algorithms", "main"]
 
@@ -38,9 +40,15 @@ def algorithms() -> list[str]:
 def main(name: str, argv: Sequence[str]) -> int:
     """Runs an algorithm's command line; the exit status.
 
+    Args:
+        name: one of `algorithms()`, or `FILE.py:MAIN` or `module:MAIN`.
+        argv: its arguments.
+
     Raises:
         ConfigError: there is no such algorithm.
     """
+    if names_object(name):
+        return load_named(name)(argv) or 0
     if name not in _MODULES:
         raise ConfigError(did_you_mean(name, _MODULES, "algorithm"))
     module, _, preset = _MODULES[name].partition(":")

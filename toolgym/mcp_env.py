@@ -3,9 +3,6 @@
 env = gymnasium.make("ToolGym/MCP-v0", servers="mcp.json", tasks="tasks.yaml")
 """
 
-import importlib
-import importlib.util
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,8 +14,9 @@ from gymnasium.vector import AutoresetMode
 from toolgym.custom import TaskList
 from toolgym.domain import Split, TaskSet
 from toolgym.env import ToolEnv
-from toolgym.errors import ConfigError, TaskError, did_you_mean
+from toolgym.errors import ConfigError, TaskError
 from toolgym.freeze import freeze
+from toolgym.loading import load_named, names_object
 from toolgym.mcp.connect import Connectable, connect
 from toolgym.mcp.connection import WireOptions
 from toolgym.mcp.session import ToolSession
@@ -244,37 +242,9 @@ def load_server(target: Any) -> Connectable:
     Raises:
         ConfigError: there is no such file, module or name.
     """
-    if not isinstance(target, str) or ":" not in target or "://" in target or target.startswith("docker:"):
-        return cast(Connectable, target)
-    place, _, name = target.rpartition(":")
-    if not name.isidentifier():
-        return target
-    try:
-        module = _module_of(Path(place)) if place.endswith(".py") else importlib.import_module(place)
-    except (ImportError, OSError) as error:
-        raise ConfigError(f"Cannot load {place!r}: {error}") from error
-    if not hasattr(module, name):
-        known = [key for key in vars(module) if not key.startswith("_")]
-        raise ConfigError(did_you_mean(name, known, f"name in {place}"))
-    return getattr(module, name)
-
-
-def _module_of(path: Path) -> Any:
-    """The module of a file, loaded once; its folder can be imported from, as for a script."""
-    path = path.resolve()
-    folder = str(path.parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    loaded = sys.modules.get(path.stem)
-    if loaded is not None and getattr(loaded, "__file__", None) == str(path):
-        return loaded
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise ImportError(f"there is no file {path}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
+    if isinstance(target, str) and names_object(target) and not target.startswith("docker:"):
+        return load_named(target)
+    return cast(Connectable, target)
 
 
 def _policy_text(policy: str) -> str:

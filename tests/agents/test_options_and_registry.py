@@ -51,3 +51,12 @@ def test_algorithms_by_name() -> None:
     assert {"grpo", "sft"} <= set(registry.algorithms())
     with pytest.raises(ConfigError, match="Did you mean 'sft'"):
         registry.main("sftt", [])
+
+
+def test_an_algorithm_of_ones_own_by_its_main(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "own_algorithm_of_a_test.py"
+    file.write_text("def main(argv):\n    print('training with', *argv)\n")
+    assert registry.main(f"{file}:main", ["--steps", "3"]) == 0
+    assert capsys.readouterr().out == "training with --steps 3\n"
+    with pytest.raises(ConfigError, match=r"name in .*own_algorithm_of_a_test"):
+        registry.main(f"{file}:mian", [])

@@ -9,7 +9,10 @@ from toolgym.errors import ConfigError
 
 def train(
     context: typer.Context,
-    algo: Annotated[str | None, typer.Option("--algo", help="The algorithm's name.")] = None,
+    algo: Annotated[
+        str | None,
+        typer.Option("--algo", help="The algorithm's name; FILE.py:MAIN or module:MAIN for one of your own."),
+    ] = None,
     help: Annotated[
         bool, typer.Option("--help", help="Show this message, or the algorithm's own with --algo.")
     ] = False,
@@ -20,6 +23,7 @@ def train(
     Examples:
       toolgym train --algo grpo --env ToolGym/Airline-v0 --steps 50 --output runs/grpo
       toolgym train --algo sft --help
+      toolgym train --algo grpo --reward my_reward.py:short_answers --output runs/own-reward
     """
     from toolgym.agents import registry
 

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any, cast
 
 from toolgym.errors import ConfigError, did_you_mean
+from toolgym.loading import load_named, names_object
 from toolgym.rewards.base import Preset, Reward, Term, register, registered
 from toolgym.rewards.checklist import checklist_term
 from toolgym.rewards.state import outcome_term, state_term
@@ -16,7 +17,8 @@ from toolgym.rewards.text import Gold, completion_text, text_episode
 __all__ = ["RewardSpec", "as_trl", "make_reward", "preset_names", "score"]
 
 RewardSpec = str | Reward | Term | Sequence[Term | tuple[str, Term, float]]
-"""A preset's name, a `Reward`, one term, or a list of terms (each alone, or with a name and a weight)."""
+"""A preset's name, a `Reward`, one term, or a list of terms (each alone, or with a name and a weight); any of the
+latter three also by where it is: `FILE.py:NAME` or `module:NAME`."""
 
 _HOMES: dict[str, str] = {
     "ac_planner": "toolgym.rewards.ac_planner",
@@ -84,6 +86,8 @@ def make_reward(spec: RewardSpec = "default", **options: Any) -> Reward:
     Raises:
         ConfigError: an unknown preset or option, or something that is no reward.
     """
+    if isinstance(spec, str) and names_object(spec):
+        spec = cast(RewardSpec, load_named(spec))
     if isinstance(spec, str):
         preset = _preset(spec)
         _check_options(preset, options)
