@@ -16,6 +16,7 @@ from transformers import TrainerCallback
 
 from toolgym.agents.budget import EnvStepLimit
 from toolgym.agents.lm import release_memory
+from toolgym.agents.run_folder import drop_later
 from toolgym.errors import DivergenceError
 
 __all__ = ["MetricsFile", "ProgressBar", "ReleaseMemory", "StopOnInterrupt", "interrupts_as_before", "run_callbacks"]
@@ -84,14 +85,8 @@ class MetricsFile(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Drops the lines of steps that the run is going to take again."""
-        if not state.is_world_process_zero:
-            return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        kept = []
-        if state.global_step and self.path.is_file():
-            lines = self.path.read_text(encoding="utf-8").splitlines()
-            kept = [line for line in lines if json.loads(line)["step"] <= state.global_step]
-        self.path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        if state.is_world_process_zero:
+            drop_later(self.path, state.global_step)
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
         """Looks at the gradients before they are used.
@@ -122,6 +117,7 @@ class ProgressBar(TrainerCallback):
 
     def __init__(self) -> None:
         self._bar: Any = None
+        self._evaluated: dict[str, float] = {}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Opens the bar."""
@@ -129,9 +125,12 @@ class ProgressBar(TrainerCallback):
             self._bar = tqdm(total=state.max_steps, initial=state.global_step, unit="step")
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        """Shows the latest figures."""
+        """Shows the latest figures, and the share of held-out tasks solved at the last evaluation."""
+        if logs and "eval_pass@1" in logs:
+            self._evaluated = {"pass@1": logs["eval_pass@1"]}
         if self._bar is not None and logs and "loss" in logs:
             shown = {name: logs[name] for name in ("solved", "reward", "entropy", "loss") if logs.get(name) is not None}
+            shown |= self._evaluated
             self._bar.set_postfix({name: f"{float(value):.3g}" for name, value in shown.items()})
             self._bar.update(state.global_step - self._bar.n)
 
@@ -163,5 +162,4 @@ def run_callbacks(config: Any, played: int | None = None) -> list[TrainerCallbac
         made.append(EnvStepLimit(config.env_steps, config.iterations * config.minibatches))
     if config.progress:
         made.append(ProgressBar())
-    updates = config.iterations * config.minibatches if played is None else 1
-    return [*made, StopOnInterrupt(updates)]  # last: it may raise
+    return made

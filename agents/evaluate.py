@@ -18,7 +18,7 @@ from toolgym.errors import ConfigError, did_you_mean
 from toolgym.opening import open_env
 from toolgym.trajectory import Trajectory, TrajectoryWriter
 
-__all__ = ["AGENTS", "AgentOptions", "EvalOptions", "evaluate", "make_policy"]
+__all__ = ["AGENTS", "AgentOptions", "EvalOptions", "evaluate", "make_policy", "play", "report_of"]
 
 AGENTS = ("oracle", "random", "noop", "builtin", "builtin:clean", "builtin:imperfect", "hf:PATH", "api:MODEL")
 """What `make_policy` understands; PATH is a folder or a hub id."""
@@ -129,28 +129,56 @@ def evaluate(
     Raises:
         ConfigError: the environment or its options do not exist.
     """
+    return report_of(play(policy, options, on_episode=on_episode), options, agent=agent)
+
+
+def play(
+    policy: Policy,
+    options: EvalOptions,
+    *,
+    part: tuple[int, int] = (0, 1),
+    on_episode: Callable[[EpisodeScore, int], None] | None = None,
+) -> dict[int, EpisodeScore]:
+    """The scores of an evaluation's episodes, by the episode's number.
+
+    Args:
+        policy: who acts.
+        options: what to run.
+        part: (i, n): only every n-th episode from the i-th on, for one of n processes that share an evaluation.
+        on_episode: as in `evaluate`.
+
+    Raises:
+        ConfigError: the environment or its options do not exist.
+    """
     first = open_env(options.env_id, split=options.split, **options.env_options)
     writing = frozenset(tool.name for tool in first.tools if tool.writes is not False)
     count = min(options.episodes, len(first.tasks))
     order = np.random.default_rng(np.random.SeedSequence(options.seed)).permutation(len(first.tasks))[:count]
     # All first trials, then all second ones: an evaluation that is stopped early has seen as many tasks as it could.
-    jobs = [(int(index), trial) for trial in range(options.k) for index in order]
-    envs = [first, *(first.spawn() for _ in range(min(options.agent.concurrency, len(jobs)) - 1))]
+    every = [(int(index), trial) for trial in range(options.k) for index in order]
+    numbers = range(part[0], len(every), part[1])
+    envs = [first, *(first.spawn() for _ in range(min(options.agent.concurrency, len(numbers)) - 1))]
     scores: dict[int, EpisodeScore] = {}
 
     def ended(index: int, rollout: Rollout) -> None:
-        task_index, trial = jobs[index]
+        number = numbers[index]
+        task_index, trial = every[number]
         task = first.tasks[task_index]
         trajectory = _finished(rollout, options, task.id)
-        scores[index] = score_episode(trajectory, task, trial=trial, writing_tools=writing)
+        scores[number] = score_episode(trajectory, task, trial=trial, writing_tools=writing)
         if writer is not None:
             writer.write(trajectory)
         if on_episode is not None:
-            on_episode(scores[index], len(jobs))
+            on_episode(scores[number], len(numbers))
 
-    starts = [Start(options={"task": index}) for index, _ in jobs]
+    starts = [Start(options={"task": every[number][0]}) for number in numbers]
     with _closing(envs), nullcontext() if options.output is None else TrajectoryWriter(options.output) as writer:
         rollouts(policy, envs, starts, on_end=ended)
+    return scores
+
+
+def report_of(scores: Mapping[int, EpisodeScore], options: EvalOptions, *, agent: str = "") -> Report:
+    """The report of episodes that `play` played."""
     settings = {
         "env": options.env_id,
         "split": options.split,
@@ -158,7 +186,7 @@ def evaluate(
         "seed": options.seed,
         "env_options": {name: options.env_options[name] for name in sorted(options.env_options)},
     }
-    return summarise([scores[index] for index in sorted(scores)], options.k, settings, options.seed)
+    return summarise([scores[number] for number in sorted(scores)], options.k, settings, options.seed)
 
 
 def _finished(rollout: Rollout, options: EvalOptions, task_id: str) -> Trajectory:

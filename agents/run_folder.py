@@ -2,7 +2,9 @@
 
 config.json       the options
 metrics.jsonl     a line a step
+evaluations.jsonl a line an evaluation
 checkpoint-N/     from which the run can go on
+best/             the model of the best evaluation so far: a link to best-a/ or best-b/
 final/            the model, and environment.json: the environment's options that it is used to
 """
 
@@ -19,10 +21,25 @@ from transformers.trainer import TRAINER_STATE_NAME
 from toolgym.errors import ConfigError
 from toolgym.opening import takes
 
-__all__ = ["begin", "latest_checkpoint", "save_settings", "settings_of"]
+__all__ = ["begin", "drop_later", "latest_checkpoint", "next_best", "point_to_best", "save_settings", "settings_of"]
 
-_OPTIONS, _SETTINGS = "config.json", "environment.json"
-_MAY_DIFFER = ("env_steps", "overwrite", "progress", "report_to", "resume", "save_steps", "steps", "threads")
+_OPTIONS, _SETTINGS, _BEST = "config.json", "environment.json", "best"
+_SLOTS = ("best-a", "best-b")
+"""Where the model that `best` is a link to lies: a new one is written into the other one."""
+_MAY_DIFFER = (
+    "env_steps",
+    "eval_episodes",
+    "eval_split",
+    "eval_steps",
+    "eval_temperature",
+    "overwrite",
+    "progress",
+    "report_to",
+    "resume",
+    "save_steps",
+    "steps",
+    "threads",
+)
 """What a resumed run may have other than it began with."""
 
 
@@ -97,18 +114,58 @@ def _check_same(config: Any) -> None:
 def _clear(config: Any, made: Path | None) -> None:
     """Removes what an earlier run left, where that is wanted."""
     output = config.output
-    found = [*output.glob("checkpoint-*"), output / "final", output / "metrics.jsonl", *([made] if made else [])]
-    found = [path for path in found if path.is_dir() or (path.is_file() and path.stat().st_size)]
+    files = ["final", "metrics.jsonl", "evaluations.jsonl", _BEST, *_SLOTS]
+    found = [*output.glob("checkpoint-*"), *(output / name for name in files), *([made] if made else [])]
+    found = [path for path in found if path.is_symlink() or path.is_dir() or (path.is_file() and path.stat().st_size)]
     if found and not config.overwrite:
         raise ConfigError(
             f"{str(output)!r} holds a run ({found[0].name}): go on with it (--resume), begin anew (--overwrite), or "
             "give another --output"
         )
     for path in found:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def drop_later(path: Path, last: int) -> None:
+    """Leaves the lines of a run's JSON Lines file up to step `last`: the run is going to take the later ones again.
+
+    A torn last line (its writer was killed) is dropped too. The file is there afterwards, whole at any moment.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
+    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= last]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = path.with_suffix(".part")
+    whole.write_text("".join(kept), encoding="utf-8")
+    whole.replace(path)
+
+
+def next_best(output: Path) -> Path:
+    """An empty place for a model that is to become a run's `best`: beside the one that `best` is now."""
+    best = output / _BEST
+    now = best.readlink().name if best.is_symlink() else None
+    free = output / next(slot for slot in _SLOTS if slot != now)
+    _remove(free)
+    return free
+
+
+def point_to_best(folder: Path) -> None:
+    """Makes a whole folder that `next_best` gave the run's `best`, in one step, and removes the one before."""
+    best, link = folder.parent / _BEST, folder.parent / f"{_BEST}.part"
+    link.unlink(missing_ok=True)
+    link.symlink_to(folder.name)
+    if best.is_dir() and not best.is_symlink():  # a copy of the run, in which the link became a folder
+        shutil.rmtree(best)
+    link.replace(best)
+    for slot in _SLOTS:
+        if slot != folder.name:
+            _remove(folder.parent / slot)
 
 
 def save_settings(folder: Path, env: str, settings: Mapping[str, Any]) -> None:

@@ -14,10 +14,11 @@ from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 from transformers.trainer_callback import PrinterCallback
 from trl.trainer.grpo_config import GRPOConfig
 
-from toolgym.agents.callbacks import interrupts_as_before, run_callbacks
+from toolgym.agents.callbacks import StopOnInterrupt, interrupts_as_before, run_callbacks
 from toolgym.agents.lm import SamplingOptions, load_model, quiet, set_threads
 from toolgym.agents.options import check_choices, check_ranges
 from toolgym.agents.run_folder import begin, save_settings, settings_of
+from toolgym.agents.train_evaluation import EvaluateEvery, check_evaluation
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.opening import open_env
 from toolgym.options import parse_settings
@@ -58,7 +59,7 @@ class RunConfig:
     prompt: Annotated[str | None, "first observation: full or short (short for the built-in policy)"] = None
     split: Annotated[str, "split to train on"] = "train"
     depth: Annotated[tuple[int, ...] | None, "only tasks of these depths"] = None
-    reward: Annotated[str | None, "reward preset (the environment's default where not given)"] = None
+    reward: Annotated[str | None, "reward preset, or FILE.py:NAME of your own (default: the environment's)"] = None
     set: Annotated[tuple[str, ...], "more options of the environment, each NAME=VALUE"] = ()
     groups: Annotated[int, "tasks a step"] = 8
     rollouts: Annotated[int, "episodes a task: the group that is compared"] = 8
@@ -83,6 +84,10 @@ class RunConfig:
     gradient_checkpointing: Annotated[bool, "trade time for memory in the update"] = False
     lora_rank: Annotated[int, "train a LoRA adapter of this rank instead of the whole model; 0: the whole model"] = 0
     save_steps: Annotated[int, "steps between checkpoints"] = 20
+    eval_steps: Annotated[int, "steps between evaluations on held-out tasks; 0: none"] = 0
+    eval_episodes: Annotated[int, "with eval-steps: tasks of an evaluation"] = 64
+    eval_split: Annotated[str, "with eval-steps: validation, test, test_unseen or train"] = "validation"
+    eval_temperature: Annotated[float, "with eval-steps: of the sampling; 0: greedy"] = 0.0
     report_to: Annotated[str, "none, tensorboard, wandb, or another that transformers knows"] = "none"
     resume: Annotated[bool, "go on from the latest checkpoint in the output folder"] = False
     overwrite: Annotated[bool, "begin anew in a folder that holds a run: its files are removed"] = False
@@ -93,6 +98,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         check_choices(self)
         check_report_to(self.report_to)
+        check_evaluation(self)
         check_ranges(
             self,
             above_0=(
@@ -149,6 +155,11 @@ def largest_divisor(number: int, most: int) -> int:
 def processes() -> int:
     """How many processes train together, as `accelerate launch` and `torchrun` say it."""
     return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def _updates(config: Any) -> int:
+    """How many optimizer steps a batch of episodes is learnt from: 1 where it is played before the run."""
+    return getattr(config, "iterations", 1) * getattr(config, "minibatches", 1)
 
 
 def env_options(config: Any) -> dict[str, Any]:
@@ -283,6 +294,9 @@ def train_and_save(make: Callable[[], Any], tokenizer: Any, config: Any, checkpo
     with warnings.catch_warnings(), interrupts_as_before():
         quiet()
         trainer = make()
+        if config.eval_steps:
+            trainer.add_callback(EvaluateEvery(trainer, tokenizer, config, env_options(config)))
+        trainer.add_callback(StopOnInterrupt(_updates(config)))  # last: it may raise
         trainer.train(resume_from_checkpoint=checkpoint)
         trainer.save_model(str(final))
     if trainer.args.should_save:

@@ -38,6 +38,7 @@ from toolgym.agents.running import (
     task_order,
     train_and_save,
 )
+from toolgym.agents.train_evaluation import check_evaluation
 from toolgym.errors import ConfigError
 
 __all__ = [
@@ -81,6 +82,10 @@ class SFTOptions:
     gradient_checkpointing: Annotated[bool, "trade time for memory"] = False
     lora_rank: Annotated[int, "train a LoRA adapter of this rank; 0: the whole model"] = 0
     save_steps: Annotated[int, "steps between checkpoints"] = 500
+    eval_steps: Annotated[int, "steps between evaluations on held-out tasks; 0: none"] = 0
+    eval_episodes: Annotated[int, "with eval-steps: tasks of an evaluation"] = 64
+    eval_split: Annotated[str, "with eval-steps: validation, test, test_unseen or train"] = "validation"
+    eval_temperature: Annotated[float, "with eval-steps: of the sampling; 0: greedy"] = 0.0
     report_to: Annotated[str, "none, tensorboard, wandb, or another that transformers knows"] = "none"
     resume: Annotated[bool, "go on from the latest checkpoint in the output folder"] = False
     overwrite: Annotated[bool, "begin anew in a folder that holds a run: its files are removed"] = False
@@ -93,6 +98,7 @@ class SFTOptions:
     def __post_init__(self) -> None:
         check_choices(self)
         check_report_to(self.report_to)
+        check_evaluation(self)
         check_ranges(
             self,
             above_0=("learning_rate", "epochs", "save_steps", "max_tokens", "max_new_tokens", "context_tokens"),

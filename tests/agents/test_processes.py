@@ -103,6 +103,7 @@ from toolgym.agents import registry
 words = ["--size", "small", "--prompt", "short", "--depth", "1", "2", "--threads", "1", "--no-progress"]
 words += ["--learning-rate", "1e-3", "--steps", "2", "--micro-batch", "2", "--model", sys.argv[1]]
 words += ["--max-new-tokens", "12"]
+words += ["--eval-steps", "2", "--eval-episodes", "3"]
 online = ["--groups", "2", "--rollouts", "4", "--save-steps", "1"]
 offline = ["--episodes", "4", "--samples", "2", "--batch", "4"]
 for algo, more in (
@@ -133,6 +134,11 @@ def test_every_kind_of_learner_runs_on_two_processes(tokenizer: Any, tiny_model:
                 assert left[name] == pytest.approx(right[name], abs=1e-5), (algo, name)
             assert left["grad_norm"] == pytest.approx(right["grad_norm"], rel=1e-3), algo
         assert max(line["grad_norm"] for line in alone) > 1e-3, algo
+        (alone,), (both,) = (lines(tmp_path / name / algo, "evaluations.jsonl") for name in ("one", "two"))
+        assert (alone["step"], alone["episodes"], alone["tasks"]) == (2, 3, 3), algo
+        for name in ("episodes", "tasks", "pass@1", "turns", "mean_reward"):  # greedy: the same three episodes
+            assert alone[name] == pytest.approx(both[name], abs=1e-5), (algo, name)
+        assert (tmp_path / "two" / algo / "best" / "model.safetensors").is_file()
     for algo in ("rft", "eto"):  # which examples are together in a batch depends on the number of processes
         assert [line["step"] for line in metrics(tmp_path / "two" / algo)] == [1, 2]
         made = {"rft": "examples.jsonl", "eto": "pairs.jsonl"}[algo]
@@ -143,7 +149,11 @@ def test_every_kind_of_learner_runs_on_two_processes(tokenizer: Any, tiny_model:
 
 
 def metrics(output: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
+    return lines(output, "metrics.jsonl")
+
+
+def lines(output: Path, name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (output / name).read_text().splitlines()]
 
 
 def check_equal(model: Path, one: Path, two: Path, *, steps: int) -> None:
