@@ -14,16 +14,27 @@ from transformers.cache_utils import Cache
 
 from toolgym.errors import ConfigError
 
-__all__ = ["RowCache"]
+__all__ = ["RowCache", "enough_columns"]
 
 _FIRST_COLUMNS = 256
+_DOUBLE_UP_TO = 1024
+
+
+def enough_columns(held: int, used: int) -> int:
+    """The columns to hold next, where `held` are not enough for `used`."""
+    columns = max(_FIRST_COLUMNS, held)
+    while columns < min(used, _DOUBLE_UP_TO):
+        columns *= 2
+    grown = max(used, held + held // 4) if used > columns else columns
+    return -(-grown // _FIRST_COLUMNS) * _FIRST_COLUMNS
 
 
 class RowCache(Cache):
     """Keys and values of `rows` independent sequences, at most `limit` positions each.
 
     Before a forward pass, `aim` says which rows it is for and which positions its tokens take; the model's layers then
-    write and read through `update`. Columns are allocated as they are needed, doubling.
+    write and read through `update`. Columns are allocated as they are needed: doubling while they are few, then by a
+    quarter, for the cache of long contexts is the larger part of a rollout's memory.
     """
 
     def __init__(self, layers: int, rows: int, limit: int):
@@ -50,10 +61,7 @@ class RowCache(Cache):
     def _grow(self, used: int) -> None:
         if used <= self.columns:
             return
-        columns = max(_FIRST_COLUMNS, self.columns)
-        while columns < used:
-            columns *= 2
-        columns = min(columns, self.limit)
+        columns = min(enough_columns(self.columns, used), self.limit)
         for tensors in (self._keys_RHCD, self._values_RHCD):
             for layer, old in enumerate(tensors):
                 if old is not None:

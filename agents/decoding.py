@@ -6,6 +6,7 @@ on where they are. That keeps multi-turn generation fast, where turns differ in 
 Shapes: B sequences in the batch, Q tokens of a chunk, T positions, V vocabulary.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -18,7 +19,7 @@ from toolgym.agents.cache import RowCache
 from toolgym.agents.policy import StopReason
 from toolgym.errors import ConfigError
 
-__all__ = ["Decoder", "SamplingOptions", "draw"]
+__all__ = ["Decoder", "SamplingOptions", "draw", "roomy_context"]
 
 _PREFILL_TOKENS = 16_384
 
@@ -33,14 +34,28 @@ class SamplingOptions:
     """Only the most probable tokens that together hold this mass are sampled."""
     max_new_tokens: int = 256
     """The longest turn."""
-    context_tokens: int = 2048
-    """The longest episode; never more than the model's own limit."""
+    context_tokens: int | None = 2048
+    """The longest episode; never more than the model's own limit. None: by its opening (`roomy_context`)."""
 
     def __post_init__(self) -> None:
-        if self.temperature < 0 or not 0 < self.top_p <= 1 or self.max_new_tokens < 1 or self.context_tokens < 2:
+        context = self.context_tokens
+        if (
+            self.temperature < 0
+            or not 0 < self.top_p <= 1
+            or self.max_new_tokens < 1
+            or (context is not None and context < 2)
+        ):
             raise ConfigError(
                 f"temperature must be >= 0, top_p in (0, 1], max_new_tokens >= 1, context_tokens >= 2; got {self}"
             )
+
+
+def roomy_context(opening: int, longest_turn: int) -> int:
+    """A context for an episode whose opening has so many tokens: at least 8,192, and room for four longest turns.
+
+    Turns and answers have at least 4,096 tokens after the opening; rounded up to whole 1,024.
+    """
+    return max(8192, -(-(opening + max(4096, 4 * longest_turn)) // 1024) * 1024)
 
 
 @dataclass(slots=True)
@@ -48,6 +63,8 @@ class _Sequence:
     """One context: how much of it the cache holds, what it does not hold yet, and the turn that is being sampled."""
 
     row: int
+    limit: int
+    """The most tokens that it may have."""
     length: int = 0
     pending: list[int] = field(default_factory=list)
     rng: np.random.Generator = field(default_factory=np.random.default_rng)
@@ -70,31 +87,39 @@ class Decoder:
     def __init__(self, model: PreTrainedModel, pad_id: int, stop_ids: Sequence[int], options: SamplingOptions):
         self.model, self.pad_id, self.stop_ids, self.options = model, pad_id, frozenset(stop_ids), options
         self._config = model.config.get_text_config()
-        own_limit = getattr(self._config, "max_position_embeddings", None) or options.context_tokens
-        self.context_tokens = min(options.context_tokens, own_limit)
-        """The longest context."""
-        self._check_attention()
+        self.own_limit = self._own_limit()
+        """The longest context that the model itself can have."""
         self._open: dict[int, _Sequence] = {}
         self._at_row: list[int | None] = []
         self._cache: RowCache | None = None
 
-    def _check_attention(self) -> None:
+    def _own_limit(self) -> int:
+        given = self.options.context_tokens
         kinds = sorted(set(getattr(self._config, "layer_types", None) or ["full_attention"]))
-        window = getattr(self._config, "sliding_window", None) or self.context_tokens
         if any(kind not in ("full_attention", "sliding_attention") for kind in kinds):
             raise ConfigError(f"LMPolicy needs a model with attention in every layer; this one has {', '.join(kinds)}")
-        if "sliding_attention" in kinds and window < self.context_tokens:
-            raise ConfigError(
-                f"context_tokens={self.context_tokens} is longer than the model's sliding window of {window}; "
-                f"set context_tokens={window} or less"
-            )
+        limit = getattr(self._config, "max_position_embeddings", None) or given or sys.maxsize
+        window = getattr(self._config, "sliding_window", None) or limit
+        if "sliding_attention" not in kinds or window >= min(limit, given or limit):
+            return limit
+        if given is None:
+            return window
+        raise ConfigError(
+            f"context_tokens={min(limit, given)} is longer than the model's sliding window of {window}; "
+            f"set context_tokens={window} or less"
+        )
+
+    def limit(self, opening: int) -> int:
+        """The longest context of an episode whose opening has so many tokens."""
+        given = self.options.context_tokens
+        return min(given or roomy_context(opening, self.options.max_new_tokens), self.own_limit)
 
     # Contexts ------------------------------------------------------------------------------------------------------
 
     def open(self, slot: int, ids: Sequence[int], rng: np.random.Generator) -> None:
         """Begins a context in a slot, which samples with `rng`; what the slot held before is dropped."""
         self.close(slot)
-        self._open[slot] = _Sequence(self._take_row(slot), pending=list(ids), rng=rng)
+        self._open[slot] = _Sequence(self._take_row(slot), self.limit(len(ids)), pending=list(ids), rng=rng)
 
     def feed(self, slot: int, ids: Sequence[int]) -> None:
         """Appends to a slot's context."""
@@ -144,7 +169,7 @@ class Decoder:
             sequence = self._open[slot]
             if sequence.ids:
                 drafting.append(slot)
-            elif sequence.length + len(sequence.pending) >= self.context_tokens:
+            elif sequence.length + len(sequence.pending) >= sequence.limit:
                 sequence.stop = "context"
                 ended.append(slot)
             else:
@@ -191,7 +216,7 @@ class Decoder:
                 sequence.stop = "end_of_turn"
             elif len(sequence.ids) >= self.options.max_new_tokens:
                 sequence.stop = "length"
-            elif sequence.length + 1 >= self.context_tokens:
+            elif sequence.length + 1 >= sequence.limit:
                 sequence.stop = "context"
             else:
                 sequence.stop = None
@@ -212,8 +237,10 @@ class Decoder:
     def _gather(self, drafting: Sequence[int], fresh: Sequence[int]) -> list[int]:
         """Moves the slots' rows to the front of the cache, the fresh ones behind; returns the slots in row order."""
         if self._cache is None:
-            layers = self._config.num_hidden_layers
-            self._cache = RowCache(layers, len(self._at_row), self.context_tokens)
+            while self._at_row[-1] is None:  # rows were made room for in steps
+                self._at_row.pop()
+            limit = min(self.options.context_tokens or self.own_limit, self.own_limit)
+            self._cache = RowCache(self._config.num_hidden_layers, len(self._at_row), limit)
         first, count = set(drafting), len(drafting) + len(fresh)
         both = first | set(fresh)
         ordered = []

@@ -127,7 +127,7 @@ class ExpertTrainer(ToolTrainer):
             made.trajectory = None
             if not made.usable:
                 return Rollout([])
-            fits = len(made.prompt_ids) + len(made.completion_ids) <= self.sampling.context_tokens
+            fits = len(made.prompt_ids) + len(made.completion_ids) <= cast(int, self.sampling.context_tokens)
             kept[task] = made if fits else Rollout([])
         return kept[task]
 

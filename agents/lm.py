@@ -19,14 +19,23 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from transformers.utils import logging
 
 from toolgym.agents.chat import ChatFormat
-from toolgym.agents.decoding import Decoder, SamplingOptions
+from toolgym.agents.decoding import Decoder, SamplingOptions, roomy_context
 from toolgym.agents.policy import Completion
 from toolgym.errors import ConfigError
 
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
 
-__all__ = ["LMPolicy", "SamplingOptions", "fast_bf16", "load_model", "quiet", "release_memory", "set_threads"]
+__all__ = [
+    "LMPolicy",
+    "SamplingOptions",
+    "check_opening",
+    "fast_bf16",
+    "load_model",
+    "quiet",
+    "release_memory",
+    "set_threads",
+]
 
 
 def set_threads(threads: int | None = None) -> int:
@@ -100,6 +109,22 @@ def load_model(
         raise ConfigError(f"the model cannot be put on {target!r}: {error}") from error
 
 
+def check_opening(tokens: int, context: int, own_limit: int) -> None:
+    """Raises where an episode's opening does not fit into its context.
+
+    Raises:
+        ConfigError: it says how many tokens the opening has, and what to set.
+    """
+    if tokens < context:
+        return
+    shorter = 'shorten the observation (--prompt short, prompt="short" in Python)'
+    room = roomy_context(tokens, 1)
+    advice = f"raise context_tokens (--context-tokens {min(room, own_limit)}, say) or {shorter}"
+    if tokens >= own_limit:
+        advice = f"the model itself takes {own_limit}: take a model with a longer context or {shorter}"
+    raise ConfigError(f"an episode's opening has {tokens} tokens, but the context has {context}; {advice}")
+
+
 def quiet() -> None:
     """Leaves out warnings between the libraries below that a user can do nothing about."""
     warnings.filterwarnings("ignore", message=r".*`(is_)?gradient_checkpointing` is deprecated", category=FutureWarning)
@@ -119,7 +144,7 @@ class LMPolicy:
     """A causal LM that acts in many episodes at once.
 
     Args:
-        model: the model, on its device; full attention (sliding windows only beyond `context_tokens`).
+        model: the model, on its device; full attention (sliding windows no shorter than `context_tokens`).
         tokenizer: its tokenizer; it needs a chat template.
         options: how to sample.
         seed: of the sampling; every episode of every slot has a stream of its own.
@@ -168,11 +193,6 @@ class LMPolicy:
         """How turns are sampled."""
         return self.decoder.options
 
-    @property
-    def context_tokens(self) -> int:
-        """The longest episode."""
-        return self.decoder.context_tokens
-
     def reseed(self, *key: int, first_slot: int = 0) -> None:
         """Restarts the sampling streams: the n-th episode of a slot draws from `SeedSequence(key[0], (…, slot, n))`.
 
@@ -189,11 +209,16 @@ class LMPolicy:
         """Opens a slot with the conversation in `info` (or the observation as one user message).
 
         `info["context_ids"]`, where given, is the conversation as tokens already: that of a fork.
+
+        Raises:
+            ConfigError: the opening leaves no room for a turn.
         """
         nth = self._episodes.get(slot, 0)
         self._episodes[slot] = nth + 1
         seed = np.random.SeedSequence(self._seed, spawn_key=(*self._key, self._first_slot + slot, nth))
         ids = list(info["context_ids"]) if "context_ids" in info else self.chat.opening(observation, info)
+        if "context_ids" not in info:
+            check_opening(len(ids), self.decoder.limit(len(ids)), self.decoder.own_limit)
         self.decoder.open(slot, ids, np.random.default_rng(seed))
         return ids
 
