@@ -9,7 +9,8 @@ import ctypes
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,7 +19,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from toolgym.agents.chat import ChatFormat
+from toolgym.agents.chat import ChatFormat, set_thinking
 from toolgym.agents.decoding import Decoder, SamplingOptions, roomy_context
 from toolgym.agents.policy import Completion
 from toolgym.errors import ConfigError
@@ -30,8 +31,10 @@ __all__ = [
     "LMPolicy",
     "SamplingOptions",
     "check_opening",
+    "config_errors",
     "fast_bf16",
     "load_model",
+    "load_tokenizer",
     "quiet",
     "release_memory",
     "set_threads",
@@ -72,24 +75,17 @@ def fast_bf16() -> bool:
     return any(check() for check in (getattr(torch.cpu, name, None) for name in checks) if check is not None)
 
 
-def load_model(
-    name: str | Path, *, device: str | None = None, dtype: torch.dtype = torch.float32
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """A causal LM and its tokenizer: `builtin:clean`, `builtin:imperfect`, a folder or a hub id.
+@contextmanager
+def config_errors(name: str | Path) -> Iterator[None]:
+    """Says what may be given instead where a model cannot be read; shows no bars of the library's meanwhile.
 
     Raises:
         ConfigError: no such model.
     """
-    from toolgym.agents.builtin import checkpoint_path
-
-    path = checkpoint_path(str(name))
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left")
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
-        if getattr(model, "_hf_peft_config_loaded", False):
-            model = _merged(path, dtype)
+        yield
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"cannot load the model {str(name)!r}: {error}. Give builtin:clean, builtin:imperfect, the folder of a "
@@ -98,8 +94,44 @@ def load_model(
     finally:
         if bars:
             logging.enable_progress_bar()
+
+
+def load_tokenizer(name: str | Path, *, thinking: bool | None = None) -> PreTrainedTokenizerBase:
+    """The tokenizer of a model by name (see `load_model`); `thinking` switches thoughts on or off in its chat template.
+
+    Raises:
+        ConfigError: no such model, or its chat template has no such switch.
+    """
+    from toolgym.agents.builtin import checkpoint_path
+
+    with config_errors(name):
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint_path(str(name)), padding_side="left")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    if thinking is not None:
+        set_thinking(tokenizer, thinking)
+    return tokenizer
+
+
+def load_model(
+    name: str | Path,
+    *,
+    device: str | None = None,
+    dtype: torch.dtype = torch.float32,
+    thinking: bool | None = None,
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A causal LM and its tokenizer: `builtin:clean`, `builtin:imperfect`, a folder or a hub id.
+
+    Raises:
+        ConfigError: no such model or device, or no switch for `thinking` in its chat template.
+    """
+    from toolgym.agents.builtin import checkpoint_path
+
+    path, tokenizer = checkpoint_path(str(name)), load_tokenizer(name, thinking=thinking)
+    with config_errors(name):
+        model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
+        if getattr(model, "_hf_peft_config_loaded", False):
+            model = _merged(path, dtype)
     target = device or "cpu"
     if device is None and torch.cuda.is_available():  # of several processes on a machine each has its own
         target = f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % torch.cuda.device_count()}"
@@ -174,9 +206,10 @@ class LMPolicy:
         seed: int = 0,
         device: str | None = None,
         dtype: torch.dtype = torch.float32,
+        thinking: bool | None = None,
     ) -> "LMPolicy":
         """The policy of a model by name (see `load_model`)."""
-        model, tokenizer = load_model(name, device=device, dtype=dtype)
+        model, tokenizer = load_model(name, device=device, dtype=dtype, thinking=thinking)
         return cls(model, tokenizer, options, seed=seed)
 
     @property

@@ -1,0 +1,176 @@
+"""What a run does where an option is not given: it follows from the size of the model and from what it has to read.
+
+The built-in policy and other models below 50 million parameters learn at high rates, in float32, many episodes a
+forward pass. A larger model would be ruined by such a rate and would not fit into memory at such a batch: it gets the
+rates that are usual for its kind, passes of a few episodes, recomputed activations, and bfloat16 where that is fast.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
+from transformers.utils.peft_utils import find_adapter_config_file
+
+from toolgym.agents.decoding import roomy_context
+from toolgym.agents.lm import config_errors, fast_bf16
+
+__all__ = ["BySize", "ModelSize", "episodes_at_once", "named_size", "settled", "size_of", "unset"]
+
+T = TypeVar("T")
+
+SMALL = 50_000_000
+"""Parameters from which on a model is a larger one."""
+_SHORT_OPENING, _SHORT_TURN = 512, 256
+_OPTIONS = (
+    "learning_rate",
+    "max_new_tokens",
+    "context_tokens",
+    "max_tokens",
+    "micro_batch",
+    "bf16",
+    "gradient_checkpointing",
+    "dtype",
+    "concurrency",
+)
+
+
+@dataclass(frozen=True)
+class BySize:
+    """What an algorithm's options are by default, for a small model and for a larger one."""
+
+    rates: tuple[float, float, float]
+    """Learning rates: of a small model, of a larger one, of an adapter on a larger one."""
+    micro_batch: tuple[int, int]
+    at_once: int | None = None
+    """Episodes at once; None: all of a step."""
+    may_wait: bool = True
+    """Whether fewer episodes may run at once where memory is short."""
+
+
+@dataclass(frozen=True)
+class ModelSize:
+    """What a model takes."""
+
+    parameters: int
+    context: int | None
+    """Its longest context, where it says so."""
+    cache_numbers: int
+    """Numbers that the key-value cache holds for each token, of all layers together."""
+
+    @property
+    def small(self) -> bool:
+        """Whether it is of the built-in policy's kind."""
+        return self.parameters < SMALL
+
+
+def size_of(model: PreTrainedModel) -> ModelSize:
+    """The size of a model; parameters that are shared count once."""
+    config = model.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return ModelSize(
+        sum(parameter.numel() for parameter in model.parameters()),
+        getattr(config, "max_position_embeddings", None),
+        2 * config.num_hidden_layers * heads * width,
+    )
+
+
+def named_size(name: str | Path) -> ModelSize:
+    """The size of a model by name, from its configuration: no weights are loaded. An adapter counts as its base.
+
+    Raises:
+        ConfigError: no such model.
+    """
+    from toolgym.agents.builtin import checkpoint_path
+
+    path = checkpoint_path(str(name))
+    with config_errors(name):
+        if find_adapter_config_file(path) is not None:
+            from peft import PeftConfig
+
+            path = cast(str, PeftConfig.from_pretrained(path).base_model_name_or_path)
+        config: PretrainedConfig = AutoConfig.from_pretrained(path)
+        with torch.device("meta"):
+            return size_of(AutoModelForCausalLM.from_config(config))
+
+
+def episodes_at_once(
+    memory: int, size: ModelSize, *, context: int, number_bytes: int, frozen: bool, copies: int = 1
+) -> int:
+    """How many episodes of the longest context a device's memory holds beside the model and its optimizer.
+
+    Args:
+        memory: of the device, in bytes.
+        size: of the model.
+        context: tokens of an episode, at most.
+        number_bytes: of a weight, and of a number in the key-value cache.
+        frozen: whether only an adapter is trained; otherwise there are gradients and Adam's two averages.
+        copies: of the weights (2 with a reference model).
+
+    A third of what the weights leave is left for everything else.
+    """
+    weights = size.parameters * number_bytes * (copies + (0 if frozen else 3))
+    return max(1, 2 * (memory - weights) // 3 // (size.cache_numbers * number_bytes * context))
+
+
+def unset(config: Any) -> list[str]:
+    """The options that the run was not given and that its model decides."""
+    return [name for name in _OPTIONS if hasattr(config, name) and getattr(config, name) in (None, "auto")]
+
+
+def settled(config: T, size: ModelSize | None = None, opening: int = 0, *, processes: int = 1) -> T:
+    """The options of a run with a value for each (see `unset`); those that were given stay.
+
+    Args:
+        config: the options; their class has a `BySize` as `BY_SIZE`.
+        size: of the model; None: a small one.
+        opening: tokens of an episode's opening.
+        processes: that train together.
+    """
+    names, values = unset(config), _values(config, size, opening)
+    out = replace(cast(Any, config), **{name: values[name] for name in names if name in values})
+    return replace(out, concurrency=_concurrency(out, size, processes)) if "concurrency" in names else out
+
+
+def _values(config: Any, size: ModelSize | None, opening: int) -> dict[str, Any]:
+    """The value of each option where it is not given, but for those that follow from other ones."""
+    larger = size is not None and not size.small
+    adapter = larger and config.lora_rank > 0
+    by_size: BySize = config.BY_SIZE
+    turn = getattr(config, "max_new_tokens", None) or (1024 if larger else 200)
+    roomy = opening > _SHORT_OPENING or turn > _SHORT_TURN
+    limit = size.context if size is not None and size.context else None
+
+    def context(short: int) -> int:
+        wanted = roomy_context(opening, turn) if roomy else short
+        return wanted if limit is None else min(wanted, limit)
+
+    return {
+        "learning_rate": by_size.rates[2 if adapter else int(larger)],
+        "max_new_tokens": turn,
+        "context_tokens": context(1536),
+        "max_tokens": context(4096),
+        "micro_batch": by_size.micro_batch[int(larger)],
+        "bf16": larger and torch.cuda.is_available() and fast_bf16(),
+        "gradient_checkpointing": larger,
+        "dtype": "bfloat16" if adapter and fast_bf16() else "float32",
+    }
+
+
+def _concurrency(config: Any, size: ModelSize | None, processes: int) -> int:
+    """Episodes at once: all that there are to play, but on a GPU no more than its memory holds."""
+    by_size: BySize = config.BY_SIZE
+    most = by_size.at_once or max(1, config.groups * config.rollouts // processes)
+    if size is None or size.small or not by_size.may_wait or not torch.cuda.is_available():
+        return most
+    fit = episodes_at_once(
+        torch.cuda.get_device_properties(0).total_memory,
+        size,
+        context=config.context_tokens,
+        number_bytes=getattr(torch, config.dtype).itemsize,
+        frozen=config.lora_rank > 0,
+        copies=2 if getattr(config, "beta", 0.0) > 0 and not config.lora_rank else 1,
+    )
+    return min(most, fit)
