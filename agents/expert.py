@@ -65,7 +65,7 @@ def clipped_objective(
     """
     ratio = torch.exp(logps - old_logps)
     lower, upper = torch.as_tensor(1 - low, device=ratio.device), torch.as_tensor(1 + high, device=ratio.device)
-    clipped = torch.minimum(torch.maximum(ratio, lower), upper)
+    clipped = ratio.clamp(lower, upper)  # minimum and maximum would halve the gradient at a bound
     return torch.minimum(ratio * advantages, clipped * advantages)
 
 

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from toolgym.agents.expert import clipped_objective
 from toolgym.agents.mixing import (
     chord_expert_loss,
     luffy_expert_loss,
@@ -74,3 +75,12 @@ def test_each_pushes_the_right_way() -> None:
         assert logits.grad is not None
         before, after = torch.softmax(logits, -1)[0, 0], torch.softmax(logits - 0.5 * logits.grad, -1)[0, 0]
         assert bool(after > before) is rises
+
+
+def test_the_gradient_is_whole_at_a_bound_of_the_clip() -> None:
+    # The ratio is 1, the upper bound where high = 0 (DUPO, Eq. 12, without reward so far): d(r A) / d logp = r A.
+    for advantage in (1.0, -1.0):
+        logps = torch.zeros(1, requires_grad=True)
+        clipped_objective(logps, torch.zeros(1), torch.tensor([advantage]), 0.2, 0.0).sum().backward()
+        assert logps.grad is not None
+        assert logps.grad.item() == advantage

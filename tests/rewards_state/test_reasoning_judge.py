@@ -164,8 +164,10 @@ def test_a_failed_judgement_is_missing_and_not_zero(play: Any, vault_task: Task,
 
 
 def test_the_term_scores_the_end_or_every_step(play: Any, vault_task: Task, make_turn: Any, prefix_sums: Any) -> None:
-    steps = [make_turn("look red", plan="Look at the red lock."), make_turn("unlock red", plan="Open the red lock.")]
-    whole = play(*steps, outcome="unsolved")
+    first = make_turn("look red", plan="Look at the red lock.")
+    own = play(first, make_turn("unlock red", plan="Open the red lock."), outcome="unsolved")
+    assert prefix_sums(JudgeTerm(OfflineJudge(), every_step=True), own, vault_task) == [1.0, 1.0]  # the gold's plans
+    whole = play(first, make_turn("unlock red", plan="Open the red lock now."), outcome="unsolved")
     assert prefix_sums(JudgeTerm(OfflineJudge(), every_step=True), whole, vault_task) == [1.0, 0.9]  # no "unlock" in it
     assert prefix_sums(JudgeTerm(OfflineJudge()), whole, vault_task) == [
         0.0,

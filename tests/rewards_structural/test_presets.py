@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import toolgym.rewards
 from toolgym.errors import ConfigError
 from toolgym.messages import ToolCall, Turn, render
+from toolgym.opening import open_env
 from toolgym.rewards import Reward, as_trl, make_reward, preset_names, register, score
 from toolgym.rewards.structural import structural_term
 from toolgym.rewards.text import completion_text, gold_turn
@@ -244,3 +245,44 @@ def test_scores_are_the_same_in_any_process() -> None:
     ]
     assert printed[0] == printed[1]
     assert b"toolupt" in printed[0]
+
+
+@pytest.mark.parametrize(
+    ("preset", "options", "parts", "most"),
+    [
+        ("awpo", {}, ("format", "exec"), 2.0),  # Eq. 14: R_out in [0, 2]
+        ("awpo", {"judge": "offline"}, ("format", "exec", "reasoning"), 3.0),  # Eq. 20: R_mix in [0, 3]
+        ("toolrl", {}, ("format",), 1.0),
+        ("toolupt", {}, ("format", "correctness"), 4.0),  # Eq. 12: R_outcome in [-3, 4]
+    ],
+)
+def test_the_gold_earns_the_most_there_is(
+    preset: str, options: dict[str, object], parts: tuple[str, ...], most: float
+) -> None:
+    # Also where it answers without a plan, which is most of its answers.
+    env = open_env("ToolGym/Airline-v0", split="train", size="small", reward=preset, reward_options=options)
+    without_plan = 0
+    for index in range(30):
+        task = env.tasks[index]
+        env.reset(options={"task": task})
+        for action in task.gold:
+            turn = Turn(action.plan, tuple(call.call() for call in action.calls), action.response)
+            rewards = env.step(render(turn))[4]["rewards"]
+            assert sum(rewards[part] for part in parts) == pytest.approx(most)
+            without_plan += action.plan is None
+    env.close()
+    assert without_plan > 10
+
+
+def test_solved_pays_what_state_pays_for_doing_nothing_only_where_all_was_told() -> None:
+    env = open_env("ToolGym/Airline-v0", split="train", size="small", kinds=["reservation"], depth=1)
+    task = next(
+        task for task in (env.tasks[index] for index in range(50)) if any(item.required for item in task.checklist)
+    )
+    for preset, pays in (("state", 1.0), ("solved", 0.0)):
+        other = open_env("ToolGym/Airline-v0", split="train", size="small", reward=preset)
+        other.reset(options={"task": task})
+        _, reward, terminated, _, info = other.step("<response>No.</response>")
+        assert (reward, terminated, info["outcome"]) == (pays, True, "unsolved")
+        other.close()
+    env.close()

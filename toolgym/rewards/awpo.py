@@ -86,7 +86,8 @@ class AWPOTerm:
 
     def _score(self, turn: Turn, gold: GoldMessage) -> float:
         if self.part == "format":
-            return format_score(turn, gold.turn, plan=self.plan)
+            # Where the gold acts without a plan (most answers), none is asked for: the gold earns the most there is.
+            return format_score(turn, gold.turn, plan=self.plan and gold.turn.plan is not None)
         return exec_score(gold.forms, forms(turn.calls))
 
 
@@ -113,7 +114,7 @@ def awpo_reward(*, plan: bool = True, judge: Reasoning | str | None = None, reas
     """AWPO's outcome reward for every step; with a judge, the mixed reward.
 
     Args:
-        plan: whether the format asks for reasoning.
+        plan: whether the format asks for reasoning, where the gold action has some.
         judge: scores the reasoning of the latest step (`toolgym.rewards.judge.reasoning_of` makes one of a judge), or
             `"offline"`: the rule-based judge. None: R_out alone.
         reasoning: the weight of its score.

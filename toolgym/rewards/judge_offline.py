@@ -83,6 +83,8 @@ def _likeness(mine: ToolCall, theirs: ToolCall) -> float:
 
 def _reasoning(request: JudgeRequest) -> float:
     text = normalise(request.reasoning)
+    if text == normalise(request.reference_reasoning) and (text or not request.reference_calls):
+        return 1.0  # the reference's own; an answer may do without
     if not text:
         return 0.0
     wording = (

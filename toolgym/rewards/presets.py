@@ -67,7 +67,13 @@ def state_reward() -> Reward:
     return Reward({"state": state_term}, {})
 
 
+def solved_reward() -> Reward:
+    """1 at the end of an episode that is solved, else 0: the final state and what had to be told, no partial credit."""
+    return Reward({"outcome": outcome_term}, {})
+
+
 register("default", default_reward)
+register("solved", solved_reward)
 register("state", state_reward)
 
 

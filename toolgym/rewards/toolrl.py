@@ -266,10 +266,10 @@ def _as_toolrl(turn: Turn) -> str:
     return "\n".join(blocks)
 
 
-def _format(turn: Turn, gold: Turn, options: ToolRLOptions) -> float:
-    """The format reward of a message in any format."""
+def _format(turn: Turn, gold: Turn, options: ToolRLOptions, *, plan: bool = True) -> float:
+    """The format reward of a message in any format; `plan`: whether thoughts are asked for."""
     low, high = options.format_range
-    valid = format_valid(turn, calls=bool(gold.calls), response=gold.response is not None, plan=True)
+    valid = format_valid(turn, calls=bool(gold.calls), response=gold.response is not None, plan=plan)
     return high if valid else low
 
 
@@ -292,7 +292,8 @@ def _objects(calls: Sequence[ToolCall]) -> list[Any]:
 class ToolRLTerm:
     """A part of the reward of the latest step, against the gold action that it attempts (`toolgym.rewards.aligned`).
 
-    Any message format will do: plans are thoughts, whatever their tags.
+    Any message format will do: plans are thoughts, whatever their tags. They are asked for where the gold action
+    has one.
     """
 
     part: Literal["format", "correctness", "length"]
@@ -303,7 +304,7 @@ class ToolRLTerm:
 
     def _score(self, turn: Turn, gold: GoldMessage) -> float:
         if self.part == "format":
-            return _format(turn, gold.turn, self.options)
+            return _format(turn, gold.turn, self.options, plan=gold.turn.plan is not None)
         if self.part == "correctness":
             return _turn_correctness(turn, gold.turn, self.options)
         return length_reward(f"<think>{turn.plan or ''}</think>")
