@@ -21,9 +21,9 @@ Shapes: B pairs, T tokens.
 
 import copy
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 import torch
 from datasets import Dataset
@@ -45,17 +45,20 @@ from toolgym.agents.explore import (
     once,
     tasks_at_once,
 )
-from toolgym.agents.lm import LMPolicy, load_model, set_threads
+from toolgym.agents.lm import LMPolicy, set_threads
 from toolgym.agents.options import learner_main
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.run_folder import begin
 from toolgym.agents.running import (
+    load,
     lora,
     make_envs,
     task_order,
     train_and_save,
 )
+from toolgym.agents.schedule import WarmUp
 from toolgym.agents.sft import tuning_args
+from toolgym.agents.sizing import BySize, settled
 from toolgym.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -74,7 +77,10 @@ class ETOOptions(ExploreOptions):
     )
     expert: Annotated[bool, "what is preferred is the expert's; off: the policy's own success where it has one"] = True
     beta: Annotated[float, "DPO's: how far the policy may move from the one it starts from"] = 0.1
-    learning_rate: Annotated[float, "AdamW's, falling to 0 in a line"] = 5e-5
+    learning_rate: Annotated[
+        float | None, "AdamW's (default: 5e-5; from 50M parameters on 1e-6, for an adapter 1e-5)"
+    ] = None
+    BY_SIZE: ClassVar[BySize] = replace(ExploreOptions.BY_SIZE, rates=(5e-5, 1e-6, 1e-5))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -135,8 +141,8 @@ def explore_pairs(
     Raises:
         ConfigError: no pair was found, or all are longer than `max_tokens`.
     """
-    budget = budget or StepBudget(config.env_steps)
-    envs = make_envs(config, config.concurrency)
+    budget, config = budget or StepBudget(config.env_steps), settled(config)
+    envs = make_envs(config, cast(int, config.concurrency))
     pairs: list[Pair] = []
     tasks = 0
     try:
@@ -149,7 +155,7 @@ def explore_pairs(
     finally:
         for env in envs:
             env.close()
-    kept = [pair for pair in pairs if _length(pair) <= config.max_tokens]
+    kept = [pair for pair in pairs if _length(pair) <= cast(int, config.max_tokens)]
     print(f"{len(kept)} pairs from {tasks} tasks")
     if not kept:
         raise ConfigError(
@@ -186,7 +192,7 @@ def _explore(
         for task, path in zip(tasks, paths, strict=True):
             states.append(branches(envs[0], task, path) if path.solved else [])
         every = [state for own in states for state in own]
-        tried = iter(continuations(policy, every, config.samples, config.concurrency))
+        tried = iter(continuations(policy, every, config.samples, cast(int, config.concurrency)))
     finally:
         for own in states:
             for state in own:
@@ -232,7 +238,7 @@ class PairCollator:
         return out
 
 
-class PairTrainer(DPOTrainer):
+class PairTrainer(WarmUp, DPOTrainer):
     """TRL's DPO on pairs that are tokens already: nothing is rendered or tokenised again."""
 
     _tag_names = ("toolgym",)
@@ -276,8 +282,8 @@ def train(config: ETOOptions) -> Path:
     """Explores, trains, and returns the folder of the final model."""
     set_threads(config.threads)
     path, budget = config.output / "pairs.jsonl", StepBudget(config.env_steps)
+    config, model, tokenizer = load(config)
     checkpoint = begin(config, path)
-    model, tokenizer = load_model(config.model)
     policy = make_policy(config, model, tokenizer)
     made = once(
         path, config.resume, lambda: [asdict(pair) for pair in explore_pairs(config, policy, tokenizer, budget)]

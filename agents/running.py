@@ -2,10 +2,10 @@
 
 import os
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, cast
 
 import numpy as np
 import torch
@@ -15,9 +15,12 @@ from transformers.trainer_callback import PrinterCallback
 from trl.trainer.grpo_config import GRPOConfig
 
 from toolgym.agents.callbacks import StopOnInterrupt, interrupts_as_before, run_callbacks
-from toolgym.agents.lm import SamplingOptions, load_model, quiet, set_threads
+from toolgym.agents.chat import ChatFormat
+from toolgym.agents.lm import SamplingOptions, check_opening, load_model, load_tokenizer, quiet, set_threads
 from toolgym.agents.options import check_choices, check_ranges
 from toolgym.agents.run_folder import begin, save_settings, settings_of
+from toolgym.agents.schedule import Schedule, check_schedule, schedule_args
+from toolgym.agents.sizing import BySize, ModelSize, named_size, settled, size_of, unset
 from toolgym.agents.train_evaluation import EvaluateEvery, check_evaluation
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.opening import open_env
@@ -33,6 +36,7 @@ __all__ = [
     "check_report_to",
     "env_options",
     "grpo_args",
+    "load",
     "lora",
     "make_envs",
     "prepare",
@@ -43,6 +47,7 @@ __all__ = [
     "train_and_save",
 ]
 
+C = TypeVar("C")
 LossType = Literal["grpo", "dapo", "dr_grpo", "bnpo"]
 
 
@@ -63,9 +68,11 @@ class RunConfig:
     set: Annotated[tuple[str, ...], "more options of the environment, each NAME=VALUE"] = ()
     groups: Annotated[int, "tasks a step"] = 8
     rollouts: Annotated[int, "episodes a task: the group that is compared"] = 8
-    learning_rate: Annotated[float, "AdamW's, constant; 1e-6 to 1e-5 is usual for models of a billion parameters"] = (
-        2e-4
-    )
+    learning_rate: Annotated[
+        float | None, "AdamW's (default: 2e-4; from 50M parameters on 1e-6, for an adapter 1e-5)"
+    ] = None
+    schedule: Annotated[Schedule, "of the learning rate; linear and cosine fall to 0 over the steps"] = "constant"
+    warmup_steps: Annotated[int, "steps over which the learning rate rises to its value"] = 0
     max_grad_norm: Annotated[float, "gradients are scaled down to this norm"] = 1.0
     beta: Annotated[float, "weight of the KL to the starting model; 0 keeps no reference model"] = 0.0
     epsilon: Annotated[float, "lower (and, without --epsilon-high, upper) clip of the ratio"] = 0.2
@@ -77,11 +84,31 @@ class RunConfig:
         Literal["token", "sequence"], "ratio of each token, or of the whole sequence (GSPO)"
     ] = "token"
     temperature: Annotated[float, "of the sampling"] = 1.0
-    max_new_tokens: Annotated[int, "the longest turn"] = 200
-    context_tokens: Annotated[int, "the longest episode"] = 1536
-    micro_batch: Annotated[int, "episodes a forward pass, at most"] = 16
-    bf16: Annotated[bool, "autocast the update to bfloat16"] = False
-    gradient_checkpointing: Annotated[bool, "trade time for memory in the update"] = False
+    max_new_tokens: Annotated[
+        int | None, "the longest turn (default: 200; from 50M parameters on 1024, which a model that thinks needs)"
+    ] = None
+    context_tokens: Annotated[
+        int | None, "the longest episode (default: 1536; for a full prompt or long turns at least 8192)"
+    ] = None
+    thinking: Annotated[
+        bool | None, "whether the model thinks first, where its chat template can switch it (default: the template's)"
+    ] = None
+    micro_batch: Annotated[int | None, "episodes a forward pass, at most (default: 16; from 50M parameters on 2)"] = (
+        None
+    )
+    concurrency: Annotated[
+        int | None, "episodes at once (default: a step's; of a larger model on a GPU what its memory holds)"
+    ] = None
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        "of the weights; auto: float32, but bfloat16 under an adapter on a larger model",
+    ] = "auto"
+    bf16: Annotated[
+        bool | None, "autocast the update to bfloat16 (default: from 50M parameters on, on a GPU that has it)"
+    ] = None
+    gradient_checkpointing: Annotated[
+        bool | None, "trade time for memory in the update (default: from 50M parameters on)"
+    ] = None
     lora_rank: Annotated[int, "train a LoRA adapter of this rank instead of the whole model; 0: the whole model"] = 0
     save_steps: Annotated[int, "steps between checkpoints"] = 20
     eval_steps: Annotated[int, "steps between evaluations on held-out tasks; 0: none"] = 0
@@ -94,11 +121,13 @@ class RunConfig:
     env_steps: Annotated[int, "stop once so many environment steps were played, the expert's too; 0: no limit"] = 0
     threads: Annotated[int | None, "torch threads (default: the usable cores, at most 8)"] = None
     progress: Annotated[bool, "show a progress bar"] = True
+    BY_SIZE: ClassVar[BySize] = BySize(rates=(2e-4, 1e-6, 1e-5), micro_batch=(16, 2))
 
     def __post_init__(self) -> None:
         check_choices(self)
         check_report_to(self.report_to)
         check_evaluation(self)
+        check_schedule(self)
         check_ranges(
             self,
             above_0=(
@@ -107,14 +136,16 @@ class RunConfig:
                 "temperature",
                 "max_new_tokens",
                 "context_tokens",
+                "micro_batch",
+                "concurrency",
                 "save_steps",
             ),
             least_0=("beta", "epsilon", "epsilon_high", "lora_rank", "env_steps"),
         )
-        if self.steps < 1 or self.groups < 1 or self.rollouts < 2 or self.micro_batch < 1:
+        if self.steps < 1 or self.groups < 1 or self.rollouts < 2:
             raise ConfigError(
-                f"steps, groups and micro_batch must be at least 1 and rollouts at least 2, got steps={self.steps}, "
-                f"groups={self.groups}, micro_batch={self.micro_batch}, rollouts={self.rollouts}"
+                f"steps and groups must be at least 1 and rollouts at least 2, got steps={self.steps}, "
+                f"groups={self.groups}, rollouts={self.rollouts}"
             )
         shares = self.minibatches * processes()
         if shares < 1 or self.groups * self.rollouts % shares:
@@ -133,7 +164,7 @@ class RunConfig:
     def rows(self) -> int:
         """Episodes a forward pass: the most, up to `micro_batch`, that divide a process's part of a minibatch."""
         part = self.groups * self.rollouts // (self.minibatches * processes())
-        return largest_divisor(part, self.micro_batch)
+        return largest_divisor(part, self.micro_batch or self.BY_SIZE.micro_batch[0])
 
 
 def check_report_to(name: str) -> None:
@@ -192,13 +223,14 @@ def task_order(tasks: int, count: int, seed: int) -> list[int]:
 
 def grpo_args(config: RunConfig) -> GRPOConfig:
     """TRL's options for a run. `groups` and `rollouts` are of all processes together."""
+    config = settled(config, processes=processes())
     cuda = torch.cuda.is_available()
     local = config.groups * config.rollouts // processes()
     return GRPOConfig(
         output_dir=str(config.output),
         max_steps=config.steps,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type="constant",  # constant_with_warmup would begin at 0
+        learning_rate=cast(float, config.learning_rate),
+        **schedule_args(config.schedule, config.warmup_steps),
         max_grad_norm=config.max_grad_norm,
         per_device_train_batch_size=config.rows,
         gradient_accumulation_steps=local // (config.rows * config.minibatches),
@@ -212,9 +244,9 @@ def grpo_args(config: RunConfig) -> GRPOConfig:
         epsilon_high=config.epsilon_high,
         loss_type=config.loss,
         importance_sampling_level=config.importance_sampling_level,
-        bf16=config.bf16,
+        bf16=cast(bool, config.bf16),
         use_cpu=not cuda,
-        activation_checkpointing=config.gradient_checkpointing,
+        activation_checkpointing=cast(bool, config.gradient_checkpointing),
         shuffle_dataset=False,  # `task_order` has shuffled already
         ddp_broadcast_buffers=False,  # processes may differ in how many forward passes they make
         dataloader_pin_memory=cuda,
@@ -235,6 +267,53 @@ def lora(rank: int) -> Any:
     from peft import LoraConfig
 
     return LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+
+
+def load(
+    config: C, model: PreTrainedModel | None = None, tokenizer: PreTrainedTokenizerBase | None = None
+) -> tuple[C, PreTrainedModel, PreTrainedTokenizerBase]:
+    """A run's options with what was not given (see `toolgym.agents.sizing`), its model and tokenizer.
+
+    A model that is given is not loaded. Otherwise what was not given is printed.
+
+    Raises:
+        ConfigError: no such model, or an episode's opening that does not fit into the context.
+    """
+    if model is not None and tokenizer is not None and not unset(config):
+        return config, model, tokenizer
+    options: Any = config
+    tokenizer = tokenizer or load_tokenizer(options.model, thinking=options.thinking)
+    size = named_size(options.model) if model is None else size_of(model)
+    opening = _opening_tokens(options, tokenizer)
+    out: Any = settled(options, size, opening, processes=processes())
+    context = out.context_tokens if hasattr(out, "context_tokens") else out.max_tokens
+    limit = size.context or context
+    check_opening(opening, min(context, limit), limit)
+    if model is None:
+        _say(out, unset(options), size, opening)
+        model, _ = load_model(out.model, dtype=getattr(torch, out.dtype))
+    return out, model, tokenizer
+
+
+def _opening_tokens(config: Any, tokenizer: PreTrainedTokenizerBase) -> int:
+    """The tokens of the first task's opening."""
+    (env,) = make_envs(config, 1)
+    try:
+        observation, info = env.reset(options={"task": 0})
+        return len(ChatFormat(tokenizer).opening(observation, info))
+    finally:
+        env.close()
+
+
+def _say(config: Any, names: Sequence[str], size: ModelSize, opening: int) -> None:
+    """Prints what was not given."""
+    if int(os.environ.get("RANK", "0")):
+        return
+    if names:
+        chosen = ", ".join(f"{name}={getattr(config, name)}" for name in names)
+        print(f"{size.parameters / 1e6:.1f}M parameters, openings of {opening} tokens; so, by default: {chosen}")
+    if config.dtype == "bfloat16" and not config.lora_rank:
+        print("weights in bfloat16: changes of less than 1/256 of a weight are rounded away; float32 keeps them")
 
 
 def prepare(
@@ -259,9 +338,8 @@ def prepare(
     from toolgym.agents.trainer import ToolTrainer
 
     set_threads(config.threads)
-    if model is None or tokenizer is None:
-        model, tokenizer = load_model(config.model)
-    envs = make_envs(config, config.groups * config.rollouts)
+    config, model, tokenizer = load(config, model, tokenizer)
+    envs = make_envs(config, cast(int, config.concurrency))
     tasks = envs[0].tasks
     made = (trainer or ToolTrainer)(
         model,
@@ -273,18 +351,21 @@ def prepare(
         estimator=estimator,
         sampling=SamplingOptions(
             temperature=config.temperature,
-            max_new_tokens=config.max_new_tokens,
+            max_new_tokens=cast(int, config.max_new_tokens),
             context_tokens=config.context_tokens,
         ),
         peft_config=lora(config.lora_rank),
         callbacks=[*run_callbacks(config), *(callbacks or [])],
     )
     made.remove_callback(PrinterCallback)
+    made.run_config = config
     return made
 
 
 def run(trainer: "ToolTrainer", config: RunConfig) -> Path:
     """Trains, resuming where the config says so; saves the model and returns its folder."""
+    if trainer.run_config is not None:
+        config = replace(config, **{name: getattr(trainer.run_config, name) for name in unset(config)})
     return train_and_save(lambda: trainer, trainer.processing_class, config, begin(config))
 
 

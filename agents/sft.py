@@ -12,7 +12,7 @@ Shapes: B sequences, T tokens.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 import numpy as np
 import torch
@@ -25,19 +25,22 @@ from trl.trainer.sft_trainer import SFTTrainer
 from toolgym.agents.budget import StepBudget
 from toolgym.agents.callbacks import run_callbacks
 from toolgym.agents.demonstrations import Chain, Example, demonstrate, examples, gold_chain
-from toolgym.agents.lm import load_model, set_threads
+from toolgym.agents.lm import set_threads
 from toolgym.agents.options import check_choices, check_ranges, learner_main
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.run_folder import begin
 from toolgym.agents.running import (
     check_report_to,
     largest_divisor,
+    load,
     lora,
     make_envs,
     processes,
     task_order,
     train_and_save,
 )
+from toolgym.agents.schedule import Schedule, WarmUp, check_schedule, schedule_args
+from toolgym.agents.sizing import BySize, settled
 from toolgym.agents.train_evaluation import check_evaluation
 from toolgym.errors import ConfigError
 
@@ -73,13 +76,28 @@ class SFTOptions:
     prompt: Annotated[str | None, "first observation: full or short (short for the built-in policy)"] = None
     split: Annotated[str, "split to train on"] = "train"
     depth: Annotated[tuple[int, ...] | None, "only tasks of these depths"] = None
-    learning_rate: Annotated[float, "AdamW's, falling to 0 in a line"] = 3e-4
+    learning_rate: Annotated[
+        float | None, "AdamW's (default: 3e-4; from 50M parameters on 1e-5, for an adapter 1e-4)"
+    ] = None
+    schedule: Annotated[Schedule, "of the learning rate; linear and cosine fall to 0 over the steps"] = "linear"
+    warmup_steps: Annotated[int, "steps over which the learning rate rises to its value"] = 0
     set: Annotated[tuple[str, ...], "more options of the environment, each NAME=VALUE"] = ()
     batch: Annotated[int, "sequences a step"] = 16
-    micro_batch: Annotated[int, "sequences a forward pass, at most"] = 4
-    max_tokens: Annotated[int, "longer episodes are left out"] = 4096
-    bf16: Annotated[bool, "autocast to bfloat16"] = False
-    gradient_checkpointing: Annotated[bool, "trade time for memory"] = False
+    micro_batch: Annotated[int | None, "sequences a forward pass, at most (default: 4; from 50M parameters on 1)"] = (
+        None
+    )
+    max_tokens: Annotated[
+        int | None, "longer episodes are left out (default: 4096; for a full prompt at least 8192)"
+    ] = None
+    thinking: Annotated[
+        bool | None, "whether the model thinks first, where its chat template can switch it (default: the template's)"
+    ] = None
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        "of the weights; auto: float32, but bfloat16 under an adapter on a larger model",
+    ] = "auto"
+    bf16: Annotated[bool | None, "autocast to bfloat16 (default: from 50M parameters on, on a GPU that has it)"] = None
+    gradient_checkpointing: Annotated[bool | None, "trade time for memory (default: from 50M parameters on)"] = None
     lora_rank: Annotated[int, "train a LoRA adapter of this rank; 0: the whole model"] = 0
     save_steps: Annotated[int, "steps between checkpoints"] = 500
     eval_steps: Annotated[int, "steps between evaluations on held-out tasks; 0: none"] = 0
@@ -94,27 +112,36 @@ class SFTOptions:
     demonstrations: Annotated[Literal["clean", "imperfect"], "the oracle's chains, or half of them with a mistake"] = (
         "clean"
     )
+    BY_SIZE: ClassVar[BySize] = BySize(rates=(3e-4, 1e-5, 1e-4), micro_batch=(4, 1))
 
     def __post_init__(self) -> None:
         check_choices(self)
         check_report_to(self.report_to)
         check_evaluation(self)
+        check_schedule(self)
         check_ranges(
             self,
-            above_0=("learning_rate", "epochs", "save_steps", "max_tokens", "max_new_tokens", "context_tokens"),
+            above_0=(
+                "learning_rate",
+                "epochs",
+                "save_steps",
+                "max_tokens",
+                "max_new_tokens",
+                "context_tokens",
+                "micro_batch",
+            ),
             least_0=("steps", "lora_rank", "env_steps"),
         )
-        if self.episodes < 1 or self.batch < 1 or self.micro_batch < 1 or self.batch % processes():
+        if self.episodes < 1 or self.batch < 1 or self.batch % processes():
             raise ConfigError(
-                "episodes and micro_batch must be at least 1 and batch a multiple of the number of processes, got "
-                f"episodes={self.episodes}, batch={self.batch}, micro_batch={self.micro_batch}, "
-                f"processes={processes()}"
+                "episodes must be at least 1 and batch a multiple of the number of processes, got "
+                f"episodes={self.episodes}, batch={self.batch}, processes={processes()}"
             )
 
     @property
     def rows(self) -> int:
         """Sequences a forward pass: the most, up to `micro_batch`, that divide a process's part of a step."""
-        return largest_divisor(self.batch // processes(), self.micro_batch)
+        return largest_divisor(self.batch // processes(), self.micro_batch or self.BY_SIZE.micro_batch[0])
 
 
 def expert_chain(config: SFTOptions) -> Chain:
@@ -145,10 +172,11 @@ def expert_examples(
             episodes += played
     finally:
         env.close()
-    made = fitting(episodes, config.max_tokens)
+    max_tokens = cast(int, settled(config).max_tokens)
+    made = fitting(episodes, max_tokens)
     if not made:
         longest = max(len(episode.prompt_ids) + len(episode.completion_ids) for episode in episodes)
-        raise ConfigError(f"every episode is longer than max_tokens={config.max_tokens}; the longest has {longest}")
+        raise ConfigError(f"every episode is longer than max_tokens={max_tokens}; the longest has {longest}")
     return made
 
 
@@ -171,13 +199,14 @@ def to_dataset(data: Sequence[Example]) -> Dataset:
 
 def tuning_args(config: SFTOptions) -> dict[str, Any]:
     """TRL's arguments of every run on data that is made before it trains."""
+    config = settled(config)
     cuda = torch.cuda.is_available()
     return {
         "output_dir": str(config.output),
         "num_train_epochs": config.epochs,
         "max_steps": config.steps or -1,
         "learning_rate": config.learning_rate,
-        "lr_scheduler_type": "linear",
+        **schedule_args(config.schedule, config.warmup_steps),
         "per_device_train_batch_size": config.rows,
         "gradient_accumulation_steps": config.batch // (config.rows * processes()),
         "max_length": None,
@@ -195,6 +224,10 @@ def tuning_args(config: SFTOptions) -> dict[str, Any]:
     }
 
 
+class ExampleTrainer(WarmUp, SFTTrainer):
+    """TRL's SFT, with our warm-up."""
+
+
 def make_trainer(
     config: SFTOptions,
     model: PreTrainedModel,
@@ -208,7 +241,7 @@ def make_trainer(
         train_sampling_strategy="group_by_length",  # padding is what a batch of unequal episodes would waste
         **tuning_args(config),
     )
-    trainer = SFTTrainer(
+    trainer = ExampleTrainer(
         model=model,
         args=args,
         train_dataset=to_dataset(data),
@@ -223,8 +256,8 @@ def make_trainer(
 def train(config: SFTOptions) -> Path:
     """Makes the demonstrations, trains, and returns the folder of the final model."""
     set_threads(config.threads)
+    config, model, tokenizer = load(config)
     checkpoint = begin(config)
-    model, tokenizer = load_model(config.model)
     budget = StepBudget(config.env_steps)
     data = expert_examples(config, tokenizer, budget)
     return fit(config, model, tokenizer, data, checkpoint, played=budget.played)

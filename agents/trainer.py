@@ -23,6 +23,7 @@ from toolgym.agents.episodes import EpisodeBatch, Estimator
 from toolgym.agents.lm import LMPolicy, SamplingOptions, release_memory
 from toolgym.agents.rollout import Episodic, Rollout, Start, rollouts
 from toolgym.agents.running import quiet
+from toolgym.agents.schedule import WarmUp
 from toolgym.domain import TaskSet
 from toolgym.errors import ConfigError, DivergenceError
 
@@ -129,7 +130,7 @@ def by_length(batches: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-class ToolTrainer(GRPOTrainer):
+class ToolTrainer(WarmUp, GRPOTrainer):
     """Trains a causal LM on episodes of tool environments.
 
     Args:
@@ -146,6 +147,8 @@ class ToolTrainer(GRPOTrainer):
     """
 
     _tag_names = ("toolgym",)
+    run_config: Any = None
+    """The run's options, all with a value, where `toolgym.agents.running.prepare` made this trainer."""
 
     def __init__(
         self,
