@@ -24,8 +24,10 @@ Written to the output folder: `options.json`, `results.json`, `learning.png`, an
 
 import hashlib
 import json
+import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,26 +41,32 @@ from benchmarks.learning_unit import drop_checkpoints, measure, publish, train, 
 from toolgym.agents.options import parse_options
 from toolgym.agents.registry import algorithms
 from toolgym.errors import ConfigError, did_you_mean
+from toolgym.opening import open_env
 
 OFFLINE = ("sft", "rft", "eto")
 """Learners that play first, then train on what was played."""
 UPDATES = {"gspo": 4}
-"""Optimizer steps a batch of episodes, where that is not one."""
+"""Optimizer steps a batch of episodes, where that is neither one nor said by a row's flags."""
 OWN_GROUPS = ("vine",)
 """Learners with a number of episodes a task of their own: vine's continuations are the larger part of what it plays."""
 ABLATIONS = (
     "steptool-apart=steptool --optimise steps",  # without step rewards it is ppo
     "dupo-no-plan=dupo --no-plan",
-    "dupo-fixed-clip=dupo --no-dynamic-clip",
     "dupo-no-sft=dupo --no-unified",
     "dupo-no-semantic=dupo --semantic 0",
-    "dupo-no-decay=dupo --decay none",
+    # With one update a batch every ratio is 1 and no clip acts: the clips are compared at four.
+    "dupo-4=dupo --minibatches 4 --zeta 0.025",
+    "dupo-4-fixed-clip=dupo --minibatches 4 --zeta 0.025 --no-dynamic-clip",
+    # Within a step Eq. 11 cancels the decay: it is compared on the returns of episodes.
+    "dupo-episode=dupo --credit episode",
+    "dupo-episode-no-decay=dupo --credit episode --decay none",
     "toolupt-sft=toolupt --expert sft",
     "toolupt-no-expert=toolupt --expert none",
     "toolupt-coarse=toolupt --no-fine-grained",
     "awpo-no-gate=awpo --no-gate",
     "awpo-no-difficulty=awpo --no-difficulty",
-    "awpo-fixed-clip=awpo --no-dynamic-clip",
+    "awpo-4=awpo --minibatches 4",
+    "awpo-4-fixed-clip=awpo --minibatches 4 --no-dynamic-clip",
 )
 """StepTool's §5.5, DUPO's Tables 3 to 7, ToolUPT's ablations I and II and its Table 1, AWPO's Table 5, as variants."""
 START = "warm start"
@@ -176,10 +184,16 @@ def lock(path: Path, *, wait: bool = True) -> FileLock:
     return FileLock(path, timeout=-1 if wait else 0)
 
 
+def updates_a_batch(algo: str, flags: Sequence[str]) -> int:
+    """Optimizer steps that a row's batch of episodes is learnt from."""
+    given = {name: int(flags[flags.index(name) + 1]) for name in ("--minibatches", "--iterations") if name in flags}
+    return math.prod(given.values()) if given else UPDATES.get(algo, 1)
+
+
 def arguments(options: LearningOptions, entry: Entry, seed: int, env_steps: int, folder: Path) -> list[str]:
     """The training's arguments of a unit."""
     _, algo, flags = entry
-    updates = UPDATES.get(algo, 1)
+    updates = updates_a_batch(algo, flags)
     given: dict[str, Any] = {
         "env": options.env,
         "model": options.model,
@@ -300,6 +314,24 @@ def make_units(options: LearningOptions, console: Console) -> bool:
     return not failures
 
 
+def telling_tasks(shared: Mapping[str, Any], task_ids: Sequence[str]) -> set[str]:
+    """Those of the evaluated tasks that are solved only where the agent tells what was asked for.
+
+    Args:
+        shared: the options of the comparison (see `LearningOptions.shared`).
+        task_ids: the tasks; one that the split does not have is left out.
+    """
+    env = open_env(shared["env"], split=shared["split"], size=shared["size"], prompt=shared["prompt"])
+    told = set()
+    for task_id in task_ids:
+        with suppress(ConfigError):
+            checklist = env.tasks.by_id(task_id).checklist
+            if any(item.required and item.check.type == "said" for item in checklist):
+                told.add(task_id)
+    env.close()
+    return told
+
+
 def report(options: LearningOptions) -> dict[str, Any]:
     """Table, picture and `results.json` of all units in the output folder; the results as JSON values.
 
@@ -311,9 +343,10 @@ def report(options: LearningOptions) -> dict[str, Any]:
         if not runs:
             raise ConfigError(f"{str(options.output)!r} holds no evaluation.json yet: run it without --report-only")
         shared = json.loads((options.output / "options.json").read_text(encoding="utf-8"))
+        told = telling_tasks(shared, sorted(next(iter(runs.values()))[0].evaluation["solved"]))
         results = {
             "options": shared,
-            "algorithms": summaries(options.output, runs, shared["k"], START),
+            "algorithms": summaries(options.output, runs, shared["k"], START, told),
             "failed": failed,
         }
         write_json(options.output / "results.json", results)

@@ -10,7 +10,7 @@ Shapes: R runs (seeds), N tasks, K trials a task.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,9 +100,9 @@ def interval(scores_RN: np.ndarray, seed: int = 0, resamples: int = 2000, confid
     return float(low), float(high)
 
 
-def _scores(runs: Sequence[Run], k: int) -> np.ndarray:
-    """pass@k of each task in each run `(R, N)`; NaN where the infrastructure left fewer than k trials."""
-    tasks = sorted(runs[0].evaluation["solved"])
+def _scores(runs: Sequence[Run], k: int, among: Collection[str] | None = None) -> np.ndarray:
+    """pass@k of each task (or of those in `among`) in each run `(R, N)`; NaN where fewer than k trials were left."""
+    tasks = sorted(task for task in runs[0].evaluation["solved"] if among is None or task in among)
     return np.array(
         [
             [
@@ -116,24 +116,33 @@ def _scores(runs: Sequence[Run], k: int) -> np.ndarray:
     )
 
 
-def _difference(pairs: Sequence[tuple[Run, Run]]) -> dict[str, Any] | None:
-    """What pass@1 of the first of each pair is above the second's, paired by task; None without a pair."""
+def _difference(pairs: Sequence[tuple[Run, Run]], among: Collection[str] | None = None) -> dict[str, Any] | None:
+    """What pass@1 of the first of each pair is above the second's, paired by task; None without a pair or a task."""
     if not pairs:
         return None
-    out_RN = _scores([run for run, _ in pairs], 1) - _scores([other for _, other in pairs], 1)
+    out_RN = _scores([run for run, _ in pairs], 1, among) - _scores([other for _, other in pairs], 1, among)
     out_RN = out_RN[:, ~np.isnan(out_RN).any(axis=0)]
+    if not out_RN.shape[1]:
+        return None
     return {"iqm": float(interquartile_mean(out_RN.mean(axis=1))), "interval": list(interval(out_RN))}
 
 
-def summaries(folder: Path, runs: Mapping[str, Sequence[Run]], k: int, start: str) -> dict[str, dict[str, Any]]:
+def summaries(
+    folder: Path, runs: Mapping[str, Sequence[Run]], k: int, start: str, told: Collection[str] = ()
+) -> dict[str, dict[str, Any]]:
     """The summary of each row of a benchmark's folder, with the rates that were tried for it.
 
-    A variant's also says of what (`of`), and what it is above that, seed by seed (`difference`; None without a seed
-    that both have).
+    With `told`, the tasks in which the agent must tell something, each row that is compared with the warm start also
+    says what it gained on those and on the others (`gain_told`, `gain_rest`). A variant's also says of what (`of`), and
+    what it is above that, seed by seed (`difference`; None without a seed that both have).
     """
     out = {}
     for name, of in runs.items():
         out[name] = summary(of, k, runs[start][0] if start in runs else None)
+        if told and start in runs:
+            pairs = [(run, runs[start][0]) for run in of]
+            rest = set(of[0].evaluation["solved"]).difference(told)
+            out[name] |= {"gain_told": _difference(pairs, told), "gain_rest": _difference(pairs, rest)}
         algo = of[0].algo
         if algo is not None and algo != name and algo in runs:
             pairs = [(run, full) for run in of for full in runs[algo] if full.seed == run.seed]

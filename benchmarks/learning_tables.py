@@ -48,7 +48,7 @@ def _seeds(figures: Figures, wanted: int) -> str:
 
 
 def markdown_tables(results: Mapping[str, Figures], k: int) -> str:
-    """The tables of docs/learning.md, best first: algorithms, what went wrong, the tuning, variants."""
+    """The tables of docs/learning.md, best first: algorithms, errors, gains by what is to tell, tuning, variants."""
     ordered = sorted(results.items(), key=lambda item: (not item[1]["updates"], -item[1]["pass@1"]["iqm"]))
     rows = [(name, figures) for name, figures in ordered if "of" not in figures]
     variants = sorted(((name, figures) for name, figures in ordered if "of" in figures), key=lambda row: row[1]["of"])
@@ -77,6 +77,13 @@ def markdown_tables(results: Mapping[str, Figures], k: int) -> str:
         [[name, *(_percent(figures["errors"][error]) for error in ERROR_TYPES)] for name, figures in rows],
     )
     tables = [main, errors]
+    if any(figures.get("gain_told") for _, figures in rows):
+        gains = [
+            [name, _points(figures["gain_told"]), _points(figures["gain_rest"])]
+            for name, figures in rows
+            if figures["updates"]
+        ]
+        tables.append(_markdown(["algorithm", "something to tell", "nothing to tell"], gains))
     if rates := sorted({rate for _, figures in rows for rate in figures.get("rates", ())}, key=float):
         tuned = [(name, figures["rates"]) for name, figures in rows if figures.get("rates")]
         tables.append(

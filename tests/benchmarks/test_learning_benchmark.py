@@ -20,6 +20,7 @@ from benchmarks.learning import (
     entries,
     main,
     make_unit,
+    telling_tasks,
 )
 from benchmarks.learning_report import Run, interquartile_mean, interval, read_runs, summaries, summary
 from benchmarks.learning_tables import draw, markdown_tables, report_table
@@ -40,6 +41,8 @@ from toolgym.agents.tokenizer import build_tokenizer
 from toolgym.agents.toolupt import ToolUPTOptions
 from toolgym.agents.tree import TreeOptions, VineOptions
 from toolgym.errors import ConfigError
+from toolgym.messages import Turn, render
+from toolgym.opening import open_env
 
 
 def test_interquartile_mean_by_hand() -> None:
@@ -127,10 +130,12 @@ def test_ablations_are_rows_whose_flags_are_known(tmp_path: Path) -> None:
     for name, algo, flags in rows:
         kind, defaults = KINDS[algo]
         plain = arguments(options, (algo, algo, []), 0, 1600, tmp_path)
-        both = (plain, [*plain, *flags])
+        both = (plain, arguments(options, (name, algo, flags), 0, 1600, tmp_path))
         one, other = (parse_options(kind, words, prog="x", description="", defaults=defaults) for words in both)
         assert one.learning_rate == 1e-3
         assert [field for field in asdict(one) if asdict(one)[field] != asdict(other)[field]], name
+        # As many batches of episodes, however many updates each is learnt from.
+        assert other.steps == one.steps * (4 if "-4" in name else 1), name
     own = arguments(options, ("eto", "eto", ["--learning-rate", "3e-4"]), 0, 1600, tmp_path)
     assert parse_options(ETOOptions, own, prog="x", description="").learning_rate == 3e-4
 
@@ -203,6 +208,38 @@ def test_a_report_is_made_of_all_units_that_are_there(tmp_path: Path, capsys: py
     assert (tmp_path / "out" / "learning.png").is_file()
     with pytest.raises(ConfigError, match=r"holds no evaluation\.json"):
         main(["--report-only", "--output", str(tmp_path / "empty")])
+
+
+def test_gains_are_told_apart_by_whether_something_must_be_told(tmp_path: Path) -> None:
+    # The start solves a in 1 of 2 trials and b in none, the row a in 2 and b in 1: both gain a half; c gains nothing.
+    before = {"a": [True, False], "b": [False, False], "c": [True]}
+    after = {"a": [True, True], "b": [True, False], "c": [True]}
+    unit = tmp_path / "grpo" / "seed-0"
+    write_json(tmp_path / "start" / "evaluation.json", evaluation(before, 0.5))
+    write_json(unit / "evaluation.json", evaluation(after, 0.5))
+    (unit / "metrics.jsonl").write_text('{"env_steps": 10.0, "solved": 0.5}\n')
+    runs, _ = read_runs(tmp_path, START)
+    rows = summaries(tmp_path, runs, 1, START, told={"a"})
+    assert rows["grpo"]["gain_told"] == {"iqm": 0.5, "interval": [0.5, 0.5]}
+    assert rows["grpo"]["gain_rest"]["iqm"] == 0.25
+    assert "| grpo | +50.0 [+50.0, +50.0] | +25.0 [+0.0, +50.0] |" in markdown_tables(rows, 1)
+    assert "gain_told" not in summaries(tmp_path, runs, 1, START)["grpo"]
+
+
+def test_something_must_be_told_where_saying_nothing_does_not_solve_the_task() -> None:
+    shared = {"env": "ToolGym/Airline-v0", "split": "test", "size": "small", "prompt": "short"}
+    env = open_env(shared["env"], split="test", size="small")
+    silent = {}
+    for index in range(12):
+        task = env.tasks[index]
+        env.reset(options={"task": task})
+        for action in task.gold[:-1]:
+            env.step(render(Turn(action.plan, tuple(call.call() for call in action.calls), action.response)))
+        silent[task.id] = env.step("<response>Well.</response>")[4]["outcome"]
+    env.close()
+    assert set(silent.values()) == {"solved", "unsolved"}
+    told = {task_id for task_id, outcome in silent.items() if outcome == "unsolved"}
+    assert telling_tasks(shared, [*silent, "no such task"]) == told
 
 
 def test_a_variant_is_compared_with_its_algorithm_seed_by_seed(tmp_path: Path) -> None:
@@ -364,7 +401,22 @@ PUBLISHED = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "le
 def test_the_documented_table_is_that_of_the_published_runs() -> None:
     runs, failed = read_runs(PUBLISHED, START)
     assert not failed
-    k = json.loads((PUBLISHED / "options.json").read_text())["k"]
+    shared = json.loads((PUBLISHED / "options.json").read_text())
+    told = telling_tasks(shared, list(runs[START][0].evaluation["solved"]))
+    assert 0 < len(told) < 64
     text = (PUBLISHED.parents[2] / "docs" / "learning.md").read_text()
-    for table in markdown_tables(summaries(PUBLISHED, runs, k, START), k).split("\n\n"):
+    for table in markdown_tables(summaries(PUBLISHED, runs, shared["k"], START, told), shared["k"]).split("\n\n"):
         assert table in text, table
+
+
+def test_the_reward_with_the_outcome_differs_from_toolrl_where_an_episode_is_solved() -> None:
+    named = "benchmarks.learning_rewards:toolrl_and_solved"
+    env = open_env("ToolGym/Airline-v0", split="train", size="small", reward=named)
+    task = next(task for task in (env.tasks[index] for index in range(20)) if len(task.gold) > 1)
+    for last, extra in ((task.gold[-1].response, 4.0), ("Well.", 0.0)):
+        env.reset(options={"task": task})
+        for action in task.gold[:-1]:
+            env.step(render(Turn(action.plan, tuple(call.call() for call in action.calls), action.response)))
+        _, reward, _, _, info = env.step(render(Turn(response=last)))
+        assert reward == info["rewards"]["format"] + info["rewards"]["correctness"] + extra
+    env.close()
