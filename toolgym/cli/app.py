@@ -18,6 +18,7 @@ from toolgym.cli.inspect import inspect
 from toolgym.cli.list_envs import list_envs
 from toolgym.cli.new import app as new
 from toolgym.cli.play import play
+from toolgym.cli.plot import plot
 from toolgym.cli.record import record
 from toolgym.cli.score import score
 from toolgym.cli.serve import serve
@@ -61,6 +62,7 @@ app.command(
     "train",
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
 )(train)
+app.command("plot")(plot)
 app.command("serve")(serve)
 app.command("show")(show)
 app.add_typer(docker, name="docker")

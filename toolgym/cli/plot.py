@@ -1,0 +1,64 @@
+"""`toolgym plot`: the learning curves of runs, as a picture and as a table."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from toolgym.cli.common import JsonFlag, out, print_json
+from toolgym.errors import ConfigError
+
+
+def plot(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs: what --output was.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The picture (default: curves.png in the first run's folder).")
+    ] = None,
+    figures: Annotated[
+        list[str] | None,
+        typer.Option("--figures", "-f", help="Names as in metrics.jsonl, or eval/NAME; commas between, or repeated."),
+    ] = None,
+    smoothing: Annotated[
+        float, typer.Option(min=0, max=0.999, help="How much of each step's running mean is that of the step before.")
+    ] = 0.8,
+    json: JsonFlag = False,
+) -> None:
+    """Draws the figures of runs beside each other, a colour a run: a smoothed line over a faint one.
+
+    With --json it prints each figure's last, highest and lowest value, and draws only with --output.
+
+    \b
+    Examples:
+      toolgym plot runs/grpo
+      toolgym plot runs/grpo runs/dapo --figures solved,eval/pass@1,kl --output curves.png
+      toolgym plot runs/grpo --json
+    """
+    from toolgym.agents.curves import choose, draw, read_runs, summary
+
+    read = read_runs(runs)
+    chosen = choose(read, [name for given in figures or () for name in given.replace(",", " ").split()])
+    path = output or (None if json else runs[0] / "curves.png")
+    if path is not None:
+        if path.is_dir():
+            raise ConfigError(f"{str(path)!r} is a folder; --output takes a file, such as {str(path / 'curves.png')!r}")
+        draw(read, chosen, path, smoothing)
+    summaries = [summary(run, smoothing) for run in read]
+    if json:
+        print_json(summaries)
+        return
+    table = Table(title="smoothed last value (highest, at its step)", title_justify="left")
+    table.add_column("run")
+    for column in ("steps", *chosen):
+        table.add_column(column, justify="right")
+    for entry in summaries:
+        cells = (_cell(entry["figures"].get(name)) for name in chosen)
+        table.add_row(entry["run"], str(entry["steps"]), *cells)
+    out.print(table)
+    out.print(f"Written: {path}", highlight=False, soft_wrap=True)
+
+
+def _cell(figure: dict | None) -> str:
+    if figure is None:
+        return "-"
+    return f"{figure['smoothed']:.3g} ({figure['highest']['value']:.3g}, {figure['highest']['step']})"
