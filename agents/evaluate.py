@@ -18,10 +18,12 @@ from toolgym.errors import ConfigError, did_you_mean
 from toolgym.opening import open_env
 from toolgym.trajectory import Trajectory, TrajectoryWriter
 
-__all__ = ["AGENTS", "AgentOptions", "EvalOptions", "evaluate", "make_policy", "play", "report_of"]
+__all__ = ["AGENTS", "DTYPES", "AgentOptions", "EvalOptions", "evaluate", "make_policy", "play", "report_of"]
 
 AGENTS = ("oracle", "random", "noop", "builtin", "builtin:clean", "builtin:imperfect", "hf:PATH", "api:MODEL")
 """What `make_policy` understands; PATH is a folder or a hub id."""
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+"""What a local model's weights may be."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +33,24 @@ class AgentOptions:
     temperature: float | None = None
     """0 is greedy. None: greedy (an API: its own default). Sampling (1.0, say) is what pass@k with k > 1 is about."""
     max_new_tokens: int | None = None
-    """The longest turn. None: 256 (an API: its own limit)."""
-    context_tokens: int = 8192
-    """The longest episode of a local model."""
+    """The longest turn. None: 256, of a model from 50M parameters on 1,024 (an API: its own limit)."""
+    context_tokens: int | None = None
+    """The longest episode of a local model. None: 8,192, or what a longer opening needs, up to the model's limit."""
+    dtype: str = "auto"
+    """Of a local model's weights: one of `DTYPES`. auto: float32, of a model from 50M parameters on bfloat16 where that
+    is fast."""
+    thinking: bool | None = None
+    """Whether a local model thinks before it acts, where its chat template can switch that. None: the template's."""
     device: str | None = None
     """Where a local model runs; default: CUDA where there is one."""
     base_url: str | None = None
     """The endpoint of an `api:` agent; default: $OPENAI_BASE_URL."""
     concurrency: int = 16
     """How many episodes run at once."""
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise ConfigError(did_you_mean(self.dtype, DTYPES, "dtype"))
 
 
 @dataclass(frozen=True)
@@ -101,14 +112,17 @@ def make_policy(name: str, options: AgentOptions | None = None, *, seed: int = 0
 
 def _language_model(name: str, options: AgentOptions, seed: int) -> Policy:
     from toolgym.agents.lm import LMPolicy, SamplingOptions, set_threads
+    from toolgym.agents.sizing import acting_dtype, named_size
 
     set_threads()
+    size = named_size(name)
     sampling = SamplingOptions(
         temperature=options.temperature or 0.0,
-        max_new_tokens=options.max_new_tokens or 256,
+        max_new_tokens=options.max_new_tokens or (256 if size.small else 1024),
         context_tokens=options.context_tokens,
     )
-    return LMPolicy.load(name, sampling, seed=seed, device=options.device)
+    dtype = acting_dtype(options.dtype, size)
+    return LMPolicy.load(name, sampling, seed=seed, device=options.device, dtype=dtype, thinking=options.thinking)
 
 
 def evaluate(

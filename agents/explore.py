@@ -7,16 +7,18 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 from accelerate import PartialState
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from toolgym.agents.lm import LMPolicy, SamplingOptions
+from toolgym.agents.options import check_ranges
 from toolgym.agents.rollout import Rollout, Start, rollouts
 from toolgym.agents.sft import SFTOptions
+from toolgym.agents.sizing import BySize, settled
 from toolgym.errors import ConfigError, InfraError
 
 if TYPE_CHECKING:
@@ -32,23 +34,29 @@ class ExploreOptions(SFTOptions):
 
     samples: Annotated[int, "the policy's own episodes on each of the --episodes tasks"] = 3
     temperature: Annotated[float, "of the sampling"] = 0.7
-    max_new_tokens: Annotated[int, "the longest turn"] = 200
-    context_tokens: Annotated[int, "the longest episode"] = 1536
-    concurrency: Annotated[int, "episodes at once"] = 32
+    max_new_tokens: Annotated[
+        int | None, "the longest turn (default: 200; from 50M parameters on 1024, which a model that thinks needs)"
+    ] = None
+    context_tokens: Annotated[
+        int | None, "the longest episode (default: 1536; for a full prompt or long turns at least 8192)"
+    ] = None
+    concurrency: Annotated[
+        int | None, "episodes at once (default: 32; of a larger model on a GPU what its memory holds)"
+    ] = None
+    BY_SIZE: ClassVar[BySize] = replace(SFTOptions.BY_SIZE, at_once=32)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.samples < 1 or self.concurrency < 1 or self.temperature <= 0:
-            raise ConfigError(
-                f"samples and concurrency must be at least 1 and temperature above 0, got samples={self.samples}, "
-                f"concurrency={self.concurrency}, temperature={self.temperature}"
-            )
+        check_ranges(self, above_0=("samples", "concurrency", "temperature"))
 
 
 def make_policy(config: ExploreOptions, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> LMPolicy:
     """The policy that explores."""
+    config = settled(config)
     sampling = SamplingOptions(
-        temperature=config.temperature, max_new_tokens=config.max_new_tokens, context_tokens=config.context_tokens
+        temperature=config.temperature,
+        max_new_tokens=cast(int, config.max_new_tokens),
+        context_tokens=config.context_tokens,
     )
     return LMPolicy(model, tokenizer, sampling, seed=config.seed)
 
@@ -63,7 +71,7 @@ def episodes(policy: LMPolicy, envs: Sequence[Any], tasks: Sequence[int], sample
 
 def tasks_at_once(config: ExploreOptions) -> int:
     """How many tasks a limited run plays at once: enough for `concurrency` episodes."""
-    return math.ceil(config.concurrency / config.samples)
+    return math.ceil(cast(int, settled(config).concurrency) / config.samples)
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallba
 from toolgym.agents.episodes import EpisodeBatch, Estimator
 from toolgym.agents.options import check_idle, learner_main
 from toolgym.agents.rollout import Rollout
-from toolgym.agents.running import RunConfig, prepare, run
+from toolgym.agents.running import RunConfig, load, prepare, run
+from toolgym.agents.sizing import settled
 from toolgym.agents.trainer import ToolTrainer
 from toolgym.errors import ConfigError, did_you_mean
 
@@ -214,8 +215,9 @@ def make_estimator(config: GRPOOptions) -> Estimator:
         plain = partial(grpo_advantages, scale=config.scale, leave_one_out=config.baseline == "leave_one_out")
     if not config.overlong:
         return plain
-    cache = max(1, round(config.context_tokens * config.overlong_cache))
-    return lambda batch: plain(shorten(batch, config.context_tokens, cache))
+    limit = cast(int, settled(config).context_tokens)
+    cache = max(1, round(limit * config.overlong_cache))
+    return lambda batch: plain(shorten(batch, limit, cache))
 
 
 def differ(group: Sequence[Rollout]) -> bool:
@@ -269,6 +271,7 @@ def make_trainer(
     callbacks: list[TrainerCallback] | None = None,
 ) -> ToolTrainer:
     """The trainer of a run, ready to train (see `toolgym.agents.running.prepare`)."""
+    config, model, tokenizer = load(config, model, tokenizer)
     kind = DynamicTrainer if config.dynamic_sampling else ToolTrainer
     estimator = make_estimator(config)
     trainer = prepare(config, estimator, trainer=kind, model=model, tokenizer=tokenizer, callbacks=callbacks)

@@ -159,7 +159,9 @@ def check_opening(tokens: int, context: int, own_limit: int) -> None:
 
 def quiet() -> None:
     """Leaves out warnings between the libraries below that a user can do nothing about."""
-    warnings.filterwarnings("ignore", message=r".*`(is_)?gradient_checkpointing` is deprecated", category=FutureWarning)
+    warnings.filterwarnings(
+        "ignore", message=r".*`(is_)?gradient_checkpointing\w*` is deprecated", category=FutureWarning
+    )
 
 
 def _merged(path: str, dtype: torch.dtype) -> PreTrainedModel:

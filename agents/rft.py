@@ -17,19 +17,20 @@ Deviation: what Yuan et al. tell apart by their equations, we tell apart by all 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from toolgym.agents.budget import StepBudget
 from toolgym.agents.demonstrations import Example, demonstrate
 from toolgym.agents.explore import ExploreOptions, episodes, make_policy, once, tasks_at_once
-from toolgym.agents.lm import load_model, set_threads
+from toolgym.agents.lm import set_threads
 from toolgym.agents.options import check_idle, learner_main
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.run_folder import begin
-from toolgym.agents.running import make_envs, task_order
+from toolgym.agents.running import load, make_envs, task_order
 from toolgym.agents.sft import expert_chain, fit, fitting
+from toolgym.agents.sizing import settled
 from toolgym.errors import ConfigError
 
 __all__ = ["RFTOptions", "distinct_successes", "main", "train", "training_examples"]
@@ -68,9 +69,10 @@ def training_examples(
     Raises:
         ConfigError: there is none.
     """
-    budget = budget or StepBudget(config.env_steps)
+    budget, config = budget or StepBudget(config.env_steps), settled(config)
+    max_tokens = cast(int, config.max_tokens)
     envs, chain, policy = (
-        make_envs(config, config.concurrency),
+        make_envs(config, cast(int, config.concurrency)),
         expert_chain(config),
         make_policy(config, model, tokenizer),
     )
@@ -89,8 +91,7 @@ def training_examples(
     finally:
         for env in envs:
             env.close()
-    made = fitting(experts, config.max_tokens)
-    own = fitting(distinct_successes(groups), config.max_tokens)
+    made, own = fitting(experts, max_tokens), fitting(distinct_successes(groups), max_tokens)
     solved = sum(episode.solved for group in groups for episode in group)
     print(f"{solved} of {len(groups) * config.samples} own episodes solved; {len(own)} distinct ones kept")
     if not made and not own:
@@ -105,8 +106,8 @@ def train(config: RFTOptions) -> Path:
     """Explores, trains, and returns the folder of the final model."""
     set_threads(config.threads)
     path, budget = config.output / "examples.jsonl", StepBudget(config.env_steps)
+    config, model, tokenizer = load(config)
     checkpoint = begin(config, path)
-    model, tokenizer = load_model(config.model)
     made = once(
         path, config.resume, lambda: [asdict(made) for made in training_examples(config, model, tokenizer, budget)]
     )

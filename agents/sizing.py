@@ -16,7 +16,7 @@ from transformers.utils.peft_utils import find_adapter_config_file
 from toolgym.agents.decoding import roomy_context
 from toolgym.agents.lm import config_errors, fast_bf16
 
-__all__ = ["BySize", "ModelSize", "episodes_at_once", "named_size", "settled", "size_of", "unset"]
+__all__ = ["BySize", "ModelSize", "acting_dtype", "episodes_at_once", "named_size", "settled", "size_of", "unset"]
 
 T = TypeVar("T")
 
@@ -113,6 +113,13 @@ def episodes_at_once(
     """
     weights = size.parameters * number_bytes * (copies + (0 if frozen else 3))
     return max(1, 2 * (memory - weights) // 3 // (size.cache_numbers * number_bytes * context))
+
+
+def acting_dtype(name: str, size: ModelSize) -> torch.dtype:
+    """The type of the weights of a model that only acts: by name, or (`auto`) by its size and what is fast here."""
+    if name == "auto":
+        return torch.bfloat16 if not size.small and fast_bf16() else torch.float32
+    return getattr(torch, name)
 
 
 def unset(config: Any) -> list[str]:

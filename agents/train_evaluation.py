@@ -52,9 +52,9 @@ def _sampling(config: Any) -> SamplingOptions:
 
 def _at_once(config: Any, processes: int) -> int:
     """How many episodes a process plays at once: as many as the training does, where it plays."""
-    if hasattr(config, "rollouts"):
-        return max(1, config.groups * config.rollouts // processes)
-    return getattr(config, "concurrency", 16)
+    if getattr(config, "concurrency", None):
+        return config.concurrency
+    return max(1, config.groups * config.rollouts // processes) if hasattr(config, "rollouts") else 16
 
 
 class EvaluateEvery(TrainerCallback):

@@ -25,10 +25,10 @@ Shapes: B sequences in groups of G, T tokens, S steps.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -49,7 +49,8 @@ from toolgym.agents.grpo import all_equal, grpo_advantages
 from toolgym.agents.lm import LMPolicy
 from toolgym.agents.options import learner_main
 from toolgym.agents.rollout import Rollout
-from toolgym.agents.running import RunConfig, prepare, run
+from toolgym.agents.running import RunConfig, prepare, processes, run
+from toolgym.agents.sizing import BySize
 from toolgym.agents.trainer import ToolTrainer
 from toolgym.errors import ConfigError
 
@@ -67,6 +68,13 @@ __all__ = [
 _EPS = 1e-4
 
 
+def _check_at_once(config: RunConfig) -> None:
+    """Raises where episodes would have to wait for one another: a step's forks are kept until it is over."""
+    most = config.groups * config.rollouts // processes()
+    if config.concurrency is not None and config.concurrency < most:
+        raise ConfigError(f"forks need all episodes of a step at once: concurrency={config.concurrency}, not {most}")
+
+
 @dataclass(frozen=True)
 class TreeOptions(RunConfig):
     """Options of a tree run."""
@@ -77,9 +85,11 @@ class TreeOptions(RunConfig):
     ] = None
     blend: Annotated[float, "share of the fork-relative advantage; the rest is the trajectory's"] = 0.5
     scale: Annotated[bool, "divide advantages by the group's standard deviation"] = True
+    BY_SIZE: ClassVar[BySize] = replace(RunConfig.BY_SIZE, may_wait=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _check_at_once(self)
         if not 1 <= self.root_count <= self.rollouts or not 0 <= self.blend <= 1:
             raise ConfigError(
                 f"roots must be between 1 and rollouts={self.rollouts} and blend between 0 and 1, got "
@@ -98,9 +108,11 @@ class VineOptions(RunConfig):
 
     rollouts: Annotated[int, "episodes a task that are learnt from"] = 2
     samples: Annotated[int, "continuations a state whose mean return is its value"] = 4
+    BY_SIZE: ClassVar[BySize] = replace(RunConfig.BY_SIZE, may_wait=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _check_at_once(self)
         if self.samples < 1:
             raise ConfigError(f"samples must be at least 1, got {self.samples}")
 

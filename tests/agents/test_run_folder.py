@@ -30,7 +30,7 @@ AIRLINE, SERVER = "ToolGym/Airline-v0", "ToolGym/MCP-v0"
 @pytest.fixture
 def config(tmp_path: Path) -> GRPOOptions:
     """Options whose folder holds a checkpoint, two lines of metrics and a model."""
-    config = GRPOOptions(output=tmp_path / "run")
+    config = GRPOOptions(output=tmp_path / "run", learning_rate=2e-4)
     assert begin(config) is None
     (config.output / "checkpoint-20").mkdir()
     (config.output / "checkpoint-20" / "trainer_state.json").write_text("{}")
@@ -221,4 +221,4 @@ def test_the_command_line_names_what_is_wrong(capsys: pytest.CaptureFixture[str]
         said = capsys.readouterr().out
         assert first in said
         assert "default: None" not in said
-        assert "(default: 0.0002)" in said
+        assert "(default: 2e-4; from 50M parameters on 1e-6" in " ".join(said.split())

@@ -166,7 +166,7 @@ def test_sft_from_the_command_line(tokenizer: Any, tiny_model: Any, tmp_path: Pa
 
 def test_sft_says_what_is_wrong(tokenizer: Any) -> None:
     assert SFTOptions(batch=6, micro_batch=4).rows == 3
-    with pytest.raises(ConfigError, match="micro_batch must be at least 1"):
+    with pytest.raises(ConfigError, match="micro_batch must be above 0, got 0"):
         SFTOptions(micro_batch=0)
     with pytest.raises(ConfigError, match="epochs must be above 0, got 0"):
         SFTOptions(epochs=0)

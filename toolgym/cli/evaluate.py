@@ -27,9 +27,31 @@ def evaluate(
         typer.Option(min=0, help="Sampling temperature (default: greedy for one trial, 1 for more; an API's own)."),
     ] = None,
     max_new_tokens: Annotated[
-        int | None, typer.Option(min=1, help="The longest turn of a model (default: 256; an API's own limit).")
+        int | None,
+        typer.Option(
+            min=1,
+            help="The longest turn of a model (default: 256; from 50M parameters on 1024, which a model that thinks "
+            "needs; an API's own limit).",
+        ),
     ] = None,
-    context_tokens: Annotated[int, typer.Option(min=2, help="The longest episode of a local model.")] = 8192,
+    context_tokens: Annotated[
+        int | None,
+        typer.Option(min=2, help="The longest episode of a local model (default: 8192, or what its opening needs)."),
+    ] = None,
+    dtype: Annotated[
+        str,
+        typer.Option(
+            help="A local model's weights: float32, bfloat16 or float16; auto: float32, but bfloat16 from 50M "
+            "parameters on where that is fast."
+        ),
+    ] = "auto",
+    thinking: Annotated[
+        bool | None,
+        typer.Option(
+            "--thinking/--no-thinking",
+            help="Whether a local model thinks first, where its chat template can switch it (default: the template's).",
+        ),
+    ] = None,
     device: Annotated[str | None, typer.Option(help="Where a local model runs (default: CUDA, else CPU).")] = None,
     base_url: Annotated[
         str | None, typer.Option(help="The endpoint of an api: agent (default: $OPENAI_BASE_URL).")
@@ -61,6 +83,8 @@ def evaluate(
         temperature=temperature,
         max_new_tokens=max_new_tokens,
         context_tokens=context_tokens,
+        dtype=dtype,
+        thinking=thinking,
         device=device,
         base_url=base_url,
         concurrency=concurrency,
