@@ -1,6 +1,6 @@
 """A critic on the policy's own trunk: a value head that reads its last hidden state, and what a PPO loss needs besides.
 
-Shapes: B sequences, T completion tokens, L prompt and completion, D hidden size.
+Shapes: B sequences, T completion tokens, S steps, L prompt and completion, D hidden size.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
-__all__ = ["ValueHead", "clipped_value_loss", "masked_sums", "token_weights", "whiten"]
+__all__ = ["ValueHead", "clipped_value_loss", "gae", "masked_sums", "step_gae", "token_weights", "whiten"]
 
 _FILE = "value_head.safetensors"
 
@@ -93,6 +93,72 @@ def clipped_value_loss(
     """
     near_BT = old_values_BT + (values_BT - old_values_BT).clamp(-clip, clip)
     return 0.5 * torch.max((values_BT - returns_BT) ** 2, (near_BT - returns_BT) ** 2)
+
+
+def gae(
+    rewards_BT: torch.Tensor,
+    values_BT: torch.Tensor,
+    sampled_BT: torch.Tensor,
+    *,
+    gamma: float,
+    lam: float,
+    ends_BT: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Generalised advantage estimation (StepTool, Eq. 7) over the generated tokens `(B, T)`; 0 on the others.
+
+    `delta_t = r_t + gamma * V(s_t+1) - V(s_t)`, `A_t = delta_t + gamma * lam * A_t+1`, where t + 1 is the next
+    generated token, whatever the environment wrote between them. Beyond the last one, and beyond a token of `ends_BT`
+    (the last of a sub-trajectory), value and advantage are 0.
+    """
+    advantages_BT = torch.zeros_like(values_BT)
+    next_value_B = next_advantage_B = values_BT.new_zeros(len(values_BT))
+    for t in reversed(range(values_BT.shape[1])):
+        on_B = sampled_BT[:, t].bool()
+        flows_B = 1.0 if ends_BT is None else 1.0 - ends_BT[:, t].to(values_BT.dtype)
+        delta_B = rewards_BT[:, t] + gamma * flows_B * next_value_B - values_BT[:, t]
+        advantage_B = delta_B + gamma * lam * flows_B * next_advantage_B
+        advantages_BT[:, t] = advantage_B * on_B
+        next_advantage_B = torch.where(on_B, advantage_B, next_advantage_B)
+        next_value_B = torch.where(on_B, values_BT[:, t], next_value_B)
+    return advantages_BT
+
+
+def step_gae(
+    rewards_BT: torch.Tensor,
+    values_BT: torch.Tensor,
+    step_BT: torch.Tensor,
+    *,
+    gamma: float,
+    lam: float,
+    apart: bool = False,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """GAE with a time step a *step* (StepTool, Eq. 4, 5, 7): the advantage of a step's action, on all of its tokens.
+
+    A step's reward is the sum over its tokens, its value that of the state before its first token.
+
+    Args:
+        rewards_BT: rewards by token, penalties included.
+        values_BT: values by token; only those at first tokens are read.
+        step_BT: which step generated the token, -1 for the environment's.
+        gamma: discount a step.
+        lam: GAE's lambda.
+        apart: each step is a trajectory of its own.
+
+    Returns:
+        Advantages `(B, T)`, and which tokens are the first of their step `(B, T)`: those have a value to learn.
+    """
+    previous_BT = torch.cat([step_BT.new_full((len(step_BT), 1), -1), step_BT[:, :-1]], dim=1)
+    sampled_BT = step_BT >= 0
+    first_BT = sampled_BT & (previous_BT != step_BT)
+    count = int(step_BT.max().clamp(min=0)) + 1
+    index_BT = step_BT.clamp(min=0)
+    empty_BS = rewards_BT.new_zeros(len(step_BT), count)
+    rewards_BS = empty_BS.scatter_add(1, index_BT, rewards_BT * sampled_BT)
+    values_BS = empty_BS.scatter_add(1, index_BT, values_BT * first_BT)
+    taken_BS = empty_BS.scatter_add(1, index_BT, first_BT.to(rewards_BT.dtype)) > 0
+    ends_BS = taken_BS if apart else None
+    advantages_BS = gae(rewards_BS, values_BS, taken_BS, gamma=gamma, lam=lam, ends_BT=ends_BS)
+    return advantages_BS.gather(1, index_BT) * sampled_BT, first_BT
 
 
 def whiten(values_BT: torch.Tensor, mask_BT: torch.Tensor, sums: torch.Tensor | None = None) -> torch.Tensor:

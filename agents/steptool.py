@@ -34,7 +34,7 @@ from typing import Annotated, Any, Literal, cast
 import torch
 from trl.trainer.grpo_config import GRPOConfig
 
-from toolgym.agents.critic import ValueHead, clipped_value_loss, masked_sums, token_weights, whiten
+from toolgym.agents.critic import ValueHead, clipped_value_loss, gae, masked_sums, step_gae, token_weights, whiten
 from toolgym.agents.episodes import EpisodeBatch
 from toolgym.agents.options import check_idle, learner_main
 from toolgym.agents.running import LossType, RunConfig, prepare, run
@@ -45,10 +45,8 @@ __all__ = [
     "StepToolPPOOptions",
     "StepToolTrainer",
     "clipped_policy_loss",
-    "gae",
     "main",
     "next_kl_coefficient",
-    "step_gae",
     "token_rewards",
     "train",
 ]
@@ -117,72 +115,6 @@ def token_rewards(
     following_BT = torch.cat([batch.step_BT[:, 1:], batch.step_BT.new_full((len(batch.step_BT), 1), -1)], dim=1)
     last_BT = batch.sampled_BT & (following_BT != batch.step_BT)
     return rewards_BS.gather(1, batch.step_BT.clamp(min=0)) * last_BT
-
-
-def gae(
-    rewards_BT: torch.Tensor,
-    values_BT: torch.Tensor,
-    sampled_BT: torch.Tensor,
-    *,
-    gamma: float,
-    lam: float,
-    ends_BT: torch.Tensor | None = None,
-) -> torch.Tensor:
-    """Generalised advantage estimation (Eq. 7) over the generated tokens `(B, T)`; 0 on the others.
-
-    `delta_t = r_t + gamma * V(s_t+1) - V(s_t)`, `A_t = delta_t + gamma * lam * A_t+1`, where t + 1 is the next
-    generated token, whatever the environment wrote between them. Beyond the last one, and beyond a token of `ends_BT`
-    (the last of a sub-trajectory), value and advantage are 0.
-    """
-    advantages_BT = torch.zeros_like(values_BT)
-    next_value_B = next_advantage_B = values_BT.new_zeros(len(values_BT))
-    for t in reversed(range(values_BT.shape[1])):
-        on_B = sampled_BT[:, t].bool()
-        flows_B = 1.0 if ends_BT is None else 1.0 - ends_BT[:, t].to(values_BT.dtype)
-        delta_B = rewards_BT[:, t] + gamma * flows_B * next_value_B - values_BT[:, t]
-        advantage_B = delta_B + gamma * lam * flows_B * next_advantage_B
-        advantages_BT[:, t] = advantage_B * on_B
-        next_advantage_B = torch.where(on_B, advantage_B, next_advantage_B)
-        next_value_B = torch.where(on_B, values_BT[:, t], next_value_B)
-    return advantages_BT
-
-
-def step_gae(
-    rewards_BT: torch.Tensor,
-    values_BT: torch.Tensor,
-    step_BT: torch.Tensor,
-    *,
-    gamma: float,
-    lam: float,
-    apart: bool = False,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """GAE with a time step a *step* (Eq. 4, 5, 7 as printed): the advantage of a step's action, on all of its tokens.
-
-    A step's reward is the sum over its tokens, its value that of the state before its first token.
-
-    Args:
-        rewards_BT: rewards by token, penalties included.
-        values_BT: values by token; only those at first tokens are read.
-        step_BT: which step generated the token, -1 for the environment's.
-        gamma: discount a step.
-        lam: GAE's lambda.
-        apart: each step is a trajectory of its own.
-
-    Returns:
-        Advantages `(B, T)`, and which tokens are the first of their step `(B, T)`: those have a value to learn.
-    """
-    previous_BT = torch.cat([step_BT.new_full((len(step_BT), 1), -1), step_BT[:, :-1]], dim=1)
-    sampled_BT = step_BT >= 0
-    first_BT = sampled_BT & (previous_BT != step_BT)
-    count = int(step_BT.max().clamp(min=0)) + 1
-    index_BT = step_BT.clamp(min=0)
-    empty_BS = rewards_BT.new_zeros(len(step_BT), count)
-    rewards_BS = empty_BS.scatter_add(1, index_BT, rewards_BT * sampled_BT)
-    values_BS = empty_BS.scatter_add(1, index_BT, values_BT * first_BT)
-    taken_BS = empty_BS.scatter_add(1, index_BT, first_BT.to(rewards_BT.dtype)) > 0
-    ends_BS = taken_BS if apart else None
-    advantages_BS = gae(rewards_BS, values_BS, taken_BS, gamma=gamma, lam=lam, ends_BT=ends_BS)
-    return advantages_BS.gather(1, index_BT) * sampled_BT, first_BT
 
 
 def clipped_policy_loss(

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from transformers import TrainerCallback
 
 from toolgym.agents.callbacks import MetricsFile
-from toolgym.agents.critic import ValueHead, clipped_value_loss, token_weights, whiten
+from toolgym.agents.critic import ValueHead, clipped_value_loss, gae, step_gae, token_weights, whiten
 from toolgym.agents.episodes import EpisodeBatch
 from toolgym.agents.lm import SamplingOptions, load_model
 from toolgym.agents.running import grpo_args, lora, quiet, task_order
@@ -25,10 +25,8 @@ from toolgym.agents.steptool import (
     StepToolPPOOptions,
     StepToolTrainer,
     clipped_policy_loss,
-    gae,
     main,
     next_kl_coefficient,
-    step_gae,
     token_rewards,
 )
 from toolgym.errors import ConfigError
