@@ -7,19 +7,29 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from tqdm.auto import tqdm
 from transformers import TrainerCallback
+from transformers.integrations.integration_utils import TensorBoardCallback
 
 from toolgym.agents.budget import EnvStepLimit
 from toolgym.agents.lm import release_memory
 from toolgym.agents.run_folder import drop_later
 from toolgym.errors import DivergenceError
 
-__all__ = ["MetricsFile", "ProgressBar", "ReleaseMemory", "StopOnInterrupt", "interrupts_as_before", "run_callbacks"]
+__all__ = [
+    "MetricsFile",
+    "ProgressBar",
+    "ReleaseMemory",
+    "StopOnInterrupt",
+    "interrupts_as_before",
+    "one_tensorboard",
+    "run_callbacks",
+]
 
 
 class StopOnInterrupt(TrainerCallback):
@@ -139,6 +149,20 @@ class ProgressBar(TrainerCallback):
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+def one_tensorboard(trainer: Any, folder: Path, first_step: int) -> None:
+    """Lets TensorBoard draw a run as one curve, however often it was resumed; a folder that the user set stays.
+
+    Args:
+        trainer: the run's trainer.
+        folder: where the run's events go.
+        first_step: what was drawn of it and of later steps before is left out: they are taken again.
+    """
+    for callback in trainer.callback_handler.callbacks:
+        if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None:
+            callback.logging_dir = str(folder)
+            callback._SummaryWriter = partial(callback._SummaryWriter, purge_step=first_step)
 
 
 class ReleaseMemory(TrainerCallback):

@@ -32,6 +32,7 @@ from transformers.trainer_callback import PrinterCallback
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 
+from toolgym.agents.base_trainer import RunTrainer
 from toolgym.agents.budget import StepBudget
 from toolgym.agents.callbacks import run_callbacks
 from toolgym.agents.demonstrations import demonstrate, gold_chain
@@ -56,7 +57,6 @@ from toolgym.agents.running import (
     task_order,
     train_and_save,
 )
-from toolgym.agents.schedule import WarmUp
 from toolgym.agents.sft import tuning_args
 from toolgym.agents.sizing import BySize, settled
 from toolgym.errors import ConfigError
@@ -238,7 +238,7 @@ class PairCollator:
         return out
 
 
-class PairTrainer(WarmUp, DPOTrainer):
+class PairTrainer(RunTrainer, DPOTrainer):
     """TRL's DPO on pairs that are tokens already: nothing is rendered or tokenised again."""
 
     _tag_names = ("toolgym",)

@@ -5,6 +5,7 @@ metrics.jsonl     a line a step
 evaluations.jsonl a line an evaluation
 checkpoint-N/     from which the run can go on
 best/             the model of the best evaluation so far: a link to best-a/ or best-b/
+tensorboard/      TensorBoard's files
 final/            the model, and environment.json: the environment's options that it is used to
 """
 
@@ -21,9 +22,19 @@ from transformers.trainer import TRAINER_STATE_NAME
 from toolgym.errors import ConfigError
 from toolgym.opening import takes
 
-__all__ = ["begin", "drop_later", "latest_checkpoint", "next_best", "point_to_best", "save_settings", "settings_of"]
+__all__ = [
+    "begin",
+    "drop_later",
+    "latest_checkpoint",
+    "next_best",
+    "point_to_best",
+    "save_settings",
+    "settings_of",
+    "step_of",
+]
 
 _OPTIONS, _SETTINGS, _BEST = "config.json", "environment.json", "best"
+TENSORBOARD = "tensorboard"
 _SLOTS = ("best-a", "best-b")
 """Where the model that `best` is a link to lies: a new one is written into the other one."""
 _MAY_DIFFER = (
@@ -83,6 +94,11 @@ def latest_checkpoint(output: Path) -> str | None:
     return None
 
 
+def step_of(checkpoint: str | None) -> int:
+    """The steps that a checkpoint has behind it; 0 where there is none."""
+    return _number(Path(checkpoint)) if checkpoint else 0
+
+
 def _number(folder: Path) -> int:
     number = folder.name.rpartition("-")[2]
     return int(number) if number.isdigit() else -1
@@ -122,7 +138,7 @@ def _clear(config: Any, made: Path | None) -> None:
             f"{str(output)!r} holds a run ({found[0].name}): go on with it (--resume), begin anew (--overwrite), or "
             "give another --output"
         )
-    for path in found:
+    for path in [*found, *([output / TENSORBOARD] if config.overwrite else [])]:
         _remove(path)
 
 

@@ -14,11 +14,11 @@ from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 from transformers.trainer_callback import PrinterCallback
 from trl.trainer.grpo_config import GRPOConfig
 
-from toolgym.agents.callbacks import StopOnInterrupt, interrupts_as_before, run_callbacks
+from toolgym.agents.callbacks import StopOnInterrupt, interrupts_as_before, one_tensorboard, run_callbacks
 from toolgym.agents.chat import ChatFormat
 from toolgym.agents.lm import SamplingOptions, check_opening, load_model, load_tokenizer, quiet, set_threads
 from toolgym.agents.options import check_choices, check_ranges
-from toolgym.agents.run_folder import begin, save_settings, settings_of
+from toolgym.agents.run_folder import TENSORBOARD, begin, save_settings, settings_of, step_of
 from toolgym.agents.schedule import Schedule, check_schedule, schedule_args
 from toolgym.agents.sizing import BySize, ModelSize, named_size, settled, size_of, unset
 from toolgym.agents.train_evaluation import EvaluateEvery, check_evaluation
@@ -378,6 +378,7 @@ def train_and_save(make: Callable[[], Any], tokenizer: Any, config: Any, checkpo
         if config.eval_steps:
             trainer.add_callback(EvaluateEvery(trainer, tokenizer, config, env_options(config)))
         trainer.add_callback(StopOnInterrupt(_updates(config)))  # last: it may raise
+        one_tensorboard(trainer, config.output / TENSORBOARD, step_of(checkpoint) + 1)
         trainer.train(resume_from_checkpoint=checkpoint)
         trainer.save_model(str(final))
     if trainer.args.should_save:

@@ -14,12 +14,10 @@ from transformers.trainer_utils import SchedulerType
 from toolgym.agents.options import check_ranges
 from toolgym.errors import ConfigError
 
-__all__ = ["Schedule", "WarmUp", "check_schedule", "schedule_args"]
+__all__ = ["Schedule", "check_schedule", "schedule_args", "warmed_up"]
 
 Schedule = Literal["constant", "linear", "cosine"]
 """linear and cosine fall to 0 over the steps of the run."""
-
-_KINDS = (SchedulerType.CONSTANT_WITH_WARMUP, SchedulerType.LINEAR, SchedulerType.COSINE)
 
 
 def check_schedule(config: Any) -> None:
@@ -53,20 +51,3 @@ def warmed_up(kind: SchedulerType, optimizer: Optimizer, warmup_steps: int, step
         return get_constant_schedule_with_warmup(optimizer, warmup_steps + 1, last_epoch=0)
     make = get_linear_schedule_with_warmup if kind == SchedulerType.LINEAR else get_cosine_schedule_with_warmup
     return make(optimizer, warmup_steps + 1, steps + 1, last_epoch=0)
-
-
-class WarmUp:
-    """A part of a transformers trainer: warm-up begins above 0 (see `warmed_up`)."""
-
-    args: Any
-    optimizer: Any
-    lr_scheduler: Any
-    _created_lr_scheduler: bool
-
-    def create_scheduler(self, num_training_steps: int, optimizer: Optimizer | None = None) -> Any:
-        """The run's schedule."""
-        kind, warmup_steps = SchedulerType(self.args.lr_scheduler_type), self.args.get_warmup_steps(num_training_steps)
-        if self.lr_scheduler is None and warmup_steps and kind in _KINDS:
-            self.lr_scheduler = warmed_up(kind, optimizer or self.optimizer, warmup_steps, num_training_steps)
-            self._created_lr_scheduler = True
-        return super().create_scheduler(num_training_steps, optimizer)  # pyright: ignore[reportAttributeAccessIssue]

@@ -22,6 +22,7 @@ from transformers.trainer_callback import PrinterCallback
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
+from toolgym.agents.base_trainer import RunTrainer
 from toolgym.agents.budget import StepBudget
 from toolgym.agents.callbacks import run_callbacks
 from toolgym.agents.demonstrations import Chain, Example, demonstrate, examples, gold_chain
@@ -39,7 +40,7 @@ from toolgym.agents.running import (
     task_order,
     train_and_save,
 )
-from toolgym.agents.schedule import Schedule, WarmUp, check_schedule, schedule_args
+from toolgym.agents.schedule import Schedule, check_schedule, schedule_args
 from toolgym.agents.sizing import BySize, settled
 from toolgym.agents.train_evaluation import check_evaluation
 from toolgym.errors import ConfigError
@@ -224,8 +225,8 @@ def tuning_args(config: SFTOptions) -> dict[str, Any]:
     }
 
 
-class ExampleTrainer(WarmUp, SFTTrainer):
-    """TRL's SFT, with our warm-up."""
+class ExampleTrainer(RunTrainer, SFTTrainer):
+    """TRL's SFT."""
 
 
 def make_trainer(

@@ -19,11 +19,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallba
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
+from toolgym.agents.base_trainer import RunTrainer
 from toolgym.agents.episodes import EpisodeBatch, Estimator
 from toolgym.agents.lm import LMPolicy, SamplingOptions, release_memory
 from toolgym.agents.rollout import Episodic, Rollout, Start, rollouts
 from toolgym.agents.running import quiet
-from toolgym.agents.schedule import WarmUp
 from toolgym.domain import TaskSet
 from toolgym.errors import ConfigError, DivergenceError
 
@@ -130,7 +130,7 @@ def by_length(batches: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-class ToolTrainer(WarmUp, GRPOTrainer):
+class ToolTrainer(RunTrainer, GRPOTrainer):
     """Trains a causal LM on episodes of tool environments.
 
     Args:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from toolgym.agents import registry
 from toolgym.agents.grpo import GRPOOptions
@@ -140,6 +141,46 @@ def test_an_adapter_is_trained_further(start: str, tmp_path: Path) -> None:
         assert not torch.allclose(merged(input_ids=ids).logits, plain, atol=1e-2)
     assert all(parameter.requires_grad for parameter in merged.parameters())
     assert registry.main("grpo", tiny(str(tmp_path / "one" / "final"), "--output", str(tmp_path / "two"))) == 0
+
+
+def test_tensorboard_draws_a_resumed_run_as_one(start: str, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    def points(output: Path) -> list[int]:
+        (folder,) = {path.parent for path in output.rglob("events.out.tfevents*")}
+        assert folder == output / "tensorboard"
+        return [point.step for point in EventAccumulator(str(folder)).Reload().Scalars("train/loss")]
+
+    output = tmp_path / "run"
+    words = tiny(start, "--size", "small", "--prompt", "short", "--report-to", "tensorboard", "--save-steps", "2")
+    words += ["--output", str(output)]
+    assert registry.main("grpo", [*words, "--steps", "3"]) == 0
+    shutil.rmtree(output / "checkpoint-3")  # killed behind step 3: step 3 is taken again
+    assert registry.main("grpo", [*words, "--steps", "4", "--resume"]) == 0
+    assert points(output) == [1, 2, 3, 4]
+    assert registry.main("grpo", [*words, "--steps", "1", "--overwrite"]) == 0
+    assert points(output) == [1]
+    assert not (output / "README.md").exists()  # TRL's model card, which would name no base model
+
+
+def test_missing_weights_are_told_unless_they_are_tied(
+    start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import trainer
+
+    told: list[str] = []
+    monkeypatch.setattr(trainer.logger, "warning", told.append)
+    words = tiny(start, "--size", "small", "--prompt", "short", "--save-steps", "1", "--output", str(tmp_path / "run"))
+    assert registry.main("grpo", words) == 0
+    assert registry.main("grpo", [*words, "--steps", "2", "--resume"]) == 0
+    assert not [text for text in told if "missing keys" in text]
+    file = tmp_path / "run" / "checkpoint-2" / "model.safetensors"
+    weights = load_file(file)
+    assert "lm_head.weight" not in weights
+    save_file({name: value for name, value in weights.items() if name != "model.norm.weight"}, file)
+    assert registry.main("grpo", [*words, "--steps", "3", "--resume"]) == 0
+    (text,) = (text for text in told if "missing keys" in text)
+    assert "['model.norm.weight']" in text
 
 
 def test_training_on_a_server_of_ones_own(start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
