@@ -14,6 +14,7 @@ from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 from transformers.trainer_callback import PrinterCallback
 from trl.trainer.grpo_config import GRPOConfig
 
+from toolgym.agents.adapters import keep_base
 from toolgym.agents.callbacks import StopOnInterrupt, interrupts_as_before, one_tensorboard, run_callbacks
 from toolgym.agents.chat import ChatFormat
 from toolgym.agents.lm import SamplingOptions, check_opening, load_model, load_tokenizer, quiet, set_threads
@@ -375,6 +376,7 @@ def train_and_save(make: Callable[[], Any], tokenizer: Any, config: Any, checkpo
     with warnings.catch_warnings(), interrupts_as_before():
         quiet()
         trainer = make()
+        keep_base(trainer.accelerator.unwrap_model(trainer.model), config)
         if config.eval_steps:
             trainer.add_callback(EvaluateEvery(trainer, tokenizer, config, env_options(config)))
         trainer.add_callback(StopOnInterrupt(_updates(config)))  # last: it may raise

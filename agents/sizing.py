@@ -11,8 +11,8 @@ from typing import Any, TypeVar, cast
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
-from transformers.utils.peft_utils import find_adapter_config_file
 
+from toolgym.agents.adapters import adapter_base
 from toolgym.agents.decoding import roomy_context
 from toolgym.agents.lm import config_errors, fast_bf16
 
@@ -87,11 +87,7 @@ def named_size(name: str | Path) -> ModelSize:
 
     path = checkpoint_path(str(name))
     with config_errors(name):
-        if find_adapter_config_file(path) is not None:
-            from peft import PeftConfig
-
-            path = cast(str, PeftConfig.from_pretrained(path).base_model_name_or_path)
-        config: PretrainedConfig = AutoConfig.from_pretrained(path)
+        config: PretrainedConfig = AutoConfig.from_pretrained(adapter_base(path) or path)
         with torch.device("meta"):
             return size_of(AutoModelForCausalLM.from_config(config))
 

@@ -176,6 +176,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         self._drawn, self._first_slot, self._env_steps = (-1, 0), 0, 0
         self.latest: list[Rollout] = []
         """The episodes of the latest step, of all processes."""
+        start = model.state_dict()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="You are using 'rollout_func'")
             quiet()
@@ -189,6 +190,8 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
                 peft_config=peft_config,
                 callbacks=callbacks,
             )
+        if self.ref_model is not None:  # TRL loads it by the model's name, which may stand for other weights
+            self.accelerator.unwrap_model(self.ref_model).load_state_dict(start)
 
     # Episodes ------------------------------------------------------------------------------------------------------
 

@@ -19,8 +19,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from trl.trainer.utils import add_fused_lm_head
 
-from toolgym.agents import eto, grpo, running, sft, sizing, steptool, tree
+from toolgym.agents import grpo, running, sft, sizing, steptool, tree
 from toolgym.agents.cache import RowCache, enough_columns
+from toolgym.agents.chat import ChatFormat
 from toolgym.agents.decoding import roomy_context
 from toolgym.agents.evaluate import AgentOptions, EvalOptions, evaluate, make_policy
 from toolgym.agents.grpo import grpo_advantages
@@ -351,7 +352,6 @@ def test_a_larger_model_trains_on_the_whole_policy_text_by_default(
     (line,) = metrics_of(tmp_path)
     assert line["turns"] > 1
     assert line["grad_norm"] > 0
-    assert line["completions/mean_length"] > 12
     assert load_file(tmp_path / "final" / "model.safetensors")["model.norm.weight"].dtype == torch.float32
 
 
@@ -387,9 +387,8 @@ def test_supervised_learning_keeps_the_episodes_of_the_whole_policy_text(
     assert "learning_rate=1e-05, max_tokens=8192, micro_batch=1" in said
     assert re.search(r"^4 episodes, \d{5} tokens", said, re.MULTILINE)  # none is left out
     kept = load_tokenizer(tmp_path / "final")
-    assert kept.apply_chat_template(  # its evaluation does not let it think either
-        [{"role": "user", "content": "x"}], tokenize=False, add_generation_prompt=True
-    ).endswith("<think>\n\n</think>\n\n")
+    opening = kept.decode(ChatFormat(kept).opening("hello", {}))
+    assert str(opening).endswith("<think>\n\n</think>\n\n")  # its evaluation does not let it think either
 
 
 def test_ppo_with_a_critic_takes_bfloat16_weights(standin: str, larger: None, letters: None, tmp_path: Path) -> None:
@@ -421,87 +420,6 @@ def test_an_opening_too_long_for_a_run_is_told_before_its_weights_are_loaded(
         sft.main(["--model", standin, "--output", str(tmp_path), "--size", "small", "--max-tokens", "2048"])
 
 
-# Defaults by size ----------------------------------------------------------------------------------------------------
-
-SMALL = sizing.ModelSize(3_473_408, 4096, 2048)
-QWEN3_06B = sizing.ModelSize(596_049_920, 40_960, 2 * 28 * 8 * 128)
-
-
-def test_a_small_model_is_trained_as_it_has_always_been() -> None:
-    chosen = sizing.settled(RunConfig(), SMALL, opening=176)
-    assert (chosen.learning_rate, chosen.max_new_tokens, chosen.context_tokens) == (2e-4, 200, 1536)
-    assert (chosen.micro_batch, chosen.concurrency, chosen.dtype) == (16, 64, "float32")
-    assert (chosen.bf16, chosen.gradient_checkpointing) == (False, False)
-    assert chosen == sizing.settled(RunConfig())
-    taught = sizing.settled(sft.SFTOptions(), SMALL, opening=176)
-    assert (taught.learning_rate, taught.max_tokens, taught.micro_batch) == (3e-4, 4096, 4)
-    explored = sizing.settled(eto.ETOOptions(), SMALL, opening=176)
-    assert (explored.learning_rate, explored.concurrency, explored.context_tokens) == (5e-5, 32, 1536)
-    adapter = sizing.settled(RunConfig(lora_rank=4), SMALL)
-    assert (adapter.learning_rate, adapter.dtype) == (2e-4, "float32")
-
-
-@pytest.mark.parametrize(
-    ("options", "rates"),
-    [(RunConfig, (1e-6, 1e-5)), (sft.SFTOptions, (1e-5, 1e-4)), (eto.ETOOptions, (1e-6, 1e-5))],
-)
-def test_a_larger_model_has_rates_of_its_own(options: Any, rates: tuple[float, float]) -> None:
-    for rank, rate in zip((0, 16), rates, strict=True):
-        chosen = sizing.settled(options(lora_rank=rank), QWEN3_06B, opening=3712)
-        assert chosen.learning_rate == rate
-    assert sizing.settled(options(learning_rate=3e-5), QWEN3_06B).learning_rate == 3e-5
-
-
-def test_what_is_given_is_left_alone() -> None:
-    given = RunConfig(
-        learning_rate=1e-3,
-        max_new_tokens=9,
-        context_tokens=99,
-        micro_batch=3,
-        concurrency=1,
-        dtype="float32",
-        bf16=True,
-        gradient_checkpointing=False,
-    )
-    assert sizing.unset(given) == []
-    assert sizing.settled(given, QWEN3_06B, opening=5000) == given
-
-
-def test_the_size_of_a_model_is_known_from_its_configuration(standin: str, bpe: Any) -> None:
-    model = new_standin(bpe)
-    assert sizing.named_size(standin) == sizing.size_of(model)
-    assert sizing.size_of(model) == sizing.ModelSize(
-        sum(parameter.numel() for parameter in model.parameters()), 40_960, 2 * 2 * 1 * 32
-    )
-    config = Qwen3Config(
-        vocab_size=151_936,
-        hidden_size=1024,
-        intermediate_size=3072,
-        num_hidden_layers=28,
-        num_attention_heads=16,
-        num_key_value_heads=8,
-        head_dim=128,
-        max_position_embeddings=40_960,
-        tie_word_embeddings=True,
-    )
-    with torch.device("meta"):
-        assert sizing.size_of(Qwen3ForCausalLM(config)) == QWEN3_06B
-    with pytest.raises(ConfigError, match="cannot load the model '/no/such/folder'"):
-        sizing.named_size("/no/such/folder")
-
-
-def test_episodes_at_once_are_what_the_memory_of_a_gpu_holds() -> None:
-    # Keys and values of a token of Qwen3-0.6B: 57,344 numbers. In float32, of 8,192 tokens: 1.879 GB. Weights,
-    # gradients and two averages: 9.537 GB.
-    shape: dict[str, Any] = {"context": 8192, "number_bytes": 4, "frozen": False}
-    assert sizing.episodes_at_once(80 * 10**9, QWEN3_06B, **shape) == 24  # 2/3 of 70.46 = 46.98
-    assert sizing.episodes_at_once(24 * 10**9, QWEN3_06B, **shape) == 5  # 2/3 of 14.46 = 9.64
-    assert sizing.episodes_at_once(24 * 10**9, QWEN3_06B, **{**shape, "copies": 2}) == 4  # 2/3 of 12.08 = 8.05
-    frozen: dict[str, Any] = {"context": 8192, "number_bytes": 2, "frozen": True}
-    assert sizing.episodes_at_once(24 * 10**9, QWEN3_06B, **frozen) == 16  # 2/3 of 22.81 = 15.2, each 0.94
-    assert sizing.episodes_at_once(10**9, QWEN3_06B, **frozen) == 1
-
-
 def test_fewer_episodes_at_once_play_them_all(standin: str, larger: None, letters: None, tmp_path: Path) -> None:
     pairs = ("--groups", "2", "--rollouts", "2", "--concurrency", "1", "--prompt", "short")
     assert grpo.main(small_run(standin, tmp_path, *pairs)) == 0
@@ -523,3 +441,29 @@ def test_small_steps_are_lost_in_bfloat16_weights(standin: str, tmp_path: Path, 
         shares[dtype] = float((end[name] != start[name].to(end[name].dtype)).float().mean())
     assert shares["float32"] > 0.9
     assert shares["bfloat16"] < 0.05
+
+
+def test_an_adapter_on_an_adapter_names_the_weights_that_it_was_trained_on(
+    standin: str, letters: None, tmp_path: Path
+) -> None:
+    brisk = ("--groups", "1", "--rollouts", "4", "--prompt", "short", "--lora-rank", "4", "--learning-rate", "0.05")
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert grpo.main(small_run(standin, first, *brisk)) == 0
+    assert grpo.main(small_run(str(first / "final"), second, *brisk)) == 0
+    ids = torch.arange(5, 40)[None]
+    with torch.no_grad():
+        plain, once, base, twice = (
+            load_model(where)[0](input_ids=ids).logits
+            for where in (standin, first / "final", second / "base", second / "final")
+        )
+    assert torch.equal(base, once)  # what the second adapter is for
+    assert not torch.allclose(once, plain, atol=1e-3)
+    assert not torch.allclose(twice, once, atol=1e-3)
+
+
+def test_the_reference_is_the_model_that_a_run_begins_with(standin: str, letters: None, tmp_path: Path) -> None:
+    brisk = ("--groups", "1", "--rollouts", "4", "--prompt", "short", "--learning-rate", "0.05")
+    assert grpo.main(small_run(standin, tmp_path / "first", *brisk, "--lora-rank", "4")) == 0
+    start = str(tmp_path / "first" / "final")  # whose configuration names the first run's model
+    assert grpo.main(small_run(start, tmp_path / "second", *brisk, "--beta", "0.1")) == 0
+    assert metrics_of(tmp_path / "second")[0]["kl"] == pytest.approx(0.0, abs=1e-6)
