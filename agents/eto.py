@@ -37,14 +37,17 @@ from toolgym.agents.budget import StepBudget
 from toolgym.agents.callbacks import run_callbacks
 from toolgym.agents.demonstrations import demonstrate, gold_chain
 from toolgym.agents.explore import (
+    PLAYED,
     Branch,
     ExploreOptions,
+    Progress,
     branches,
     continuations,
     episodes,
+    explored,
     make_policy,
     once,
-    tasks_at_once,
+    steps_of,
 )
 from toolgym.agents.lm import LMPolicy, set_threads
 from toolgym.agents.options import learner_main
@@ -134,29 +137,36 @@ def step_pairs(context_ids: list[int], action_ids: list[int], group: Sequence[Ro
 
 
 def explore_pairs(
-    config: ETOOptions, policy: LMPolicy, tokenizer: PreTrainedTokenizerBase, budget: StepBudget | None = None
+    config: ETOOptions,
+    policy: LMPolicy,
+    tokenizer: PreTrainedTokenizerBase,
+    budget: StepBudget | None = None,
+    progress: Progress | None = None,
 ) -> list[Pair]:
-    """Plays train tasks within the budget and returns the pairs, in the order of the tasks.
+    """Plays within the budget what was not played yet; returns the pairs, in the order of the tasks.
 
     Raises:
         ConfigError: no pair was found, or all are longer than `max_tokens`.
     """
     budget, config = budget or StepBudget(config.env_steps), settled(config)
     envs = make_envs(config, cast(int, config.concurrency))
-    pairs: list[Pair] = []
-    tasks = 0
+
+    def play(done: int, part: Sequence[int]) -> list[dict[str, Any]]:
+        policy.reseed(config.seed, done)
+        return [
+            {"played": steps_of(played), "pairs": [asdict(pair) for pair in found]}
+            for played, found in _explore(config, policy, tokenizer, envs, part)
+        ]
+
     try:
-        for part in budget.parts(task_order(len(envs[0].tasks), config.episodes, config.seed), tasks_at_once(config)):
-            for played, found in _explore(config, policy, tokenizer, envs, part):
-                if not budget.spent:
-                    budget.take(played)
-                    pairs += found
-                    tasks += 1
+        order = task_order(len(envs[0].tasks), config.episodes, config.seed)
+        records = explored(config, order, budget, progress or Progress(), play)
     finally:
         for env in envs:
             env.close()
+    pairs = [Pair(**pair) for record in records for pair in record["pairs"]]
     kept = [pair for pair in pairs if _length(pair) <= cast(int, config.max_tokens)]
-    print(f"{len(kept)} pairs from {tasks} tasks")
+    print(f"{len(kept)} pairs from {len(records)} tasks")
     if not kept:
         raise ConfigError(
             f"{len(pairs)} pairs were found, none within max_tokens={config.max_tokens}"
@@ -281,13 +291,15 @@ def make_trainer(
 def train(config: ETOOptions) -> Path:
     """Explores, trains, and returns the folder of the final model."""
     set_threads(config.threads)
-    path, budget = config.output / "pairs.jsonl", StepBudget(config.env_steps)
+    path, played, budget = config.output / "pairs.jsonl", config.output / PLAYED, StepBudget(config.env_steps)
     config, model, tokenizer = load(config)
-    checkpoint = begin(config, path)
+    checkpoint = begin(config, path, played)
     policy = make_policy(config, model, tokenizer)
-    made = once(
-        path, config.resume, lambda: [asdict(pair) for pair in explore_pairs(config, policy, tokenizer, budget)]
-    )
+
+    def make() -> list[dict[str, Any]]:
+        return [asdict(pair) for pair in explore_pairs(config, policy, tokenizer, budget, Progress(played))]
+
+    made = once(path, config.resume, make)
     pairs = [Pair(**pair) for pair in made]
     return train_and_save(
         lambda: make_trainer(config, model, tokenizer, pairs, budget.played), tokenizer, config, checkpoint

@@ -5,8 +5,9 @@ Shapes: K episodes a task.
 
 import json
 import math
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 from accelerate import PartialState
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from toolgym.agents.budget import StepBudget
 from toolgym.agents.lm import LMPolicy, SamplingOptions
 from toolgym.agents.options import check_ranges
 from toolgym.agents.rollout import Rollout, Start, rollouts
@@ -25,7 +27,23 @@ if TYPE_CHECKING:
     from toolgym.env import ToolEnv
     from toolgym.trajectory import Trajectory
 
-__all__ = ["Branch", "ExploreOptions", "branches", "continuations", "episodes", "make_policy", "once", "tasks_at_once"]
+__all__ = [
+    "PLAYED",
+    "Branch",
+    "ExploreOptions",
+    "Progress",
+    "branches",
+    "continuations",
+    "episodes",
+    "explored",
+    "make_policy",
+    "once",
+    "steps_of",
+]
+
+
+PLAYED = "played.jsonl"
+"""The file of a run's folder that keeps what was played, until all is."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +87,71 @@ def episodes(policy: LMPolicy, envs: Sequence[Any], tasks: Sequence[int], sample
     return [played[at : at + samples] for at in range(0, len(played), samples)]
 
 
-def tasks_at_once(config: ExploreOptions) -> int:
-    """How many tasks a limited run plays at once: enough for `concurrency` episodes."""
-    return math.ceil(cast(int, settled(config).concurrency) / config.samples)
+class Progress:
+    """What a run has played so far, in a file: a line a part of its tasks, so that a stop loses the part it came in.
+
+    Args:
+        path: the file; a torn last line is cut off. None: nothing is kept.
+    """
+
+    def __init__(self, path: Path | None = None):
+        self.path = path
+        self.parts: list[list[dict[str, Any]]] = []
+        if path is not None and path.is_file():
+            lines = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+            self.parts = [json.loads(line) for line in lines]
+            os.truncate(path, sum(map(len, lines)))
+
+    def add(self, records: list[dict[str, Any]]) -> None:
+        """Keeps the records of a part's tasks."""
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(records) + "\n")
+
+
+def steps_of(played: Iterable[Rollout]) -> int:
+    """The environment steps of episodes."""
+    return sum(len(episode.rewards) for episode in played)
+
+
+def explored(
+    config: ExploreOptions,
+    tasks: Sequence[int],
+    budget: StepBudget,
+    progress: Progress,
+    play: Callable[[int, Sequence[int]], list[dict[str, Any]]],
+) -> list[dict[str, Any]]:
+    """What playing each of the tasks gave, in their order, until the budget is spent.
+
+    Args:
+        config: the run; a part of its tasks is enough for `concurrency` episodes, or for four times as many where
+            nothing limits the run, so that few wait for the longest one.
+        tasks: the tasks.
+        budget: counts the steps, those of what was kept too.
+        progress: what was played already; the rest is kept in it.
+        play: plays a part of the tasks, and gives a record of each, as JSON values: `played`, its environment steps,
+            and what is to be kept. It gets the part's place among the tasks, to seed by, and the part.
+    """
+    size = math.ceil(cast(int, settled(config).concurrency) / config.samples) * (1 if budget.limit else 4)
+    out: list[dict[str, Any]] = []
+
+    def take(records: list[dict[str, Any]]) -> None:
+        for record in records:
+            if not budget.spent:
+                budget.played += record["played"]
+                out.append(record)
+
+    for records in progress.parts:
+        take(records)
+    done = sum(map(len, progress.parts))
+    while done < len(tasks) and not budget.spent:
+        part = tasks[done : done + size]
+        records = play(done, part)
+        progress.add(records)
+        take(records)
+        done += len(part)
+    return out
 
 
 @dataclass(frozen=True)
@@ -168,6 +248,7 @@ def once(path: Path, resume: bool, make: Callable[[], list[dict[str, Any]]]) -> 
         whole = path.with_suffix(".part")
         whole.write_text("".join(json.dumps(item) + "\n" for item in made), encoding="utf-8")
         whole.replace(path)
+        path.with_name(PLAYED).unlink(missing_ok=True)
     while not path.is_file():  # playing may take longer than processes wait for each other
         time.sleep(0.2)
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

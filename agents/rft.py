@@ -17,13 +17,13 @@ Deviation: what Yuan et al. tell apart by their equations, we tell apart by all 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from toolgym.agents.budget import StepBudget
 from toolgym.agents.demonstrations import Example, demonstrate
-from toolgym.agents.explore import ExploreOptions, episodes, make_policy, once, tasks_at_once
+from toolgym.agents.explore import PLAYED, ExploreOptions, Progress, episodes, explored, make_policy, once, steps_of
 from toolgym.agents.lm import set_threads
 from toolgym.agents.options import check_idle, learner_main
 from toolgym.agents.rollout import Rollout
@@ -62,9 +62,13 @@ def distinct_successes(groups: Sequence[Sequence[Rollout]]) -> list[Rollout]:
 
 
 def training_examples(
-    config: RFTOptions, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, budget: StepBudget | None = None
+    config: RFTOptions,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    budget: StepBudget | None = None,
+    progress: Progress | None = None,
 ) -> list[Example]:
-    """Plays within the budget, and returns the sequences to train on: the expert's, then the policy's.
+    """Plays within the budget what was not played yet; returns the sequences to train on: the expert's, then its own.
 
     Raises:
         ConfigError: there is none.
@@ -76,24 +80,25 @@ def training_examples(
         expert_chain(config),
         make_policy(config, model, tokenizer),
     )
-    experts: list[Rollout] = []
-    groups: list[list[Rollout]] = []
+
+    def play(done: int, part: Sequence[int]) -> list[dict[str, Any]]:
+        policy.reseed(config.seed, done)
+        tasks = [envs[0].tasks[index] for index in part]
+        shown = [[expert] for expert in demonstrate(envs[0], tokenizer, tasks, chain)] if config.experts else []
+        own = episodes(policy, envs, part, config.samples)
+        return [_record(expert, group) for expert, group in zip(shown or [[] for _ in part], own, strict=True)]
+
     try:
-        for part in budget.parts(task_order(len(envs[0].tasks), config.episodes, config.seed), tasks_at_once(config)):
-            tasks = [envs[0].tasks[index] for index in part]
-            shown = [[expert] for expert in demonstrate(envs[0], tokenizer, tasks, chain)] if config.experts else []
-            own = episodes(policy, envs, part, config.samples)
-            for expert, group in zip(shown or [[] for _ in part], own, strict=True):
-                if not budget.spent:
-                    budget.take(expert + group)
-                    experts += expert
-                    groups.append(group)
+        order = task_order(len(envs[0].tasks), config.episodes, config.seed)
+        records = explored(config, order, budget, progress or Progress(), play)
     finally:
         for env in envs:
             env.close()
-    made, own = fitting(experts, max_tokens), fitting(distinct_successes(groups), max_tokens)
-    solved = sum(episode.solved for group in groups for episode in group)
-    print(f"{solved} of {len(groups) * config.samples} own episodes solved; {len(own)} distinct ones kept")
+    experts = [Rollout(**tokens) for record in records for tokens in record["experts"]]
+    solved = [[Rollout(**tokens) for tokens in record["solved"]] for record in records]
+    made, own = fitting(experts, max_tokens), fitting(distinct_successes(solved), max_tokens)
+    count = sum(map(len, solved))
+    print(f"{count} of {len(records) * config.samples} own episodes solved; {len(own)} distinct ones kept")
     if not made and not own:
         raise ConfigError(
             "no own episode solved its task, and no expert's is within max_tokens: start from a better model, or keep "
@@ -102,15 +107,30 @@ def training_examples(
     return made + own
 
 
+def _record(experts: Sequence[Rollout], group: Sequence[Rollout]) -> dict[str, Any]:
+    """What is kept of a task: the steps played, the expert's episodes and the own ones that solved it."""
+
+    def tokens(episode: Rollout) -> dict[str, Any]:
+        return {name: getattr(episode, name) for name in ("prompt_ids", "completion_ids", "env_mask", "outcome")}
+
+    return {
+        "played": steps_of([*experts, *group]),
+        "experts": [tokens(expert) for expert in experts],
+        "solved": [tokens(episode) for episode in group if episode.solved],
+    }
+
+
 def train(config: RFTOptions) -> Path:
     """Explores, trains, and returns the folder of the final model."""
     set_threads(config.threads)
-    path, budget = config.output / "examples.jsonl", StepBudget(config.env_steps)
+    path, played, budget = config.output / "examples.jsonl", config.output / PLAYED, StepBudget(config.env_steps)
     config, model, tokenizer = load(config)
-    checkpoint = begin(config, path)
-    made = once(
-        path, config.resume, lambda: [asdict(made) for made in training_examples(config, model, tokenizer, budget)]
-    )
+    checkpoint = begin(config, path, played)
+
+    def make() -> list[dict[str, Any]]:
+        return [asdict(one) for one in training_examples(config, model, tokenizer, budget, Progress(played))]
+
+    made = once(path, config.resume, make)
     data = [Example(**example) for example in made]
     return fit(config, model, tokenizer, data, checkpoint, played=budget.played)
 

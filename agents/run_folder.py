@@ -12,7 +12,7 @@ final/            the model, and environment.json: the environment's options tha
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -54,12 +54,12 @@ _MAY_DIFFER = (
 """What a resumed run may have other than it began with."""
 
 
-def begin(config: Any, made: Path | None = None) -> str | None:
+def begin(config: Any, *made: Path) -> str | None:
     """Prepares the folder of a run; the checkpoint that it goes on from, None where it begins.
 
     Args:
         config: the run's options.
-        made: the file of what it trains on, where it plays before its first step.
+        made: the files of what it trains on, where it plays before its first step.
 
     Raises:
         ConfigError: the folder holds a run and neither `resume` nor `overwrite` is set, it is to resume and there is
@@ -70,7 +70,7 @@ def begin(config: Any, made: Path | None = None) -> str | None:
         raise ConfigError(f"{str(output)!r} is a file; give a folder as --output")
     if config.resume:
         found = latest_checkpoint(output)
-        if found is None and not (made is not None and made.is_file()):
+        if found is None and not any(file.is_file() for file in made):
             raise ConfigError(f"nothing to resume: {str(output)!r} holds no checkpoint; begin anew, without --resume")
         _check_same(config)
     else:
@@ -127,11 +127,11 @@ def _check_same(config: Any) -> None:
         )
 
 
-def _clear(config: Any, made: Path | None) -> None:
+def _clear(config: Any, made: Sequence[Path]) -> None:
     """Removes what an earlier run left, where that is wanted."""
     output = config.output
     files = ["final", "metrics.jsonl", "evaluations.jsonl", _BEST, *_SLOTS]
-    found = [*output.glob("checkpoint-*"), *(output / name for name in files), *([made] if made else [])]
+    found = [*output.glob("checkpoint-*"), *(output / name for name in files), *made]
     found = [path for path in found if path.is_symlink() or path.is_dir() or (path.is_file() and path.stat().st_size)]
     if found and not config.overwrite:
         raise ConfigError(
