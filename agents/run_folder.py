@@ -3,6 +3,7 @@
 config.json       the options
 metrics.jsonl     a line a step
 evaluations.jsonl a line an evaluation
+episodes.jsonl    the episodes that it learnt from
 checkpoint-N/     from which the run can go on
 best/             the model of the best evaluation so far: a link to best-a/ or best-b/
 tensorboard/      TensorBoard's files
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 _OPTIONS, _SETTINGS, _BEST = "config.json", "environment.json", "best"
-TENSORBOARD = "tensorboard"
+TENSORBOARD, EPISODES = "tensorboard", "episodes.jsonl"
 _SLOTS = ("best-a", "best-b")
 """Where the model that `best` is a link to lies: a new one is written into the other one."""
 _MAY_DIFFER = (
@@ -45,6 +46,7 @@ _MAY_DIFFER = (
     "eval_temperature",
     "overwrite",
     "progress",
+    "record",
     "report_to",
     "resume",
     "save_steps",
@@ -130,7 +132,7 @@ def _check_same(config: Any) -> None:
 def _clear(config: Any, made: Sequence[Path]) -> None:
     """Removes what an earlier run left, where that is wanted."""
     output = config.output
-    files = ["final", "metrics.jsonl", "evaluations.jsonl", _BEST, *_SLOTS]
+    files = ["final", "metrics.jsonl", "evaluations.jsonl", EPISODES, _BEST, *_SLOTS]
     found = [*output.glob("checkpoint-*"), *(output / name for name in files), *made]
     found = [path for path in found if path.is_symlink() or path.is_dir() or (path.is_file() and path.stat().st_size)]
     if found and not config.overwrite:

@@ -19,7 +19,8 @@ from toolgym.agents.callbacks import StopOnInterrupt, interrupts_as_before, one_
 from toolgym.agents.chat import ChatFormat
 from toolgym.agents.lm import SamplingOptions, check_opening, load_model, load_tokenizer, quiet, set_threads
 from toolgym.agents.options import check_choices, check_ranges
-from toolgym.agents.run_folder import TENSORBOARD, begin, save_settings, settings_of, step_of
+from toolgym.agents.recording import RecordEpisodes
+from toolgym.agents.run_folder import EPISODES, TENSORBOARD, begin, save_settings, settings_of, step_of
 from toolgym.agents.schedule import Schedule, check_schedule, schedule_args
 from toolgym.agents.sizing import BySize, ModelSize, named_size, settled, size_of, unset
 from toolgym.agents.train_evaluation import EvaluateEvery, check_evaluation
@@ -116,6 +117,7 @@ class RunConfig:
     eval_episodes: Annotated[int, "with eval-steps: tasks of an evaluation"] = 64
     eval_split: Annotated[str, "with eval-steps: validation, test, test_unseen or train"] = "validation"
     eval_temperature: Annotated[float, "with eval-steps: of the sampling; 0: greedy"] = 0.0
+    record: Annotated[bool, "keep the episodes in the folder's episodes.jsonl, for `toolgym show`"] = False
     report_to: Annotated[str, "none, tensorboard, wandb, or another that transformers knows"] = "none"
     resume: Annotated[bool, "go on from the latest checkpoint in the output folder"] = False
     overwrite: Annotated[bool, "begin anew in a folder that holds a run: its files are removed"] = False
@@ -379,6 +381,8 @@ def train_and_save(make: Callable[[], Any], tokenizer: Any, config: Any, checkpo
         keep_base(trainer.accelerator.unwrap_model(trainer.model), config)
         if config.eval_steps:
             trainer.add_callback(EvaluateEvery(trainer, tokenizer, config, env_options(config)))
+        if getattr(config, "record", False):
+            trainer.add_callback(RecordEpisodes(trainer, config.output / EPISODES))
         trainer.add_callback(StopOnInterrupt(_updates(config)))  # last: it may raise
         one_tensorboard(trainer, config.output / TENSORBOARD, step_of(checkpoint) + 1)
         trainer.train(resume_from_checkpoint=checkpoint)

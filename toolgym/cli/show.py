@@ -11,7 +11,7 @@ from toolgym.errors import ConfigError
 
 
 def show(
-    file: Annotated[Path, typer.Argument(help="A trajectory file, as `eval --output` and trainers write it.")],
+    file: Annotated[Path, typer.Argument(help="A trajectory file, as `eval --output` and `train --record` write it.")],
     episode: Annotated[
         int | None,
         typer.Option("--episode", "-n", help="Show this episode step by step (0 is the first, -1 the last)."),
@@ -45,10 +45,12 @@ def show(
         print_trajectory(episodes[0][1])
         return
     table = Table(title=f"{file.name}: {len(episodes)} episodes", title_justify="left")
-    for column in ("episode", "task", "outcome", "turns", "calls", "reward"):
+    trained = any("step" in trajectory.meta for _, trajectory in episodes)
+    for column in ("episode", *(["step"] if trained else []), "task", "outcome", "turns", "calls", "reward"):
         table.add_column(column, justify="left" if column in ("task", "outcome") else "right")
     for number, trajectory in episodes:
-        table.add_row(*map(str, _row(number, trajectory)))
+        first, *rest = map(str, _row(number, trajectory))
+        table.add_row(first, *([str(trajectory.meta.get("step", ""))] if trained else []), *rest)
     out.print(table)
 
 
