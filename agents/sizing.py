@@ -15,8 +15,19 @@ from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, Pre
 from toolgym.agents.adapters import adapter_base
 from toolgym.agents.decoding import roomy_context
 from toolgym.agents.lm import config_errors, fast_bf16
+from toolgym.errors import ConfigError
 
-__all__ = ["BySize", "ModelSize", "acting_dtype", "episodes_at_once", "named_size", "settled", "size_of", "unset"]
+__all__ = [
+    "BySize",
+    "ModelSize",
+    "acting_dtype",
+    "episodes_at_once",
+    "named_size",
+    "settled",
+    "size_of",
+    "unset",
+    "weight_bytes",
+]
 
 T = TypeVar("T")
 
@@ -92,22 +103,38 @@ def named_size(name: str | Path) -> ModelSize:
             return size_of(AutoModelForCausalLM.from_config(config))
 
 
-def episodes_at_once(
-    memory: int, size: ModelSize, *, context: int, number_bytes: int, frozen: bool, copies: int = 1
-) -> int:
-    """How many episodes of the longest context a device's memory holds beside the model and its optimizer.
+def weight_bytes(size: ModelSize, number_bytes: int, *, frozen: bool, reference: bool = False) -> int:
+    """Bytes of a run's weights and, where they are not `frozen` under an adapter, of gradients and Adam's two averages.
+
+    Args:
+        size: of the model.
+        number_bytes: of a weight.
+        frozen: whether only an adapter is trained.
+        reference: whether there is a second model to compare with.
+    """
+    return size.parameters * number_bytes * (1 + reference + (0 if frozen else 3))
+
+
+def episodes_at_once(memory: int, weights: int, size: ModelSize, *, context: int, number_bytes: int) -> int:
+    """How many episodes a device holds beside the model and its optimizer.
 
     Args:
         memory: of the device, in bytes.
+        weights: what model and optimizer take, in bytes.
         size: of the model.
         context: tokens of an episode, at most.
-        number_bytes: of a weight, and of a number in the key-value cache.
-        frozen: whether only an adapter is trained; otherwise there are gradients and Adam's two averages.
-        copies: of the weights (2 with a reference model).
+        number_bytes: of a number in the key-value cache.
 
     A third of what the weights leave is left for everything else.
+
+    Raises:
+        ConfigError: the weights alone are more than the memory.
     """
-    weights = size.parameters * number_bytes * (copies + (0 if frozen else 3))
+    if weights >= memory:
+        raise ConfigError(
+            f"weights, gradients and the optimizer take {weights / 1e9:.0f} GB, but the GPU has {memory / 1e9:.0f} GB; "
+            "train an adapter (--lora-rank 16) or a smaller model"
+        )
     return max(1, 2 * (memory - weights) // 3 // (size.cache_numbers * number_bytes * context))
 
 
@@ -168,12 +195,7 @@ def _concurrency(config: Any, size: ModelSize | None, processes: int) -> int:
     most = by_size.at_once or max(1, config.groups * config.rollouts // processes)
     if size is None or size.small or not by_size.may_wait or not torch.cuda.is_available():
         return most
-    fit = episodes_at_once(
-        torch.cuda.get_device_properties(0).total_memory,
-        size,
-        context=config.context_tokens,
-        number_bytes=getattr(torch, config.dtype).itemsize,
-        frozen=config.lora_rank > 0,
-        copies=2 if getattr(config, "beta", 0.0) > 0 and not config.lora_rank else 1,
-    )
-    return min(most, fit)
+    number_bytes, frozen = getattr(torch, config.dtype).itemsize, config.lora_rank > 0
+    weights = weight_bytes(size, number_bytes, frozen=frozen, reference=getattr(config, "beta", 0.0) > 0 and not frozen)
+    memory = torch.cuda.get_device_properties(0).total_memory
+    return min(most, episodes_at_once(memory, weights, size, context=config.context_tokens, number_bytes=number_bytes))

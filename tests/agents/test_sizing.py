@@ -77,10 +77,15 @@ def test_the_size_of_a_model_is_known_from_its_configuration() -> None:
 def test_episodes_at_once_are_what_the_memory_of_a_gpu_holds() -> None:
     # Keys and values of a token of Qwen3-0.6B: 57,344 numbers. In float32, of 8,192 tokens: 1.879 GB. Weights,
     # gradients and two averages: 9.537 GB.
-    shape: dict[str, Any] = {"context": 8192, "number_bytes": 4, "frozen": False}
-    assert sizing.episodes_at_once(80 * 10**9, QWEN3_06B, **shape) == 24  # 2/3 of 70.46 = 46.98
-    assert sizing.episodes_at_once(24 * 10**9, QWEN3_06B, **shape) == 5  # 2/3 of 14.46 = 9.64
-    assert sizing.episodes_at_once(24 * 10**9, QWEN3_06B, **{**shape, "copies": 2}) == 4  # 2/3 of 12.08 = 8.05
-    frozen: dict[str, Any] = {"context": 8192, "number_bytes": 2, "frozen": True}
-    assert sizing.episodes_at_once(24 * 10**9, QWEN3_06B, **frozen) == 16  # 2/3 of 22.81 = 15.2, each 0.94
-    assert sizing.episodes_at_once(10**9, QWEN3_06B, **frozen) == 1
+    full = sizing.weight_bytes(QWEN3_06B, 4, frozen=False)
+    assert full == 9_536_798_720
+    shape: dict[str, Any] = {"context": 8192, "number_bytes": 4}
+    assert sizing.episodes_at_once(80 * 10**9, full, QWEN3_06B, **shape) == 24  # 2/3 of 70.46 = 46.98
+    assert sizing.episodes_at_once(24 * 10**9, full, QWEN3_06B, **shape) == 5  # 2/3 of 14.46 = 9.64
+    with_reference = sizing.weight_bytes(QWEN3_06B, 4, frozen=False, reference=True)
+    assert sizing.episodes_at_once(24 * 10**9, with_reference, QWEN3_06B, **shape) == 4  # 2/3 of 12.08 = 8.05
+    frozen, half = sizing.weight_bytes(QWEN3_06B, 2, frozen=True), {"context": 8192, "number_bytes": 2}
+    assert sizing.episodes_at_once(24 * 10**9, frozen, QWEN3_06B, **half) == 16  # 2/3 of 22.81 = 15.2, each 0.94
+    assert sizing.episodes_at_once(2 * 10**9, frozen, QWEN3_06B, **half) == 1
+    with pytest.raises(ConfigError, match=r"take 10 GB, but the GPU has 8 GB; train an adapter"):
+        sizing.episodes_at_once(8 * 10**9, full, QWEN3_06B, **shape)
