@@ -1,6 +1,7 @@
 """What every training run shares: options, environments, model, files, and how it goes on after a stop."""
 
 import os
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -309,14 +310,18 @@ def _opening_tokens(config: Any, tokenizer: PreTrainedTokenizerBase) -> int:
 
 
 def _say(config: Any, names: Sequence[str], size: ModelSize, opening: int) -> None:
-    """Prints what was not given."""
+    """Prints what was not given, to stderr: stdout is the final model's folder."""
     if int(os.environ.get("RANK", "0")):
         return
     if names:
         chosen = ", ".join(f"{name}={getattr(config, name)}" for name in names)
-        print(f"{size.parameters / 1e6:.1f}M parameters, openings of {opening} tokens; so, by default: {chosen}")
+        print(
+            f"{size.parameters / 1e6:.1f}M parameters, openings of {opening} tokens; so, by default: {chosen}",
+            file=sys.stderr,
+        )
     if config.dtype == "bfloat16" and not config.lora_rank:
-        print("weights in bfloat16: changes of less than 1/256 of a weight are rounded away; float32 keeps them")
+        lost = "weights in bfloat16: changes of less than 1/256 of a weight are rounded away; float32 keeps them"
+        print(lost, file=sys.stderr)
 
 
 def prepare(
