@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, ca
 import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
-from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 from transformers.trainer_callback import PrinterCallback
 from trl.trainer.grpo_config import GRPOConfig
 
 from toolgym.agents.adapters import keep_base
 from toolgym.agents.callbacks import StopOnInterrupt, interrupts_as_before, one_tensorboard, run_callbacks
 from toolgym.agents.chat import ChatFormat
+from toolgym.agents.common_options import CommonOptions, largest_divisor, processes
 from toolgym.agents.lm import SamplingOptions, check_opening, load_model, load_tokenizer, quiet, set_threads
-from toolgym.agents.options import check_choices, check_ranges
+from toolgym.agents.options import check_ranges
 from toolgym.agents.recording import RecordEpisodes
 from toolgym.agents.run_folder import EPISODES, TENSORBOARD, begin, save_settings, settings_of, step_of
-from toolgym.agents.schedule import Schedule, check_schedule, schedule_args
+from toolgym.agents.schedule import schedule_args
 from toolgym.agents.sizing import BySize, ModelSize, named_size, settled, size_of, unset
-from toolgym.agents.train_evaluation import EvaluateEvery, check_evaluation
-from toolgym.errors import ConfigError, did_you_mean
+from toolgym.agents.train_evaluation import EvaluateEvery
+from toolgym.errors import ConfigError
 from toolgym.opening import open_env
 from toolgym.options import parse_settings
 
@@ -36,14 +36,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RunConfig",
-    "check_report_to",
     "env_options",
     "grpo_args",
     "load",
     "lora",
     "make_envs",
     "prepare",
-    "processes",
     "quiet",
     "run",
     "task_order",
@@ -55,27 +53,15 @@ LossType = Literal["grpo", "dapo", "dr_grpo", "bnpo"]
 
 
 @dataclass(frozen=True)
-class RunConfig:
+class RunConfig(CommonOptions):
     """Options of every on-policy run."""
 
-    env: Annotated[str, "environment id"] = "ToolGym/Airline-v0"
-    model: Annotated[str, "builtin:clean, builtin:imperfect, a checkpoint's folder or a hub id"] = "builtin:imperfect"
-    output: Annotated[Path, "folder for checkpoints, metrics.jsonl and TensorBoard's files"] = Path("runs/latest")
-    steps: Annotated[int, "training steps"] = 50
-    seed: Annotated[int, "of tasks, sampling and everything else"] = 0
-    size: Annotated[str | None, "world size: small, standard or large (small for the built-in policy)"] = None
-    prompt: Annotated[str | None, "first observation: full or short (short for the built-in policy)"] = None
-    split: Annotated[str, "split to train on"] = "train"
-    depth: Annotated[tuple[int, ...] | None, "only tasks of these depths"] = None
     reward: Annotated[str | None, "reward preset, or FILE.py:NAME of your own (default: the environment's)"] = None
-    set: Annotated[tuple[str, ...], "more options of the environment, each NAME=VALUE"] = ()
     groups: Annotated[int, "tasks a step"] = 8
     rollouts: Annotated[int, "episodes a task: the group that is compared"] = 8
     learning_rate: Annotated[
         float | None, "AdamW's (default: 2e-4; from 50M parameters on 1e-6, for an adapter 1e-5)"
     ] = None
-    schedule: Annotated[Schedule, "of the learning rate; linear and cosine fall to 0 over the steps"] = "constant"
-    warmup_steps: Annotated[int, "steps over which the learning rate rises to its value"] = 0
     max_grad_norm: Annotated[float, "gradients are scaled down to this norm"] = 1.0
     beta: Annotated[float, "weight of the KL to the starting model; 0 keeps no reference model"] = 0.0
     epsilon: Annotated[float, "lower (and, without --epsilon-high, upper) clip of the ratio"] = 0.2
@@ -93,58 +79,21 @@ class RunConfig:
     context_tokens: Annotated[
         int | None, "the longest episode (default: 1536; for a full prompt or long turns at least 8192)"
     ] = None
-    thinking: Annotated[
-        bool | None, "whether the model thinks first, where its chat template can switch it (default: the template's)"
-    ] = None
     micro_batch: Annotated[int | None, "episodes a forward pass, at most (default: 16; from 50M parameters on 2)"] = (
         None
     )
     concurrency: Annotated[
         int | None, "episodes at once (default: a step's; of a larger model on a GPU what its memory holds)"
     ] = None
-    dtype: Annotated[
-        Literal["auto", "float32", "bfloat16"],
-        "of the weights; auto: float32, but bfloat16 under an adapter on a larger model",
-    ] = "auto"
-    bf16: Annotated[
-        bool | None, "autocast the update to bfloat16 (default: from 50M parameters on, on a GPU that has it)"
-    ] = None
-    gradient_checkpointing: Annotated[
-        bool | None, "trade time for memory in the update (default: from 50M parameters on)"
-    ] = None
-    lora_rank: Annotated[int, "train a LoRA adapter of this rank instead of the whole model; 0: the whole model"] = 0
-    save_steps: Annotated[int, "steps between checkpoints"] = 20
-    eval_steps: Annotated[int, "steps between evaluations on held-out tasks; 0: none"] = 0
-    eval_episodes: Annotated[int, "with eval-steps: tasks of an evaluation"] = 64
-    eval_split: Annotated[str, "with eval-steps: validation, test, test_unseen or train"] = "validation"
-    eval_temperature: Annotated[float, "with eval-steps: of the sampling; 0: greedy"] = 0.0
     record: Annotated[bool, "keep the episodes in the folder's episodes.jsonl, for `toolgym show`"] = False
-    report_to: Annotated[str, "none, tensorboard, wandb, or another that transformers knows"] = "none"
-    resume: Annotated[bool, "go on from the latest checkpoint in the output folder"] = False
-    overwrite: Annotated[bool, "begin anew in a folder that holds a run: its files are removed"] = False
-    env_steps: Annotated[int, "stop once so many environment steps were played, the expert's too; 0: no limit"] = 0
-    threads: Annotated[int | None, "torch threads (default: the usable cores, at most 8)"] = None
-    progress: Annotated[bool, "show a progress bar"] = True
     BY_SIZE: ClassVar[BySize] = BySize(rates=(2e-4, 1e-6, 1e-5), micro_batch=(16, 2))
 
     def __post_init__(self) -> None:
-        check_choices(self)
-        check_report_to(self.report_to)
-        check_evaluation(self)
-        check_schedule(self)
+        super().__post_init__()
         check_ranges(
             self,
-            above_0=(
-                "learning_rate",
-                "max_grad_norm",
-                "temperature",
-                "max_new_tokens",
-                "context_tokens",
-                "micro_batch",
-                "concurrency",
-                "save_steps",
-            ),
-            least_0=("beta", "epsilon", "epsilon_high", "lora_rank", "env_steps"),
+            above_0=("max_grad_norm", "temperature", "max_new_tokens", "context_tokens", "concurrency"),
+            least_0=("beta", "epsilon", "epsilon_high"),
         )
         if self.steps < 1 or self.groups < 1 or self.rollouts < 2:
             raise ConfigError(
@@ -169,27 +118,6 @@ class RunConfig:
         """Episodes a forward pass: the most, up to `micro_batch`, that divide a process's part of a minibatch."""
         part = self.groups * self.rollouts // (self.minibatches * processes())
         return largest_divisor(part, self.micro_batch or self.BY_SIZE.micro_batch[0])
-
-
-def check_report_to(name: str) -> None:
-    """Raises for a place to report to that transformers does not know.
-
-    Raises:
-        ConfigError: it names the nearest one.
-    """
-    known = ("none", "all", *INTEGRATION_TO_CALLBACK)
-    if name not in known:
-        raise ConfigError(f"report_to: {did_you_mean(name, known, 'place')}")
-
-
-def largest_divisor(number: int, most: int) -> int:
-    """The largest divisor of a number that is not above `most`."""
-    return max(size for size in range(1, min(number, most) + 1) if number % size == 0)
-
-
-def processes() -> int:
-    """How many processes train together, as `accelerate launch` and `torchrun` say it."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def _updates(config: Any) -> int:

@@ -25,24 +25,21 @@ from trl.trainer.sft_trainer import SFTTrainer
 from toolgym.agents.base_trainer import RunTrainer
 from toolgym.agents.budget import StepBudget
 from toolgym.agents.callbacks import run_callbacks
+from toolgym.agents.common_options import CommonOptions, largest_divisor, processes
 from toolgym.agents.demonstrations import Chain, Example, demonstrate, examples, gold_chain
 from toolgym.agents.lm import set_threads
-from toolgym.agents.options import check_choices, check_ranges, learner_main
+from toolgym.agents.options import check_ranges, learner_main
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.run_folder import begin
 from toolgym.agents.running import (
-    check_report_to,
-    largest_divisor,
     load,
     lora,
     make_envs,
-    processes,
     task_order,
     train_and_save,
 )
-from toolgym.agents.schedule import Schedule, check_schedule, schedule_args
+from toolgym.agents.schedule import Schedule, schedule_args
 from toolgym.agents.sizing import BySize, settled
-from toolgym.agents.train_evaluation import check_evaluation
 from toolgym.errors import ConfigError
 
 __all__ = [
@@ -62,27 +59,19 @@ _IGNORED = -100
 
 
 @dataclass(frozen=True)
-class SFTOptions:
+class SFTOptions(CommonOptions):
     """Options of an SFT run."""
 
-    env: Annotated[str, "environment id"] = "ToolGym/Airline-v0"
-    model: Annotated[str, "builtin:clean, builtin:imperfect, a checkpoint's folder or a hub id"] = "builtin:imperfect"
     output: Annotated[Path, "folder for checkpoints, metrics.jsonl and TensorBoard's files"] = Path("runs/sft")
     episodes: Annotated[int, "expert episodes"] = 1000
     env_steps: Annotated[int, "play no more once so many environment steps were played; 0: no limit"] = 0
     epochs: Annotated[float, "passes over them"] = 1.0
     steps: Annotated[int, "training steps; 0: by --epochs"] = 0
     seed: Annotated[int, "of tasks and of the order"] = 0
-    size: Annotated[str | None, "world size: small, standard or large (small for the built-in policy)"] = None
-    prompt: Annotated[str | None, "first observation: full or short (short for the built-in policy)"] = None
-    split: Annotated[str, "split to train on"] = "train"
-    depth: Annotated[tuple[int, ...] | None, "only tasks of these depths"] = None
     learning_rate: Annotated[
         float | None, "AdamW's (default: 3e-4; from 50M parameters on 1e-5, for an adapter 1e-4)"
     ] = None
     schedule: Annotated[Schedule, "of the learning rate; linear and cosine fall to 0 over the steps"] = "linear"
-    warmup_steps: Annotated[int, "steps over which the learning rate rises to its value"] = 0
-    set: Annotated[tuple[str, ...], "more options of the environment, each NAME=VALUE"] = ()
     batch: Annotated[int, "sequences a step"] = 16
     micro_batch: Annotated[int | None, "sequences a forward pass, at most (default: 4; from 50M parameters on 1)"] = (
         None
@@ -90,49 +79,15 @@ class SFTOptions:
     max_tokens: Annotated[
         int | None, "longer episodes are left out (default: 4096; for a full prompt at least 8192)"
     ] = None
-    thinking: Annotated[
-        bool | None, "whether the model thinks first, where its chat template can switch it (default: the template's)"
-    ] = None
-    dtype: Annotated[
-        Literal["auto", "float32", "bfloat16"],
-        "of the weights; auto: float32, but bfloat16 under an adapter on a larger model",
-    ] = "auto"
-    bf16: Annotated[bool | None, "autocast to bfloat16 (default: from 50M parameters on, on a GPU that has it)"] = None
-    gradient_checkpointing: Annotated[bool | None, "trade time for memory (default: from 50M parameters on)"] = None
-    lora_rank: Annotated[int, "train a LoRA adapter of this rank; 0: the whole model"] = 0
     save_steps: Annotated[int, "steps between checkpoints"] = 500
-    eval_steps: Annotated[int, "steps between evaluations on held-out tasks; 0: none"] = 0
-    eval_episodes: Annotated[int, "with eval-steps: tasks of an evaluation"] = 64
-    eval_split: Annotated[str, "with eval-steps: validation, test, test_unseen or train"] = "validation"
-    eval_temperature: Annotated[float, "with eval-steps: of the sampling; 0: greedy"] = 0.0
-    report_to: Annotated[str, "none, tensorboard, wandb, or another that transformers knows"] = "none"
-    resume: Annotated[bool, "go on from the latest checkpoint in the output folder"] = False
-    overwrite: Annotated[bool, "begin anew in a folder that holds a run: its files are removed"] = False
-    threads: Annotated[int | None, "torch threads (default: the usable cores, at most 8)"] = None
-    progress: Annotated[bool, "show a progress bar"] = True
     demonstrations: Annotated[Literal["clean", "imperfect"], "the oracle's chains, or half of them with a mistake"] = (
         "clean"
     )
     BY_SIZE: ClassVar[BySize] = BySize(rates=(3e-4, 1e-5, 1e-4), micro_batch=(4, 1))
 
     def __post_init__(self) -> None:
-        check_choices(self)
-        check_report_to(self.report_to)
-        check_evaluation(self)
-        check_schedule(self)
-        check_ranges(
-            self,
-            above_0=(
-                "learning_rate",
-                "epochs",
-                "save_steps",
-                "max_tokens",
-                "max_new_tokens",
-                "context_tokens",
-                "micro_batch",
-            ),
-            least_0=("steps", "lora_rank", "env_steps"),
-        )
+        super().__post_init__()
+        check_ranges(self, above_0=("epochs", "max_tokens", "max_new_tokens", "context_tokens"))
         if self.episodes < 1 or self.batch < 1 or self.batch % processes():
             raise ConfigError(
                 "episodes must be at least 1 and batch a multiple of the number of processes, got "

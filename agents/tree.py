@@ -33,6 +33,7 @@ from typing import Annotated, Any, ClassVar, cast
 import numpy as np
 import torch
 
+from toolgym.agents.common_options import processes
 from toolgym.agents.episodes import EpisodeBatch
 from toolgym.agents.explore import Branch
 from toolgym.agents.forks import (
@@ -49,7 +50,7 @@ from toolgym.agents.grpo import all_equal, grpo_advantages
 from toolgym.agents.lm import LMPolicy
 from toolgym.agents.options import learner_main
 from toolgym.agents.rollout import Rollout
-from toolgym.agents.running import RunConfig, prepare, processes, run
+from toolgym.agents.running import RunConfig, prepare, run
 from toolgym.agents.sizing import BySize
 from toolgym.agents.trainer import ToolTrainer
 from toolgym.errors import ConfigError
