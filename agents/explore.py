@@ -48,7 +48,7 @@ PLAYED = "played.jsonl"
 
 @dataclass(frozen=True)
 class ExploreOptions(SFTOptions):
-    """Options of a run that plays before it trains. The numbers are StepTool's (§5.1.4)."""
+    """Options of a run that plays before it trains. Samples and temperature are StepTool's (§5.1.4)."""
 
     samples: Annotated[int, "the policy's own episodes on each of the --episodes tasks"] = 3
     temperature: Annotated[float, "of the sampling"] = 0.7
