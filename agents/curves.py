@@ -178,6 +178,7 @@ def draw(runs: Sequence[Run], figures: Sequence[str], path: Path, smoothing: flo
         if name in _SHARES:
             axes.set_ylim(-0.02, 1.02)
         axes.grid(alpha=0.25)
+        axes.xaxis.get_major_locator().set_params(integer=True)
     handles = [
         picture.axes[0].plot([], [], color=colour, label=run.name)[0] for run, colour in zip(runs, colours, strict=True)
     ]
