@@ -38,6 +38,7 @@ __all__ = [
     "quiet",
     "release_memory",
     "set_threads",
+    "without_bars",
 ]
 
 
@@ -76,24 +77,32 @@ def fast_bf16() -> bool:
 
 
 @contextmanager
+def without_bars() -> Iterator[None]:
+    """Shows no bars of transformers' for the reading and writing of weights."""
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if bars:
+            logging.enable_progress_bar()
+
+
+@contextmanager
 def config_errors(name: str | Path) -> Iterator[None]:
     """Says what may be given instead where a model cannot be read; shows no bars of the library's meanwhile.
 
     Raises:
         ConfigError: no such model.
     """
-    bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
     try:
-        yield
+        with without_bars():
+            yield
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"cannot load the model {str(name)!r}: {error}. Give builtin:clean, builtin:imperfect, the folder of a "
             "checkpoint, or a Hugging Face id"
         ) from error
-    finally:
-        if bars:
-            logging.enable_progress_bar()
 
 
 def load_tokenizer(name: str | Path, *, thinking: bool | None = None) -> PreTrainedTokenizerBase:

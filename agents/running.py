@@ -18,7 +18,15 @@ from toolgym.agents.adapters import keep_base
 from toolgym.agents.callbacks import StopOnInterrupt, interrupts_as_before, one_tensorboard, run_callbacks
 from toolgym.agents.chat import ChatFormat
 from toolgym.agents.common_options import CommonOptions, largest_divisor, processes
-from toolgym.agents.lm import SamplingOptions, check_opening, load_model, load_tokenizer, quiet, set_threads
+from toolgym.agents.lm import (
+    SamplingOptions,
+    check_opening,
+    load_model,
+    load_tokenizer,
+    quiet,
+    set_threads,
+    without_bars,
+)
 from toolgym.agents.options import check_ranges
 from toolgym.agents.recording import RecordEpisodes
 from toolgym.agents.run_folder import EPISODES, TENSORBOARD, begin, save_settings, settings_of, step_of
@@ -308,7 +316,7 @@ def run(trainer: "ToolTrainer", config: RunConfig) -> Path:
 def train_and_save(make: Callable[[], Any], tokenizer: Any, config: Any, checkpoint: str | None) -> Path:
     """Trains with the trainer that `make` gives, from a checkpoint on; the folder of the final model."""
     final = config.output / "final"
-    with warnings.catch_warnings(), interrupts_as_before():
+    with warnings.catch_warnings(), interrupts_as_before(), without_bars():
         quiet()
         trainer = make()
         keep_base(trainer.accelerator.unwrap_model(trainer.model), config)

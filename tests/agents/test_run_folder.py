@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers.utils import logging
 
 from toolgym.agents import registry
 from toolgym.agents.grpo import GRPOOptions
@@ -263,3 +264,13 @@ def test_the_command_line_names_what_is_wrong(capsys: pytest.CaptureFixture[str]
         assert first in said
         assert "default: None" not in said
         assert "(default: 2e-4; from 50M parameters on 1e-6" in " ".join(said.split())
+
+
+def test_the_library_draws_no_bars_of_its_own_into_the_runs(
+    airline_arguments: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    logging.enable_progress_bar()
+    assert registry.main("grpo", [*airline_arguments, "--save-steps", "1", "--output", str(tmp_path / "run")]) == 0
+    assert (tmp_path / "run" / "checkpoint-1" / "model.safetensors").is_file()
+    assert "shards" not in capfd.readouterr().err
+    assert logging.is_progress_bar_enabled()
