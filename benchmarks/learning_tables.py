@@ -151,7 +151,7 @@ def draw(results: Mapping[str, Figures], runs: Mapping[str, Sequence[Run]], path
     for axes in beside:
         _draw_bars(axes, [results[name]["difference"] for name in variants], variants)
         axes.axvline(0, color="black", linewidth=0.8)
-        axes.set(xlabel="points over the whole algorithm, paired by seed and task (IQM, 95% interval)")
+        axes.set(xlabel="points over the whole algorithm (IQM, 95% interval)")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
 
