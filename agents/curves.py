@@ -159,6 +159,7 @@ def draw(runs: Sequence[Run], figures: Sequence[str], path: Path, smoothing: flo
     from matplotlib import colormaps
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     columns = min(len(figures), 2 if len(figures) == 4 else 3)
     rows = -(-len(figures) // columns)
@@ -178,7 +179,7 @@ def draw(runs: Sequence[Run], figures: Sequence[str], path: Path, smoothing: flo
         if name in _SHARES:
             axes.set_ylim(-0.02, 1.02)
         axes.grid(alpha=0.25)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles = [
         picture.axes[0].plot([], [], color=colour, label=run.name)[0] for run, colour in zip(runs, colours, strict=True)
     ]
