@@ -80,10 +80,10 @@ def markdown_tables(results: Mapping[str, Figures], k: int) -> str:
     if any(figures.get("gain_told") for _, figures in rows):
         gains = [
             [name, _points(figures["gain_told"]), _points(figures["gain_rest"])]
-            for name, figures in rows
+            for name, figures in [*rows, *variants]
             if figures["updates"]
         ]
-        tables.append(_markdown(["algorithm", "something to tell", "nothing to tell"], gains))
+        tables.append(_markdown(["algorithm or variant", "something to tell", "nothing to tell"], gains))
     if rates := sorted({rate for _, figures in rows for rate in figures.get("rates", ())}, key=float):
         tuned = [(name, figures["rates"]) for name, figures in rows if figures.get("rates")]
         tables.append(
