@@ -3,17 +3,19 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, cast
 
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 
-from toolgym.agents.options import check_choices, check_ranges
+from toolgym.agents.decoding import SamplingOptions
+from toolgym.agents.options import check_choices, check_idle, check_ranges
 from toolgym.agents.schedule import Schedule, check_schedule
 from toolgym.agents.sizing import BySize
 from toolgym.agents.train_evaluation import check_evaluation
+from toolgym.agents.vllm import VLLMServer
 from toolgym.errors import ConfigError, did_you_mean
 
-__all__ = ["CommonOptions", "largest_divisor", "processes"]
+__all__ = ["CommonOptions", "PlayOptions", "largest_divisor", "processes"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,50 @@ class CommonOptions:
         check_ranges(
             self, above_0=("learning_rate", "micro_batch", "save_steps"), least_0=("lora_rank", "env_steps", "steps")
         )
+
+
+@dataclass(frozen=True)
+class PlayOptions:
+    """Options of every run whose policy plays, beside `CommonOptions`: how its turns are sampled, and where."""
+
+    temperature: Annotated[float, "of the sampling"] = 1.0
+    max_new_tokens: Annotated[
+        int | None, "the longest turn (default: 200; from 50M parameters on 1024, which a model that thinks needs)"
+    ] = None
+    context_tokens: Annotated[
+        int | None, "the longest episode (default: 1536; for a full prompt or long turns at least 8192)"
+    ] = None
+    vllm: Annotated[str | None, "URL of a vLLM server in development mode that samples, by the run's weights"] = None
+    vllm_weights: Annotated[
+        Path | None, "with vllm: folder for weights that the server's machine sees (default: vllm in the output folder)"
+    ] = None
+
+    def check_playing(self) -> None:
+        """Raises for values out of range.
+
+        Raises:
+            ConfigError: it names the option, its value and what it may be.
+        """
+        check_ranges(self, above_0=("temperature", "max_new_tokens", "context_tokens", "concurrency"))
+        if self.vllm is None:
+            check_idle(self, ("vllm_weights",), "without vllm")
+
+    @property
+    def sampling(self) -> SamplingOptions:
+        """How turns are sampled; the run's options must be settled."""
+        return SamplingOptions(
+            temperature=self.temperature,
+            max_new_tokens=cast(int, self.max_new_tokens),
+            context_tokens=self.context_tokens,
+        )
+
+    def server(self, output: Path) -> VLLMServer | None:
+        """The vLLM server that samples, if one does.
+
+        Raises:
+            ConfigError: there is none at the URL.
+        """
+        return None if self.vllm is None else VLLMServer(self.vllm, self.vllm_weights or output / "vllm")
 
 
 def processes() -> int:

@@ -19,7 +19,7 @@ from toolgym.agents.cache import RowCache
 from toolgym.agents.policy import StopReason
 from toolgym.errors import ConfigError
 
-__all__ = ["Decoder", "SamplingOptions", "draw", "roomy_context"]
+__all__ = ["Decoder", "SamplingOptions", "check_slots", "draw", "roomy_context"]
 
 _PREFILL_TOKENS = 16_384
 
@@ -49,6 +49,10 @@ class SamplingOptions:
                 f"temperature must be >= 0, top_p in (0, 1], max_new_tokens >= 1, context_tokens >= 2; got {self}"
             )
 
+    def context(self, opening: int, own_limit: int) -> int:
+        """The longest context of an episode whose opening has so many tokens, for a model with such a limit."""
+        return min(self.context_tokens or roomy_context(opening, self.max_new_tokens), own_limit)
+
 
 def roomy_context(opening: int, longest_turn: int) -> int:
     """A context for an episode whose opening has so many tokens: at least 8,192, and room for four longest turns.
@@ -56,6 +60,16 @@ def roomy_context(opening: int, longest_turn: int) -> int:
     Turns and answers have at least 4,096 tokens after the opening; rounded up to whole 1,024.
     """
     return max(8192, -(-(opening + max(4096, 4 * longest_turn)) // 1024) * 1024)
+
+
+def check_slots(slots: Sequence[int]) -> None:
+    """Raises where a slot is named twice.
+
+    Raises:
+        ConfigError: it is.
+    """
+    if len(set(slots)) != len(slots):
+        raise ConfigError(f"generate was asked for a slot twice: {list(slots)}")
 
 
 @dataclass(slots=True)
@@ -78,7 +92,7 @@ class Decoder:
     """Contexts by slot, and the turns that a model continues them with.
 
     Args:
-        model: the model, on its device; it may be exchanged between turns (after `clear`).
+        model: the model, on its device; `use` exchanges it.
         pad_id: the padding token.
         stop_ids: tokens that end a turn.
         options: how to sample.
@@ -111,8 +125,12 @@ class Decoder:
 
     def limit(self, opening: int) -> int:
         """The longest context of an episode whose opening has so many tokens."""
-        given = self.options.context_tokens
-        return min(given or roomy_context(opening, self.options.max_new_tokens), self.own_limit)
+        return self.options.context(opening, self.own_limit)
+
+    def use(self, model: PreTrainedModel) -> None:
+        """Exchanges the model, or its weights; every context is dropped."""
+        self.clear()
+        self.model = model
 
     # Contexts ------------------------------------------------------------------------------------------------------
 
@@ -160,8 +178,7 @@ class Decoder:
         The others' turns are half done, and go on at the next call. A slot whose context is full ends at once, without
         a token (`stopped` says `context`).
         """
-        if len(set(slots)) != len(slots):
-            raise ConfigError(f"generate was asked for a slot twice: {list(slots)}")
+        check_slots(slots)
         ended: list[int] = []
         drafting: list[int] = []
         fresh: list[int] = []

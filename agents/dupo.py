@@ -33,7 +33,7 @@ from toolgym.agents.dupo_candidates import PrefixScorer, candidates_of
 from toolgym.agents.episodes import TYPE_CODES, EpisodeBatch
 from toolgym.agents.expert import ExpertTrainer, check_token_mean, clipped_objective, token_mean
 from toolgym.agents.grpo import grpo_advantages
-from toolgym.agents.options import learner_main
+from toolgym.agents.options import check_idle, learner_main
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import LossType, RunConfig, prepare, run
 from toolgym.errors import ConfigError
@@ -98,6 +98,8 @@ class DUPOOptions(RunConfig):
             )
         if self.candidates == "token" and self.credit != "step":
             raise ConfigError("credit would have no effect on token candidates; leave it at 'step'")
+        if self.candidates == "token":
+            check_idle(self, ("vllm",), "on token candidates: nothing is sampled turn by turn")
 
     @property
     def reward_options(self) -> dict[str, Any] | None:

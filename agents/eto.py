@@ -21,6 +21,7 @@ Shapes: B pairs, T tokens.
 
 import copy
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
@@ -294,10 +295,10 @@ def train(config: ETOOptions) -> Path:
     path, played, budget = config.output / "pairs.jsonl", config.output / PLAYED, StepBudget(config.env_steps)
     config, model, tokenizer = load(config)
     checkpoint = begin(config, path, played)
-    policy = make_policy(config, model, tokenizer)
 
     def make() -> list[dict[str, Any]]:
-        return [asdict(pair) for pair in explore_pairs(config, policy, tokenizer, budget, Progress(played))]
+        with closing(make_policy(config, model, tokenizer)) as policy:
+            return [asdict(pair) for pair in explore_pairs(config, policy, tokenizer, budget, Progress(played))]
 
     made = once(path, config.resume, make)
     pairs = [Pair(**pair) for pair in made]

@@ -16,7 +16,8 @@ from accelerate import PartialState
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from toolgym.agents.budget import StepBudget
-from toolgym.agents.lm import LMPolicy, SamplingOptions
+from toolgym.agents.common_options import PlayOptions
+from toolgym.agents.lm import LMPolicy
 from toolgym.agents.options import check_ranges
 from toolgym.agents.rollout import Rollout, Start, rollouts
 from toolgym.agents.sft import SFTOptions
@@ -47,17 +48,11 @@ PLAYED = "played.jsonl"
 
 
 @dataclass(frozen=True)
-class ExploreOptions(SFTOptions):
+class ExploreOptions(PlayOptions, SFTOptions):
     """Options of a run that plays before it trains. Samples and temperature are StepTool's (§5.1.4)."""
 
     samples: Annotated[int, "the policy's own episodes on each of the --episodes tasks"] = 3
     temperature: Annotated[float, "of the sampling"] = 0.7
-    max_new_tokens: Annotated[
-        int | None, "the longest turn (default: 200; from 50M parameters on 1024, which a model that thinks needs)"
-    ] = None
-    context_tokens: Annotated[
-        int | None, "the longest episode (default: 1536; for a full prompt or long turns at least 8192)"
-    ] = None
     concurrency: Annotated[
         int | None, "episodes at once (default: 32; of a larger model on a GPU what its memory holds)"
     ] = None
@@ -65,18 +60,16 @@ class ExploreOptions(SFTOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_ranges(self, above_0=("samples", "concurrency", "temperature"))
+        self.check_playing()
+        check_ranges(self, above_0=("samples",))
 
 
 def make_policy(config: ExploreOptions, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> LMPolicy:
     """The policy that explores."""
     config = settled(config)
-    sampling = SamplingOptions(
-        temperature=config.temperature,
-        max_new_tokens=cast(int, config.max_new_tokens),
-        context_tokens=config.context_tokens,
-    )
-    return LMPolicy(model, tokenizer, sampling, seed=config.seed)
+    policy = LMPolicy(model, tokenizer, config.sampling, seed=config.seed, server=config.server(config.output))
+    policy.use(model)
+    return policy
 
 
 def episodes(policy: LMPolicy, envs: Sequence[Any], tasks: Sequence[int], samples: int) -> list[list[Rollout]]:

@@ -22,6 +22,7 @@ from transformers.utils import logging
 from toolgym.agents.chat import ChatFormat, set_thinking
 from toolgym.agents.decoding import Decoder, SamplingOptions, roomy_context
 from toolgym.agents.policy import Completion
+from toolgym.agents.vllm import VLLMDecoder, VLLMServer
 from toolgym.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -191,6 +192,7 @@ class LMPolicy:
         tokenizer: its tokenizer; it needs a chat template.
         options: how to sample.
         seed: of the sampling; every episode of every slot has a stream of its own.
+        server: a vLLM server that samples in the model's place; it has the model's weights after `use`.
     """
 
     def __init__(
@@ -200,12 +202,19 @@ class LMPolicy:
         options: SamplingOptions | None = None,
         *,
         seed: int = 0,
+        server: VLLMServer | None = None,
     ):
         self.tokenizer = tokenizer
         self.chat = ChatFormat(tokenizer)
         self.stop_ids = self.chat.stop_ids(model)
-        pad_id = cast(int, tokenizer.pad_token_id)
-        self.decoder = Decoder(model, pad_id, self.stop_ids, options or SamplingOptions())
+        options = options or SamplingOptions()
+        self.decoder = (
+            Decoder(model, cast(int, tokenizer.pad_token_id), self.stop_ids, options)
+            if server is None
+            else VLLMDecoder(server, self.stop_ids, options)
+        )
+        self.exact = server is None
+        """Whether it samples from the very model that it was given."""
         self.reseed(seed)
 
     @classmethod
@@ -223,14 +232,16 @@ class LMPolicy:
         model, tokenizer = load_model(name, device=device, dtype=dtype, thinking=thinking)
         return cls(model, tokenizer, options, seed=seed)
 
-    @property
-    def model(self) -> PreTrainedModel:
-        """The model; a trainer exchanges it between batches."""
-        return self.decoder.model
+    def use(self, model: PreTrainedModel) -> None:
+        """Samples by this model's weights from now on, as a trainer asks for between batches; drops open episodes."""
+        with without_bars():
+            self.decoder.use(model)
 
-    @model.setter
-    def model(self, model: PreTrainedModel) -> None:
-        self.decoder.model = model
+    def close(self) -> None:
+        """Drops every open episode, and the connections to a server."""
+        self.release()
+        if isinstance(self.decoder, VLLMDecoder):
+            self.decoder.server.close()
 
     @property
     def options(self) -> SamplingOptions:

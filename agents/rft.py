@@ -92,6 +92,7 @@ def training_examples(
         order = task_order(len(envs[0].tasks), config.episodes, config.seed)
         records = explored(config, order, budget, progress or Progress(), play)
     finally:
+        policy.close()
         for env in envs:
             env.close()
     experts = [Rollout(**tokens) for record in records for tokens in record["experts"]]

@@ -52,6 +52,8 @@ _MAY_DIFFER = (
     "save_steps",
     "steps",
     "threads",
+    "vllm",
+    "vllm_weights",
 )
 """What a resumed run may have other than it began with."""
 

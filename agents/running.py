@@ -17,9 +17,8 @@ from trl.trainer.grpo_config import GRPOConfig
 from toolgym.agents.adapters import keep_base
 from toolgym.agents.callbacks import StopOnInterrupt, interrupts_as_before, one_tensorboard, run_callbacks
 from toolgym.agents.chat import ChatFormat
-from toolgym.agents.common_options import CommonOptions, largest_divisor, processes
+from toolgym.agents.common_options import CommonOptions, PlayOptions, largest_divisor, processes
 from toolgym.agents.lm import (
-    SamplingOptions,
     check_opening,
     load_model,
     load_tokenizer,
@@ -61,7 +60,7 @@ LossType = Literal["grpo", "dapo", "dr_grpo", "bnpo"]
 
 
 @dataclass(frozen=True)
-class RunConfig(CommonOptions):
+class RunConfig(PlayOptions, CommonOptions):
     """Options of every on-policy run."""
 
     reward: Annotated[str | None, "reward preset, or FILE.py:NAME of your own (default: the environment's)"] = None
@@ -80,13 +79,6 @@ class RunConfig(CommonOptions):
     importance_sampling_level: Annotated[
         Literal["token", "sequence"], "ratio of each token, or of the whole sequence (GSPO)"
     ] = "token"
-    temperature: Annotated[float, "of the sampling"] = 1.0
-    max_new_tokens: Annotated[
-        int | None, "the longest turn (default: 200; from 50M parameters on 1024, which a model that thinks needs)"
-    ] = None
-    context_tokens: Annotated[
-        int | None, "the longest episode (default: 1536; for a full prompt or long turns at least 8192)"
-    ] = None
     micro_batch: Annotated[int | None, "episodes a forward pass, at most (default: 16; from 50M parameters on 2)"] = (
         None
     )
@@ -98,11 +90,13 @@ class RunConfig(CommonOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_ranges(
-            self,
-            above_0=("max_grad_norm", "temperature", "max_new_tokens", "context_tokens", "concurrency"),
-            least_0=("beta", "epsilon", "epsilon_high"),
-        )
+        self.check_playing()
+        check_ranges(self, above_0=("max_grad_norm",), least_0=("beta", "epsilon", "epsilon_high"))
+        if self.vllm is not None and self.temperature != 1.0:
+            raise ConfigError(
+                f"temperature must be 1.0 with vllm, got {self.temperature}: vLLM says log-probabilities at 1, "
+                "and the ratio to them weighs each token's advantage"
+            )
         if self.steps < 1 or self.groups < 1 or self.rollouts < 2:
             raise ConfigError(
                 f"steps and groups must be at least 1 and rollouts at least 2, got steps={self.steps}, "
@@ -293,11 +287,8 @@ def prepare(
         tasks=tasks,
         order=task_order(len(tasks), config.steps * config.groups, config.seed),
         estimator=estimator,
-        sampling=SamplingOptions(
-            temperature=config.temperature,
-            max_new_tokens=cast(int, config.max_new_tokens),
-            context_tokens=config.context_tokens,
-        ),
+        sampling=config.sampling,
+        server=config.server(config.output),
         peft_config=lora(config.lora_rank),
         callbacks=[*run_callbacks(config), *(callbacks or [])],
     )
@@ -326,7 +317,11 @@ def train_and_save(make: Callable[[], Any], tokenizer: Any, config: Any, checkpo
             trainer.add_callback(RecordEpisodes(trainer, config.output / EPISODES))
         trainer.add_callback(StopOnInterrupt(_updates(config)))  # last: it may raise
         one_tensorboard(trainer, config.output / TENSORBOARD, step_of(checkpoint) + 1)
-        trainer.train(resume_from_checkpoint=checkpoint)
+        try:
+            trainer.train(resume_from_checkpoint=checkpoint)
+        finally:
+            if (server := getattr(trainer, "server", None)) is not None:
+                server.close()
         trainer.save_model(str(final))
     if trainer.args.should_save:
         tokenizer.save_pretrained(final)

@@ -87,7 +87,7 @@ class SFTOptions(CommonOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_ranges(self, above_0=("epochs", "max_tokens", "max_new_tokens", "context_tokens"))
+        check_ranges(self, above_0=("epochs", "max_tokens"))
         if self.episodes < 1 or self.batch < 1 or self.batch % processes():
             raise ConfigError(
                 "episodes must be at least 1 and batch a multiple of the number of processes, got "

@@ -193,7 +193,8 @@ def _concurrency(config: Any, size: ModelSize | None, processes: int) -> int:
     """Episodes at once: all that there are to play, but on a GPU no more than its memory holds."""
     by_size: BySize = config.BY_SIZE
     most = by_size.at_once or max(1, config.groups * config.rollouts // processes)
-    if size is None or size.small or not by_size.may_wait or not torch.cuda.is_available():
+    elsewhere = getattr(config, "vllm", None) is not None
+    if size is None or size.small or elsewhere or not by_size.may_wait or not torch.cuda.is_available():
         return most
     number_bytes, frozen = getattr(torch, config.dtype).itemsize, config.lora_rank > 0
     weights = weight_bytes(size, number_bytes, frozen=frozen, reference=getattr(config, "beta", 0.0) > 0 and not frozen)

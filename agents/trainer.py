@@ -24,6 +24,7 @@ from toolgym.agents.episodes import EpisodeBatch, Estimator
 from toolgym.agents.lm import LMPolicy, SamplingOptions, release_memory
 from toolgym.agents.rollout import Episodic, Rollout, Start, rollouts
 from toolgym.agents.running import quiet
+from toolgym.agents.vllm import VLLMServer, importance_weights
 from toolgym.domain import TaskSet
 from toolgym.errors import ConfigError, DivergenceError
 
@@ -58,6 +59,8 @@ _IN_THE_LOSS = (
     "use_bias_correction_kl",
 )
 _LINEAR_IN_ROWS = ("grpo", "dapo", "dr_grpo")
+_FAR = 0.05
+"""Mean difference of log-probabilities, in nats, that no precision explains."""
 
 
 def check_args(args: GRPOConfig) -> None:
@@ -142,6 +145,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         order: which task each group is about, in the order of training: `steps * groups a step` indices into `tasks`.
         estimator: the algorithm's advantages.
         sampling: how turns are sampled; its temperature is `args.temperature`.
+        server: a vLLM server that samples them; without one the model itself does, in this process.
         peft_config: of `peft`, where only an adapter is trained.
         callbacks: more callbacks.
     """
@@ -161,6 +165,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         order: Sequence[int],
         estimator: Estimator,
         sampling: SamplingOptions,
+        server: VLLMServer | None = None,
         peft_config: Any = None,
         callbacks: list[TrainerCallback] | None = None,
     ):
@@ -171,6 +176,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
                 "be of another distribution than the one sampled from; set both alike"
             )
         self.envs, self.tasks, self.estimator, self.sampling = list(envs), tasks, estimator, sampling
+        self.server, self._told_far = server, False
         self._policy: LMPolicy | None = None
         self._local: list[Rollout] = []
         self._drawn, self._first_slot, self._env_steps = (-1, 0), 0, 0
@@ -217,10 +223,11 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
 
     def _begin_batch(self, rows: int) -> None:
         model = cast(PreTrainedModel, self.accelerator.unwrap_model(self.model))
-        if self._policy is None:
-            self._policy = LMPolicy(model, cast(PreTrainedTokenizerBase, self.processing_class), self.sampling)
-        self._policy.model = model
         step = self.state.global_step
+        if self._policy is None:
+            tokenizer = cast(PreTrainedTokenizerBase, self.processing_class)
+            self._policy = LMPolicy(model, tokenizer, self.sampling, server=self.server)
+        self._policy.use(model)
         self._drawn = (step, self._drawn[1] + 1 if self._drawn[0] == step else 0)
         self._first_slot = self.accelerator.process_index * rows
         self._env_steps = 0
@@ -251,9 +258,36 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
             out[name] = (local[:, : out["completion_ids"].shape[1]] if local.dim() == 2 else local).to(
                 out["completion_ids"].device
             )
+        if not cast(LMPolicy, self._policy).exact:
+            out["importance_weights"] = self._importance_weights(out)
         self._log_episodes(batch)
         release_memory()
         return out
+
+    @torch.no_grad()
+    def _importance_weights(self, out: dict[str, Any]) -> torch.Tensor:
+        """What each token's advantage is multiplied by where a server samples `(B, T)` (`importance_weights`)."""
+        ids_BL = torch.cat([out["prompt_ids"], out["completion_ids"]], dim=1)
+        held_BL = torch.cat([out["prompt_mask"], out["completion_mask"]], dim=1)
+        mask_BT = out["completion_mask"] * out["tool_mask"]
+        logps_BT, _, _ = self._get_per_token_logps_and_entropies(
+            self.model, ids_BL, held_BL, mask_BT.shape[1], batch_size=self.args.per_device_train_batch_size
+        )
+        sampler_BT = out["sampling_per_token_logps"]
+        weights_BT = importance_weights(logps_BT, sampler_BT, mask_BT)
+        count = mask_BT.sum().clamp(min=1)
+        difference = float(((logps_BT - sampler_BT).abs() * mask_BT).sum() / count)
+        self._record("sampler/logp_difference", difference)
+        self._record("sampler/importance_weight", float((weights_BT * mask_BT).sum() / count))
+        if difference > _FAR and not self._told_far:
+            self._told_far = True
+            warnings.warn(
+                f"the server's log-probabilities are {difference:.2f} from the model's on average at step "
+                f'{self.state.global_step}: does it sample by the run\'s weights, all of them? See "A vLLM server" in '
+                "docs/agents.md",
+                stacklevel=2,
+            )
+        return weights_BT
 
     def estimate(self, batch: EpisodeBatch) -> dict[str, torch.Tensor]:
         """What the loss gets of a batch: `advantages` `(B, T)`; a subclass may add tensors with B rows."""
@@ -274,7 +308,12 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         before = self._buffered_inputs
         inputs = super()._prepare_inputs(generation_batch)
         buffered = self._buffered_inputs
-        if buffered is None or buffered is before or self.loss_type not in _LINEAR_IN_ROWS:
+        if buffered is None or buffered is before:
+            return inputs
+        for batch in buffered:
+            if "importance_weights" in batch:
+                batch["advantages"] = batch["advantages"] * batch.pop("importance_weights")
+        if self.loss_type not in _LINEAR_IN_ROWS:
             return inputs
         window = self.current_gradient_accumulation_steps
         self._buffered_inputs = [

@@ -99,9 +99,11 @@ class ChatClient:
         self.key = _checked_key(key or os.environ.get(options.api_key_env), options.api_key_env)
         url = _checked_url(options.endpoint)
         login = (url.username, url.password) if url.username else None
-        self.url = str(url.copy_with(username=None, password=None))
+        self.base_url = str(url.copy_with(username=None, password=None))
+        """The endpoint's, without name and password."""
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
-        self._client = httpx2.Client(headers=headers, auth=login, timeout=options.timeout_s)
+        many = httpx2.Limits(max_connections=None)  # threads that ask are limited by those who start them
+        self._client = httpx2.Client(headers=headers, auth=login, timeout=options.timeout_s, limits=many)
         self._backoff = wait_exponential(multiplier=options.backoff_s) + wait_random(0, options.backoff_s)
 
     def ask(
@@ -124,8 +126,23 @@ class ChatClient:
         options = self.options
         sampling = {"temperature": options.temperature, "max_tokens": options.max_tokens, "seed": options.seed}
         given = {name: value for name, value in sampling.items() if value is not None}
+        body = {"model": options.model, "messages": list(messages), **(fields or {}), **given}
+        return self.request(f"{self.base_url}/chat/completions", body, lambda content: read(_first_choice(content)))
+
+    def request(self, url: str, body: Mapping[str, Any] | None, read: Callable[[bytes], T]) -> T:
+        """What `read` makes of the content that the server answers with.
+
+        Args:
+            url: of the request, at this endpoint's server.
+            body: is posted as JSON; None: the request is a GET.
+            read: takes the content; its ValueError says that the answer is of no use, and the request is made again.
+
+        Raises:
+            ChatError: no answer after all attempts, or a refusal.
+        """
+        options = self.options
         # ASCII, so that text with lone surrogates can be sent.
-        body = json.dumps({"model": options.model, "messages": list(messages), **(fields or {}), **given}).encode()
+        sent = None if body is None else json.dumps(body).encode()
         retrying = Retrying(
             stop=stop_after_attempt(options.attempts),
             wait=self._wait_s,
@@ -133,10 +150,10 @@ class ChatClient:
             reraise=True,
         )
         try:
-            return retrying(self._attempt, body, read)
+            return retrying(self._attempt, url, sent, read)
         except _PassingError as error:
             raise ChatError(
-                f"{self._who} at {self.url} failed {options.attempts} times; the last: {error}. Is the server up? More "
+                f"{self._who} at {url} failed {options.attempts} times; the last: {error}. Is the server up? More "
                 f"attempts than {options.attempts} or a longer timeout_s than {options.timeout_s} may help"
             ) from error
 
@@ -149,29 +166,29 @@ class ChatClient:
         asked = getattr(failure, "wait_s", None)
         return min(self._backoff(state) if asked is None else asked, self.options.longest_wait_s)
 
-    def _attempt(self, body: bytes, read: Callable[[dict[str, Any]], T]) -> T:
-        status, headers, content = self._post(body)
+    def _attempt(self, url: str, body: bytes | None, read: Callable[[bytes], T]) -> T:
+        status, headers, content = self._send(url, body)
         if status in _PASSING or status >= 500:
             raise _PassingError(f"status {status}: {self._shown(content, 200)}", _retry_after_s(headers))
         if not 200 <= status < 300:
             key = f"${self.options.api_key_env}" + ("" if self.key else ", which is not set")
             raise ChatError(
-                f"{self._who} at {self.url} answered {status}: {self._shown(content, 300)}. Check the model name "
+                f"{self._who} at {url} answered {status}: {self._shown(content, 300)}. Check the model name "
                 f"({self.options.model!r}), the API key ({key}) and the options",
                 status,
                 self._shown(content),
             )
         try:
-            return read(_first_choice(content))
+            return read(content)
         except ValueError as error:
             raise _PassingError(f"{error}: {self._shown(content, 200)}") from error
 
-    def _post(self, body: bytes) -> tuple[int, httpx2.Headers, bytes]:
+    def _send(self, url: str, body: bytes | None) -> tuple[int, httpx2.Headers, bytes]:
         """One request: status, headers and content, within the time and size that there are."""
         timeout_s = self.options.timeout_s
         deadline, content = time.monotonic() + timeout_s, bytearray()
         try:
-            with self._client.stream("POST", self.url, content=body) as response:
+            with self._client.stream("GET" if body is None else "POST", url, content=body) as response:
                 for part in response.iter_bytes():
                     content += part
                     if len(content) > _LONGEST_REPLY:
@@ -201,9 +218,9 @@ def _checked_key(key: str | None, variable: str) -> str:
 
 
 def _checked_url(base_url: str) -> httpx2.URL:
-    """Where completions are asked for."""
+    """Where an endpoint's paths begin."""
     try:
-        url = httpx2.URL(base_url.rstrip("/") + "/chat/completions")
+        url = httpx2.URL(base_url.rstrip("/"))
     except httpx2.InvalidURL as error:
         raise ConfigError(f"base_url is no URL: {error}. An example: http://127.0.0.1:8000/v1") from error
     if url.scheme not in ("http", "https") or not url.host:

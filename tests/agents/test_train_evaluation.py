@@ -87,7 +87,7 @@ def finds(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[int, int]], list[in
         seen: list[int] = []
 
         def play(policy: Any, options: Any, *, part: Any) -> dict[int, EpisodeScore]:
-            assert not policy.model.training
+            assert not policy.decoder.model.training
             seen.append(next(step for step in sorted(solved) if step not in seen))
             score = EpisodeScore("", 0, ("read",), 1, False, "unsolved", 0.0, 1, 1, 1.0, 1.0)
             return {
