@@ -85,6 +85,7 @@ class PlayOptions:
     context_tokens: Annotated[
         int | None, "the longest episode (default: 1536; for a full prompt or long turns at least 8192)"
     ] = None
+    env_workers: Annotated[int, "Ray actors that the environments run in; 0: in this process"] = 0
     vllm: Annotated[str | None, "URL of a vLLM server in development mode that samples, by the run's weights"] = None
     vllm_weights: Annotated[
         Path | None, "with vllm: folder for weights that the server's machine sees (default: vllm in the output folder)"
@@ -96,7 +97,8 @@ class PlayOptions:
         Raises:
             ConfigError: it names the option, its value and what it may be.
         """
-        check_ranges(self, above_0=("temperature", "max_new_tokens", "context_tokens", "concurrency"))
+        above_0 = ("temperature", "max_new_tokens", "context_tokens", "concurrency")
+        check_ranges(self, above_0=above_0, least_0=("env_workers",))
         if self.vllm is None:
             check_idle(self, ("vllm_weights",), "without vllm")
 

@@ -70,10 +70,15 @@ class EvalOptions:
     agent: AgentOptions = AgentOptions()
     output: Path | None = None
     """A JSON Lines file that gets every trajectory as its episode ends."""
+    env_workers: int = 0
+    """Ray actors that the environments run in (`toolgym.ray_envs`); 0: in this process."""
 
     def __post_init__(self) -> None:
-        if self.episodes < 1 or self.k < 1:
-            raise ConfigError(f"episodes and k must be at least 1, got episodes={self.episodes}, k={self.k}")
+        if self.episodes < 1 or self.k < 1 or self.env_workers < 0:
+            raise ConfigError(
+                f"episodes and k must be at least 1 and env_workers at least 0, got episodes={self.episodes}, "
+                f"k={self.k}, env_workers={self.env_workers}"
+            )
 
 
 def make_policy(name: str, options: AgentOptions | None = None, *, seed: int = 0) -> Policy:
@@ -171,7 +176,7 @@ def play(
     # All first trials, then all second ones: an evaluation that is stopped early has seen as many tasks as it could.
     every = [(int(index), trial) for trial in range(options.k) for index in order]
     numbers = range(part[0], len(every), part[1])
-    envs = [first, *(first.spawn() for _ in range(min(options.agent.concurrency, len(numbers)) - 1))]
+    envs = _envs(first, options, min(options.agent.concurrency, len(numbers)))
     scores: dict[int, EpisodeScore] = {}
 
     def ended(index: int, rollout: Rollout) -> None:
@@ -208,6 +213,18 @@ def _finished(rollout: Rollout, options: EvalOptions, task_id: str) -> Trajector
     started = rollout.trajectory is not None and rollout.trajectory.task_id == task_id and rollout.spans
     trajectory = cast(Trajectory, rollout.trajectory) if started else Trajectory(options.env_id, task_id)
     return replace(trajectory, outcome=rollout.outcome, truncation=rollout.truncation)
+
+
+def _envs(first: ToolEnv, options: EvalOptions, at_once: int) -> list[ToolEnv]:
+    """The environments of an evaluation."""
+    if not options.env_workers:
+        return [first, *(first.spawn() for _ in range(at_once - 1))]
+    from toolgym.ray_envs import ray_envs
+
+    env_options = {"split": options.split, **options.env_options}
+    made = ray_envs(options.env_id, max(at_once, 1), options.env_workers, env_options, tasks=first.tasks)
+    first.close()
+    return cast(list[ToolEnv], made)
 
 
 @contextmanager

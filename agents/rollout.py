@@ -145,7 +145,8 @@ def rollouts(
 
     def finish(slot: int, index: int, rollout: Rollout) -> None:
         rollout.close()
-        rollout.trajectory = getattr(getattr(envs[slot], "unwrapped", envs[slot]), "trajectory", None)
+        if slot in running:  # an episode that could not be started has none; the environment's is of another one
+            rollout.trajectory = getattr(getattr(envs[slot], "unwrapped", envs[slot]), "trajectory", None)
         done[index] = rollout
         running.pop(slot, None)
         policy.end(slot)

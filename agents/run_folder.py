@@ -40,6 +40,7 @@ _SLOTS = ("best-a", "best-b")
 """Where the model that `best` is a link to lies: a new one is written into the other one."""
 _MAY_DIFFER = (
     "env_steps",
+    "env_workers",
     "eval_episodes",
     "eval_split",
     "eval_steps",

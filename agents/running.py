@@ -141,9 +141,16 @@ def env_options(config: Any) -> dict[str, Any]:
 
 
 def make_envs(config: Any, count: int) -> list["ToolEnv"]:
-    """`count` environments of the run."""
-    first = open_env(config.env, split=config.split, **env_options(config))
-    return [first, *(first.spawn() for _ in range(count - 1))]
+    """`count` environments of the run: in this process or, with `env_workers`, in Ray actors."""
+    options = {"split": config.split, **env_options(config)}
+    first = open_env(config.env, **options)
+    workers = getattr(config, "env_workers", 0)
+    if not workers:
+        return [first, *(first.spawn() for _ in range(count - 1))]
+    from toolgym.ray_envs import ray_envs
+
+    first.close()
+    return cast("list[ToolEnv]", ray_envs(config.env, count, workers, options, tasks=first.tasks))
 
 
 def task_order(tasks: int, count: int, seed: int) -> list[int]:
@@ -231,7 +238,7 @@ def load(
 
 def _opening_tokens(config: Any, tokenizer: PreTrainedTokenizerBase) -> int:
     """The tokens of the first task's opening."""
-    (env,) = make_envs(config, 1)
+    env = open_env(config.env, split=config.split, **env_options(config))
     try:
         observation, info = env.reset(options={"task": 0})
         return len(ChatFormat(tokenizer).opening(observation, info))

@@ -87,6 +87,22 @@ def test_infrastructure_failures_are_marked_and_the_rest_goes_on(
     assert ended == [0, 1]
 
 
+def test_an_episode_that_cannot_be_started_has_no_trajectory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a real environment: at its first reset there is none, later there is the one of the episode before."""
+    env = open_env("ToolGym/Airline-v0", size="small", prompt="short")
+    reset, failing = env.reset, [True, False, True]
+
+    def sometimes(**given: Any) -> Any:
+        if failing.pop(0):
+            raise InfraError("the server did not start")
+        return reset(**given)
+
+    monkeypatch.setattr(env, "reset", sometimes)
+    played = rollouts(OraclePolicy(), [env], [Start(options={"task": task}) for task in range(3)])
+    assert [rollout.outcome for rollout in played] == ["infra_error", "solved", "infra_error"]
+    assert [rollout.trajectory is not None for rollout in played] == [False, True, False]
+
+
 def test_a_full_context_truncates_the_episode(tokenizer: Any, tiny_model: Any, toy_envs: Any) -> None:
     options = SamplingOptions(max_new_tokens=12, context_tokens=40)
     policy = LMPolicy(tiny_model, tokenizer, options, seed=2)

@@ -57,6 +57,9 @@ def evaluate(
         str | None, typer.Option(help="The endpoint of an api: agent (default: $OPENAI_BASE_URL).")
     ] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Episodes at once.")] = 16,
+    env_workers: Annotated[
+        int, typer.Option(min=0, help="Ray actors that the environments run in (0: in this process).")
+    ] = 0,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Append each trajectory to this JSON Lines file as it ends.")
     ] = None,
@@ -108,6 +111,7 @@ def evaluate(
         env_options=env_options,
         agent=sampling,
         output=output,
+        env_workers=env_workers,
     )
     policy = make_policy(agent, sampling, seed=seed)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
