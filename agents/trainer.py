@@ -270,9 +270,11 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         ids_BL = torch.cat([out["prompt_ids"], out["completion_ids"]], dim=1)
         held_BL = torch.cat([out["prompt_mask"], out["completion_mask"]], dim=1)
         mask_BT = out["completion_mask"] * out["tool_mask"]
-        logps_BT, _, _ = self._get_per_token_logps_and_entropies(
-            self.model, ids_BL, held_BL, mask_BT.shape[1], batch_size=self.args.per_device_train_batch_size
-        )
+        logps_BT = out.get("old_per_token_logps")
+        if logps_BT is None:
+            logps_BT, _, _ = self._get_per_token_logps_and_entropies(
+                self.model, ids_BL, held_BL, mask_BT.shape[1], batch_size=self.args.per_device_train_batch_size
+            )
         sampler_BT = out["sampling_per_token_logps"]
         weights_BT = importance_weights(logps_BT, sampler_BT, mask_BT)
         count = mask_BT.sum().clamp(min=1)

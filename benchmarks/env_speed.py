@@ -3,6 +3,7 @@
     python -m benchmarks.env_speed                      # a table
     python -m benchmarks.env_speed --json               # the same for programs
     python -m benchmarks.env_speed --million            # and a million steps, with the memory they take
+    python -m benchmarks.env_speed --ray                # and steps in a Ray actor
 
 A step is all that the environment does for one action: it parses the message, validates and runs the call, scores the
 rewards and writes the observation. Figures are medians over single calls, with 10th and 90th percentiles, on one core.
@@ -161,6 +162,23 @@ def measure_ways(size: str, n: int) -> list[Timing]:
     return timings
 
 
+def measure_ray(size: str, prompt: str, n: int) -> Timing:
+    """A step of an environment that is in an actor."""
+    from toolgym.ray_envs import ray_envs
+
+    local = gymnasium.make(ENV_ID, size=size, prompt=prompt).unwrapped
+    assert isinstance(local, ToolEnv)
+    local.reset(options={"task": 0})
+    action = reading_action(local)
+    (env,) = ray_envs(ENV_ID, 1, 1, {"size": size, "prompt": prompt})
+    seconds: list[float] = []
+    while len(seconds) < n:
+        env.reset(options={"task": 0})
+        seconds += timed(lambda: env.step(action), EPISODE_STEPS)
+    env.close()
+    return Timing.of("step in a Ray actor", seconds)
+
+
 def measure_vector(size: str, prompt: str, num_envs: int, rounds: int) -> dict[str, float]:
     """Steps a CPU second of one episode and of many in `ToolVectorEnv`, in turns.
 
@@ -256,6 +274,7 @@ def main(
     n: Annotated[int, typer.Option(help="Calls a figure.")] = 2000,
     num_envs: Annotated[int, typer.Option(help="Episodes of the vector environment.")] = 64,
     million: Annotated[bool, typer.Option("--million", help="Also take a million steps.")] = False,
+    ray: Annotated[bool, typer.Option("--ray", help="Also take steps in a Ray actor.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measures and prints."""
@@ -265,6 +284,8 @@ def main(
         env = measure_env(size, prompt, n)
         memory = measure_memory(size, prompt, 1_000_000, as_json) if million else None
     ways = measure_ways(size, n)
+    if ray:
+        ways.append(measure_ray(size, prompt, n))
     by_name = {timing.name: timing for timing in [*env, *ways]}
     report = {
         "size": size,

@@ -4,7 +4,7 @@
     rollouts(policy, envs, starts)
 
 A `RayEnv` has what rollouts need of a `ToolEnv`: reset, step, fork, trajectory, task and close. Each call is a call of
-an actor, which costs about a millisecond: it pays where steps are long (containers, servers, simulated users), not
+an actor, which costs a millisecond or two: it pays where steps are long (containers, servers, simulated users), not
 where a tool is a function. Wherever an episode runs, the same task and actions give the same bytes.
 
 Ray is joined where one runs (`RAY_ADDRESS`, or a cluster that was started on this machine), and started otherwise.
@@ -65,7 +65,8 @@ def ray_envs(
     workers = min(workers, count)
     if workers > cpus:
         raise ConfigError(f"{workers} workers need as many CPUs, but the Ray cluster has {cpus}: take fewer")
-    actor: Any = ray.remote(num_cpus=1, max_restarts=-1, max_concurrency=_AT_ONCE)(_Worker)
+    remote: Any = ray.remote  # its type knows no options of actors
+    actor = remote(num_cpus=1, max_restarts=-1, max_concurrency=_AT_ONCE)(_Worker)
     actors = [actor.remote(env_id, options) for _ in range(workers)]
     try:
         ray.get([made.ready.remote() for made in actors], timeout=_START_S)
