@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
@@ -232,10 +233,19 @@ class LMPolicy:
         model, tokenizer = load_model(name, device=device, dtype=dtype, thinking=thinking)
         return cls(model, tokenizer, options, seed=seed)
 
-    def use(self, model: PreTrainedModel) -> None:
-        """Samples by this model's weights from now on, as a trainer asks for between batches; drops open episodes."""
-        with without_bars():
-            self.decoder.use(model)
+    def use(self, model: PreTrainedModel, *, together: bool = False) -> None:
+        """Samples by this model's weights from now on, as a trainer asks for between batches; drops open episodes.
+
+        With `together` all processes of a run call it: where they share a server, the first one gives it the weights.
+        """
+        state = PartialState() if together and not self.exact else None
+        if state is None or state.is_main_process:
+            with without_bars():
+                self.decoder.use(model)
+        else:
+            self.decoder.clear()
+        if state is not None:
+            state.wait_for_everyone()
 
     def close(self) -> None:
         """Drops every open episode, and the connections to a server."""

@@ -126,7 +126,7 @@ class EvaluateEvery(TrainerCallback):
         """The scores of the episodes of all processes, by number."""
         processes = self.trainer.args.world_size
         policy = LMPolicy(model, self.tokenizer, self.sampling, server=getattr(self.trainer, "server", None))
-        policy.use(model)
+        policy.use(model, together=True)
         part = (self.trainer.args.process_index, processes)
         policy.reseed(self.config.seed, first_slot=part[0] * self.options.agent.concurrency)
         played = play(policy, self.options, part=part)

@@ -227,7 +227,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         if self._policy is None:
             tokenizer = cast(PreTrainedTokenizerBase, self.processing_class)
             self._policy = LMPolicy(model, tokenizer, self.sampling, server=self.server)
-        self._policy.use(model)
+        self._policy.use(model, together=True)
         self._drawn = (step, self._drawn[1] + 1 if self._drawn[0] == step else 0)
         self._first_slot = self.accelerator.process_index * rows
         self._env_steps = 0

@@ -22,7 +22,6 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
-from accelerate import PartialState
 from transformers import PreTrainedModel
 
 from toolgym.agents.decoding import SamplingOptions, check_slots
@@ -135,25 +134,22 @@ class VLLMServer:
         return self._threads.submit(self._ask, "/v1/completions", body, _turn)
 
     def load(self, model: PreTrainedModel) -> None:
-        """Makes the server sample by the weights of a model. In several processes all call it, and one does it.
+        """Makes the server sample by the weights of a model.
 
         Raises:
             ConfigError: the server is not in development mode, or does not see the folder.
         """
-        state = PartialState()
-        if state.is_main_process:
-            write_weights(model, self.weights)
-            call = {"method": "reload_weights", "kwargs": {"weights_path": str(self.weights)}}
-            try:
-                self._ask("/collective_rpc", call, json.loads)
-            except ChatError as error:
-                raise ConfigError(
-                    f"the vLLM server at {self.url} did not read the weights in {str(self.weights)!r}: {error}. It "
-                    "must serve a model of the same shapes, and see this folder under the same path (--vllm-weights "
-                    "names another)"
-                ) from error
-            self._ask("/reset_prefix_cache", {}, _done)
-        state.wait_for_everyone()
+        write_weights(model, self.weights)
+        call = {"method": "reload_weights", "kwargs": {"weights_path": str(self.weights)}}
+        try:
+            self._ask("/collective_rpc", call, json.loads)
+        except ChatError as error:
+            raise ConfigError(
+                f"the vLLM server at {self.url} did not read the weights in {str(self.weights)!r}: {error}. It must "
+                "serve a model of the same shapes, and see this folder under the same path (--vllm-weights names "
+                "another)"
+            ) from error
+        self._ask("/reset_prefix_cache", {}, _done)
 
     def close(self) -> None:
         """Closes the connections."""

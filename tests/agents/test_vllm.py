@@ -7,6 +7,9 @@ end take a real server's URL from TOOLGYM_TEST_VLLM.
 import json
 import math
 import os
+import socket
+import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -312,6 +315,54 @@ def test_an_evaluation_while_training_asks_the_server_too(standin: StandIn, star
     greedy = [request for request in standin.seen if request.get("temperature") == 0.0]
     assert greedy
     assert json.loads((tmp_path / "run" / "evaluations.jsonl").read_text())["episodes"] == 2
+
+
+TOGETHER = """
+import sys
+from toolgym.agents import registry
+
+where, size, url, output = sys.argv[1:3], sys.argv[3:5], sys.argv[5], sys.argv[6]
+common = [*where, *size, "--prompt", "short", "--threads", "1", "--no-progress", "--max-new-tokens", "6", "--vllm", url]
+registry.main("grpo", [*common, "--groups", "2", "--rollouts", "2", "--steps", "2", "--output", output + "/grpo"])
+registry.main("rft", [*common, "--episodes", "2", "--samples", "1", "--batch", "2", "--output", output + "/rft"])
+"""
+
+
+@pytest.mark.slow
+def test_of_two_processes_one_gives_the_server_its_weights(standin: StandIn, start: str, tmp_path: Path) -> None:
+    standin.context = 1024
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = str(held.getsockname()[1])
+    words = ["--model", start, "--size", "small", standin.url, str(tmp_path)]
+    running = []
+    for rank in ("0", "1"):
+        of_torch = {
+            "WORLD_SIZE": "2",
+            "RANK": rank,
+            "LOCAL_RANK": rank,
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": port,
+        }
+        env = {
+            **os.environ,
+            **of_torch,
+            "MASTER_ADDR": "127.0.0.1",
+            "OMP_NUM_THREADS": "1",
+            "ACCELERATE_USE_CPU": "true",
+        }
+        command = [sys.executable, "-c", TOGETHER, *words]
+        running.append(subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+    try:
+        said = [process.communicate(timeout=240)[0] for process in running]
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+    assert [process.returncode for process in running] == [0, 0], "\n".join(text[-1500:] for text in said)
+    paths = [request["path"] for request in standin.seen]
+    assert paths.count("/collective_rpc") == 3  # two steps of GRPO, and RFT once
+    assert paths.index("/collective_rpc") < paths.index("/v1/completions")
 
 
 # What is wrong is said ------------------------------------------------------------------------------------------------
