@@ -15,7 +15,7 @@ from toolgym.agents.rollout import Rollout, Start, rollouts
 from toolgym.agents.scripted import NoopPolicy, OraclePolicy, RandomPolicy
 from toolgym.env import ToolEnv
 from toolgym.errors import ConfigError, did_you_mean
-from toolgym.opening import open_env
+from toolgym.opening import copies, open_env
 from toolgym.trajectory import Trajectory, TrajectoryWriter
 
 __all__ = ["AGENTS", "DTYPES", "AgentOptions", "EvalOptions", "evaluate", "make_policy", "play", "report_of"]
@@ -169,14 +169,16 @@ def play(
     Raises:
         ConfigError: the environment or its options do not exist.
     """
-    first = open_env(options.env_id, split=options.split, **options.env_options)
+    env_options = {"split": options.split, **options.env_options}
+    first = open_env(options.env_id, **env_options)
     writing = frozenset(tool.name for tool in first.tools if tool.writes is not False)
     count = min(options.episodes, len(first.tasks))
     order = np.random.default_rng(np.random.SeedSequence(options.seed)).permutation(len(first.tasks))[:count]
     # All first trials, then all second ones: an evaluation that is stopped early has seen as many tasks as it could.
     every = [(int(index), trial) for trial in range(options.k) for index in order]
     numbers = range(part[0], len(every), part[1])
-    envs = _envs(first, options, min(options.agent.concurrency, len(numbers)))
+    at_once = min(options.agent.concurrency, len(numbers))
+    envs = copies(first, at_once, options.env_id, env_options, workers=options.env_workers)
     scores: dict[int, EpisodeScore] = {}
 
     def ended(index: int, rollout: Rollout) -> None:
@@ -213,18 +215,6 @@ def _finished(rollout: Rollout, options: EvalOptions, task_id: str) -> Trajector
     started = rollout.trajectory is not None and rollout.trajectory.task_id == task_id and rollout.spans
     trajectory = cast(Trajectory, rollout.trajectory) if started else Trajectory(options.env_id, task_id)
     return replace(trajectory, outcome=rollout.outcome, truncation=rollout.truncation)
-
-
-def _envs(first: ToolEnv, options: EvalOptions, at_once: int) -> list[ToolEnv]:
-    """The environments of an evaluation."""
-    if not options.env_workers:
-        return [first, *(first.spawn() for _ in range(at_once - 1))]
-    from toolgym.ray_envs import ray_envs
-
-    env_options = {"split": options.split, **options.env_options}
-    made = ray_envs(options.env_id, max(at_once, 1), options.env_workers, env_options, tasks=first.tasks)
-    first.close()
-    return cast(list[ToolEnv], made)
 
 
 @contextmanager

@@ -33,7 +33,7 @@ from toolgym.agents.schedule import schedule_args
 from toolgym.agents.sizing import BySize, ModelSize, named_size, settled, size_of, unset
 from toolgym.agents.train_evaluation import EvaluateEvery
 from toolgym.errors import ConfigError
-from toolgym.opening import open_env
+from toolgym.opening import copies, open_env
 from toolgym.options import parse_settings
 
 if TYPE_CHECKING:
@@ -144,13 +144,7 @@ def make_envs(config: Any, count: int) -> list["ToolEnv"]:
     """`count` environments of the run: in this process or, with `env_workers`, in Ray actors."""
     options = {"split": config.split, **env_options(config)}
     first = open_env(config.env, **options)
-    workers = getattr(config, "env_workers", 0)
-    if not workers:
-        return [first, *(first.spawn() for _ in range(count - 1))]
-    from toolgym.ray_envs import ray_envs
-
-    first.close()
-    return cast("list[ToolEnv]", ray_envs(config.env, count, workers, options, tasks=first.tasks))
+    return copies(first, count, config.env, options, workers=getattr(config, "env_workers", 0))
 
 
 def task_order(tasks: int, count: int, seed: int) -> list[int]:

@@ -41,17 +41,17 @@ _DEV_MODE = (
 
 
 def importance_weights(
-    logps_BT: torch.Tensor, sampler_logps_BT: torch.Tensor, mask_BT: torch.Tensor, longest: float = 2.0
+    logps_BT: torch.Tensor, sampler_logps_BT: torch.Tensor, mask_BT: torch.Tensor, largest: float = 2.0
 ) -> torch.Tensor:
-    """What each sampled token's advantage is multiplied by `(B, T)`: `min(p / p_sampler, longest)`, and 1 elsewhere.
+    """What each sampled token's advantage is multiplied by `(B, T)`: `min(p / p_sampler, largest)`, and 1 elsewhere.
 
     Args:
         logps_BT: log-probabilities under the model that is trained.
         sampler_logps_BT: those that the sampler said.
         mask_BT: which tokens were sampled.
-        longest: the largest weight; a token that the sampler wrongly thought rare must not decide the step.
+        largest: what no weight exceeds; a token that the sampler wrongly thought rare must not decide the step.
     """
-    ratios_BT = torch.exp((logps_BT - sampler_logps_BT).clamp(max=20.0)).clamp(max=longest)
+    ratios_BT = torch.exp((logps_BT - sampler_logps_BT).clamp(max=20.0)).clamp(max=largest)
     return torch.where(mask_BT.bool(), ratios_BT, torch.ones_like(ratios_BT))
 
 

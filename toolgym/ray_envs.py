@@ -74,13 +74,13 @@ def ray_envs(
         raise InfraError(
             f"{workers} Ray workers were not there within {_START_S} s: is a CPU free for each of them (`ray status`)?"
         ) from error
-    return [RayEnv(actors[at % workers], tasks, _keys()) for at in range(count)]
+    return [RayEnv(actors[at % workers], tasks, _new_name()) for at in range(count)]
 
 
 _numbers = itertools.count()
 
 
-def _keys() -> str:
+def _new_name() -> str:
     """A name that no other environment of this process has; an actor serves one process."""
     return f"env-{next(_numbers)}"
 
@@ -191,7 +191,7 @@ class RayEnv:
             ForkUnsupportedError: the session cannot fork.
             InfraError: the actor is gone.
         """
-        twin = RayEnv(self._actor, self.tasks, _keys())
+        twin = RayEnv(self._actor, self.tasks, _new_name())
         twin._task = self._task
         try:
             ray.get(self._actor.fork.remote(self._name, twin._name))
