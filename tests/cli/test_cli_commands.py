@@ -77,24 +77,6 @@ def test_eval_prints_tables(toolgym):
     assert "4 tasks, 4 episodes, 0 lost to infrastructure" in done.out
 
 
-def test_score(toolgym, tmp_path):
-    call = '<tool_call>{"name": "look", "arguments": {"id": 1}}</tool_call>'
-    lines = [{"completion": call, "gold": call}, {"completion": "<response>No.</response>", "gold": call}]
-    path = tmp_path / "answers.jsonl"
-    path.write_text("\n".join(map(json.dumps, lines)) + "\n\n")
-    scores = json.loads(toolgym("score", path, "--reward", "default", "--json").out)
-    assert len(scores) == 2
-    assert scores[0]["total"] > scores[1]["total"]
-    assert "total" in toolgym("score", path, "--reward", "default").out
-    assert "Did you mean 'default'" in toolgym("score", path, "--reward", "defualt").err
-    path.write_text('{"completion": "x"}\n')
-    assert "line 1: no 'gold'" in toolgym("score", path).err
-    path.write_text("[1]\n")
-    assert "expected a JSON object" in toolgym("score", path).err
-    path.write_text("{\n")
-    assert "not JSON" in toolgym("score", path).err
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
