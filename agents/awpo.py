@@ -65,8 +65,8 @@ class AWPOOptions(RunConfig):
     peak: Annotated[float | None, "R_out_max, in [0, 2] (default: the highest group mean so far)"] = None
     base_weight: Annotated[float, "weight of groups that are too easy or too hard (alpha_base)"] = 0.5
     prior_weight: Annotated[float, "weight of groups of intermediate difficulty (alpha_prio)"] = 1.0
-    low: Annotated[float, "mean outcome from which a group is of intermediate difficulty (tau_low)"] = 0.3
-    high: Annotated[float, "mean outcome from which it is no longer (tau_high)"] = 1.8
+    low: Annotated[float, "mean outcome above which a group is of intermediate difficulty (tau_low)"] = 0.3
+    high: Annotated[float, "mean outcome below which it is (tau_high)"] = 1.8
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -83,6 +83,8 @@ class AWPOOptions(RunConfig):
             check_idle(self, ["epsilon", "epsilon_high"], "with dynamic_clip: Eq. 29 sets both bounds")
         else:
             check_idle(self, ["epsilon_min", "epsilon_max"], "without dynamic_clip")
+        if self.judge == "none":
+            check_idle(self, ["epsilon_mix", "peak", "epsilon_min"], "with judge='none': there is no mixed reward")
         if not self.gate:
             check_idle(self, ["epsilon_mix", "peak"], "without gate")
         if not self.difficulty:

@@ -19,7 +19,7 @@ Shapes: B rollouts in groups of G, S steps, T tokens; C positions with K candida
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -36,8 +36,9 @@ from toolgym.agents.grpo import grpo_advantages
 from toolgym.agents.options import check_idle, learner_main
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import LossType, RunConfig, prepare, run
+from toolgym.domain import TaskSet
 from toolgym.errors import ConfigError
-from toolgym.tasks import GoldAction, Task
+from toolgym.tasks import Task
 
 __all__ = [
     "DUPOOptions",
@@ -74,7 +75,7 @@ class DUPOOptions(RunConfig):
         1.0,
     )
     normalise_types: Annotated[bool, "scale rho to sum 1"] = False
-    plan: Annotated[bool, "train plans (off, Table 3: experts do not plan, and plans carry no loss)"] = True
+    plan: Annotated[bool, "train plans (off, Table 3: the gold has none, and plans carry no loss)"] = True
     dynamic_clip: Annotated[bool, "upper clip by Eq. 12 (off, Table 4: epsilon_high)"] = True
     unified: Annotated[bool, "anneal from SFT to RL (off, Table 5: RL alone)"] = True
     zeta: Annotated[float, "how fast gamma falls, in (0, 1] (Figure 6)"] = 0.1
@@ -87,6 +88,10 @@ class DUPOOptions(RunConfig):
         check_token_mean(self)
         if len(self.type_weights) != len(_TYPES) or min(self.type_weights) < 0 or sum(self.type_weights) <= 0:
             raise ConfigError(f"type_weights needs six numbers >= 0, not all 0, for {', '.join(_TYPES)}")
+        if not self.unified:
+            check_idle(self, ["zeta"], "without unified: there is no SFT to anneal from")
+        if not self.plan and not any(self.type_weights[i] for i, name in enumerate(_TYPES) if "plan" not in name):
+            raise ConfigError("without plan, type_weights needs a number above 0 for tools or responses")
         if not 0 < self.zeta <= 1 or self.floor <= 0:
             raise ConfigError(f"DUPO needs 0 < zeta <= 1 and floor > 0, got zeta={self.zeta}, floor={self.floor}")
         if self.reward != "ac_planner" and (
@@ -158,11 +163,11 @@ def dynamic_clip(average_X: torch.Tensor, known_X: torch.Tensor, step: int, step
 def type_weights(types: torch.Tensor, options: DUPOOptions) -> torch.Tensor:
     """rho of Eq. 8 for token types (codes, -1 for padding): 0 for the environment's tokens."""
     values = [
-        0.0 if name == "env" or (not options.plan and name in ("plan", "tag_plan")) else weight
+        0.0 if not options.plan and name in ("plan", "tag_plan") else weight
         for name, weight in zip(TYPE_CODES, (0.0, *options.type_weights), strict=True)
     ]
     table = torch.tensor([*values, 0.0], device=types.device)
-    return table[types] / (sum(options.type_weights) if options.normalise_types else 1.0)
+    return table[types] / (sum(values) if options.normalise_types else 1.0)
 
 
 def unified_loss(sft: torch.Tensor, objective: torch.Tensor, gamma: float) -> torch.Tensor:
@@ -170,9 +175,28 @@ def unified_loss(sft: torch.Tensor, objective: torch.Tensor, gamma: float) -> to
     return gamma * sft - (1 - gamma) * objective
 
 
-def _without_plans(task: Task) -> Iterable[GoldAction]:
-    """The task's gold chain without plans (Table 3)."""
-    return [action.model_copy(update={"plan": None}) for action in task.gold]
+class _WithoutPlans:
+    """Tasks whose gold chains have no plans (Table 3): neither experts nor what rewards compare with plans then."""
+
+    def __init__(self, tasks: TaskSet):
+        self._tasks = tasks
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __getitem__(self, index: int, /) -> Task:
+        return self._planless(self._tasks[index])
+
+    def __iter__(self) -> Iterator[Task]:
+        return map(self._planless, self._tasks)
+
+    def by_id(self, task_id: str) -> Task:
+        return self._planless(self._tasks.by_id(task_id))
+
+    @staticmethod
+    def _planless(task: Task) -> Task:
+        gold = tuple(action.model_copy(update={"plan": None}) for action in task.gold)
+        return task.model_copy(update={"gold": gold})
 
 
 class DUPOTrainer(ExpertTrainer):
@@ -332,7 +356,7 @@ def make_trainer(
     trainer = cast(DUPOTrainer, made)
     trainer.options = config
     if not config.plan:
-        trainer.chain = _without_plans
+        trainer.tasks = _WithoutPlans(trainer.tasks)
     return trainer
 
 

@@ -2,7 +2,7 @@
 
 `ExpertTrainer` plays the gold chain of every group's task once and puts its tokens into the batch, in the row of the
 group's first rollout. `policy_tokens` and `expert_tokens` are the current policy's log-probabilities of both, for
-losses that need the two.
+losses that need the two, at the sampling temperature (`softmax(logits / temperature)`), experts' too.
 
 Shapes: B rollouts in groups of G, T completion tokens, E rows that hold an expert episode, L tokens of the longest one.
 """
@@ -16,7 +16,7 @@ from accelerate.utils import gather_object
 from transformers import PreTrainedTokenizerBase
 from trl.trainer.grpo_config import GRPOConfig
 
-from toolgym.agents.demonstrations import Chain, demonstrate, gold_chain
+from toolgym.agents.demonstrations import demonstrate
 from toolgym.agents.options import check_idle
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import RunConfig
@@ -91,9 +91,6 @@ class ExpertTrainer(ToolTrainer):
         ConfigError: an option of TRL's is set that acts inside the loss that these trainers replace.
     """
 
-    chain: Chain = staticmethod(gold_chain)
-    """What the expert does in a task."""
-
     def __init__(self, model: Any, tokenizer: Any, args: GRPOConfig, **kwargs: Any):
         check_own_loss(args, "a mean over tokens of token ratios, without KL", ("beta", "loss_type"))
         super().__init__(model, tokenizer, args, **kwargs)
@@ -123,7 +120,7 @@ class ExpertTrainer(ToolTrainer):
         kept = self.__dict__.setdefault("_experts", {})
         if task not in kept:
             tokenizer = cast(PreTrainedTokenizerBase, self.processing_class)
-            (made,) = demonstrate(cast(Any, self.envs[0]), tokenizer, [self.tasks[task]], self.chain)
+            (made,) = demonstrate(cast(Any, self.envs[0]), tokenizer, [self.tasks[task]])
             made.trajectory = None
             if not made.usable:
                 return Rollout([])

@@ -13,6 +13,8 @@ Shapes: B rollouts in groups of G, N groups with an expert episode each, T and L
 
 import torch
 
+from toolgym.agents.grpo import all_equal
+
 __all__ = ["chord_expert_loss", "luffy_expert_loss", "mixed_advantages", "srft_expert_loss", "srft_self_loss"]
 
 _EPS = 1e-4
@@ -32,7 +34,7 @@ def mixed_advantages(
         rows = slice(first, first + group_size)
         usable_G, has_expert = usable_B[rows], not bool(expert_N[group].isnan())
         members = torch.cat([returns_B[rows][usable_G], expert_N[group : group + 1][:has_expert]]).double()
-        if len(members) < 2 or members.max() == members.min():
+        if len(members) < 2 or all_equal(members):
             continue
         mean, scale = members.mean(), members.std() + _EPS
         rollouts_B[rows] = ((returns_B[rows] - mean) / scale * usable_G).to(returns_B.dtype)

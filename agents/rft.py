@@ -9,7 +9,7 @@ three samples a task at temperature 0.7, then SFT.
 
 1. The oracle plays `--episodes` train tasks; the policy plays each of them `--samples` times.
 2. Own episodes that solved their task are kept, each distinct one once (Yuan et al. keep distinct reasoning paths).
-3. SFT on both; every kept episode weighs the same, and only the actor's tokens carry loss.
+3. SFT on both alike: the mean over the actor's tokens of a batch, whoever the actor was.
 
 Deviation: what Yuan et al. tell apart by their equations, we tell apart by all sampled tokens.
 """

@@ -82,6 +82,10 @@ class StepToolPPOOptions(RunConfig):
         super().__post_init__()
         if self.beta == 0:
             check_idle(self, ["kl_target", "kl_horizon"], "with beta=0")
+        if self.kl_horizon == 0:
+            check_idle(self, ["kl_target"], "with kl_horizon=0: the coefficient stays")
+        if self.optimise == "steps" and self.values == "step":
+            check_idle(self, ["gamma", "lam"], "with optimise='steps' and values='step': each trajectory is one step")
         if not (0 <= self.gamma <= 1 and 0 <= self.lam <= 1):
             raise ConfigError(f"gamma and lam must be in [0, 1], got gamma={self.gamma}, lam={self.lam}")
         if self.value_clip <= 0 or self.value_coef < 0 or self.kl_target <= 0 or self.kl_horizon < 0 or self.beta < 0:
@@ -105,13 +109,16 @@ def token_rewards(
 ) -> torch.Tensor:
     """Each step's reward (Eq. 3) on the last token generated in it `(B, T)`, 0 elsewhere.
 
-    Without `step_reward` the last step's alone counts; `reference_code` multiplies step k of S's by `S - k - 1`.
+    Without `step_reward` the last step's alone counts, and nothing of an episode that overflowed: its context was found
+    full after the last step had been paid like any other. `reference_code` multiplies step k of S's by `S - k - 1`.
     """
     steps_S = torch.arange(batch.rewards_BS.shape[1])
     after_BS = batch.steps_B[:, None] - steps_S - 1
     rewards_BS = batch.rewards_BS * (after_BS.clamp(min=0) if source == "reference_code" else 1)
     if not step_reward:
         rewards_BS = rewards_BS * (after_BS == 0)
+        if batch.overflowed_B is not None:
+            rewards_BS = rewards_BS * ~batch.overflowed_B[:, None]
     following_BT = torch.cat([batch.step_BT[:, 1:], batch.step_BT.new_full((len(batch.step_BT), 1), -1)], dim=1)
     last_BT = batch.sampled_BT & (following_BT != batch.step_BT)
     return rewards_BS.gather(1, batch.step_BT.clamp(min=0)) * last_BT

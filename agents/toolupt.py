@@ -29,7 +29,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallba
 from toolgym.agents.budget import expected_steps
 from toolgym.agents.episodes import EpisodeBatch
 from toolgym.agents.expert import ExpertTokens, ExpertTrainer, check_token_mean, clipped_objective, token_mean
-from toolgym.agents.grpo import grpo_advantages
+from toolgym.agents.grpo import all_equal, grpo_advantages
 from toolgym.agents.mixing import (
     chord_expert_loss,
     luffy_expert_loss,
@@ -91,6 +91,9 @@ class ToolUPTOptions(RunConfig):
             check_idle(self, ["mu"], other)
         if self.expert == "srft":
             check_idle(self, ["epsilon", "epsilon_high"], other)
+            check_idle(
+                self, ["vllm"], f"{other}: its loss reads the sign of advantages, not a server's weights in them"
+            )
         if not 0 <= self.gamma_low <= self.gamma_high <= 1 or self.cycles < 1 or not 0 <= self.warm_up < 1:
             raise ConfigError(
                 "gamma needs 0 <= gamma_low <= gamma_high <= 1, cycles >= 1 and 0 <= warm_up < 1, got "
@@ -135,7 +138,7 @@ def fgae_advantages(rewards_BT: torch.Tensor, mask_BT: torch.Tensor, group_size:
     for first in range(0, len(rewards_BT), group_size):
         rows = slice(first, first + group_size)
         rewards = rewards_BT[rows][mask_BT[rows]].double()
-        if len(rewards) == 0 or rewards.max() == rewards.min():
+        if len(rewards) == 0 or all_equal(rewards):
             continue
         spread = rewards.std(correction=0) + _EPS
         normal_GT = (rewards_BT[rows].double() - rewards.mean()) / spread

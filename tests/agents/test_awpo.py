@@ -195,6 +195,7 @@ def test_options_that_contradict_the_paper_raise(tmp_path: Path, config: Any) ->
         ({"dynamic_clip": False, "epsilon_min": 0.2}, "epsilon_min=0.2 would have no effect without dynamic_clip"),
         ({"gate": False, "peak": 2.0}, "peak=2.0 would have no effect without gate"),
         ({"difficulty": False, "low": 0.1}, "low=0.1 would have no effect without difficulty"),
+        ({"judge": "none", "epsilon_mix": 0.5}, "epsilon_mix=0.5 would have no effect with judge='none'"),
         ({"gate": False, "judge": "none"}, "choose one"),
         ({"judge": "ofline"}, "judge: .*Did you mean 'offline'"),
     ):

@@ -29,9 +29,11 @@ from toolgym.agents.dupo_candidates import PrefixScorer, candidates_of, draw_can
 from toolgym.agents.episodes import TYPE_CODES, EpisodeBatch
 from toolgym.agents.expert import clipped_objective
 from toolgym.agents.grpo import GRPOOptions
+from toolgym.agents.options import parse_options
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.running import prepare, run
 from toolgym.errors import ConfigError
+from toolgym.messages import Turn, render
 from toolgym.opening import open_env
 from toolgym.rewards.ac_planner import chain_reward, decay
 
@@ -110,6 +112,9 @@ def test_weights_of_types() -> None:
         [0.5 / 6, 2 / 6, 0.0, 0.0, 1 / 6]
     )
     assert type_weights(types, replace(options, plan=False)).tolist() == [0.0, 2.0, 0.0, 0.0, 0.0]
+    # Without plans the weights that are left add up to 1: 0.5 + 0.5 + 2 + 1.5 = 4.5.
+    scaled = type_weights(types, replace(options, plan=False, normalise_types=True))
+    assert scaled.tolist() == pytest.approx([0.0, 2 / 4.5, 0.0, 0.0, 0.0])
 
 
 def test_the_unified_loss_adds_a_loss_and_takes_away_an_objective() -> None:
@@ -208,6 +213,8 @@ def test_options_that_would_have_no_effect_raise() -> None:
         ({"reward": "state", "decay": "linear"}, "decay='linear'"),
         ({"reward": "state", "candidates": "token"}, "token candidates"),
         ({"candidates": "token", "credit": "episode"}, "credit"),
+        ({"unified": False, "zeta": 0.2}, r"zeta=0\.2 would have no effect without unified"),
+        ({"plan": False, "type_weights": (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)}, "type_weights needs a number above 0"),
     ):
         with pytest.raises(ConfigError, match=said):
             DUPOOptions(**changes)
@@ -295,6 +302,28 @@ def test_without_plans_nothing_of_them_is_taught(
     plain = make_trainer(replace(some, plan=True), fresh(), tokenizer)
     assert "plan" in plain.expert(0).types
     assert not {"plan", "tag_plan"} & set(trainer.expert(0).types)
+    assert trainer.tasks[0] == trainer.tasks.by_id(trainer.tasks[0].id) == next(iter(trainer.tasks))
+    assert len(trainer.tasks) == len(plain.tasks)
+
+
+def test_without_plans_the_reward_asks_for_none(airline_arguments: list[str], tmp_path: Path) -> None:
+    trainers = []
+    for name, more in (("with", []), ("without", ["--no-plan"])):
+        arguments = [*airline_arguments, *more, "--output", str(tmp_path / name)]
+        trainers.append(make_trainer(parse_options(DUPOOptions, arguments, prog="dupo", description="")))
+    planned = next(i for i, task in enumerate(trainers[0].tasks) if sum(bool(action.plan) for action in task.gold) > 1)
+    earned = []
+    for trainer in trainers:
+        env = trainer.envs[0]
+        for said in trainers:  # the same calls, with and without plans
+            env.reset(options={"task": trainer.tasks[planned]})
+            gold = said.tasks[planned].gold
+            messages = [render(Turn(a.plan, tuple(c.call() for c in a.calls), a.response)) for a in gold]
+            earned.append(sum(float(env.step(message)[1]) for message in messages))
+            assert env.trajectory.outcome == "solved"
+    plans, no_plans, plans_unasked, no_plans_unasked = earned
+    assert plans > no_plans
+    assert no_plans_unasked == plans_unasked == plans
 
 
 def test_from_the_command_line_on_the_airline(airline_arguments: list[str], tmp_path: Path, metrics: Any) -> None:

@@ -28,6 +28,12 @@ def test_equal_and_unusable_returns_count_for_nothing() -> None:
     own, experts = mixed_advantages(torch.ones(2), torch.ones(2, dtype=torch.bool), torch.ones(1), 2)
     assert own.tolist() == [0.0, 0.0]
     assert experts.tolist() == [0.0]
+    # Sums of equal rewards differ by their rounding, of which SRFT would see the sign.
+    own, experts = mixed_advantages(
+        torch.tensor([3.8309998, 3.8310001]), torch.ones(2, dtype=torch.bool), torch.tensor([3.831]), 2
+    )
+    assert own.tolist() == [0.0, 0.0]
+    assert experts.tolist() == [0.0]
     # Only 1 and the expert's 3 count: mean 2, spread 2^0.5.
     own, experts = mixed_advantages(torch.tensor([1.0, 9.0]), torch.tensor([True, False]), torch.tensor([3.0]), 2)
     assert own.tolist() == pytest.approx([-0.70706, 0.0], abs=1e-4)

@@ -4,6 +4,7 @@ import json
 import math
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -65,6 +66,15 @@ def test_each_steps_reward_is_on_its_last_token() -> None:
 def test_the_ablation_without_step_rewards_keeps_the_last_ones() -> None:
     batch = batch_of([[1.0, 2.0, 3.0], [5.0, 0.0, 0.0]], [[0, 0, -1, 1, -1, 2], [0, 0, 0, -1, -1, -1]])
     assert rows(token_rewards(batch, step_reward=False)) == [[0, 0, 0, 0, 0, 3], [0, 0, 5, 0, 0, 0]]
+
+
+def test_an_episode_that_overflowed_has_no_final_reward() -> None:
+    # Its last step was paid 2 like any other, before the context was found full: no final reward for PPO.
+    batch = replace(
+        batch_of([[1.0, 2.0], [1.0, 2.0]], [[0, 0, -1, 1], [0, 0, -1, 1]]), overflowed_B=torch.tensor([True, False])
+    )
+    assert rows(token_rewards(batch, step_reward=False)) == [[0, 0, 0, 0], [0, 0, 0, 2]]
+    assert rows(token_rewards(batch)) == [[0, 1, 0, 2], [0, 1, 0, 2]]
 
 
 def test_the_reference_codes_factor() -> None:
@@ -381,6 +391,10 @@ def test_a_lora_adapter_trains_with_a_value_head(start: str, tmp_path: Path, opt
 def test_options_without_effect_raise(start: str, tmp_path: Path, options: Any) -> None:
     with pytest.raises(ConfigError, match="importance_sampling_level='sequence' would have no effect"):
         trainer_of(options(tmp_path / "run", importance_sampling_level="sequence"), start)
+    with pytest.raises(ConfigError, match=r"kl_target=3\.0 would have no effect with kl_horizon=0"):
+        StepToolPPOOptions(kl_horizon=0, kl_target=3.0)
+    with pytest.raises(ConfigError, match=r"lam=1\.0 would have no effect with optimise='steps' and values='step'"):
+        StepToolPPOOptions(optimise="steps", values="step", lam=1.0)
 
 
 def test_ppo_from_the_command_line_on_the_airline(airline_arguments: list[str], tmp_path: Path, metrics: Any) -> None:

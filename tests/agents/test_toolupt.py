@@ -215,6 +215,7 @@ def test_options_that_would_have_no_effect_raise() -> None:
         ({"expert": "none", "cycles": 2}, "cycles=2 would have no effect"),
         ({"mu": 0.2}, "mu=0.2 would have no effect with expert='spo'"),
         ({"expert": "srft", "fine_grained": False, "epsilon": 0.1}, "epsilon=0.1 would have no effect"),
+        ({"expert": "srft", "fine_grained": False, "vllm": "http://x"}, "vllm='http://x' would have no effect"),
         ({"expert": "spoo"}, "Did you mean 'spo'"),
     ):
         with pytest.raises(ConfigError, match=said):
