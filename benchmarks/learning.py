@@ -51,6 +51,7 @@ OWN_GROUPS = ("vine",)
 """Learners with a number of episodes a task of their own: vine's continuations are the larger part of what it plays."""
 ABLATIONS = (
     "steptool-apart=steptool --optimise steps",  # without step rewards it is ppo
+    "steptool-step=steptool --values step",  # Eq. 4 to 7 as printed: a value and an advantage a step
     "dupo-no-plan=dupo --no-plan",
     "dupo-no-sft=dupo --no-unified",
     "dupo-no-semantic=dupo --semantic 0",
