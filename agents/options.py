@@ -79,6 +79,8 @@ def check_ranges(config: Any, *, above_0: Sequence[str] = (), least_0: Sequence[
                 raise ConfigError(f"{name} must be {least}, got {value}")
     if (threads := getattr(config, "threads", None)) is not None and threads < 1:
         raise ConfigError(f"threads must be at least 1, got {threads}")
+    if not 0 <= (seed := getattr(config, "seed", 0)) < 2**32:  # what NumPy's global generator takes
+        raise ConfigError(f"seed must be at least 0 and below 2^32, got {seed}")
 
 
 def check_idle(config: Any, names: Sequence[str], why: str) -> None:

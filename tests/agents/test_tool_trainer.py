@@ -221,6 +221,8 @@ def test_options_that_would_be_ignored_raise(
         {"lora_rank": -1},
         {"epsilon": -0.1},
         {"threads": 0},
+        {"seed": -1},
+        {"seed": 2**32},
     ):
         (name,) = changes
         with pytest.raises(ConfigError, match=f"{name} must be"):

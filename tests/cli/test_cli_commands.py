@@ -111,6 +111,7 @@ def test_debug_shows_the_traceback(toolgym):
 def test_unknown_options_and_commands_exit_with_2(toolgym):
     assert toolgym("evil").code == 2
     assert toolgym("eval", "--episode", "x").code == 2
+    assert "--seed" in toolgym("eval", "--seed", "-1").err
 
 
 def test_train_hands_the_rest_to_the_algorithm(toolgym, monkeypatch):

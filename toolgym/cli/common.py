@@ -25,7 +25,7 @@ __all__ = [
 
 EnvId = Annotated[str, typer.Option("--env", "-e", help="The environment's Gymnasium id.", show_default=True)]
 Split = Annotated[str, typer.Option("--split", help="train, validation, test or test_unseen.")]
-Seed = Annotated[int, typer.Option("--seed", help="Seeds every choice.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seeds every choice.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for a script to read.")]
 Settings = Annotated[
     list[str] | None,
