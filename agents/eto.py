@@ -51,7 +51,7 @@ from toolgym.agents.explore import (
     steps_of,
 )
 from toolgym.agents.lm import LMPolicy, set_threads
-from toolgym.agents.options import learner_main
+from toolgym.agents.options import check_ranges, learner_main
 from toolgym.agents.rollout import Rollout
 from toolgym.agents.run_folder import begin
 from toolgym.agents.running import (
@@ -88,6 +88,7 @@ class ETOOptions(ExploreOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_ranges(self, above_0=("beta",))
         if self.demonstrations != "clean":
             raise ConfigError("demonstrations='imperfect' has no effect here: what is preferred must be right")
 

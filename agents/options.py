@@ -38,7 +38,9 @@ def parse_options(
         elif get_origin(kind) is Literal:
             parser.add_argument(name, choices=get_args(kind), default=item.default, help=help)
         elif get_origin(kind) is tuple:
-            parser.add_argument(name, nargs="+", type=get_args(kind)[0], default=item.default, help=help)
+            parser.add_argument(
+                name, nargs="+", action=_Collect, type=get_args(kind)[0], default=item.default, help=help
+            )
         elif item.default is MISSING:
             parser.add_argument(name, type=kind, required=True, help=help)
         else:
@@ -94,6 +96,14 @@ def check_idle(config: Any, names: Sequence[str], why: str) -> None:
             raise ConfigError(
                 f"{item.name}={getattr(config, item.name)!r} would have no effect {why}; leave it at {item.default!r}"
             )
+
+
+class _Collect(argparse.Action):
+    """Adds up the values of an option that is given more than once, in place of its default."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, [*(before if isinstance(before, list) else ()), *values])
 
 
 class _Parser(argparse.ArgumentParser):

@@ -76,10 +76,15 @@ def begin(config: Any, *made: Path) -> str | None:
     if config.resume:
         found = latest_checkpoint(output)
         if found is None and not any(file.is_file() for file in made):
-            raise ConfigError(f"nothing to resume: {str(output)!r} holds no checkpoint; begin anew, without --resume")
+            anew = "with --overwrite in its place" if output.is_dir() else "without --resume"
+            raise ConfigError(f"nothing to resume: {str(output)!r} holds no checkpoint; begin anew, {anew}")
         _check_same(config)
     else:
         found = None
+        if config.overwrite and Path(config.model).resolve().is_relative_to(output.resolve()):
+            raise ConfigError(
+                f"--overwrite would remove the model to begin from, {config.model!r}: give another --output"
+            )
     if int(os.environ.get("RANK", "0")) == 0:
         if not config.resume:
             _clear(config, made)

@@ -136,8 +136,10 @@ def env_options(config: Any) -> dict[str, Any]:
         "reward": getattr(config, "reward", None),
         "reward_options": getattr(config, "reward_options", None),
     }
-    chosen = {name: value for name, value in given.items() if value is not None}
-    return {**settings_of(config.model, config.env), **chosen, **parse_settings(config.set)}
+    chosen, more = {name: value for name, value in given.items() if value is not None}, parse_settings(config.set)
+    if "split" in more:
+        raise ConfigError("The split is an option of its own: --split.")
+    return {**settings_of(config.model, config.env), **chosen, **more}
 
 
 def make_envs(config: Any, count: int) -> list["ToolEnv"]:

@@ -31,6 +31,7 @@ def test_every_kind_of_option_is_read() -> None:
     given = read("--output", "a/b", "--steps", "5", "--rate", "0.5", "--level", "high", "--depth", "1", "2", "--bf16")
     assert given == Options(Path("a/b"), 5, 0.5, "high", (1, 2), True)
     assert read("--no-bf16").bf16 is False
+    assert read("--depth", "1", "2", "--depth", "3").depth == (1, 2, 3)
 
 
 def test_help_shows_lines_and_defaults(capsys: pytest.CaptureFixture[str]) -> None:

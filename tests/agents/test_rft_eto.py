@@ -297,3 +297,8 @@ def test_from_the_command_line_and_resumed(algo: str, tokenizer: Any, tiny_model
     assert losses(half) == pytest.approx(losses(whole), abs=1e-6)
     assert len(losses(half)) == 2
     assert (half / "final" / "model.safetensors").is_file()
+
+
+def test_a_beta_that_turns_the_preference_round_is_refused() -> None:
+    with pytest.raises(ConfigError, match="beta must be above 0"):
+        ETOOptions(beta=-1.0)

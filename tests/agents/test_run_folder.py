@@ -56,6 +56,30 @@ def test_a_run_is_not_begun_over_another(config: GRPOOptions) -> None:
         begin(config)
 
 
+def test_the_model_to_begin_from_is_not_overwritten(config: GRPOOptions) -> None:
+    model = config.output / "final"
+    (model / "weights").write_text("kept")
+    with pytest.raises(ConfigError, match="--overwrite would remove the model to begin from"):
+        begin(replace(config, model=str(model), overwrite=True))
+    assert (model / "weights").read_text() == "kept"
+    begin(replace(config, overwrite=True))
+    assert not model.exists()
+
+
+def test_nothing_to_resume_says_how_to_begin(tmp_path: Path) -> None:
+    config = GRPOOptions(output=tmp_path / "run", resume=True)
+    with pytest.raises(ConfigError, match="begin anew, without --resume"):
+        begin(config)
+    begin(replace(config, resume=False))  # and killed before its first checkpoint
+    with pytest.raises(ConfigError, match="begin anew, with --overwrite in its place"):
+        begin(config)
+
+
+def test_the_split_is_an_option_of_its_own(config: GRPOOptions) -> None:
+    with pytest.raises(ConfigError, match="--split"):
+        env_options(replace(config, set=("split=test",)))
+
+
 def test_a_run_goes_on_with_its_own_options(config: GRPOOptions) -> None:
     more = replace(config, resume=True, steps=70, threads=1, progress=False)
     assert begin(more) == str(config.output / "checkpoint-20")

@@ -119,6 +119,8 @@ def test_train_hands_the_rest_to_the_algorithm(toolgym, monkeypatch):
     monkeypatch.setattr(registry, "main", lambda name, argv: seen.append((name, list(argv))) or 0)
     assert toolgym("train", "--algo", "grpo", "--steps", "3", "--seed", "7", "--output", "x").code == 0
     assert toolgym("train", "--algo", "sft", "--help").code == 0
+    monkeypatch.setattr(registry, "main", lambda name, argv: 3)
+    assert toolgym("train", "--algo", "mine.py:main").code == 3
     assert seen == [("grpo", ["--steps", "3", "--seed", "7", "--output", "x"]), ("sft", ["--help"])]
 
 

@@ -1,6 +1,7 @@
 """`toolgym score`: of texts, and of recorded episodes."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -65,6 +66,24 @@ def test_options_of_a_reward_and_a_reward_of_ones_own(toolgym, episodes, tmp_pat
     ]
     means = [figures["rewards"]["steptool"]["mean_solved"] for figures in scored]
     assert means[1] > means[0]
+
+
+def test_a_task_met_again_in_training_is_another_group(toolgym, episodes):
+    recorded = read_trajectories(episodes)
+    again = episodes.with_name("steps.jsonl")
+    with TrajectoryWriter(again) as writer:
+        for trajectory in recorded:  # the solved ones at step 1, the others at step 2
+            step = 1 if trajectory.outcome == "solved" else 2
+            writer.write(replace(trajectory, meta={**trajectory.meta, "step": step}))
+    figures = json.loads(toolgym("score", again, "--set", "size=small", "-r", "solved", "--json").out)
+    assert (figures["rewards"]["solved"]["pairs"], figures["rewards"]["solved"]["groups"]) == (0, 0)
+
+
+def test_a_file_that_was_written_with_spaces_is_read(toolgym, episodes):
+    spaced = episodes.with_name("spaced.jsonl")
+    lines = [json.dumps(json.loads(line)) for line in episodes.read_text().splitlines()]
+    spaced.write_text("\n".join(lines) + "\n")
+    assert toolgym("score", spaced, "--set", "size=small", "-r", "solved").code == 0
 
 
 def test_unfinished_and_lost_episodes_are_left_out(toolgym, episodes):

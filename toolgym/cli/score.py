@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import orjson
 import typer
 from rich.progress import track
 from rich.table import Table
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 def score(
     file: Annotated[
         Path,
-        typer.Argument(help="JSON Lines: a completion and its gold a line (- reads stdin), or a trajectory file."),
+        typer.Argument(
+            help="JSON Lines: a completion and its gold a line (- reads them from stdin); or a trajectory file."
+        ),
     ],
     reward: Annotated[
         list[str] | None,
@@ -80,7 +83,11 @@ def _is_trajectories(file: Path) -> bool:
     if not file.is_file():
         return False
     with file.open("rb") as lines:
-        return lines.readline(64).startswith(b'{"type":"header"')
+        try:
+            first = orjson.loads(lines.readline())
+        except orjson.JSONDecodeError:
+            return False
+    return isinstance(first, dict) and first.get("type") == "header"
 
 
 # Texts -----------------------------------------------------------------------------------------------------------
@@ -122,13 +129,14 @@ def _score_episodes(file: Path, names: Sequence[str], env: str | None, options: 
         raise ConfigError(f"{file} holds no episode that came to an end.")
     tasks, rewards = _opened(episodes, names or preset_names(), env, options)
     solved = [trajectory.outcome == "solved" for trajectory in episodes]
-    ids = [task.id for task in tasks]
+    # A task that a run met again is another group there: `train --record` writes the step.
+    groups = [f"{task.id} {trajectory.meta.get('step', '')}" for trajectory, task in zip(episodes, tasks, strict=True)]
     returns: dict[str, list[float]] = {name: [] for name in rewards}
     played = list(zip(episodes, tasks, strict=True))
     for trajectory, task in _bar(played):
         for name, reward in rewards.items():
             returns[name].append(sum(rescore(trajectory, task, reward)))
-    apart = {name: separation(ids, values, solved) for name, values in returns.items()}
+    apart = {name: separation(groups, values, solved) for name, values in returns.items()}
     if json:
         print_json(
             {
@@ -148,7 +156,7 @@ def _score_episodes(file: Path, names: Sequence[str], env: str | None, options: 
     left_out = len(recorded) - len(episodes)
     pairs = next(iter(apart.values())).pairs
     table = Table(
-        title=f"{file.name}: {len(episodes)} episodes of {len(set(ids))} tasks, {sum(solved)} solved"
+        title=f"{file.name}: {len(episodes)} episodes of {len({task.id for task in tasks})} tasks, {sum(solved)} solved"
         + (f"; {left_out} unfinished or lost" if left_out else ""),
         caption=f"{pairs} pairs of a solved and another episode of one task: how often the solved one earns more, the "
         "same, less",

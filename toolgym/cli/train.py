@@ -33,4 +33,4 @@ def train(
         if not help:
             raise ConfigError("Which algorithm? Name one with --algo.")
         return
-    registry.main(algo, [*context.args, *(["--help"] if help else [])])
+    raise typer.Exit(registry.main(algo, [*context.args, *(["--help"] if help else [])]))

@@ -20,7 +20,8 @@ __all__ = ["Separation", "rescore", "separation"]
 def rescore(trajectory: Trajectory, task: Task, reward: Reward) -> list[float]:
     """What each step of an episode that is over earns under a reward: `(S,)`.
 
-    Equal to the rewards of the environment, had it been made with this one.
+    Equal to the rewards of the environment, had it been made with this one; but where the policy's full context ended
+    the episode, the environment had paid the last step as one that others follow.
     """
     steps, last = trajectory.steps, len(trajectory.steps)
     prefixes = (replace(trajectory, steps=steps[:n], outcome=None, truncation=None) for n in range(1, last))
