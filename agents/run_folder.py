@@ -81,7 +81,8 @@ def begin(config: Any, *made: Path) -> str | None:
         _check_same(config)
     else:
         found = None
-        if config.overwrite and Path(config.model).resolve().is_relative_to(output.resolve()):
+        model = Path(config.model)
+        if config.overwrite and model.exists() and model.resolve().is_relative_to(output.resolve()):
             raise ConfigError(
                 f"--overwrite would remove the model to begin from, {config.model!r}: give another --output"
             )

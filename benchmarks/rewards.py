@@ -13,7 +13,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,11 +61,7 @@ def recorded_steps(domain: Domain, count: int) -> list[Scored]:
     out: list[Scored] = []
     for task in domain.tasks("train"):
         for example in EXAMPLES:
-            whole = play(domain, task, example)
-            for n in range(1, len(whole.steps) + 1):
-                prefix = replace(whole, steps=whole.steps[:n])
-                if n < len(whole.steps):
-                    prefix.outcome = prefix.truncation = None
+            for prefix in play(domain, task, example).prefixes():
                 out.append((prefix, task))
                 if len(out) == count:
                     return out

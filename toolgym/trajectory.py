@@ -8,7 +8,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -102,6 +102,13 @@ class Trajectory:
     def calls(self) -> list[tuple[ToolCall, ToolResult]]:
         """Every executed call with its result, in order."""
         return [pair for step in self.steps for pair in zip(step.turn.calls, step.results, strict=False)]
+
+    def prefixes(self) -> Iterator["Trajectory"]:
+        """The episode as it was after each step: what a reward of that step sees. Only the last has the outcome."""
+        for count in range(1, len(self.steps)):
+            yield replace(self, steps=self.steps[:count], outcome=None, truncation=None)
+        if self.steps:
+            yield self
 
     @property
     def done(self) -> bool:

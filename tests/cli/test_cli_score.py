@@ -46,7 +46,7 @@ def test_episodes(toolgym, episodes):
     assert set(figures["rewards"]) >= {"default", "solved", "toolrl"}
     solved = figures["rewards"]["solved"]
     assert (solved["mean"], solved["mean_solved"], solved["mean_unsolved"]) == (0.5, 1.0, 0.0)
-    assert (solved["pairs"], solved["above"], solved["equal"], solved["below"]) == (4, 1.0, 0.0, 0.0)
+    assert (solved["pairs"], solved["more"], solved["same"], solved["less"]) == (4, 1.0, 0.0, 0.0)
     assert (solved["groups"], solved["flat"]) == (4, 0.0)
     recorded = [sum(step.reward for step in trajectory.steps) for trajectory in read_trajectories(episodes)]
     assert [episode["returns"]["default"] for episode in figures["episodes"]] == recorded
@@ -137,4 +137,4 @@ def test_files_without_an_episode_to_score(toolgym, tmp_path):
     with TrajectoryWriter(path) as writer:
         writer.write(Trajectory("ToolGym/Airline-v0", "a", outcome="solved"))
         writer.write(Trajectory("ToolGym/MCP-v0", "b", outcome="solved"))
-    assert "name one with --env" in toolgym("score", path).err
+    assert "score a file of one" in toolgym("score", path).err

@@ -70,13 +70,13 @@ def test_separation_by_hand():
         ("d", 7.0, True),
     ]
     found = separation(*zip(*rows, strict=True))
-    assert (found.pairs, found.above, found.equal, found.below) == (5, 2 / 5, 2 / 5, 1 / 5)
+    assert (found.pairs, found.more, found.same, found.less) == (5, 2 / 5, 2 / 5, 1 / 5)
     assert (found.groups, found.flat) == (3, 1 / 3)
 
 
 def test_without_pairs_there_is_no_share():
     found = separation(["a", "b"], [1.0, 2.0], [True, False])
-    assert (found.pairs, found.above, found.equal, found.below, found.groups, found.flat) == (0, *(None,) * 3, 0, None)
+    assert (found.pairs, found.more, found.same, found.less, found.groups, found.flat) == (0, *(None,) * 3, 0, None)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(-5, 5), st.booleans()), min_size=1, max_size=30))
@@ -86,11 +86,11 @@ def test_only_the_order_within_a_task_counts(rows):
     moved = [3.0 * value + 100 * "abc".index(task) for task, value in zip(tasks, values, strict=True)]
     assert separation(tasks, moved, solved) == found
     turned = separation(tasks, [-value for value in values], solved)
-    assert (turned.above, turned.equal, turned.below, turned.flat) == (
-        found.below,
-        found.equal,
-        found.above,
+    assert (turned.more, turned.same, turned.less, turned.flat) == (
+        found.less,
+        found.same,
+        found.more,
         found.flat,
     )
     if found.pairs:
-        assert sum(share or 0.0 for share in (found.above, found.equal, found.below)) == pytest.approx(1)
+        assert sum(share or 0.0 for share in (found.more, found.same, found.less)) == pytest.approx(1)

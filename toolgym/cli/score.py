@@ -127,7 +127,7 @@ def _score_episodes(file: Path, names: Sequence[str], env: str | None, options: 
     episodes = [trajectory for trajectory in recorded if trajectory.outcome not in (None, "infra_error")]
     if not episodes:
         raise ConfigError(f"{file} holds no episode that came to an end.")
-    tasks, rewards = _opened(episodes, names or preset_names(), env, options)
+    tasks, rewards = _tasks_and_rewards(episodes, names or preset_names(), env, options)
     solved = [trajectory.outcome == "solved" for trajectory in episodes]
     # A task that a run met again is another group there: `train --record` writes the step.
     groups = [f"{task.id} {trajectory.meta.get('step', '')}" for trajectory, task in zip(episodes, tasks, strict=True)]
@@ -168,7 +168,7 @@ def _score_episodes(file: Path, names: Sequence[str], env: str | None, options: 
         table.add_column(column, justify="left" if left else "right", overflow="fold" if left else "ellipsis")
     for name, found in apart.items():
         means = [_number(value) for value in _means(returns[name], solved).values()]
-        shares = [_percent(share) for share in (found.above, found.equal, found.below, found.flat)]
+        shares = [_percent(share) for share in (found.more, found.same, found.less, found.flat)]
         table.add_row(name, *means, *shares)
     out.print(table)
 
@@ -178,7 +178,7 @@ def _bar(played: list[Any]) -> Iterable[Any]:
     return track(played, "Scoring", console=progress_console, transient=True, disable=quiet)
 
 
-def _opened(
+def _tasks_and_rewards(
     episodes: Sequence["Trajectory"], names: Sequence[str], env: str | None, options: dict[str, Any]
 ) -> tuple[list["Task"], dict[str, "Reward"]]:
     """The task of each episode, and the rewards by name."""
@@ -188,7 +188,7 @@ def _opened(
         raise ConfigError("Each episode says its split, and rewards are named by --reward: neither goes with --set.")
     ids = {env} if env else {trajectory.env_id for trajectory in episodes}
     if len(ids) > 1:
-        raise ConfigError(f"The episodes are of several environments ({', '.join(sorted(ids))}): name one with --env.")
+        raise ConfigError(f"The episodes are of several environments ({', '.join(sorted(ids))}): score a file of one.")
     env_id, opened, tasks = ids.pop(), {}, []
     try:
         for trajectory in episodes:

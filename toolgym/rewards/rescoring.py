@@ -7,7 +7,7 @@ A reward is a function of episodes, so that nothing is played again. For learner
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 
 from toolgym.rewards.base import Reward
@@ -23,57 +23,54 @@ def rescore(trajectory: Trajectory, task: Task, reward: Reward) -> list[float]:
     Equal to the rewards of the environment, had it been made with this one; but where the policy's full context ended
     the episode, the environment had paid the last step as one that others follow.
     """
-    steps, last = trajectory.steps, len(trajectory.steps)
-    prefixes = (replace(trajectory, steps=steps[:n], outcome=None, truncation=None) for n in range(1, last))
-    episode = [*prefixes, trajectory] if steps else []
-    return [reward.score(part, task)[0] for part in episode]
+    return [reward.score(prefix, task)[0] for prefix in trajectory.prefixes()]
 
 
 @dataclass(frozen=True, slots=True)
 class Separation:
-    """How a reward orders the episodes of a task, over many tasks."""
+    """How a reward orders the episodes of a group: of one task and, in training, of one step."""
 
     pairs: int
-    """Pairs of a solved and another episode of one task; the three below are shares of them, None without any."""
-    above: float | None
+    """Pairs of a solved and another episode of one group; the three below are shares of them, None without any."""
+    more: float | None
     """The solved one earned more."""
-    equal: float | None
+    same: float | None
     """Both earned the same: a learner cannot tell them apart."""
-    below: float | None
+    less: float | None
     """The solved one earned less."""
     groups: int
-    """Tasks with several episodes."""
+    """Groups of several episodes."""
     flat: float | None
     """Of these, the share whose episodes all earned the same: their group-relative advantages are 0."""
 
 
-def separation(tasks: Sequence[str], returns: Sequence[float], solved: Sequence[bool]) -> Separation:
-    """Compares the returns of solved with those of other episodes, within each task.
+def separation(keys: Sequence[str], returns: Sequence[float], solved: Sequence[bool]) -> Separation:
+    """Compares the returns of solved with those of other episodes, within each group.
 
     Args:
-        tasks: the task of each episode, by id.
+        keys: which group each episode belongs to.
         returns: what each earned (equal: within 1e-9).
         solved: whether each is solved.
     """
     groups: dict[str, list[tuple[float, bool]]] = defaultdict(list)
-    for task, value, right in zip(tasks, returns, solved, strict=True):
-        groups[task].append((value, right))
-    above = equal = pairs = 0
+    for key, value, right in zip(keys, returns, solved, strict=True):
+        groups[key].append((value, right))
+    more = same = pairs = 0
     for group in groups.values():
         winners, others = ([value for value, right in group if right is wanted] for wanted in (True, False))
         for winner, other in product(winners, others):
             pairs += 1
             if math.isclose(winner, other, rel_tol=0, abs_tol=1e-9):
-                equal += 1
+                same += 1
             else:
-                above += winner > other
+                more += winner > other
     several = [[value for value, _ in group] for group in groups.values() if len(group) > 1]
     flat = sum(max(values) - min(values) <= 1e-9 for values in several)
     return Separation(
         pairs=pairs,
-        above=above / pairs if pairs else None,
-        equal=equal / pairs if pairs else None,
-        below=(pairs - above - equal) / pairs if pairs else None,
+        more=more / pairs if pairs else None,
+        same=same / pairs if pairs else None,
+        less=(pairs - more - same) / pairs if pairs else None,
         groups=len(several),
         flat=flat / len(several) if several else None,
     )

@@ -16,7 +16,7 @@ Shapes: S steps of an episode.
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -186,9 +186,9 @@ def step_rewards(trajectory: Trajectory, task: Task, options: StepToolOptions | 
     options = options or StepToolOptions()
     count = len(trajectory.steps)
     rewards = np.zeros(count)
-    for k in range(count - 1):
-        prefix = replace(trajectory, steps=trajectory.steps[: k + 1], outcome=None, truncation=None)
-        rewards[k] = _intermediate(prefix, task, options)
+    for k, prefix in enumerate(trajectory.prefixes()):
+        if k < count - 1:
+            rewards[k] = _intermediate(prefix, task, options)
     if count:
         rewards[-1] = is_solved(trajectory, task)
     if options.source == "reference_code":
