@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
 from toolgym.agents.evaluate import AgentOptions, EvalOptions, evaluate
@@ -34,6 +35,8 @@ __all__ = ["DemoOptions", "StageResult", "run_demo"]
 
 ENV_ID = "ToolGym/Airline-v0"
 ENV_OPTIONS = {"size": "small", "prompt": "short"}
+_FRAME = 4
+"""Characters that a panel takes of each line."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ def demo(options: DemoOptions, *, json: bool = False) -> dict[str, Any]:
     console = Console(stderr=json)
     set_threads(options.threads)
     options.output.mkdir(parents=True, exist_ok=True)
-    console.print(Panel(_expert_episode(options.seed), title="An expert episode (the oracle plays the gold chain)"))
+    console.print(expert_episode(options.seed, console.width))
     console.print(
         f"[bold]Stage 1: warm start.[/] {options.model}: supervised fine-tuning on imperfect demonstrations, done "
         "beforehand\n(`python -m toolgym.agents.builtin` makes such a start). It knows the tools, and is unreliable "
@@ -141,11 +144,14 @@ def demo(options: DemoOptions, *, json: bool = False) -> dict[str, Any]:
     return results
 
 
-def _expert_episode(seed: int) -> str:
+def expert_episode(seed: int, width: int) -> Panel:
+    """An episode that follows the gold chain, in a frame of `width` characters."""
     env = open_env(ENV_ID, split="train", **ENV_OPTIONS)
     try:
         episode = rollouts(OraclePolicy(), [env], [Start(seed=seed)])[0]
-        return trajectory_text(episode.trajectory) if episode.trajectory else ""
+        text = trajectory_text(episode.trajectory, width - _FRAME) if episode.trajectory else ""
+        title = "An expert episode (the oracle plays the gold chain)"
+        return Panel(Text.from_ansi(text), title=title, width=width)  # a str would be wrapped within its colour codes
     finally:
         env.close()
 

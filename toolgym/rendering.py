@@ -17,10 +17,10 @@ _MAX_CHARS = 2_000
 """A longer text is shown shortened."""
 
 
-def trajectory_text(trajectory: Trajectory) -> str:
-    """The whole episode as text with ANSI colours."""
+def trajectory_text(trajectory: Trajectory, width: int = _WIDTH) -> str:
+    """The whole episode as text with ANSI colours, in lines of at most `width` characters."""
     out = io.StringIO()
-    _show(trajectory, Console(file=out, force_terminal=True, width=_WIDTH, color_system="standard"), latest=False)
+    _show(trajectory, Console(file=out, force_terminal=True, width=width, color_system="standard"), latest=False)
     return out.getvalue()
 
 

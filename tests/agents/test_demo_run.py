@@ -1,14 +1,29 @@
 """The demo from end to end, on a model that knows nothing."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
+from rich.text import Text
 
 from toolgym.agents.builtin import save_checkpoint
-from toolgym.agents.demo import DemoOptions, demo
+from toolgym.agents.demo import DemoOptions, demo, expert_episode
 from toolgym.trajectory import read_trajectories
+
+
+@pytest.mark.parametrize("width", [70, 110])
+def test_the_expert_episode_fits_its_frame(width: int) -> None:
+    out = io.StringIO()
+    Console(file=out, force_terminal=True, color_system="standard", width=width).print(expert_episode(0, width))
+    lines = [Text.from_ansi(line) for line in out.getvalue().splitlines()]
+    assert {line.cell_len for line in lines} == {width}
+    inside = "".join(line.plain.strip("│ ") for line in lines)
+    assert "\x1b" not in inside
+    assert "[0" not in inside  # a colour code that was cut in two
+    assert sum(line.plain.startswith("│ step ") for line in lines) == 3
 
 
 def test_the_demo_writes_what_it_promises(
