@@ -54,7 +54,7 @@ class SFTOptions(TuningOptions):
     """Options of an SFT run."""
 
 
-def expert_chain(config: SFTOptions) -> Chain:
+def expert_chain(config: TuningOptions) -> Chain:
     """What the expert does in a task."""
     if config.demonstrations == "clean":
         return gold_chain
@@ -62,7 +62,7 @@ def expert_chain(config: SFTOptions) -> Chain:
 
 
 def expert_examples(
-    config: SFTOptions, tokenizer: PreTrainedTokenizerBase, budget: StepBudget | None = None
+    config: TuningOptions, tokenizer: PreTrainedTokenizerBase, budget: StepBudget | None = None
 ) -> list[Example]:
     """Plays `config.episodes` train tasks in the environment, or as many as are in the budget.
 
@@ -110,7 +110,7 @@ class ExampleTrainer(RunTrainer, SFTTrainer):
 
 
 def make_trainer(
-    config: SFTOptions,
+    config: TuningOptions,
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     data: Sequence[Example],
@@ -145,7 +145,7 @@ def train(config: SFTOptions) -> Path:
 
 
 def fit(
-    config: SFTOptions,
+    config: TuningOptions,
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     data: Sequence[Example],
