@@ -14,11 +14,11 @@ from toolgym.agents.eto import ETOOptions, explore_pairs
 from toolgym.agents.grpo import GRPOOptions
 from toolgym.agents.policies.models import quiet
 from toolgym.agents.rft import RFTOptions, training_examples
+from toolgym.agents.rollouts import branches
 from toolgym.agents.rollouts.demonstrations import demonstrate
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.sft import SFTOptions
 from toolgym.agents.sft import train as train_sft
-from toolgym.agents.training import explore
 from toolgym.agents.training.budget import EnvStepLimit, StepBudget, expected_steps
 from toolgym.agents.training.explore import make_policy
 from toolgym.agents.training.running import task_order
@@ -110,7 +110,7 @@ def test_rft_and_eto_count_the_experts_steps_and_their_own(
     seen: list[list[Rollout]] = []
 
     def episodes(*given: Any) -> list[list[Rollout]]:
-        played = explore.episodes(*given)
+        played = branches.episodes(*given)
         seen.extend(played)
         return played
 

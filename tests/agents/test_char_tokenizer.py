@@ -80,7 +80,7 @@ def test_saved_and_loaded_it_is_the_same(tokenizer: Any, tmp_path: Path) -> None
 
 def test_the_command_writes_the_same_file_in_any_process(tmp_path: Path) -> None:
     assert main(["--output", str(tmp_path / "here")]) == 0
-    code = "import sys; from toolgym.agents.policies.tokenizer import main; main(['--output', sys.argv[1]])"
+    code = "import sys; from toolgym.agents.builtin.tokenizer import main; main(['--output', sys.argv[1]])"
     made = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "there")],
         env={"PYTHONHASHSEED": "77", "PATH": ""},

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from toolgym.agents import eto, rft
+from toolgym.agents.rollouts import branches
 from toolgym.agents.rollouts.demonstrations import demonstrate
 from toolgym.agents.rollouts.rollout import Rollout
-from toolgym.agents.training import explore
 from toolgym.agents.training.budget import StepBudget
 from toolgym.agents.training.explore import ExploreOptions, Progress, explored
 from toolgym.errors import ConfigError
@@ -40,7 +40,7 @@ def test_a_stop_while_playing_loses_the_part_it_came_in(
             raise KeyboardInterrupt
         if algo == "rft":  # a policy that solves: the expert's episodes are its own
             return [[own] for own in demonstrate(envs[0], tokenizer, [envs[0].tasks[task] for task in tasks])]
-        return explore.episodes(policy, envs, tasks, samples)
+        return branches.episodes(policy, envs, tasks, samples)
 
     monkeypatch.setattr(module, "episodes", episodes)
     whole, half = tmp_path / "whole", tmp_path / "half"

@@ -22,13 +22,14 @@ from trl.trainer.utils import add_fused_lm_head
 from toolgym.agents import grpo, sft, steptool, tree
 from toolgym.agents.evaluation.evaluation import AgentOptions, EvalOptions, evaluate, make_policy
 from toolgym.agents.grpo import grpo_advantages
+from toolgym.agents.policies import sizes
 from toolgym.agents.policies.cache import RowCache, enough_columns
 from toolgym.agents.policies.chat import ChatFormat
 from toolgym.agents.policies.decoding import roomy_context
 from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
 from toolgym.agents.policies.models import load_model, load_tokenizer
 from toolgym.agents.rollouts.rollout import Rollout, Start, rollouts
-from toolgym.agents.training import running, sizing
+from toolgym.agents.training import running
 from toolgym.agents.training.running import RunConfig, grpo_args, lora
 from toolgym.agents.training.trainer import ToolTrainer
 from toolgym.errors import ConfigError
@@ -117,7 +118,7 @@ def letters() -> Iterator[None]:
 @pytest.fixture
 def larger(monkeypatch: pytest.MonkeyPatch) -> None:
     """The stand-in counts as a larger model."""
-    monkeypatch.setattr(sizing, "SMALL", 10_000)
+    monkeypatch.setattr(sizes, "SMALL", 10_000)
 
 
 def trainer_of(

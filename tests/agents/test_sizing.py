@@ -7,13 +7,14 @@ import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from toolgym.agents import eto, sft
+from toolgym.agents.policies import sizes
 from toolgym.agents.policies.models import load_model
 from toolgym.agents.training import sizing
 from toolgym.agents.training.running import RunConfig
 from toolgym.errors import ConfigError
 
-SMALL = sizing.ModelSize(3_473_408, 4096, 1024)
-QWEN3_06B = sizing.ModelSize(596_049_920, 40_960, 2 * 28 * 8 * 128)
+SMALL = sizes.ModelSize(3_473_408, 4096, 1024)
+QWEN3_06B = sizes.ModelSize(596_049_920, 40_960, 2 * 28 * 8 * 128)
 
 
 def test_a_small_model_is_trained_as_it_has_always_been() -> None:
@@ -57,7 +58,7 @@ def test_what_is_given_is_left_alone() -> None:
 
 
 def test_the_size_of_a_model_is_known_from_its_configuration() -> None:
-    assert sizing.named_size("builtin:clean") == sizing.size_of(load_model("builtin:clean")[0]) == SMALL
+    assert sizes.named_size("builtin:clean") == sizes.size_of(load_model("builtin:clean")[0]) == SMALL
     config = Qwen3Config(
         vocab_size=151_936,
         hidden_size=1024,
@@ -70,9 +71,9 @@ def test_the_size_of_a_model_is_known_from_its_configuration() -> None:
         tie_word_embeddings=True,
     )
     with torch.device("meta"):
-        assert sizing.size_of(Qwen3ForCausalLM(config)) == QWEN3_06B
+        assert sizes.size_of(Qwen3ForCausalLM(config)) == QWEN3_06B
     with pytest.raises(ConfigError, match="cannot load the model '/no/such/folder'"):
-        sizing.named_size("/no/such/folder")
+        sizes.named_size("/no/such/folder")
 
 
 def test_episodes_at_once_are_what_the_memory_of_a_gpu_holds() -> None:
