@@ -34,7 +34,6 @@ from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 
 from toolgym.agents.policies.lm import LMPolicy
-from toolgym.agents.policies.machine import set_threads
 from toolgym.agents.rollouts.branches import Branch, branches, continuations, episodes, steps_of
 from toolgym.agents.rollouts.demonstrations import demonstrate, gold_chain
 from toolgym.agents.rollouts.rollout import Rollout
@@ -276,7 +275,6 @@ def make_trainer(
 
 def train(config: ETOOptions) -> Path:
     """Explores, trains, and returns the folder of the final model."""
-    set_threads(config.threads)
     path, played, budget = config.output / "pairs.jsonl", config.output / PLAYED, StepBudget(config.env_steps)
     config, model, tokenizer = load(config)
     checkpoint = begin(config, path, played)

@@ -21,7 +21,6 @@ from typing import Annotated, Any, cast
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from toolgym.agents.policies.machine import set_threads
 from toolgym.agents.rollouts.branches import episodes, steps_of
 from toolgym.agents.rollouts.demonstrations import Example, demonstrate
 from toolgym.agents.rollouts.rollout import Rollout
@@ -124,7 +123,6 @@ def _record(experts: Sequence[Rollout], group: Sequence[Rollout]) -> dict[str, A
 
 def train(config: RFTOptions) -> Path:
     """Explores, trains, and returns the folder of the final model."""
-    set_threads(config.threads)
     path, played, budget = config.output / "examples.jsonl", config.output / PLAYED, StepBudget(config.env_steps)
     config, model, tokenizer = load(config)
     checkpoint = begin(config, path, played)

@@ -21,7 +21,6 @@ from transformers.trainer_callback import PrinterCallback
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from toolgym.agents.policies.machine import set_threads
 from toolgym.agents.rollouts.demonstrations import Chain, Example, demonstrate, examples, gold_chain, imperfect_chain
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training.base_trainer import RunTrainer
@@ -136,7 +135,6 @@ def make_trainer(
 
 def train(config: SFTOptions) -> Path:
     """Makes the demonstrations, trains, and returns the folder of the final model."""
-    set_threads(config.threads)
     config, model, tokenizer = load(config)
     checkpoint = begin(config)
     budget = StepBudget(config.env_steps)

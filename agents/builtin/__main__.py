@@ -137,7 +137,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, help="train for so long instead of for --epochs")
     parser.add_argument("--epochs", type=float, default=2.3, help="passes over the episodes")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, help="torch threads (default: the usable cores, at most 8)")
+    parser.add_argument("--threads", type=int, help="torch threads (default: 1, unless more are clearly faster)")
     given = parser.parse_args(argv)
     set_threads(given.threads)
     seconds = given.minutes * 60 if given.minutes else None

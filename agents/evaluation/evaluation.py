@@ -44,6 +44,8 @@ class AgentOptions:
     """Whether a local model thinks before it acts, where its chat template can switch that. None: the template's."""
     device: str | None = None
     """Where a local model runs; default: CUDA where there is one."""
+    threads: int | None = None
+    """Torch threads of a local model. None: what is fastest here (`toolgym.agents.policies.machine.set_threads`)."""
     base_url: str | None = None
     """The endpoint of an `api:` agent; default: $OPENAI_BASE_URL."""
     concurrency: int = 16
@@ -121,8 +123,8 @@ def _language_model(name: str, options: AgentOptions, seed: int) -> Policy:
     from toolgym.agents.policies.machine import set_threads
     from toolgym.agents.policies.sizes import acting_dtype, named_size
 
-    set_threads()
     size = named_size(name)
+    set_threads(options.threads, small=size.small, say=True)
     sampling = SamplingOptions(
         temperature=options.temperature or 0.0,
         max_new_tokens=options.max_new_tokens or (256 if size.small else 1024),

@@ -59,7 +59,10 @@ class CommonOptions:
     resume: Annotated[bool, "go on from the latest checkpoint in the output folder"] = False
     overwrite: Annotated[bool, "begin anew in a folder that holds a run: its files are removed"] = False
     env_steps: Annotated[int, "stop once so many environment steps were played, the expert's too; 0: no limit"] = 0
-    threads: Annotated[int | None, "torch threads (default: the usable cores, at most 8)"] = None
+    threads: Annotated[
+        int | None,
+        "torch threads (default: of a small model 1, unless more are clearly faster; else the cores, at most 8)",
+    ] = None
     progress: Annotated[bool, "show a progress bar"] = True
     BY_SIZE: ClassVar[BySize]
 

@@ -207,16 +207,17 @@ def load(
 ) -> tuple[C, PreTrainedModel, PreTrainedTokenizerBase]:
     """A run's options with what was not given (see `toolgym.agents.training.sizing`), its model and tokenizer.
 
-    A model that is given is not loaded. Otherwise what was not given is printed.
+    It sets torch's threads. A model that is given is not loaded. Otherwise what was not given is printed.
 
     Raises:
         ConfigError: no such model, or an episode's opening that does not fit into the context.
     """
+    options: Any = config
+    size = named_size(options.model) if model is None else size_of(model)
+    set_threads(options.threads, small=size.small, say=True)
     if model is not None and tokenizer is not None and not unset(config):
         return config, model, tokenizer
-    options: Any = config
     tokenizer = tokenizer or load_tokenizer(options.model, thinking=options.thinking)
-    size = named_size(options.model) if model is None else size_of(model)
     opening = _opening_tokens(options, tokenizer)
     out: Any = settled(options, size, opening, processes=processes())
     context = out.context_tokens if hasattr(out, "context_tokens") else out.max_tokens
@@ -274,7 +275,6 @@ def prepare(
     """
     from toolgym.agents.training.trainer import ToolTrainer
 
-    set_threads(config.threads)
     config, model, tokenizer = load(config, model, tokenizer)
     envs = make_envs(config, cast(int, config.concurrency))
     tasks = envs[0].tasks

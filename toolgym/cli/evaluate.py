@@ -53,6 +53,13 @@ def evaluate(
         ),
     ] = None,
     device: Annotated[str | None, typer.Option(help="Where a local model runs (default: CUDA, else CPU).")] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Torch threads of a local model (default: of a small one 1, unless more are clearly faster now).",
+        ),
+    ] = None,
     base_url: Annotated[
         str | None, typer.Option(help="The endpoint of an api: agent (default: $OPENAI_BASE_URL).")
     ] = None,
@@ -89,6 +96,7 @@ def evaluate(
         dtype=dtype,
         thinking=thinking,
         device=device,
+        threads=threads,
         base_url=base_url,
         concurrency=concurrency,
     )
