@@ -3,42 +3,63 @@
 The stages: `builtin:imperfect`, a shipped checkpoint that supervised fine-tuning on imperfect demonstrations made (see
 `toolgym.agents.builtin`), then GRPO from there in the environment. Both are evaluated on the `test` split, whose names,
 ids and requests never occur in training, as they act (sampled at temperature 1) and greedily.
+
+The whole is bounded in wall time, whatever the machine does: the first evaluation plays as many tasks as fit into its
+share, the second the same ones, and training has the rest.
 """
 
 import json as json_module
+import re
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.panel import Panel
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
-from toolgym.agents.evaluation.evaluation import AgentOptions, EvalOptions, evaluate
-from toolgym.agents.evaluation.report import Estimate
+from toolgym.agents.builtin.demo_report import (
+    ENV_ID,
+    ENV_OPTIONS,
+    WAYS,
+    Curve,
+    StageResult,
+    both,
+    draw,
+    next_steps,
+    results_of,
+    table_of,
+)
+from toolgym.agents.evaluation.evaluation import AgentOptions, EvalOptions, play
+from toolgym.agents.evaluation.metrics import EpisodeScore
 from toolgym.agents.grpo import GRPOOptions, grpo_advantages
 from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
 from toolgym.agents.policies.machine import fast_bf16, set_threads
-from toolgym.agents.policies.models import load_model
+from toolgym.agents.policies.models import load_model, without_bars
 from toolgym.agents.policies.scripted import OraclePolicy
 from toolgym.agents.rollouts.rollout import Start, rollouts
 from toolgym.agents.training.running import prepare, run
 from toolgym.opening import open_env
 from toolgym.rendering import trajectory_text
+from toolgym.tasks import Task
 
-__all__ = ["DemoOptions", "StageResult", "run_demo"]
+__all__ = ["DemoOptions", "demo"]
 
-ENV_ID = "ToolGym/Airline-v0"
-ENV_OPTIONS = {"size": "small", "prompt": "short"}
 _FRAME = 4
 """Characters that a panel takes of each line."""
+_PART = 50
+"""Test tasks that are played at a time: an evaluation ends behind a whole part."""
+_TEST_SHARE = 0.2
+"""Of the time: what the first evaluation may take. The second one takes about as long."""
+_AT_END_S = 5.0
+"""What the saving of the model and the picture take."""
 
 
 @dataclass(frozen=True)
@@ -47,45 +68,50 @@ class DemoOptions:
 
     output: Path = Path("runs/demo")
     seed: int = 0
+    minutes: float = 8.0
+    """Wall-clock limit of all of it, as far as whole steps and parts of evaluations can keep it."""
     steps: int | None = None
-    """GRPO steps. None: up to 40, as many as fit into `minutes`."""
-    minutes: float = 5.5
-    """Wall-clock limit of the GRPO stage where `steps` is not given."""
-    episodes: int = 500
-    """Held-out test tasks of each evaluation."""
+    """GRPO steps, however long they take. None: up to 60, as many as fit."""
+    episodes: int = 300
+    """Held-out test tasks of an evaluation, at most."""
     model: str = "builtin:imperfect"
     """Where it starts."""
-    learning_rate: float = 3e-4
+    learning_rate: float = 5e-4
     groups: int = 8
     rollouts: int = 8
     threads: int | None = None
 
 
-@dataclass(frozen=True)
-class StageResult:
-    """A stage's figures on the test split."""
+class _Clock:
+    """The time that the demo has."""
 
-    name: str
-    sampled: Estimate
-    """The share of tasks solved, sampled at temperature 1."""
-    greedy: Estimate
-    """The same, greedily."""
-    seconds: float
-    """What the stage took, evaluation not counted."""
+    def __init__(self, minutes: float, began: float | None = None):
+        self.began = time.monotonic() if began is None else began
+        self.seconds = minutes * 60
+
+    @property
+    def gone(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self.began
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left; negative where it is late."""
+        return self.seconds - self.gone
+
+    def say(self, more: float) -> str:
+        """How long it took so far, and `more` seconds that will follow."""
+        return f"[dim]{_minutes(self.gone)} so far, about {_minutes(max(more, 0))} to go[/]"
 
 
-@dataclass
-class _Curve:
-    """What the learning curve shows: (step, value) pairs."""
-
-    train: list[tuple[int, float]] = field(default_factory=list)
-    test: list[tuple[int, Estimate]] = field(default_factory=list)
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 class _Watch(TrainerCallback):
-    """Moves the progress bar, keeps the curve, and stops the run when its time is up."""
+    """Moves the progress bar, keeps the curve, and stops the run where the next step would end too late."""
 
-    def __init__(self, progress: Progress, steps: int, curve: _Curve, seconds: float | None):
+    def __init__(self, progress: Progress, steps: int, curve: Curve, seconds: float | None):
         self.progress, self.curve, self.seconds = progress, curve, seconds
         self.bar = progress.add_task("GRPO", total=steps)
         self.started = time.monotonic()
@@ -96,73 +122,109 @@ class _Watch(TrainerCallback):
             return
         self.curve.train.append((state.global_step, float(logs["solved"])))
         recent = [solved for _, solved in self.curve.train[-5:]]
-        note = f"GRPO  train episodes solved {sum(recent) / len(recent):.0%}"
+        note = f"GRPO: {sum(recent) / len(recent):.0%} of train episodes solved"
         self.progress.update(self.bar, completed=state.global_step, description=note)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Stops where the next step would probably end too late."""
-        elapsed = time.monotonic() - self.started
-        if self.seconds is not None and elapsed * (state.global_step + 1) / state.global_step > self.seconds:
+        """Stops where the next step would probably end too late; the bar ends where the time does."""
+        if self.seconds is None:
+            return
+        step_s = (time.monotonic() - self.started) / state.global_step
+        if step_s * (state.global_step + 1) > self.seconds:
             control.should_training_stop = True
+        fitting = max(state.global_step, int(self.seconds / step_s))
+        self.progress.update(self.bar, total=min(state.max_steps, fitting))
 
 
-def run_demo(output: Path, seed: int = 0, steps: int | None = None, json: bool = False) -> dict[str, Any]:
-    """Runs the demo with its usual options and returns its results as JSON values (printed with `json`)."""
-    return demo(DemoOptions(output=output, seed=seed, steps=steps), json=json)
+def demo(options: DemoOptions, *, json: bool = False, began: float | None = None) -> dict[str, Any]:
+    """Runs the demo: prints as it goes (to stderr with `json`), writes its files to `options.output`.
 
+    Args:
+        options: what it does.
+        json: whether the results go to stdout as JSON.
+        began: when the time began to count (`time.monotonic`); None: now.
 
-def demo(options: DemoOptions, *, json: bool = False) -> dict[str, Any]:
-    """Runs the demo: prints as it goes (to stderr with `json`), writes its files to `options.output`."""
-    console = Console(stderr=json)
-    set_threads(options.threads)
+    Returns:
+        The results, as JSON values.
+    """
+    console, clock = Console(stderr=json), _Clock(options.minutes, began)
+    set_threads(options.threads, say=True)
     options.output.mkdir(parents=True, exist_ok=True)
-    console.print(expert_episode(options.seed, console.width))
+    console.print(expert_episode(options.seed, min(console.width, 110)))
     console.print(
-        f"[bold]Stage 1: warm start.[/] {options.model}: supervised fine-tuning on imperfect demonstrations, done "
-        "beforehand\n(`python -m toolgym.agents.builtin` makes such a start). It knows the tools, and is unreliable "
-        "with them."
+        f"\n[bold]1. The start.[/] {options.model}: a small model that saw imperfect demonstrations. It knows the "
+        "tools, and is\nunreliable with them. How many held-out tasks does it solve?"
     )
-    model, tokenizer = load_model(options.model)
-    curve = _Curve()
-    with _bars(console) as progress:
-        before = _evaluate("warm start", model, tokenizer, options, progress, 0.0)
-        curve.test.append((0, before.sampled))
+    with without_bars():
+        model, tokenizer = load_model(options.model)
+    curve = Curve()
+    before = _evaluate("warm start", model, tokenizer, options, console, clock.left * _TEST_SHARE)
+    curve.test.append((0, before))
+    train_s = clock.left - 1.1 * before.seconds - _AT_END_S
+    console.print(f"It solves {both(before)}. {clock.say(clock.left)}")
+    groups = _groups_that_fit(options, before, train_s)
     console.print(
-        "[bold]Stage 2: GRPO in the environment.[/] Each step plays "
-        f"{options.groups} train tasks {options.rollouts} times and moves towards what earned more."
+        f"\n[bold]2. Reinforcement learning.[/] Each step of GRPO plays {groups} train tasks {options.rollouts} times "
+        "and moves towards what earned\nmore."
     )
-    with _bars(console) as progress:
-        steps, seconds = _train(model, tokenizer, options, progress, curve)
-    with _bars(console) as progress:
-        after = _evaluate("after GRPO", model, tokenizer, options, progress, seconds)
-    curve.test.append((steps, after.sampled))
-    results = _results(options, [before, after], steps, curve)
+    steps, seconds = _train(model, tokenizer, replace(options, groups=groups), console, curve, train_s)
+    latest = [solved for _, solved in curve.train[-5:]]
+    console.print(
+        f"{steps} steps in {_minutes(seconds)}; of the latest train episodes it solved {np.mean(latest or [0]):.0%}. "
+        f"{clock.say(before.seconds + _AT_END_S)}"
+    )
+    console.print("\n[bold]3. The same held-out tasks again.[/]")
+    parts = len(before.scores["sampled"])
+    after = _evaluate("after GRPO", model, tokenizer, replace(options, episodes=parts), console, clock.left - _AT_END_S)
+    after = replace(after, trained_s=seconds)
+    before = before.on(set(after.scores["sampled"]))
+    curve.test = [(0, before), (steps, after)]
+    results = results_of(options.model, options.seed, options.output, [before, after], steps, curve, clock.gone)
     (options.output / "results.json").write_text(json_module.dumps(results, indent=1) + "\n", encoding="utf-8")
-    _draw(curve, options.output / "learning_curve.png")
-    console.print(_table([before, after], steps, options.episodes))
-    console.print(_next_steps(options))
+    draw(curve, options.output / "learning_curve.png", options.model)
+    console.print(table_of(before, after, steps))
+    console.print(next_steps(options.output), highlight=False)
     if json:
         sys.stdout.write(json_module.dumps(results) + "\n")
     return results
 
 
 def expert_episode(seed: int, width: int) -> Panel:
-    """An episode that follows the gold chain, in a frame of `width` characters."""
-    env = open_env(ENV_ID, split="train", **ENV_OPTIONS)
+    """An episode that follows the gold chain, in a frame of `width` characters: short, its names easy to read."""
+    env = open_env(ENV_ID, split="train", depth=2, kinds=["reservation", "cancel"], **ENV_OPTIONS)
     try:
-        episode = rollouts(OraclePolicy(), [env], [Start(seed=seed)])[0]
+        order = np.random.default_rng(np.random.SeedSequence(seed)).permutation(len(env.tasks))
+        task = next((int(index) for index in order[:200] if readable(env.tasks[int(index)])), int(order[0]))
+        episode = rollouts(OraclePolicy(), [env], [Start(options={"task": task})])[0]
         text = trajectory_text(episode.trajectory, width - _FRAME) if episode.trajectory else ""
-        title = "An expert episode (the oracle plays the gold chain)"
+        title = "An expert episode: what the policy is to learn"
         return Panel(Text.from_ansi(text), title=title, width=width)  # a str would be wrapped within its colour codes
     finally:
         env.close()
 
 
+def readable(task: Task) -> bool:
+    """Whether the names in a task's request can be read aloud: the worlds have many that are letters at random."""
+    names = re.findall(r"\b[A-Z][a-z]{2,}\b", task.request)
+    return not any(re.search(r"[^aeiouy]{3}|^[^aeiouy]{2}[^aeiouylrh]|[aeiouy]{3}", name.lower()) for name in names)
+
+
 @contextmanager
 def _bars(console: Console) -> Iterator[Progress]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, transient=True) as progress:
         yield progress
+
+
+def _eval_options(options: DemoOptions) -> EvalOptions:
+    return EvalOptions(
+        env_id=ENV_ID,
+        split="test",
+        episodes=options.episodes,
+        seed=options.seed,
+        env_options=ENV_OPTIONS,
+        agent=AgentOptions(concurrency=_PART),
+    )
 
 
 def _evaluate(
@@ -170,47 +232,63 @@ def _evaluate(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     options: DemoOptions,
-    progress: Progress,
+    console: Console,
     seconds: float,
 ) -> StageResult:
-    estimates = {}
-    for way, temperature in (("sampled", 1.0), ("greedy", 0.0)):
-        bar = progress.add_task(f"{name}: {options.episodes} test tasks, {way}", total=options.episodes)
+    """Plays test tasks both ways, part by part, for about so many seconds: whole parts, at least one."""
+    scores: dict[str, dict[int, EpisodeScore]] = {way: {} for way in WAYS}
+    evaluation, parts = _eval_options(options), -(-options.episodes // _PART)
+    policies, files = {}, {}
+    for way, temperature in WAYS.items():
         sampling = SamplingOptions(temperature=temperature, max_new_tokens=200, context_tokens=1536)
-        policy = LMPolicy(model, tokenizer, sampling, seed=options.seed)
-        file = options.output / f"test_{name.replace(' ', '_')}_{way}.jsonl"
-        file.unlink(missing_ok=True)
-        report = evaluate(
-            policy,
-            EvalOptions(
-                env_id=ENV_ID,
-                split="test",
-                episodes=options.episodes,
-                seed=options.seed,
-                env_options=ENV_OPTIONS,
-                agent=AgentOptions(concurrency=64),
-                output=file,
-            ),
-            on_episode=lambda score, total, bar=bar: progress.advance(bar),
-        )
+        policies[way] = LMPolicy(model, tokenizer, sampling, seed=options.seed)
+        files[way] = options.output / f"test_{name.replace(' ', '_')}_{way}.jsonl"
+        files[way].unlink(missing_ok=True)
+    began = time.monotonic()
+    with _bars(console) as progress:
+        bar = progress.add_task(f"{name}: test tasks", total=len(WAYS) * options.episodes)
+        for part in range(parts):
+            for way, policy in policies.items():
+                played = play(
+                    policy,
+                    replace(evaluation, output=files[way]),
+                    part=(part, parts),
+                    on_episode=lambda *_: progress.advance(bar),
+                )
+                scores[way].update(played)
+            gone = time.monotonic() - began
+            fitting = len(scores["greedy"]) * min(parts, max(part + 1, int(seconds / gone * (part + 1)))) / (part + 1)
+            progress.update(bar, total=len(WAYS) * int(fitting))
+            if gone * (part + 2) / (part + 1) > seconds:
+                break
+    for policy in policies.values():
         policy.release()
-        estimates[way] = report.overall.estimates["pass@1"]
-    return StageResult(name, estimates["sampled"], estimates["greedy"], seconds)
+    return StageResult(name, scores, time.monotonic() - began)
+
+
+def _groups_that_fit(options: DemoOptions, before: StageResult, seconds: float) -> int:
+    """Tasks a step: fewer on a slow machine, so that there are steps enough for something to be learnt."""
+    if options.steps:
+        return options.groups
+    episode_s = before.seconds / max(1, sum(map(len, before.scores.values())))
+    step_s = 2 * episode_s * options.groups * options.rollouts  # an update takes about as long as its episodes
+    return options.groups if 12 * step_s < seconds else max(2, options.groups // 2)
 
 
 def _train(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     options: DemoOptions,
-    progress: Progress,
-    curve: _Curve,
+    console: Console,
+    curve: Curve,
+    seconds: float,
 ) -> tuple[int, float]:
     """Trains in place; (steps taken, seconds)."""
-    steps = options.steps or 40
+    steps = options.steps or 60
     config = GRPOOptions(
         env=ENV_ID,
         model=options.model,
-        output=options.output / "grpo",
+        output=options.output,
         steps=steps,
         seed=options.seed,
         size="small",
@@ -225,83 +303,8 @@ def _train(
         threads=options.threads,
         progress=False,
     )
-    watch = _Watch(progress, steps, curve, None if options.steps else options.minutes * 60)
-    trainer = prepare(config, grpo_advantages, model=model, tokenizer=tokenizer, callbacks=[watch])
-    run(trainer, config)
+    with _bars(console) as progress:
+        watch = _Watch(progress, steps, curve, None if options.steps else seconds)
+        trainer = prepare(config, grpo_advantages, model=model, tokenizer=tokenizer, callbacks=[watch])
+        run(trainer, config)
     return trainer.state.global_step, time.monotonic() - watch.started
-
-
-def _percent(estimate: Estimate) -> str:
-    if estimate.value is None or estimate.interval is None:
-        return "-"
-    return f"{estimate.value:.1%} [{estimate.interval[0]:.1%}, {estimate.interval[1]:.1%}]"
-
-
-def _table(stages: list[StageResult], steps: int, episodes: int) -> Table:
-    table = Table(title=f"Solved, of {episodes} held-out test tasks (95% interval)")
-    for column in ("stage", "sampled", "greedy", "training"):
-        table.add_column(column)
-    for stage in stages:
-        took = f"{steps} steps, {stage.seconds:.0f} s" if stage.seconds else "shipped"
-        table.add_row(stage.name, _percent(stage.sampled), _percent(stage.greedy), took)
-    return table
-
-
-def _results(options: DemoOptions, stages: list[StageResult], steps: int, curve: _Curve) -> dict[str, Any]:
-    return {
-        "env": ENV_ID,
-        "env_options": ENV_OPTIONS,
-        "model": options.model,
-        "seed": options.seed,
-        "steps": steps,
-        "episodes": options.episodes,
-        "stages": [
-            {
-                "name": stage.name,
-                "seconds": round(stage.seconds, 1),
-                **{
-                    way: {"pass@1": estimate.value, "interval": list(estimate.interval or ())}
-                    for way, estimate in (("sampled", stage.sampled), ("greedy", stage.greedy))
-                },
-            }
-            for stage in stages
-        ],
-        "train_solved": [{"step": step, "solved": solved} for step, solved in curve.train],
-        "checkpoint": str(options.output / "grpo" / "final"),
-    }
-
-
-def _draw(curve: _Curve, path: Path) -> None:
-    """The learning curve as a picture: train episodes a step, and the test split before and after."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    if curve.train:
-        steps, solved = zip(*curve.train, strict=True)
-        axes.plot(steps, solved, alpha=0.5, label="train episodes of the step")
-    for step, estimate in curve.test:
-        if estimate.value is not None and estimate.interval is not None:
-            low, high = estimate.interval
-            spread = [[estimate.value - low], [high - estimate.value]]
-            label = "test tasks, 95% interval" if step == 0 else None
-            axes.errorbar([step], [estimate.value], yerr=spread, fmt="o", color="black", capsize=4, label=label)
-    axes.set(xlabel="GRPO step", ylabel="solved (sampled)", ylim=(0, 1))
-    axes.legend(loc="lower right")
-    figure.savefig(path, dpi=120)
-
-
-def _next_steps(options: DemoOptions) -> str:
-    out = options.output
-    return (
-        f"Written: {out / 'learning_curve.png'}, {out / 'results.json'}, trajectories {out}/test_*.jsonl, "
-        f"checkpoint {out / 'grpo' / 'final'}\n"
-        "Try next:\n"
-        f"  toolgym show {out / 'test_after_GRPO_sampled.jsonl'}\n"
-        f"  toolgym eval --env {ENV_ID} --split test_unseen --agent hf:{out / 'grpo' / 'final'} "
-        "--set size=small --set prompt=short\n"
-        f"  toolgym train --algo grpo --env {ENV_ID} --steps 200 --output runs/grpo\n"
-        "  toolgym train --algo sft --model Qwen/Qwen3-0.6B --output runs/sft        # a larger model"
-    )
