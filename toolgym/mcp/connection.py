@@ -23,7 +23,6 @@ from mcp_types import (
     CallToolResult,
     Request,
     Result,
-    TextContent,
 )
 from pydantic import ConfigDict
 
@@ -37,6 +36,7 @@ from toolgym.errors import (
 )
 from toolgym.mcp import loop
 from toolgym.mcp.bounds import BAD_ANSWER, SESSION_LOST
+from toolgym.mcp.content import RAW_META
 from toolgym.mcp.docker import DockerTarget
 from toolgym.mcp.docker_transport import ContainerTransport
 from toolgym.mcp.endpoint import CONTROL_METHOD, EXPIRED_CODE, EXTENSION_ID, ControlParams
@@ -54,7 +54,6 @@ __all__ = [
     "Target",
     "UrlTarget",
     "WireOptions",
-    "content_text",
     "finite",
 ]
 
@@ -221,7 +220,7 @@ class Connection:
         return self._stdio
 
     async def call_tool(self, name: str, arguments: dict[str, Any], meta: dict[str, Any]) -> CallToolResult:
-        """One tool call, as the server answers it.
+        """One tool call, as the server answers it; its content is read by `toolgym.mcp.content.raw_answer`.
 
         Raises:
             MCPError: the server refused the request itself.
@@ -233,10 +232,8 @@ class Connection:
         real = str(self.workspace)
         arguments = _renamed(arguments, WORKSPACE, real)
         result = await self._within_limits(client.call_tool_mcp(name, arguments, meta=meta), f"call of {name!r}")
-        for block in result.content:
-            if isinstance(block, TextContent):
-                block.text = block.text.replace(real, WORKSPACE)
-        result.structured_content = _renamed(result.structured_content, real, WORKSPACE)
+        if result.meta is not None and RAW_META in result.meta:
+            result.meta[RAW_META] = _renamed(result.meta[RAW_META], real, WORKSPACE)
         return result
 
     async def control(self, params: ControlParams) -> dict[str, Any]:
@@ -372,15 +369,3 @@ def tool_spec(tool: Any) -> ToolSpec:
     refused = tool.input_schema.get(REFUSED)
     schema = {} if refused is not None else tidy_schema(finite(tool.input_schema))
     return ToolSpec(tool.name, tool.description or "", schema, output, writes, refused)
-
-
-def content_text(content: list[Any]) -> str:
-    """The text of a result's content blocks; what is not text is named, in the place where it stood."""
-    parts = []
-    for block in content:
-        if isinstance(block, TextContent):
-            parts.append(block.text)
-        else:
-            kind = getattr(block, "mime_type", None) or getattr(block, "uri", None) or ""
-            parts.append(f"[{block.type} {kind}]".replace(" ]", "]"))
-    return "\n".join(parts)

@@ -21,10 +21,10 @@ from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from toolgym.mcp.arguments import refuse
-from toolgym.mcp.connection import Connection, content_text
+from toolgym.mcp.connection import Connection
 from toolgym.mcp.pool import Pool
 from toolgym.mcp.replay import ReplaySession
-from toolgym.mcp.results import classify
+from toolgym.mcp.results import classify, result_of
 from toolgym.mcp.session import ToolSpec
 from toolgym.mcp.state import StateOptions
 from toolgym.messages import ToolCall
@@ -118,7 +118,7 @@ class _PlainTool:
         except ValidationError as error:
             return self._failed(call, specs, str(error))
         try:
-            return self._pack(self._fn(*args, **kwargs))
+            return self._pack(call, self._fn(*args, **kwargs))
         except FastMCPError as error:
             return self._failed(call, specs, str(error))
         except Exception as error:
@@ -135,30 +135,31 @@ class _PlainTool:
         # A pydantic error of the tool's own reaches FastMCP wrapped, with its text.
         return f"Error calling tool {self._tool.name!r}" + ("" if self._masks else f": {error}")
 
-    def _pack(self, value: Any) -> ToolResult:
+    def _pack(self, call: ToolCall, value: Any) -> ToolResult:
         kind = type(value)
         if kind not in _PLAIN or (kind is list and not (value and all(type(item) in _PLAIN for item in value))):
-            return self._pack_any(value)
+            return self._pack_any(call, value)
         try:
             structured = self._dump(value)
         except (PydanticSerializationError, UnicodeDecodeError):
-            return self._pack_any(value)
+            return self._pack_any(call, value)
         text = structured if type(structured) is str else _ANY.dump_json(structured, fallback=str).decode()
         text.encode()
         if not self._has_schema:
             return ToolResult(text, _carried(structured) if type(structured) is dict else None)
         return ToolResult(text, _carried({"result": structured} if self._wraps else structured))
 
-    def _pack_any(self, value: Any) -> ToolResult:
+    def _pack_any(self, call: ToolCall, value: Any) -> ToolResult:
         """A result of FastMCP's or MCP's own types, or of no plain type: converted by FastMCP itself."""
         wire = self._tool.convert_result(value).to_mcp_result()
         if isinstance(wire, tuple):
             wire = CallToolResult(content=wire[0], structured_content=wire[1])
         elif not isinstance(wire, CallToolResult):
             wire = CallToolResult(content=wire)
+        blocks = [block.model_dump(mode="json", by_alias=True, exclude_none=True) for block in wire.content]
         structured = None if wire.structured_content is None else _carried(wire.structured_content)
         failed = bool(wire.is_error)
-        return ToolResult(content_text(wire.content), structured, failed, "tool_error" if failed else "ok")
+        return result_of(call, blocks, structured, failed, "tool_error" if failed else "ok")
 
 
 def _dumper(annotation: Any) -> Callable[[Any], Any]:

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import orjson
-
+from toolgym import _json
 from toolgym.errors import ConfigError, InfraError
 from toolgym.trajectory import ToolResult
 from toolgym.world import Diff
@@ -105,8 +104,8 @@ def answer_of(result: ToolResult) -> Any:
         value = result.text
     if isinstance(value, str):
         try:
-            value = orjson.loads(value)
-        except orjson.JSONDecodeError:
+            value = _json.loads(value)
+        except ValueError:
             return value
     return value
 
