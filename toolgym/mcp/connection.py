@@ -184,7 +184,7 @@ class Connection:
         return self
 
     async def _start(self) -> None:
-        client = Client(await self._transport(), mode=self.options.mode, init_timeout=0)
+        client = Client(await self._transport(), mode=self.options.mode, init_timeout=0, log_handler=_ignore)
         self._client = client
         await client.__aenter__()
         capabilities = client.server_capabilities
@@ -265,8 +265,7 @@ class Connection:
     async def _within_limits(self, work: Awaitable[T], what: str) -> T:
         """Awaits an answer within the time limit, and gives each failure its type. MCP errors pass."""
         try:
-            async with asyncio.timeout(self.options.timeout_s):
-                return await work
+            return await _at_most(self.options.timeout_s, work)
         except TimeoutError as error:
             raise CallTimeoutError(f"No answer to the {what} within {self.options.timeout_s:g} s.") from error
         except MCPError as error:
@@ -309,6 +308,41 @@ class Connection:
         finally:
             if self.workspace is not None:
                 await asyncio.to_thread(shutil.rmtree, self.workspace, ignore_errors=True)
+
+
+_abandoned: set["asyncio.Future[Any]"] = set()
+"""Requests that nobody waits for any more, until they have ended: asyncio itself holds on to none."""
+
+
+async def _at_most(limit_s: float, work: Awaitable[T]) -> T:
+    """What `work` gives within the limit. Where it is given up it ends by itself: telling a server that does not read
+    that it need not answer may take seconds.
+
+    Raises:
+        TimeoutError: the limit is over.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({task}, timeout=limit_s)
+    finally:
+        if not task.done():
+            task.cancel()
+            _abandoned.add(task)
+            task.add_done_callback(_forgotten)
+    if not task.done():
+        raise TimeoutError
+    return task.result()
+
+
+def _forgotten(task: "asyncio.Future[Any]") -> None:
+    """An abandoned request has ended; how is nobody's concern."""
+    _abandoned.discard(task)
+    if not task.cancelled():
+        task.exception()
+
+
+async def _ignore(message: Any) -> None:
+    """Drops what a server logs through the protocol: it may log without end."""
 
 
 @lru_cache(maxsize=1024)

@@ -25,6 +25,16 @@ _UNKNOWN_VERSION = "2025-11-25"
 _SHOWN = 200
 
 
+class _EveryMethod(frozenset[str]):
+    """Holds every name: what a server asks for is answered before its next message is read.
+
+    A server that asks without end and reads no answers would otherwise have us keep them all.
+    """
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
 class TolerantDispatcher(JSONRPCDispatcher[TransportContext]):
     """Sends requests as the protocol's own dispatcher; of a listing, it marks what cannot be used.
 
@@ -36,7 +46,7 @@ class TolerantDispatcher(JSONRPCDispatcher[TransportContext]):
     """
 
     def __init__(self, received: Any, to_send: Any, version: Callable[[], str | None]):
-        super().__init__(received, to_send)
+        super().__init__(received, to_send, inline_methods=_EveryMethod())
         self._version = version
 
     async def send_raw_request(
