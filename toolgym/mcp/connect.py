@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -90,6 +91,7 @@ def connect(
         ConfigError: it is none of these.
     """
     if isinstance(target, ToolServer):
+        _check_world(state)
         return ServerHandle(target.session)
     if isinstance(target, str) and target.startswith(_DOCKER):
         target = DockerTarget(target.removeprefix(_DOCKER))
@@ -138,6 +140,7 @@ def _opened(pool: Pool, state: StateOptions | None, world_key: Any) -> ToolSessi
     async def work() -> ToolSession:
         connection = await pool.shared()
         if connection.has_episodes:
+            _check_world(state)
             return EpisodeSession(pool, connection, world_key)
         kind = ReplaySession if connection.server is None else FastMCPSession
         return kind(pool, await pool.own(), state)
@@ -149,9 +152,18 @@ def _opened(pool: Pool, state: StateOptions | None, world_key: Any) -> ToolSessi
     return session
 
 
+def _check_world(state: StateOptions | None) -> None:
+    if state is not None and state.ignore:
+        raise ConfigError(
+            "ignore= is for servers whose state is seen from outside. A ToolServer's tools take times and ids from "
+            "their World, so that an episode can be repeated."
+        )
+
+
 def _listed(entries: Sequence[Entry], options: WireOptions | None, state: StateOptions | None) -> ServerHandle:
     """The one server of a list, or all of them as one."""
-    handles = {entry.name: _entry_handle(entry, options, state) for entry in entries}
+    several = len(entries) > 1
+    handles = {entry.name: _entry_handle(entry, options, _of_server(state, entry.name, several)) for entry in entries}
     if len(handles) == 1:
         return next(iter(handles.values()))
 
@@ -174,9 +186,18 @@ def _listed(entries: Sequence[Entry], options: WireOptions | None, state: StateO
     return ServerHandle(open_all, close_all)
 
 
+def _of_server(state: StateOptions | None, name: str, several: bool) -> StateOptions | None:
+    """The options for one server: among several, its tables are known to others as `name.table`."""
+    if state is None or not several:
+        return state
+    return replace(state, ignore=tuple(path.removeprefix(f"{name}.") for path in state.ignore))
+
+
 def _entry_handle(entry: Entry, options: WireOptions | None, state: StateOptions | None) -> ServerHandle:
     if entry.target is not None:
-        return _handle(entry.target, options, state if entry.state == StateOptions() else entry.state)
+        given = state or StateOptions()
+        own = given if entry.state == StateOptions() else replace(entry.state, ignore=entry.state.ignore + given.ignore)
+        return _handle(entry.target, options, own)
     from toolgym.mcp.simulated import SimulatedServer  # asks for an endpoint; most servers are real
 
     return ServerHandle(SimulatedServer.from_config(entry.simulated, entry.folder).session)
