@@ -23,7 +23,7 @@ from toolgym.mcp.session import ToolSession, ToolSpec
 from toolgym.mcp.state import StateOptions
 from toolgym.mcp.wire import EpisodeSession
 
-__all__ = ["Connectable", "ServerHandle", "connect"]
+__all__ = ["Connectable", "ServerHandle", "connect", "single_target"]
 
 Connectable = (
     ToolServer | FastMCP | Callable[[], FastMCP] | DockerTarget | str | Path | Sequence[str] | Mapping[str, Any]
@@ -95,15 +95,43 @@ def connect(
         return ServerHandle(target.session)
     if isinstance(target, str) and target.startswith(_DOCKER):
         target = DockerTarget(target.removeprefix(_DOCKER))
+    entries = _entries(target, server)
+    return _handle(_target(target, token), options, state) if entries is None else _listed(entries, options, state)
+
+
+def single_target(target: Connectable, server: str | None = None) -> tuple[Target, StateOptions] | None:
+    """The one server that `target` names, and which of its tools are hidden; None for several, or simulated ones.
+
+    Raises:
+        ConfigError: as for `connect`.
+    """
+    if isinstance(target, ToolServer):
+        return MemoryTarget(lambda: target.fastmcp, fresh=False), StateOptions()
+    if isinstance(target, str) and target.startswith(_DOCKER):
+        target = DockerTarget(target.removeprefix(_DOCKER))
+    entries = _entries(target, server)
+    if entries is None:
+        found, state = _target(target, None), StateOptions()
+    elif len(entries) == 1 and entries[0].target is not None:
+        found, state = entries[0].target, entries[0].state
+    else:
+        return None
+    if isinstance(found, DockerTarget):
+        require_docker()
+    return found, state
+
+
+def _entries(target: Connectable, server: str | None) -> list[Entry] | None:
+    """The servers of an `mcp.json`; None where `target` is none."""
     if isinstance(target, Mapping):
-        return _listed(read_config(target, server), options, state)
+        return read_config(target, server)
     if isinstance(target, str | Path) and not _is_url(target):
         path = Path(target)
         if not path.is_file():
             raise ConfigError(f"{str(path)!r} is neither a URL nor a file; a command is given as a list.")
         if path.suffix == ".json":
-            return _listed(read_config(path, server), options, state)
-    return _handle(_target(target, token), options, state)
+            return read_config(path, server)
+    return None
 
 
 def _target(target: Connectable, token: str | None) -> Target:

@@ -6,15 +6,17 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import httpx2
 from fastmcp import Client, FastMCP
 from fastmcp.client.transports import ClientTransport
+from fastmcp.client.transports.base import TransportOptions
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     CONNECTION_CLOSED,
@@ -44,7 +46,7 @@ from toolgym.mcp.http_transport import BoundedHttpTransport
 from toolgym.mcp.listing import REFUSED
 from toolgym.mcp.session import ToolSpec
 from toolgym.mcp.tool import tidy_schema
-from toolgym.mcp.transports import BoundedStdioTransport, MemoryTransport
+from toolgym.mcp.transports import BoundedStdioTransport, MemoryTransport, Streams
 
 __all__ = [
     "WORKSPACE",
@@ -172,7 +174,7 @@ class Connection:
             reason = (
                 f"no answer within {options.start_timeout_s:g} s" if isinstance(error, TimeoutError) else str(error)
             )
-            tail = self._stderr_tail()
+            tail = self.stderr_tail()
             await self.close()
             raise ServerStartError(
                 f"Could not start {_describe(target)}: {reason or type(error).__name__}{tail}"
@@ -182,6 +184,26 @@ class Connection:
             raise
         loop.at_exit(id(self), self.close)
         return self
+
+    @classmethod
+    @asynccontextmanager
+    async def streams(cls, target: Target, options: WireOptions) -> AsyncIterator[tuple["Connection", Any, Any]]:
+        """Starts or reaches the server, for whoever speaks the protocol itself: messages come by the first stream, and
+        go by the second.
+
+        Raises:
+            ServerStartError: that failed.
+        """
+        self = cls(target, options)
+        wires = TransportOptions(session_class=cast(Any, Streams))
+        async with AsyncExitStack() as opened:
+            opened.push_async_callback(self.close)
+            try:
+                transport = await self._transport()
+                streams: Any = await opened.enter_async_context(transport.connect_session(transport_options=wires))
+            except Exception as error:
+                raise ServerStartError(f"Could not start {_describe(target)}: {error}") from error
+            yield self, streams.received, streams.to_send
 
     async def _start(self) -> None:
         client = Client(await self._transport(), mode=self.options.mode, init_timeout=0, log_handler=_ignore)
@@ -229,12 +251,19 @@ class Connection:
         client = self._usable()
         if self.workspace is None:
             return await self._within_limits(client.call_tool_mcp(name, arguments, meta=meta), f"call of {name!r}")
-        real = str(self.workspace)
-        arguments = _renamed(arguments, WORKSPACE, real)
+        arguments = self.placed(arguments)
         result = await self._within_limits(client.call_tool_mcp(name, arguments, meta=meta), f"call of {name!r}")
         if result.meta is not None and RAW_META in result.meta:
-            result.meta[RAW_META] = _renamed(result.meta[RAW_META], real, WORKSPACE)
+            result.meta[RAW_META] = self.shown(result.meta[RAW_META])
         return result
+
+    def placed(self, value: Any) -> Any:
+        """A JSON value with the workspace's real path in place of what agents see."""
+        return value if self.workspace is None else _renamed(value, WORKSPACE, str(self.workspace))
+
+    def shown(self, value: Any) -> Any:
+        """A JSON value with what agents see in place of the workspace's real path."""
+        return value if self.workspace is None else _renamed(value, str(self.workspace), WORKSPACE)
 
     async def control(self, params: ControlParams) -> dict[str, Any]:
         """One request on the control channel.
@@ -259,7 +288,7 @@ class Connection:
         if self._pid != os.getpid():
             raise ServerDiedError("This session was opened in another process; open a new one after a fork.")
         if self._client is None or self.dead:
-            raise ServerDiedError(f"The connection to {_describe(self.target)} is closed.{self._stderr_tail()}")
+            raise ServerDiedError(f"The connection to {_describe(self.target)} is closed.{self.stderr_tail()}")
         return self._client
 
     async def _within_limits(self, work: Awaitable[T], what: str) -> T:
@@ -285,9 +314,9 @@ class Connection:
 
     def _died(self, what: str, error: Exception, over: bool = True) -> ServerDiedError:
         self.dead = self.dead or over
-        return ServerDiedError(f"{_describe(self.target)} went away during the {what}: {error}{self._stderr_tail()}")
+        return ServerDiedError(f"{_describe(self.target)} went away during the {what}: {error}{self.stderr_tail()}")
 
-    def _stderr_tail(self) -> str:
+    def stderr_tail(self) -> str:
         """The end of what the server wrote to stderr, for a message."""
         tail = self._stdio.stderr_tail if self._stdio is not None else ""
         return f"\nIts last output on stderr:\n{tail}" if tail else ""
