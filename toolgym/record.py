@@ -32,7 +32,6 @@ from mcp.shared.message import ClientMessageMetadata, SessionMessage
 from mcp_types import (
     INVALID_PARAMS,
     PROTOCOL_VERSION_META_KEY,
-    ContentBlock,
     ErrorData,
     JSONRPCError,
     JSONRPCRequest,
@@ -42,11 +41,12 @@ from mcp_types import (
     jsonrpc_message_adapter,
 )
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
-from pydantic import PrivateAttr, TypeAdapter, ValidationError
+from pydantic import PrivateAttr
 
 from toolgym.errors import ConfigError, InfraError
 from toolgym.mcp.bounds import BoundedLines
 from toolgym.mcp.connection import Connection, Target, WireOptions
+from toolgym.mcp.content import RAW_META
 from toolgym.mcp.session import ToolSession, ToolSpec
 from toolgym.mcp.state import StateOptions
 from toolgym.messages import ToolCall
@@ -63,7 +63,6 @@ _ANSWER_BYTES = 2**30
 """Bytes that an answer may have: the client has limits of its own."""
 _WAITING = 64
 """Messages of the client's that may wait."""
-_BLOCKS: TypeAdapter[Any] = TypeAdapter(list[ContentBlock])
 
 
 class Recorder:
@@ -237,6 +236,8 @@ class _Passage:
         """Makes a server's message ready for the client."""
         if isinstance(message, JSONRPCResponse):
             message.result = self._connection.shown(message.result)
+            if isinstance(self._connection.server, _Served) and RAW_META in (message.result.get("_meta") or {}):
+                message.result["content"] = message.result["_meta"].pop(RAW_META)
         asked = self._recorder.answer(message)
         if asked is not None and isinstance(message, JSONRPCResponse):
             if asked.method == "initialize":
@@ -272,9 +273,13 @@ class _Passage:
         return ClientMessageMetadata(headers=headers)
 
 
+class _Served(FastMCP):
+    """A server with a session's tools, for `relay` alone."""
+
+
 def served(session: ToolSession) -> FastMCP:
-    """A server with a session's tools."""
-    server = FastMCP("toolgym-record")
+    """A server with a session's tools, to be relayed."""
+    server = _Served("toolgym-record")
     for spec in session.tools:
         server.add_tool(_SessionTool.of(spec, session))
     return server
@@ -303,8 +308,7 @@ class _SessionTool(Tool):
             result = await self._session.call_async(ToolCall(self.name, arguments))
         except InfraError as error:
             result = ToolResult(str(error), None, True, "infra_error")
-        content: list[Any] = [TextContent(type="text", text=result.text)]
-        if result.content is not None:
-            with suppress(ValidationError):  # a kind of content that this side of the protocol does not know stays text
-                content = _BLOCKS.validate_python(list(result.content), by_name=False)
-        return WireResult(content=content, structured_content=result.structured, is_error=result.is_error)
+        text = TextContent(type="text", text=result.text)
+        # The protocol's models would leave out what they do not know: the relay puts it back.
+        whole = None if result.content is None else {RAW_META: list(result.content)}
+        return WireResult(content=[text], structured_content=result.structured, meta=whole, is_error=result.is_error)

@@ -60,7 +60,7 @@ def test_several_servers_pass_content_of_every_kind(tmp_path):
     entry = {"command": sys.executable, "args": [str(KINDS)]}
     config = tmp_path / "mcp.json"
     config.write_text(json.dumps({"mcpServers": {"a": entry, "b": entry}}))
-    kinds = [kind for kind in RESULTS if kind not in ("unknown", "meta")]  # no kind of MCP's; _meta is the server's own
+    kinds = list(RESULTS)
     calls = [{"name": "b_say", "arguments": {"what": kind}} for kind in kinds]
     lines = [{"id": 0, "method": "initialize", "params": HANDSHAKE}, {"method": "notifications/initialized"}]
     lines += [{"id": number, "method": "tools/call", "params": call} for number, call in enumerate(calls, 1)]

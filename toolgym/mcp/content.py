@@ -106,10 +106,14 @@ def _size(base64: str) -> str:
 def _told(blocks: Sequence[Block], structured: Any) -> bool:
     """Whether the text blocks say the structured content: as JSON, or every value of it in words of their own."""
     texts = [block["text"] for block in blocks if block.get("type") == "text" and isinstance(block.get("text"), str)]
+    if structured == {"result": None} and not "".join(texts):  # what a tool without a result gives
+        return True
+    if not texts:
+        return False
     values = [structured]
     if isinstance(structured, dict) and len(structured) == 1:  # {"result": value}, {"content": text}
         values.extend(structured.values())
-    if "\n".join(texts) in values or (None in values and not "".join(texts)):
+    if "\n".join(texts) in values:
         return True
     read = [_read(text) for text in texts]
     if read in values or texts in values or any(value in values for value in read):
