@@ -60,6 +60,8 @@ class McpOptions:
     """Tools that the agent neither sees nor may call."""
     reset_tools: Mapping[str, str] | None = None
     """Names of the server's tools for `reset`, `snapshot` and `restore`, where they are not `toolgym_reset`, ..."""
+    ignore: str | Sequence[str] = ()
+    """Glob paths of what in the state does not count, such as `orders.*.created_at` (see `toolgym.mcp.ignore`)."""
     timeout_s: float = 60.0
     """Seconds that a call may take, with all that it needs (see `WireOptions.timeout_s`). It holds for servers on the
     wire, and in process for async tools; plain functions in process run to their end."""
@@ -98,7 +100,7 @@ class McpDomain:
                 "object; and tasks=..., without which its tasks are random calls."
             )
         self.name, self.options = options.name, options
-        state = make_state_options(options.state_tools, options.hidden_tools, options.reset_tools)
+        state = make_state_options(options.state_tools, options.hidden_tools, options.reset_tools, options.ignore)
         target = load_server(options.servers)
         self._handle = connect(target, server=options.server, token=options.token, options=options.wire(), state=state)
         self._tasks, policy = (None, "") if options.tasks is None else read_tasks(options.tasks, options.name)

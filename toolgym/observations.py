@@ -2,14 +2,16 @@
 
 One tag an owner, so that a model can tell its parts apart: `<tool_response>` for what a tool answered, `<tool_error>`
 for a refused, invalid or unknown call, `<problem>` for what could not be understood, `<user>` for the user's words,
-`<notice>` for the environment's own.
+`<notice>` for the environment's own. What is said within a tag cannot close it or open another one: in text that looks
+like one of these tags, `&lt;` stands for its `<` (see `escape_tags`).
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
+from toolgym import _json
+from toolgym.mcp.content import image_parts
 from toolgym.mcp.session import ToolSpec
 from toolgym.messages import Turn, describe_problems
 from toolgym.trajectory import ToolResult, Truncation
@@ -18,6 +20,7 @@ __all__ = [
     "TAGS",
     "Prompt",
     "chat_messages",
+    "escape_tags",
     "format_notice",
     "format_step",
     "instructions",
@@ -27,6 +30,8 @@ __all__ = [
 
 TAGS = ("tool_response", "tool_error", "problem", "user", "notice")
 """Every tag that an observation can contain."""
+
+_TAG = re.compile(rf"<(?=[\s/\u200b-\u200f\u2060\ufeff]*+(?:{'|'.join(TAGS)})\b)", re.IGNORECASE)
 
 _HOW_TO_CALL = {
     "toolgym": (
@@ -77,6 +82,14 @@ def without_format(system: str) -> str:
     return policy + rest.rpartition("\n")[2] if found else system
 
 
+def escape_tags(text: str) -> str:
+    """The text with `&lt;` in place of the `<` of every tag of an observation's, whatever its case and spaces.
+
+    All other text stays as it is, `&lt;` included.
+    """
+    return _TAG.sub("&lt;", text) if "<" in text else text
+
+
 def openai_tools(tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
     """The tools in OpenAI's function form: name, description and JSON Schema of the parameters."""
     return [
@@ -101,10 +114,10 @@ class Prompt:
 
     def __init__(self, policy: str, tools: Sequence[ToolSpec], format: str, *, user_answers: bool, full: bool):
         functions = openai_tools(tools)
-        self._tools_json = orjson.dumps(functions)
+        self._tools_json = _json.dumps(functions)
         self.system = ""
         if full:
-            lines = "\n".join(orjson.dumps(item["function"]).decode() for item in functions)
+            lines = "\n".join(_json.dumps(item["function"]).decode() for item in functions)
             parts = [
                 f"# Policy\n\n{policy.strip()}" if policy.strip() else "",
                 f"{_TOOLS}{lines}",
@@ -114,15 +127,15 @@ class Prompt:
 
     def tools(self) -> list[dict[str, Any]]:
         """The tools in OpenAI's function form, as a structure of its own that the receiver may change."""
-        return orjson.loads(self._tools_json)
+        return _json.loads(self._tools_json)
 
     def text(self, request: str) -> str:
         """The observation at reset."""
-        return f"{self.system}\n\n<user>{request}</user>" if self.system else request
+        return f"{self.system}\n\n<user>{escape_tags(request)}</user>" if self.system else request
 
     def messages(self, request: str) -> list[dict[str, Any]]:
         """The same as chat messages."""
-        user = {"role": "user", "content": request}
+        user = {"role": "user", "content": escape_tags(request)}
         return [{"role": "system", "content": self.system}, user] if self.system else [user]
 
 
@@ -131,11 +144,11 @@ def format_step(turn: Turn, results: Sequence[ToolResult], reply: str | None, no
     parts = []
     for result in results:
         tag = "tool_error" if result.is_error else "tool_response"
-        parts.append(f"<{tag}>{result.text}</{tag}>")
+        parts.append(f"<{tag}>{escape_tags(result.text)}</{tag}>")
     if turn.problems:
-        parts.append(f"<problem>{describe_problems(turn)}</problem>")
+        parts.append(f"<problem>{escape_tags(describe_problems(turn))}</problem>")
     if reply is not None:
-        parts.append(f"<user>{reply}</user>")
+        parts.append(f"<user>{escape_tags(reply)}</user>")
     if notice:
         parts.append(f"<notice>{notice}</notice>")
     return "\n".join(parts)
@@ -144,15 +157,21 @@ def format_step(turn: Turn, results: Sequence[ToolResult], reply: str | None, no
 def chat_messages(
     turn: Turn, results: Sequence[ToolResult], reply: str | None, notice: str = ""
 ) -> list[dict[str, Any]]:
-    """The same as chat messages: role `tool` for results (in the calls' order), `user` for all else."""
-    out: list[dict[str, Any]] = [
-        {"role": "tool", "name": call.name, "content": result.text}
-        for call, result in zip(turn.calls, results, strict=False)
-    ]
+    """The same as chat messages: role `tool` for results (in the calls' order), `user` for all else.
+
+    Tags are escaped as in the text, because chat templates write some roles in tags. A result with images has `parts`
+    beside its `content`: the same text and the images (as data URLs), as the chat API's content parts.
+    """
+    out: list[dict[str, Any]] = []
+    for call, result in zip(turn.calls, results, strict=False):
+        text = escape_tags(result.text)
+        message = {"role": "tool", "name": call.name, "content": text}
+        images = image_parts(result.content) if result.content else []
+        out.append({**message, "parts": [{"type": "text", "text": text}, *images]} if images else message)
     if turn.problems:
-        out.append({"role": "user", "content": f"<problem>{describe_problems(turn)}</problem>"})
+        out.append({"role": "user", "content": f"<problem>{escape_tags(describe_problems(turn))}</problem>"})
     if reply is not None:
-        out.append({"role": "user", "content": reply})
+        out.append({"role": "user", "content": escape_tags(reply)})
     if notice:
         out.append({"role": "user", "content": f"<notice>{notice}</notice>"})
     return out

@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-import orjson
-
+from toolgym import _json
 from toolgym.domain import Split
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.messages import formats
@@ -122,6 +121,6 @@ def parse_settings(settings: Sequence[str] | None) -> dict[str, Any]:
 def parse_value(text: str) -> Any:
     """JSON where it is JSON, and the text itself where it is not."""
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
+        return _json.loads(text)
+    except ValueError:
         return text

@@ -3,12 +3,12 @@
 import io
 from collections.abc import Iterator
 
-import orjson
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from toolgym import _json
 from toolgym.trajectory import Step, Trajectory
 
 __all__ = ["print_trajectory", "trajectory_text"]
@@ -74,10 +74,7 @@ def _line(label: str, text: str, style: str) -> Table:
 
 
 def _arguments(arguments: dict[str, object]) -> str:
-    try:
-        return orjson.dumps(arguments).decode()
-    except TypeError:  # a lone surrogate or an integer beyond 64 bits
-        return repr(arguments)
+    return _json.dumps(arguments).decode()
 
 
 def _short(text: str) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 
 import orjson
 
+from toolgym import _json
 from toolgym.errors import did_you_mean
 
 __all__ = ["DELETED", "Base", "Diff", "World", "canonical", "copy_json"]
@@ -40,7 +41,7 @@ DELETED = _Deleted()
 
 def canonical(value: Any) -> bytes:
     """The value as JSON bytes with sorted keys: equal values give equal bytes, in any process."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    return _json.dumps(value, orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
 
 
 def copy_json(value: Any) -> Any:

@@ -27,6 +27,8 @@ class ApiOptions(ChatOptions):
     """Default: that of `api_key_env`. A local server needs none."""
     calls: Literal["native", "text"] = "native"
     """`native`: tools go in the request's `tools` and calls come back as `tool_calls`. `text`: everything is text."""
+    images: bool = False
+    """Whether the model is sent the images in tools' results, beside their description; `native` calls only."""
     concurrency: int = 8
     """Requests under way at once."""
     extra_body: Mapping[str, Any] = field(default_factory=dict)
@@ -71,7 +73,8 @@ class ApiPolicy:
     def observe(self, slot: int, observation: str, info: dict[str, Any]) -> list[int]:
         """Appends tool results (each under the id of its call) and what else the environment said."""
         talk = self._conversations[slot]
-        new = [dict(message) for message in info.get("messages") or ()] if self.options.calls == "native" else []
+        native = self.options.calls == "native"
+        new = [self._content(message) for message in info.get("messages") or ()] if native else []
         if not new and not talk.pending:
             new = [{"role": "user", "content": observation}]
         for message in new:
@@ -79,8 +82,9 @@ class ApiPolicy:
                 if talk.pending:
                     message["tool_call_id"] = talk.pending.pop(0)
                 else:
-                    # The call was in the text: the endpoint knows of no call that this would answer.
-                    message = {"role": "user", "content": message.get("content", "")}
+                    # The call was in the text: the endpoint knows of no call that this would answer. Its tags tell it
+                    # from what the user says; content cannot close them (see `toolgym.observations`).
+                    message = {"role": "user", "content": _tagged(message.get("content", ""))}
             elif talk.pending:
                 # Endpoints refuse a conversation with an unanswered call (a turn cut short by a limit, say).
                 talk.messages += _unanswered(talk.pending, observation)
@@ -104,6 +108,12 @@ class ApiPolicy:
         """Closes the connections."""
         self._threads.shutdown()
         self._chat.close()
+
+    def _content(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """An environment's message as the endpoint takes it: with its images, or with what stands for them."""
+        kept = dict(message)
+        parts = kept.pop("parts", None)
+        return {**kept, "content": parts} if parts and self.options.images else kept
 
     def _turn(self, slot: int) -> Completion:
         talk = self._conversations[slot]
@@ -133,6 +143,13 @@ def _native(message: Mapping[str, Any]) -> dict[str, Any]:
     if message.get("role") != "system":
         return dict(message)
     return {**message, "content": without_format(str(message.get("content", "")))}
+
+
+def _tagged(content: Any) -> Any:
+    """A tool's result, given as text or as content parts, in tags."""
+    if isinstance(content, list):
+        return [{"type": "text", "text": "<tool_response>"}, *content, {"type": "text", "text": "</tool_response>"}]
+    return f"<tool_response>{content}</tool_response>"
 
 
 def _unanswered(pending: list[str], observation: str) -> list[dict[str, Any]]:

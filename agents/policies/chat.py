@@ -24,6 +24,8 @@ _PLACEHOLDER = "toolgym placeholder turn"
 _ASK = {"role": "user", "content": "toolgym placeholder question"}
 _TURN = {"role": "assistant", "content": _PLACEHOLDER}
 _DATE = "26 Jul 2024"  # what Llama's templates write where no date is given: a prompt must not change overnight
+_MARK = re.compile(r"</?[a-z_]+>|\[/?[A-Z_]+\]|<\|[^<>|\s]+\|>|<｜[^<>｜\s]+｜>")
+"""What templates write around turns, results and calls, where it is no token of its own."""
 _OPEN_THOUGHT = re.compile(r"<think>\s*$")
 _THINKING = re.compile(r"^\{%- set enable_thinking = (true|false) -?%\}")
 
@@ -103,6 +105,11 @@ class ChatFormat:
         special = {*tokenizer.all_special_tokens, *(token.content for token in added.values() if token.special)}
         control = sorted((token for token in special if len(token) > 1), key=len, reverse=True)
         self._control = re.compile("|".join(re.escape(token) for token in control)) if control else None
+        template = str(tokenizer.chat_template)
+        plain = {token.content for token in added.values() if len(token.content) > 1 and token.content in template}
+        marks = {*control, *_MARK.findall(template), *(token for token in plain if not token[0].isalnum())}
+        marks = sorted((mark for mark in marks if mark.strip()), key=len, reverse=True)
+        self._marks = re.compile("|".join(re.escape(mark) for mark in marks)) if marks else None
         try:
             closed = self._render([_ASK, _TURN], prompt=False)
         except Exception as error:  # a template's own error, or one of Jinja's or of what it calls
@@ -188,12 +195,16 @@ class ChatFormat:
         return self._encode(rest)
 
     def _clean(self, messages: list[dict[str, Any]]) -> list[dict[str, str]]:
-        """Role and content of each message, as Unicode, with control tokens in it broken up: text is never a marker."""
+        """Role and content of each message, as Unicode, with control tokens in it broken up: text is never a marker.
+
+        Of a tool's words, all that the template marks turns with is broken up: tags, and tokens that are not special.
+        """
         out = []
         for message in messages:
             content = scalar_text(str(message.get("content") or ""))
-            if self._control is not None:
-                content = self._control.sub(lambda found: found.group()[0] + " " + found.group()[1:], content)
+            marks = self._marks if message["role"] == "tool" else self._control
+            if marks is not None:
+                content = marks.sub(lambda found: found.group()[0] + " " + found.group()[1:], content)
             out.append({"role": message["role"], "content": content})
         return out
 

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
+from toolgym import _json
 from toolgym.envs.airline.story import TOOL_OF, WRITING_KINDS, Do, Done, PlannedCall, Run, Story
 from toolgym.mcp.session import ToolSession
 from toolgym.messages import ToolCall
@@ -45,8 +44,8 @@ def value_of(result: ToolResult) -> Any:
     if structured is not None:
         return structured["result"] if set(structured) == {"result"} else structured
     try:
-        return orjson.loads(result.text)
-    except orjson.JSONDecodeError:
+        return _json.loads(result.text)
+    except ValueError:
         return result.text
 
 

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import orjson
-
+from toolgym import _json
 from toolgym.errors import ConfigError
 from toolgym.mcp_servers.airline.dialects import DialectName
 from toolgym.world import Base
@@ -45,8 +44,8 @@ def load_base(folder: Path, dialect: DialectName) -> Base:
     for table in ("flights", "reservations", "users"):
         path = folder / f"{table}.json"
         try:
-            tables[table] = orjson.loads(path.read_bytes())
-        except (OSError, orjson.JSONDecodeError) as error:
+            tables[table] = _json.loads(path.read_bytes())
+        except (OSError, ValueError) as error:
             raise ConfigError(f"cannot read the airline world's {path}: {error}") from error
         if not isinstance(tables[table], dict):
             raise ConfigError(f"{path} must hold an object of records by id, not {type(tables[table]).__name__}")

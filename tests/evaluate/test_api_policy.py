@@ -88,7 +88,10 @@ def test_calls_in_the_text_are_answered_as_text(server, policy):
     assert parse(policy.generate([0])[0].text).calls[0].name == "cancel"
     policy.observe(0, "ok", {"messages": [{"role": "tool", "content": "ok"}]})
     policy.generate([0])
-    assert server.requests[1]["messages"][-1] == {"role": "user", "content": "ok"}
+    assert server.requests[1]["messages"][-1] == {
+        "role": "user",
+        "content": "<tool_response>ok</tool_response>",
+    }
 
 
 def test_text_mode_sends_observations_only(server):

@@ -5,10 +5,12 @@
 It is written on the protocol's lines themselves, because a library would not let it misbehave.
 """
 
+import itertools
 import json
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -144,6 +146,14 @@ def misbehave(number, how):
         TOOLS.append({"name": "new_tool", "inputSchema": schema()})
         send({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
         reply(number, result("changed"))
+    elif how.startswith("endless "):
+        _, method, reads = how.split()
+        if reads == "reads":
+            threading.Thread(target=lambda: [None for _ in sys.stdin], daemon=True).start()
+        request = {} if method.startswith("notifications/") else {"id": 0}
+        for count in itertools.count():
+            request = {**request, "id": count} if request else request
+            send({"jsonrpc": "2.0", "method": method, "params": {"data": "x", "level": "info"}, **request})
     elif how == "error":
         send({"jsonrpc": "2.0", "id": number, "error": {"code": -32603, "message": "internal"}})
     elif how == "twice":

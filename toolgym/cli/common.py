@@ -9,6 +9,7 @@ import orjson
 import typer
 from rich.console import Console
 
+from toolgym import _json
 from toolgym.errors import ConfigError
 
 __all__ = [
@@ -45,7 +46,7 @@ progress_console = Console(stderr=True)
 
 def print_json(value: Any) -> None:
     """Writes a value as indented JSON, with a newline, to stdout."""
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+    sys.stdout.write(_json.dumps(value, orjson.OPT_INDENT_2).decode() + "\n")
     sys.stdout.flush()
 
 
@@ -63,8 +64,8 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if not line.strip():
             continue
         try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
+            value = _json.loads(line)
+        except ValueError as error:
             raise ConfigError(f"{path}, line {number}: not JSON ({error}).") from error
         if not isinstance(value, dict):
             raise ConfigError(f"{path}, line {number}: expected a JSON object, got {type(value).__name__}.")

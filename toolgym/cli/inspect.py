@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from toolgym import _json
 from toolgym.cli.common import JsonFlag, out, print_json
 from toolgym.options import parse_value
 from toolgym.tasks.linting import lint, visible
@@ -57,7 +58,7 @@ def inspect(
     out.print(table)
     for entry in found["tools"]:
         if entry["name"] == tool:
-            out.print(escape(visible(orjson.dumps(entry["input_schema"], option=orjson.OPT_INDENT_2).decode())))
+            out.print(escape(visible(_json.dumps(entry["input_schema"], orjson.OPT_INDENT_2).decode())))
     for finding in found["findings"]:
         colour = _COLOURS[finding["severity"]]
         where = f"{finding['tool']}: " if finding["tool"] else ""

@@ -33,12 +33,23 @@ def record(
     """
     if (servers is None) == (not command):
         raise ConfigError("Say which server: --servers mcp.json, or its command after --.")
-    from toolgym.mcp_env import McpDomain, McpOptions
-    from toolgym.tasks.recording import Recorder
+    import anyio
 
-    target = list(command or ()) if servers is None else server_of(servers)
+    from toolgym.mcp.connect import single_target
+    from toolgym.mcp.connection import MemoryTarget
+    from toolgym.mcp.state import StateOptions
+    from toolgym.mcp_env import McpDomain, McpOptions, load_server
+    from toolgym.tasks.recording import Recorder, relay, served
+
+    target = list(command or ()) if servers is None else load_server(server_of(servers))
+    recorder = Recorder(output, request)
+    found = single_target(target, server)
+    if found is not None:
+        anyio.run(relay, *found, recorder)
+        return
     session = McpDomain(McpOptions(target, server=server, spares=0)).session()
     try:
-        Recorder(session, output, request).run()
+        several = served(session)
+        anyio.run(relay, MemoryTarget(lambda: several, fresh=False), StateOptions(), recorder)
     finally:
         session.close()

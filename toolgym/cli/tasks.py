@@ -9,6 +9,7 @@ from rich.markup import escape
 from toolgym.cli.common import JsonFlag, out, print_json
 from toolgym.cli.inspect import Servers, server_of
 from toolgym.errors import TaskError
+from toolgym.tasks.freezing import Execution
 
 __all__ = ["app"]
 
@@ -37,11 +38,18 @@ def check(
         list[str] | None,
         typer.Option("--state-tool", help="A reading tool whose answer is the state; may be repeated."),
     ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option("--ignore", help="A path of the state that does not count (orders.*.at); may be repeated."),
+    ] = None,
     write: Annotated[bool, typer.Option("--write", help="Freeze: keep what the gold chains did in the file.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Freeze into this file instead.")] = None,
     json: JsonFlag = False,
 ) -> None:
     """Executes every gold chain, and says what differs from what the file has frozen. Exits with 1 where a task fails.
+
+    Each chain is executed twice, more than a second apart: a state that holds the time or a random id differs, and no
+    episode could reach it. Its fields are named, and can be left out (--ignore, and ignore= of the environment).
 
     \b
     Examples:
@@ -51,28 +59,21 @@ def check(
     """
     from toolgym.mcp_env import McpDomain, McpOptions
     from toolgym.tasks.files import Frozen, read_tasks, write_frozen
-    from toolgym.tasks.freezing import execute
+    from toolgym.tasks.freezing import execute_twice
 
     tasks, _ = read_tasks(file)
-    domain = McpDomain(McpOptions(server_of(servers), server=server, state_tools=tuple(state_tool or ())))
+    options = McpOptions(
+        server_of(servers), server=server, state_tools=tuple(state_tool or ()), ignore=tuple(ignore or ())
+    )
+    domain = McpDomain(options)
     session = domain.session()
     frozen: dict[str, Frozen] = {}
     report: list[dict[str, Any]] = []
     try:
-        for task in tasks:
-            try:
-                execution = execute(task, session)
-            except TaskError as error:
-                report.append({"task": task.id, "status": "failed", "detail": str(error)})
-                continue
-            frozen[task.id] = execution.frozen
-            changed = execution.changed
-            status = "changed" if changed else "ok"
-            seen = execution.frozen.diff
-            records = sum(len(table) for table in (seen or {}).values())
-            detail = f"differs in {changed}" if changed else f"{len(execution.frozen.results)} calls"
-            state = "no state is seen" if seen is None else f"{records} records changed"
-            report.append({"task": task.id, "status": status, "detail": f"{detail}, {state}"})
+        for task, execution in zip(tasks, execute_twice(tasks, session), strict=True):
+            report.append(_entry(task.id, execution))
+            if isinstance(execution, Execution) and not execution.unsteady:
+                frozen[task.id] = execution.frozen
     finally:
         session.close()
     if write or output is not None:
@@ -86,8 +87,25 @@ def check(
         raise typer.Exit(1)
 
 
+def _entry(task_id: str, execution: Execution | TaskError) -> dict[str, Any]:
+    """What is said of a task."""
+    if isinstance(execution, TaskError):
+        return {"task": task_id, "status": "failed", "detail": str(execution)}
+    if execution.unsteady:
+        paths = list(execution.unsteady)
+        told = f"the state differs from run to run in {', '.join(paths)}; leave that out with ignore={paths}"
+        return {"task": task_id, "status": "unsteady", "detail": told, "paths": paths}
+    changed, seen = execution.changed, execution.frozen.diff
+    records = sum(len(table) for table in (seen or {}).values())
+    facts = [f"differs in {changed}" if changed else f"{len(execution.frozen.results)} calls"]
+    facts.append("no state is seen" if seen is None else f"{records} records changed")
+    if execution.varying:
+        facts.append(f"the results of {', '.join(execution.varying.values())} differ from run to run")
+    return {"task": task_id, "status": "changed" if changed else "ok", "detail": ", ".join(facts)}
+
+
 def _print(report: list[dict[str, Any]]) -> None:
-    colours = {"ok": "green", "changed": "yellow", "failed": "red"}
+    colours = {"ok": "green", "changed": "yellow", "unsteady": "red", "failed": "red"}
     for entry in report:
         colour = colours[entry["status"]]
         line = f"[{colour}]{entry['status']:<8}[/] {escape(entry['task'])}: {escape(entry['detail'])}"

@@ -94,10 +94,10 @@ class CombinedSession(ToolSession):
         return CombinedSession(twins)
 
     def diff(self) -> Diff | None:
-        diffs = {name: session.diff() for name, session in self._sessions.items()}
-        if all(diff is None for diff in diffs.values()):
-            return None
-        return {f"{name}.{table}": records for name, diff in diffs.items() for table, records in (diff or {}).items()}
+        return _together({name: session.diff() for name, session in self._sessions.items()})
+
+    def state(self) -> dict[str, dict[str, Any]] | None:
+        return _together({name: session.state() for name, session in self._sessions.items()})
 
     def state_version(self) -> int | None:
         versions = [session.state_version() for session in self._sessions.values()]
@@ -107,3 +107,10 @@ class CombinedSession(ToolSession):
     def close(self) -> None:
         for session in self._sessions.values():
             session.close()
+
+
+def _together(tables: Mapping[str, Diff | None]) -> Diff | None:
+    """Each server's tables under its name; None where no server has any."""
+    if all(own is None for own in tables.values()):
+        return None
+    return {f"{name}.{table}": records for name, own in tables.items() for table, records in (own or {}).items()}

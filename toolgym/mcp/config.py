@@ -21,7 +21,7 @@ from toolgym.mcp.state import StateOptions, make_state_options
 
 __all__ = ["Entry", "environment", "read_config"]
 
-_OURS = ("container", "hidden_tools", "reset_tools", "state_tools", "workspace")
+_OURS = ("container", "hidden_tools", "ignore", "reset_tools", "state_tools", "workspace")
 _VARIABLE = re.compile(r"\$\{(?:env:)?(\w+)(?::-([^}]*))?\}")
 
 
@@ -81,7 +81,8 @@ def _entry(name: str, entry: Any, folder: Path) -> Entry:
     for key in ours:
         if key not in _OURS:
             raise ConfigError(did_you_mean(key, _OURS, f"toolgym option of server {name!r}:"))
-    state = make_state_options(ours.get("state_tools", ()), ours.get("hidden_tools", ()), ours.get("reset_tools"))
+    hidden, renamed = ours.get("hidden_tools", ()), ours.get("reset_tools")
+    state = make_state_options(ours.get("state_tools", ()), hidden, renamed, ours.get("ignore", ()))
     simulated = entry.get("simulated")
     if isinstance(simulated, Mapping):
         return Entry(name, None, state, simulated, folder)

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,7 +23,7 @@ from toolgym.mcp.session import ToolSession, ToolSpec
 from toolgym.mcp.state import StateOptions
 from toolgym.mcp.wire import EpisodeSession
 
-__all__ = ["Connectable", "ServerHandle", "connect"]
+__all__ = ["Connectable", "ServerHandle", "connect", "single_target"]
 
 Connectable = (
     ToolServer | FastMCP | Callable[[], FastMCP] | DockerTarget | str | Path | Sequence[str] | Mapping[str, Any]
@@ -90,18 +91,47 @@ def connect(
         ConfigError: it is none of these.
     """
     if isinstance(target, ToolServer):
+        _check_world(state)
         return ServerHandle(target.session)
     if isinstance(target, str) and target.startswith(_DOCKER):
         target = DockerTarget(target.removeprefix(_DOCKER))
+    entries = _entries(target, server)
+    return _handle(_target(target, token), options, state) if entries is None else _listed(entries, options, state)
+
+
+def single_target(target: Connectable, server: str | None = None) -> tuple[Target, StateOptions] | None:
+    """The one server that `target` names, and which of its tools are hidden; None for several, or simulated ones.
+
+    Raises:
+        ConfigError: as for `connect`.
+    """
+    if isinstance(target, ToolServer):
+        return MemoryTarget(lambda: target.fastmcp, fresh=False), StateOptions()
+    if isinstance(target, str) and target.startswith(_DOCKER):
+        target = DockerTarget(target.removeprefix(_DOCKER))
+    entries = _entries(target, server)
+    if entries is None:
+        found, state = _target(target, None), StateOptions()
+    elif len(entries) == 1 and entries[0].target is not None:
+        found, state = entries[0].target, entries[0].state
+    else:
+        return None
+    if isinstance(found, DockerTarget):
+        require_docker()
+    return found, state
+
+
+def _entries(target: Connectable, server: str | None) -> list[Entry] | None:
+    """The servers of an `mcp.json`; None where `target` is none."""
     if isinstance(target, Mapping):
-        return _listed(read_config(target, server), options, state)
+        return read_config(target, server)
     if isinstance(target, str | Path) and not _is_url(target):
         path = Path(target)
         if not path.is_file():
             raise ConfigError(f"{str(path)!r} is neither a URL nor a file; a command is given as a list.")
         if path.suffix == ".json":
-            return _listed(read_config(path, server), options, state)
-    return _handle(_target(target, token), options, state)
+            return read_config(path, server)
+    return None
 
 
 def _target(target: Connectable, token: str | None) -> Target:
@@ -138,6 +168,7 @@ def _opened(pool: Pool, state: StateOptions | None, world_key: Any) -> ToolSessi
     async def work() -> ToolSession:
         connection = await pool.shared()
         if connection.has_episodes:
+            _check_world(state)
             return EpisodeSession(pool, connection, world_key)
         kind = ReplaySession if connection.server is None else FastMCPSession
         return kind(pool, await pool.own(), state)
@@ -149,9 +180,18 @@ def _opened(pool: Pool, state: StateOptions | None, world_key: Any) -> ToolSessi
     return session
 
 
+def _check_world(state: StateOptions | None) -> None:
+    if state is not None and state.ignore:
+        raise ConfigError(
+            "ignore= is for servers whose state is seen from outside. A ToolServer's tools take times and ids from "
+            "their World, so that an episode can be repeated."
+        )
+
+
 def _listed(entries: Sequence[Entry], options: WireOptions | None, state: StateOptions | None) -> ServerHandle:
     """The one server of a list, or all of them as one."""
-    handles = {entry.name: _entry_handle(entry, options, state) for entry in entries}
+    several = len(entries) > 1
+    handles = {entry.name: _entry_handle(entry, options, _of_server(state, entry.name, several)) for entry in entries}
     if len(handles) == 1:
         return next(iter(handles.values()))
 
@@ -174,9 +214,18 @@ def _listed(entries: Sequence[Entry], options: WireOptions | None, state: StateO
     return ServerHandle(open_all, close_all)
 
 
+def _of_server(state: StateOptions | None, name: str, several: bool) -> StateOptions | None:
+    """The options for one server: among several, its tables are known to others as `name.table`."""
+    if state is None or not several:
+        return state
+    return replace(state, ignore=tuple(path.removeprefix(f"{name}.") for path in state.ignore))
+
+
 def _entry_handle(entry: Entry, options: WireOptions | None, state: StateOptions | None) -> ServerHandle:
     if entry.target is not None:
-        return _handle(entry.target, options, state if entry.state == StateOptions() else entry.state)
+        given = state or StateOptions()
+        own = given if entry.state == StateOptions() else replace(entry.state, ignore=entry.state.ignore + given.ignore)
+        return _handle(entry.target, options, own)
     from toolgym.mcp.simulated import SimulatedServer  # asks for an endpoint; most servers are real
 
     return ServerHandle(SimulatedServer.from_config(entry.simulated, entry.folder).session)

@@ -6,15 +6,17 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import httpx2
 from fastmcp import Client, FastMCP
 from fastmcp.client.transports import ClientTransport
+from fastmcp.client.transports.base import TransportOptions
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     CONNECTION_CLOSED,
@@ -23,7 +25,6 @@ from mcp_types import (
     CallToolResult,
     Request,
     Result,
-    TextContent,
 )
 from pydantic import ConfigDict
 
@@ -37,6 +38,7 @@ from toolgym.errors import (
 )
 from toolgym.mcp import loop
 from toolgym.mcp.bounds import BAD_ANSWER, SESSION_LOST
+from toolgym.mcp.content import RAW_META
 from toolgym.mcp.docker import DockerTarget
 from toolgym.mcp.docker_transport import ContainerTransport
 from toolgym.mcp.endpoint import CONTROL_METHOD, EXPIRED_CODE, EXTENSION_ID, ControlParams
@@ -44,7 +46,7 @@ from toolgym.mcp.http_transport import BoundedHttpTransport
 from toolgym.mcp.listing import REFUSED
 from toolgym.mcp.session import ToolSpec
 from toolgym.mcp.tool import tidy_schema
-from toolgym.mcp.transports import BoundedStdioTransport, MemoryTransport
+from toolgym.mcp.transports import BoundedStdioTransport, MemoryTransport, Streams
 
 __all__ = [
     "WORKSPACE",
@@ -54,7 +56,6 @@ __all__ = [
     "Target",
     "UrlTarget",
     "WireOptions",
-    "content_text",
     "finite",
 ]
 
@@ -173,7 +174,7 @@ class Connection:
             reason = (
                 f"no answer within {options.start_timeout_s:g} s" if isinstance(error, TimeoutError) else str(error)
             )
-            tail = self._stderr_tail()
+            tail = self.stderr_tail()
             await self.close()
             raise ServerStartError(
                 f"Could not start {_describe(target)}: {reason or type(error).__name__}{tail}"
@@ -184,8 +185,28 @@ class Connection:
         loop.at_exit(id(self), self.close)
         return self
 
+    @classmethod
+    @asynccontextmanager
+    async def streams(cls, target: Target, options: WireOptions) -> AsyncIterator[tuple["Connection", Any, Any]]:
+        """Starts or reaches the server, for whoever speaks the protocol itself: messages come by the first stream, and
+        go by the second.
+
+        Raises:
+            ServerStartError: that failed.
+        """
+        self = cls(target, options)
+        wires = TransportOptions(session_class=cast(Any, Streams))
+        async with AsyncExitStack() as opened:
+            opened.push_async_callback(self.close)
+            try:
+                transport = await self._transport()
+                streams: Any = await opened.enter_async_context(transport.connect_session(transport_options=wires))
+            except Exception as error:
+                raise ServerStartError(f"Could not start {_describe(target)}: {error}") from error
+            yield self, streams.received, streams.to_send
+
     async def _start(self) -> None:
-        client = Client(await self._transport(), mode=self.options.mode, init_timeout=0)
+        client = Client(await self._transport(), mode=self.options.mode, init_timeout=0, log_handler=_ignore)
         self._client = client
         await client.__aenter__()
         capabilities = client.server_capabilities
@@ -221,7 +242,7 @@ class Connection:
         return self._stdio
 
     async def call_tool(self, name: str, arguments: dict[str, Any], meta: dict[str, Any]) -> CallToolResult:
-        """One tool call, as the server answers it.
+        """One tool call, as the server answers it; its content is read by `toolgym.mcp.content.raw_answer`.
 
         Raises:
             MCPError: the server refused the request itself.
@@ -230,14 +251,19 @@ class Connection:
         client = self._usable()
         if self.workspace is None:
             return await self._within_limits(client.call_tool_mcp(name, arguments, meta=meta), f"call of {name!r}")
-        real = str(self.workspace)
-        arguments = _renamed(arguments, WORKSPACE, real)
+        arguments = self.placed(arguments)
         result = await self._within_limits(client.call_tool_mcp(name, arguments, meta=meta), f"call of {name!r}")
-        for block in result.content:
-            if isinstance(block, TextContent):
-                block.text = block.text.replace(real, WORKSPACE)
-        result.structured_content = _renamed(result.structured_content, real, WORKSPACE)
+        if result.meta is not None and RAW_META in result.meta:
+            result.meta[RAW_META] = self.shown(result.meta[RAW_META])
         return result
+
+    def placed(self, value: Any) -> Any:
+        """A JSON value with the workspace's real path in place of what agents see."""
+        return value if self.workspace is None else _renamed(value, WORKSPACE, str(self.workspace))
+
+    def shown(self, value: Any) -> Any:
+        """A JSON value with what agents see in place of the workspace's real path."""
+        return value if self.workspace is None else _renamed(value, str(self.workspace), WORKSPACE)
 
     async def control(self, params: ControlParams) -> dict[str, Any]:
         """One request on the control channel.
@@ -262,14 +288,13 @@ class Connection:
         if self._pid != os.getpid():
             raise ServerDiedError("This session was opened in another process; open a new one after a fork.")
         if self._client is None or self.dead:
-            raise ServerDiedError(f"The connection to {_describe(self.target)} is closed.{self._stderr_tail()}")
+            raise ServerDiedError(f"The connection to {_describe(self.target)} is closed.{self.stderr_tail()}")
         return self._client
 
     async def _within_limits(self, work: Awaitable[T], what: str) -> T:
         """Awaits an answer within the time limit, and gives each failure its type. MCP errors pass."""
         try:
-            async with asyncio.timeout(self.options.timeout_s):
-                return await work
+            return await _at_most(self.options.timeout_s, work)
         except TimeoutError as error:
             raise CallTimeoutError(f"No answer to the {what} within {self.options.timeout_s:g} s.") from error
         except MCPError as error:
@@ -289,9 +314,9 @@ class Connection:
 
     def _died(self, what: str, error: Exception, over: bool = True) -> ServerDiedError:
         self.dead = self.dead or over
-        return ServerDiedError(f"{_describe(self.target)} went away during the {what}: {error}{self._stderr_tail()}")
+        return ServerDiedError(f"{_describe(self.target)} went away during the {what}: {error}{self.stderr_tail()}")
 
-    def _stderr_tail(self) -> str:
+    def stderr_tail(self) -> str:
         """The end of what the server wrote to stderr, for a message."""
         tail = self._stdio.stderr_tail if self._stdio is not None else ""
         return f"\nIts last output on stderr:\n{tail}" if tail else ""
@@ -312,6 +337,41 @@ class Connection:
         finally:
             if self.workspace is not None:
                 await asyncio.to_thread(shutil.rmtree, self.workspace, ignore_errors=True)
+
+
+_abandoned: set["asyncio.Future[Any]"] = set()
+"""Requests that nobody waits for any more, until they have ended: asyncio itself holds on to none."""
+
+
+async def _at_most(limit_s: float, work: Awaitable[T]) -> T:
+    """What `work` gives within the limit. Where it is given up it ends by itself: telling a server that does not read
+    that it need not answer may take seconds.
+
+    Raises:
+        TimeoutError: the limit is over.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({task}, timeout=limit_s)
+    finally:
+        if not task.done():
+            task.cancel()
+            _abandoned.add(task)
+            task.add_done_callback(_forgotten)
+    if not task.done():
+        raise TimeoutError
+    return task.result()
+
+
+def _forgotten(task: "asyncio.Future[Any]") -> None:
+    """An abandoned request has ended; how is nobody's concern."""
+    _abandoned.discard(task)
+    if not task.cancelled():
+        task.exception()
+
+
+async def _ignore(message: Any) -> None:
+    """Drops what a server logs through the protocol: it may log without end."""
 
 
 @lru_cache(maxsize=1024)
@@ -372,15 +432,3 @@ def tool_spec(tool: Any) -> ToolSpec:
     refused = tool.input_schema.get(REFUSED)
     schema = {} if refused is not None else tidy_schema(finite(tool.input_schema))
     return ToolSpec(tool.name, tool.description or "", schema, output, writes, refused)
-
-
-def content_text(content: list[Any]) -> str:
-    """The text of a result's content blocks; what is not text is named, in the place where it stood."""
-    parts = []
-    for block in content:
-        if isinstance(block, TextContent):
-            parts.append(block.text)
-        else:
-            kind = getattr(block, "mime_type", None) or getattr(block, "uri", None) or ""
-            parts.append(f"[{block.type} {kind}]".replace(" ]", "]"))
-    return "\n".join(parts)

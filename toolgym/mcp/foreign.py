@@ -3,11 +3,17 @@
 A plain tool is a synchronous function that asks for nothing of FastMCP's (no context, no dependencies), on a server
 without middleware of its own. It is run here as FastMCP would run it; every other tool goes through the protocol.
 A tool that reaches for the context by a helper function, out of sight of its own code, must be marked async.
+
+Where an event loop runs in the caller's thread (in `ToolVectorEnv`, in a notebook), a plain tool runs in a thread
+beside it, as FastMCP runs it: it may run a loop of its own, and others go on while it waits.
 """
 
+import asyncio
+import contextvars
 import inspect
+import threading
 from collections.abc import Callable, Iterable
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from fastmcp import FastMCP
 from fastmcp.exceptions import FastMCPError
@@ -21,10 +27,10 @@ from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from toolgym.mcp.arguments import refuse
-from toolgym.mcp.connection import Connection, content_text
+from toolgym.mcp.connection import Connection
 from toolgym.mcp.pool import Pool
 from toolgym.mcp.replay import ReplaySession
-from toolgym.mcp.results import classify
+from toolgym.mcp.results import classify, result_of
 from toolgym.mcp.session import ToolSpec
 from toolgym.mcp.state import StateOptions
 from toolgym.messages import ToolCall
@@ -32,6 +38,8 @@ from toolgym.trajectory import ToolResult
 from toolgym.world import copy_json
 
 __all__ = ["FastMCPSession"]
+
+T = TypeVar("T")
 
 _ANY = TypeAdapter(Any)
 _PLAIN = frozenset({str, int, float, bool, dict, list})
@@ -47,26 +55,79 @@ class FastMCPSession(ReplaySession):
         self._plain_of: Connection | None = None
 
     def call(self, call: ToolCall) -> ToolResult:
-        return self._directly(call) or super().call(call)
+        tool = self._plain_tool(call)
+        if tool is None:
+            return super().call(call)
+        try:
+            return _in_a_thread(self._directly, tool, call) if _loop_runs() else self._directly(tool, call)
+        except BaseException:  # an interrupt: a tool's own errors are results
+            self._given_up(call)
+            raise
 
     async def call_async(self, call: ToolCall) -> ToolResult:
-        return self._directly(call) or await super().call_async(call)
+        tool = self._plain_tool(call)
+        return await (super().call_async(call) if tool is None else self._beside(tool, call))
 
     async def _call(self, call: ToolCall) -> ToolResult:
-        return self._directly(call) or await super()._call(call)
+        tool = self._plain_tool(call)
+        return await (super()._call(call) if tool is None else self._beside(tool, call))
 
-    def _directly(self, call: ToolCall) -> ToolResult | None:
-        """The result of a plain tool, or None where the call needs the protocol."""
+    async def _beside(self, tool: "_PlainTool", call: ToolCall) -> ToolResult:
+        """Runs a plain tool in a thread."""
+        try:
+            return await asyncio.to_thread(self._directly, tool, call)
+        except asyncio.CancelledError:
+            self._given_up(call)
+            raise
+
+    def _given_up(self, call: ToolCall) -> None:
+        """Nobody saw how a call ended, so nobody knows what it did."""
+        self._lost = self._lost or self._writes[call.name] is not False
+
+    def _plain_tool(self, call: ToolCall) -> "_PlainTool | None":
+        """The plain tool that is called, or None where the call needs the protocol."""
         if self._plain_of is not self._connection:
             self._plain, self._plain_of = _plain_tools(self._connection), self._connection
         tool = self._plain.get(call.name) if type(call.name) is str else None
         if tool is None or call.name not in self._writes or (self._watches and self._base is None):
             return None
+        return tool
+
+    def _directly(self, tool: "_PlainTool", call: ToolCall) -> ToolResult:
         result = refuse(call)
         if result is None:
             result = tool.run(call, self.tools)
             self._remember(call, result)
         return result
+
+
+def _loop_runs() -> bool:
+    """Whether an event loop runs in this thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _in_a_thread(run: Callable[..., T], *given: Any) -> T:
+    """What a function gives in a thread without an event loop, which is waited for."""
+    done: list[T] = []
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            done.append(context.run(run, *given))
+        except BaseException as error:
+            failed.append(error)
+
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=work, name="toolgym-tool", daemon=True)
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
+    return done[0]
 
 
 def _plain_tools(connection: Connection) -> "dict[str, _PlainTool]":
@@ -118,7 +179,7 @@ class _PlainTool:
         except ValidationError as error:
             return self._failed(call, specs, str(error))
         try:
-            return self._pack(self._fn(*args, **kwargs))
+            return self._pack(call, self._fn(*args, **kwargs))
         except FastMCPError as error:
             return self._failed(call, specs, str(error))
         except Exception as error:
@@ -135,30 +196,31 @@ class _PlainTool:
         # A pydantic error of the tool's own reaches FastMCP wrapped, with its text.
         return f"Error calling tool {self._tool.name!r}" + ("" if self._masks else f": {error}")
 
-    def _pack(self, value: Any) -> ToolResult:
+    def _pack(self, call: ToolCall, value: Any) -> ToolResult:
         kind = type(value)
         if kind not in _PLAIN or (kind is list and not (value and all(type(item) in _PLAIN for item in value))):
-            return self._pack_any(value)
+            return self._pack_any(call, value)
         try:
             structured = self._dump(value)
         except (PydanticSerializationError, UnicodeDecodeError):
-            return self._pack_any(value)
+            return self._pack_any(call, value)
         text = structured if type(structured) is str else _ANY.dump_json(structured, fallback=str).decode()
         text.encode()
         if not self._has_schema:
             return ToolResult(text, _carried(structured) if type(structured) is dict else None)
         return ToolResult(text, _carried({"result": structured} if self._wraps else structured))
 
-    def _pack_any(self, value: Any) -> ToolResult:
+    def _pack_any(self, call: ToolCall, value: Any) -> ToolResult:
         """A result of FastMCP's or MCP's own types, or of no plain type: converted by FastMCP itself."""
         wire = self._tool.convert_result(value).to_mcp_result()
         if isinstance(wire, tuple):
             wire = CallToolResult(content=wire[0], structured_content=wire[1])
         elif not isinstance(wire, CallToolResult):
             wire = CallToolResult(content=wire)
+        blocks = [block.model_dump(mode="json", by_alias=True, exclude_none=True) for block in wire.content]
         structured = None if wire.structured_content is None else _carried(wire.structured_content)
         failed = bool(wire.is_error)
-        return ToolResult(content_text(wire.content), structured, failed, "tool_error" if failed else "ok")
+        return result_of(call, blocks, structured, failed, "tool_error" if failed else "ok")
 
 
 def _dumper(annotation: Any) -> Callable[[Any], Any]:

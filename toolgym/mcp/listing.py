@@ -13,18 +13,32 @@ from mcp.shared.transport_context import TransportContext
 from mcp_types.methods import validate_server_result
 from pydantic import ValidationError
 
+from toolgym.mcp.content import with_raw_content
+
 __all__ = ["REFUSED", "TolerantDispatcher", "without_refused"]
 
 REFUSED = "x-toolgym-refused"
 """The key of a stand-in's input schema that says why the tool was refused."""
 
-_LIST = "tools/list"
+_LIST, _CALL = "tools/list", "tools/call"
 _UNKNOWN_VERSION = "2025-11-25"
 _SHOWN = 200
 
 
+class _EveryMethod(frozenset[str]):
+    """Holds every name: what a server asks for is answered before its next message is read.
+
+    A server that asks without end and reads no answers would otherwise have us keep them all.
+    """
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
 class TolerantDispatcher(JSONRPCDispatcher[TransportContext]):
     """Sends requests as the protocol's own dispatcher; of a listing, it marks what cannot be used.
+
+    A tool's answer keeps its content as the server sent it (see `toolgym.mcp.content`).
 
     Args:
         received, to_send: the transport's streams.
@@ -32,13 +46,15 @@ class TolerantDispatcher(JSONRPCDispatcher[TransportContext]):
     """
 
     def __init__(self, received: Any, to_send: Any, version: Callable[[], str | None]):
-        super().__init__(received, to_send)
+        super().__init__(received, to_send, inline_methods=_EveryMethod())
         self._version = version
 
     async def send_raw_request(
         self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None, **more: Any
     ) -> dict[str, Any]:
         answer = await super().send_raw_request(method, params, opts, **more)
+        if method == _CALL:
+            return with_raw_content(answer)
         return without_refused(answer, self._version() or _UNKNOWN_VERSION) if method == _LIST else answer
 
 

@@ -13,6 +13,7 @@ from toolgym.errors import CallTimeoutError, ForkUnsupportedError, InfraError
 from toolgym.mcp import loop
 from toolgym.mcp.arguments import unknown_tool
 from toolgym.mcp.connection import Connection, MemoryTarget, UrlTarget
+from toolgym.mcp.ignore import below, make_paths, without
 from toolgym.mcp.pool import Pool
 from toolgym.mcp.session import ToolSpec
 from toolgym.mcp.state import StateOptions, Tables, answer_of, files_of, table_of, tables_diff
@@ -40,6 +41,7 @@ class ReplaySession(WireSession):
         self._version = 0
         self._lost = False  # whether a call was given up, so that nobody knows what it did
         self._base: Tables | None = None
+        self._ignored = make_paths(self._state.ignore)
         target = pool.target
         self._restarts = not (isinstance(target, UrlTarget) or (isinstance(target, MemoryTarget) and not target.fresh))
         self._use(connection)
@@ -184,11 +186,15 @@ class ReplaySession(WireSession):
         return result
 
     async def _tables(self) -> Tables:
-        """The server's state now."""
+        """The server's state now, without what does not count."""
+        return without(await self._all_tables(), self._ignored)
+
+    async def _all_tables(self) -> Tables:
         tables: Tables = {}
         for tool in self._state.state_tools:
             result, _ = await self._send(ToolCall(tool.name, dict(tool.arguments)), {})
-            tables.setdefault(tool.table or tool.name, {}).update(table_of(tool, result))
+            table = tool.table or tool.name
+            tables.setdefault(table, {}).update(table_of(tool, result, below(self._ignored, table)))
         if tables:
             return tables
         if self._state.snapshot_tool in {tool.name for tool in self._connection.tools}:
@@ -205,6 +211,9 @@ class ReplaySession(WireSession):
         if self._base is None:  # nothing was called that may write
             return {}
         return tables_diff(self._base, loop.run(self._tables()))
+
+    def state(self) -> Tables | None:
+        return loop.run(self._tables()) if self._watches else None
 
     def state_version(self) -> int:
         return self._version

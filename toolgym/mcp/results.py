@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_args
 
-import orjson
 from jsonschema import SchemaError
 from jsonschema.protocols import Validator
 from jsonschema.validators import validator_for
@@ -13,13 +12,17 @@ from mcp_types import INVALID_PARAMS, CallToolResult
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from toolgym import _json
 from toolgym.errors import InfraError
-from toolgym.mcp.connection import content_text, finite
+from toolgym.mcp.connection import finite
+from toolgym.mcp.content import Block, content_text, kept_content, raw_answer
 from toolgym.mcp.session import ToolSpec
 from toolgym.messages import ToolCall
 from toolgym.trajectory import CallOutcome, ToolResult
 
-__all__ = ["classify", "refused_request", "to_result"]
+__all__ = ["classify", "refused_request", "result_of", "to_result"]
+
+_OUTCOMES: tuple[CallOutcome, ...] = get_args(CallOutcome)
 
 _PATTERNS = frozenset({"pattern", "patternProperties", "propertyNames"})
 """Keywords with regular expressions in them: a foreign one may take for ever on a short string."""
@@ -31,7 +34,7 @@ def classify(tools: Iterable[ToolSpec], call: ToolCall) -> CallOutcome:
     if spec is None:
         return "unknown_tool"
     try:
-        valid = _validator(orjson.dumps(spec.input_schema)).is_valid(call.arguments)
+        valid = _validator(_json.dumps(spec.input_schema)).is_valid(call.arguments)
     except (SchemaError, Unresolvable, RecursionError, ValueError, TypeError, AttributeError):
         return "tool_error"  # no schema that could tell
     return "tool_error" if valid else "invalid_arguments"
@@ -40,17 +43,29 @@ def classify(tools: Iterable[ToolSpec], call: ToolCall) -> CallOutcome:
 def to_result(
     tools: Iterable[ToolSpec], call: ToolCall, answer: CallToolResult, outcome: CallOutcome | None = None
 ) -> ToolResult:
-    """The `ToolResult` of an MCP result; its outcome by rule where the server gave none."""
+    """The `ToolResult` of an MCP result; its outcome by rule where the server gave none that can be.
+
+    Raises:
+        InfraError: the answer is nested too deep.
+    """
     failed = bool(answer.is_error)
-    if outcome is None:
+    if outcome not in _OUTCOMES or (outcome == "ok") is failed:
         outcome = classify(tools, call) if failed else "ok"
-    structured = answer.structured_content
-    if structured is not None:
-        try:
-            structured = finite(structured)
-        except RecursionError as error:
-            raise InfraError(f"The answer to the call of {call.name!r} is nested too deep") from error
-    return ToolResult(content_text(answer.content), structured, failed, outcome)
+    return result_of(call, *raw_answer(answer.meta), failed, outcome)
+
+
+def result_of(call: ToolCall, blocks: list[Block], structured: Any, failed: bool, outcome: CallOutcome) -> ToolResult:
+    """The `ToolResult` of content blocks and structured content, as JSON.
+
+    Raises:
+        InfraError: they are nested too deep.
+    """
+    try:
+        blocks, structured = finite(blocks), finite(structured)
+        text = content_text(blocks, structured)
+    except (RecursionError, TypeError) as error:
+        raise InfraError(f"The answer to the call of {call.name!r} is nested too deep") from error
+    return ToolResult(text, structured, failed, outcome, kept_content(blocks, text))
 
 
 def refused_request(tools: Iterable[ToolSpec], call: ToolCall, error: MCPError) -> ToolResult:
@@ -66,7 +81,7 @@ def refused_request(tools: Iterable[ToolSpec], call: ToolCall, error: MCPError) 
 @lru_cache(maxsize=1024)
 def _validator(schema_json: bytes) -> Validator:
     """A validator of the schema without its patterns; references to other documents are not fetched."""
-    schema = _without_patterns(orjson.loads(schema_json))
+    schema = _without_patterns(_json.loads(schema_json))
     kind = validator_for(schema)
     kind.check_schema(schema)
     return kind(schema, registry=Registry())

@@ -74,6 +74,10 @@ class ToolSession(ABC):
     def diff(self) -> Diff | None:
         """The world's diff against its base, or None where the server keeps no world."""
 
+    def state(self) -> dict[str, dict[str, Any]] | None:
+        """The whole state as it is seen from outside; None where it is not seen, or is a `World`."""
+        return None
+
     def state_version(self) -> int | None:
         """A number that changes whenever the state may have changed; None where that is not known."""
         return None

@@ -18,8 +18,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import orjson
-
+from toolgym import _json
 from toolgym.errors import ConfigError, InfraError, did_you_mean
 from toolgym.mcp.arguments import refuse, unknown_tool
 from toolgym.mcp.results import classify
@@ -120,7 +119,7 @@ class SimulatedServer:
         asked = {"tool": tool, "calls before": past, "call": {"name": call.name, "arguments": call.arguments}}
         messages = [
             {"role": "system", "content": _INSTRUCTIONS},
-            {"role": "user", "content": orjson.dumps(asked).decode()},
+            {"role": "user", "content": _json.dumps(asked).decode()},
         ]
         return self._chat.ask(messages, _checked_text)
 
@@ -189,7 +188,7 @@ def read_specs(tools: Any, folder: Path = Path()) -> list[ToolSpec]:
     """
     if isinstance(tools, str):
         try:
-            tools = orjson.loads((folder / tools).read_bytes())
+            tools = _json.loads((folder / tools).read_bytes())
         except (OSError, ValueError) as error:
             raise ConfigError(f"Cannot read the tools of {folder / tools}: {error}") from error
     if isinstance(tools, Mapping):
@@ -231,7 +230,7 @@ def _result(text: Any) -> ToolResult:
     """
     start, end = (text.find("{"), text.rfind("}")) if isinstance(text, str) else (-1, -1)
     try:
-        value = orjson.loads(text[start : end + 1])
+        value = _json.loads(text[start : end + 1])
     except (ValueError, TypeError) as error:
         raise InfraError(f"The model gave no tool result: {text!r:.200}") from error
     if "error" in value and "result" not in value:
@@ -239,5 +238,5 @@ def _result(text: Any) -> ToolResult:
     if "result" not in value:
         raise InfraError(f"The model gave neither a result nor an error: {text!r:.200}")
     result = value["result"]
-    said = result if isinstance(result, str) else orjson.dumps(result).decode()
+    said = result if isinstance(result, str) else _json.dumps(result).decode()
     return ToolResult(said, result if isinstance(result, dict) else {"result": result})

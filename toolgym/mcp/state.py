@@ -7,12 +7,12 @@ by which its state is reset, taken and put back, and is then not started anew fo
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any
 
-import orjson
-
+from toolgym import _json
 from toolgym.errors import ConfigError, InfraError
+from toolgym.mcp.ignore import Path, below, without
 from toolgym.trajectory import ToolResult
 from toolgym.world import Diff
 
@@ -55,6 +55,8 @@ class StateOptions:
     """Answers with the whole state, as JSON."""
     restore_tool: str = "toolgym_restore"
     """Takes such an answer as `state` and puts the server into it."""
+    ignore: tuple[str, ...] = ()
+    """Glob paths (`table.record.field`) of what does not count, such as times (see `toolgym.mcp.ignore`)."""
 
     @property
     def unseen(self) -> frozenset[str]:
@@ -66,6 +68,7 @@ def make_state_options(
     state_tools: Iterable[str | Mapping[str, Any] | StateTool] = (),
     hidden: Sequence[str] = (),
     reset_tools: Mapping[str, str] | None = None,
+    ignore: str | Sequence[str] = (),
 ) -> StateOptions:
     """Options from plain values.
 
@@ -73,6 +76,7 @@ def make_state_options(
         state_tools: names, or objects with the fields of `StateTool`.
         hidden: as in `StateOptions`.
         reset_tools: other names for `reset`, `snapshot` and `restore`.
+        ignore: as in `StateOptions`; one path may stand alone.
 
     Raises:
         ConfigError: an entry of another form.
@@ -85,9 +89,12 @@ def make_state_options(
             raise ConfigError(
                 f"A state tool is a tool's name, or an object with name, arguments, table, path, key; got {entry!r}."
             ) from error
+    paths = (ignore,) if isinstance(ignore, str) else tuple(ignore)
+    if not all(isinstance(path, str) and path for path in paths):
+        raise ConfigError(f"ignore is a list of paths such as 'orders.*.created_at', not {ignore!r}.")
     renamed = {f"{role}_tool": name for role, name in (reset_tools or {}).items()}
     try:
-        return StateOptions(tuple(tools), tuple(hidden), **renamed)
+        return StateOptions(tuple(tools), tuple(hidden), ignore=paths, **renamed)
     except TypeError as error:
         raise ConfigError(f"reset_tools names reset, snapshot and restore, not {sorted(reset_tools or {})}.") from error
 
@@ -105,14 +112,14 @@ def answer_of(result: ToolResult) -> Any:
         value = result.text
     if isinstance(value, str):
         try:
-            value = orjson.loads(value)
-        except orjson.JSONDecodeError:
+            value = _json.loads(value)
+        except ValueError:
             return value
     return value
 
 
-def table_of(tool: StateTool, result: ToolResult) -> dict[str, Any]:
-    """The records that a state tool's answer holds.
+def table_of(tool: StateTool, result: ToolResult, ignored: Sequence[Path] = ()) -> dict[str, Any]:
+    """The records that a state tool's answer holds; those of a list go by no id that is ignored.
 
     Raises:
         InfraError: the tool refused, or `path` leads nowhere.
@@ -126,6 +133,7 @@ def table_of(tool: StateTool, result: ToolResult) -> dict[str, Any]:
         value = value[part]
     if isinstance(value, dict):
         return value
+    value = without([*value], [("*", *path) for path in below(ignored, "*")]) if isinstance(value, list) else value
     keyed = _keyed(value, tool.key) if isinstance(value, list) else None
     return {VALUE: value} if keyed is None else keyed
 
@@ -153,7 +161,7 @@ def tables_diff(before: Tables, after: Tables) -> Diff:
     return diff
 
 
-def files_of(folder: Path) -> dict[str, Any]:
+def files_of(folder: FilePath) -> dict[str, Any]:
     """A workspace's files: relative path -> text (or, where it is none or long, its size in bytes)."""
     files = {}
     for path in sorted(folder.rglob("*")):

@@ -14,7 +14,7 @@ from fastmcp.tools.function_tool import FunctionTool
 from fastmcp.utilities.json_schema import dereference_refs
 from fastmcp.utilities.types import get_cached_typeadapter
 from pydantic import ValidationError
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from toolgym.errors import ConfigError
 from toolgym.mcp.session import ToolSpec
@@ -105,12 +105,13 @@ class BoundTool:
             return ToolResult(value, {"result": value} if self._wraps else None)
         if value is None:
             return ToolResult("", {"result": None} if self._wraps else None)
+        # Read back, so that the caller gets what the wire gives and shares nothing with the world.
         try:
             data = orjson.dumps(value, option=_PLAIN_JSON)
-        except TypeError:
+            structured = orjson.loads(data)
+        except TypeError:  # among them integers beyond 64 bits, which orjson would read as floats
             data = to_json(value, inf_nan_mode="null")
-        # Read back, so that the caller gets what the wire gives and shares nothing with the world.
-        structured = orjson.loads(data)
+            structured = from_json(data)
         if self._wraps:
             structured = {"result": structured}
         return ToolResult(data.decode(), structured if type(structured) is dict else None)

@@ -30,7 +30,7 @@ from typing_extensions import Unpack
 from toolgym.mcp.bounds import BoundedLines, LongLine, read_message
 from toolgym.mcp.listing import TolerantDispatcher
 
-__all__ = ["BoundedStdioTransport", "MemoryTransport"]
+__all__ = ["BoundedStdioTransport", "MemoryTransport", "Streams"]
 
 _TAIL_BYTES = 4_000
 _CHUNK_BYTES = 65_536
@@ -56,7 +56,21 @@ class _Session(ClientSession):
 
 
 def _plain(options: TransportOptions | None) -> TransportOptions:
-    return replace(options or TransportOptions(), session_class=_Session)
+    given = options or TransportOptions()
+    return replace(given, session_class=_Session) if given.session_class is ClientSession else given
+
+
+class Streams:
+    """In a client session's place: the transport's streams themselves, for whoever passes messages on."""
+
+    def __init__(self, read_stream: Any, write_stream: Any, **settings: Any):
+        self.received, self.to_send = read_stream, write_stream
+
+    async def __aenter__(self) -> "Streams":
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """Leaves the streams to the transport."""
 
 
 class MemoryTransport(FastMCPTransport):

@@ -70,7 +70,9 @@ class WireSession(ToolSession):
         except MCPError as error:
             return refused_request(self.tools, call, error), {}
         given = answer.meta or {}
-        return to_result(self.tools, call, answer, given.get(OUTCOME_META)), given
+        # Only a `ToolServer` knows what its outcomes mean.
+        outcome = given.get(OUTCOME_META) if self._connection.has_episodes else None
+        return to_result(self.tools, call, answer, outcome), given
 
     async def _send_read(self, call: ToolCall, meta: dict[str, Any]) -> tuple[ToolResult, dict[str, Any]]:
         """A call that only reads: sent again where the infrastructure failed, all within one call's time limit.

@@ -18,6 +18,8 @@ __all__ = ["BaseLookup", "holds", "states_equal"]
 BaseLookup = Callable[[str, str], Any]
 """(table, record id) -> the base's record, or None where the base has none."""
 
+_EXACT = 2**53
+"""From here on not every integer is a float: numbers are compared as they are."""
 _MISSING: Any = object()
 _TOLERANCE = 1e-6  # a sum of money may be added up in another order; no domain has a meaningful difference below this
 
@@ -51,7 +53,7 @@ def _same(a: Any, b: Any, patterns: tuple[tuple[str, ...], ...]) -> bool:
     if isinstance(a, bool) or isinstance(b, bool):
         return a is b
     if isinstance(a, int | float) and isinstance(b, int | float):
-        return a == b or math.isclose(a, b, rel_tol=0.0, abs_tol=_TOLERANCE)
+        return a == b or (abs(a) < _EXACT and abs(b) < _EXACT and math.isclose(a, b, rel_tol=0.0, abs_tol=_TOLERANCE))
     return type(a) is type(b) and a == b
 
 
@@ -73,7 +75,7 @@ def _ordered(value: Any, patterns: tuple[tuple[str, ...], ...]) -> Any:
         items = [_ordered(item, _below(patterns, str(i))) for i, item in enumerate(value)]
         return sorted(items, key=canonical) if () in patterns else items
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return round(float(value), 4)
+        return round(float(value), 4) if abs(value) < _EXACT else value
     return value
 
 

@@ -21,6 +21,7 @@ import orjson
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from toolgym import _json
 from toolgym.errors import ConfigError, TaskError, did_you_mean
 from toolgym.tasks import Assertion, ChecklistItem, GoldAction, GoldCall, SaidCheck, Task, UserScript
 from toolgym.tasks._located import Located, read_json, read_json_lines, read_yaml
@@ -62,8 +63,8 @@ class Call(_Model):
         # A data set's columns have one type for all rows, so arguments are often kept as a JSON string there.
         if isinstance(value, str):
             try:
-                return orjson.loads(value)
-            except orjson.JSONDecodeError as error:
+                return _json.loads(value)
+            except ValueError as error:
                 raise ValueError(f"arguments given as a string must be JSON: {error}") from error
         return value
 
@@ -247,7 +248,7 @@ def write_frozen(source: Path, output: Path, frozen: Mapping[str, Frozen]) -> No
             for number, entry in enumerate(entries, 1)
         ]
         if output.suffix == ".jsonl":
-            text = "".join(orjson.dumps(entry).decode() + "\n" for entry in entries)
+            text = "".join(_json.dumps(entry).decode() + "\n" for entry in entries)
         else:
             whole = entries if isinstance(value, list) else {**value, "tasks": entries}
             text = _dumped(whole, output)
@@ -257,7 +258,7 @@ def write_frozen(source: Path, output: Path, frozen: Mapping[str, Frozen]) -> No
 def _dumped(value: Any, output: Path) -> str:
     if output.suffix in (".yaml", ".yml"):
         return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110)
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n"
+    return _json.dumps(value, orjson.OPT_INDENT_2).decode() + "\n"
 
 
 def parse_tasks(located: Located, name: str) -> TaskFile | list[Task | AuthoredTask]:

@@ -1,15 +1,20 @@
 """Freezing a task: its gold chain is executed, and what it did becomes what success means."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from toolgym.errors import ForkUnsupportedError, TaskError, did_you_mean
+from toolgym.mcp.ignore import differing
 from toolgym.mcp.session import ToolSession
 from toolgym.tasks import CallCheck, ChecklistItem, GoldAction, GoldCall, Task
 from toolgym.tasks.files import Frozen
 from toolgym.world import canonical
 
-__all__ = ["Execution", "execute", "freeze"]
+__all__ = ["Execution", "execute", "execute_twice", "freeze"]
+
+_APART_S = 1.1
+"""Seconds between two looks at a state: clocks of seconds have moved on."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +23,10 @@ class Execution:
 
     task: Task
     frozen: Frozen
+    unsteady: tuple[str, ...] = ()
+    """Glob paths of what in the state differs from one run to the next."""
+    varying: Mapping[int, str] = field(default_factory=dict)
+    """Calls whose results differ from one run to the next: index -> name."""
 
     @property
     def changed(self) -> str:
@@ -26,6 +35,9 @@ class Execution:
         if before is None:
             return ""
         now = self.frozen.model_dump(mode="json")
+        kept = before["results"]
+        results = [kept[i] if i in self.varying and i < len(kept) else text for i, text in enumerate(now["results"])]
+        now["results"] = results
         return ", ".join(name for name in ("results", "diff", "writes") if before[name] != now[name])
 
 
@@ -54,6 +66,41 @@ def execute(task: Task, session: ToolSession) -> Execution:
         writes.append(gold.writes or (before is None or session.state_version() != before) if wrote is None else wrote)
     frozen = Frozen(diff=session.diff(), results=tuple(result.text for result in results), writes=tuple(writes))
     return Execution(task, frozen)
+
+
+def execute_twice(tasks: Sequence[Task], session: ToolSession) -> list[Execution | TaskError]:
+    """Runs each gold chain twice, and compares: what came of the first run, or why the chain cannot be run.
+
+    Between the two runs the state is looked at twice, more than a second apart, with nothing called: what differs then
+    differs in every episode.
+
+    Raises:
+        InfraError: the server failed.
+    """
+    first = [_tried(task, session) for task in tasks]
+    drifting: list[str] = []
+    if any(isinstance(one, Execution) for one in first):
+        before = session.state()
+        time.sleep(_APART_S)
+        drifting = differing(before, session.state())
+    return [_compared(one, _tried(one.task, session), drifting) if isinstance(one, Execution) else one for one in first]
+
+
+def _tried(task: Task, session: ToolSession) -> Execution | TaskError:
+    try:
+        return execute(task, session)
+    except TaskError as error:
+        return error
+
+
+def _compared(one: Execution, other: Execution | TaskError, drifting: Sequence[str]) -> Execution | TaskError:
+    if isinstance(other, TaskError):
+        return TaskError(f"The second run gave another result than the first: {other}")
+    names = [call.name for call in one.task.gold_calls]
+    pairs = zip(one.frozen.results, other.frozen.results, strict=True)
+    varying = {index: names[index] for index, (mine, theirs) in enumerate(pairs) if mine != theirs}
+    unsteady = dict.fromkeys([*drifting, *differing(one.frozen.diff, other.frozen.diff)])
+    return replace(one, unsteady=tuple(unsteady), varying=varying)
 
 
 def freeze(task: Task, session: ToolSession) -> Task:

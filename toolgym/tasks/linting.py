@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import orjson
 from jsonschema import SchemaError
 from jsonschema.validators import validator_for
 
+from toolgym import _json
 from toolgym.mcp.session import ToolSpec
 
 __all__ = ["Finding", "lint", "visible"]
@@ -105,7 +105,7 @@ def _description(tool: ToolSpec) -> Iterator[Finding]:
 
 def _schema(tool: ToolSpec) -> Iterator[Finding]:
     schema = tool.input_schema
-    size = len(orjson.dumps(schema))
+    size = len(_json.dumps(schema))
     if size > _HUGE_SCHEMA:
         yield Finding("huge-schema", "warning", tool.name, f"{size} bytes of schema stand in every prompt.")
     try:

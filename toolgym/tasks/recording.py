@@ -1,32 +1,74 @@
-"""`Recorder`: an MCP server that hands every call on to another one, and writes what was called as a task."""
+"""`Recorder` and `relay`: what stands between a live client and its server, and writes what was called as a task.
 
+One server's messages pass as they are, in both directions: results of any content, errors, `_meta`, notifications,
+resources, prompts, what the server asks of the client. Several servers as one, and simulated tools, are `served` by
+their tools alone.
+"""
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import anyio
 import yaml
 from fastmcp import FastMCP
 from fastmcp.tools.base import Tool
 from fastmcp.tools.base import ToolResult as WireResult
-from mcp_types import TextContent, ToolAnnotations
+from mcp.shared.inbound import (
+    MCP_METHOD_HEADER,
+    MCP_NAME_HEADER,
+    MCP_PROTOCOL_VERSION_HEADER,
+    NAME_BEARING_METHODS,
+    encode_header_value,
+    mcp_param_headers,
+    x_mcp_header_map,
+)
+from mcp.shared.message import ClientMessageMetadata, SessionMessage
+from mcp_types import (
+    INVALID_PARAMS,
+    PROTOCOL_VERSION_META_KEY,
+    ErrorData,
+    JSONRPCError,
+    JSONRPCRequest,
+    JSONRPCResponse,
+    TextContent,
+    ToolAnnotations,
+    jsonrpc_message_adapter,
+)
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import PrivateAttr
 
 from toolgym.errors import ConfigError, InfraError
+from toolgym.mcp.bounds import BoundedLines
+from toolgym.mcp.connection import Connection, Target, WireOptions
+from toolgym.mcp.content import RAW_META
 from toolgym.mcp.session import ToolSession, ToolSpec
+from toolgym.mcp.state import StateOptions
 from toolgym.messages import ToolCall
 from toolgym.tasks.files import read_tasks
 from toolgym.trajectory import ToolResult
 
-__all__ = ["Recorder"]
+__all__ = ["Recorder", "relay", "served"]
 
 _REQUEST = "(Write here what the user asked for.)"
 _HEADER = "# Recorded. Say what the user asked for, strike calls that were detours, then: toolgym tasks check\n"
+_LAST_ANSWERS_S = 10.0
+"""Seconds that a server has for what was asked before the client left."""
+_ANSWER_BYTES = 2**30
+"""Bytes that an answer may have: the client has limits of its own."""
+_WAITING = 64
+"""Messages of the client's that may wait."""
 
 
 class Recorder:
-    """One recorded session: one task.
+    """One recorded session: one task. It sees the messages that pass.
 
     Args:
-        session: the server that does the work.
         output: the tasks file. What is in it stays; the task is added at its end, and kept up to date.
         request: what the user asks for.
 
@@ -35,48 +77,221 @@ class Recorder:
         TaskError: it holds something other than tasks.
     """
 
-    def __init__(self, session: ToolSession, output: Path, request: str = ""):
+    def __init__(self, output: Path, request: str = ""):
         if output.suffix not in (".yaml", ".yml"):
             raise ConfigError(f"Recorded tasks are written as .yaml; the file was {str(output)!r}.")
-        self._session, self._output = session, output
+        self._output = output
         self._before = output.read_text(encoding="utf-8") if output.exists() else f"{_HEADER}tasks:\n"
         number = len(read_tasks(output)[0]) + 1 if output.exists() else 1
         if not self._before.endswith("\n"):
             self._before += "\n"
         self._task: dict[str, Any] = {"id": f"recorded-{number}", "request": request or _REQUEST, "calls": []}
-        self.server = FastMCP("toolgym-record")
-        """The server that the client speaks to."""
-        for spec in session.tools:
-            self.server.add_tool(_RecordedTool.of(spec, self))
+        self.asked: dict[Any, JSONRPCRequest] = {}
+        """The client's requests that wait for their answers, by id."""
 
-    def run(self) -> None:
-        """Serves over stdio until the client leaves."""
-        self.server.run("stdio", show_banner=False, log_level="WARNING")
+    def request(self, message: Any) -> None:
+        """A message of the client's."""
+        if isinstance(message, JSONRPCRequest):
+            self.asked[message.id] = message
 
-    async def call(self, call: ToolCall) -> ToolResult:
-        """Hands a call on. One that succeeds is written down at once."""
-        result = await self._session.call_async(call)
-        if not result.is_error:
-            self._task["calls"].append({call.name: call.arguments})
-            self._write()
-        return result
+    def answer(self, message: Any) -> JSONRPCRequest | None:
+        """A message of the server's; returns the request that it answers. A call that succeeded is written at once."""
+        if not isinstance(message, JSONRPCResponse | JSONRPCError):
+            return None
+        asked = self.asked.pop(message.id, None)
+        if asked is None or isinstance(message, JSONRPCError) or asked.method != "tools/call":
+            return asked
+        done = message.result.get("resultType", "complete") == "complete" and not message.result.get("isError")
+        name, arguments = (asked.params or {}).get("name"), (asked.params or {}).get("arguments") or {}
+        if done and isinstance(name, str):
+            self._task["calls"].append({name: arguments})
+            try:
+                self._write()
+            except OSError as error:  # the call was carried out: the client gets its answer
+                print(f"toolgym record: cannot write {self._output}: {error.strerror or error}", file=sys.stderr)
+        return asked
 
     def _write(self) -> None:
         entry = yaml.safe_dump([self._task], sort_keys=False, allow_unicode=True, width=110)
-        indented = "".join(f"  {line}\n" for line in entry.splitlines())
+        indented = "".join(f"  {line}\n" for line in entry.split("\n") if line)
         # Written beside and moved into place: the file is whole at any time.
         beside = self._output.with_name(self._output.name + ".part")
         beside.write_text(self._before + indented, encoding="utf-8")
         beside.replace(self._output)
 
 
-class _RecordedTool(Tool):
-    """A tool of the other server."""
+async def relay(target: Target, state: StateOptions, recorder: Recorder) -> None:
+    """Hands messages on between this process's stdin and stdout and a server, until one of the two leaves.
 
-    _recorder: Recorder = PrivateAttr()
+    Args:
+        target: the server.
+        state: which of its tools are hidden.
+        recorder: sees what passes.
+
+    Raises:
+        ServerStartError: the server could not be started or reached.
+    """
+    options = WireOptions(max_answer_bytes=_ANSWER_BYTES)
+    async with Connection.streams(target, options) as (connection, received, to_send):
+        passage, client = _Passage(connection, state, recorder), _Client()
+        async with anyio.create_task_group() as tasks:
+
+            async def upwards() -> None:
+                async for message in client.messages():
+                    refused = passage.up(message)
+                    if refused is None:
+                        await to_send.send(SessionMessage(message, passage.metadata(message)))
+                    else:
+                        await client.tell(refused)
+                with anyio.move_on_after(_LAST_ANSWERS_S):
+                    while recorder.asked:
+                        await anyio.sleep(0.01)
+                tasks.cancel_scope.cancel()
+
+            async def downwards() -> None:
+                with suppress(anyio.ClosedResourceError):
+                    async for item in received:
+                        if not isinstance(item, Exception):
+                            await client.tell(passage.down(item.message))
+                if recorder.asked:
+                    print(f"toolgym record: the server left.{connection.stderr_tail()}", file=sys.stderr)
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(upwards)
+            tasks.start_soon(downwards)
+
+
+class _Client:
+    """Who speaks over this process's stdin and stdout; nobody else in this process can, from here on.
+
+    Standard input is read in a thread that nothing waits for: the server may leave while the client is quiet.
+    """
+
+    def __init__(self) -> None:
+        self._in, self._out = os.dup(0), os.dup(1)
+        nowhere = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nowhere, 0)
+        os.close(nowhere)
+        sys.stdout.flush()
+        os.dup2(2, 1)  # what a server object of this process prints is no message
+
+    async def messages(self) -> AsyncIterator[Any]:
+        """What the client says; a line that is no message is left out."""
+        loop = asyncio.get_running_loop()
+        lines: asyncio.Queue[bytes | None] = asyncio.Queue(_WAITING)
+
+        def read() -> None:
+            split = BoundedLines(_ANSWER_BYTES)
+            with suppress(OSError, RuntimeError):  # RuntimeError: the loop has ended
+                while True:
+                    chunk = os.read(self._in, 65_536)
+                    for line in split.feed(chunk) if chunk else [split.end()]:
+                        if isinstance(line, bytes):
+                            asyncio.run_coroutine_threadsafe(lines.put(line), loop).result()
+                    if not chunk:
+                        asyncio.run_coroutine_threadsafe(lines.put(None), loop).result()
+                        return
+
+        threading.Thread(target=read, name="toolgym-record", daemon=True).start()
+        while (line := await lines.get()) is not None:
+            try:
+                message = jsonrpc_message_adapter.validate_json(line.decode(errors="replace"), by_name=False)
+            except ValueError:
+                continue
+            yield message
+
+    async def tell(self, message: Any) -> None:
+        """Says something to the client."""
+        await anyio.to_thread.run_sync(self._write, message.model_dump_json(by_alias=True, exclude_unset=True))
+
+    def _write(self, text: str) -> None:
+        left = memoryview(text.encode() + b"\n")
+        with suppress(BrokenPipeError):  # the client has left
+            while left:
+                left = left[os.write(self._out, left) :]
+
+
+class _Passage:
+    """What is done to messages on their way: hidden tools, and the real path of a workspace, stay out of sight."""
+
+    def __init__(self, connection: Connection, state: StateOptions, recorder: Recorder):
+        self._connection, self._recorder = connection, recorder
+        self._unseen = state.unseen
+        self._version: str | None = None
+        self._header_maps: dict[str, Any] = {}
+
+    def up(self, message: Any) -> JSONRPCError | None:
+        """Makes a client's message ready for the server; returns the answer where it must not get there."""
+        params = getattr(message, "params", None) or {}
+        calls = isinstance(message, JSONRPCRequest) and message.method == "tools/call"
+        if calls and params.get("name") in self._unseen:
+            error = ErrorData(code=INVALID_PARAMS, message=f"Unknown tool: {params['name']}")
+            return JSONRPCError(jsonrpc="2.0", id=message.id, error=error)
+        self._recorder.request(message.model_copy())  # as the client wrote it: a task names no real path
+        if params:
+            message.params = self._connection.placed(params)
+        return None
+
+    def down(self, message: Any) -> Any:
+        """Makes a server's message ready for the client."""
+        if isinstance(message, JSONRPCResponse):
+            message.result = self._connection.shown(message.result)
+            if isinstance(self._connection.server, _Served) and RAW_META in (message.result.get("_meta") or {}):
+                message.result["content"] = message.result["_meta"].pop(RAW_META)
+        asked = self._recorder.answer(message)
+        if asked is not None and isinstance(message, JSONRPCResponse):
+            if asked.method == "initialize":
+                self._version = message.result.get("protocolVersion")
+            if asked.method == "tools/list" and isinstance(message.result.get("tools"), list):
+                self._listed(message.result)
+        return message
+
+    def _listed(self, result: dict[str, Any]) -> None:
+        tools = result["tools"]
+        if any(isinstance(tool, dict) and tool.get("name") in self._unseen for tool in tools):
+            tools = [tool for tool in tools if not (isinstance(tool, dict) and tool.get("name") in self._unseen)]
+            result["tools"] = tools
+        for tool in tools:
+            if isinstance(tool, dict) and isinstance(tool.get("inputSchema"), dict):
+                self._header_maps[str(tool.get("name"))] = x_mcp_header_map(tool["inputSchema"])
+
+    def metadata(self, message: Any) -> ClientMessageMetadata | None:
+        """The HTTP headers that mirror a message's content, as the protocol's own client sets them."""
+        params: Mapping[str, Any] = getattr(message, "params", None) or {}
+        version = (params.get("_meta") or {}).get(PROTOCOL_VERSION_META_KEY, self._version)
+        if not isinstance(version, str):
+            return None
+        headers = {MCP_PROTOCOL_VERSION_HEADER: version}
+        method = getattr(message, "method", None)
+        if version in MODERN_PROTOCOL_VERSIONS and method is not None:
+            headers[MCP_METHOD_HEADER] = method
+            name = params.get(NAME_BEARING_METHODS.get(method, ""))
+            if isinstance(name, str):
+                headers[MCP_NAME_HEADER] = encode_header_value(name)
+            if method == "tools/call" and self._header_maps.get(str(name)):
+                headers |= mcp_param_headers(self._header_maps[str(name)], params.get("arguments") or {})
+        return ClientMessageMetadata(headers=headers)
+
+
+class _Served(FastMCP):
+    """A server with a session's tools, for `relay` alone."""
+
+
+def served(session: ToolSession) -> FastMCP:
+    """A server with a session's tools, to be relayed."""
+    server = _Served("toolgym-record")
+    for spec in session.tools:
+        server.add_tool(_SessionTool.of(spec, session))
+    return server
+
+
+class _SessionTool(Tool):
+    """A session's tool as FastMCP sees it."""
+
+    _session: ToolSession = PrivateAttr()
 
     @classmethod
-    def of(cls, spec: ToolSpec, recorder: Recorder) -> "_RecordedTool":
+    def of(cls, spec: ToolSpec, session: ToolSession) -> "_SessionTool":
         hint = None if spec.writes is None else ToolAnnotations(read_only_hint=not spec.writes)
         tool = cls(
             name=spec.name,
@@ -85,13 +300,15 @@ class _RecordedTool(Tool):
             output_schema=spec.output_schema,
             annotations=hint,
         )
-        tool._recorder = recorder
+        tool._session = session
         return tool
 
     async def run(self, arguments: dict[str, Any]) -> WireResult:
         try:
-            result = await self._recorder.call(ToolCall(self.name, arguments))
+            result = await self._session.call_async(ToolCall(self.name, arguments))
         except InfraError as error:
             result = ToolResult(str(error), None, True, "infra_error")
-        content = [TextContent(type="text", text=result.text)]
-        return WireResult(content=content, structured_content=result.structured, is_error=result.is_error)
+        text = TextContent(type="text", text=result.text)
+        # The protocol's models would leave out what they do not know: the relay puts it back.
+        whole = None if result.content is None else {RAW_META: list(result.content)}
+        return WireResult(content=[text], structured_content=result.structured, meta=whole, is_error=result.is_error)

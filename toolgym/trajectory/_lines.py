@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from toolgym.formats.turn import ParseProblem, ToolCall, Turn
-from toolgym.trajectory.record import Step, Trajectory
+from toolgym.trajectory.record import Step, ToolResult, Trajectory
 
 
 def dump_line(value: dict[str, Any]) -> bytes:
@@ -59,10 +59,16 @@ def turn_from_json(data: dict[str, Any]) -> Turn:
     )
 
 
+def result_to_json(result: ToolResult) -> dict[str, Any]:
+    data = asdict(result)
+    content = data.pop("content")
+    return data if content is None else {**data, "content": list(content)}
+
+
 def step_to_json(step: Step) -> dict[str, Any]:
     return {
         "turn": turn_to_json(step.turn),
-        "results": [asdict(result) for result in step.results],
+        "results": [result_to_json(result) for result in step.results],
         "observation": step.observation,
         "user": step.user,
         "diff": step.diff,

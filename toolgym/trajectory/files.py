@@ -182,13 +182,18 @@ def _opened(record: dict[str, Any]) -> Trajectory:
 def _step_from_json(record: dict[str, Any]) -> Step:
     return Step(
         turn=turn_from_json(record["turn"]),
-        results=tuple(ToolResult(**result) for result in record["results"]),
+        results=tuple(_result_from_json(result) for result in record["results"]),
         observation=record["observation"],
         user=record["user"],
         diff=record["diff"],
         reward=record["reward"],
         rewards=record["rewards"],
     )
+
+
+def _result_from_json(record: dict[str, Any]) -> ToolResult:
+    content = record.get("content")
+    return ToolResult(**{**record, "content": None if content is None else tuple(content)})
 
 
 def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -19,12 +19,16 @@ Truncation = Literal["turns", "calls", "tokens", "time"]
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool call gave: the text as MCP sends it, the structured content where there is any, and how it ended."""
+    """What a tool call gave: as text, as MCP sends it, and how it ended."""
 
     text: str
-    structured: dict[str, Any] | None = None
+    """All that the tool said, as text: what is no text is named, and structured content that no text says is added."""
+    structured: Any = None
+    """The structured content, as JSON: an object, as a rule."""
     is_error: bool = False
     outcome: CallOutcome = "ok"
+    content: tuple[dict[str, Any], ...] | None = None
+    """The content blocks as the server sent them; None where they are no more than one block of `text`."""
 
 
 @dataclass(slots=True)
