@@ -269,7 +269,8 @@ def quote(scene: Scene) -> Story | None:
         result = (yield Do(plan, (call("calculate", {"expression": expression}),)))[0]
         told = _dollars(result)
         fares = [*(offer["prices"][values["cabin"]] for offer in offers), *best["prices"].values()]
-        unsaid = others((f"${seats * (fare + INSURANCE_USD)}" for fare in fares), told)
+        parts = (f"${seats * price}", f"${seats * INSURANCE_USD}")  # what an answer may well add up
+        unsaid = others((f"${seats * (fare + INSURANCE_USD)}" for fare in fares), told, *parts)
         return Done(f"{number} costs {told} in all.", said=(told,), unsaid=unsaid)
 
     clause = scene.say("quote", {**values, "n": seats})

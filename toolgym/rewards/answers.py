@@ -9,7 +9,8 @@ tells the facts of a `said` item when
    "in total") and no rival is. The rule is the same for facts and rivals, so that it gives nothing away;
 3. no id, e-mail or amount of the facts' form is made up: it stands in the request, in what the agent was shown, or
    follows from such numbers by one sum, difference or product after the other;
-4. it is an answer, not an archive: at most `MAX_CHARS` characters and `MAX_RIVALS` other values of the facts' form.
+4. it is an answer, not an archive: at most `MAX_CHARS` characters and `MAX_RIVALS` other values of the facts' form, in
+   words rather than data (a long response with hardly a word like "the" or "is" in it; JSON; one phrase repeated).
 
 Everything here takes time linear in the response.
 """
@@ -24,7 +25,7 @@ from toolgym.rewards.communication import Fact, normalise
 from toolgym.rewards.text_form import plain
 from toolgym.tasks import SaidCheck
 
-__all__ = ["MAX_CHARS", "MAX_RIVALS", "Answer", "Grounds", "Telling", "clauses", "sentences", "telling"]
+__all__ = ["MAX_CHARS", "MAX_RIVALS", "Answer", "Grounds", "Telling", "clauses", "is_archive", "sentences", "telling"]
 
 MAX_CHARS = 10_000
 """A longer response says nothing."""
@@ -40,34 +41,54 @@ _CLAUSE_END = re.compile(
 )
 _VALUE = re.compile(r"[^\W_]++(?:[-.@:/+'_][^\W_]++)*+")
 _NUMBER = re.compile(r"\d++(?:\.\d++)?")
+_LONG = 16
+"""Digits: longer numbers are no amounts."""
+_MOST_RECKONED = 60
+"""Who reckons with more numbers than this explains nothing by them."""
+_LISTING = re.compile(r"(?:[\s,;/|&-]|and\b|or\b)*+")
+_LIST_GAP = re.compile(r"[\s,;/|&-]*+")
 _SMALL = 12
 """Numbers up to this are counts, steps and list numbers: nobody looks them up."""
 
 _APART = re.compile(
     r"\b(?:others?|another|than|instead|rather|versus|vs|compared|comparing|compare|among|amongst|between|unlike|while"
     r"|whereas|although|though|not|never|no|full|sold|unavailable|dearer|pricier|later|next|second|third|remaining"
-    r"|alternatives?|alternatively|options?|available|listed|considered|checked|looked|choices|offers|candidates"
+    r"|alternatives?|alternatively|options?|available|listed|considered|choices|offers|candidates"
     r"|following|also|ahead|previous|previously|formerly|returns?|returning|higher|slower|costlier|besides|except"
-    r"|apart|beats|undercuts|over|out of|excluding)\b|n't\b"
+    r"|apart|beats|undercuts|over|out of|excluding|runner-up|followed by|would have)\b|n't\b"
 )
 """From here on, a sentence speaks of what is not the answer."""
 _POORER = re.compile(
     r"\b(?:(?:costs?|is|are|was|were|be|being|leaves?|departs?|arrives?|comes?|would be) (?:\w+ ){0,2}(?:more|dearer"
     r"|pricier|later|earlier|higher|slower|costlier|full|sold|unavailable|out|too|not|no|behind|next|second)"
-    r"|cost more|has no|have no|isn't|aren't|sold out|full|not the|instead)\b"
+    r"|cost more|has no|have no|isn't|aren't|sold out|full|not the|instead|more expensive|dearer|pricier|costlier"
+    r"|would have been)\b"
 )
 """Behind a value: it is not the answer."""
 _CUES = (
     "answer|so|therefore|thus|hence|choose|chose|chosen|recommend|pick|picked|best|total|in all|altogether|overall|only"
-    "|just|comes? to|came to|sums? to|adds? up to|amounts? to|makes|your|result|final|correct|right|equals|=|lowest"
-    "|winner|wins|takes?"
+    "|just|comes? to|came to|sums? to|adds? up to|amounts? to|makes|yours?|result|final|correct|right|equals|=|lowest"
+    "|winner|wins|takes?|pays?|go with|you want|suggest"
 )
 _SUPERLATIVE = re.compile(r"\b(?:[a-z]{3,}est|first|last)\b")
-_SYNONYMS = {"cheapest": "least expensive|lowest", "earliest": "first", "latest": "last", "first": "earliest|soonest"}
+_SYNONYMS = {"cheapest": "least expensive|lowest|cheaper", "earliest": "first", "latest": "last", "first": "earliest|soonest"}
 _NEGATED = re.compile(
     r"\b(?:not|never|neither|nor|no longer|isn't|wasn't|aren't|rather than|instead of)(?: (?!but\b|only\b|just\b)\S+){0,2} $"
 )
 _DENIED = re.compile(r" ?(?:is|was|are|were)? ?(?:not|isn't|wasn't) (?:the|it|your|right|correct|what)\b")
+_WORD = re.compile(r"\w++")
+_LITTLE_WORDS = frozenset(
+    "a about after all also an and any are as at be been because but by can cannot cost costs do does flight for from had"
+    " has have here hold holds i if in is it its leaves like me more my not of on one only our paid pay please so some"
+    " than that the their them then there these they this to up us was we were which will with would you your".split()
+)
+"""What prose is held together by."""
+_LONG_LIST, _PROSE = 24, 0.12
+"""Words from which a response must read like prose, and the share of little words that prose has."""
+_MOST_LINES = 60
+_MOST_REPEATS = 5
+"""Sentences that may be the same but for the last word."""
+_DATA = re.compile(r"[\"']\s?:")
 _ANY_NEGATION = re.compile(r"\b(?:no|not|never|neither|nor|rather|instead)\b|n't\b")
 
 
@@ -109,18 +130,29 @@ def _short(value: str) -> str:
 
 @dataclass
 class Grounds:
-    """What an agent was shown, for telling whether it made a value up. Read when a response needs it, and once."""
+    """What an agent knows, for telling whether it made a value up. Read when a response needs it, and once."""
 
-    parts: Callable[[], Iterable[str]]
-    """Everything shown: request, results, the user's words, the arguments of its own calls."""
+    shown: Callable[[], Iterable[str]]
+    """What it was shown: request, results, the user's words."""
+    given: Callable[[], Iterable[str]]
+    """The arguments of its own calls, in which it reckons: they vouch for no id."""
 
     @cached_property
     def text(self) -> str:
-        return "\n".join(plain(part) for part in self.parts()).casefold()
+        return "\n".join(map(plain, self.shown())).casefold()
 
     @cached_property
     def numbers(self) -> frozenset[float]:
-        return frozenset(float(number) for number in _NUMBER.findall(self.text) if len(number) < 16)
+        return _numbers(self.text)
+
+    @cached_property
+    def reckoned(self) -> frozenset[float]:
+        numbers = _numbers("\n".join(map(plain, self.given())))
+        return numbers if len(numbers) <= _MOST_RECKONED else frozenset()
+
+
+def _numbers(text: str) -> frozenset[float]:
+    return frozenset(float(number) for number in _NUMBER.findall(text) if len(number) < _LONG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +200,15 @@ def telling(response: str, answer: Answer, grounds: Grounds) -> Telling:
         said = "\n".join(sentence for sentence in sentences(response) if not sentence.rstrip().endswith("?"))
     text = normalise(said)
     forbidden = [fact for fact in answer.forbidden if fact.pattern.search(text)]
+    if forbidden and any(fact.text in said for fact in answer.facts):
+        # An answer that writes the code FAR as it is written does not mean it by "as far as".
+        forbidden = [fact for fact in forbidden if not _is_code(fact.text) or _stands_in(fact.text, said)]
     if not all(fact.pattern.search(text) for fact in answer.facts):
         wrong = forbidden and said is response and not _committed(said, answer, [fact.pattern for fact in forbidden], 0)
         return "false" if wrong else "silent"
     if _ANY_NEGATION.search(text) and not all(_affirmed(fact, text) for fact in answer.facts):
+        return "false"
+    if is_archive(said) and not _told_in_prose(said, answer):
         return "false"
     beside = _beside(text, said, answer, grounds) if answer.forms else ()
     if beside is None:
@@ -180,6 +217,46 @@ def telling(response: str, answer: Answer, grounds: Grounds) -> Telling:
         return "told"
     rivals = [*(fact.pattern for fact in forbidden), *(Fact.of(value).pattern for value in beside)]
     return "told" if _committed(said, answer, rivals, len(answer.facts)) else "false"
+
+
+def is_archive(said: str) -> bool:
+    """Whether a response is data rather than words: it holds everything, and says nothing."""
+    words = _WORD.findall(said.casefold())
+    if len(words) <= _LONG_LIST:
+        return False
+    if not _is_prose(words) or len(_DATA.findall(said)) >= 4:
+        return True
+    repeated: dict[str, set[str]] = {}
+    for sentence in sentences(said):
+        phrase, _, last = sentence.strip().rpartition(" ")
+        if phrase:
+            repeated.setdefault(phrase, set()).add(last)
+    return any(len(ends) > _MOST_REPEATS for ends in repeated.values())
+
+
+def _is_prose(words: list[str]) -> bool:
+    return sum(word in _LITTLE_WORDS for word in words) >= _PROSE * len(words)
+
+
+def _told_in_prose(said: str, answer: Answer) -> bool:
+    """Whether a few sentences beside the data tell the facts (a table, then "the cheapest is ...")."""
+    parts = [part for part in sentences(said) if len(part) < 400 and not _DATA.search(part)]
+    # One phrase said of everything is as good as none.
+    heads = [part.strip().rpartition(" ")[0] for part in parts]
+    prose = [
+        normalise(part)
+        for part, head in zip(parts, heads, strict=True)
+        if heads.count(head) <= 2 and _is_prose(_WORD.findall(part.casefold()))
+    ]
+    return len(parts) < _MOST_LINES and all(any(fact.pattern.search(part) for part in prose) for fact in answer.facts)
+
+
+def _is_code(text: str) -> bool:
+    return len(text) <= 4 and text.isalpha() and text.isupper()
+
+
+def _stands_in(code: str, said: str) -> bool:
+    return re.search(rf"(?<![^\W_]){code}(?![^\W_])", plain(said)) is not None
 
 
 def _affirmed(fact: Fact, text: str) -> bool:
@@ -200,9 +277,9 @@ def _beside(text: str, said: str, answer: Answer, grounds: Grounds) -> set[str] 
     counted = {value for value in others if not _counts(value)}
     if len(counted) > MAX_RIVALS or _made_up(values, counted, answer, grounds):
         return None
-    if not others:
-        return set()
-    return (_listed(text, answer) | _alike(said, answer)) & others
+    if not any(map(_counts, answer.values)):
+        others = counted  # "1." and "2." in front of the lines of a list are no answers
+    return (_listed(text, answer) | _alike(said, answer)) & others if others else set()
 
 
 def _counts(value: str) -> bool:
@@ -215,18 +292,22 @@ def _made_up(values: list[str], others: set[str], answer: Answer, grounds: Groun
     numbers = [value for value in values if value in others and _form(value) == "number"]
     if not numbers:
         return False
-    facts = {float(value) for value in answer.values if _NUMBER.fullmatch(value) and len(value) < 16}
-    shown = {float(value) for value in values if _NUMBER.fullmatch(value) and len(value) < 16} - facts
-    known = {n for n in shown if n in grounds.numbers or n <= _SMALL}
-    known |= {float(value) for value in answer.allowed if _NUMBER.fullmatch(value) and len(value) < 16} - facts
+    facts = _amounts(answer.values)
+    seen = grounds.numbers | grounds.reckoned
+    known = {n for n in _amounts(values) if n in seen or n <= _SMALL} | _amounts(answer.allowed) | grounds.reckoned
+    known -= facts
     for value in numbers:
-        number = float(value) if len(value) < 16 else -1.0
-        if number in grounds.numbers or number in known:
+        number = float(value) if len(value) < _LONG else -1.0
+        if number in seen or number in known:
             continue
         if not _follows(number, known, facts):
             return True
         known.add(number)
     return False
+
+
+def _amounts(values: Iterable[str]) -> set[float]:
+    return {float(value) for value in values if _NUMBER.fullmatch(value) and len(value) < _LONG}
 
 
 def _follows(number: float, known: set[float], facts: set[float]) -> bool:
@@ -246,7 +327,7 @@ def _listed(text: str, answer: Answer) -> set[str]:
         end = found.end()
         if word in ("and", "or"):
             continue
-        if not _form(word) or any(sign in gap for sign in "=+*×.!?"):
+        if not _form(word) or not _LIST_GAP.fullmatch(gap):
             out |= _others_of(run, answer)
             run = []
         if _form(word):
@@ -332,7 +413,7 @@ def _set_apart(text: str, found: list[_Mention]) -> None:
 def _pick(text: str, parts: list[str], found: list[_Mention], cue: re.Pattern[str]) -> None:
     """Marks the mentions that the sentence's cues pick out: those of the cue's clause, or of the nearest one before."""
     for number in _cued(parts, cue):
-        here = [mention for mention in found if mention.clause == number]
+        here = _listed_from([mention for mention in found if mention.clause == number], text, parts, number, found, cue)
         if not here:
             before = [mention.clause for mention in found if mention.clause < number]
             nearest = before[-1] if before else found[0].clause
@@ -343,6 +424,24 @@ def _pick(text: str, parts: list[str], found: list[_Mention], cue: re.Pattern[st
             here = [mention for mention in here if limit is None or mention.start < limit.start()]
         for mention in here:
             mention.picked = mention.picked or not mention.poorer
+
+
+def _listed_from(
+    here: list[_Mention], text: str, parts: list[str], number: int, found: list[_Mention], cue: re.Pattern[str]
+) -> list[_Mention]:
+    """The clause's mentions, and those that a list goes on with behind a cue: "the cheapest is A, B or C"."""
+    if not here:
+        return here
+    start = sum(len(part) + 3 for part in parts[:number])
+    if not cue.search(text, start, here[0].start):
+        return here
+    last = here[-1]
+    for mention in found[found.index(last) + 1 :]:
+        if not _LISTING.fullmatch(text, last.end, mention.start):
+            break
+        here.append(mention)
+        last = mention
+    return here
 
 
 def _cued(parts: list[str], cue: re.Pattern[str]) -> Iterator[int]:

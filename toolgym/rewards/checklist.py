@@ -180,7 +180,7 @@ class _Scan:
         return not needs or all(need in self.on for need in needs)
 
     def _spoken(self, response: str) -> list[int]:
-        fits, grounds = [], Grounds(self._shown)
+        fits, grounds = [], Grounds(self._shown, self._given)
         for i, check in self.compiled.spoken:
             item = self.compiled.prepared.get(i)
             if item is None:
@@ -199,12 +199,14 @@ class _Scan:
         return fits
 
     def _shown(self) -> Iterator[str]:
-        """What the agent was shown so far, and what it gave its own calls."""
+        """What the agent was shown so far. An error may repeat what the agent made up."""
         yield from (self.compiled.request, self.prompt)
         for step in self.steps:
-            yield from (str(call.arguments) for call in step.turn.calls)
-            yield from (result.text for result in step.results)
+            yield from (result.text for result in step.results if not result.is_error)
             yield step.user or ""
+
+    def _given(self) -> Iterator[str]:
+        return (str(call.arguments) for step in self.steps for call in step.turn.calls)
 
     def _write(self, step: Step) -> None:
         changed = step.diff or {}

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from toolgym.rewards.answers import MAX_CHARS, Telling, clauses, sentences
+from toolgym.rewards.answers import MAX_CHARS, Telling, clauses, is_archive, sentences
 from toolgym.rewards.communication import normalise
 from toolgym.tasks import RefusedCheck
 
@@ -53,7 +53,7 @@ _DENIED = re.compile(
     r"|until|when|where|who|whom|which|that (?:is|are|was|were|has|have)|without|before|once|after|to be|be|being|by (?:us|the airline)"
     r"|airline|because|since|unable|refuse|decline|why|how)\b|n't\b"
 )
-_AUXILIARY = r"(?:is|are|was|were|has been|have been|been|got|gets|i|we|i've|we've|i have|we have|i just|now|hereby|just|already|successfully)"
+_AUXILIARY = r"(?:is|it's|that's|are|was|were|has been|have been|been|got|gets|i|we|i've|we've|i have|we have|i just|now|hereby|just|already|successfully)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,8 @@ def refusing(response: str, refusal: Refusal) -> Telling:
     """`told`: it refuses; `false`: it claims that the thing was done; `silent`: neither."""
     if len(response) > MAX_CHARS:
         return "false"
+    if is_archive(response):
+        return "silent"
     refuses = False
     for sentence in sentences(response):
         # Where other things are rightly said to be done, only what names the subject is about this one.
