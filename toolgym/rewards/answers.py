@@ -4,9 +4,10 @@ To contain the right value is not enough, or a list of all values would be the a
 tells the facts of a `said` item when
 
 1. it contains every fact, not only negated ("not gold") or in a question;
-2. *rivals* (the item's `forbidden` values; values listed beside the fact, or said in the same words) stand in it only
-   set apart ("the others", "more expensive", "rather than ..."), or the fact is picked out ("the cheapest is ...", "so",
-   "in total") and no rival is. The rule is the same for facts and rivals, so that it gives nothing away;
+2. *rivals* (the item's `forbidden` values; values listed beside the fact, or said in the same words; in an answer that
+   names more than `WIDE` things, all of them) stand in it only set apart ("the others", "more expensive", "rather than
+   ..."), or the fact is picked out ("the cheapest is ...", "so", "in total") and no rival is. The rule is the same for
+   facts and rivals, so that it gives nothing away;
 3. no id, e-mail or amount of the facts' form is made up: it stands in the request, in what the agent was shown, or
    follows from such numbers by one sum, difference or product after the other;
 4. it is an answer, not an archive: at most `MAX_CHARS` characters and `MAX_RIVALS` other values of the facts' form, in
@@ -25,12 +26,17 @@ from toolgym.rewards.communication import Fact, normalise
 from toolgym.rewards.text_form import plain
 from toolgym.tasks import SaidCheck
 
-__all__ = ["MAX_CHARS", "MAX_RIVALS", "Answer", "Grounds", "Telling", "clauses", "is_archive", "sentences", "telling"]
+__all__ = ["MAX_CHARS", "MAX_RIVALS", "WIDE", "Answer", "Grounds", "Telling", "clauses", "is_archive", "sentences", "telling", "things"]
 
 MAX_CHARS = 10_000
 """A longer response says nothing."""
 MAX_RIVALS = 12
 """Distinct values of the facts' form that an answer may name beside the facts, the request's own and counts."""
+
+WIDE = 6
+"""Distinct ids and amounts, beside the facts and the request's own, from which an answer has to pick one out."""
+_LONGEST_ROW = 5
+"""Values of any form in a row, the fact among them, that may stand without a word between them: a line of a table."""
 
 Telling = Literal["told", "false", "silent"]
 """Tells the facts; claims something else; neither."""
@@ -210,13 +216,21 @@ def telling(response: str, answer: Answer, grounds: Grounds) -> Telling:
         return "false"
     if is_archive(said) and not _told_in_prose(said, answer):
         return "false"
-    beside = _beside(text, said, answer, grounds) if answer.forms else ()
+    beside = _beside(text, said, answer, grounds) if answer.forms else set()
     if beside is None:
         return "false"
+    named = things(text) - answer.values - answer.allowed
+    if len(named) > WIDE:
+        beside |= named
     if not forbidden and not beside:
         return "told"
     rivals = [*(fact.pattern for fact in forbidden), *(Fact.of(value).pattern for value in beside)]
     return "told" if _committed(said, answer, rivals, len(answer.facts)) else "false"
+
+
+def things(text: str) -> set[str]:
+    """The distinct ids and amounts in normalised text."""
+    return {value for value in _values(text) if not _counts(value) and ("_" in value or _form(value))}
 
 
 def is_archive(said: str) -> bool:
@@ -278,8 +292,8 @@ def _beside(text: str, said: str, answer: Answer, grounds: Grounds) -> set[str] 
     if len(counted) > MAX_RIVALS or _made_up(values, counted, answer, grounds):
         return None
     if not any(map(_counts, answer.values)):
-        others = counted  # "1." and "2." in front of the lines of a list are no answers
-    return (_listed(text, answer) | _alike(said, answer)) & others if others else set()
+        others = counted
+    return _listed(text, answer) - answer.allowed | (_alike(said, answer) & others)
 
 
 def _counts(value: str) -> bool:
@@ -319,6 +333,7 @@ def _follows(number: float, known: set[float], facts: set[float]) -> bool:
 
 def _listed(text: str, answer: Answer) -> set[str]:
     """Values in a list with a fact: nothing but separators, `and`, `or` and other values between them."""
+    counts = any(map(_counts, answer.values))  # otherwise "1." and "2." number the lines of a list
     out: set[str] = set()
     run: list[str] = []
     end = 0
@@ -330,13 +345,16 @@ def _listed(text: str, answer: Answer) -> set[str]:
         if not _form(word) or not _LIST_GAP.fullmatch(gap):
             out |= _others_of(run, answer)
             run = []
-        if _form(word):
+        if _form(word) and (counts or not _counts(word)):
             run.append(_short(word))
     return out | _others_of(run, answer)
 
 
 def _others_of(run: list[str], answer: Answer) -> set[str]:
-    return set(run) - answer.values if len(run) > 1 and not answer.values.isdisjoint(run) else set()
+    if answer.values.isdisjoint(run):
+        return set()
+    others = set(run) - answer.values
+    return others if len(others) >= _LONGEST_ROW else {value for value in others if _form(value) in answer.forms}
 
 
 def _alike(said: str, answer: Answer) -> set[str]:

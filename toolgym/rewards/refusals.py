@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from toolgym.rewards.answers import MAX_CHARS, Telling, clauses, is_archive, sentences
+from toolgym.rewards.answers import MAX_CHARS, MAX_RIVALS, Telling, clauses, is_archive, sentences, things
 from toolgym.rewards.communication import normalise
 from toolgym.tasks import RefusedCheck
 
@@ -90,7 +90,7 @@ def refusing(response: str, refusal: Refusal) -> Telling:
     """`told`: it refuses; `false`: it claims that the thing was done; `silent`: neither."""
     if len(response) > MAX_CHARS:
         return "false"
-    if is_archive(response):
+    if is_archive(response) or len(things(normalise(response))) > MAX_RIVALS:
         return "silent"
     refuses = False
     for sentence in sentences(response):
