@@ -26,14 +26,14 @@ class Example:
     messages: Callable[[Task, tuple[ToolSpec, ...]], list[str]]
 
 
-def _gold(task: Task, tools: tuple[ToolSpec, ...]) -> list[str]:
+def gold_messages(task: Task, tools: tuple[ToolSpec, ...]) -> list[str]:
     return [render(Turn(a.plan, tuple(c.call() for c in a.calls), a.response)) for a in task.gold]
 
 
 def _one_wrong(task: Task, tools: tuple[ToolSpec, ...]) -> list[str]:
     """The gold chain with one value of its last call with arguments wrong."""
     acting = [i for i, a in enumerate(task.gold) if any(c.arguments for c in a.calls)]
-    messages = _gold(task, tools)
+    messages = gold_messages(task, tools)
     if acting:
         action = task.gold[acting[-1]]
         calls = [c.call() for c in action.calls]
@@ -93,7 +93,7 @@ def _echo_names(task: Task, tools: tuple[ToolSpec, ...]) -> list[str]:
 
 
 EXAMPLES: tuple[Example, ...] = (
-    Example("gold", True, _gold),
+    Example("gold", True, gold_messages),
     Example("one wrong value", True, _one_wrong),
     Example("half of it", True, _half),
     Example("repeat the call", False, _repeat),

@@ -11,8 +11,10 @@ from statistics import NormalDist
 
 import numpy as np
 
+from toolgym.messages import Turn
+from toolgym.rewards import state
 from toolgym.tasks import Task
-from toolgym.trajectory import Outcome, Trajectory
+from toolgym.trajectory import Outcome, Step, Trajectory
 from toolgym.world import canonical
 
 __all__ = [
@@ -34,6 +36,10 @@ ERROR_TYPES = ("tool_selection", "hallucinated_tool", "arguments", "parse")
 
 Interval = tuple[float, float]
 """The low and high end of an interval."""
+
+
+_IDLE = Step(Turn(response="I have nothing to do."))
+"""What the noop agent does."""
 
 
 def pass_at_k(trials: int, solved: int, k: int) -> float:
@@ -179,6 +185,8 @@ class EpisodeScore:
     tool_recall: float | None
     call_recall: float | None
     errors: Mapping[str, int] = field(default_factory=dict)
+    idle_solves: bool = False
+    """Whether the task would have been solved by doing nothing and saying nothing of use."""
 
     @property
     def solved(self) -> bool:
@@ -207,4 +215,5 @@ def score_episode(
         tool_recall=tool_recall(trajectory, task),
         call_recall=call_recall(trajectory, task),
         errors=errors(trajectory, task, writing_tools),
+        idle_solves=state.solved(Trajectory(trajectory.env_id, task.id, steps=[_IDLE]), task),
     )

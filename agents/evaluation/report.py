@@ -43,7 +43,8 @@ class Summary:
     infra_errors: int
     outcomes: Mapping[str, int]
     estimates: Mapping[str, Estimate]
-    """`pass@1` ... `pass@k`, `pass^1` ... `pass^k`, `tool_recall`, `call_recall`, `mean_reward`, `turns`, `calls`."""
+    """`pass@1` ... `pass@k`, `pass^1` ... `pass^k`, `noop_pass@1` (what doing nothing would have got on the same tasks),
+    `tool_recall`, `call_recall`, `mean_reward`, `turns`, `calls`."""
     errors: Mapping[str, Estimate]
     """Error type -> the share of episodes that were not solved and show it (StepTool Table 6)."""
 
@@ -130,6 +131,7 @@ def _summary(scores: Sequence[EpisodeScore], k: int, seed: int) -> Summary:
             # A task that lost trials to the infrastructure may have fewer than `number`: it cannot tell.
             per_task = [estimator(len(t), sum(s.solved for s in t), number) for t in tasks if len(t) >= number]
             estimates[name] = _estimate(per_task, seed, share=number == 1)
+    estimates["noop_pass@1"] = mean(lambda score: score.idle_solves, share=True)
     estimates["tool_recall"] = mean(lambda score: score.tool_recall)
     estimates["call_recall"] = mean(lambda score: score.call_recall)
     estimates["mean_reward"] = mean(lambda score: score.reward)
@@ -166,8 +168,9 @@ def report_table(report: Report) -> Group:
     main.add_column("95% interval", justify="right")
     overall = report.overall
     shown = ["pass@1", *([f"pass@{report.k}", f"pass^{report.k}"] if report.k > 1 else [])]
-    for name in [*shown, "tool_recall", "call_recall", "mean_reward", "turns", "calls"]:
-        main.add_row(name, *_cells(overall.estimates[name], percent=_is_share(name)))
+    for name in [*shown, "noop_pass@1", "tool_recall", "call_recall", "mean_reward", "turns", "calls"]:
+        label = "pass@1 of doing nothing" if name == "noop_pass@1" else name
+        main.add_row(label, *_cells(overall.estimates[name], percent=_is_share(name)))
     main.add_section()
     for name, estimate in overall.errors.items():
         main.add_row(f"error: {name}", *_cells(estimate, percent=True))
@@ -192,7 +195,7 @@ def report_table(report: Report) -> Group:
 
 
 def _is_share(name: str) -> bool:
-    return name.startswith("pass") or name.endswith("recall")
+    return name.startswith(("pass", "noop_pass")) or name.endswith("recall")
 
 
 def _cells(estimate: Estimate, *, percent: bool) -> tuple[str, str]:

@@ -1,14 +1,34 @@
 """Assertions and the checklist of a task, derived from the execution of its gold chain."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from toolgym.envs.airline.execution import ExecutedCall, Execution
-from toolgym.envs.airline.story import TOOL_OF, WRITING_KINDS
-from toolgym.tasks import Assertion, CallCheck, ChecklistItem, NoWriteCheck, SaidCheck, StateCheck
+from toolgym.envs.airline.rules import (
+    CANCELLED_FLIGHT_USD,
+    DELAYED_FLIGHT_USD,
+    EXTRA_BAG_USD,
+    GOODWILL_MAX_USD,
+    INSURANCE_USD,
+)
+from toolgym.envs.airline.story import TOOL_OF, WRITING_KINDS, Done
+from toolgym.tasks import (
+    Assertion,
+    CallCheck,
+    ChecklistItem,
+    NoWriteCheck,
+    RefusedCheck,
+    SaidCheck,
+    StateCheck,
+)
 
 __all__ = ["derive_assertions", "derive_checklist"]
 
+_POLICY_AMOUNTS: Final = tuple(
+    f"${amount}"
+    for amount in (EXTRA_BAG_USD, INSURANCE_USD, CANCELLED_FLIGHT_USD, DELAYED_FLIGHT_USD, GOODWILL_MAX_USD)
+)
+"""What an answer may reckon with although no tool's result shows it."""
 _CALL_WEIGHT, _STATE_WEIGHT, _SAID_WEIGHT, _NO_WRITE_WEIGHT = 1.0, 2.0, 2.0, 1.0
 
 
@@ -63,11 +83,17 @@ def _state_items(execution: Execution) -> list[dict[str, Any]]:
 
 def _said_items(execution: Execution) -> list[dict[str, Any]]:
     told = [ending for ending in execution.endings if ending.said]
+    # What the right answer says besides, of another story or of the same one, is not wrong to say.
+    right = " ".join(ending.response for ending in execution.endings).lower()
     return [
         {
             "id": f"said-{number + 1}",
             "question": f"Did the agent tell the customer {', '.join(ending.said)}?",
-            "check": SaidCheck(facts=ending.said, forbidden=ending.unsaid),
+            "check": SaidCheck(
+                facts=ending.said,
+                forbidden=tuple(value for value in ending.unsaid if value.lower() not in right),
+                allowed=_POLICY_AMOUNTS,
+            ),
             "weight": _SAID_WEIGHT / len(told),
             "evidence": "the agent's response",
             "focus": "answer",
@@ -75,6 +101,38 @@ def _said_items(execution: Execution) -> list[dict[str, Any]]:
         }
         for number, ending in enumerate(told)
     ]
+
+
+def _refused_items(execution: Execution) -> list[dict[str, Any]]:
+    """An item a refusal; it counts from a look at what its rule depends on."""
+    refused = [
+        (story, ending, check) for story, ending in enumerate(execution.endings) for check in ending.refusals
+    ]
+    return [
+        {
+            "id": f"refused-{number + 1}",
+            "question": "Did the agent refuse, after a look at the reservation, and say why?",
+            "check": check,
+            "weight": _SAID_WEIGHT / len(refused),
+            "depends_on": tuple(
+                f"call-{i + 1}"
+                for i, executed in enumerate(execution.calls)
+                if executed.story == story and _shows(executed, ending, check)
+            ),
+            "evidence": "the agent's response",
+            "focus": "policy",
+            "required": True,
+        }
+        for number, (story, ending, check) in enumerate(refused)
+    ]
+
+
+def _shows(executed: ExecutedCall, ending: Done, check: RefusedCheck) -> bool:
+    """Whether the call shows what the refusal's rule depends on."""
+    planned = executed.planned
+    if planned.kind == "user":
+        return ending.by_membership
+    return planned.kind == "reservation" and planned.arguments["reservation_id"] == check.subject
 
 
 def _no_write_item(execution: Execution) -> dict[str, Any]:
@@ -96,6 +154,7 @@ def derive_checklist(execution: Execution) -> tuple[ChecklistItem, ...]:
         *_call_items(execution.calls),
         *_state_items(execution),
         *_said_items(execution),
+        *_refused_items(execution),
         _no_write_item(execution),
     ]
     total = sum(item["weight"] for item in items)

@@ -6,7 +6,7 @@ from typing import Any
 
 from toolgym.envs.airline.rules import TODAY
 from toolgym.envs.airline.story import Do, Run, Scene, call
-from toolgym.tasks import Assertion
+from toolgym.tasks import Assertion, RefusedCheck
 
 __all__ = [
     "Known",
@@ -16,6 +16,7 @@ __all__ = [
     "equals",
     "flight_choices",
     "payment_facts",
+    "refusal",
     "status_of",
     "undisturbed",
 ]
@@ -86,6 +87,11 @@ def undisturbed(scene: Scene, trip: dict[str, Any]) -> bool:
 def equals(rid: str, path: str, value: Any) -> Assertion:
     """The reservation has the value at the path in the end."""
     return Assertion(table="reservations", key=rid, path=path, value=value)
+
+
+def refusal(rid: str, about: tuple[str, ...], done: tuple[str, ...]) -> tuple[RefusedCheck, ...]:
+    """What a customer must be told who asks for something forbidden of this reservation."""
+    return (RefusedCheck(about=about, done=done, subject=rid),)
 
 
 def flight_choices(record: dict[str, Any]) -> list[dict[str, Any]]:

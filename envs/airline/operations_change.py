@@ -10,6 +10,7 @@ from toolgym.envs.airline.operation import (
     equals,
     flight_choices,
     payment_facts,
+    refusal,
     undisturbed,
 )
 from toolgym.envs.airline.rules import FREE_BAGS, flown, free_bags
@@ -48,7 +49,10 @@ def _prepare_cabin(scene: Scene, trip: dict[str, Any], *, allowed: bool) -> Prep
     def run(known: Known) -> Run:
         rid = known.rid
         if not allowed:
-            return Done(f"Sorry, the cabin of {rid} cannot be changed: flown.", plan="flown: refuse.")
+            about = ("cabin", "upgrade", "class", "chang", "flown", "business", "economy")
+            refused = refusal(rid, about, ("changed", "upgraded", "moved", "switched", "updated", "rebooked"))
+            response = f"Sorry, the cabin of {rid} cannot be changed: flown."
+            return Done(response, plan="flown: refuse.", refusals=refused)
         arguments = {
             "reservation_id": rid,
             "cabin": cabin,
@@ -90,7 +94,10 @@ def _prepare_flights(scene: Scene, trip: dict[str, Any], *, allowed: bool) -> Pr
     def run(known: Known) -> Run:
         rid, record = known.rid, known.record
         if not allowed:
-            return Done(f"Sorry, the flights of {rid} cannot be changed: basic_economy.", plan="basic_economy: refuse.")
+            about = ("flight", "chang", "mov", "date", "basic", "rebook", "reschedul")
+            refused = refusal(rid, about, ("changed", "moved", "rebooked", "switched", "updated", "rescheduled"))
+            response = f"Sorry, the flights of {rid} cannot be changed: basic_economy."
+            return Done(response, plan="basic_economy: refuse.", refusals=refused)
         route = {"origin": record["origin"], "destination": record["destination"], "date": day}
         plan = f"{record['cabin']}: search {route['origin']} {route['destination']} {day}."
         offers, seats = (yield Do(plan, (call("direct", route),)))[0], len(record["passengers"])
@@ -162,7 +169,11 @@ def bags_refused(scene: Scene, trip: dict[str, Any]) -> Prepared | None:
         return None
 
     def run(known: Known) -> Run:
-        return Done(f"Sorry, bags of {known.rid} cannot be removed.", plan="bags cannot be removed: refuse.")
+        refused = refusal(
+            known.rid, ("bag", "luggage", "remov", "suitcase"), ("removed", "taken off", "deleted", "reduced", "dropped")
+        )
+        response = f"Sorry, bags of {known.rid} cannot be removed."
+        return Done(response, plan="bags cannot be removed: refuse.", refusals=refused)
         yield  # a script is a generator, also where it needs no further call
 
     return Prepared("bags_remove", {}, "bags", run, "I have a bag too many.", {"bags": "One bag less."})
@@ -213,7 +224,10 @@ def passengers_refused(scene: Scene, trip: dict[str, Any]) -> Prepared | None:
     values = {"new": f"{scene.invent_name()} {scene.invent_name()}", "dob": draw_dob(scene.rng)}
 
     def run(known: Known) -> Run:
-        return Done(f"Sorry, no passenger can be added to {known.rid}.", plan="number of passengers is fixed: refuse.")
+        about = ("passenger", "people", "person", "travel", "add", "number", "join", "seat")
+        refused = refusal(known.rid, about, ("added", "included", "booked", "joined"))
+        response = f"Sorry, no passenger can be added to {known.rid}."
+        return Done(response, plan="number of passengers is fixed: refuse.", refusals=refused)
         yield  # a script is a generator, also where it needs no further call
 
     facts = {"passenger": f"{values['new']}, born {values['dob']}."}

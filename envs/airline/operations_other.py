@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from toolgym.envs.airline.operation import Known, Prepared, equals, status_of
+from toolgym.envs.airline.operation import Known, Prepared, equals, refusal, status_of
 from toolgym.envs.airline.rules import TODAY, booked_within_day, compensation_due, flown, may_cancel
 from toolgym.envs.airline.stories_lookup import certificate_exists
 from toolgym.envs.airline.story import Do, Done, Run, Scene, call
+from toolgym.envs.airline.wrong_answers import cabins_but, dates_but, flights_but, others
 
 __all__ = ["cancel", "cancel_refused", "compensation", "compensation_refused", "fact", "total"]
 
@@ -56,7 +57,8 @@ def _prepare_cancel(scene: Scene, trip: dict[str, Any], *, allowed: bool) -> Pre
     def run(known: Known) -> Run:
         rid, why = known.rid, _why_cancel(known.record, short)
         if not allowed:
-            return Done(f"Sorry, {rid} cannot be cancelled: {why}.", plan=f"{why}: refuse.")
+            refused = refusal(rid, ("cancel", "refund", "flown", "insur"), ("cancelled", "canceled", "refunded", "voided"))
+            return Done(f"Sorry, {rid} cannot be cancelled: {why}.", plan=f"{why}: refuse.", refusals=refused)
         known.record = (yield Do(f"{why}: cancel {rid}.", (call("cancel", {"reservation_id": rid}),)))[0]
         return Done(f"{rid} is cancelled.", assertions=(equals(rid, "status", "cancelled"),))
 
@@ -94,7 +96,13 @@ def _prepare_compensation(scene: Scene, trip: dict[str, Any], *, allowed: bool) 
         insured = "insured" if record["insurance"] == "yes" else "not insured"
         why = f"{level}, {record['cabin']}, {insured}, {len(record['passengers'])} x {fate}"
         if not amount:
-            return Done(f"Sorry, no compensation is due for {known.rid}.", plan=f"{why}: refuse.")
+            about = ("compensat", "certificate", "entitle", "eligib", "qualif", "due", "payment", "voucher", "insur")
+            return Done(
+                f"Sorry, no compensation is due for {known.rid}.",
+                plan=f"{why}: refuse.",
+                refusals=refusal(known.rid, about, ("sent", "issued", "granted", "credited", "compensated", "paid")),
+                by_membership=True,
+            )
         arguments = {"user_id": user_id, "amount": amount}
         text = (yield Do(f"{why}: ${amount} to {user_id}.", (call("certificate", arguments),)))[0]
         return Done(f"A certificate of ${amount} is sent.", assertions=(certificate_exists(text, user_id),))
@@ -129,6 +137,18 @@ _FACTS: Final[dict[str, tuple[str, Callable[[dict[str, Any]], str]]]] = {
 }
 
 
+def _wrong_facts(scene: Scene, topic: str, record: dict[str, Any], told: str) -> tuple[str, ...]:
+    segments = record["flights"]
+    if topic == "fact_flight":
+        return flights_but(scene, (segment["flight_number"] for segment in segments), told)
+    if topic == "fact_date":
+        return dates_but((segment["date"] for segment in segments), told)
+    if topic == "fact_cabin":
+        return cabins_but(told)
+    paid = _paid(record)
+    return others((f"${amount}" for amount in (paid + 50, paid - 50, paid + 30)), told)
+
+
 def fact(scene: Scene, trip: dict[str, Any]) -> Prepared | None:
     """Tells a fact of the reservation."""
     topics = [topic for topic in _FACTS if topic != "fact_paid" or len(trip["payment_history"]) == 1]
@@ -137,9 +157,7 @@ def fact(scene: Scene, trip: dict[str, Any]) -> Prepared | None:
 
     def run(known: Known) -> Run:
         told = value(known.record)
-        # "economy" is in "basic_economy" too.
-        unsaid = ("basic",) if told == "economy" else ()
-        return Done(f"{words} {told}.", said=(told,), unsaid=unsaid)
+        return Done(f"{words} {told}.", said=(told,), unsaid=_wrong_facts(scene, topic, known.record, told))
         yield  # a script is a generator, also where it needs no further call
 
     return Prepared(topic, {}, "answer", run, "I have a question about a trip.")
@@ -156,6 +174,8 @@ def total(scene: Scene, trip: dict[str, Any]) -> Prepared | None:
         expression = f"{count} * ({prices})" if len(known.record["flights"]) > 1 else f"{count} * {prices}"
         result = (yield Do(f"Compute {expression}.", (call("calculate", {"expression": expression}),)))[0]
         told = f"${float(result):g}"
-        return Done(f"The flights cost {told}.", said=(told,))
+        each = sum(segment["price"] for segment in known.record["flights"])
+        unsaid = others((f"${each * people:g}" for people in (count - 1, count + 1) if people > 1), told)
+        return Done(f"The flights cost {told}.", said=(told,), unsaid=unsaid)
 
     return Prepared("total", {}, "compute", run, "I have a question about the price of a trip.")

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from toolgym.envs.airline.rules import GOODWILL_MAX_USD, INSURANCE_USD
 from toolgym.envs.airline.story import Do, Done, Run, Scene, Story, call, hhmm, pick, weigh
+from toolgym.envs.airline.wrong_answers import MEMBERSHIPS, flights_but, of_other_users, offers_but, others
 from toolgym.tasks import Assertion
 
 __all__ = ["LOOKUPS", "best_onestop", "choose_search", "search_call", "weigh_onestop"]
@@ -32,6 +33,14 @@ _PROFILE: Final[dict[str, tuple[str, Callable[[dict[str, Any]], str]]]] = {
 }
 
 
+def _balances(user: dict[str, Any]) -> list[str]:
+    return [f"${method['amount']}" for method in user["payment_methods"].values() if "amount" in method]
+
+
+def _alone(value: Callable[[dict[str, Any]], str]) -> Callable[[dict[str, Any]], list[str]]:
+    return lambda user: [value(user)]
+
+
 def user_fact(scene: Scene) -> Story | None:
     """A fact of the customer's profile."""
     user_id = scene.user_id
@@ -43,12 +52,19 @@ def user_fact(scene: Scene) -> Story | None:
     def run() -> Run:
         user = (yield Do(f"Look up {user_id}.", (call("user", {"user_id": user_id}),)))[0]
         if topic == "reservations":
-            return Done(f"Your reservations: {', '.join(user['reservations'])}.", said=tuple(user["reservations"]))
+            ids = tuple(user["reservations"])
+            unsaid = of_other_users(scene, lambda other: other["reservations"], *ids)
+            return Done(f"Your reservations: {', '.join(ids)}.", said=ids, unsaid=unsaid)
         if topic == "gift_card":
             fact = f"${user['payment_methods'][pay]['amount']}"
-            return Done(f"{pay} holds {fact}.", said=(fact,))
+            unsaid = others(_balances(user), fact) or of_other_users(scene, _balances, fact)
+            return Done(f"{pay} holds {fact}.", said=(fact,), unsaid=unsaid)
         what, value = _PROFILE[topic]
-        return Done(f"Your {what} is {value(user)}.", said=(value(user),))
+        told = value(user)
+        unsaid = others(MEMBERSHIPS, told) if topic == "membership" else of_other_users(scene, _alone(value), told)
+        if topic == "dob":
+            unsaid += others((person["dob"] for person in user["saved_passengers"]), told, *unsaid)
+        return Done(f"Your {what} is {told}.", said=(told,), unsaid=unsaid)
 
     clause = scene.say(topic, {"pay": pay})
     return Story(clause, "I have a question about my profile.", "profile", run, {"details": clause}, "user")
@@ -66,8 +82,9 @@ def airport(scene: Scene) -> Story | None:
         airports = (yield Do("List airports.", (call("airports", {}),)))[0]
         if asks_code:
             fact = next(key for key, value in airports.items() if value == city)
-            return Done(f"{city} is {fact}.", said=(fact,))
-        return Done(f"{code} is {airports[code]}.", said=(airports[code],))
+            return Done(f"{city} is {fact}.", said=(fact,), unsaid=others(airports, fact))
+        told = airports[code]
+        return Done(f"{code} is {told}.", said=(told,), unsaid=others(airports.values(), told))
 
     clause = scene.say("airport_code" if asks_code else "airport_city", {"city": city, "code": code})
     return Story(clause, "I have a question about an airport.", "airports", run, {"details": clause}, "name")
@@ -119,10 +136,12 @@ def direct(scene: Scene) -> Story | None:
         assert best is not None
         number, price = best["flight_number"], f"${best['prices'][values['cabin']]}"
         plan = f"{weigh(offers, values['which'], values['cabin'])}."
-        if values["which"] == "cheapest":
-            return Done(f"{number} for {price}.", plan, said=(number, price))
+        cheapest = values["which"] == "cheapest"
+        unsaid = offers_but(scene, offers, best, values["cabin"], prices=cheapest)
+        if cheapest:
+            return Done(f"{number} for {price}.", plan, said=(number, price), unsaid=unsaid)
         leaves = hhmm(best["scheduled_departure_time_est"])
-        return Done(f"{number} at {leaves} for {price}.", plan, said=(number,))
+        return Done(f"{number} at {leaves} for {price}.", plan, said=(number,), unsaid=unsaid)
 
     clause = scene.say("direct", values)
     facts = {**_route_facts(values), "details": clause}
@@ -197,7 +216,9 @@ def onestop(scene: Scene) -> Story | None:
         assert best is not None
         one, two = (leg["flight_number"] for leg in best)
         arrives = hhmm(best[1]["scheduled_arrival_time_est"])
-        return Done(f"{one} then {two}, arriving at {arrives}.", f"{weigh_onestop(pairs)}.", said=(one, two))
+        unsaid = flights_but(scene, (leg["flight_number"] for pair in pairs for leg in pair), one, two)
+        response, plan = f"{one} then {two}, arriving at {arrives}.", f"{weigh_onestop(pairs)}."
+        return Done(response, plan, said=(one, two), unsaid=unsaid)
 
     clause = scene.say("onestop", values)
     facts = {**_route_facts(values), "details": clause}
@@ -220,7 +241,10 @@ def calculate(scene: Scene) -> Story | None:
 
     def run() -> Run:
         result = (yield Do(f"Compute {expression}.", (call("calculate", {"expression": expression}),)))[0]
-        return Done(f"It comes to {_dollars(result)}.", said=(_dollars(result),))
+        told = _dollars(result)
+        miscounted = (values["price"], -values["price"], 50, -50)
+        unsaid = others((_dollars(str(float(result) + more)) for more in miscounted), told)
+        return Done(f"It comes to {told}.", said=(told,), unsaid=unsaid)
 
     clause = scene.say("calculate", values)
     return Story(clause, "I have a question about a price.", "compute", run, {"details": clause}, "name")
@@ -243,7 +267,11 @@ def quote(scene: Scene) -> Story | None:
         weighed = weigh(offers, values["which"], values["cabin"], seats)
         plan = f"{weighed} ${price}: {expression}"
         result = (yield Do(plan, (call("calculate", {"expression": expression}),)))[0]
-        return Done(f"{number} costs {_dollars(result)} in all.", said=(_dollars(result),))
+        told = _dollars(result)
+        fares = [*(offer["prices"][values["cabin"]] for offer in offers), *best["prices"].values()]
+        parts = (f"${seats * price}", f"${seats * INSURANCE_USD}")  # what an answer may well add up
+        unsaid = others((f"${seats * (fare + INSURANCE_USD)}" for fare in fares), told, *parts)
+        return Done(f"{number} costs {told} in all.", said=(told,), unsaid=unsaid)
 
     clause = scene.say("quote", {**values, "n": seats})
     facts = {**_route_facts(values), "passenger": f"We are {seats}.", "insurance": "With insurance.", "details": clause}
@@ -268,7 +296,8 @@ def city_direct(scene: Scene) -> Story | None:
         assert best is not None
         number, price = best["flight_number"], f"${best['prices'][values['cabin']]}"
         plan = f"{weigh(offers, values['which'], values['cabin'])}."
-        return Done(f"{number} for {price}.", plan, said=(number,))
+        unsaid = offers_but(scene, offers, best, values["cabin"], prices=False)
+        return Done(f"{number} for {price}.", plan, said=(number,), unsaid=unsaid)
 
     clause = scene.say("direct", shown)
     facts = {**_route_facts(shown), "details": clause}

@@ -137,5 +137,7 @@ def _together(endings: Sequence[Done]) -> Done:
         plan=" ".join(ending.plan for ending in endings if ending.plan),
         said=tuple(fact for ending in endings for fact in ending.said),
         unsaid=tuple(fact for ending in endings for fact in ending.unsaid),
+        refusals=tuple(refusal for ending in endings for refusal in ending.refusals),
+        by_membership=any(ending.by_membership for ending in endings),
         assertions=tuple(assertion for ending in endings for assertion in ending.assertions),
     )

@@ -15,7 +15,7 @@ from toolgym.envs.airline.requests import Style, phrase
 from toolgym.envs.airline.rules import TODAY
 from toolgym.envs.airline.spec import SPECS
 from toolgym.envs.airline.world import split_of
-from toolgym.tasks import Assertion
+from toolgym.tasks import Assertion, RefusedCheck
 from toolgym.world import Base
 
 __all__ = ["TOOL_OF", "WRITING_KINDS", "Do", "Done", "PlannedCall", "Run", "Scene", "Story", "call", "pick"]
@@ -81,6 +81,10 @@ class Done:
     """What the customer asked to be told."""
     unsaid: tuple[str, ...] = ()
     """What would be wrong to say."""
+    refusals: tuple[RefusedCheck, ...] = ()
+    """What is refused; `subject` is the reservation whose record shows why."""
+    by_membership: bool = False
+    """Whether the refusal also depends on the customer's membership."""
     assertions: tuple[Assertion, ...] = ()
 
 

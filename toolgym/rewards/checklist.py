@@ -3,9 +3,10 @@
 CM2 scores binary items with weights and dependences; here every check but the judged ones is decided by the record of
 the episode alone. When an item counts:
 
-* `call` and `said`: from the first successful call (or response) that fits, made when the items in `depends_on` were
-  already satisfied or became so in the same step. Once satisfied they stay so, except that a `said` item is lost for
-  good when a forbidden fact is told.
+* `call`, `said` and `refused`: from the first successful call (or response) that fits, made when the items in
+  `depends_on` were already satisfied or became so in the same step. Once satisfied they stay so, except that a `said`
+  item is lost for good when something else is claimed, and a `refused` one when it is claimed that the thing was done
+  (`toolgym.rewards.answers`, `toolgym.rewards.refusals`).
 * `state` and `no_write`: while the fact holds. Facts that are true of an episode in which nothing was done (`no_write`,
   `unchanged`) must not pay for doing nothing, so `checklist_term` credits them only when the episode ends.
 
@@ -14,13 +15,24 @@ successful call of an allowed tool.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from toolgym.rewards._per_task import per_task
 from toolgym.rewards.assertions import BaseLookup, holds
-from toolgym.rewards.communication import Fact, says
-from toolgym.tasks import CallCheck, ChecklistItem, JudgedCheck, NoWriteCheck, SaidCheck, StateCheck, Task
+from toolgym.rewards.answers import Answer, Grounds, telling
+from toolgym.rewards.refusals import Refusal, refusing
+from toolgym.rewards.text_form import plain
+from toolgym.tasks import (
+    CallCheck,
+    ChecklistItem,
+    JudgedCheck,
+    NoWriteCheck,
+    RefusedCheck,
+    SaidCheck,
+    StateCheck,
+    Task,
+)
 from toolgym.trajectory import Step, Trajectory
 from toolgym.world import Diff
 
@@ -28,8 +40,8 @@ __all__ = ["checklist_score", "checklist_term", "includes", "satisfied", "satisf
 
 
 def includes(arguments: object, wanted: object) -> bool:
-    """Whether `arguments` include `wanted`: objects by key, lists item by item, text up to case and edge spaces,
-    numbers by value ("2" is 2, because a server's lenient validation takes it so).
+    """Whether `arguments` include `wanted`: objects by key, lists item by item, text in its normal form up to case and
+    edge spaces, numbers by value ("2" is 2, because a server's lenient validation takes it so).
     """
     if isinstance(wanted, dict):
         if not isinstance(arguments, dict):
@@ -40,7 +52,7 @@ def includes(arguments: object, wanted: object) -> bool:
             return False
         return all(includes(x, y) for x, y in zip(arguments, wanted, strict=True))
     if isinstance(wanted, str) and isinstance(arguments, str):
-        return arguments == wanted or arguments.strip().casefold() == wanted.strip().casefold()
+        return arguments == wanted or plain(arguments).strip().casefold() == plain(wanted).strip().casefold()
     if isinstance(wanted, bool) or isinstance(arguments, bool):
         return wanted is arguments
     if isinstance(wanted, str) != isinstance(arguments, str) and isinstance(arguments, str | int | float):
@@ -57,7 +69,12 @@ class _Compiled:
 
     items: tuple[ChecklistItem, ...]
     calls: dict[str, list[tuple[int, dict]]] = field(default_factory=lambda: defaultdict(list))
-    said: list[tuple[int, tuple[Fact, ...], tuple[Fact, ...]]] = field(default_factory=list)
+    spoken: list[tuple[int, SaidCheck | RefusedCheck]] = field(default_factory=list)
+    prepared: dict[int, Answer | Refusal] = field(default_factory=dict)
+    """The `spoken` ones, once a response was compared with them: few steps have one."""
+    request: str = ""
+    told: tuple[str, ...] = ()
+    """What the gold chain and the `said` items say."""
     states: list[tuple[int, StateCheck]] = field(default_factory=list)
     no_writes: list[tuple[int, frozenset[str]]] = field(default_factory=list)
     needs: dict[int, tuple[int, ...]] = field(default_factory=dict)
@@ -84,8 +101,8 @@ def _compile(task: Task) -> _Compiled:
         match item.check:
             case CallCheck(name=name, arguments=arguments):
                 out.calls[name].append((i, arguments))
-            case SaidCheck(facts=facts, forbidden=forbidden):
-                out.said.append((i, tuple(map(Fact.of, facts)), tuple(map(Fact.of, forbidden))))
+            case SaidCheck() | RefusedCheck() as check:
+                out.spoken.append((i, check))
             case StateCheck(assertion=assertion) as check:
                 out.states.append((i, check))
                 if assertion.op == "unchanged":
@@ -93,6 +110,7 @@ def _compile(task: Task) -> _Compiled:
             case NoWriteCheck(allow=allow):
                 out.no_writes.append((i, frozenset(allow)))
                 passive.add(i)
+    out.request, out.told = task.request, _told(task)
     # A judged item is never told by program, so items that wait for it wait only for what can be told.
     out.needs = {i: tuple(n for n in needs if n in programmed) for i, needs in out.needs.items()}
     total = sum(task.checklist[i].weight for i in programmed)
@@ -106,15 +124,21 @@ def _compile(task: Task) -> _Compiled:
     return out
 
 
+def _told(task: Task) -> tuple[str, ...]:
+    facts = [fact for item in task.checklist if isinstance(item.check, SaidCheck) for fact in item.check.facts]
+    return (*facts, *(action.response for action in task.gold if action.response is not None))
+
+
 class _Scan:
     """Walks an episode's steps and keeps which items are satisfied."""
 
-    __slots__ = ("base", "compiled", "diff", "fallen", "on")
+    __slots__ = ("base", "compiled", "diff", "fallen", "on", "prompt", "steps")
 
-    def __init__(self, compiled: _Compiled, base: BaseLookup | None = None):
-        self.compiled, self.base = compiled, base
+    def __init__(self, compiled: _Compiled, base: BaseLookup | None = None, prompt: str = ""):
+        self.compiled, self.base, self.prompt = compiled, base, prompt
+        self.steps: list[Step] = []
         self.on: set[int] = set(compiled.initial)
-        self.fallen: set[int] = set()  # no_write items that a write broke, said items that a forbidden fact broke
+        self.fallen: set[int] = set()  # no_write items that a write broke, said and refused ones that a claim broke
         self.diff: Diff = {}
         if base is not None and compiled.states:
             self.look_at_state()
@@ -123,6 +147,7 @@ class _Scan:
         """Takes one step into account."""
         compiled = self.compiled
         fits: list[int] = []
+        self.steps.append(step)
         calls, results = step.turn.calls, step.results
         if calls and results:
             by_name = compiled.calls
@@ -133,8 +158,8 @@ class _Scan:
         if step.diff is not None:
             self._write(step)
             self.look_at_state()
-        if compiled.said and step.turn.response is not None:
-            fits += self._said(step.turn.response)
+        if compiled.spoken and step.turn.response is not None:
+            fits += self._spoken(step.turn.response)
         if fits:
             self._satisfy(fits)
 
@@ -154,15 +179,34 @@ class _Scan:
         needs = self.compiled.needs.get(i)
         return not needs or all(need in self.on for need in needs)
 
-    def _said(self, response: str) -> list[int]:
-        fits = []
-        for i, facts, forbidden in self.compiled.said:
-            if any(says(response, fact) for fact in forbidden):
+    def _spoken(self, response: str) -> list[int]:
+        fits, grounds = [], Grounds(self._shown, self._given)
+        for i, check in self.compiled.spoken:
+            item = self.compiled.prepared.get(i)
+            if item is None:
+                told = self.compiled.told
+                item = self.compiled.prepared[i] = (
+                    Answer.of(check, self.compiled.request, told)
+                    if isinstance(check, SaidCheck)
+                    else Refusal.of(check, told)
+                )
+            verdict = telling(response, item, grounds) if isinstance(item, Answer) else refusing(response, item)
+            if verdict == "false":
                 self.fallen.add(i)
                 self.on.discard(i)
-            elif i not in self.on and all(says(response, fact) for fact in facts):
+            elif verdict == "told" and i not in self.on:
                 fits.append(i)
         return fits
+
+    def _shown(self) -> Iterator[str]:
+        """What the agent was shown so far. An error may repeat what the agent made up."""
+        yield from (self.compiled.request, self.prompt)
+        for step in self.steps:
+            yield from (result.text for result in step.results if not result.is_error)
+            yield step.user or ""
+
+    def _given(self) -> Iterator[str]:
+        return (str(call.arguments) for step in self.steps for call in step.turn.calls)
 
     def _write(self, step: Step) -> None:
         changed = step.diff or {}
@@ -194,7 +238,7 @@ def satisfied_by_step(
 
     With `settled`, items that hold of an episode in which nothing was done are left out until the episode's last step.
     """
-    scan, out = _Scan(_compile(task), base), []
+    scan, out = _Scan(_compile(task), base, trajectory.prompt), []
     for step in trajectory.steps:
         scan.step(step)
         out.append(_ids(scan, scan.compiled.passive if settled else frozenset()))
@@ -205,7 +249,7 @@ def satisfied_by_step(
 
 def satisfied(trajectory: Trajectory, task: Task, base: BaseLookup | None = None) -> tuple[str, ...]:
     """The ids of the items that are satisfied now, in the checklist's order; judged items are left out."""
-    scan = _Scan(_compile(task), base)
+    scan = _Scan(_compile(task), base, trajectory.prompt)
     for step in trajectory.steps:
         scan.step(step)
     return _ids(scan)
@@ -221,7 +265,7 @@ def checklist_score(trajectory: Trajectory, task: Task, base: BaseLookup | None 
     compiled = _compile(task)
     if not any(compiled.shares):
         return 1.0
-    scan = _Scan(compiled, base)
+    scan = _Scan(compiled, base, trajectory.prompt)
     for step in trajectory.steps:
         scan.step(step)
     return sum(compiled.shares[i] for i in compiled.programmed if i in scan.on)
@@ -229,7 +273,7 @@ def checklist_score(trajectory: Trajectory, task: Task, base: BaseLookup | None 
 
 def _may_change(compiled: _Compiled, step: Step) -> bool:
     """Whether the step could satisfy or lose an item: spares most steps the walk through the episode."""
-    if step.diff is not None or (compiled.said and step.turn.response is not None):
+    if step.diff is not None or (compiled.spoken and step.turn.response is not None):
         return True
     by_name = compiled.calls
     return any(call.name in by_name for call in step.turn.calls)
@@ -245,7 +289,7 @@ def checklist_term(trajectory: Trajectory, task: Task) -> float:
         return 0.0
     if not trajectory.done and not _may_change(compiled, steps[-1]):
         return 0.0
-    scan = _Scan(compiled)
+    scan = _Scan(compiled, prompt=trajectory.prompt)
     for step in steps[:-1]:
         scan.step(step)
     before = scan.on - compiled.passive

@@ -325,12 +325,14 @@ def _gave(history: list[tuple[str, ...]], items: dict, ends: list[int], eta: flo
     return gave
 
 
-def cm2_reward(*, level: Level = "step", eta: float = 0.9) -> Reward:
+def cm2_reward(*, level: Level = "step", eta: float = 1.0) -> Reward:
     """CM2's checklist reward for one episode; the options are those of `CM2Term`.
 
     Args:
         level: where the reward is paid.
-        eta: step level: what each step of delay since an item's dependences were met costs.
+        eta: step level: what each step of delay since an item's dependences were met costs. At 1 the same calls earn
+            the same in whatever turns they are made; below 1 calls merged into fewer turns earn more than the gold
+            chain, as the paper's equation has it.
     """
     return Reward({"cm2": CM2Term(level, eta)}, {})
 

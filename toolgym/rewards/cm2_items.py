@@ -161,6 +161,7 @@ _FOCUS_OF: dict[str, Focus] = {
     "no_write": "assistant.tool_calls",
     "state": "tool.content",
     "said": "assistant.content.user_visible_reply",
+    "refused": "assistant.content.user_visible_reply",
     "judged": "assistant.content.user_visible_reply",
 }
 

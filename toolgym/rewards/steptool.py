@@ -5,7 +5,11 @@
 
 Scales (the paper normalises "to a uniform scale"): SuccCalling is 0 or 1, Contribution 0 to 5 over 5, IsSolved 0, 1/2
 or 1 for unsolved, unsure, solved; with `scale="steps"` intermediate rewards are also divided by `1 + alpha`, so that
-all lie in [0, 1].
+all lie in [0, 1] a call.
+
+The paper's step is one call. A turn of several parallel calls is so many of its steps here (`unit="call"`), so that the
+same calls earn the same in however many turns they are made; `unit="turn"` takes a turn for one step, under which the
+calls of a parallel turn earn more when they are made one by one.
 
 `source="reference_code"` multiplies step k of S by `S - k - 1`, as the published code does and the paper does not:
 the last step's reward is then always 0. Acquisition is by rule, by program (checklist, counterfactual) or by a judge:
@@ -76,12 +80,16 @@ def error_shaped(result: ToolResult) -> bool:
     return bool(_ERROR_TEXT.match(text) or (len(result.text) <= _LOOKED_AT and _PLEA.search(text)))
 
 
+def _succeeded(result: ToolResult) -> bool:
+    return result.outcome == "ok" and not result.is_error and not error_shaped(result)
+
+
 def succ_calling(step: Step) -> float:
     """SuccCalling in {0, 1}: the step made well-formed calls, and none failed by flag or by the look of its result."""
     calls, results = step.turn.calls, step.results
     if not calls or step.turn.problems or len(results) < len(calls):
         return 0.0
-    return float(all(result.outcome == "ok" and not result.is_error and not error_shaped(result) for result in results))
+    return float(all(map(_succeeded, results)))
 
 
 def gold_contribution(trajectory: Trajectory, task: Task) -> float:
@@ -109,8 +117,11 @@ def gold_contribution(trajectory: Trajectory, task: Task) -> float:
 
 
 def checklist_contribution(trajectory: Trajectory, task: Task) -> float:
-    """Contribution in [0, 5] by program: the checklist share that the step gained; a gold step's fair share gives 5."""
-    fair = max(1, sum(1 for action in task.gold if action.calls))
+    """Contribution in [0, 5] by program: the checklist share that each of the step's calls gained on average; a gold
+    call's fair share gives 5.
+    """
+    calls = len(trajectory.steps[-1].turn.calls) if trajectory.steps else 0
+    fair = max(1, len(task.gold_calls)) / max(1, calls)
     return MAX_CONTRIBUTION * min(1.0, max(0.0, checklist_term(trajectory, task)) * fair)
 
 
@@ -143,7 +154,9 @@ class StepToolOptions:
     scale: Literal["components", "steps"] = "components"
     source: Literal["paper", "reference_code"] = "paper"
     guard: bool = True
-    """Ours: SuccCalling pays for each different call once, and for no more steps than the gold chain has calls."""
+    """Ours: SuccCalling pays for each different call once, and for no more calls than the gold chain has."""
+    unit: Literal["call", "turn"] = "call"
+    """What a step of the paper is: each call of a turn, or the turn."""
 
     def __post_init__(self) -> None:
         if isinstance(self.contribution, str) and self.contribution not in _CONTRIBUTIONS:
@@ -152,31 +165,43 @@ class StepToolOptions:
             raise ConfigError(f"alpha is {self.alpha}; it scales SuccCalling and is at least 0.")
 
     def contribute(self, trajectory: Trajectory, task: Task) -> float:
-        """The latest step's contribution over 5, clipped to [0, 1]; a missing score is 0."""
+        """The latest step's contribution over 5, clipped to [0, 1], once a call (or once); a missing score is 0."""
         score = self.contribution if callable(self.contribution) else _CONTRIBUTIONS[self.contribution]
         value = score(trajectory, task)
-        return 0.0 if value is None else min(1.0, max(0.0, value / MAX_CONTRIBUTION))
+        steps = max(1, len(trajectory.steps[-1].turn.calls)) if self.unit == "call" else 1
+        return 0.0 if value is None else steps * min(1.0, max(0.0, value / MAX_CONTRIBUTION))
 
 
-def _pays(trajectory: Trajectory, task: Task) -> bool:
-    """The guard: whether the latest step's calls are new and the episode's paid steps are not used up."""
-    paid, seen = 0, set()
+def _successes(step: Step, options: StepToolOptions) -> int:
+    """How many of the paper's steps the step is whose calls succeeded."""
+    if options.unit == "turn":
+        return int(succ_calling(step))
+    return 0 if step.turn.problems else sum(map(_succeeded, step.results))
+
+
+def _paid(trajectory: Trajectory, task: Task, options: StepToolOptions) -> int:
+    """The guard: the latest step's successes whose calls are new, as far as the episode's paid ones are not used up."""
+    left, seen, now = max(1, len(task.gold_calls)), set(), 0
     for step in trajectory.steps:
-        names = {(call.name, canonical(call.arguments)) for call in step.turn.calls}
-        new = bool(names) and not names & seen
-        seen |= names
-        paid += new and bool(succ_calling(step))
-        if step is trajectory.steps[-1]:
-            return new and paid <= max(1, len(task.gold_calls))
-    return False
+        calls = [(call.name, canonical(call.arguments)) for call in step.turn.calls]
+        if options.unit == "turn":
+            now = int(not seen.intersection(calls)) * _successes(step, options)
+        else:
+            fresh = [call not in seen and call not in calls[:place] for place, call in enumerate(calls)]
+            done = map(_succeeded, step.results) if not step.turn.problems else ()
+            now = sum(new and good for new, good in zip(fresh, done, strict=False))
+        seen.update(calls)
+        now = min(now, left)
+        left -= now
+    return now
 
 
 def _intermediate(trajectory: Trajectory, task: Task, options: StepToolOptions) -> float:
     if not options.step_reward:
         return 0.0
-    success = succ_calling(trajectory.steps[-1])
-    if success and options.alpha and options.guard and not _pays(trajectory, task):
-        success = 0.0
+    success = _successes(trajectory.steps[-1], options)
+    if success and options.alpha and options.guard:
+        success = _paid(trajectory, task, options)
     value = options.alpha * success + options.contribute(trajectory, task)
     return value / (1 + options.alpha) if options.scale == "steps" else value
 
@@ -232,9 +257,10 @@ def steptool_reward(
     scale: Literal["components", "steps"] = "components",
     source: Literal["paper", "reference_code"] = "paper",
     guard: bool = True,
+    unit: Literal["call", "turn"] = "call",
 ) -> Reward:
     """StepTool's step-grained reward; the options are those of `StepToolOptions`."""
-    options = StepToolOptions(alpha, contribution, step_reward, scale, source, guard)
+    options = StepToolOptions(alpha, contribution, step_reward, scale, source, guard, unit)
     return Reward({"steptool": StepToolTerm(options)}, {})
 
 

@@ -76,11 +76,32 @@ class StateCheck(_Model):
 
 
 class SaidCheck(_Model):
-    """True once a response to the user contains every one of `facts` (case, commas and spaces aside)."""
+    """True once a response to the user says every one of `facts` (case, commas and spaces aside) and commits to them.
+
+    `toolgym.rewards.answers` tells what that is: not a list of candidates, nothing made up.
+    """
 
     type: Literal["said"] = "said"
     facts: tuple[str, ...]
     forbidden: tuple[str, ...] = ()
+    """Wrong answers: they may be mentioned as what the answer is not, but not given."""
+    allowed: tuple[str, ...] = ()
+    """Texts whose ids and numbers may be said although the request and the tools' results do not show them."""
+
+
+class RefusedCheck(_Model):
+    """True once a response refuses: it says that the thing cannot be done, or that a rule bars it, and claims no success.
+
+    `toolgym.rewards.refusals` tells what counts.
+    """
+
+    type: Literal["refused"] = "refused"
+    about: tuple[str, ...] = ()
+    """Beginnings of the words that the request and its rule are about ("cancel", "refund")."""
+    done: tuple[str, ...] = ()
+    """Verbs in the past participle that would claim that it was done ("cancelled"); by default those of most requests."""
+    subject: str = ""
+    """What is refused (an id): where the same answer rightly says that other things are done."""
 
 
 class NoWriteCheck(_Model):
@@ -100,7 +121,7 @@ class JudgedCheck(_Model):
 
 
 Check = Annotated[
-    CallCheck | StateCheck | SaidCheck | NoWriteCheck | JudgedCheck,
+    CallCheck | StateCheck | SaidCheck | RefusedCheck | NoWriteCheck | JudgedCheck,
     Field(discriminator="type"),
 ]
 
