@@ -188,7 +188,7 @@ def _kind(task: Task) -> str | None:
         return recipe
     if recipe in ("direct", "city_direct"):
         said = next(item.check.facts for item in task.checklist if item.check.type == "said")
-        return "cheapest" if len(said) == 2 or " at " not in answer and recipe == "direct" else "timed"
+        return "cheapest" if len(said) == 2 or (" at " not in answer and recipe == "direct") else "timed"
     starts = {
         "Your e-mail": "email", "Your membership": "membership", "Your date": "dob", "Your zip": "zip",
         "Your reservations": "reservations", "gift_card": "gift_card", "The first flight": "fact_flight",

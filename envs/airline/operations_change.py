@@ -170,7 +170,9 @@ def bags_refused(scene: Scene, trip: dict[str, Any]) -> Prepared | None:
 
     def run(known: Known) -> Run:
         refused = refusal(
-            known.rid, ("bag", "luggage", "remov", "suitcase"), ("removed", "taken off", "deleted", "reduced", "dropped")
+            known.rid,
+            ("bag", "luggage", "remov", "suitcase"),
+            ("removed", "taken off", "deleted", "reduced", "dropped"),
         )
         response = f"Sorry, bags of {known.rid} cannot be removed."
         return Done(response, plan="bags cannot be removed: refuse.", refusals=refused)

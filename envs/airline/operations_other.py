@@ -57,7 +57,9 @@ def _prepare_cancel(scene: Scene, trip: dict[str, Any], *, allowed: bool) -> Pre
     def run(known: Known) -> Run:
         rid, why = known.rid, _why_cancel(known.record, short)
         if not allowed:
-            refused = refusal(rid, ("cancel", "refund", "flown", "insur"), ("cancelled", "canceled", "refunded", "voided"))
+            refused = refusal(
+                rid, ("cancel", "refund", "flown", "insur"), ("cancelled", "canceled", "refunded", "voided")
+            )
             return Done(f"Sorry, {rid} cannot be cancelled: {why}.", plan=f"{why}: refuse.", refusals=refused)
         known.record = (yield Do(f"{why}: cancel {rid}.", (call("cancel", {"reservation_id": rid}),)))[0]
         return Done(f"{rid} is cancelled.", assertions=(equals(rid, "status", "cancelled"),))

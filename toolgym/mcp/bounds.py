@@ -12,13 +12,25 @@ from typing import Any
 
 from mcp_types import ErrorData, JSONRPCError, JSONRPCMessage, jsonrpc_message_adapter
 
-__all__ = ["BAD_ANSWER", "CUT_META", "SESSION_LOST", "BoundedLines", "LongLine", "cut_result", "read_message"]
+__all__ = [
+    "BAD_ANSWER",
+    "CUT_META",
+    "REFUSED_STATUS",
+    "SESSION_LOST",
+    "BoundedLines",
+    "LongLine",
+    "cut_result",
+    "read_message",
+]
 
 BAD_ANSWER = -32052
 """JSON-RPC error code that stands for an answer which could not be read."""
 
 SESSION_LOST = -32053
 """JSON-RPC error code that stands for an answer of a server which has forgotten the client's session."""
+
+REFUSED_STATUS = -32054
+"""JSON-RPC error code that stands for an HTTP status which says that there is no answer."""
 
 CUT_META = "toolgym/cut"
 """Key of a shortened result's `_meta`: how many bytes the whole answer had."""

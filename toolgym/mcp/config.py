@@ -12,17 +12,85 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    model_validator,
+)
 
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.mcp.connection import CommandTarget, Target, UrlTarget
 from toolgym.mcp.docker import make_target
+from toolgym.mcp.http_transport import SSE_ADVICE
 from toolgym.mcp.state import StateOptions, make_state_options
 
 __all__ = ["Entry", "environment", "read_config"]
 
-_OURS = ("container", "hidden_tools", "ignore", "reset_tools", "state_tools", "workspace")
 _VARIABLE = re.compile(r"\$\{(?:env:)?(\w+)(?::-([^}]*))?\}")
+
+_INHERITED = (
+    *("PYTHONPATH", "VIRTUAL_ENV", "OMP_NUM_THREADS", "TZ", "TZDIR"),
+    # How the outside world is reached from this machine: without it a server behind a proxy reaches nothing.
+    *(spelled for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY") for spelled in (name, name.lower())),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"),
+)
+_NEEDS = "a 'command' (with 'args', 'env', 'cwd'), a 'url' (with 'headers'), a 'docker' image or 'simulated' tools."
+_BRANCHES = ("str", "int", "float", "bool")
+_Scalar = StrictStr | StrictInt | StrictFloat | StrictBool
+
+
+class _Ours(BaseModel):
+    """What ToolGym adds to an entry."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    container: dict[str, Any] | None = Field(None, description="an object of container options")
+    hidden_tools: list[str] | None = Field(None, description="a list of tools' names")
+    ignore: str | list[str] | None = Field(None, description="a list of paths such as 'orders.*.created_at'")
+    reset_tools: dict[str, str] | None = Field(None, description="an object of names for reset, snapshot and restore")
+    state_tools: list[str | dict[str, Any]] | None = Field(None, description="a list of tools' names, or of objects")
+    workspace: str | None = Field(None, description="the path of a folder")
+
+
+class _Server(BaseModel):
+    """An entry: the keys of the ecosystem that are used, those of other clients that are not, and ToolGym's."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    command: str | None = Field(None, description="a program's name or path; its arguments are 'args'")
+    args: list[_Scalar] | None = Field(None, description="a list of strings, one an argument")
+    env: dict[str, _Scalar] | None = Field(None, description="an object of names and strings")
+    cwd: str | None = Field(None, description="the path of a folder")
+    url: str | None = Field(None, description="a URL")
+    headers: dict[str, _Scalar] | None = Field(None, description="an object of names and strings")
+    mode: Literal["auto", "legacy"] = Field("auto", description="'auto', or 'legacy' for the older handshake")
+    type: Literal["stdio", "http", "streamable-http", "streamableHttp", "sse"] | None = Field(
+        None, description="'stdio' or 'http'"
+    )
+    transport: Literal["stdio", "http", "streamable-http", "sse"] | None = Field(None, description="'stdio' or 'http'")
+    docker: str | None = Field(None, description="the name of an image")
+    simulated: dict[str, Any] | None = Field(None, description="an object with 'tools', 'model', ...")
+    toolgym: _Ours | None = Field(None, description="an object of ToolGym's options")
+    timeout: Annotated[StrictInt | StrictFloat, Field(gt=0)] | None = Field(None, description="a number above 0")
+    """Other clients' (in seconds or milliseconds): checked, not used; calls are limited by `timeout_s`."""
+    disabled: bool = Field(False, description="true or false")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_others(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return {key: item for key, item in value.items() if key not in _OTHERS}
+
+
+_OTHERS = ("alwaysAllow", "auth", "authentication", "autoApprove", "description", "icon", "keep_alive", "name", "oauth")
+"""Keys that other clients read."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +107,12 @@ class Entry:
 
 
 def environment() -> dict[str, str]:
-    """What a server needs of this process's environment to be found and to import the same packages.
+    """What a server needs of this process's environment: to be found, to import the same packages, to reach the network
+    (proxies, certificates) and to know the time zone. Nothing else of it reaches a server.
 
     The environment that this Python runs in counts as activated: its programs come first.
     """
-    known = {name: os.environ[name] for name in ("PYTHONPATH", "VIRTUAL_ENV", "OMP_NUM_THREADS") if name in os.environ}
+    known = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return known | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])}
 
 
@@ -53,60 +122,106 @@ def read_config(source: Mapping[str, Any] | Path, server: str | None = None) -> 
     Raises:
         ConfigError: it cannot be read, or an entry says what no server can be.
     """
-    folder = Path()
+    folder, where = Path(), "mcp.json"
     if isinstance(source, Path):
-        folder = source.resolve().parent
+        folder, where = source.resolve().parent, str(source)
         try:
-            source = json.loads(source.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ConfigError(f"{str(source)!r} is not JSON: {error}") from error
+            source = json.loads(source.read_text(encoding="utf-8-sig"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise ConfigError(f"{where!r} cannot be read, or is not JSON: {error}") from error
         if not isinstance(source, Mapping):
-            raise ConfigError("An mcp.json must hold an object with 'mcpServers'.")
+            raise ConfigError(f"{where}: an mcp.json must hold an object with 'mcpServers'.")
     servers = source.get("mcpServers")
     if not isinstance(servers, Mapping) or not servers:
-        raise ConfigError("An mcp.json holds an object 'mcpServers' with at least one server.")
+        raise ConfigError(f"{where}: an mcp.json holds an object 'mcpServers' with at least one server.")
     if server is not None and server not in servers:
         raise ConfigError(did_you_mean(server, servers, "server"))
-    return [_entry(name, servers[name], folder) for name in servers if server in (None, name)]
+    named = [name for name in servers if server in (None, name)]
+    entries = [_entry(name, servers[name], folder, where) for name in named if not _is_disabled(servers[name], server)]
+    if not entries:
+        raise ConfigError(f"{where}: every server is disabled.")
+    return entries
 
 
-def _entry(name: str, entry: Any, folder: Path) -> Entry:
-    wrong = ConfigError(
-        f"Server {name!r} must have a 'command' (with 'args', 'env', 'cwd'), a 'url' (with 'headers'), "
-        "a 'docker' image or 'simulated' tools."
-    )
+def _is_disabled(entry: Any, server: str | None) -> bool:
+    """Whether an entry is left out: it says so, and was not asked for by its name."""
+    return server is None and isinstance(entry, Mapping) and entry.get("disabled") is True
+
+
+def _checked(name: str, entry: Any, where: str) -> "_Server":
+    """An entry as its schema has it. No value is shown in an error: it may be a secret."""
     if not isinstance(entry, Mapping):
-        raise wrong
-    ours = entry.get("toolgym") or {}
-    for key in ours:
-        if key not in _OURS:
-            raise ConfigError(did_you_mean(key, _OURS, f"toolgym option of server {name!r}:"))
-    hidden, renamed = ours.get("hidden_tools", ()), ours.get("reset_tools")
-    state = make_state_options(ours.get("state_tools", ()), hidden, renamed, ours.get("ignore", ()))
-    simulated = entry.get("simulated")
-    if isinstance(simulated, Mapping):
-        return Entry(name, None, state, simulated, folder)
+        raise ConfigError(f"{where}, server {name!r}: it must be an object, not {_kind(entry)}. {_NEEDS}")
+    try:
+        return _Server.model_validate(dict(entry))
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False)
+        problem = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
+        path = [str(part) for part in problem["loc"] if not str(part).endswith("]") and part not in _BRANCHES]
+        ours = path[0] == "toolgym" and len(path) > 1
+        model, key = (_Ours, path[1]) if ours else (_Server, path[0])
+        if problem["type"] == "extra_forbidden":
+            what = f"toolgym option of server {name!r}:" if ours else "key"
+            message = did_you_mean(key, [*model.model_fields, *([] if ours else _OTHERS)], what)
+            raise ConfigError(f"{where}, server {name!r}: {message}") from None
+        wanted = model.model_fields[key].description
+        given = f"{'.'.join(path)!r} cannot be {_kind(problem['input'])}"
+        raise ConfigError(f"{where}, server {name!r}: {given}: {key!r} must be {wanted}.") from None
+
+
+def _kind(value: Any) -> str:
+    """A JSON value's kind in words."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    kinds = {str: "a string", int: "a number", float: "a number", list: "a list", tuple: "a list"}
+    return kinds.get(type(value), "an object" if isinstance(value, Mapping) else f"a {type(value).__name__}")
+
+
+def _entry(name: str, given: Any, folder: Path, where: str) -> Entry:
+    entry = _checked(name, given, where)
+    ours = entry.toolgym or _Ours()
+    state = make_state_options(ours.state_tools or (), ours.hidden_tools or (), ours.reset_tools, ours.ignore or ())
+    if entry.simulated is not None:
+        return Entry(name, None, state, entry.simulated, folder)
+    env = {key: _expanded(_text(value), name) for key, value in (entry.env or {}).items()}
+    args = [_text(part) for part in entry.args or ()]
     target: Target
-    if isinstance(entry.get("url"), str):
-        headers = {key: _expanded(str(value), name) for key, value in (entry.get("headers") or {}).items()}
-        target = UrlTarget(_expanded(entry["url"], name), headers=headers)
-    elif isinstance(entry.get("docker"), str):
-        env = {key: _expanded(str(value), name) for key, value in (entry.get("env") or {}).items()}
-        command = [_expanded(str(part), name) for part in entry.get("args") or ()]
-        target = make_target(entry["docker"], command, env, ours.get("container") or {})
-    elif isinstance(entry.get("command"), str):
-        command = tuple(_expanded(str(part), name) for part in (entry["command"], *(entry.get("args") or ())))
-        env = environment() | {key: _expanded(str(value), name) for key, value in (entry.get("env") or {}).items()}
-        workspace = ours.get("workspace")
+    if entry.url is not None:
+        if "sse" in (entry.type, entry.transport):
+            raise ConfigError(f"{where}, server {name!r}: {SSE_ADVICE}")
+        headers = {key: _expanded(_text(value), name) for key, value in (entry.headers or {}).items()}
+        target = UrlTarget(_checked_url(_expanded(entry.url, name), name, where), headers=headers, mode=entry.mode)
+    elif entry.docker is not None:
+        command = [_expanded(part, name) for part in args]
+        target = make_target(entry.docker, command, env, ours.container or {})
+    elif entry.command is not None:
+        shown = (entry.command, *args)
+        workspace, cwd = ours.workspace, entry.cwd
         if workspace is not None and not (folder / workspace).is_dir():
             raise ConfigError(f"Server {name!r}: its workspace {str(folder / workspace)!r} is no folder.")
         place = None if workspace is None else str(folder / workspace)
-        cwd = entry.get("cwd")
         default = None if workspace is not None or folder == Path() else str(folder)
-        target = CommandTarget(command, env, default if cwd is None else str(folder / cwd), place)
+        target = CommandTarget(
+            tuple(_expanded(part, name) for part in shown),
+            environment() | env,
+            default if cwd is None else str(folder / cwd),
+            place,
+            entry.mode,
+            shown,
+        )
     else:
-        raise wrong
+        raise ConfigError(f"Server {name!r} must have {_NEEDS} (in {where})")
     return Entry(name, target, state)
+
+
+def _text(value: str | float) -> str:
+    return value if isinstance(value, str) else str(value)
+
+
+def _checked_url(url: str, server: str, where: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ConfigError(f"{where}, server {server!r}: 'url' must begin with http:// or https://.")
+    return url
 
 
 def _expanded(text: str, server: str) -> str:

@@ -37,13 +37,14 @@ from toolgym.errors import (
     ServerStartError,
 )
 from toolgym.mcp import loop
-from toolgym.mcp.bounds import BAD_ANSWER, SESSION_LOST
+from toolgym.mcp.bounds import BAD_ANSWER, REFUSED_STATUS, SESSION_LOST
 from toolgym.mcp.content import RAW_META
 from toolgym.mcp.docker import DockerTarget
 from toolgym.mcp.docker_transport import ContainerTransport
 from toolgym.mcp.endpoint import CONTROL_METHOD, EXPIRED_CODE, EXTENSION_ID, ControlParams
-from toolgym.mcp.http_transport import BoundedHttpTransport
-from toolgym.mcp.listing import REFUSED
+from toolgym.mcp.http_transport import SSE_ADVICE, BoundedHttpTransport, speaks_sse
+from toolgym.mcp.listing import REFUSED, all_tools
+from toolgym.mcp.secrets import redact, secrets_of, shown_url
 from toolgym.mcp.session import ToolSpec
 from toolgym.mcp.tool import tidy_schema
 from toolgym.mcp.transports import BoundedStdioTransport, MemoryTransport, Streams
@@ -63,6 +64,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+Mode = Literal["auto", "legacy"]
+"""The protocol's revision: negotiated, or the older one with a handshake."""
+
 _CLOSE_S = 8.0
 
 WORKSPACE = "/workspace"
@@ -74,21 +78,33 @@ class CommandTarget:
     """A server that is started as a process and speaks over stdio."""
 
     command: tuple[str, ...]
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Environment variables beside the safe few (PATH, HOME, ...) that a server inherits."""
     cwd: str | None = None
     workspace: str | None = None
     """A folder of which each started server gets a copy of its own: it runs there, `{workspace}` in its command and
     environment stands for it, and agents see it as `/workspace`."""
+    mode: Mode = "auto"
+    """As in `WireOptions`; `legacy` in either of them holds."""
+    shown: tuple[str, ...] = ()
+    """The command as messages show it: without what was filled in from the environment, which may be a secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class UrlTarget:
-    """A server that runs already and speaks streamable HTTP."""
+    """A server that runs already and speaks streamable HTTP. Its `repr` and every message leave out what may be secret:
+    the URL's query and user, the token and the headers."""
 
-    url: str
-    token: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    url: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    mode: Mode = "auto"
+    """As in `WireOptions`; `legacy` in either of them holds."""
+    shown: str = field(init=False)
+    """The URL as messages show it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shown", shown_url(self.url))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +129,9 @@ class WireOptions:
     most half) are kept for that. It does not end what runs in this process's own threads: see `ToolServer.tool`."""
     start_timeout_s: float = 60.0
     """Seconds that a server may take to start and answer the handshake."""
-    mode: Literal["auto", "legacy"] = "auto"
-    """The protocol's revision: negotiated, or the older one with a handshake."""
+    mode: Mode = "auto"
+    """The protocol's revision: negotiated, or the older one with a handshake. A server that ends at a request which
+    comes before the handshake is started again with it."""
     max_answer_bytes: int = 4 * 2**20
     """A longer answer is cut, and its text says so."""
     spares: int = 0
@@ -149,6 +166,9 @@ class Connection:
         self.has_episodes = False
         """Whether the server is a `ToolServer`."""
         self.dead = False
+        self.mode: Mode = "legacy" if "legacy" in (getattr(target, "mode", "auto"), options.mode) else "auto"
+        """How the server was spoken to: `legacy` too where it had to be."""
+        self._secrets = secrets_of(target.url, target.headers, target.token) if isinstance(target, UrlTarget) else ()
         self.server: FastMCP | None = None
         """The server object, where it lives in this process."""
         self.server_tools: tuple[Any, ...] = ()
@@ -169,13 +189,23 @@ class Connection:
         self = cls(target, options)
         try:
             async with asyncio.timeout(options.start_timeout_s):
-                await self._start()
+                try:
+                    await self._start()
+                except MCPError:
+                    if self.mode == "legacy" or not isinstance(target, CommandTarget | DockerTarget):
+                        raise
+                    await self.close()  # some older servers end at a request that comes before the handshake
+                    self.dead, self.mode = False, "legacy"
+                    await self._start()
         except Exception as error:
+            redact(error, self._secrets)
             reason = (
                 f"no answer within {options.start_timeout_s:g} s" if isinstance(error, TimeoutError) else str(error)
             )
             tail = self.stderr_tail()
             await self.close()
+            if isinstance(target, UrlTarget) and await speaks_sse(target.url, target.headers, target.token):
+                reason = f"it speaks another transport: {SSE_ADVICE}"
             raise ServerStartError(
                 f"Could not start {_describe(target)}: {reason or type(error).__name__}{tail}"
             ) from error
@@ -206,12 +236,12 @@ class Connection:
             yield self, streams.received, streams.to_send
 
     async def _start(self) -> None:
-        client = Client(await self._transport(), mode=self.options.mode, init_timeout=0, log_handler=_ignore)
+        client = Client(await self._transport(), mode=self.mode, init_timeout=0, log_handler=_ignore)
         self._client = client
         await client.__aenter__()
         capabilities = client.server_capabilities
         extensions = (capabilities.extensions if capabilities is not None else None) or {}
-        tools = await client.list_tools()
+        tools = await all_tools(client)
         self.has_episodes = EXTENSION_ID in extensions or any(EXTENSION_ID in (tool.meta or {}) for tool in tools)
         self.listed = tuple(tool_spec(tool) for tool in tools)
         by_name: dict[str, ToolSpec] = {}
@@ -296,8 +326,12 @@ class Connection:
         try:
             return await _at_most(self.options.timeout_s, work)
         except TimeoutError as error:
+            redact(error, self._secrets)
             raise CallTimeoutError(f"No answer to the {what} within {self.options.timeout_s:g} s.") from error
         except MCPError as error:
+            redact(error, self._secrets)
+            if error.error.code == REFUSED_STATUS:
+                raise InfraError(f"The answer of {_describe(self.target)} to the {what} was {error}") from error
             if error.error.code == REQUEST_TIMEOUT:
                 raise CallTimeoutError(f"No answer to the {what} in time: {error}") from error
             if error.error.code in (BAD_ANSWER, PARSE_ERROR):
@@ -308,6 +342,7 @@ class Connection:
             over = error.error.code == SESSION_LOST or not isinstance(self.target, UrlTarget)
             raise self._died(what, error, over) from error
         except (RuntimeError, OSError, httpx2.HTTPError) as error:
+            redact(error, self._secrets)
             raise self._died(what, error) from error
         except ValueError as error:
             raise InfraError(f"The answer to the {what} is no result as MCP defines it: {str(error)[:300]}") from error
@@ -418,10 +453,10 @@ def finite(value: Any) -> Any:
 
 def _describe(target: Target) -> str:
     if isinstance(target, CommandTarget):
-        return f"the server {' '.join(target.command)!r}"
+        return f"the server {' '.join(target.shown or target.command)!r}"
     if isinstance(target, DockerTarget):
         return f"the container of image {target.image!r}"
-    return f"the server at {target.url}" if isinstance(target, UrlTarget) else "the in-memory server"
+    return f"the server at {target.shown}" if isinstance(target, UrlTarget) else "the in-memory server"
 
 
 def tool_spec(tool: Any) -> ToolSpec:

@@ -18,10 +18,27 @@ from mcp.client.streamable_http import MCP_SESSION_ID, streamable_http_client
 from mcp_types import CONNECTION_CLOSED, ErrorData, JSONRPCError, JSONRPCResponse
 from typing_extensions import Unpack
 
-from toolgym.mcp.bounds import BAD_ANSWER, SESSION_LOST, BoundedLines, LongLine, read_message
+from toolgym.mcp.bounds import BAD_ANSWER, REFUSED_STATUS, SESSION_LOST, BoundedLines, LongLine, read_message
+from toolgym.mcp.secrets import hide_in_logs, redacted, secrets_of
 from toolgym.mcp.transports import _plain
 
-__all__ = ["BoundedHttpTransport"]
+__all__ = ["SSE_ADVICE", "BoundedHttpTransport", "speaks_sse"]
+
+SSE_ADVICE = (
+    "the older HTTP+SSE transport is not spoken here, only streamable HTTP. Many servers have both: try the URL that "
+    "ends in /mcp. A bridge to stdio (such as mcp-remote) as the 'command' works too."
+)
+
+_STATUS_BYTES = 65_536
+_PROBE_S = 3.0
+_SHOWN = 300
+_ADVICE = {
+    401: ". It wants a token or key: token=..., or 'headers' in mcp.json",
+    403: ". The token or key is not allowed this",
+    404: ". Is it the right path? Many servers answer at /mcp",
+    405: ". Is it the right path? Many servers answer at /mcp",
+    429: ". It has had too many requests",
+}
 
 # The time limits are the connection's; a hundred slow calls must not make the next one wait.
 _TIMEOUT = httpx2.Timeout(None)
@@ -42,6 +59,7 @@ class BoundedHttpTransport(ClientTransport):
 
     def __init__(self, url: str, headers: Mapping[str, str], token: str | None, limit: int):
         self._url, self._headers, self._token, self._limit = url, dict(headers), token, limit
+        hide_in_logs()
 
     @asynccontextmanager
     async def connect_session(
@@ -49,19 +67,42 @@ class BoundedHttpTransport(ClientTransport):
     ) -> AsyncIterator[ClientSession]:
         auth = None if self._token is None else BearerAuth(self._token)
         async with (
-            _BoundedClient(self._limit, headers=self._headers, auth=auth, timeout=_TIMEOUT, limits=_LIMITS) as client,
+            _BoundedClient(
+                self._limit,
+                secrets_of(self._url, self._headers, self._token),
+                headers=self._headers,
+                auth=auth,
+                timeout=_TIMEOUT,
+                limits=_LIMITS,
+            ) as client,
             streamable_http_client(self._url, http_client=client, max_sse_event_size=None) as (received, to_send),
             _plain(transport_options).session_class(received, to_send, **session_kwargs) as session,
         ):
             yield session
 
 
+async def speaks_sse(url: str, headers: Mapping[str, str], token: str | None) -> bool:
+    """Whether a server answers in the older transport: with a stream whose first event names an endpoint."""
+    try:
+        async with (
+            httpx2.AsyncClient(headers=dict(headers), auth=None if token is None else BearerAuth(token)) as client,
+            client.stream("GET", url, headers={"accept": "text/event-stream"}, timeout=_PROBE_S) as response,
+        ):
+            if not response.headers.get("content-type", "").startswith("text/event-stream"):
+                return False
+            async for chunk in response.aiter_raw():
+                return b"event: endpoint" in chunk[:_STATUS_BYTES].replace(b"event:endpoint", b"event: endpoint")
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError):
+        pass
+    return False
+
+
 class _BoundedClient(httpx2.AsyncClient):
     """An HTTP client whose answers are bounded; a request that fails is answered with a JSON-RPC error."""
 
-    def __init__(self, limit: int, **settings: Any):
+    def __init__(self, limit: int, secrets: tuple[str, ...], **settings: Any):
         super().__init__(**settings)
-        self._limit = limit
+        self._limit, self._secrets = limit, secrets
         self.headers["accept-encoding"] = "identity"  # a small packed body may unpack to gigabytes
 
     async def send(self, request: httpx2.Request, *, stream: bool = False, **settings: Any) -> httpx2.Response:
@@ -78,10 +119,31 @@ class _BoundedClient(httpx2.AsyncClient):
         if encoding != "identity":
             await response.aclose()
             return _failed(request, BAD_ANSWER, f"the server sent {encoding}, which was not asked for")
+        if response.status_code >= 400 and request.method == "POST":
+            return await self._refused(request, response)
         self._bound(request, response)
         if not stream:
             await response.aread()
         return response
+
+    async def _refused(self, request: httpx2.Request, response: httpx2.Response) -> httpx2.Response:
+        """The answer that an error status stands for: the JSON-RPC error in its body, or else the status in words."""
+        body = b""
+        try:
+            async for chunk in response.aiter_raw():
+                body += chunk[:_STATUS_BYTES]
+                if len(body) >= _STATUS_BYTES:
+                    break
+        except httpx2.RequestError:
+            pass  # the status alone then
+        await response.aclose()
+        message = read_message(body, _request_id(request)) if body.lstrip().startswith(b"{") else None
+        if isinstance(message, JSONRPCError) and message.error.code != BAD_ANSWER:
+            return _failed(request, message.error.code, message.error.message)
+        text = redacted(body.decode(errors="replace"), self._secrets).strip()
+        said = f": {text[:_SHOWN]!r}" if text else ""
+        what = f"an error response, {response.status_code} {response.reason_phrase}".rstrip()
+        return _failed(request, REFUSED_STATUS, f"{what}{said}{_ADVICE.get(response.status_code, '')}")
 
     def _bound(self, request: httpx2.Request, response: httpx2.Response) -> None:
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from toolgym.mcp.content import with_raw_content
 
-__all__ = ["REFUSED", "TolerantDispatcher", "without_refused"]
+__all__ = ["REFUSED", "TolerantDispatcher", "all_tools", "without_refused"]
 
 REFUSED = "x-toolgym-refused"
 """The key of a stand-in's input schema that says why the tool was refused."""
@@ -23,6 +23,7 @@ REFUSED = "x-toolgym-refused"
 _LIST, _CALL = "tools/list", "tools/call"
 _UNKNOWN_VERSION = "2025-11-25"
 _SHOWN = 200
+_MOST_PAGES = 1000
 
 
 class _EveryMethod(frozenset[str]):
@@ -56,6 +57,30 @@ class TolerantDispatcher(JSONRPCDispatcher[TransportContext]):
         if method == _CALL:
             return with_raw_content(answer)
         return without_refused(answer, self._version() or _UNKNOWN_VERSION) if method == _LIST else answer
+
+
+async def all_tools(client: Any) -> list[Any]:
+    """Every tool that a server lists, page by page.
+
+    A listing ends at a cursor that is missing or empty, that came before, or whose page holds nothing new: some servers
+    give one for ever.
+    """
+    found: list[Any] = []
+    known: set[str] = set()
+    cursors: set[str | None] = {None, ""}
+    cursor = None
+    for _ in range(_MOST_PAGES):
+        page = await client.list_tools_mcp(cursor=cursor)
+        shown = [tool.model_dump_json() for tool in page.tools]
+        if known and known.issuperset(shown):
+            break
+        found += page.tools
+        known.update(shown)
+        cursor = page.next_cursor
+        if cursor in cursors:
+            break
+        cursors.add(cursor)
+    return found
 
 
 def without_refused(answer: dict[str, Any], version: str) -> dict[str, Any]:

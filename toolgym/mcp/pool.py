@@ -3,9 +3,10 @@
 import asyncio
 import os
 from contextlib import suppress
+from dataclasses import replace
 
 from toolgym.errors import InfraError
-from toolgym.mcp.connection import Connection, Target, UrlTarget, WireOptions
+from toolgym.mcp.connection import Connection, Mode, Target, UrlTarget, WireOptions
 
 __all__ = ["Pool"]
 
@@ -33,6 +34,7 @@ class Pool:
         self._spares: list[asyncio.Task[Connection]] = []
         self._closing: set[asyncio.Task[None]] = set()
         self._episodes = 0
+        self._mode: Mode | None = None
 
     async def shared(self) -> Connection:
         """The connection that episodes share."""
@@ -43,7 +45,7 @@ class Pool:
             if self._shared is None or self._shared.dead:
                 if self._shared is not None:
                     await self._shared.close()
-                self._shared = await Connection.open(self.target, self.options)
+                self._shared = await self._open()
             return self._shared
 
     def enter(self) -> None:
@@ -63,7 +65,7 @@ class Pool:
         connection, self._shared = self._shared, None
         if connection is not None and (connection.dead or connection.has_episodes):
             self._shared, connection = connection, None
-        connection = connection or await self._spare() or await Connection.open(self.target, self.options)
+        connection = connection or await self._spare() or await self._open()
         self._own.add(connection)
         self._refill(connection)
         return connection
@@ -95,6 +97,13 @@ class Pool:
         spares, closing = self._take_spares(), list(self._closing)
         await asyncio.gather(*(one.close() for one in connections), *(_closed(one) for one in spares), *closing)
 
+    async def _open(self) -> Connection:
+        """A new connection; what it found out about the protocol's revision, the next ones know."""
+        connection = await Connection.open(self.target, replace(self.options, mode=self._mode or self.options.mode))
+        if connection.mode == "legacy":
+            self._mode = connection.mode
+        return connection
+
     async def _spare(self) -> Connection | None:
         """A server that was started ahead and still lives."""
         while self._spares:
@@ -109,7 +118,7 @@ class Pool:
         if pattern.server is not None or pattern.has_episodes:
             return  # an object of this process is made in no time
         while len(self._spares) < self.options.spares and not isinstance(self.target, UrlTarget):
-            self._spares.append(asyncio.ensure_future(Connection.open(self.target, self.options)))
+            self._spares.append(asyncio.ensure_future(self._open()))
 
     def _take_spares(self) -> "list[asyncio.Task[Connection]]":
         spares, self._spares = self._spares, []

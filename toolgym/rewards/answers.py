@@ -26,7 +26,19 @@ from toolgym.rewards.communication import Fact, normalise
 from toolgym.rewards.text_form import plain
 from toolgym.tasks import SaidCheck
 
-__all__ = ["MAX_CHARS", "MAX_RIVALS", "WIDE", "Answer", "Grounds", "Telling", "clauses", "is_archive", "sentences", "telling", "things"]
+__all__ = [
+    "MAX_CHARS",
+    "MAX_RIVALS",
+    "WIDE",
+    "Answer",
+    "Grounds",
+    "Telling",
+    "clauses",
+    "is_archive",
+    "sentences",
+    "telling",
+    "things",
+]
 
 MAX_CHARS = 10_000
 """A longer response says nothing."""
@@ -77,16 +89,95 @@ _CUES = (
     "|winner|wins|takes?|pays?|go with|you want|suggest"
 )
 _SUPERLATIVE = re.compile(r"\b(?:[a-z]{3,}est|first|last)\b")
-_SYNONYMS = {"cheapest": "least expensive|lowest|cheaper", "earliest": "first", "latest": "last", "first": "earliest|soonest"}
+_SYNONYMS = {
+    "cheapest": "least expensive|lowest|cheaper",
+    "earliest": "first",
+    "latest": "last",
+    "first": "earliest|soonest",
+}
 _NEGATED = re.compile(
     r"\b(?:not|never|neither|nor|no longer|isn't|wasn't|aren't|rather than|instead of)(?: (?!but\b|only\b|just\b)\S+){0,2} $"
 )
 _DENIED = re.compile(r" ?(?:is|was|are|were)? ?(?:not|isn't|wasn't) (?:the|it|your|right|correct|what)\b")
 _WORD = re.compile(r"\w++")
 _LITTLE_WORDS = frozenset(
-    "a about after all also an and any are as at be been because but by can cannot cost costs do does flight for from had"
-    " has have here hold holds i if in is it its leaves like me more my not of on one only our paid pay please so some"
-    " than that the their them then there these they this to up us was we were which will with would you your".split()
+    [
+        "a",
+        "about",
+        "after",
+        "all",
+        "also",
+        "an",
+        "and",
+        "any",
+        "are",
+        "as",
+        "at",
+        "be",
+        "been",
+        "because",
+        "but",
+        "by",
+        "can",
+        "cannot",
+        "cost",
+        "costs",
+        "do",
+        "does",
+        "flight",
+        "for",
+        "from",
+        "had",
+        "has",
+        "have",
+        "here",
+        "hold",
+        "holds",
+        "i",
+        "if",
+        "in",
+        "is",
+        "it",
+        "its",
+        "leaves",
+        "like",
+        "me",
+        "more",
+        "my",
+        "not",
+        "of",
+        "on",
+        "one",
+        "only",
+        "our",
+        "paid",
+        "pay",
+        "please",
+        "so",
+        "some",
+        "than",
+        "that",
+        "the",
+        "their",
+        "them",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "to",
+        "up",
+        "us",
+        "was",
+        "we",
+        "were",
+        "which",
+        "will",
+        "with",
+        "would",
+        "you",
+        "your",
+    ]
 )
 """What prose is held together by."""
 _LONG_LIST, _PROSE = 24, 0.12
