@@ -272,9 +272,9 @@ class VLLMDecoder:
             context.stop = "end_of_turn"
         elif len(ids) < context.longest:
             raise ConfigError(
-                f"the vLLM server at {self.server.url} ended a turn after {len(ids)} of {context.longest} tokens, where "
-                "none ends one: it limits turns by max_new_tokens in the served model's generation_config.json; start "
-                "it with --generation-config vllm"
+                f"the vLLM server at {self.server.url} ended a turn after {len(ids)} of {context.longest} tokens, and "
+                "not by a token that ends one: it limits turns by max_new_tokens in the served model's "
+                "generation_config.json; start it with --generation-config vllm"
             )
         else:
             context.stop = "length" if context.longest == self.options.max_new_tokens else "context"
