@@ -6,6 +6,7 @@ on where they are. That keeps multi-turn generation fast, where turns differ in 
 Shapes: B sequences in the batch, Q tokens of a chunk, T positions, V vocabulary.
 """
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,8 @@ from transformers import PreTrainedModel
 
 from toolgym.agents.policies.cache import RowCache
 from toolgym.agents.policies.policy import StopReason
-from toolgym.errors import ConfigError
+from toolgym.agents.policies.windows import attends_everywhere, reach_of
+from toolgym.errors import ConfigError, DivergenceError
 
 __all__ = ["Decoder", "SamplingOptions", "check_slots", "draw", "roomy_context"]
 
@@ -108,20 +110,18 @@ class Decoder:
         self._cache: RowCache | None = None
 
     def _own_limit(self) -> int:
-        given = self.options.context_tokens
-        kinds = sorted(set(getattr(self._config, "layer_types", None) or ["full_attention"]))
-        if any(kind not in ("full_attention", "sliding_attention") for kind in kinds):
-            raise ConfigError(f"LMPolicy needs a model with attention in every layer; this one has {', '.join(kinds)}")
-        limit = getattr(self._config, "max_position_embeddings", None) or given or sys.maxsize
-        window = getattr(self._config, "sliding_window", None) or limit
-        if "sliding_attention" not in kinds or window >= min(limit, given or limit):
-            return limit
-        if given is None:
-            return window
-        raise ConfigError(
-            f"context_tokens={min(limit, given)} is longer than the model's sliding window of {window}; "
-            f"set context_tokens={window} or less"
-        )
+        if others := attends_everywhere(self._config):
+            raise ConfigError(f"LMPolicy needs a model with attention in every layer; this one has {', '.join(others)}")
+        given, reach = self.options.context_tokens, reach_of(self._config)
+        if reach is None:
+            return given or sys.maxsize
+        if given is not None and reach.tokens < given and not reach.own:
+            raise ConfigError(
+                f"context_tokens={given} is longer than the {reach.tokens} tokens up to which this model "
+                f"attends to all tokens alike ({reach.said}): beyond them it would not sample as it is scored; set "
+                f"context_tokens={reach.tokens} or less"
+            )
+        return reach.tokens
 
     def limit(self, opening: int) -> int:
         """The longest context of an episode whose opening has so many tokens."""
@@ -130,7 +130,8 @@ class Decoder:
     def use(self, model: PreTrainedModel) -> None:
         """Exchanges the model, or its weights; every context is dropped."""
         self.clear()
-        self.model = model
+        self.model, self._config = model, model.config.get_text_config()
+        self.own_limit = self._own_limit()
 
     # Contexts ------------------------------------------------------------------------------------------------------
 
@@ -239,15 +240,25 @@ class Decoder:
                 sequence.stop = None
 
     def sample(self, logits_BV: torch.Tensor, slots: Sequence[int]) -> tuple[list[int], list[float]]:
-        """One token a slot, and its log-probability at temperature 1."""
+        """One token a slot, and its log-probability at temperature 1.
+
+        Raises:
+            DivergenceError: the logits are no numbers.
+        """
         logps_BV = torch.log_softmax(logits_BV, dim=-1)
         if self.options.temperature == 0:
             tokens_B = logps_BV.argmax(dim=-1)
         else:
             draws = np.array([self._open[slot].rng.random() for slot in slots], dtype=np.float64)
             tokens_B = draw(logits_BV, torch.from_numpy(draws).to(logits_BV.device), self.options)
-        chosen_B = logps_BV.gather(1, tokens_B[:, None])[:, 0]
-        return tokens_B.tolist(), chosen_B.tolist()
+        chosen = logps_BV.gather(1, tokens_B[:, None])[:, 0].tolist()
+        if any(math.isnan(logp) for logp in chosen):
+            raise DivergenceError(
+                f"the model gives NaN in place of probabilities: its weights hold NaN or infinite numbers, or overflow "
+                f"in {str(self.model.dtype).removeprefix('torch.')}; take an earlier checkpoint (trained with a lower "
+                "learning rate), or --dtype float32"
+            )
+        return tokens_B.tolist(), chosen
 
     # Rows of the cache ---------------------------------------------------------------------------------------------
 

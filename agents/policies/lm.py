@@ -17,6 +17,7 @@ from toolgym.agents.policies.chat import ChatFormat
 from toolgym.agents.policies.decoding import Decoder, SamplingOptions, roomy_context
 from toolgym.agents.policies.models import load_model, without_bars
 from toolgym.agents.policies.policy import Completion
+from toolgym.agents.policies.probe import check_sampling
 from toolgym.agents.policies.vllm import VLLMDecoder, VLLMServer
 from toolgym.errors import ConfigError
 
@@ -46,7 +47,8 @@ class LMPolicy:
     """A causal LM that acts in many episodes at once.
 
     Args:
-        model: the model, on its device; full attention (sliding windows no shorter than `context_tokens`).
+        model: the model, on its device; full attention (sliding windows no shorter than `context_tokens`). That it
+            samples as a full forward pass scores is tried on two short turns.
         tokenizer: its tokenizer; it needs a chat template.
         options: how to sample.
         seed: of the sampling; every episode of every slot has a stream of its own.
@@ -71,6 +73,8 @@ class LMPolicy:
             if server is None
             else VLLMDecoder(server, self.stop_ids, options)
         )
+        if isinstance(self.decoder, Decoder):
+            check_sampling(model, self.decoder.pad_id)
         self.exact = server is None
         """Whether it samples from the very model that it was given."""
         self.reseed(seed)
@@ -95,6 +99,8 @@ class LMPolicy:
 
         With `together` all processes of a run call it: where they share a server, the first one gives it the weights.
         """
+        if isinstance(self.decoder, Decoder) and model is not self.decoder.model:
+            check_sampling(model, self.decoder.pad_id)
         state = PartialState() if together and not self.exact else None
         if state is None or state.is_main_process:
             with without_bars():

@@ -8,6 +8,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, Pre
 
 from toolgym.agents.policies.machine import fast_bf16
 from toolgym.agents.policies.models import adapter_base, config_errors, model_path
+from toolgym.agents.policies.windows import reach_of
 
 __all__ = ["ModelSize", "acting_dtype", "named_size", "size_of"]
 
@@ -21,7 +22,7 @@ class ModelSize:
 
     parameters: int
     context: int | None
-    """Its longest context, where it says so."""
+    """Its longest context (`toolgym.agents.policies.windows`), where it says so."""
     cache_numbers: int
     """Numbers that the key-value cache holds for each token, of all layers together."""
 
@@ -36,9 +37,10 @@ def size_of(model: PreTrainedModel) -> ModelSize:
     config = model.config.get_text_config()
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    reach = reach_of(config)
     return ModelSize(
         sum(parameter.numel() for parameter in model.parameters()),
-        getattr(config, "max_position_embeddings", None),
+        reach.tokens if reach is not None else None,
         2 * config.num_hidden_layers * heads * width,
     )
 

@@ -14,6 +14,7 @@ Shapes: B sequences, T tokens.
 """
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -26,12 +27,24 @@ from transformers import PreTrainedModel
 
 from toolgym.agents.policies.decoding import SamplingOptions, check_slots
 from toolgym.agents.policies.policy import StopReason
-from toolgym.errors import ChatError, ConfigError
+from toolgym.errors import ChatError, ConfigError, DivergenceError
 from toolgym.openai_client import ChatClient, ChatOptions
 
 __all__ = ["VLLMDecoder", "VLLMServer", "importance_weights", "write_weights"]
 
 T = TypeVar("T")
+_NEUTRAL = {
+    "top_k": -1,
+    "min_p": 0.0,
+    "repetition_penalty": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+    "min_tokens": 0,
+    "ignore_eos": True,
+}
+"""What a server would otherwise take from the served model's generation_config.json: with it turns would come from
+another distribution than the log-probabilities say. Tokens that end a turn are named in each request instead.
+"""
 _AT_ONCE = 256
 """Requests under way, at most."""
 _DEV_MODE = (
@@ -127,6 +140,7 @@ class VLLMServer:
             "seed": seed,
             "stop_token_ids": list(stop_ids),
             "logprobs": 0,
+            **_NEUTRAL,
             "return_token_ids": True,
             "skip_special_tokens": False,
             "add_special_tokens": False,
@@ -227,6 +241,7 @@ class VLLMDecoder:
 
         Raises:
             ChatError: the server gives no answer any more.
+            ConfigError: the server ends turns earlier than it was asked to.
         """
         check_slots(slots)
         ended: dict[int, tuple[list[int], list[float]]] = {}
@@ -255,6 +270,12 @@ class VLLMDecoder:
         context.ids += ids
         if ids[-1] in self.stop_ids:
             context.stop = "end_of_turn"
+        elif len(ids) < context.longest:
+            raise ConfigError(
+                f"the vLLM server at {self.server.url} ended a turn after {len(ids)} of {context.longest} tokens, and "
+                "not by a token that ends one: it limits turns by max_new_tokens in the served model's "
+                "generation_config.json; start it with --generation-config vllm"
+            )
         else:
             context.stop = "length" if context.longest == self.options.max_new_tokens else "context"
         return ids, logps
@@ -278,12 +299,16 @@ def _turn(content: bytes) -> tuple[list[int], list[float]]:
 
     Raises:
         ValueError: there are none.
+        DivergenceError: they are NaN.
     """
     try:
         choice = json.loads(content)["choices"][0]
         ids, logps = choice["token_ids"], choice["logprobs"]["token_logprobs"]
-        if ids and len(ids) == len(logps) and all(logp is not None for logp in logps):
-            return [int(token) for token in ids], [float(logp) for logp in logps]
+        said = [float(logp) for logp in logps]
+        if any(math.isnan(logp) for logp in said):
+            raise DivergenceError("the vLLM server's log-probabilities are NaN: the weights that it was given hold NaN")
+        if ids and len(ids) == len(said):
+            return [int(token) for token in ids], said
     except (ValueError, LookupError, TypeError):
         pass
     raise ValueError("no token ids with their log-probabilities: vLLM gives them from version 0.11 on")

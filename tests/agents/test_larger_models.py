@@ -160,14 +160,15 @@ def test_each_episode_has_the_context_that_its_opening_asks_for(tokenizer: Any, 
 def test_an_opening_that_does_not_fit_is_told_before_the_model_runs(
     tokenizer: Any, tiny_model: Any, toy_envs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tiny_model, "forward", None)  # calling it would fail
     short = LMPolicy(tiny_model, tokenizer, SamplingOptions(context_tokens=4))
+    tiny_model.config.max_position_embeddings = 3
+    shorter = LMPolicy(tiny_model, tokenizer)
+    monkeypatch.setattr(tiny_model, "forward", None)  # calling it would fail
     assert len(short.chat.opening("please 0", {})) == 6
     with pytest.raises(ConfigError, match=r"has 6 tokens, but the context has 4; raise context_tokens.*1024, say"):
         rollouts(short, toy_envs(1), [Start(options={"task": 0})])
-    tiny_model.config.max_position_embeddings = 3
     with pytest.raises(ConfigError, match=r"has 6 tokens.*itself takes 3: take a model with a longer context"):
-        rollouts(LMPolicy(tiny_model, tokenizer), toy_envs(1), [Start(options={"task": 0})])
+        rollouts(shorter, toy_envs(1), [Start(options={"task": 0})])
 
 
 def test_the_cache_grows_by_a_quarter_once_it_is_large() -> None:

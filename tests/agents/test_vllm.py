@@ -29,17 +29,31 @@ from toolgym.agents.policies.models import load_model, quiet
 from toolgym.agents.policies.vllm import VLLMServer, importance_weights, write_weights
 from toolgym.agents.rollouts.rollout import Start, rollouts
 from toolgym.agents.training.running import RunConfig, lora
-from toolgym.errors import ChatError, ConfigError
+from toolgym.errors import ChatError, ConfigError, DivergenceError
 from toolgym.rewards import Reward, base, register
 from toolgym.tasks import Task
 from toolgym.trajectory import Trajectory
 
 
+def penalised(logits_V: torch.Tensor, ids: list[int], written: list[int], said: dict[str, Any]) -> torch.Tensor:
+    """The logits with the penalties of a request: on all tokens so far, and on those of this turn."""
+    seen = sorted(set(ids))
+    factor = said.get("repetition_penalty", 1.0)
+    logits_V[seen] = torch.where(logits_V[seen] > 0, logits_V[seen] / factor, logits_V[seen] * factor)
+    counts_V = torch.bincount(torch.tensor(written, dtype=torch.long), minlength=len(logits_V))
+    logits_V -= said.get("frequency_penalty", 0.0) * counts_V
+    return logits_V - said.get("presence_penalty", 0.0) * (counts_V > 0)
+
+
 class StandIn:
-    """A vLLM server without vLLM: `/v1/completions` by a full forward pass a token, and the calls for new weights."""
+    """A vLLM server without vLLM: `/v1/completions` by a full forward pass a token, and the calls for new weights.
+
+    What a request does not say comes from `generation_config`, as a real server takes it from the served model's file.
+    """
 
     def __init__(self, folder: str, context: int = 256):
         self.context, self.dev_mode, self.seen = context, True, list[dict[str, Any]]()
+        self.generation_config: dict[str, Any] = {}
         self.lock = threading.Lock()
         self.read(folder)
         outer = self
@@ -93,10 +107,21 @@ class StandIn:
     @torch.no_grad()
     def complete(self, body: dict[str, Any]) -> dict[str, Any]:
         rng, ids, logps = np.random.default_rng(body["seed"]), list(body["prompt"]), []
-        while len(logps) < body["max_tokens"] and (not logps or ids[-1] not in body["stop_token_ids"]):
+        said = {**self.generation_config, **{name: value for name, value in body.items() if value is not None}}
+        longest = min(body["max_tokens"], self.generation_config.get("max_new_tokens", body["max_tokens"]))
+        stops = set(body["stop_token_ids"])
+        if not body.get("ignore_eos"):
+            stops |= set(self.generation_config.get("eos_token_id", ()))
+        while len(logps) < longest and (not logps or ids[-1] not in stops):
             logp_V = torch.log_softmax(self.model(torch.tensor([ids])).logits[0, -1], dim=-1)
-            probs_V = torch.softmax(logp_V.double() / (body["temperature"] or 1e-6), dim=-1).numpy()
-            ids.append(int(rng.choice(len(probs_V), p=probs_V / probs_V.sum())))
+            logits_V = penalised(logp_V.double(), ids, ids[len(body["prompt"]) :], said)
+            if len(logps) < said.get("min_tokens", 0):
+                logits_V[list(stops)] = -math.inf
+            probs_V = torch.softmax(logits_V / (body["temperature"] or 1e-6), dim=-1)
+            probs_V[probs_V < said.get("min_p", 0.0) * probs_V.max()] = 0
+            if said.get("top_k", 0) > 0:
+                probs_V[probs_V < probs_V.topk(said["top_k"]).values[-1]] = 0
+            ids.append(int(rng.choice(len(probs_V), p=(probs_V / probs_V.sum()).numpy())))
             logps.append(float(logp_V[ids[-1]]))
         return {"token_ids": ids[-len(logps) :], "logprobs": {"token_logprobs": logps}}
 
@@ -219,6 +244,56 @@ def test_the_same_seed_asks_for_the_same_turns(connect: Any, fresh: Any, tokeniz
         starts = [Start(options={"task": task}) for task in range(4)]
         played.append([rollout.completion_ids for rollout in rollouts(policy, toy_envs(2), starts)])
     assert played[0] == played[1] != played[2]
+
+
+# What the served model's generation_config.json says ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"top_k": 1},
+        {"min_p": 0.9},
+        {"repetition_penalty": 5.0},
+        {"presence_penalty": 2.0},
+        {"frequency_penalty": 2.0},
+        {"min_tokens": 8},
+        {"eos_token_id": list(range(0, 128, 2))},
+    ],
+    ids=lambda config: next(iter(config)),
+)
+def test_the_served_generation_config_changes_no_turn(
+    standin: StandIn, connect: Any, fresh: Any, tokenizer: Any, toy_envs: Any, config: dict[str, Any]
+) -> None:
+    def turns(given: dict[str, Any]) -> list[list[int]]:
+        standin.generation_config = given
+        policy = LMPolicy(fresh(), tokenizer, SamplingOptions(max_new_tokens=8), seed=3, server=connect())
+        policy.decoder.stop_ids = policy.decoder.stop_ids | frozenset(range(1, 128, 8))  # so that turns end
+        return [turn.completion_ids for turn in rollouts(policy, toy_envs(8), [Start(seed=n) for n in range(8)])]
+
+    plain = turns({})
+    assert len({tuple(turn) for turn in plain}) == 8
+    assert turns(config) == plain
+
+
+def test_a_server_that_cuts_turns_short_is_noticed(
+    standin: StandIn, connect: Any, fresh: Any, tokenizer: Any, toy_envs: Any
+) -> None:
+    """`max_new_tokens` in the served file is a limit that no request can lift."""
+    standin.generation_config = {"max_new_tokens": 2}
+    policy = LMPolicy(fresh(), tokenizer, SamplingOptions(max_new_tokens=8), server=connect())
+    with pytest.raises(ConfigError, match=r"ended a turn after 2 of 8 tokens.*--generation-config vllm"):
+        rollouts(policy, toy_envs(1), [Start(seed=0)])
+
+
+def test_a_server_whose_weights_hold_nan(
+    standin: StandIn, connect: Any, fresh: Any, tokenizer: Any, toy_envs: Any
+) -> None:
+    said = {"choices": [{"token_ids": [5, 6], "logprobs": {"token_logprobs": [math.nan, -1.0]}}]}
+    standin.answer = lambda path, body: (200, said)  # pyright: ignore[reportAttributeAccessIssue]
+    policy = LMPolicy(fresh(), tokenizer, SamplingOptions(), server=connect())
+    with pytest.raises(DivergenceError, match="the weights that it was given hold NaN"):
+        rollouts(policy, toy_envs(1), [Start(seed=0)])
 
 
 # Runs -----------------------------------------------------------------------------------------------------------------
