@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError
 
+from toolgym.by_id import open_env
 from toolgym.env import ToolEnv
 from toolgym.episode import StepReturn
 from toolgym.errors import ConfigError, InfraError
-from toolgym.opening import open_env
 
 if TYPE_CHECKING:
     from toolgym.domain import TaskSet
