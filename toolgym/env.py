@@ -191,7 +191,7 @@ class ToolEnv(gymnasium.Env[str, str]):
         """Takes one assistant message: any string.
 
         Raises:
-            ResetNeeded: the episode is over, or none was started.
+            ResetNeeded: the episode is over, none was started, or a step was interrupted.
             TypeError: the action is no string.
         """
         episode = self._episode or self.episode
@@ -214,6 +214,7 @@ class ToolEnv(gymnasium.Env[str, str]):
 
         Raises:
             ForkUnsupportedError: the session cannot fork.
+            ResetNeeded: a step was interrupted.
         """
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
@@ -227,6 +228,11 @@ class ToolEnv(gymnasium.Env[str, str]):
         twin.action_space = cast(Message, self.action_space).fork()
         twin.observation_space = cast(Message, self.observation_space).fork()
         return twin
+
+    def abandon(self) -> None:
+        """Gives the running episode up: a step then asks for a reset, and the reset starts afresh."""
+        if self._episode is not None:
+            self._episode.interrupted = True
 
     def spawn(self) -> "ToolEnv":
         """A fresh environment with the same domain, options and prompt, not yet reset."""
@@ -273,11 +279,14 @@ class ToolEnv(gymnasium.Env[str, str]):
         return self.tasks[int(chosen)]
 
     def _start_session(self, task: Task) -> None:
-        """Puts the session into the task's world; one whose server failed is replaced, once."""
+        """Puts the session into the task's world; one whose server failed or was interrupted is replaced, once."""
         world_key = getattr(self.domain, "world_key", None)
         key = task.world_seed if world_key is None else world_key(task)
-        if self._episode is not None and self._episode.trajectory.outcome == "infra_error":
-            self._drop_session()
+        last = self._episode
+        if last is not None:
+            if last.interrupted or last.trajectory.outcome == "infra_error":
+                self._drop_session()
+            last.interrupted = True  # it is over, whatever becomes of this reset
         try:
             self.session.reset(key)
         except InfraError:

@@ -79,6 +79,7 @@ class Episode:
         "_started_s",
         "_tokens",
         "_version",
+        "interrupted",
         "options",
         "reward",
         "session",
@@ -96,16 +97,35 @@ class Episode:
         self._tokens = self._count(trajectory.prompt)
         self._started_s = 0.0 if options.max_seconds is None else time.monotonic()
         self._version = session.state_version()
+        self.interrupted = False
+        """Whether a step has begun whose end was not seen: what it did is not known, and the episode cannot go on."""
+
+    def check_whole(self) -> None:
+        """Refuses an episode that was interrupted.
+
+        Raises:
+            ResetNeeded: it was.
+        """
+        if self.interrupted:
+            raise ResetNeeded(
+                "A step or a reset of this episode was interrupted (Ctrl-C, a cancelled task, an error of a reward or "
+                "user), so nobody knows what it did: call env.reset() to start afresh"
+            )
 
     def fork(self) -> "Episode":
-        """An episode in the same state. Steps that have happened never change, so both hold the same ones."""
+        """An episode in the same state. Steps that have happened never change, so both hold the same ones.
+
+        Raises:
+            ResetNeeded: a step was interrupted.
+        """
+        self.check_whole()
         now = self.trajectory
         twin = object.__new__(Episode)
         twin.session, twin.user, twin.task = self.session.fork(), self.user.fork(), self.task
         twin.trajectory = replace(now, steps=now.steps.copy(), meta=now.meta.copy())
         twin.options, twin.reward = self.options, self.reward
         twin._calls, twin._tokens, twin._started_s = self._calls, self._tokens, self._started_s
-        twin._version = twin.session.state_version()
+        twin._version, twin.interrupted = twin.session.state_version(), False
         return twin
 
     # Driving -----------------------------------------------------------------------------------------------------
@@ -162,13 +182,15 @@ class Episode:
         An `InfraError` thrown in ends the episode with outcome `infra_error` and reward 0.
 
         Raises:
-            ResetNeeded: the episode is over.
+            ResetNeeded: the episode is over, or a step was interrupted.
             TypeError: the action is no string.
         """
+        self.check_whole()
         trajectory = self.trajectory
         if trajectory.outcome is not None:
             raise ResetNeeded(f"The episode is over ({trajectory.outcome}): call env.reset() before env.step()")
         turn = self._read(action)
+        self.interrupted = True  # until its end is seen
         did = _Doings([])
         try:
             yield from self._act(turn, did)
@@ -190,6 +212,7 @@ class Episode:
         else:
             step.rewards = dict.fromkeys(self.reward.terms, 0.0)
         info = self._info(step, did, chat_messages(turn, did.results, said, notice))
+        self.interrupted = False
         return observation, step.reward, finished or did.failure is not None, did.truncation is not None, info
 
     def _act(self, turn: Turn, did: _Doings) -> Generator[Request, Answer, None]:

@@ -4,12 +4,8 @@ from dataclasses import fields
 from inspect import signature
 from typing import Any
 
-import gymnasium
-
+from toolgym.by_id import open_env, takes
 from toolgym.env import ToolEnv
-from toolgym.errors import ConfigError, did_you_mean
-from toolgym.options import EnvOptions
-from toolgym.registration import env_ids
 
 __all__ = ["open_env", "takes"]
 

@@ -12,10 +12,12 @@ Ray is joined where one runs (`RAY_ADDRESS`, or a cluster that was started on th
 
 import itertools
 import logging
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import ray
+from gymnasium.error import ResetNeeded
 from ray.exceptions import GetTimeoutError, RayActorError
 
 from toolgym.env import ToolEnv
@@ -137,6 +139,8 @@ class RayEnv:
         self._task: Task | None = None
         self._trajectory: Trajectory | None = None
         """Of an episode that is over."""
+        self._interrupted = False
+        """Whether a call has begun whose end was not seen; it may go on in the actor."""
 
     @property
     def unwrapped(self) -> "RayEnv":
@@ -169,20 +173,42 @@ class RayEnv:
             ConfigError: an unknown option or task.
             InfraError: the tools could not be started, or the actor is gone.
         """
+        if self._interrupted:
+            self._actor.close.remote(self._name)
+            self._name = _new_name()
         try:
-            observation, info, self._task = ray.get(self._actor.reset.remote(self._name, seed, options))
+            with self._watched():
+                observation, info, self._task = ray.get(self._actor.reset.remote(self._name, seed, options))
         except RayActorError as error:
             raise InfraError(f"the Ray worker is gone: {error}") from error
         self._trajectory = None
         return observation, info
 
     def step(self, action: str) -> StepReturn:
-        """As `ToolEnv.step`. With its actor an episode is over: an `infra_error`, as when a server dies."""
+        """As `ToolEnv.step`. With its actor an episode is over: an `infra_error`, as when a server dies.
+
+        Raises:
+            ResetNeeded: the episode is over, or a step was interrupted.
+        """
+        if self._interrupted:
+            raise ResetNeeded("A step or a reset was interrupted, so nobody knows what it did: call env.reset()")
         try:
-            answer, self._trajectory = ray.get(self._actor.step.remote(self._name, action))
+            with self._watched():
+                answer, self._trajectory = ray.get(self._actor.step.remote(self._name, action))
         except (RayActorError, InfraError) as error:
             return "", 0.0, True, False, {"outcome": "infra_error", "error": f"{type(error).__name__}: {error}"}
         return answer
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Around a call of the actor: notices an interrupt."""
+        self._interrupted = True
+        try:
+            yield
+        except Exception:
+            self._interrupted = False  # the actor's answer, or there is no actor
+            raise
+        self._interrupted = False
 
     def fork(self) -> "RayEnv":
         """An environment in the same state, in the same actor.

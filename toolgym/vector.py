@@ -7,10 +7,11 @@ Episodes whose tools run in this process are stepped one after another, without 
 import asyncio
 import gc
 import threading
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
@@ -108,15 +109,22 @@ class ToolVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], np.ndarray]):
         """One action an episode. In mode NEXT_STEP the action of an episode that is over is ignored: it starts anew.
 
         Raises:
-            ResetNeeded: in mode DISABLED, an episode is over and was not reset.
+            ResetNeeded: in mode DISABLED, an episode is over and was not reset; in any mode, a step was interrupted.
             ValueError: not one action an episode.
         """
         if len(actions) != self.num_envs:
             raise ValueError(f"{self.num_envs} episodes need as many actions, not {len(actions)}")
-        if self._suspends:
-            return self._step(actions)
-        with _one_collection():
-            return self._step(actions)
+        try:
+            if self._suspends:
+                return self._step(actions)
+            with _one_collection():
+                return self._step(actions)
+        except ResetNeeded:
+            raise
+        except BaseException:
+            for env in self.envs:  # what some have done is told nobody
+                env.abandon()
+            raise
 
     def _step(self, actions: Sequence[str]) -> VectorStepReturn:
         restarted: list[int] = []
@@ -127,6 +135,9 @@ class ToolVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], np.ndarray]):
             if self.autoreset_mode is AutoresetMode.NEXT_STEP:
                 restarted = np.flatnonzero(self._over).tolist()
         running = [index for index in range(self.num_envs) if not (restarted and self._over[index])]
+        for index in running:
+            if index not in self._failed:
+                self.envs[index].episode.check_whole()
         outs = self._step_all(running, actions)
         rewards, terminated, truncated = (np.zeros(self.num_envs, dtype) for dtype in (np.float64, np.bool_, np.bool_))
         infos: dict[int, dict[str, Any]] = {}
@@ -210,7 +221,7 @@ class ToolVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], np.ndarray]):
         if not self._suspends:
             return [self.envs[index].step(actions[index]) for index in indices]
         working = [index for index in indices if index not in self._failed]
-        stepped = self._get_loop().run([self.envs[index].step_async(actions[index]) for index in working])
+        stepped = self._get_loop().run([partial(self.envs[index].step_async, actions[index]) for index in working])
         outs = dict(zip(working, stepped, strict=True))
         return [outs[index] if index in outs else self._end_failed(index) for index in indices]
 
@@ -222,7 +233,14 @@ class ToolVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], np.ndarray]):
         """`start` of each index; at once, in threads, where starting may wait for a server."""
         if len(indices) < 2 or not self._suspends:
             return [start(index) for index in indices]
-        return list(self._get_loop().threads.map(start, indices))
+        threads = [self._get_loop().threads.submit(start, index) for index in indices]
+        try:
+            return [thread.result() for thread in threads]
+        except BaseException:
+            for thread in threads:
+                thread.cancel()
+            wait(threads)  # an environment must not be used again while it is being reset
+            raise
 
     def _get_loop(self) -> "_Loop":
         if self._loop is None:
@@ -280,17 +298,36 @@ class _Loop:
         self._thread = threading.Thread(target=self._loop.run_forever, name="toolgym-vector-loop", daemon=True)
         self._thread.start()
 
-    def run(self, steps: Iterable[Coroutine[Any, Any, StepReturn]]) -> list[StepReturn]:
-        async def together() -> list[StepReturn]:
-            return await asyncio.gather(*steps)
+    def run(self, steps: Iterable[Callable[[], Coroutine[Any, Any, StepReturn]]]) -> list[StepReturn]:
+        """All steps' answers, once all have ended; the first of their errors is raised."""
 
-        return asyncio.run_coroutine_threadsafe(together(), self._loop).result()
+        async def together() -> list[StepReturn]:
+            outs = await asyncio.gather(*(step() for step in steps), return_exceptions=True)
+            for out in outs:
+                if isinstance(out, BaseException):
+                    raise out
+            return cast(list[StepReturn], outs)
+
+        future = asyncio.run_coroutine_threadsafe(together(), self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            asyncio.run_coroutine_threadsafe(_others_ended(), self._loop).result()  # no step outlives an interrupt
+            raise
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
         self.threads.shutdown()
+
+
+async def _others_ended() -> None:
+    """Waits for all other tasks of this loop."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        await asyncio.wait(others)
 
 
 def batch_infos(entries: Sequence[tuple[int, Mapping[str, Any]]], num_envs: int) -> dict[str, Any]:

@@ -192,6 +192,11 @@ class World:
         self._owned = set()
         return twin
 
+    def become(self, other: "World") -> None:
+        """Takes the state of another world over the same base, which is not used any more."""
+        self._overlay, self._owned = other._overlay, other._owned
+        self._version += 1
+
     def diff(self) -> Diff:
         """What differs from the base, as JSON: a write that was undone does not show."""
         out: Diff = {}

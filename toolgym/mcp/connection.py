@@ -4,12 +4,10 @@ import asyncio
 import logging
 import math
 import os
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
@@ -48,6 +46,7 @@ from toolgym.mcp.secrets import redact, secrets_of, shown_url
 from toolgym.mcp.session import ToolSpec
 from toolgym.mcp.tool import tidy_schema
 from toolgym.mcp.transports import BoundedStdioTransport, MemoryTransport, Streams
+from toolgym.mcp.workspace import copied, outer, remove
 
 __all__ = [
     "WORKSPACE",
@@ -83,7 +82,8 @@ class CommandTarget:
     cwd: str | None = None
     workspace: str | None = None
     """A folder of which each started server gets a copy of its own: it runs there, `{workspace}` in its command and
-    environment stands for it, and agents see it as `/workspace`."""
+    environment stands for it, and agents see it as `/workspace`. It may hold files, folders, and links that stay in it:
+    see `toolgym.mcp.workspace`."""
     mode: Mode = "auto"
     """As in `WireOptions`; `legacy` in either of them holds."""
     shown: tuple[str, ...] = ()
@@ -266,10 +266,14 @@ class Connection:
             self._stdio = ContainerTransport(target, limit)
             return self._stdio
         if target.workspace is not None:
-            self.workspace = await asyncio.to_thread(_copied, target.workspace)
+            await _to_the_end(partial(self._copy_workspace, target.workspace))
             target = _placed(target, str(self.workspace))
-        self._stdio = BoundedStdioTransport(target.command, target.env, target.cwd, limit)
+        folder = "" if self.workspace is None else str(outer(self.workspace))
+        self._stdio = BoundedStdioTransport(target.command, target.env, target.cwd, limit, folder)
         return self._stdio
+
+    def _copy_workspace(self, template: str) -> None:
+        self.workspace = copied(template)
 
     async def call_tool(self, name: str, arguments: dict[str, Any], meta: dict[str, Any]) -> CallToolResult:
         """One tool call, as the server answers it; its content is read by `toolgym.mcp.content.raw_answer`.
@@ -371,7 +375,7 @@ class Connection:
             pass
         finally:
             if self.workspace is not None:
-                await asyncio.to_thread(shutil.rmtree, self.workspace, ignore_errors=True)
+                await _to_the_end(partial(remove, str(outer(self.workspace))))
 
 
 _abandoned: set["asyncio.Future[Any]"] = set()
@@ -415,11 +419,18 @@ def _warn_once(message: str) -> None:
     logger.warning(message)
 
 
-def _copied(template: str) -> Path:
-    """A copy of a workspace in a temporary folder."""
-    folder = Path(tempfile.mkdtemp(prefix="toolgym-")).resolve()
-    shutil.copytree(template, folder, dirs_exist_ok=True, symlinks=True)
-    return folder
+async def _to_the_end(work: Callable[[], None]) -> None:
+    """Runs work in a thread and waits for its end, also where the caller is cancelled meanwhile."""
+    try:
+        doing = asyncio.get_running_loop().run_in_executor(None, work)
+    except RuntimeError:  # the interpreter is about to exit and starts no more threads
+        work()
+        return
+    try:
+        await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await asyncio.wait([doing])
+        raise
 
 
 def _placed(target: CommandTarget, folder: str) -> CommandTarget:

@@ -96,8 +96,13 @@ class FastMCPSession(ReplaySession):
     def _directly(self, tool: "_PlainTool", call: ToolCall) -> ToolResult:
         result = refuse(call)
         if result is None:
-            result = tool.run(call, self.tools)
-            self._remember(call, result)
+            try:
+                result = tool.run(call, self.tools)
+                self._remember(call, result)
+            except BaseException:  # an interrupt: a tool's own errors are results
+                if self._give_up(call):
+                    self._lost = call.name
+                raise
         return result
 
 

@@ -24,6 +24,8 @@ class Pool:
 
     def __init__(self, target: Target, options: WireOptions | None = None):
         self.target, self.options = target, options or WireOptions()
+        self.unsettled = False
+        """Whether a call was given up on a server that cannot be started anew, so that nobody knows its state."""
         self._forget()
 
     def _forget(self) -> None:

@@ -39,7 +39,6 @@ class ReplaySession(WireSession):
         self._state = state or StateOptions()
         self._log: list[tuple[ToolCall, ToolResult]] = []
         self._version = 0
-        self._lost = False  # whether a call was given up, so that nobody knows what it did
         self._base: Tables | None = None
         self._ignored = make_paths(self._state.ignore)
         target = pool.target
@@ -69,15 +68,19 @@ class ReplaySession(WireSession):
         if self._watches and self._base is None and self._writes[call.name] is not False:
             self._base = await self._tables()
         send = self._send if self._writes[call.name] is not False else self._send_read
-        try:
-            result, _ = await send(call, {})
-        except InfraError:
-            self._version += 1
-            # A started server that hangs under a read is as little use to the next episode as one that was written to.
-            self._lost = self._restarts or self._writes[call.name] is not False
-            raise
+        result, _ = await send(call, {})
         self._remember(call, result)
         return result
+
+    def _give_up(self, call: ToolCall) -> bool:
+        if call.name not in self._writes:
+            return False  # it was not sent
+        self._version += 1
+        writes = self._writes[call.name] is not False
+        if not self._restarts:
+            self._pool.unsettled = self._pool.unsettled or writes
+        # A started server that hangs under a read is as little use to the next episode as one that was written to.
+        return self._restarts or writes
 
     def _remember(self, call: ToolCall, result: ToolResult) -> None:
         """Notes a call that may have changed the server's state, for replay."""
@@ -89,7 +92,7 @@ class ReplaySession(WireSession):
         """Starts a server that died or hangs under a reading call anew, and brings it into its state by replay."""
         if not self._connection.dead and not (self._restarts and isinstance(failure, CallTimeoutError)):
             return
-        if not self._restarts or self._lost:
+        if not self._restarts or self._lost is not None:
             raise failure
         try:
             twin = await self._replay(list(self._log))
@@ -109,12 +112,14 @@ class ReplaySession(WireSession):
         if world_key is not None and not chooses:
             raise ForkUnsupportedError("This server has no worlds to choose from; only a ToolServer has.")
         self._version += 1
-        if not self._log and not self._lost and world_key is None:
+        unsure = self._unsure or self._pool.unsettled
+        if not self._log and not unsure and world_key is None:
             if self._connection.dead:
                 loop.run(self._restart())
             return
-        healthy = not self._lost and not self._connection.dead
+        healthy = not unsure and not self._connection.dead
         if self._reset_spec is not None and (healthy or not self._restarts):
+            self._lost = self._reset_spec.name  # until its end is seen
             loop.run(self._reset_by_tool({} if world_key is None else {"world": world_key}))
         elif not self._restarts:
             raise ForkUnsupportedError(
@@ -124,25 +129,30 @@ class ReplaySession(WireSession):
         else:
             loop.run(self._restart())
             if world_key is not None:
+                self._lost = self._state.reset_tool
                 loop.run(self._reset_by_tool({"world": world_key}))
 
     async def _reset_by_tool(self, arguments: dict[str, Any]) -> None:
         if self._connection.dead:
             self._use(await self._pool.replace(self._connection))
         await self._operate(self._state.reset_tool, arguments)
-        self._log, self._lost, self._base = [], False, None
+        self._pool.unsettled = False
+        self._begin_afresh()
 
     async def _restart(self) -> None:
         self._use(await self._pool.replace(self._connection))
-        self._log, self._lost, self._base = [], False, None
+        self._begin_afresh()
+
+    def _begin_afresh(self) -> None:
+        self._log, self._base = [], None
+        self._settled()
 
     def fork(self) -> "ReplaySession":
         if self.fork_kind == "none":
             raise ForkUnsupportedError(
                 "This session can fork neither by copy nor by replay: its server runs elsewhere."
             )
-        if self._lost:
-            raise ForkUnsupportedError("A call to this server was given up; what it did is not known, so reset first.")
+        self._check_forkable()
         twin = loop.run(self._copy() if self._copies else self._replay(list(self._log)))
         twin._base = self._base
         return twin

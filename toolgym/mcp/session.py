@@ -33,7 +33,9 @@ class ToolSession(ABC):
 
     `call` never raises for what a policy sent: an unknown tool, bad arguments or a refusing tool is an error
     `ToolResult`. It raises `InfraError` (see `toolgym.errors`) only for what the infrastructure did: the server died,
-    timed out, expired.
+    timed out, expired. A call whose end was not seen (an interrupt, a cancelled caller, a time limit) may have done
+    anything: where that could matter, the session does not fork until `reset` has begun afresh, which it then does
+    whatever it takes (a new server or a new episode), or says that it cannot.
     """
 
     fork_kind: ForkKind = "none"

@@ -152,9 +152,10 @@ class SimulatedSession(ToolSession):
             return unknown_tool(call.name)
         if classify(self._server.tools, call) == "invalid_arguments":
             return ToolResult(f"Invalid arguments for {call.name}.", None, True, "invalid_arguments")
-        result = self._server.answer(call, self._before, self._world_key)
+        before = self._before  # of this episode: a caller that is cancelled leaves its thread behind
+        result = self._server.answer(call, before, self._world_key)
         if self._writes[call.name] and not result.is_error:
-            self._before.append((call, result))
+            before.append((call, result))
             self._version += 1
         return result
 

@@ -96,6 +96,10 @@ class BoundTool:
                 return result, world
         except Exception:
             result = self._crashed()
+        except BaseException:  # an interrupt of the caller
+            if before is not None:
+                world.become(before)
+            raise
         return result, world if before is None else before
 
     def _pack(self, value: Any) -> ToolResult:

@@ -2,20 +2,16 @@
 
 FastMCP's client runs on top of them as on its own. What they add: an answer is read within a limit (see
 `toolgym.mcp.bounds`), what is no message never reaches the client, output schemas that the server declares are not
-compiled (a pattern in one can run for ever), and a started server dies with its process group when the connection
-closes or this process is killed.
+compiled (a pattern in one can run for ever), and a started server ends with all that it started when the connection
+closes or this process is killed (see `toolgym.mcp.processes`).
 """
 
 import asyncio
 import os
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, cast
 
 import anyio
@@ -29,14 +25,12 @@ from typing_extensions import Unpack
 
 from toolgym.mcp.bounds import BoundedLines, LongLine, read_message
 from toolgym.mcp.listing import TolerantDispatcher
+from toolgym.mcp.processes import ServerProcess
 
 __all__ = ["BoundedStdioTransport", "MemoryTransport", "Streams"]
 
 _TAIL_BYTES = 4_000
 _CHUNK_BYTES = 65_536
-_EXIT_S = 2.0
-"""Seconds that a server has to end after its stdin was closed, and again after SIGTERM."""
-_POLL_S = 0.01
 
 
 class _Session(ClientSession):
@@ -92,10 +86,12 @@ class BoundedStdioTransport(ClientTransport):
         env: environment variables beside the safe few that a server inherits.
         cwd: the folder that it runs in.
         limit: bytes that an answer may have.
+        folder: a folder that is removed when this process is killed.
     """
 
-    def __init__(self, command: tuple[str, ...], env: Mapping[str, str], cwd: str | None, limit: int):
+    def __init__(self, command: tuple[str, ...], env: Mapping[str, str], cwd: str | None, limit: int, folder: str = ""):
         self._command, self._env, self._cwd, self._limit = command, dict(env), cwd, limit
+        self._folder = folder
         self._tail = b""
         self.garbage = 0
         """Lines on stdout that were no messages."""
@@ -112,16 +108,10 @@ class BoundedStdioTransport(ClientTransport):
         program = self._command[0]
         if shutil.which(program, path=self._env.get("PATH")) is None and not (self._cwd and os.sep in program):
             raise FileNotFoundError(f"there is no program {program!r}")
-        process = await asyncio.create_subprocess_exec(
-            *_dying_with_us(),
-            *self._command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=get_default_environment() | self._env,
-            cwd=self._cwd,
-            start_new_session=sys.platform != "win32",
+        server = await ServerProcess.start(
+            self._command, get_default_environment() | self._env, self._cwd, self._folder
         )
+        process = server.process
         received, read_stream = anyio.create_memory_object_stream[SessionMessage | Exception](0)
         write_stream, to_send = anyio.create_memory_object_stream[SessionMessage](0)
         tasks = [
@@ -133,12 +123,12 @@ class BoundedStdioTransport(ClientTransport):
             async with _plain(transport_options).session_class(read_stream, write_stream, **session_kwargs) as session:
                 yield session
         finally:
-            ending = asyncio.ensure_future(self._end(process, tasks))
+            ending = asyncio.ensure_future(self._end(server, tasks))
             try:
                 await asyncio.shield(ending)
             except asyncio.CancelledError:
                 # Cancelled while ending it: the process must be gone all the same.
-                _kill_group(process, signal.SIGKILL)
+                server.kill()
                 raise
             finally:
                 for stream in (received, read_stream, write_stream, to_send):
@@ -186,48 +176,15 @@ class BoundedStdioTransport(ClientTransport):
     def _note(self, said: bytes) -> None:
         self._tail = (self._tail + said)[-_TAIL_BYTES:]
 
-    async def _end(self, process: asyncio.subprocess.Process, tasks: list["asyncio.Task[None]"]) -> None:
-        """Closes stdin, waits, then ends whatever is left of the server's process group."""
+    async def _end(self, server: ServerProcess, tasks: list["asyncio.Task[None]"]) -> None:
+        """Closes stdin, waits, then ends whatever is left of the server and of what it started."""
+        process = server.process
         with suppress(OSError):
             cast(asyncio.StreamWriter, process.stdin).close()
-        for number in (None, signal.SIGTERM, signal.SIGKILL):
-            if number is not None:
-                _kill_group(process, number)
-            if await _exited(process, _EXIT_S):
-                break
-        _kill_group(process, signal.SIGKILL)  # what it started itself and left behind
+        await server.end()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         transport = getattr(process, "_transport", None)  # asyncio offers no other way to close the pipes
         if transport is not None:
             transport.close()
-
-
-async def _exited(process: asyncio.subprocess.Process, timeout_s: float) -> bool:
-    """Whether the process ends within the time; not by `wait`, which waits for whoever inherited its pipes too."""
-    deadline = asyncio.get_running_loop().time() + timeout_s
-    while process.returncode is None:
-        if asyncio.get_running_loop().time() >= deadline:
-            return False
-        await asyncio.sleep(_POLL_S)
-    return True
-
-
-def _kill_group(process: asyncio.subprocess.Process, number: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        if sys.platform == "win32":
-            process.kill()
-        else:
-            os.killpg(process.pid, number)
-
-
-@lru_cache(maxsize=1)
-def _dying_with_us() -> tuple[str, ...]:
-    """The command prefix that has the kernel end a server when this process is killed, where there is such a tool."""
-    setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
-    if setpriv is None:
-        return ()
-    prefix = (setpriv, "--pdeathsig", "KILL", "--")
-    tried = subprocess.run([*prefix, "true"], capture_output=True, check=False)
-    return prefix if tried.returncode == 0 else ()

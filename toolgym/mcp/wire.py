@@ -7,15 +7,23 @@ see `toolgym.mcp.replay`.
 import asyncio
 import secrets
 from abc import abstractmethod
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from mcp.shared.exceptions import MCPError
 
-from toolgym.errors import CallTimeoutError, ConfigError, EpisodeExpiredError, InfraError
+from toolgym.errors import (
+    CallTimeoutError,
+    ConfigError,
+    EpisodeExpiredError,
+    ForkUnsupportedError,
+    InfraError,
+)
 from toolgym.mcp import loop
 from toolgym.mcp.arguments import refuse
-from toolgym.mcp.connection import Connection
+from toolgym.mcp.connection import CommandTarget, Connection
+from toolgym.mcp.docker import DockerTarget
 from toolgym.mcp.endpoint import (
     EPISODE_META,
     EXPIRED_META,
@@ -39,11 +47,17 @@ _REPEAT_S = 10.0
 
 
 class WireSession(ToolSession):
-    """What sessions on the wire have in common. Their coroutines run on the wire's event loop."""
+    """What sessions on the wire have in common. Their coroutines run on the wire's event loop.
+
+    A call whose end was not seen (an interrupt, a cancelled caller, a time limit, a server that died) may have done
+    anything, and may be doing it still: the session then cannot fork until `reset` has begun afresh.
+    """
 
     def __init__(self, pool: Pool, connection: Connection):
         self._pool, self._connection = pool, connection
         self._closed = False
+        self._lost: str | None = None  # the name of a call that was given up, so that nobody knows what it did
+        self._open: set[object] = set()  # a token for each call that has begun; one that was given up leaves its own
 
     @property
     def tools(self) -> tuple[ToolSpec, ...]:
@@ -54,10 +68,57 @@ class WireSession(ToolSession):
         return self._connection.listed
 
     def call(self, call: ToolCall) -> ToolResult:
-        return refuse(call) or loop.run(self._call(call))
+        refused = refuse(call)
+        if refused is not None:
+            return refused
+        with self._watched(call):
+            return loop.run(self._call(call))
 
     async def call_async(self, call: ToolCall) -> ToolResult:
-        return refuse(call) or await asyncio.wrap_future(loop.submit(self._call(call)))
+        refused = refuse(call)
+        if refused is not None:
+            return refused
+        with self._watched(call):
+            return await asyncio.wrap_future(loop.submit(self._call(call)))
+
+    @contextmanager
+    def _watched(self, call: ToolCall) -> Iterator[None]:
+        """Around a call, in its caller's thread: notices where its end is not seen."""
+        token = object()
+        self._open.add(token)
+        try:
+            yield
+        except (ConfigError, EpisodeExpiredError, ForkUnsupportedError):
+            self._open.discard(token)  # the server's answer, or nothing was sent
+            raise
+        except BaseException:
+            if self._give_up(call):
+                self._lost = call.name
+            else:
+                self._open.discard(token)
+            raise
+        self._open.discard(token)
+
+    @abstractmethod
+    def _give_up(self, call: ToolCall) -> bool:
+        """Whether a call whose end was not seen leaves the session in a state that nobody knows."""
+
+    @property
+    def _unsure(self) -> bool:
+        """Whether a call was given up, or has not ended yet."""
+        return self._lost is not None or bool(self._open)
+
+    def _settled(self) -> None:
+        """Notes that the session has begun afresh."""
+        self._lost = None
+        self._open.clear()
+
+    def _check_forkable(self) -> None:
+        if self._lost is not None:
+            raise ForkUnsupportedError(
+                f"The call of {self._lost!r} was given up before its end was seen, so nobody knows what it did: "
+                "reset the session first."
+            )
 
     @abstractmethod
     async def _call(self, call: ToolCall) -> ToolResult:
@@ -125,7 +186,7 @@ class EpisodeSession(WireSession):
     def __init__(self, pool: Pool, connection: Connection, world_key: Any = None):
         super().__init__(pool, connection)
         pool.enter()
-        self._id = secrets.token_hex(12)
+        self._id, self._ids = secrets.token_hex(12), 0
         self._world_key, self._opened, self._version = world_key, False, 0
 
     @property
@@ -148,6 +209,9 @@ class EpisodeSession(WireSession):
             self._opened, self._version = True, given[VERSION_META]
         return result
 
+    def _give_up(self, call: ToolCall) -> bool:
+        return call.name not in self._connection.reading
+
     async def _recover(self, failure: InfraError) -> None:
         await self._reconnect()
 
@@ -161,24 +225,52 @@ class EpisodeSession(WireSession):
         self._opened, self._version = True, answer.get(VERSION_META, self._version)
         return answer
 
-    async def _open(self) -> None:
+    async def _start(self) -> None:
         """Starts the episode on the server where no call has done so."""
         if not self._opened:
             await self._control(ControlParams(op="reset", episode=self._id, world=self._world_key))
 
     def reset(self, world_key: Any = None) -> None:
-        async def work() -> None:
-            await self._reconnect()
-            await self._control(ControlParams(op="reset", episode=self._id, world=world_key))
-            self._world_key = world_key
+        self._begin(ControlParams(op="reset", episode=self._id, world=world_key))
+        self._world_key = world_key
 
-        loop.run(work())
+    def _begin(self, params: ControlParams) -> None:
+        """Puts the episode into a state that does not depend on what it was."""
+        if self._unsure:
+            self._take_new_id()
+            params = params.model_copy(update={"episode": self._id})
+        self._lost = f"toolgym/{params.op}"  # until its end is seen
+        loop.run(self._begin_on_a_live_server(params))
+        self._settled()
+
+    async def _begin_on_a_live_server(self, params: ControlParams) -> None:
+        await self._reconnect()
+        try:
+            await self._control(params)
+        except CallTimeoutError:
+            if not isinstance(self._pool.target, CommandTarget | DockerTarget):
+                raise
+            # A server that cannot even begin an episode hangs in one of its calls; it was started here, so start anew.
+            self._connection.dead = True
+            await self._reconnect()
+            await self._control(params)
+
+    def _take_new_id(self) -> None:
+        """Leaves the episode behind: what was given up may still arrive there, and change nothing here."""
+        loop.submit(_forget(self._connection, self._id))
+        self._id, self._ids, self._opened = secrets.token_hex(12), self._ids + 1, False
 
     def fork(self) -> "EpisodeSession":
+        self._check_forkable()
+
         async def work() -> EpisodeSession:
-            await self._open()
+            await self._start()
             twin = EpisodeSession(self._pool, self._connection, self._world_key)
-            await self._connection.control(ControlParams(op="fork", episode=self._id, to=twin._id))
+            try:
+                await self._connection.control(ControlParams(op="fork", episode=self._id, to=twin._id))
+            except BaseException:
+                await self._pool.leave()
+                raise
             twin._opened, twin._version = True, self._version
             return twin
 
@@ -194,7 +286,7 @@ class EpisodeSession(WireSession):
 
     def _snapshot(self) -> dict[str, Any]:
         async def work() -> dict[str, Any]:
-            await self._open()
+            await self._start()
             return await self._control(ControlParams(op="snapshot", episode=self._id))
 
         return loop.run(work())
@@ -202,14 +294,21 @@ class EpisodeSession(WireSession):
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Puts the episode into the state of a snapshot, on this server or on another one of the same kind."""
         world, state = snapshot["world"], snapshot["state"]
-        loop.run(self._control(ControlParams(op="restore", episode=self._id, world=world, state=state)))
+        self._begin(ControlParams(op="restore", episode=self._id, world=world, state=state))
         self._world_key = world
 
     def state_version(self) -> int:
-        return self._version
+        return (self._ids << 80) + self._version
 
     async def _close(self) -> None:
         if self._opened and not self._connection.dead:
             with suppress(InfraError):  # a server that is gone holds no episode
                 await self._connection.control(ControlParams(op="close", episode=self._id))
         await self._pool.leave()
+
+
+async def _forget(connection: Connection, episode: str) -> None:
+    """Ends an episode that was left behind, where its server still answers."""
+    if not connection.dead:
+        with suppress(InfraError, ConfigError):
+            await connection.control(ControlParams(op="close", episode=episode))
