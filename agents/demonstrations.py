@@ -97,10 +97,10 @@ def demonstrate(
 
 
 def examples(episodes: Iterable[Rollout], *, max_tokens: int | None = None) -> list[Example]:
-    """Training sequences of episodes; those longer than `max_tokens` are left out."""
+    """Training sequences of episodes; those longer than `max_tokens`, or with a turn that was cut, are left out."""
     made = (
         Example(episode.prompt_ids + episode.completion_ids, [0] * len(episode.prompt_ids) + episode.env_mask)
         for episode in episodes
-        if episode.usable
+        if episode.usable and not episode.cut
     )
     return [example for example in made if max_tokens is None or len(example.ids) <= max_tokens]
