@@ -16,6 +16,7 @@ from toolgym.agents.rollout import Rollout, Start, rollouts
 from toolgym.agents.scripted import gold_turn
 from toolgym.agents.tokenizer import scalar_text
 from toolgym.errors import ConfigError
+from toolgym.formats.tagged import thought_end
 from toolgym.messages import Turn, render
 from toolgym.tasks import GoldAction, Task
 
@@ -54,6 +55,7 @@ class TeacherPolicy:
         self.tokenizer, self.chain, self.format = tokenizer, chain, format
         self.chat = ChatFormat(tokenizer)
         self._turns: dict[int, Iterator[Turn]] = {}
+        self._begins: dict[int, str] = {}
 
     def start(self, slot: int, observation: str, info: dict[str, Any], env: "ToolEnv | None" = None) -> list[int]:
         """Takes the chain of `env`'s task; returns the opening's ids.
@@ -64,20 +66,24 @@ class TeacherPolicy:
         if env is None:
             raise ConfigError("A teacher reads the task from the environment: pass `env` to `start`.")
         self._turns[slot] = iter([gold_turn(action) for action in self.chain(cast(Any, env.unwrapped).task)])
-        return self.chat.opening(observation, info)
+        ids = self.chat.opening(observation, info)
+        self._begins[slot] = self.chat.begins(ids)
+        return ids
 
     def observe(self, slot: int, observation: str, info: dict[str, Any]) -> list[int]:
         """The ids of the environment's answer."""
-        return self.chat.reply(observation, info, closed=True)
+        ids = self.chat.reply(observation, info, closed=True)
+        self._begins[slot] = self.chat.begins(ids)
+        return ids
 
     def generate(self, slots: Sequence[int]) -> list[Completion]:
         """The next turn of each slot; a response that closes the episode once they are used up."""
         out = []
         for slot in slots:
             text = scalar_text(render(next(self._turns[slot], Turn(response="Done.")), self.format))
-            begins = self.chat.begins
+            begins = self._begins[slot]
             if begins:  # the template has opened a thought: the expert has none
-                text = "\n</think>\n\n" + text
+                text = f"\n{thought_end(begins)}\n\n{text}"
             ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]  # pyright: ignore[reportAssignmentType]
             ids = [*ids, self.chat.end_id]
             out.append(Completion(begins + text, ids, [0.0] * len(ids), begins=begins))

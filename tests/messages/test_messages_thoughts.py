@@ -22,6 +22,7 @@ TAGS = [
     ("[THINK]", "[/THINK]"),
     ("<|START_THINKING|>", "<|END_THINKING|>"),
     ("<|begin_of_thought|>", "<|end_of_thought|>"),
+    ("<|channel>thought", "<channel|>"),
     ("\u25c1think\u25b7", "\u25c1/think\u25b7"),
 ]
 CALL = ToolCall("pay", {"to": "ann"})

@@ -25,6 +25,7 @@ _THOUGHTS = {
     "[THINK]": "[/THINK]",
     "<|START_THINKING|>": "<|END_THINKING|>",
     "<|begin_of_thought|>": "<|end_of_thought|>",
+    "<|channel>thought": "<channel|>",
     f"{_TRIANGLE}think\N{WHITE RIGHT-POINTING TRIANGLE}": f"{_TRIANGLE}/think\N{WHITE RIGHT-POINTING TRIANGLE}",
 }
 _CLOSES = {**_THOUGHTS, **{f"<{name}>": f"</{name}>" for name in ("plan", "tool_call", "response", "answer")}}
@@ -104,6 +105,12 @@ class _Reading:
 def has_tag(text: str) -> bool:
     """Whether there is a tag anywhere in a text."""
     return _tag(text).search(text) is not None
+
+
+def thought_end(begins: str) -> str:
+    """The tag that closes the thought which a text opens."""
+    tag = begins.strip()
+    return _THOUGHTS[tag if tag in _THOUGHTS else _OF_THOUGHTS[tag.lower()]]
 
 
 def _tag(text: str) -> re.Pattern[str]:
