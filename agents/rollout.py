@@ -55,8 +55,6 @@ class Rollout:
     """What each token is for (T)."""
     spans: list[tuple[int, int]] = field(default_factory=list)
     """Which tokens `[start, end)` of the completion are step s's action (S)."""
-    cut: list[int] = field(default_factory=list)
-    """The steps whose turn was cut before its end."""
     rewards: list[float] = field(default_factory=list)
     """Each step's reward (S)."""
     components: list[dict[str, float]] = field(default_factory=list)
@@ -65,6 +63,8 @@ class Rollout:
     """How it ended; None while it runs."""
     truncation: Truncation | None = None
     trajectory: Trajectory | None = None
+    cut: list[int] = field(default_factory=list)
+    """The steps whose turn was cut before its end."""
 
     @property
     def total_reward(self) -> float:
