@@ -174,7 +174,7 @@ def _explore(
     if config.pairs == "episode" or not config.expert:
         groups = episodes(policy, envs, tasks, config.samples)
     paths = [
-        expert if config.expert else next((own for own in group if own.solved), expert)
+        expert if config.expert else next((own for own in group if own.solved and not own.cut), expert)
         for expert, group in zip(experts, groups, strict=True)
     ]
     if config.pairs == "episode":

@@ -8,7 +8,8 @@ fine-tuning), as StepTool §5.1.3-5.1.4 uses it: "augments expert data with self
 three samples a task at temperature 0.7, then SFT.
 
 1. The oracle plays `--episodes` train tasks; the policy plays each of them `--samples` times.
-2. Own episodes that solved their task are kept, each distinct one once (Yuan et al. keep distinct reasoning paths).
+2. Own episodes that solved their task are kept, each distinct one once (Yuan et al. keep distinct reasoning paths),
+   unless a turn in them was cut at its limit: nobody is to learn turns that never end.
 3. SFT on both alike: the mean over the actor's tokens of a batch, whoever the actor was.
 
 Deviation: what Yuan et al. tell apart by their equations, we tell apart by all sampled tokens.
@@ -49,13 +50,16 @@ class RFTOptions(ExploreOptions):
             check_idle(self, ["demonstrations"], "without experts")
 
 
+_KEPT = ("prompt_ids", "completion_ids", "env_mask", "outcome", "cut")
+
+
 def distinct_successes(groups: Sequence[Sequence[Rollout]]) -> list[Rollout]:
-    """The solved episodes, those with the same tokens from the opening on once, in the order played."""
+    """The solved episodes whose turns all ended, those with the same tokens once, in the order played."""
     out, seen = [], set()
     for group in groups:
         for episode in group:
             key = tuple(episode.prompt_ids), tuple(episode.completion_ids)
-            if episode.solved and key not in seen:
+            if episode.solved and not episode.cut and key not in seen:
                 seen.add(key)
                 out.append(episode)
     return out
@@ -112,7 +116,7 @@ def _record(experts: Sequence[Rollout], group: Sequence[Rollout]) -> dict[str, A
     """What is kept of a task: the steps played, the expert's episodes and the own ones that solved it."""
 
     def tokens(episode: Rollout) -> dict[str, Any]:
-        return {name: getattr(episode, name) for name in ("prompt_ids", "completion_ids", "env_mask", "outcome")}
+        return {name: getattr(episode, name) for name in _KEPT}
 
     return {
         "played": steps_of([*experts, *group]),

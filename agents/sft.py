@@ -90,7 +90,7 @@ def expert_examples(
 def fitting(episodes: Sequence[Rollout], max_tokens: int) -> list[Example]:
     """Training sequences of episodes; says how many are left out because they are longer."""
     made = examples(episodes, max_tokens=max_tokens)
-    whole = sum(episode.usable for episode in episodes)
+    whole = sum(episode.usable and not episode.cut for episode in episodes)
     if len(made) < whole:
         print(f"{whole - len(made)} of {whole} episodes are longer than --max-tokens {max_tokens}: they are left out")
     return made

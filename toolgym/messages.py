@@ -12,18 +12,31 @@ Formats are plug-ins (`register_format`). Four are built in, and `parse` tells t
 - `toolupt` (ToolUPT, Appendix C): `<tool_call>` with an object or a list of objects with `params`, or
   `<answer>…</answer>`.
 - `openai`: a chat message as JSON, with `tool_calls` whose arguments are JSON strings.
+
+What a model thinks is a plan in every format: `<think>` and the tags of other models (`<thinking>`, `<thought>`,
+`<reasoning>`, `[THINK]`, ...), one thought or several, opened by the model or by its chat template. Nothing in a
+thought is carried out or said. Arguments are an object, or a JSON string of one, in every format.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from toolgym.errors import ConfigError, did_you_mean
-from toolgym.formats.openai import looks_openai, parse_openai, render_openai
-from toolgym.formats.tagged import MAX_CALLS, TAG, parse_tags, render_tags, tag_segments
-from toolgym.formats.turn import FormatName, ParseProblem, ProblemKind, Span, TokenType, ToolCall, Turn
+from toolgym.formats.openai import begins_json, find_message, parse_openai, render_openai
+from toolgym.formats.tagged import (
+    MAX_CALLS,
+    after_thoughts,
+    parse_tags,
+    render_tags,
+    scan,
+    split_thoughts,
+    tag_segments,
+)
+from toolgym.formats.turn import CutMessage, FormatName, ParseProblem, ProblemKind, Span, TokenType, ToolCall, Turn
 
 __all__ = [
     "MAX_CALLS",
+    "CutMessage",
     "FormatName",
     "MessageFormat",
     "ParseProblem",
@@ -37,6 +50,7 @@ __all__ = [
     "parse",
     "register_format",
     "render",
+    "said",
     "segments",
 ]
 
@@ -64,26 +78,43 @@ _REMINDER = (
 def parse(text: str, format: str = "auto") -> Turn:
     """What a message means. Never raises for any text, and takes time linear in its length.
 
+    Of a `CutMessage` only the plan is kept, and a problem says so.
+
     Args:
         text: the whole assistant message.
-        format: one of `formats()`, or `auto`: told from the text.
+        format: one of `formats()`, or `auto`: told from the text's structure.
 
     Raises:
         ConfigError: there is no such format.
     """
+    turn = _parse(text, format)
+    return _unfinished(turn) if isinstance(text, CutMessage) else turn
+
+
+def _parse(text: str, format: str) -> Turn:
     if format == "auto":
         for added in _ADDED.values():
             if added.detects(text):
                 return added.parse(text)
-        parts = TAG.split(text)
-        if len(parts) == 1 and looks_openai(text):
-            return parse_openai(text)
-        return parse_tags(text, parts, None)
+        blocks = () if begins_json(text) else scan(text)
+        found = find_message(text, blocks) if not blocks or after_thoughts(blocks) else None
+        return parse_openai(text, found) if found else parse_tags(text, blocks or scan(text), None)
     if format == "openai":
         return parse_openai(text)
     if format in _BUILT_IN:
-        return parse_tags(text, TAG.split(text), format)
+        return parse_tags(text, scan(text), format)
     return _added(format).parse(text)
+
+
+def _unfinished(turn: Turn) -> Turn:
+    """What is left of a turn whose message was cut: nobody knows what else it would have said or called."""
+    message = "Your message was cut off before its end, so nothing of it was carried out or said. Write a shorter one."
+    return Turn(turn.plan, (), None, (ParseProblem("cut", message, 0, len(turn.text)),), turn.format, turn.text)
+
+
+def said(text: str) -> str:
+    """What a model's text says beside its thoughts; empty where it is all thought."""
+    return split_thoughts(text)[1] or ""
 
 
 def render(turn: Turn, format: str = "toolgym") -> str:
@@ -107,8 +138,8 @@ def segments(text: str, format: str = "auto") -> list[Span]:
 
     The tags themselves are `tag_plan`, `tag_tool` and `tag_resp`, what stands between them `plan`, `tool` and `resp`.
     White space between blocks belongs to the tag before it (at the beginning: after it). Stray text is `plan` where a
-    tool call follows and `resp` where none does. `<think>` counts as `<plan>` and `<answer>` as `<response>`. A message
-    in OpenAI's JSON is all `tool` (or all `resp`, without calls): its tags are JSON.
+    tool call follows and `resp` where none does. Thoughts count as `<plan>`, `<answer>` as `<response>`. A message in
+    OpenAI's JSON is all `tool` (or all `resp`, without calls) behind the thoughts before it: its tags are JSON.
     """
     if format == "auto":
         for added in _ADDED.values():
@@ -116,9 +147,13 @@ def segments(text: str, format: str = "auto") -> list[Span]:
                 return added.segments(text)
     elif format not in _BUILT_IN:
         return _added(format).segments(text)
-    if format == "openai" or (format == "auto" and TAG.search(text) is None and looks_openai(text)):
-        return [Span(0, len(text), "tool" if parse_openai(text).calls else "resp")] if text else []
-    return tag_segments(text)
+    blocks = scan(text)
+    found = find_message(text, blocks) if format in ("auto", "openai") else None
+    if found is None and format != "openai":
+        return tag_segments(text, blocks)
+    start = found[0] if found else 0
+    before = tag_segments(text, [block for block in blocks if block.end <= start])
+    return [*before, Span(start, len(text), "tool" if parse_openai(text, found).calls else "resp")] if text else []
 
 
 def describe_problems(turn: Turn) -> str:

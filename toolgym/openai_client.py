@@ -26,7 +26,7 @@ from tenacity import (
 
 from toolgym.errors import ChatError, ConfigError
 
-__all__ = ["OPENAI_URL", "ChatClient", "ChatOptions"]
+__all__ = ["OPENAI_URL", "ChatClient", "ChatOptions", "was_cut"]
 
 OPENAI_URL = "https://api.openai.com/v1"
 _PASSING = frozenset({408, 409, 425, 429})
@@ -35,6 +35,9 @@ _LONGEST_REPLY = 16 * 2**20
 """Bytes."""
 _SHORTEST_SECRET = 8
 """Characters. Shorter keys (`x`, `EMPTY`) are what servers get that want none."""
+
+_CUT = frozenset({"length", "max_tokens", "model_length", "content_filter"})
+"""Finish reasons of messages that did not come to their end, by whatever name servers call that."""
 
 T = TypeVar("T")
 
@@ -207,6 +210,11 @@ class ChatClient:
         if self.key and len(self.key) >= _SHORTEST_SECRET:
             text = text.replace(self.key, "***")
         return text[:longest]
+
+
+def was_cut(choice: Mapping[str, Any]) -> bool:
+    """Whether a completion's choice was stopped before its end: by a limit on its length, or by a filter."""
+    return str(choice.get("finish_reason")).lower() in _CUT
 
 
 def _checked_key(key: str | None, variable: str) -> str:

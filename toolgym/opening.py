@@ -4,8 +4,12 @@ from dataclasses import fields
 from inspect import signature
 from typing import Any
 
-from toolgym.by_id import open_env, takes
+import gymnasium
+
 from toolgym.env import ToolEnv
+from toolgym.errors import ConfigError, did_you_mean
+from toolgym.options import EnvOptions
+from toolgym.registration import env_ids
 
 __all__ = ["open_env", "takes"]
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from toolgym.agents.policies.policy import Completion
 from toolgym.errors import ChatError, ConfigError
+from toolgym.formats.openai import reasoning_of
+from toolgym.messages import Turn, render
 from toolgym.observations import without_format
-from toolgym.openai_client import OPENAI_URL, ChatClient, ChatOptions
+from toolgym.openai_client import OPENAI_URL, ChatClient, ChatOptions, was_cut
 
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
@@ -126,16 +128,25 @@ class ApiPolicy:
             if error.status == 400 and "context" in error.text and "length" in error.text:
                 return Completion("", stop="context")
             raise ConfigError(str(error)) from error
-        message = choice["message"]
+        message, is_cut = choice["message"], was_cut(choice)
+        # Of a message that was cut no call is carried out, and endpoints refuse calls that nobody answers.
         calls = message.get("tool_calls") or []
-        content = message.get("content") or ""
-        kept: dict[str, Any] = {"role": "assistant", "content": content}
-        if calls:
+        kept: dict[str, Any] = {"role": "assistant", "content": message.get("content") or ""}
+        if calls and not is_cut:
             kept["tool_calls"] = calls
             talk.pending = [str(call.get("id", "")) for call in calls]
         talk.messages.append(kept)
-        stop = "length" if choice.get("finish_reason") == "length" else "end_of_turn"
-        return Completion(json.dumps(kept, ensure_ascii=False) if calls else content, stop=stop)
+        return Completion(_text(message), stop="length" if is_cut else "end_of_turn")
+
+
+def _text(message: Mapping[str, Any]) -> str:
+    """A message as an action: JSON where it has calls, what it says otherwise, behind what it was thought to say."""
+    reasoning, calls, content = reasoning_of(message), message.get("tool_calls") or [], message.get("content") or ""
+    thought = {} if reasoning is None else {"reasoning_content": reasoning}
+    if calls or not isinstance(content, str):
+        shown = {"role": "assistant", "content": content, **thought, **({"tool_calls": calls} if calls else {})}
+        return json.dumps(shown, ensure_ascii=False)
+    return f"{render(Turn(plan=reasoning), 'hermes')}\n{content}" if reasoning else content
 
 
 def _native(message: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ into roles that it takes.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, cast
@@ -17,6 +18,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from toolgym.agents.policies.tokenizer import scalar_text
 from toolgym.errors import ConfigError
+from toolgym.formats.tagged import OPEN_THOUGHT
 
 __all__ = ["ChatFormat", "Roles", "set_thinking"]
 
@@ -26,7 +28,7 @@ _TURN = {"role": "assistant", "content": _PLACEHOLDER}
 _DATE = "26 Jul 2024"  # what Llama's templates write where no date is given: a prompt must not change overnight
 _MARK = re.compile(r"</?[a-z_]+>|\[/?[A-Z_]+\]|<\|[^<>|\s]+\|>|<｜[^<>｜\s]+｜>")
 """What templates write around turns, results and calls, where it is no token of its own."""
-_OPEN_THOUGHT = re.compile(r"<think>\s*$")
+_FRAME_TOKENS = 32  # more than the longest tag and what may stand behind it, where each character is a token
 _THINKING = re.compile(r"^\{%- set enable_thinking = (true|false) -?%\}")
 
 
@@ -122,9 +124,6 @@ class ChatFormat:
         """What the template writes after an assistant turn: the end-of-turn token, and perhaps a newline."""
         self._end = self._end_of_turn()
         self.roles = self._find_roles()
-        thought = _OPEN_THOUGHT.search(self._render([_ASK], prompt=True))
-        self.begins = thought.group() if thought else ""
-        """What of each turn the template itself writes: some open a `<think>` that the model only closes."""
 
     def _find_roles(self) -> Roles:
         """The roles nearest to what environments say with which the template renders all of it.
@@ -172,6 +171,14 @@ class ChatFormat:
     def end_id(self) -> int:
         """The id of the end-of-turn token."""
         return cast(int, self.tokenizer.convert_tokens_to_ids(self._end))
+
+    def begins(self, ids: Sequence[int]) -> str:
+        """What of the turn behind a context the template has written: a thought that the model only closes, or nothing.
+
+        Templates open one behind some messages and not behind others, so it is read from each context's end.
+        """
+        thought = OPEN_THOUGHT.search(cast(str, self.tokenizer.decode(list(ids[-_FRAME_TOKENS:]))))
+        return thought.group() if thought else ""
 
     def opening(self, observation: str, info: dict[str, Any]) -> list[int]:
         """The ids of an episode's start, up to where the assistant begins to write."""

@@ -75,6 +75,8 @@ class LMPolicy:
         )
         if isinstance(self.decoder, Decoder):
             check_sampling(model, self.decoder.pad_id)
+        self._begins: dict[int, str] = {}
+        """What of each slot's turn the template has written."""
         self.exact = server is None
         """Whether it samples from the very model that it was given."""
         self.reseed(seed)
@@ -148,12 +150,14 @@ class LMPolicy:
         if "context_ids" not in info:
             check_opening(len(ids), self.decoder.limit(len(ids)), self.decoder.own_limit)
         self.decoder.open(slot, ids, np.random.default_rng(seed))
+        self._begins[slot] = self.chat.begins(ids)
         return ids
 
     def observe(self, slot: int, observation: str, info: dict[str, Any]) -> list[int]:
         """Appends what the environment said, framed as the chat format has it."""
         ids = self.chat.reply(observation, info, closed=self.decoder.stopped(slot) == "end_of_turn")
         self.decoder.feed(slot, ids)
+        self._begins[slot] = self.chat.begins(ids)
         return ids
 
     def end(self, slot: int) -> None:
@@ -179,5 +183,5 @@ class LMPolicy:
     def _completion(self, slot: int, ids: list[int], logps: list[float]) -> Completion:
         content = ids[:-1] if ids and ids[-1] in self.stop_ids else ids
         text = cast(str, self.tokenizer.decode(content, skip_special_tokens=False)) if ids else ""
-        begins = self.chat.begins if ids else ""
+        begins = self._begins[slot] if ids else ""
         return Completion(begins + text, ids, logps, self.decoder.stopped(slot) or "length", begins)

@@ -17,6 +17,7 @@ from toolgym.agents.policies.scripted import gold_turn
 from toolgym.agents.policies.tokenizer import scalar_text
 from toolgym.agents.rollouts.rollout import Rollout, Start, rollouts
 from toolgym.errors import ConfigError
+from toolgym.formats.tagged import thought_end
 from toolgym.messages import Turn, render
 from toolgym.tasks import GoldAction, Task
 
@@ -63,6 +64,7 @@ class TeacherPolicy:
         self.tokenizer, self.chain, self.format = tokenizer, chain, format
         self.chat = ChatFormat(tokenizer)
         self._turns: dict[int, Iterator[Turn]] = {}
+        self._begins: dict[int, str] = {}
 
     def start(self, slot: int, observation: str, info: dict[str, Any], env: "ToolEnv | None" = None) -> list[int]:
         """Takes the chain of `env`'s task; returns the opening's ids.
@@ -73,20 +75,24 @@ class TeacherPolicy:
         if env is None:
             raise ConfigError("A teacher reads the task from the environment: pass `env` to `start`.")
         self._turns[slot] = iter([gold_turn(action) for action in self.chain(cast(Any, env.unwrapped).task)])
-        return self.chat.opening(observation, info)
+        ids = self.chat.opening(observation, info)
+        self._begins[slot] = self.chat.begins(ids)
+        return ids
 
     def observe(self, slot: int, observation: str, info: dict[str, Any]) -> list[int]:
         """The ids of the environment's answer."""
-        return self.chat.reply(observation, info, closed=True)
+        ids = self.chat.reply(observation, info, closed=True)
+        self._begins[slot] = self.chat.begins(ids)
+        return ids
 
     def generate(self, slots: Sequence[int]) -> list[Completion]:
         """The next turn of each slot; a response that closes the episode once they are used up."""
         out = []
         for slot in slots:
             text = scalar_text(render(next(self._turns[slot], Turn(response="Done.")), self.format))
-            begins = self.chat.begins
+            begins = self._begins[slot]
             if begins:  # the template has opened a thought: the expert has none
-                text = "\n</think>\n\n" + text
+                text = f"\n{thought_end(begins)}\n\n{text}"
             ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]  # pyright: ignore[reportAssignmentType]
             ids = [*ids, self.chat.end_id]
             out.append(Completion(begins + text, ids, [0.0] * len(ids), begins=begins))
@@ -106,10 +112,10 @@ def demonstrate(
 
 
 def examples(episodes: Iterable[Rollout], *, max_tokens: int | None = None) -> list[Example]:
-    """Training sequences of episodes; those longer than `max_tokens` are left out."""
+    """Training sequences of episodes; those longer than `max_tokens`, or with a turn that was cut, are left out."""
     made = (
         Example(episode.prompt_ids + episode.completion_ids, [0] * len(episode.prompt_ids) + episode.env_mask)
         for episode in episodes
-        if episode.usable
+        if episode.usable and not episode.cut
     )
     return [example for example in made if max_tokens is None or len(example.ids) <= max_tokens]

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from toolgym.agents.policies.policy import Completion, Policy
 from toolgym.agents.policies.tokenizer import token_ends
 from toolgym.errors import ConfigError, InfraError
-from toolgym.messages import TokenType, segments
+from toolgym.messages import CutMessage, TokenType, segments
 from toolgym.trajectory import Outcome, Trajectory, Truncation
 
 __all__ = ["Rollout", "Start", "rollouts"]
@@ -63,6 +63,8 @@ class Rollout:
     """How it ended; None while it runs."""
     truncation: Truncation | None = None
     trajectory: Trajectory | None = None
+    cut: list[int] = field(default_factory=list)
+    """The steps whose turn was cut before its end."""
 
     @property
     def total_reward(self) -> float:
@@ -81,6 +83,8 @@ class Rollout:
     def add_turn(self, completion: Completion, types: Sequence[TokenType]) -> None:
         """Appends a sampled turn as the next step's action."""
         start = len(self.completion_ids)
+        if completion.stop != "end_of_turn":
+            self.cut.append(len(self.spans))
         self.completion_ids += completion.token_ids
         self.logprobs += completion.logprobs
         self.env_mask += [1] * len(completion.token_ids)
@@ -161,7 +165,8 @@ def rollouts(
             acting: list[tuple[int, str]] = []
             for slot, completion in turns:
                 if _take(running[slot][1], completion, tokenizer):
-                    acting.append((slot, completion.text))
+                    whole = completion.stop == "end_of_turn"
+                    acting.append((slot, completion.text if whole else CutMessage(completion.text)))
             for (slot, _), answer in zip(acting, stepper.step(acting), strict=True):
                 _answer(policy, slot, running[slot][1], answer)
             for slot, _ in turns:

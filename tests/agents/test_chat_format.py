@@ -1,6 +1,7 @@
 """What a model reads: replies are the difference that they make, and text is never a marker."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,11 +9,13 @@ import trl
 
 from toolgym.agents.builtin.tokenizer import build_tokenizer
 from toolgym.agents.policies.chat import ChatFormat, Roles, set_thinking
+from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
 from toolgym.agents.policies.policy import Completion
 from toolgym.agents.rollouts.demonstrations import TeacherPolicy
 from toolgym.agents.rollouts.rollout import token_types
 from toolgym.errors import ConfigError
 from toolgym.messages import parse
+from toolgym.tasks import GoldAction
 
 TEMPLATES = Path(trl.__file__).parent / "chat_templates"
 """The templates of well-known models, as TRL has them."""
@@ -187,10 +190,12 @@ def test_a_template_without_the_switch_cannot_be_switched() -> None:
 
 def test_a_thought_that_the_template_opens_is_a_part_of_the_turn() -> None:
     tokenizer, chat = in_template((TEMPLATES / "qwen3_5_think.jinja").read_text(encoding="utf-8"))
-    assert chat.begins == "<think>\n"
+    begins = chat.begins(chat.opening("", {"messages": [USER]}))
+    assert begins == "<think>\n"
+    assert chat.begins(chat.reply("", {"messages": [TOOL]}, closed=True)) == begins
     said = 'hm\n</think>\n\n<tool_call>{"name": "a", "arguments": {}}</tool_call>'
     ids = tokenizer(said, add_special_tokens=False)["input_ids"]
-    turn = Completion(chat.begins + said, ids, [0.0] * len(ids), begins=chat.begins)
+    turn = Completion(begins + said, ids, [0.0] * len(ids), begins=begins)
     parsed = parse(turn.text)
     assert parsed.plan == "hm"
     assert not parsed.problems
@@ -199,13 +204,40 @@ def test_a_thought_that_the_template_opens_is_a_part_of_the_turn() -> None:
     assert types[:2] == ["plan", "plan"]  # h, m
     assert len(types) == len(ids)
     set_thinking(tokenizer, False)
-    assert ChatFormat(tokenizer).begins == ""
+    chat = ChatFormat(tokenizer)
+    assert chat.begins(chat.opening("", {"messages": [USER]})) == ""
+
+
+def test_what_a_turn_begins_with_is_read_from_what_stands_before_it(tiny_model: Any) -> None:
+    """DeepSeek-R1's template opens a thought behind a user's message, and none behind a tool's result."""
+    tokenizer, chat = in_template((TEMPLATES / "deepseek_r1_distill.jinja").read_text(encoding="utf-8"))
+    opening = chat.opening("", {"messages": [USER]})
+    results = {"messages": [TOOL]}
+    assert chat.begins(opening) == "<think>\n"
+    assert chat.begins(chat.reply("", results, closed=True)) == ""
+    assert chat.begins(chat.reply("", {"messages": [USER]}, closed=True)) == "<think>\n"
+
+    policy = LMPolicy(tiny_model, tokenizer, SamplingOptions(max_new_tokens=4), seed=1)
+    teacher = TeacherPolicy(tokenizer)
+    teacher.chain = lambda task: [GoldAction(response="Hm."), GoldAction(response="Ha."), GoldAction(response="Ho.")]
+    fork = {"context_ids": opening + chat.reply("", results, closed=True)}
+    policy.start(1, "", fork)
+    assert policy.generate([1])[0].begins == ""  # a fork's context is ids already
+    begun: list[tuple[str, str]] = []
+    for actor in (policy, teacher):
+        actor.start(0, "", {"messages": [USER]}, env=SimpleNamespace(unwrapped=SimpleNamespace(task=None)))  # type: ignore[arg-type]
+        for said in (results, {"messages": [TOOL, USER]}, None):
+            turn = actor.generate([0])[0]
+            begun.append((turn.begins, turn.text[: len(turn.begins)]))
+            if said is not None:
+                actor.observe(0, "", said)
+    assert begun == [("<think>\n", "<think>\n"), ("", ""), ("<think>\n", "<think>\n")] * 2
 
 
 def test_an_expert_closes_a_thought_that_the_template_opens() -> None:
     tokenizer, _ = in_template((TEMPLATES / "qwen3_5_think.jinja").read_text(encoding="utf-8"))
-    teacher = TeacherPolicy(tokenizer)
-    teacher._turns[0] = iter([])
+    teacher = TeacherPolicy(tokenizer, chain=lambda task: [])
+    teacher.start(0, "", {"messages": [USER]}, env=SimpleNamespace(unwrapped=SimpleNamespace(task=None)))  # type: ignore[arg-type]
     (turn,) = teacher.generate([0])
     assert parse(turn.text).response == "Done."
     assert not parse(turn.text).problems

@@ -13,6 +13,7 @@ from toolgym.agents.evaluation.evaluation import EvalOptions, evaluate
 from toolgym.agents.policies.scripted import OraclePolicy, RandomPolicy
 from toolgym.agents.rollouts.rollout import Start, rollouts
 from toolgym.errors import ConfigError, InfraError
+from toolgym.messages import CutMessage
 from toolgym.opening import open_env
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning")]
@@ -60,6 +61,10 @@ def test_the_task_and_the_trajectory_come_along(envs: list[Any]) -> None:
     env.step("<plan>hm</plan>")
     local.step("<plan>hm</plan>")
     assert env.trajectory == local.trajectory  # in the middle of an episode
+    answers = [each.step(CutMessage("<response>Hello.</response>")) for each in (env, local)]
+    assert answers[0] == answers[1]
+    assert not answers[0][2]  # cut: no answer
+    assert env.trajectory == local.trajectory
     local.close()
 
 

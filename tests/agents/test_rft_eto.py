@@ -47,6 +47,14 @@ def test_own_successes_are_kept_once() -> None:
     assert [id(item) for item in kept] == [id(one), id(other), id(elsewhere)]
 
 
+def test_an_episode_with_a_turn_that_never_ended_is_not_kept() -> None:
+    whole, cut = episode([5, 6, 0, 7], "solved"), episode([5, 9, 0, 7], "solved")
+    cut.cut = [1]
+    assert distinct_successes([[cut, whole]]) == [whole]
+    kept = rft._record([], [cut, whole])["solved"]
+    assert [Rollout(**tokens).cut for tokens in kept] == [[1], []]  # a resumed run knows it too
+
+
 def test_episode_pairs_by_hand() -> None:
     better = episode([5, 6, 0, 7], "solved")
     worse, broken = episode([5, 9, 0, 3, 4]), episode([4, 4, 0, 4], "infra_error")

@@ -174,6 +174,59 @@ def test_broken_episodes_are_no_examples() -> None:
     assert examples([bad, good]) == [Example([1, 2], [0, 1])]
 
 
+class Rambling:
+    """Says the same to everything, and is stopped at its limit every other time."""
+
+    def __init__(self, tokenizer: Any, text: str):
+        self.tokenizer, self.text, self.turns = tokenizer, text, 0
+
+    def start(self, slot: int, observation: str, info: dict[str, Any], env: Any = None) -> list[int]:
+        return [1]
+
+    def observe(self, slot: int, observation: str, info: dict[str, Any]) -> list[int]:
+        return [2]
+
+    def generate(self, slots: Any) -> list[Completion]:
+        self.turns += 1
+        ids = self.tokenizer(self.text, add_special_tokens=False)["input_ids"]
+        return [Completion(self.text, ids, [0.0] * len(ids), "length" if self.turns % 2 else "end_of_turn")]
+
+    def end(self, slot: int) -> None:
+        pass
+
+
+def test_an_answer_that_was_cut_is_no_answer_and_nobody_learns_it(tokenizer: Any) -> None:
+    env = open_env("ToolGym/Airline-v0", size="small", prompt="short")
+    policy = Rambling(tokenizer, "Sorry, that cannot be done: the policy does not allow")
+    (rollout,) = rollouts(policy, [env], [Start(options={"task": 0})])
+    assert rollout.trajectory is not None
+    assert [step.turn.response is None for step in rollout.trajectory.steps] == [True, False]
+    assert rollout.cut == [0]
+    assert len(rollout.rewards) == 2
+    assert rollout.usable
+    assert examples([rollout]) == []
+    whole = Rollout([1], [2], [1], [0.0], ["resp"], [(0, 1)], rewards=[1.0])
+    assert len(examples([whole, rollout])) == 1
+
+
+def test_a_turn_that_the_limit_cuts_reaches_the_environment(tokenizer: Any, tiny_model: Any) -> None:
+    """Of a model that seldom ends its turns: each untagged text was an answer, and ended its episode."""
+    env = open_env("ToolGym/Airline-v0", size="small", prompt="short", max_turns=3)
+    policy = LMPolicy(tiny_model, tokenizer, SamplingOptions(max_new_tokens=3), seed=2)
+    played = rollouts(policy, [env], [Start(options={"task": task}) for task in range(12)])
+    cut = 0
+    for rollout in played:
+        assert rollout.trajectory is not None
+        for at, (step, (start, end)) in enumerate(zip(rollout.trajectory.steps, rollout.spans, strict=True)):
+            ended = rollout.completion_ids[end - 1] in policy.stop_ids
+            assert (at in rollout.cut) == (not ended)
+            assert end - start == 3 or ended
+            if not ended:
+                assert (step.turn.response, step.turn.calls) == (None, ())
+                cut += 1
+    assert cut > 12
+
+
 def test_a_batch_holds_what_the_rollouts_hold(played: list[Rollout]) -> None:
     batch = EpisodeBatch.of(played, 7, width=500)
     assert batch.step_BT.shape == (7, 500)

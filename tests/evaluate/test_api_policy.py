@@ -4,12 +4,14 @@ import json
 
 import pytest
 
-from toolgym.agents.evaluation.evaluation import EvalOptions, evaluate, make_policy
+from toolgym.agents.evaluation.evaluate import EvalOptions, evaluate, make_policy
 from toolgym.agents.policies.api import ApiOptions, ApiPolicy
+from toolgym.agents.rollouts.rollout import Start, rollouts
 from toolgym.errors import ConfigError
 from toolgym.mcp.session import ToolSpec
 from toolgym.messages import parse
 from toolgym.observations import Prompt
+from toolgym.opening import open_env
 
 TOOLS = [{"type": "function", "function": {"name": "cancel", "parameters": {"type": "object", "properties": {}}}}]
 
@@ -116,6 +118,45 @@ def test_passing_failures_are_retried(server, policy):
     completion = policy.generate([0])[0]
     assert (completion.text, completion.stop) == ("At last.", "length")
     assert len(server.requests) == 3
+
+
+def test_thoughts_come_along_in_every_form(server, policy):
+    start(policy)
+    calls = [tool_call("c1", '{"trip": 7}')]
+    server.script = [
+        {"content": "<think>hm</think>", "tool_calls": calls},
+        {"content": "", "reasoning_content": "hm", "tool_calls": calls},
+        {"content": "Let me look.", "reasoning": "hm <answer>", "tool_calls": calls},
+        {"content": "Done.", "reasoning_content": "hm </think>"},
+        {"content": "hm</think>Done."},
+        {"content": None, "reasoning_content": "hm"},
+    ]
+    turns = []
+    for _ in range(len(server.script)):
+        turns.append(parse(policy.generate([0])[0].text))
+        policy.observe(0, "ok", {"messages": [{"role": "tool", "content": "ok"}] if turns[-1].calls else []})
+    assert [turn.plan for turn in turns] == ["hm", "hm", "hm <answer>\nLet me look.", "hm </think>", "hm", "hm"]
+    assert [len(turn.calls) for turn in turns] == [1, 1, 1, 0, 0, 0]
+    assert [turn.response for turn in turns] == [None, None, None, "Done.", "Done.", None]
+    assert [[problem.kind for problem in turn.problems] for turn in turns] == [[]] * 5 + [["empty"]]
+
+
+@pytest.mark.parametrize("reason", ["length", "max_tokens", "content_filter"])
+def test_a_message_that_was_cut_is_not_carried_out(server, cloakroom, monkeypatch, reason):
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    policy = make_policy("api:test-model")
+    half = [tool_call("c1"), tool_call("c2", '{"trip": ')]
+    server.script = [{"content": "", "tool_calls": half, "finish": reason}, {"content": "It is do", "finish": reason}]
+    (rollout,) = rollouts(policy, [open_env(cloakroom)], [Start(seed=0)])
+    assert rollout.cut == [0, 1]
+    steps = rollout.trajectory.steps
+    assert [(step.turn.calls, step.turn.response, step.results) for step in steps[:2]] == [((), None, ())] * 2
+    assert steps[2].turn.response == "Done."
+    # Endpoints refuse a call without an answer: none is sent, and the model is told what happened.
+    sent = server.requests[-1]["messages"]
+    assert not any("tool_calls" in message or message["role"] == "tool" for message in sent)
+    assert all("cut off before its end" in message["content"] for message in sent[-3::2])
+    policy.close()
 
 
 def test_lasting_failures_are_the_infrastructures(server, policy):

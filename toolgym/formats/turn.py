@@ -8,7 +8,17 @@ TokenType = Literal["env", "tag_plan", "tag_tool", "tag_resp", "plan", "tool", "
 
 FormatName = Literal["toolgym", "hermes", "toolupt", "openai"]
 
-ProblemKind = Literal["bad_json", "bad_call", "unclosed_tag", "stray_text", "empty", "too_long"]
+ProblemKind = Literal["bad_json", "bad_call", "unclosed_tag", "stray_text", "empty", "too_long", "cut"]
+
+
+class CutMessage(str):
+    """A message whose writer was stopped before its end: by the limit on its length, or by a full context.
+
+    It is a `str` and goes wherever a message goes: `env.step(CutMessage(text))`. What is in it is neither carried out
+    nor said, however whole it looks: its writer had not finished, and an answer that was cut is no answer.
+    """
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,4 +58,4 @@ class Turn:
     problems: tuple[ParseProblem, ...] = ()
     format: str = "toolgym"
     text: str = ""
-    """The text it was parsed from, exactly."""
+    """The text it was parsed from, exactly; a `CutMessage` where that was one."""

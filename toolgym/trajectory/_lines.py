@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from toolgym.formats.turn import ParseProblem, ToolCall, Turn
+from toolgym.formats.turn import CutMessage, ParseProblem, ToolCall, Turn
 from toolgym.trajectory.record import Step, ToolResult, Trajectory
 
 
@@ -49,13 +49,14 @@ def turn_to_json(turn: Turn) -> dict[str, Any]:
 
 
 def turn_from_json(data: dict[str, Any]) -> Turn:
+    was_cut = any(problem["kind"] == "cut" for problem in data["problems"])
     return Turn(
         plan=data["plan"],
         calls=tuple(ToolCall(call["name"], call["arguments"]) for call in data["calls"]),
         response=data["response"],
         problems=tuple(ParseProblem(**problem) for problem in data["problems"]),
         format=data["format"],
-        text=data["text"],
+        text=CutMessage(data["text"]) if was_cut else data["text"],
     )
 
 
