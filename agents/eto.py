@@ -38,7 +38,7 @@ from toolgym.agents.policies.machine import set_threads
 from toolgym.agents.rollouts.branches import Branch, branches, continuations, episodes, steps_of
 from toolgym.agents.rollouts.demonstrations import demonstrate, gold_chain
 from toolgym.agents.rollouts.rollout import Rollout
-from toolgym.agents.training.base_trainer import RunTrainer
+from toolgym.agents.training.base_trainer import EpochTrainer
 from toolgym.agents.training.budget import StepBudget
 from toolgym.agents.training.callbacks import run_callbacks
 from toolgym.agents.training.explore import PLAYED, ExploreOptions, Progress, explored, make_policy, once
@@ -234,7 +234,7 @@ class PairCollator:
         return out
 
 
-class PairTrainer(RunTrainer, DPOTrainer):
+class PairTrainer(EpochTrainer, DPOTrainer):
     """TRL's DPO on pairs that are tokens already: nothing is rendered or tokenised again."""
 
     _tag_names = ("toolgym",)

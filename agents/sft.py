@@ -24,7 +24,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 from toolgym.agents.policies.machine import set_threads
 from toolgym.agents.rollouts.demonstrations import Chain, Example, demonstrate, examples, gold_chain, imperfect_chain
 from toolgym.agents.rollouts.rollout import Rollout
-from toolgym.agents.training.base_trainer import RunTrainer
+from toolgym.agents.training.base_trainer import EpochTrainer
 from toolgym.agents.training.budget import StepBudget
 from toolgym.agents.training.callbacks import run_callbacks
 from toolgym.agents.training.options import learner_main
@@ -105,8 +105,8 @@ def to_dataset(data: Sequence[Example]) -> Dataset:
     return Dataset.from_dict({"input_ids": [example.ids for example in data], "labels": labels})
 
 
-class ExampleTrainer(RunTrainer, SFTTrainer):
-    """TRL's SFT."""
+class ExampleTrainer(EpochTrainer, SFTTrainer):
+    """TRL's SFT; the sequences of a batch are about as long: padding is what a batch of unequal ones would waste."""
 
 
 def make_trainer(
@@ -118,10 +118,7 @@ def make_trainer(
     played: int = 0,
 ) -> SFTTrainer:
     """The trainer of a run, ready to train; `played` environment steps were made for the data."""
-    args = SFTConfig(
-        train_sampling_strategy="group_by_length",  # padding is what a batch of unequal episodes would waste
-        **tuning_args(config),
-    )
+    args = SFTConfig(**tuning_args(config))
     trainer = ExampleTrainer(
         model=model,
         args=args,
@@ -130,6 +127,7 @@ def make_trainer(
         peft_config=lora(config.lora_rank),
         callbacks=[*run_callbacks(config, played), *callbacks],
     )
+    trainer.lengths = [len(example.ids) for example in data]
     trainer.remove_callback(PrinterCallback)
     return trainer
 

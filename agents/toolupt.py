@@ -112,8 +112,12 @@ def rollout_token_rewards(rollout: Rollout, expert: Rollout, task: Task | None) 
         rollout: the episode, with its trajectory (without one, no token is compared).
         expert: the gold episode; its step k is gold action k.
         task: the task of both.
+
+    All 0 of a rollout without a score.
     """
     out = [0.0] * len(rollout.completion_ids)
+    if not rollout.scored:
+        return out
     for step, ((start, end), reward) in enumerate(zip(rollout.spans, rollout.rewards, strict=False)):
         gold_ids, gold_in_call = [], []
         if rollout.trajectory is not None and task is not None:
@@ -134,15 +138,16 @@ def fgae_advantages(rewards_BT: torch.Tensor, mask_BT: torch.Tensor, group_size:
 
     0 outside `mask_BT` (sampled tokens of usable episodes), and everywhere in a group whose tokens all earned the same.
     """
-    advantages_BT = torch.zeros_like(rewards_BT)
+    advantages_BT = torch.zeros(rewards_BT.shape)
     for first in range(0, len(rewards_BT), group_size):
         rows = slice(first, first + group_size)
-        rewards = rewards_BT[rows][mask_BT[rows]].double()
+        rewards = rewards_BT[rows][mask_BT[rows]]
         if len(rewards) == 0 or all_equal(rewards):
             continue
+        rewards = rewards.double()
         spread = rewards.std(correction=0) + _EPS
         normal_GT = (rewards_BT[rows].double() - rewards.mean()) / spread
-        advantages_BT[rows] = torch.where(mask_BT[rows], normal_GT, 0.0).to(rewards_BT.dtype)
+        advantages_BT[rows] = torch.where(mask_BT[rows], normal_GT, 0.0).float()
     return advantages_BT
 
 
@@ -207,15 +212,18 @@ class ToolUPTTrainer(ExpertTrainer):
         size, played = batch.group_size, self.played()
         self._of_experts = [0.0] * (len(played) // size)
         if self.options.fine_grained:
-            rewards_BT = torch.zeros_like(batch.logprobs_BT)
+            rewards_BT = torch.zeros_like(batch.logprobs_BT, dtype=torch.float64)
             for row, (rollout, task) in enumerate(zip(self.latest, played, strict=True)):
                 rewards = rollout_token_rewards(rollout, self.expert(task), self.tasks[task])
-                rewards_BT[row, : len(rewards)] = torch.tensor(rewards)
+                rewards_BT[row, : len(rewards)] = torch.tensor(rewards, dtype=torch.float64)
             return {"advantages": fgae_advantages(rewards_BT, mask_BT, size)}
         if self.options.expert in ("luffy", "srft"):
             experts = [self.expert(task) for task in played[::size]]
-            returns_N = torch.tensor([expert.total_reward if expert.spans else math.nan for expert in experts])
-            advantages_B, advantages_N = mixed_advantages(batch.returns_B, batch.usable_B, returns_N, size)
+            returns = [expert.total_reward if expert.spans else math.nan for expert in experts]
+            returns_N = torch.tensor(returns, dtype=torch.float64)
+            advantages_B, advantages_N = mixed_advantages(
+                batch.returns_B, batch.usable_B, returns_N, size, batch.sizes_B
+            )
             self._of_experts = advantages_N.tolist()
             return {"advantages": advantages_B[:, None] * mask_BT}
         return {"advantages": grpo_advantages(batch) * mask_BT}

@@ -1,13 +1,15 @@
 """What all of our trainers do otherwise than TRL's and transformers', whichever of these they are made of."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch.optim import Optimizer
 from transformers.trainer_utils import SchedulerType
 
+from toolgym.agents.training.orders import EpochSampler
 from toolgym.agents.training.schedule import warmed_up
 
-__all__ = ["RunTrainer"]
+__all__ = ["EpochTrainer", "RunTrainer"]
 
 _WARM_UP = (SchedulerType.CONSTANT_WITH_WARMUP, SchedulerType.LINEAR, SchedulerType.COSINE)
 
@@ -44,3 +46,23 @@ class RunTrainer:
         missing = [name for name in load_result.missing_keys if id(weights.get(name)) not in held]
         rest = load_result._replace(missing_keys=missing)
         super()._issue_warnings_after_load(rest)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+class EpochTrainer(RunTrainer):
+    """Goes before a trainer of TRL's that trains on data made beforehand: each epoch has an order of its own.
+
+    transformers draws an epoch's order from the global generator when the epoch begins: a run that goes on in its
+    second epoch would draw the first one's.
+    """
+
+    state: Any
+    train_dataset: Any
+    lengths: Sequence[int] | None = None
+    """Of the sequences, where those of a batch are to be about as long."""
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> EpochSampler:
+        args = self.args
+        batch = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
+        return EpochSampler(
+            self.lengths, len(self.train_dataset), batch, args.seed, epoch=lambda: int(self.state.epoch or 0)
+        )

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, cast
 
-import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 from transformers.trainer_callback import PrinterCallback
@@ -25,6 +24,7 @@ from toolgym.agents.training.adapters import keep_base
 from toolgym.agents.training.callbacks import StopOnInterrupt, interrupts_as_before, one_tensorboard, run_callbacks
 from toolgym.agents.training.common_options import CommonOptions, PlayOptions, largest_divisor, processes
 from toolgym.agents.training.options import check_ranges
+from toolgym.agents.training.orders import task_order
 from toolgym.agents.training.run_folder import EPISODES, TENSORBOARD, begin, save_settings, settings_of, step_of
 from toolgym.agents.training.schedule import schedule_args
 from toolgym.agents.training.sizing import BySize, settled, unset
@@ -143,15 +143,6 @@ def make_envs(config: Any, count: int) -> list["ToolEnv"]:
     options = {"split": config.split, **env_options(config)}
     first = open_env(config.env, **options)
     return copies(first, count, config.env, options, workers=getattr(config, "env_workers", 0))
-
-
-def task_order(tasks: int, count: int, seed: int) -> list[int]:
-    """`count` task indices: passes over all tasks, each in a random order of its own."""
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(7,)))
-    out: list[int] = []
-    while len(out) < count:
-        out += rng.permutation(tasks)[: count - len(out)].tolist()
-    return out
 
 
 def grpo_args(config: RunConfig) -> GRPOConfig:
