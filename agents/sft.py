@@ -12,7 +12,7 @@ Shapes: B sequences, T tokens.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from datasets import Dataset
@@ -127,7 +127,7 @@ def make_trainer(
         peft_config=lora(config.lora_rank),
         callbacks=[*run_callbacks(config, played), *callbacks],
     )
-    trainer.lengths = [len(example.ids) for example in data]
+    trainer.lengths = [len(ids) for ids in cast(Any, trainer.train_dataset)["input_ids"]]
     trainer.remove_callback(PrinterCallback)
     return trainer
 
