@@ -28,7 +28,7 @@ from accelerate.utils import gather_object
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
 from toolgym.agents.grpo import grpo_advantages
-from toolgym.agents.rollouts.episodes import EpisodeBatch
+from toolgym.agents.rollouts.episodes import EpisodeBatch, rounding
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training.options import check_idle, learner_main
 from toolgym.agents.training.running import RunConfig, prepare, run
@@ -117,14 +117,16 @@ class GroupWeights:
 
 
 def _statistics(values_B: torch.Tensor, usable_B: torch.Tensor, group_size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and standard deviation (1/K, Eq. 21–23) of each group's usable episodes `(N,)`; exact 0 for equal values."""
+    """Mean and standard deviation (1/K, Eq. 21–23) of each group's usable episodes `(N,)`; exact 0 for values that are
+    equal but for rounding.
+    """
     usable_NG = usable_B.view(-1, group_size)
     values_NG = torch.where(usable_NG, values_B.double().view(-1, group_size), 0.0)
     count_N = usable_NG.sum(1).clamp(min=1)
     mean_N = values_NG.sum(1) / count_N
     squares_NG = torch.where(usable_NG, (values_NG - mean_N[:, None]) ** 2, 0.0)
     std_N = (squares_NG.sum(1) / count_N).sqrt()
-    return mean_N, torch.where(std_N < 1e-9, 0.0, std_N)
+    return mean_N, torch.where(std_N <= rounding(values_B.dtype) * values_NG.abs().amax(1), 0.0, std_N)
 
 
 def group_weights(
@@ -190,18 +192,23 @@ class AWPOTrainer(ToolTrainer):
         self._played = list(tasks)
         return super().play(tasks, attempt)
 
+    def learnt(self, rollout: Rollout) -> bool:
+        """An episode without judgement too: its outcome is known."""
+        return rollout.usable
+
     def estimate(self, batch: EpisodeBatch) -> dict[str, torch.Tensor]:
         """Hyper advantages `(B, T)` and the batch's clip radius `(B,)`."""
         options, size = self.options, batch.group_size
+        usable_B = torch.tensor([rollout.usable for rollout in self.latest])  # scores are looked at one by one
         played = gather_object(self._played) if self.accelerator.num_processes > 1 else self._played
         outcome_B, mixed_B = episode_rewards(self.latest, [len(self.tasks[index].gold) for index in played])
-        mean_N, _ = _statistics(outcome_B, batch.usable_B, size)
-        seen_N = batch.usable_B.view(-1, size).any(1)
+        mean_N, _ = _statistics(outcome_B, usable_B, size)
+        seen_N = usable_B.view(-1, size).any(1)
         if seen_N.any():
             self.peak = max(self.peak or 0.0, float(mean_N[seen_N].max()))
         peak = options.peak if options.peak is not None else self.peak or 0.0
-        weights = group_weights(outcome_B, mixed_B, batch.usable_B, size, peak, options)
-        advantages_B = hyper_advantages(outcome_B, mixed_B, batch.usable_B, size, weights)
+        weights = group_weights(outcome_B, mixed_B, usable_B, size, peak, options)
+        advantages_B = hyper_advantages(outcome_B, mixed_B, usable_B, size, weights)
         radius = clip_radius(weights.mix_N[seen_N], options.epsilon_min, options.epsilon_max)
         for name, value_N in (
             ("ratio", weights.ratio_N),
@@ -250,7 +257,7 @@ def episode_rewards(rollouts: Sequence[Rollout], gold_actions: Sequence[int]) ->
         reasoning = sum(step.get("reasoning", float("nan")) for step in rollout.components)
         outcomes.append(outcome / max(count, 1))
         mixed.append((outcome + reasoning) / max(count, 1))
-    return torch.tensor(outcomes), torch.tensor(mixed)
+    return torch.tensor(outcomes, dtype=torch.float64), torch.tensor(mixed, dtype=torch.float64)
 
 
 def make_trainer(

@@ -29,7 +29,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
 from toolgym.agents.grpo import grpo_advantages
-from toolgym.agents.rollouts.episodes import TYPE_CODES, EpisodeBatch
+from toolgym.agents.rollouts.episodes import TYPE_CODES, EpisodeBatch, rounding
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training.budget import expected_steps
 from toolgym.agents.training.dupo_candidates import PrefixScorer, candidates_of
@@ -112,17 +112,23 @@ class DUPOOptions(RunConfig):
         return {"semantic": self.semantic, "decay": self.decay} if self.reward == "ac_planner" else None
 
 
-def mean_advantages(rewards_XK: torch.Tensor, counted_XK: torch.Tensor, floor: float) -> torch.Tensor:
+def mean_advantages(
+    rewards_XK: torch.Tensor, counted_XK: torch.Tensor, floor: float, sizes_XK: torch.Tensor | None = None
+) -> torch.Tensor:
     """Eq. 11: `(R - mean) / max(|mean|, floor)` over the counted candidates of each context `(X, K)`.
 
-    0 for candidates that are not counted, and for all of a context whose rewards are equal.
+    0 for candidates that are not counted, and for all of a context whose rewards are equal but for rounding, which is
+    relative to the rewards' sizes (`EpisodeBatch.sizes_B`).
     """
+    share = rounding(rewards_XK.dtype)
     rewards_XK = torch.where(counted_XK, rewards_XK.double(), 0.0)
+    sizes_XK = rewards_XK.abs() if sizes_XK is None else torch.where(counted_XK, sizes_XK, 0.0)
     mean_X1 = rewards_XK.sum(-1, keepdim=True) / counted_XK.sum(-1, keepdim=True).clamp(min=1)
     highest_X1 = rewards_XK.masked_fill(~counted_XK, -math.inf).amax(-1, keepdim=True)
     lowest_X1 = rewards_XK.masked_fill(~counted_XK, math.inf).amin(-1, keepdim=True)
     advantages_XK = (rewards_XK - mean_X1) / mean_X1.abs().clamp(min=floor)
-    return torch.where(counted_XK & (highest_X1 > lowest_X1), advantages_XK, 0.0).float()
+    differ_X1 = highest_X1 - lowest_X1 > share * sizes_XK.amax(-1, keepdim=True)
+    return torch.where(counted_XK & differ_X1, advantages_XK, 0.0).float()
 
 
 def step_advantages(batch: EpisodeBatch, floor: float, *, episode: bool = False) -> torch.Tensor:
@@ -130,10 +136,13 @@ def step_advantages(batch: EpisodeBatch, floor: float, *, episode: bool = False)
     steps = batch.rewards_BS.shape[1]
     taken_BS = (torch.arange(steps) < batch.steps_B[:, None]) & batch.usable_B[:, None]
     values_BS = batch.returns_B[:, None].expand(-1, steps) if episode else batch.rewards_BS
+    sizes_BS = batch.sizes_B[:, None].expand(-1, steps) if episode else batch.rewards_BS.double().abs()
     counted_BS = batch.usable_B[:, None].expand(-1, steps) if episode else taken_BS
     groups = len(values_BS) // batch.group_size
-    by_context, counted = (x.reshape(groups, batch.group_size, steps).transpose(1, 2) for x in (values_BS, counted_BS))
-    advantages_BS = mean_advantages(by_context, counted, floor).transpose(1, 2).reshape(-1, steps)
+    by_context, counted, sizes = (
+        x.reshape(groups, batch.group_size, steps).transpose(1, 2) for x in (values_BS, counted_BS, sizes_BS)
+    )
+    advantages_BS = mean_advantages(by_context, counted, floor, sizes).transpose(1, 2).reshape(-1, steps)
     return advantages_BS.gather(1, batch.step_BT.clamp(min=0)) * batch.sampled_BT
 
 
@@ -274,7 +283,7 @@ class DUPOTrainer(ExpertTrainer):
             counted_CK = torch.ones_like(found.rewards_CK, dtype=torch.bool)
             ids_BLK[row, own_L], logps_BLK[row, own_L] = found.ids_CK, found.logps_CK
             advantages_BLK[row, own_L] = mean_advantages(found.rewards_CK, counted_CK, options.floor)
-            clip_BL[row, own_L] = self._clip(*average_before(found.rewards_CK.mean(1), found.actions_C))
+            clip_BL[row, own_L] = self._clip(*average_before(found.rewards_CK.mean(1), found.actions_C)).float()
             types = [TYPE_CODES[name] for name in expert.types]
             types_T = torch.tensor(types, device=device)
             own_T = torch.tensor(expert.env_mask, dtype=torch.bool, device=device)

@@ -37,7 +37,7 @@ from toolgym.agents.policies.lm import LMPolicy
 from toolgym.agents.rollouts.branches import Branch, branches, continuations, episodes, steps_of
 from toolgym.agents.rollouts.demonstrations import demonstrate, gold_chain
 from toolgym.agents.rollouts.rollout import Rollout
-from toolgym.agents.training.base_trainer import RunTrainer
+from toolgym.agents.training.base_trainer import EpochTrainer
 from toolgym.agents.training.budget import StepBudget
 from toolgym.agents.training.callbacks import run_callbacks
 from toolgym.agents.training.explore import PLAYED, ExploreOptions, Progress, explored, make_policy, once
@@ -233,10 +233,28 @@ class PairCollator:
         return out
 
 
-class PairTrainer(RunTrainer, DPOTrainer):
+class PairTrainer(EpochTrainer, DPOTrainer):
     """TRL's DPO on pairs that are tokens already: nothing is rendered or tokenised again."""
 
     _tag_names = ("toolgym",)
+
+    def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: Any) -> Any:
+        batches, items = super().get_batch_samples(epoch_iterator, num_batches, device)
+        self._rows = sum(len(batch["input_ids"]) for batch in batches)
+        return batches, items
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """TRL's mean over the pairs of a forward pass, so weighted that their sum is the mean over those of the step.
+
+        The last step of an epoch may have passes of fewer pairs, whose pairs would otherwise count for more.
+        """
+        made = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        if not model.training:
+            return made
+        weight = len(inputs["input_ids"]) * self.current_gradient_accumulation_steps / self._rows
+        return (made[0] * weight, made[1]) if return_outputs else made * weight
 
     def _prepare_dataset(self, dataset: Any, processing_class: Any, args: Any, dataset_name: str) -> Any:
         return dataset

@@ -36,7 +36,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
-from toolgym.agents.rollouts.episodes import EQUAL, EpisodeBatch, Estimator, all_equal
+from toolgym.agents.rollouts.episodes import EpisodeBatch, Estimator, all_equal, flat_groups
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training.options import check_idle, learner_main
 from toolgym.agents.training.running import RunConfig, load, prepare, run
@@ -147,20 +147,21 @@ def grpo_advantages(batch: EpisodeBatch, *, scale: bool = True, leave_one_out: b
     DeepSeekMath §4.1.2. A group with fewer than two usable episodes has nothing to compare: 0. `leave_one_out` takes
     the mean of the other episodes (RLOO): that is n / (n - 1) times the difference from the mean of all n.
     """
-    advantages_B = torch.zeros_like(batch.returns_B)
+    returns_B, sizes_B = batch.returns_B, batch.sizes_B
+    advantages_B = torch.zeros_like(returns_B)
     for first in range(0, len(advantages_B), batch.group_size):
         rows = slice(first, first + batch.group_size)
-        usable_G, returns_G = batch.usable_B[rows], batch.returns_B[rows]
+        usable_G, returns_G = batch.usable_B[rows], returns_B[rows]
         count = int(usable_G.sum())
-        if count < 2 or all_equal(returns_G[usable_G]):
+        if count < 2 or all_equal(returns_G[usable_G], sizes_B[rows][usable_G]):
             continue
         advantage_G = returns_G - returns_G[usable_G].mean()
         if scale:
             advantage_G = advantage_G / (returns_G[usable_G].std() + _EPS)
         if leave_one_out:
             advantage_G = advantage_G * (count / (count - 1))
-        advantages_B[rows] = advantage_G * usable_G
-    return advantages_B[:, None] * batch.sampled_BT
+        advantages_B[rows] = torch.where(usable_G, advantage_G, 0.0)
+    return advantages_B.float()[:, None] * batch.sampled_BT
 
 
 def step_advantages(batch: EpisodeBatch, *, scale: bool = True) -> torch.Tensor:
@@ -177,8 +178,8 @@ def step_advantages(batch: EpisodeBatch, *, scale: bool = True) -> torch.Tensor:
         if len(rewards) < 2 or all_equal(rewards):
             continue
         spread = rewards.std() + _EPS if scale else 1.0
-        normal_BS[rows] = (batch.rewards_BS[rows] - rewards.mean()) / spread * taken_BS[rows]
-    togo_BS = normal_BS.flip(1).cumsum(1).flip(1)
+        normal_BS[rows] = torch.where(taken_BS[rows], (batch.rewards_BS[rows] - rewards.mean()) / spread, 0.0)
+    togo_BS = normal_BS.flip(1).cumsum(1).flip(1).float()
     return togo_BS.gather(1, batch.step_BT.clamp(min=0)) * batch.sampled_BT
 
 
@@ -215,8 +216,7 @@ def make_estimator(config: GRPOOptions) -> Estimator:
 
 def differ(group: Sequence[Rollout]) -> bool:
     """Whether the usable episodes of a group have different returns (before any penalty for length)."""
-    returns = [rollout.total_reward for rollout in group if rollout.usable]
-    return len(returns) > 1 and max(returns) - min(returns) > EQUAL
+    return not flat_groups(EpisodeBatch.of(group, len(group)))
 
 
 class DynamicTrainer(ToolTrainer):

@@ -12,7 +12,7 @@ Shapes: B sequences, T tokens.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from datasets import Dataset
@@ -23,7 +23,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from toolgym.agents.rollouts.demonstrations import Chain, Example, demonstrate, examples, gold_chain, imperfect_chain
 from toolgym.agents.rollouts.rollout import Rollout
-from toolgym.agents.training.base_trainer import RunTrainer
+from toolgym.agents.training.base_trainer import EpochTrainer
 from toolgym.agents.training.budget import StepBudget
 from toolgym.agents.training.callbacks import run_callbacks
 from toolgym.agents.training.options import learner_main
@@ -104,8 +104,8 @@ def to_dataset(data: Sequence[Example]) -> Dataset:
     return Dataset.from_dict({"input_ids": [example.ids for example in data], "labels": labels})
 
 
-class ExampleTrainer(RunTrainer, SFTTrainer):
-    """TRL's SFT."""
+class ExampleTrainer(EpochTrainer, SFTTrainer):
+    """TRL's SFT; the sequences of a batch are about as long: padding is what a batch of unequal ones would waste."""
 
 
 def make_trainer(
@@ -117,10 +117,7 @@ def make_trainer(
     played: int = 0,
 ) -> SFTTrainer:
     """The trainer of a run, ready to train; `played` environment steps were made for the data."""
-    args = SFTConfig(
-        train_sampling_strategy="group_by_length",  # padding is what a batch of unequal episodes would waste
-        **tuning_args(config),
-    )
+    args = SFTConfig(**tuning_args(config))
     trainer = ExampleTrainer(
         model=model,
         args=args,
@@ -129,6 +126,7 @@ def make_trainer(
         peft_config=lora(config.lora_rank),
         callbacks=[*run_callbacks(config, played), *callbacks],
     )
+    trainer.lengths = [len(ids) for ids in cast(Any, trainer.train_dataset)["input_ids"]]
     trainer.remove_callback(PrinterCallback)
     return trainer
 

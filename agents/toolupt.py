@@ -112,8 +112,12 @@ def rollout_token_rewards(rollout: Rollout, expert: Rollout, task: Task | None) 
         rollout: the episode, with its trajectory (without one, no token is compared).
         expert: the gold episode; its step k is gold action k.
         task: the task of both.
+
+    All 0 of a rollout without a score.
     """
     out = [0.0] * len(rollout.completion_ids)
+    if not rollout.scored:
+        return out
     for step, ((start, end), reward) in enumerate(zip(rollout.spans, rollout.rewards, strict=False)):
         gold_ids, gold_in_call = [], []
         if rollout.trajectory is not None and task is not None:
@@ -134,15 +138,16 @@ def fgae_advantages(rewards_BT: torch.Tensor, mask_BT: torch.Tensor, group_size:
 
     0 outside `mask_BT` (sampled tokens of usable episodes), and everywhere in a group whose tokens all earned the same.
     """
-    advantages_BT = torch.zeros_like(rewards_BT)
+    advantages_BT = torch.zeros(rewards_BT.shape)
     for first in range(0, len(rewards_BT), group_size):
         rows = slice(first, first + group_size)
-        rewards = rewards_BT[rows][mask_BT[rows]].double()
+        rewards = rewards_BT[rows][mask_BT[rows]]
         if len(rewards) == 0 or all_equal(rewards):
             continue
+        rewards = rewards.double()
         spread = rewards.std(correction=0) + _EPS
         normal_GT = (rewards_BT[rows].double() - rewards.mean()) / spread
-        advantages_BT[rows] = torch.where(mask_BT[rows], normal_GT, 0.0).to(rewards_BT.dtype)
+        advantages_BT[rows] = torch.where(mask_BT[rows], normal_GT, 0.0).float()
     return advantages_BT
 
 
@@ -207,18 +212,56 @@ class ToolUPTTrainer(ExpertTrainer):
         size, played = batch.group_size, self.played()
         self._of_experts = [0.0] * (len(played) // size)
         if self.options.fine_grained:
-            rewards_BT = torch.zeros_like(batch.logprobs_BT)
+            rewards_BT = torch.zeros_like(batch.logprobs_BT, dtype=torch.float64)
             for row, (rollout, task) in enumerate(zip(self.latest, played, strict=True)):
                 rewards = rollout_token_rewards(rollout, self.expert(task), self.tasks[task])
-                rewards_BT[row, : len(rewards)] = torch.tensor(rewards)
+                rewards_BT[row, : len(rewards)] = torch.tensor(rewards, dtype=torch.float64)
             return {"advantages": fgae_advantages(rewards_BT, mask_BT, size)}
         if self.options.expert in ("luffy", "srft"):
             experts = [self.expert(task) for task in played[::size]]
-            returns_N = torch.tensor([expert.total_reward if expert.spans else math.nan for expert in experts])
-            advantages_B, advantages_N = mixed_advantages(batch.returns_B, batch.usable_B, returns_N, size)
+            returns = [expert.total_reward if expert.spans else math.nan for expert in experts]
+            returns_N = torch.tensor(returns, dtype=torch.float64)
+            advantages_B, advantages_N = mixed_advantages(
+                batch.returns_B, batch.usable_B, returns_N, size, batch.sizes_B
+            )
             self._of_experts = advantages_N.tolist()
             return {"advantages": advantages_B[:, None] * mask_BT}
         return {"advantages": grpo_advantages(batch) * mask_BT}
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        out = super()._generate_and_score_completions(inputs)
+        if self.options.expert == "srft":
+            out.update(self._entropies(out))
+        return out
+
+    @torch.no_grad()
+    def _entropies(self, out: dict[str, Any]) -> dict[str, torch.Tensor]:
+        """SRFT's H: the mean entropy of all own tokens and of all the expert's, of the whole batch; by row `(B,)`.
+
+        A mean over each micro-batch would weigh its tokens by what else is in it.
+        """
+        own_ids, own_held = (torch.cat([out[f"prompt_{x}"], out[f"completion_{x}"]], dim=1) for x in ("ids", "mask"))
+        keep, rows = out["expert_own"].any(dim=1), len(own_ids)
+        parts = {
+            "own_entropy": (own_ids, own_held, out["completion_mask"] * out["tool_mask"]),
+            "expert_entropy": (out["expert_ids"][keep], out["expert_held"][keep], out["expert_weights"][keep][:, 1:]),
+        }
+        made: dict[str, torch.Tensor] = {}
+        for name, (ids_BL, held_BL, mask_BT) in parts.items():
+            counted = torch.zeros(2, device=own_ids.device)
+            if len(ids_BL):
+                _, entropies_BT, _ = self._get_per_token_logps_and_entropies(
+                    self.model,
+                    ids_BL,
+                    held_BL,
+                    mask_BT.shape[1],
+                    batch_size=self.args.per_device_train_batch_size,
+                    compute_entropy=True,
+                )
+                counted = torch.stack([(cast(torch.Tensor, entropies_BT) * mask_BT).sum(), mask_BT.sum()])
+            total, count = cast(torch.Tensor, self.accelerator.reduce(counted, reduction="sum"))
+            made[name] = (total / count.clamp(min=1)).expand(rows).clone()
+        return made
 
     def _gamma(self) -> float:
         chosen = self.options
@@ -242,14 +285,15 @@ class ToolUPTTrainer(ExpertTrainer):
             own_total = expert_total = own_total + expert_total
         advantages_BT = own.inputs["advantages"]
         if chosen.expert == "srft":
-            entropy = (own.entropies_BT * own.mask_BT).sum() / own.mask_BT.sum().clamp(min=1)
-            losses_BT = srft_self_loss(own.logps_BT, advantages_BT, entropy)
+            losses_BT = srft_self_loss(own.logps_BT, advantages_BT, inputs["own_entropy"][0])
         else:
             losses_BT = -clipped_objective(
                 own.logps_BT, own.old_logps_BT, advantages_BT, self.epsilon_low, self.epsilon_high
             )
         loss_rl = token_mean(losses_BT, own.mask_BT, own_total)
-        loss_expert = loss_rl.new_zeros(()) if expert is None else self._expert_loss(expert, expert_total)
+        loss_expert = loss_rl.new_zeros(())
+        if expert is not None:
+            loss_expert = self._expert_loss(expert, expert_total, inputs.get("expert_entropy"))
         if chosen.expert == "spo":
             rejected_BT = rejected_loss(own.logps_BT, advantages_BT, chosen.preference)
             loss_expert = loss_expert + token_mean(rejected_BT, own.mask_BT, own_total)
@@ -264,7 +308,7 @@ class ToolUPTTrainer(ExpertTrainer):
         weight = chosen.mu if chosen.expert == "chord" else gamma
         return weight * loss_expert + (1 - weight) * loss_rl
 
-    def _expert_loss(self, expert: ExpertTokens, total: torch.Tensor) -> torch.Tensor:
+    def _expert_loss(self, expert: ExpertTokens, total: torch.Tensor, entropy_B: torch.Tensor | None) -> torch.Tensor:
         """The expert's part, before its weight."""
         chosen, logps_EL, weights_EL = self.options, expert.logps_EL, expert.weights_EL
         if chosen.expert == "spo":
@@ -276,8 +320,7 @@ class ToolUPTTrainer(ExpertTrainer):
         elif chosen.expert == "luffy":
             losses_EL = luffy_expert_loss(logps_EL, expert.advantages_E)
         else:
-            entropy = (expert.entropies_EL * weights_EL).sum() / weights_EL.sum().clamp(min=1)
-            losses_EL = srft_expert_loss(logps_EL, expert.advantages_E, entropy)
+            losses_EL = srft_expert_loss(logps_EL, expert.advantages_E, cast(torch.Tensor, entropy_B)[0])
         return token_mean(losses_EL, weights_EL, total)
 
 

@@ -36,7 +36,7 @@ import torch
 from toolgym.agents.grpo import grpo_advantages
 from toolgym.agents.policies.lm import LMPolicy
 from toolgym.agents.rollouts.branches import Branch
-from toolgym.agents.rollouts.episodes import EpisodeBatch, all_equal
+from toolgym.agents.rollouts.episodes import EpisodeBatch, all_equal, without_rounding
 from toolgym.agents.rollouts.forks import (
     ForkRecorder,
     TreeRollout,
@@ -137,12 +137,13 @@ def fork_advantages(
     for row, (parent, shared) in enumerate(zip(parent_B.tolist(), shared_B.tolist(), strict=True)):
         if parent >= 0:
             owner_BS[row, :shared] = owner_BS[parent, :shared]
-    advantages_BS = torch.zeros_like(batch.rewards_BS)
+    returns_B, sizes_B = batch.returns_B, batch.sizes_B
+    advantages_BS = torch.zeros(batch.rewards_BS.shape)
     for first in range(0, len(parent_B), batch.group_size):
         rows = [row for row in range(first, first + batch.group_size) if batch.usable_B[row]]
-        if len(rows) < 2 or all_equal(batch.returns_B[rows]):
+        if len(rows) < 2 or all_equal(returns_B[rows], sizes_B[rows]):
             continue
-        spread = float(batch.returns_B[rows].std()) + _EPS if scale else 1.0
+        spread = float(returns_B[rows].std()) + _EPS if scale else 1.0
         latest = dict.fromkeys(rows, 0.0)
         for step in range(steps):
             forks: dict[int, dict[int, list[int]]] = {}
@@ -152,10 +153,11 @@ def fork_advantages(
                     forks.setdefault(before, {}).setdefault(int(owner_BS[row, step]), []).append(row)
             for siblings in forks.values():
                 if len(siblings) > 1:
-                    means = {owner: float(batch.returns_B[below].mean()) for owner, below in siblings.items()}
-                    level = sum(means.values()) / len(means)
-                    for owner, below in siblings.items():
-                        latest.update(dict.fromkeys(below, (means[owner] - level) / spread))
+                    means = torch.stack([returns_B[below].mean() for below in siblings.values()])
+                    sizes = torch.stack([sizes_B[below].max() for below in siblings.values()])
+                    level_N = torch.zeros_like(means) if all_equal(means, sizes) else (means - means.mean()) / spread
+                    for below, value in zip(siblings.values(), level_N.tolist(), strict=True):
+                        latest.update(dict.fromkeys(below, value))
             for row in rows:
                 advantages_BS[row, step] = latest[row]
     return advantages_BS.gather(1, batch.step_BT.clamp(min=0)) * batch.sampled_BT
@@ -172,7 +174,8 @@ def vine_advantages(batch: EpisodeBatch, values_BS: torch.Tensor) -> torch.Tenso
     after_BS = torch.cat([values_BS[:, 1:], torch.zeros_like(values_BS[:, :1])], dim=1)
     after_BS = torch.where(steps_S < batch.steps_B[:, None] - 1, after_BS, 0.0)
     advantages_BS = batch.rewards_BS + after_BS - values_BS
-    advantages_BS = advantages_BS.nan_to_num(nan=0.0) * batch.usable_B[:, None]
+    sizes_BS = batch.rewards_BS.abs() + after_BS.abs() + values_BS.abs()
+    advantages_BS = without_rounding(advantages_BS, sizes_BS).nan_to_num(nan=0.0).float() * batch.usable_B[:, None]
     return advantages_BS.gather(1, batch.step_BT.clamp(min=0)) * batch.sampled_BT
 
 

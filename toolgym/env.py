@@ -34,7 +34,8 @@ class ToolEnv(gymnasium.Env[str, str]):
     same as chat messages, `info["tools"]` at reset the tools in OpenAI's function form.
 
     ## Rewards
-    A float a step, `Reward.score(trajectory, task)`; its unweighted terms are in `info["rewards"]`.
+    A float a step, `Reward.score(trajectory, task)`; its unweighted terms are in `info["rewards"]`. NaN where a term
+    has no score; `info["unscored"]` then names it.
 
     ## Starting state
     A task of the split (drawn from `np_random`, or `options={"task": id, index or Task}`) in its world.

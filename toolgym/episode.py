@@ -278,6 +278,8 @@ class Episode:
             for call, result in zip(step.turn.calls, did.results, strict=False)
         ]
         info: dict[str, Any] = {"messages": messages, "calls": calls, "rewards": step.rewards.copy()}
+        if len(step.rewards) < len(self.reward.terms):
+            info["unscored"] = [name for name in self.reward.terms if name not in step.rewards]
         if self.trajectory.outcome is not None:
             info["outcome"] = self.trajectory.outcome
         if did.truncation is not None:

@@ -1,6 +1,7 @@
 """Trajectories for people: rich in a terminal, text for `render_mode="ansi"`."""
 
 import io
+import math
 from collections.abc import Iterator
 
 from rich.console import Console
@@ -62,7 +63,8 @@ def _lines(step: Step) -> Iterator[Table]:
     if step.user is not None:
         yield _line("user", step.user, "blue")
     terms = ", ".join(f"{name} {value:.3g}" for name, value in step.rewards.items())
-    yield _line("reward", f"{step.reward:.3g}" + (f" ({terms})" if terms else ""), "magenta")
+    total = "no score" if math.isnan(step.reward) else f"{step.reward:.3g}"
+    yield _line("reward", total + (f" ({terms})" if terms else ""), "magenta")
 
 
 def _line(label: str, text: str, style: str) -> Table:

@@ -6,7 +6,7 @@ Pure functions of counts, trajectories and tasks (numpy only). Shape legend: N t
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import comb, sqrt
+from math import comb, isnan, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -178,8 +178,8 @@ class EpisodeScore:
     depth: int
     forbidden: bool
     outcome: Outcome
-    reward: float
-    """The sum of the step rewards."""
+    reward: float | None
+    """The sum of the step rewards; None where a step has no score."""
     turns: int
     calls: int
     tool_recall: float | None
@@ -202,6 +202,7 @@ def score_episode(
     trajectory: Trajectory, task: Task, *, trial: int = 0, writing_tools: Iterable[str] = ()
 ) -> EpisodeScore:
     """The figures of a finished episode."""
+    reward = float(sum(step.reward for step in trajectory.steps))
     return EpisodeScore(
         task_id=task.id,
         trial=trial,
@@ -209,7 +210,7 @@ def score_episode(
         depth=task.depth,
         forbidden=task.forbidden,
         outcome=trajectory.outcome or "truncated",
-        reward=float(sum(step.reward for step in trajectory.steps)),
+        reward=None if isnan(reward) else reward,
         turns=len(trajectory.steps),
         calls=len(trajectory.calls),
         tool_recall=tool_recall(trajectory, task),

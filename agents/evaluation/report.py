@@ -41,6 +41,8 @@ class Summary:
     tasks: int
     episodes: int
     infra_errors: int
+    unscored: int
+    """Episodes without a reward: a step of theirs has no score. They are left out of `mean_reward` alone."""
     outcomes: Mapping[str, int]
     estimates: Mapping[str, Estimate]
     """`pass@1` ... `pass@k`, `pass^1` ... `pass^k`, `noop_pass@1` (what doing nothing would have got on the same tasks),
@@ -54,6 +56,7 @@ class Summary:
             "tasks": self.tasks,
             "episodes": self.episodes,
             "infra_errors": self.infra_errors,
+            "unscored": self.unscored,
             **{name: estimate.value for name, estimate in self.estimates.items()},
             "errors": {name: estimate.value for name, estimate in self.errors.items()},
             "outcomes": dict(self.outcomes),
@@ -141,6 +144,7 @@ def _summary(scores: Sequence[EpisodeScore], k: int, seed: int) -> Summary:
         tasks=len({score.task_id for score in scores}),
         episodes=len(scores),
         infra_errors=sum(1 for score in scores if not score.counts),
+        unscored=sum(1 for score in scores if score.counts and score.reward is None),
         outcomes=dict(sorted(Counter(score.outcome for score in scores).items())),
         estimates=estimates,
         errors={
@@ -176,6 +180,7 @@ def report_table(report: Report) -> Group:
         main.add_row(f"error: {name}", *_cells(estimate, percent=True))
     main.caption = (
         f"{overall.tasks} tasks, {overall.episodes} episodes, {overall.infra_errors} lost to infrastructure; "
+        + (f"{overall.unscored} without a score; " if overall.unscored else "")
         + ", ".join(f"{count} {outcome}" for outcome, count in overall.outcomes.items())
     )
     groups = Table(title="by depth and kind", title_justify="left")

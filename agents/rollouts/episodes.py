@@ -12,7 +12,7 @@ import torch
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.messages import TokenType
 
-__all__ = ["EQUAL", "TYPE_CODES", "EpisodeBatch", "Estimator", "all_equal"]
+__all__ = ["TYPE_CODES", "EpisodeBatch", "Estimator", "all_equal", "flat_groups", "rounding", "without_rounding"]
 
 TYPE_CODES: dict[str, int] = {name: code for code, name in enumerate(get_args(TokenType))}
 """Token type -> its number in `EpisodeBatch.types_BT`."""
@@ -23,7 +23,7 @@ class EpisodeBatch:
     """Rollouts as tensors, on the CPU. Padding: 0 in floats, -1 in `step_BT` and `types_BT`."""
 
     rewards_BS: torch.Tensor
-    """Each step's reward."""
+    """Each step's reward, in double precision; 0 where it has no score."""
     steps_B: torch.Tensor
     """How many steps each episode has."""
     step_BT: torch.Tensor
@@ -35,7 +35,8 @@ class EpisodeBatch:
     solved_B: torch.Tensor
     """Whether the task was solved."""
     usable_B: torch.Tensor
-    """False where the infrastructure failed: such an episode must not count in any statistic."""
+    """False where the infrastructure failed, or a step has no score: such an episode must not count in any statistic of
+    rewards, and has no gradient."""
     group_size: int
     prompts_B: torch.Tensor | None = None
     """How many tokens each opening has."""
@@ -50,7 +51,12 @@ class EpisodeBatch:
     @property
     def returns_B(self) -> torch.Tensor:
         """Each episode's undiscounted return."""
-        return self.rewards_BS.sum(dim=1)
+        return self.rewards_BS.double().sum(dim=1).to(self.rewards_BS.dtype)
+
+    @property
+    def sizes_B(self) -> torch.Tensor:
+        """How large the rewards are that each return is the sum of: what its rounding is relative to (`all_equal`)."""
+        return self.rewards_BS.double().abs().sum(dim=1)
 
     @classmethod
     def of(cls, rollouts: Sequence[Rollout], group_size: int, width: int | None = None) -> "EpisodeBatch":
@@ -58,25 +64,25 @@ class EpisodeBatch:
         count = len(rollouts)
         longest = max([len(rollout.completion_ids) for rollout in rollouts] + [width or 1])
         most_steps = max([len(rollout.rewards) for rollout in rollouts] + [1])
-        rewards_BS = torch.zeros(count, most_steps)
+        rewards_BS = torch.zeros(count, most_steps, dtype=torch.float64)
         logprobs_BT = torch.zeros(count, longest)
         step_BT = torch.full((count, longest), -1)
         types_BT = torch.full((count, longest), -1)
         for row, rollout in enumerate(rollouts):
             length = len(rollout.completion_ids)
-            rewards_BS[row, : len(rollout.rewards)] = torch.tensor(rollout.rewards)
+            rewards_BS[row, : len(rollout.rewards)] = torch.tensor(rollout.rewards, dtype=torch.float64)
             logprobs_BT[row, :length] = torch.tensor(rollout.logprobs)
             types_BT[row, :length] = torch.tensor([TYPE_CODES[name] for name in rollout.types], dtype=torch.long)
             for step, (start, end) in enumerate(rollout.spans):
                 step_BT[row, start:end] = step
         return cls(
-            rewards_BS=rewards_BS,
+            rewards_BS=rewards_BS.nan_to_num(nan=0.0, posinf=torch.inf, neginf=-torch.inf),
             steps_B=torch.tensor([len(rollout.rewards) for rollout in rollouts]),
             step_BT=step_BT,
             types_BT=types_BT,
             logprobs_BT=logprobs_BT,
             solved_B=torch.tensor([rollout.solved for rollout in rollouts]),
-            usable_B=torch.tensor([rollout.usable for rollout in rollouts]),
+            usable_B=torch.tensor([rollout.usable and rollout.scored for rollout in rollouts]),
             group_size=group_size,
             prompts_B=torch.tensor([len(rollout.prompt_ids) for rollout in rollouts]),
             overflowed_B=torch.tensor([rollout.truncation == "tokens" for rollout in rollouts]),
@@ -86,10 +92,31 @@ class EpisodeBatch:
 Estimator = Callable[[EpisodeBatch], torch.Tensor]
 """An algorithm's advantages `(B, T)` of a batch: a pure function; 0 on tokens that the environment wrote."""
 
-EQUAL = 1e-6
-"""Rewards that differ by less are equal but for rounding."""
+
+def rounding(dtype: torch.dtype) -> float:
+    """What sums and products may lose of rewards, as a share of their size: hundreds of operations' rounding."""
+    return 1e-9 if dtype == torch.float64 else 1e-6
 
 
-def all_equal(rewards: torch.Tensor) -> bool:
-    """Whether rewards `(G,)` are equal but for rounding: their mean in floating point is not exactly theirs."""
-    return float(rewards.max() - rewards.min()) <= EQUAL
+def all_equal(rewards: torch.Tensor, sizes: torch.Tensor | None = None) -> bool:
+    """Whether rewards `(G,)` are equal but for rounding, which is relative: 1,000 in three parts and in seven is equal.
+
+    `sizes` are how large the numbers are that each is made of, where these cancel out (`EpisodeBatch.sizes_B`).
+    """
+    largest = float((rewards if sizes is None else sizes).abs().max())
+    return float(rewards.max() - rewards.min()) <= rounding(rewards.dtype) * largest
+
+
+def without_rounding(differences: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
+    """Differences of rewards, 0 where they are nothing but the rounding of numbers of these sizes."""
+    return torch.where(differences.abs() <= rounding(differences.dtype) * sizes, 0.0, differences)
+
+
+def flat_groups(batch: EpisodeBatch) -> float:
+    """The share of a batch's groups whose usable episodes all have the same return."""
+    returns, sizes, usable = (x.view(-1, batch.group_size) for x in (batch.returns_B, batch.sizes_B, batch.usable_B))
+    flat = [
+        bool(keep.sum() < 2) or all_equal(values[keep], size[keep])
+        for values, size, keep in zip(returns, sizes, usable, strict=True)
+    ]
+    return sum(flat) / len(flat)

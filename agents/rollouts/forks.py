@@ -28,7 +28,7 @@ class TreeRollout(Rollout):
     shared: int = 0
     """How many steps it shares with that row."""
     values: list[float] = field(default_factory=list)
-    """The estimated value of the state before each step (S); NaN where every continuation failed."""
+    """The estimated value of the state before each step (S); NaN where no continuation has a return."""
 
 
 class ForkRecorder:
@@ -169,7 +169,8 @@ def state_values(
 ) -> tuple[list[list[float]], int]:
     """The mean return of `samples` continuations from each state, by row and step, and the steps that they took.
 
-    The opening of a group is one state, whose continuations all its rows share. NaN where all of them broke.
+    The opening of a group is one state, whose continuations all its rows share. NaN where all of them broke or have no
+    score.
     """
     openings = [next((row for row in group if row), None) for group in groups_of(states, group_size)]
     branches = [group[0] for group in openings if group] + [state for row in states for state in row[1:]]
@@ -180,7 +181,7 @@ def state_values(
         nonlocal turns
         rests = next(played)
         turns += sum(len(rest.rewards) for rest in rests)
-        returns = [rest.total_reward for rest in rests if rest.usable]
+        returns = [rest.total_reward for rest in rests if rest.usable and rest.scored]
         return sum(returns) / len(returns) if returns else float("nan")
 
     first = [value() if group else float("nan") for group in openings]

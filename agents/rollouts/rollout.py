@@ -7,6 +7,7 @@ Several episodes run at once, one a slot; a slot whose episode ends takes the ne
 Shapes: B rollouts, T tokens after the prompt, S steps.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -56,7 +57,7 @@ class Rollout:
     spans: list[tuple[int, int]] = field(default_factory=list)
     """Which tokens `[start, end)` of the completion are step s's action (S)."""
     rewards: list[float] = field(default_factory=list)
-    """Each step's reward (S)."""
+    """Each step's reward; NaN: it has no score (S)."""
     components: list[dict[str, float]] = field(default_factory=list)
     """Each step's reward components (S)."""
     outcome: Outcome | None = None
@@ -68,8 +69,13 @@ class Rollout:
 
     @property
     def total_reward(self) -> float:
-        """The episode's return, undiscounted."""
+        """The episode's return, undiscounted; NaN where a step has no score."""
         return float(sum(self.rewards))
+
+    @property
+    def scored(self) -> bool:
+        """Whether every step has a score: a reward that is NaN says that there is none."""
+        return not any(map(math.isnan, self.rewards))
 
     @property
     def solved(self) -> bool:

@@ -1,13 +1,17 @@
 """What all of our trainers do otherwise than TRL's and transformers', whichever of these they are made of."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from torch.optim import Optimizer
 from transformers.trainer_utils import SchedulerType
 
+from toolgym.agents.training.adapters import name_base
+from toolgym.agents.training.orders import EpochSampler
 from toolgym.agents.training.schedule import warmed_up
 
-__all__ = ["RunTrainer"]
+__all__ = ["EpochTrainer", "RunTrainer"]
 
 _WARM_UP = (SchedulerType.CONSTANT_WITH_WARMUP, SchedulerType.LINEAR, SchedulerType.COSINE)
 
@@ -17,6 +21,7 @@ class RunTrainer:
 
     - Warm-up begins above 0 (`warmed_up`).
     - No model card is written: TRL's names no base model where that is a folder.
+    - A folder with an adapter names the adapter's base so that it is found (`name_base`).
     - Resuming does not warn of weights that are tied to others, which a checkpoint holds once.
     """
 
@@ -25,6 +30,8 @@ class RunTrainer:
     optimizer: Any
     lr_scheduler: Any
     _created_lr_scheduler: bool
+    base_name: str | None = None
+    """The model that the run's adapter is for, if it trains one (`keep_base`)."""
 
     def create_scheduler(self, num_training_steps: int, optimizer: Optimizer | None = None) -> Any:
         """The run's schedule."""
@@ -33,6 +40,11 @@ class RunTrainer:
             self.lr_scheduler = warmed_up(kind, optimizer or self.optimizer, warmup_steps, num_training_steps)
             self._created_lr_scheduler = True
         return super().create_scheduler(num_training_steps, optimizer)  # pyright: ignore[reportAttributeAccessIssue]
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        super()._save(output_dir, state_dict)  # pyright: ignore[reportAttributeAccessIssue]
+        if self.base_name is not None:
+            name_base(Path(output_dir or self.args.output_dir), self.base_name)
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """Writes nothing."""
@@ -44,3 +56,23 @@ class RunTrainer:
         missing = [name for name in load_result.missing_keys if id(weights.get(name)) not in held]
         rest = load_result._replace(missing_keys=missing)
         super()._issue_warnings_after_load(rest)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+class EpochTrainer(RunTrainer):
+    """Goes before a trainer of TRL's that trains on data made beforehand: each epoch has an order of its own.
+
+    transformers draws an epoch's order from the global generator when the epoch begins: a run that goes on in its
+    second epoch would draw the first one's.
+    """
+
+    state: Any
+    train_dataset: Any
+    lengths: Sequence[int] | None = None
+    """Of the sequences, where those of a batch are to be about as long."""
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> EpochSampler:
+        args = self.args
+        batch = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
+        return EpochSampler(
+            self.lengths, len(self.train_dataset), batch, args.seed, epoch=lambda: int(self.state.epoch or 0)
+        )

@@ -1,6 +1,7 @@
 """What every run does beside its steps: the metrics file, the progress bar, and a stop on Ctrl-C."""
 
 import json
+import math
 import os
 import signal
 import sys
@@ -81,6 +82,11 @@ def interrupts_as_before() -> Iterator[None]:
             signal.signal(signal.SIGINT, before or signal.default_int_handler)
 
 
+def _json(value: Any) -> Any:
+    """A figure as JSON has it: null where there is none (the mean of no episode)."""
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
 class MetricsFile(TrainerCallback):
     """Writes what is logged to `metrics.jsonl`, a line a step, and stops a run whose gradient is not finite.
 
@@ -114,7 +120,7 @@ class MetricsFile(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """Appends a line."""
         if state.is_world_process_zero and logs and "loss" in logs:
-            kept = {name: logs[name] for name in sorted(logs) if name not in self.without}
+            kept = {name: _json(logs[name]) for name in sorted(logs) if name not in self.without}
             line = {"step": state.global_step, **kept}
             if self.played and state.global_step == 1:
                 line["env_steps"] = float(self.played)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, cast
 
-from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
+from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK, get_available_reporting_integrations
 
 from toolgym.agents.policies.decoding import SamplingOptions
 from toolgym.agents.policies.vllm import VLLMServer
@@ -16,6 +16,22 @@ from toolgym.agents.training.train_evaluation import check_evaluation
 from toolgym.errors import ConfigError, did_you_mean
 
 __all__ = ["CommonOptions", "PlayOptions", "largest_divisor", "processes"]
+
+
+def check_reports(place: str) -> None:
+    """Raises where a run cannot report to a place: now, not after hours of playing.
+
+    Raises:
+        ConfigError: there is no such place, or what it needs is not installed.
+    """
+    if place not in (known := ("none", "all", *INTEGRATION_TO_CALLBACK)):
+        raise ConfigError(f"report_to: {did_you_mean(place, known, 'place')}")
+    usable = ("none", "all", *get_available_reporting_integrations())
+    if place not in usable:
+        raise ConfigError(
+            f"report_to={place!r} needs a package that is not installed: install it (pip install "
+            f"{place.replace('_', '-')}), or report to one of {', '.join(usable)}"
+        )
 
 
 @dataclass(frozen=True)
@@ -64,12 +80,13 @@ class CommonOptions:
         "torch threads (default: of a small model 1, unless more are clearly faster; else the cores, at most 8)",
     ] = None
     progress: Annotated[bool, "show a progress bar"] = True
+    derived: tuple[str, ...] = ()
+    """The options that were not given, and whose values `settled` chose. No option itself."""
     BY_SIZE: ClassVar[BySize]
 
     def __post_init__(self) -> None:
         check_choices(self)
-        if self.report_to not in (known := ("none", "all", *INTEGRATION_TO_CALLBACK)):
-            raise ConfigError(f"report_to: {did_you_mean(self.report_to, known, 'place')}")
+        check_reports(self.report_to)
         check_evaluation(self)
         check_schedule(self)
         check_ranges(

@@ -13,6 +13,8 @@ from transformers import PreTrainedModel
 __all__ = ["ValueHead", "clipped_value_loss", "gae", "masked_sums", "step_gae", "token_weights", "whiten"]
 
 _FILE = "value_head.safetensors"
+_ROUNDING = 1e-6
+"""What values and advantages lose at most in single precision, as a share of their size."""
 
 
 class ValueHead:
@@ -164,12 +166,15 @@ def step_gae(
 def whiten(values_BT: torch.Tensor, mask_BT: torch.Tensor, sums: torch.Tensor | None = None) -> torch.Tensor:
     """`(x - mean) / sqrt(variance + 1e-8)` over the masked entries; 0 elsewhere.
 
-    `sums` are (sum, sum of squares, count) of all processes, where there is more than this one. One entry, or equal
-    ones, give 0.
+    `sums` are (sum, sum of squares, count) of all processes, where there is more than this one. One entry, or entries
+    that are equal but for rounding, which is relative to their size, give 0.
     """
     total, squares, count = (masked_sums(values_BT, mask_BT) if sums is None else sums.double()).unbind()
     mean = total / count.clamp(min=1)
-    variance = (squares / count.clamp(min=1) - mean**2).clamp(min=0)
+    square = squares / count.clamp(min=1)
+    variance = square - mean**2
+    if variance <= _ROUNDING**2 * square:
+        return torch.zeros_like(values_BT)
     return ((values_BT - mean) * torch.rsqrt(variance + 1e-8)).to(values_BT.dtype) * mask_BT
 
 

@@ -102,7 +102,7 @@ def score_candidates(
                         total=len(expert.spans),
                     )
             rows.append([known[token] for token in ids_CK[len(rows)]])
-    return torch.tensor(rows)
+    return torch.tensor(rows, dtype=torch.float64)
 
 
 def candidates_of(

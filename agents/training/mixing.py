@@ -6,7 +6,8 @@
 
 Each is its paper's form, in one function; what is the same everywhere (clip, token mean) is not here.
 Deviations: one expert episode a group; the expert's behaviour probability is 1, as LUFFY and SRFT have it; SRFT's
-rewards of 1 and -1 are the signs of the advantages; entropies are a mean over the tokens concerned, without gradient.
+rewards of 1 and -1 are the signs of the advantages; entropies are means over all own, or all expert tokens of a batch
+of episodes, under the policy that sampled it, without gradient.
 
 Shapes: B rollouts in groups of G, N groups with an expert episode each, T and L tokens.
 """
@@ -22,22 +23,29 @@ _SHAPING = 0.1
 
 
 def mixed_advantages(
-    returns_B: torch.Tensor, usable_B: torch.Tensor, expert_N: torch.Tensor, group_size: int
+    returns_B: torch.Tensor,
+    usable_B: torch.Tensor,
+    expert_N: torch.Tensor,
+    group_size: int,
+    sizes_B: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """GRPO's advantages of groups that the expert's episode belongs to: `(B,)` of rollouts, `(N,)` of experts.
 
     `(R - mean) / (std + 1e-4)` over the usable rollouts and the expert (LUFFY Eq. 4); all 0 for equal returns. A NaN in
-    `expert_N` says that the group has no expert.
+    `expert_N` says that the group has no expert. `sizes_B`: as `all_equal` takes them.
     """
-    rollouts_B, experts_N = torch.zeros_like(returns_B), torch.zeros_like(expert_N)
+    rollouts_B, experts_N = torch.zeros(len(returns_B)), torch.zeros(len(expert_N))
+    sizes_B = returns_B.abs() if sizes_B is None else sizes_B
     for group, first in enumerate(range(0, len(returns_B), group_size)):
         rows = slice(first, first + group_size)
         usable_G, has_expert = usable_B[rows], not bool(expert_N[group].isnan())
-        members = torch.cat([returns_B[rows][usable_G], expert_N[group : group + 1][:has_expert]]).double()
-        if len(members) < 2 or all_equal(members):
+        expert = expert_N[group : group + 1][:has_expert]
+        members = torch.cat([returns_B[rows][usable_G], expert])
+        if len(members) < 2 or all_equal(members, torch.cat([sizes_B[rows][usable_G], expert])):
             continue
+        members = members.double()
         mean, scale = members.mean(), members.std() + _EPS
-        rollouts_B[rows] = ((returns_B[rows] - mean) / scale * usable_G).to(returns_B.dtype)
+        rollouts_B[rows] = torch.where(usable_G, (returns_B[rows] - mean) / scale, 0.0).float()
         if has_expert:
             experts_N[group] = (expert_N[group] - mean) / scale
     return rollouts_B, experts_N

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, cast
 
-import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 from transformers.trainer_callback import PrinterCallback
@@ -25,7 +24,8 @@ from toolgym.agents.training.adapters import keep_base
 from toolgym.agents.training.callbacks import StopOnInterrupt, interrupts_as_before, one_tensorboard, run_callbacks
 from toolgym.agents.training.common_options import CommonOptions, PlayOptions, largest_divisor, processes
 from toolgym.agents.training.options import check_ranges
-from toolgym.agents.training.run_folder import EPISODES, TENSORBOARD, begin, save_settings, settings_of, step_of
+from toolgym.agents.training.orders import task_order
+from toolgym.agents.training.run_folder import EPISODES, TENSORBOARD, begin, kept, save_settings, settings_of, step_of
 from toolgym.agents.training.schedule import schedule_args
 from toolgym.agents.training.sizing import BySize, settled, unset
 from toolgym.agents.training.train_evaluation import EvaluateEvery
@@ -52,6 +52,7 @@ __all__ = [
 ]
 
 C = TypeVar("C")
+_MOST_EPISODES = 65_536
 LossType = Literal["grpo", "dapo", "dr_grpo", "bnpo"]
 
 
@@ -104,6 +105,11 @@ class RunConfig(PlayOptions, CommonOptions):
                 f"groups * rollouts = {self.groups * self.rollouts} must be a multiple of minibatches * processes, got "
                 f"minibatches={self.minibatches}, processes={processes()}"
             )
+        if self.groups * self.rollouts > _MOST_EPISODES:
+            raise ConfigError(
+                f"a step has groups * rollouts = {self.groups * self.rollouts} episodes, at most {_MOST_EPISODES} are "
+                "possible: lower groups or rollouts"
+            )
         passes = self.iterations * self.minibatches
         if passes < 1 or self.save_steps % passes or self.steps % passes:
             raise ConfigError(
@@ -143,15 +149,6 @@ def make_envs(config: Any, count: int) -> list["ToolEnv"]:
     options = {"split": config.split, **env_options(config)}
     first = open_env(config.env, **options)
     return copies(first, count, config.env, options, workers=getattr(config, "env_workers", 0))
-
-
-def task_order(tasks: int, count: int, seed: int) -> list[int]:
-    """`count` task indices: passes over all tasks, each in a random order of its own."""
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(7,)))
-    out: list[int] = []
-    while len(out) < count:
-        out += rng.permutation(tasks)[: count - len(out)].tolist()
-    return out
 
 
 def grpo_args(config: RunConfig) -> GRPOConfig:
@@ -207,7 +204,8 @@ def load(
 ) -> tuple[C, PreTrainedModel, PreTrainedTokenizerBase]:
     """A run's options with what was not given (see `toolgym.agents.training.sizing`), its model and tokenizer.
 
-    It sets torch's threads. A model that is given is not loaded. Otherwise what was not given is printed.
+    It sets torch's threads. What a run that goes on is not given is what it began with.
+    A model that is given is not loaded. Otherwise what was not given is printed.
 
     Raises:
         ConfigError: no such model, or an episode's opening that does not fit into the context.
@@ -217,6 +215,8 @@ def load(
     set_threads(options.threads, small=size.small, say=True)
     if model is not None and tokenizer is not None and not unset(config):
         return config, model, tokenizer
+    config = kept(config)
+    options = config
     tokenizer = tokenizer or load_tokenizer(options.model, thinking=options.thinking)
     opening = _opening_tokens(options, tokenizer)
     out: Any = settled(options, size, opening, processes=processes())
@@ -299,7 +299,8 @@ def prepare(
 def run(trainer: "ToolTrainer", config: RunConfig) -> Path:
     """Trains, resuming where the config says so; saves the model and returns its folder."""
     if trainer.run_config is not None:
-        config = replace(config, **{name: getattr(trainer.run_config, name) for name in unset(config)})
+        names = (*unset(config), "derived")
+        config = replace(config, **{name: getattr(trainer.run_config, name) for name in names})
     return train_and_save(lambda: trainer, trainer.processing_class, config, begin(config))
 
 
@@ -309,7 +310,7 @@ def train_and_save(make: Callable[[], Any], tokenizer: Any, config: Any, checkpo
     with warnings.catch_warnings(), interrupts_as_before(), without_bars():
         quiet()
         trainer = make()
-        keep_base(trainer.accelerator.unwrap_model(trainer.model), config)
+        trainer.base_name = keep_base(trainer.accelerator.unwrap_model(trainer.model), config)
         if config.eval_steps:
             trainer.add_callback(EvaluateEvery(trainer, tokenizer, config, env_options(config)))
         if getattr(config, "record", False):

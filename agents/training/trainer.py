@@ -23,9 +23,10 @@ from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
 from toolgym.agents.policies.machine import release_memory
 from toolgym.agents.policies.models import quiet
 from toolgym.agents.policies.vllm import VLLMServer, importance_weights
-from toolgym.agents.rollouts.episodes import EpisodeBatch, Estimator
+from toolgym.agents.rollouts.episodes import EpisodeBatch, Estimator, flat_groups
 from toolgym.agents.rollouts.rollout import Episodic, Rollout, Start, rollouts
 from toolgym.agents.training.base_trainer import RunTrainer
+from toolgym.agents.training.orders import GroupSampler
 from toolgym.domain import TaskSet
 from toolgym.errors import ConfigError, DivergenceError
 
@@ -97,7 +98,7 @@ def check_own_loss(args: GRPOConfig, loss: str, more: Sequence[str] = ()) -> Non
 
 
 def _episode_return(episode_return: list[float | None], **_: Any) -> list[float | None]:
-    """The reward function that TRL logs: the episode's return, None where the infrastructure failed."""
+    """The reward function that TRL logs: the episode's return, None where it counts in no statistic."""
     return episode_return
 
 
@@ -179,6 +180,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         self.envs, self.tasks, self.estimator, self.sampling = list(envs), tasks, estimator, sampling
         self.server, self._told_far = server, False
         self._policy: LMPolicy | None = None
+        self._order = order
         self._local: list[Rollout] = []
         self._drawn, self._first_slot, self._env_steps = (-1, 0), 0, 0
         self.latest: list[Rollout] = []
@@ -191,7 +193,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
                 model=model,
                 reward_funcs=_episode_return,  # pyright: ignore[reportArgumentType]
                 args=args,
-                train_dataset=Dataset.from_dict({"prompt": [str(index) for index in order]}),
+                train_dataset=Dataset.from_dict({"prompt": [str(index) for index in range(len(tasks))]}),
                 processing_class=tokenizer,
                 rollout_func=self._roll_out,  # pyright: ignore[reportArgumentType]
                 peft_config=peft_config,
@@ -199,6 +201,16 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
             )
         if self.ref_model is not None:  # TRL loads it by the model's name, which may stand for other weights
             self.accelerator.unwrap_model(self.ref_model).load_state_dict(start)
+
+    def _get_train_sampler(self, dataset: Any = None) -> GroupSampler:
+        """TRL's: each task once a rollout, each batch once an optimizer step that it is learnt from."""
+        args, rollouts_of_task = cast(Any, self.args), cast(int, self.num_generations)
+        return GroupSampler(
+            self._order,
+            rollouts=rollouts_of_task,
+            batch=args.generation_batch_size // rollouts_of_task,
+            repeats=self.num_iterations * args.steps_per_generation,
+        )
 
     # Episodes ------------------------------------------------------------------------------------------------------
 
@@ -216,11 +228,17 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
             "completion_ids": [rollout.completion_ids or filler for rollout in self._local],
             "logprobs": [rollout.logprobs or [0.0] for rollout in self._local],
             "env_mask": [
-                rollout.env_mask if rollout.usable and rollout.env_mask else [0] * max(len(rollout.env_mask), 1)
+                rollout.env_mask if self.learnt(rollout) and rollout.env_mask else [0] * max(len(rollout.env_mask), 1)
                 for rollout in self._local
             ],
-            "episode_return": [rollout.total_reward if rollout.usable else None for rollout in self._local],
+            "episode_return": [
+                rollout.total_reward if rollout.usable and rollout.scored else None for rollout in self._local
+            ],
         }
+
+    def learnt(self, rollout: Rollout) -> bool:
+        """Whether an episode's tokens are learnt from: not where the infrastructure failed or a step has no score."""
+        return rollout.usable and rollout.scored
 
     def _begin_batch(self, rows: int) -> None:
         model = cast(PreTrainedModel, self.accelerator.unwrap_model(self.model))
@@ -256,9 +274,12 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
                 raise DivergenceError(f"the estimator gave {name} that are not finite at step {self.state.global_step}")
             # Other processes' episodes may be longer than this one's: those columns are padding here.
             local = value[first : first + count]
+            local = local.float() if local.is_floating_point() else local
             out[name] = (local[:, : out["completion_ids"].shape[1]] if local.dim() == 2 else local).to(
                 out["completion_ids"].device
             )
+        # TRL takes returns for equal that differ by less than 1e-8, in single precision.
+        self._metrics["train"]["frac_reward_zero_std"][-1] = flat_groups(batch)
         if not cast(LMPolicy, self._policy).exact:
             out["importance_weights"] = self._importance_weights(out)
         self._log_episodes(batch)
@@ -298,12 +319,13 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         return {"advantages": advantages_BT}
 
     def _log_episodes(self, batch: EpisodeBatch) -> None:
-        usable_B = batch.usable_B
+        usable_B = torch.tensor([rollout.usable for rollout in self.latest])  # those without a score were played, too
         count = max(int(usable_B.sum()), 1)
         self._record("solved", float((batch.solved_B & usable_B).sum()) / count)
         self._record("turns", float(batch.steps_B[usable_B].float().mean()) if usable_B.any() else 0.0)
         self._record("truncated", sum(rollout.outcome == "truncated" for rollout in self.latest) / count)
         self._record("infra_errors", float((~usable_B).float().mean()))
+        self._record("unscored", sum(not rollout.scored for rollout in self.latest) / len(self.latest))
 
     # The loss ------------------------------------------------------------------------------------------------------
 

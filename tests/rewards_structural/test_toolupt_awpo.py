@@ -139,7 +139,7 @@ def test_awpo_mixed_reward_is_missing_with_its_judgement() -> None:
     judged = score("awpo", made, AWPO_GOLD, judge=lambda trajectory, task: 0.75)
     assert (judged["total"], judged["reasoning"]) == (2.75, 0.75)
     failed = score("awpo", made, AWPO_GOLD, judge=lambda trajectory, task: None)
-    assert failed["total"] == 2.0
+    assert math.isnan(failed["total"])  # no score: 2.0 would be less than what a judge that works gives
     assert "reasoning" not in failed
 
 
@@ -164,9 +164,10 @@ def test_awpo_in_an_episode() -> None:
     trajectory.steps.pop()
     missing = make_reward("awpo", judge=lambda trajectory, task: None)
     total, parts = missing.score(trajectory, task)
-    assert total == 2.0
-    assert "reasoning" not in parts
-    assert not math.isnan(total)
+    assert math.isnan(total)
+    assert parts == {"format": 1.0, "exec": 1.0}
+    unweighted = make_reward("awpo", judge=lambda trajectory, task: None, reasoning=0.0)
+    assert unweighted.score(trajectory, task) == (2.0, parts)
 
 
 def test_toolupt_in_an_episode() -> None:

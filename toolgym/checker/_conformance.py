@@ -169,7 +169,7 @@ def check_any_string(setup: Setup) -> str:
             except Exception as error:
                 raise AssertionError(f"step({text[:80]!r}) raised {error!r}") from error
             assert isinstance(observation, str), f"step({text[:80]!r}) gave {type(observation).__name__}, not str"
-            assert np.isfinite(reward), f"step({text[:80]!r}) gave reward {reward}"
+            assert np.isfinite(reward) or "unscored" in info, f"step({text[:80]!r}) gave reward {reward}"
             over = terminated or truncated
             assert over == ("outcome" in info), (
                 f"step({text[:80]!r}): over is {over}, the outcome {info.get('outcome')!r}"

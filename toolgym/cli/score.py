@@ -1,5 +1,6 @@
 """`toolgym score`: rewards of texts, or of recorded episodes, without running an environment."""
 
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
@@ -103,15 +104,18 @@ def _score_texts(file: Path, preset: str, options: dict[str, Any], json: bool) -
             raise ConfigError(f"{file}, line {number}: no {' and no '.join(map(repr, missing))}; each line needs both.")
         scores.append(score_text(preset, line["completion"], line["gold"], **options))
     if json:
-        print_json(scores)
+        print_json([{name: _known(value) for name, value in entry.items()} for entry in scores])
         return
     names = list(dict.fromkeys(name for entry in scores for name in entry))
-    table = Table(title=f"{preset}: {len(scores)} completions", title_justify="left")
+    unscored = sum(math.isnan(entry["total"]) for entry in scores)
+    without = f", {unscored} without a score" if unscored else ""
+    table = Table(title=f"{preset}: {len(scores)} completions{without}", title_justify="left")
     for column in ("component", "mean", "lowest", "highest"):
         table.add_column(column, justify="left" if column == "component" else "right")
     for name in names:
-        values = [entry[name] for entry in scores if name in entry]
-        table.add_row(name, *(f"{value:.4f}" for value in (sum(values) / len(values), min(values), max(values))))
+        values = [entry[name] for entry in scores if name in entry and not math.isnan(entry[name])]
+        figures = (sum(values) / len(values), min(values), max(values)) if values else None
+        table.add_row(name, *(f"{value:.4f}" for value in figures) if figures else ("-",) * 3)
     out.print(table)
 
 
@@ -145,7 +149,7 @@ def _score_episodes(file: Path, names: Sequence[str], env: str | None, options: 
                     {
                         "task": trajectory.task_id,
                         "outcome": trajectory.outcome,
-                        "returns": {name: values[i] for name, values in returns.items()},
+                        "returns": {name: _known(values[i]) for name, values in returns.items()},
                     }
                     for i, trajectory in enumerate(episodes)
                 ],
@@ -154,12 +158,13 @@ def _score_episodes(file: Path, names: Sequence[str], env: str | None, options: 
         )
         return
     left_out = len(recorded) - len(episodes)
-    pairs = next(iter(apart.values())).pairs
+    pairs = max(found.pairs for found in apart.values())
+    unscored = ", ".join(f"{found.unscored} by {name}" for name, found in apart.items() if found.unscored)
     table = Table(
         title=f"{file.name}: {len(episodes)} episodes of {len({task.id for task in tasks})} tasks, {sum(solved)} solved"
         + (f"; {left_out} unfinished or lost" if left_out else ""),
         caption=f"{pairs} pairs of a solved and another episode of one task: how often the solved one earns more, the "
-        "same, less",
+        "same, less" + (f". Without a score: {unscored}" if unscored else ""),
         title_justify="left",
         caption_justify="left",
     )
@@ -216,12 +221,18 @@ def _task_of(trajectory: "Trajectory", tasks: Any) -> "Task":
 
 
 def _means(returns: Sequence[float], solved: Sequence[bool]) -> dict[str, float | None]:
+    scored = [(value, right) for value, right in zip(returns, solved, strict=True) if _known(value) is not None]
     parts = {
-        "mean": list(returns),
-        "mean_solved": [value for value, right in zip(returns, solved, strict=True) if right],
-        "mean_unsolved": [value for value, right in zip(returns, solved, strict=True) if not right],
+        "mean": [value for value, _ in scored],
+        "mean_solved": [value for value, right in scored if right],
+        "mean_unsolved": [value for value, right in scored if not right],
     }
     return {name: statistics.fmean(values) if values else None for name, values in parts.items()}
+
+
+def _known(value: float) -> float | None:
+    """A score; None where there is none."""
+    return None if math.isnan(value) else value
 
 
 def _number(value: float | None) -> str:

@@ -1,5 +1,6 @@
 """`toolgym show`: recorded episodes, readable."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,7 +56,8 @@ def show(
 
 
 def _row(number: int, trajectory: Any) -> tuple[Any, ...]:
-    reward = sum(step.reward for step in trajectory.steps)
+    total = sum(step.reward for step in trajectory.steps)
+    reward = "-" if math.isnan(total) else f"{total:.3f}"
     outcome = trajectory.outcome or "unfinished"
     why = f" ({trajectory.truncation})" if trajectory.truncation else ""
-    return number, trajectory.task_id, outcome + why, len(trajectory.steps), len(trajectory.calls), f"{reward:.3f}"
+    return number, trajectory.task_id, outcome + why, len(trajectory.steps), len(trajectory.calls), reward

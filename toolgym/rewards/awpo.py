@@ -10,6 +10,7 @@ empty gold with an empty prediction scores 1. A reasoning score is missing where
 mixed reward, never one with 0 in its place.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -130,7 +131,7 @@ def awpo_text(
     completion: str, gold: Gold, *, plan: bool = True, judge: Reasoning | str | None = None, reasoning: float = 1.0
 ) -> dict[str, float]:
     """`total`, `format`, `exec`, the parts of the latter (`name`, `params`, `values`: Eq. 16–18 as printed, not
-    normalised) and, where the judge gave one, `reasoning`.
+    normalised) and, where the judge gave one, `reasoning`; where it gave none, `total` is NaN.
     """
     turn, wanted = parse(completion), gold_turn(gold)
     gold_forms, made = forms(wanted.calls), forms(turn.calls)
@@ -139,10 +140,13 @@ def awpo_text(
     out = {"total": form + execution, "format": form, "exec": execution}
     out |= {"name": name_score(gold_forms, made), "params": params, "values": float(values)}
     scorer = _reasoning(judge)
-    score = scorer(*text_episode(completion, gold)) if scorer is not None else None
+    if scorer is None:
+        return out
+    score = scorer(*text_episode(completion, gold))
     if score is not None:
         out["reasoning"] = score
-        out["total"] += reasoning * score
+    if reasoning:
+        out["total"] += math.nan if score is None else reasoning * score
     return out
 
 

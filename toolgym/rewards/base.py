@@ -3,12 +3,17 @@
 A `Term` is a pure function of (trajectory, task) that scores the *latest* step of the trajectory it is given, so
 scoring a whole episode is scoring its prefixes. A `Reward` is a weighted sum of named terms. Neither knows of the
 environment; a new one is added by `register` (or by handing the callable to `gymnasium.make(..., reward=...)`).
+
+NaN is no score: a judge that failed, say. Where a term has none, the step's reward is NaN, and such an episode counts
+in no statistic of rewards and is not learnt from; a 0 in its place would teach against the judge's failures.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from toolgym.errors import ConfigError
 from toolgym.tasks import Task
 from toolgym.trajectory import Trajectory
 
@@ -27,13 +32,40 @@ class Reward:
     weights: Mapping[str, float]
 
     def score(self, trajectory: Trajectory, task: Task) -> tuple[float, dict[str, float]]:
-        """The latest step's reward and its components, by term name. A term without a score is left out of both."""
+        """The latest step's reward and its components, by term name.
+
+        A term without a score is left out of the components; the reward is then NaN, unless the term's weight is 0.
+
+        Raises:
+            ConfigError: a term gave something else than a finite number or NaN; it names the term.
+        """
         components: dict[str, float] = {}
+        total = 0.0
         for name, term in self.terms.items():
-            value = float(term(trajectory, task))
+            value = _number(name, term(trajectory, task))
+            weight = self.weights.get(name, 1.0)
             if value == value:  # not NaN
                 components[name] = value
-        return sum(self.weights.get(name, 1.0) * value for name, value in components.items()), components
+                total += weight * value
+            elif weight:
+                total = math.nan
+        return total, components
+
+
+def _number(name: str, value: Any) -> float:
+    """What a term gave, as a float."""
+    if type(value) is float and -math.inf < value < math.inf:  # what nearly all of them are
+        return value
+    try:
+        number = math.inf if isinstance(value, str | bytes | bytearray) else float(value)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        number = math.inf
+    if math.isinf(number):
+        raise ConfigError(
+            f"the reward {name!r} returned {value!r:.100} for a step; a reward is a finite number, or NaN where there "
+            "is no score"
+        )
+    return number
 
 
 RewardFactory = Callable[..., Reward]

@@ -18,7 +18,7 @@ __all__ = ["Separation", "rescore", "separation"]
 
 
 def rescore(trajectory: Trajectory, task: Task, reward: Reward) -> list[float]:
-    """What each step of an episode that is over earns under a reward: `(S,)`.
+    """What each step of an episode that is over earns under a reward: `(S,)`; NaN where it has no score.
 
     Equal to the rewards of the environment, had it been made with this one; but where the policy's full context ended
     the episode, the environment had paid the last step as one that others follow.
@@ -42,6 +42,8 @@ class Separation:
     """Groups of several episodes."""
     flat: float | None
     """Of these, the share whose episodes all earned the same: their group-relative advantages are 0."""
+    unscored: int = 0
+    """Episodes without a score (NaN), which are in none of these figures."""
 
 
 def separation(keys: Sequence[str], returns: Sequence[float], solved: Sequence[bool]) -> Separation:
@@ -49,23 +51,25 @@ def separation(keys: Sequence[str], returns: Sequence[float], solved: Sequence[b
 
     Args:
         keys: which group each episode belongs to.
-        returns: what each earned (equal: within 1e-9).
+        returns: what each earned, NaN: it has no score (equal: within 1e-9 of the largest one's size).
         solved: whether each is solved.
     """
     groups: dict[str, list[tuple[float, bool]]] = defaultdict(list)
     for key, value, right in zip(keys, returns, solved, strict=True):
-        groups[key].append((value, right))
+        if not math.isnan(value):
+            groups[key].append((value, right))
+    rounding = 1e-9 * max((abs(value) for group in groups.values() for value, _ in group), default=0.0)
     more = same = pairs = 0
     for group in groups.values():
         winners, others = ([value for value, right in group if right is wanted] for wanted in (True, False))
         for winner, other in product(winners, others):
             pairs += 1
-            if math.isclose(winner, other, rel_tol=0, abs_tol=1e-9):
+            if math.isclose(winner, other, rel_tol=0, abs_tol=rounding):
                 same += 1
             else:
                 more += winner > other
     several = [[value for value, _ in group] for group in groups.values() if len(group) > 1]
-    flat = sum(max(values) - min(values) <= 1e-9 for values in several)
+    flat = sum(max(values) - min(values) <= rounding for values in several)
     return Separation(
         pairs=pairs,
         more=more / pairs if pairs else None,
@@ -73,4 +77,5 @@ def separation(keys: Sequence[str], returns: Sequence[float], solved: Sequence[b
         less=(pairs - more - same) / pairs if pairs else None,
         groups=len(several),
         flat=flat / len(several) if several else None,
+        unscored=sum(map(math.isnan, returns)),
     )

@@ -7,9 +7,12 @@ begins, a line a step, and a line when it ends, in the order in which they happe
     {"type": "episode", "episode": 0, "env_id": …, "task_id": …, "seed": …, "prompt": …, "meta": {…}}
     {"type": "step", "episode": 0, "turn": {…}, "results": […], "observation": …, "user": …, "diff": …, "reward": …, …}
     {"type": "end", "episode": 0, "outcome": …, "truncation": …, "meta": {…}}
+
+A reward that is NaN (no score) is null.
 """
 
 import json
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -73,7 +76,7 @@ def step_to_json(step: Step) -> dict[str, Any]:
         "observation": step.observation,
         "user": step.user,
         "diff": step.diff,
-        "reward": step.reward,
+        "reward": None if math.isnan(step.reward) else step.reward,
         "rewards": step.rewards,
     }
 

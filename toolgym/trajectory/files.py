@@ -4,6 +4,7 @@
 is killed, no more than the line being written is lost. `read_trajectories` reads such files.
 """
 
+import math
 import os
 import warnings
 from collections.abc import Iterator
@@ -186,7 +187,7 @@ def _step_from_json(record: dict[str, Any]) -> Step:
         observation=record["observation"],
         user=record["user"],
         diff=record["diff"],
-        reward=record["reward"],
+        reward=math.nan if record["reward"] is None else record["reward"],
         rewards=record["rewards"],
     )
 
