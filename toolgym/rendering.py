@@ -3,6 +3,7 @@
 import io
 import math
 from collections.abc import Iterator
+from functools import partial
 
 from rich.console import Console
 from rich.panel import Panel
@@ -19,10 +20,14 @@ _MAX_CHARS = 2_000
 """A longer text is shown shortened."""
 
 
-def trajectory_text(trajectory: Trajectory, width: int = _WIDTH) -> str:
-    """The whole episode as text with ANSI colours, in lines of at most `width` characters."""
+def trajectory_text(trajectory: Trajectory, width: int = _WIDTH, *, longest: int = _MAX_CHARS) -> str:
+    """The whole episode as text with ANSI colours, in lines of at most `width` characters.
+
+    Texts are shortened to `longest` characters.
+    """
     out = io.StringIO()
-    _show(trajectory, Console(file=out, force_terminal=True, width=width, color_system="standard"), latest=False)
+    console = Console(file=out, force_terminal=True, width=width, color_system="standard")
+    _show(trajectory, console, latest=False, longest=longest)
     return out.getvalue()
 
 
@@ -31,15 +36,17 @@ def print_trajectory(trajectory: Trajectory, *, latest: bool = False) -> None:
     _show(trajectory, Console(), latest)
 
 
-def _show(trajectory: Trajectory, console: Console, latest: bool) -> None:
+def _show(trajectory: Trajectory, console: Console, latest: bool, longest: int = _MAX_CHARS) -> None:
     steps = trajectory.steps
     if not latest or not steps:
         title = f"{trajectory.env_id} · {trajectory.task_id}"
-        console.print(Panel(Text(_short(trajectory.prompt)), title=title, title_align="left", border_style="blue"))
+        console.print(
+            Panel(Text(_short(trajectory.prompt, longest)), title=title, title_align="left", border_style="blue")
+        )
     for number, step in enumerate(steps, start=1):
         if not latest or number == len(steps):
             console.print(Text(f"step {number}", style="dim"))
-            for line in _lines(step):
+            for line in _lines(step, longest):
                 console.print(line)
     if trajectory.outcome is not None:
         style = "bold green" if trajectory.outcome == "solved" else "bold red"
@@ -47,31 +54,32 @@ def _show(trajectory: Trajectory, console: Console, latest: bool) -> None:
         console.print(Text(f"{trajectory.outcome}{why}", style=style))
 
 
-def _lines(step: Step) -> Iterator[Table]:
+def _lines(step: Step, longest: int) -> Iterator[Table]:
     turn = step.turn
+    line = partial(_labelled, longest=longest)
     if turn.plan:
-        yield _line("plan", turn.plan, "dim italic")
+        yield line("plan", turn.plan, "dim italic")
     for index, call in enumerate(turn.calls):
-        yield _line("call", f"{call.name}({_arguments(call.arguments)})", "cyan")
+        yield line("call", f"{call.name}({_arguments(call.arguments)})", "cyan")
         if index < len(step.results):
             result = step.results[index]
-            yield _line("  →", result.text, "red" if result.is_error else "green")
+            yield line("  →", result.text, "red" if result.is_error else "green")
     if turn.response is not None:
-        yield _line("response", turn.response, "bold")
+        yield line("response", turn.response, "bold")
     for problem in turn.problems:
-        yield _line("problem", problem.message, "yellow")
+        yield line("problem", problem.message, "yellow")
     if step.user is not None:
-        yield _line("user", step.user, "blue")
+        yield line("user", step.user, "blue")
     terms = ", ".join(f"{name} {value:.3g}" for name, value in step.rewards.items())
     total = "no score" if math.isnan(step.reward) else f"{step.reward:.3g}"
-    yield _line("reward", total + (f" ({terms})" if terms else ""), "magenta")
+    yield line("reward", total + (f" ({terms})" if terms else ""), "magenta")
 
 
-def _line(label: str, text: str, style: str) -> Table:
+def _labelled(label: str, text: str, style: str, longest: int) -> Table:
     line = Table.grid()
     line.add_column(width=9)
     line.add_column(overflow="fold")
-    line.add_row(Text(label, "bold"), Text(_short(text), style))
+    line.add_row(Text(label, "bold"), Text(_short(text, longest), style))
     return line
 
 
@@ -79,9 +87,9 @@ def _arguments(arguments: dict[str, object]) -> str:
     return _json.dumps(arguments).decode()
 
 
-def _short(text: str) -> str:
+def _short(text: str, longest: int) -> str:
     """The text in printable form, shortened."""
     printable = text.encode("utf-8", "backslashreplace").decode()
-    if len(printable) <= _MAX_CHARS:
+    if len(printable) <= longest:
         return printable
-    return f"{printable[:_MAX_CHARS]}… ({len(printable) - _MAX_CHARS} more characters)"
+    return f"{printable[:longest]}… ({len(printable) - longest} more characters)"

@@ -48,13 +48,17 @@ from toolgym.agents.rollouts.rollout import Start, rollouts
 from toolgym.agents.training.running import prepare, run
 from toolgym.opening import open_env
 from toolgym.rendering import trajectory_text
-from toolgym.tasks import Task
+from toolgym.trajectory import Trajectory
 
 __all__ = ["DemoOptions", "demo"]
 
+_SYLLABLES = re.compile(r"[a-z]?[hlr]?([aeiouy]{1,2}[^aeiouy]{1,2})*[aeiouy]{0,2}")
+"""What can be read aloud: no more than two vowels or consonants follow each other."""
+_RESULT = 230
+"""Characters of a tool's answer that the expert episode shows."""
 _FRAME = 4
 """Characters that a panel takes of each line."""
-_PART = 50
+_PART = 25
 """Test tasks that are played at a time: an evaluation ends behind a whole part."""
 _TEST_SHARE = 0.2
 """Of the time: what the first evaluation may take. The second one takes about as long."""
@@ -153,7 +157,7 @@ def demo(options: DemoOptions, *, json: bool = False, began: float | None = None
     console.print(expert_episode(options.seed, min(console.width, 110)))
     console.print(
         f"\n[bold]1. The start.[/] {options.model}: a small model that saw imperfect demonstrations. It knows the "
-        "tools, and is\nunreliable with them. How many held-out tasks does it solve?"
+        "tools, and is unreliable with them. How many held-out tasks does it solve?"
     )
     with without_bars():
         model, tokenizer = load_model(options.model)
@@ -165,17 +169,17 @@ def demo(options: DemoOptions, *, json: bool = False, began: float | None = None
     groups = _groups_that_fit(options, before, train_s)
     console.print(
         f"\n[bold]2. Reinforcement learning.[/] Each step of GRPO plays {groups} train tasks {options.rollouts} times "
-        "and moves towards what earned\nmore."
+        "and moves towards what earned more."
     )
     steps, seconds = _train(model, tokenizer, replace(options, groups=groups), console, curve, train_s)
     latest = [solved for _, solved in curve.train[-5:]]
     console.print(
-        f"{steps} steps in {_minutes(seconds)}; of the latest train episodes it solved {np.mean(latest or [0]):.0%}. "
+        f"{steps} step{'' if steps == 1 else 's'} in {_minutes(seconds)}; of the latest train episodes it solved {np.mean(latest or [0]):.0%}. "
         f"{clock.say(before.seconds + _AT_END_S)}"
     )
     console.print("\n[bold]3. The same held-out tasks again.[/]")
-    parts = len(before.scores["sampled"])
-    after = _evaluate("after GRPO", model, tokenizer, replace(options, episodes=parts), console, clock.left - _AT_END_S)
+    parts = -(-len(before.scores["sampled"]) // _PART)
+    after = _evaluate("after GRPO", model, tokenizer, options, console, clock.left - _AT_END_S, most=parts)
     after = replace(after, trained_s=seconds)
     before = before.on(set(after.scores["sampled"]))
     curve.test = [(0, before), (steps, after)]
@@ -183,7 +187,7 @@ def demo(options: DemoOptions, *, json: bool = False, began: float | None = None
     (options.output / "results.json").write_text(json_module.dumps(results, indent=1) + "\n", encoding="utf-8")
     draw(curve, options.output / "learning_curve.png", options.model)
     console.print(table_of(before, after, steps))
-    console.print(next_steps(options.output), highlight=False)
+    console.print(next_steps(options.output), highlight=False, soft_wrap=True)
     if json:
         sys.stdout.write(json_module.dumps(results) + "\n")
     return results
@@ -193,20 +197,22 @@ def expert_episode(seed: int, width: int) -> Panel:
     """An episode that follows the gold chain, in a frame of `width` characters: short, its names easy to read."""
     env = open_env(ENV_ID, split="train", depth=2, kinds=["reservation", "cancel"], **ENV_OPTIONS)
     try:
-        order = np.random.default_rng(np.random.SeedSequence(seed)).permutation(len(env.tasks))
-        task = next((int(index) for index in order[:200] if readable(env.tasks[int(index)])), int(order[0]))
-        episode = rollouts(OraclePolicy(), [env], [Start(options={"task": task})])[0]
-        text = trajectory_text(episode.trajectory, width - _FRAME) if episode.trajectory else ""
+        order = np.random.default_rng(np.random.SeedSequence(seed)).permutation(len(env.tasks))[:100]
+        played = rollouts(OraclePolicy(), [env], [Start(options={"task": int(index)}) for index in order])
+        told = [episode.trajectory for episode in played if episode.trajectory is not None]
+        chosen = next(filter(readable, told), told[0])
+        text = trajectory_text(chosen, width - _FRAME, longest=_RESULT)
         title = "An expert episode: what the policy is to learn"
         return Panel(Text.from_ansi(text), title=title, width=width)  # a str would be wrapped within its colour codes
     finally:
         env.close()
 
 
-def readable(task: Task) -> bool:
-    """Whether the names in a task's request can be read aloud: the worlds have many that are letters at random."""
-    names = re.findall(r"\b[A-Z][a-z]{2,}\b", task.request)
-    return not any(re.search(r"[^aeiouy]{3}|^[^aeiouy]{2}[^aeiouylrh]|[aeiouy]{3}", name.lower()) for name in names)
+def readable(trajectory: Trajectory) -> bool:
+    """Whether the names in an episode can be read aloud: worlds have many that are letters at random."""
+    said = [trajectory.prompt, *(result.text for _, result in trajectory.calls)]
+    names = [name for text in said for name in re.findall(r"(?<![a-z])[A-Z][a-z]{2,}\b", text)]
+    return all(_SYLLABLES.fullmatch(name.lower()) for name in names)
 
 
 @contextmanager
@@ -234,8 +240,9 @@ def _evaluate(
     options: DemoOptions,
     console: Console,
     seconds: float,
+    most: int | None = None,
 ) -> StageResult:
-    """Plays test tasks both ways, part by part, for about so many seconds: whole parts, at least one."""
+    """Plays test tasks both ways, part by part, for about so many seconds: at least one part, and `most` at most."""
     scores: dict[str, dict[int, EpisodeScore]] = {way: {} for way in WAYS}
     evaluation, parts = _eval_options(options), -(-options.episodes // _PART)
     policies, files = {}, {}
@@ -246,8 +253,9 @@ def _evaluate(
         files[way].unlink(missing_ok=True)
     began = time.monotonic()
     with _bars(console) as progress:
-        bar = progress.add_task(f"{name}: test tasks", total=len(WAYS) * options.episodes)
-        for part in range(parts):
+        wanted = min(parts, most or parts)
+        bar = progress.add_task(f"{name}: test tasks", total=len(WAYS) * min(options.episodes, wanted * _PART))
+        for part in range(wanted):
             for way, policy in policies.items():
                 played = play(
                     policy,
@@ -257,8 +265,8 @@ def _evaluate(
                 )
                 scores[way].update(played)
             gone = time.monotonic() - began
-            fitting = len(scores["greedy"]) * min(parts, max(part + 1, int(seconds / gone * (part + 1)))) / (part + 1)
-            progress.update(bar, total=len(WAYS) * int(fitting))
+            fitting = min(wanted, max(part + 1, int(seconds / gone * (part + 1))))
+            progress.update(bar, total=len(WAYS) * min(options.episodes, fitting * _PART))
             if gone * (part + 2) / (part + 1) > seconds:
                 break
     for policy in policies.values():

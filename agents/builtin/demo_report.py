@@ -66,7 +66,8 @@ class Curve:
 def _percent(estimate: Estimate) -> str:
     if estimate.value is None or estimate.interval is None:
         return "-"
-    return f"{estimate.value:.1%} [{estimate.interval[0]:.1%}, {estimate.interval[1]:.1%}]"
+    low, high = (f"{100 * bound:.0f}" for bound in estimate.interval)
+    return f"{estimate.value:.0%} [{low}, {high}]"
 
 
 def both(stage: StageResult) -> str:
@@ -89,12 +90,12 @@ def table_of(before: StageResult, after: StageResult, steps: int) -> Table:
     for column in (*WAYS, "training"):
         table.add_column(column, justify="right")
     for stage in (before, after):
-        took = f"{steps} steps, {stage.trained_s:.0f} s" if stage.trained_s else "shipped"
+        took = f"{steps} step{'' if steps == 1 else 's'}, {stage.trained_s:.0f} s" if stage.trained_s else "shipped"
         table.add_row(stage.name, *(_percent(stage.solved(way)) for way in WAYS), took)
     table.add_section()
     gains = [gain(before, after, way) for way in WAYS]
     table.add_row(
-        "gain in points", *(f"{mean * 100:+.1f} [{low * 100:+.1f}, {high * 100:+.1f}]" for mean, low, high in gains)
+        "gain in points", *(f"{mean * 100:+.0f} [{low * 100:+.0f}, {high * 100:+.0f}]" for mean, low, high in gains)
     )
     return table
 

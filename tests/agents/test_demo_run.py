@@ -40,6 +40,12 @@ def test_the_demo_writes_what_it_promises(
     assert "expert episode" in shown.err
     assert "Try next" in shown.err
     assert [stage["name"] for stage in results["stages"]] == ["warm start", "after GRPO"]
+    assert results["episodes"] == 4
+    assert [file.name for file in sorted(options.output.glob("metrics*"))] == [
+        "metrics.jsonl"
+    ]  # `toolgym plot` reads it
+    for way in ("sampled", "greedy"):
+        assert results["gain"][way]["low"] <= results["gain"][way]["mean"] <= results["gain"][way]["high"]
     for stage in results["stages"]:
         low, high = stage["sampled"]["interval"]
         assert 0 <= low <= stage["sampled"]["pass@1"] <= high <= 1
