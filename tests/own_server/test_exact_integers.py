@@ -7,7 +7,7 @@ import orjson
 import pytest
 import yaml
 from fastmcp import FastMCP
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import toolgym
@@ -33,6 +33,7 @@ values = st.recursive(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(values)
 def test_what_is_written_is_read_back(value):
     for option in (0, orjson.OPT_INDENT_2, orjson.OPT_SORT_KEYS, orjson.OPT_APPEND_NEWLINE):
@@ -43,6 +44,7 @@ def test_what_is_written_is_read_back(value):
     assert canonical(value) == canonical(json.loads(json.dumps(value)))
 
 
+@settings(deadline=None)
 @given(st.integers(2**63, 10**40))
 def test_what_orjson_cannot_write_is_written_as_it_would_be(number):
     small = orjson.dumps({"b": [7, None], "a": "é"}, option=orjson.OPT_SORT_KEYS)
