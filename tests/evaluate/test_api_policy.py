@@ -96,6 +96,30 @@ def test_calls_in_the_text_are_answered_as_text(server, policy):
     }
 
 
+@pytest.mark.parametrize("images", [False, True])
+@pytest.mark.parametrize("native", [False, True])
+def test_images_are_sent_to_a_model_that_reads_them(server, images, native):
+    """Otherwise their description; never the field that the environment keeps them in."""
+    policy = ApiPolicy(ApiOptions("m", base_url=server.url, images=images))
+    start(policy)
+    text = {"type": "text", "text": "[image image/png, 8 bytes]"}
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+    message = {"role": "tool", "name": "look", "content": text["text"], "parts": [text, image]}
+    call = {"tool_calls": [tool_call("c1")]} if native else {}
+    server.script = [{"content": '<tool_call>{"name": "cancel", "arguments": {}}</tool_call>', **call}]
+    policy.generate([0])
+    policy.observe(0, text["text"], {"messages": [message]})
+    policy.generate([0])
+    policy.close()
+    sent = server.requests[1]["messages"][-1]
+    assert "parts" not in sent
+    assert isinstance(sent["content"], list) is images
+    assert ("image_url" in str(sent["content"])) is images
+    if native:
+        assert sent["content"] == ([text, image] if images else text["text"])
+        assert sent["tool_call_id"] == "c1"
+
+
 def test_text_mode_sends_observations_only(server):
     policy = ApiPolicy(ApiOptions("m", base_url=server.url, calls="text", temperature=0.5, max_tokens=64, seed=3))
     start(policy)

@@ -10,7 +10,7 @@ import gymnasium
 import pytest
 from fastmcp import FastMCP
 from fastmcp.tools.base import ToolResult as WireResult
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mcp_types import TextContent
 
@@ -112,6 +112,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(min_size=1, max_size=5), json_values, min_size=1, max_size=3))
 def test_structured_content_alone_is_json_and_said_once(structured):
     """Without text it is the text; beside a text that is that JSON, it is not said again."""
@@ -164,6 +165,7 @@ tags = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(tags | st.text(max_size=5), max_size=6).map("".join))
 def test_no_text_holds_a_tag_once_it_is_escaped(text):
     escaped = escape_tags(text)

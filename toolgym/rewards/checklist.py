@@ -16,7 +16,9 @@ successful call of an allowed tool.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from toolgym.rewards._per_task import per_task
 from toolgym.rewards.answers import Answer, Grounds, telling
@@ -57,10 +59,21 @@ def includes(arguments: object, wanted: object) -> bool:
         return wanted is arguments
     if isinstance(wanted, str) != isinstance(arguments, str) and isinstance(arguments, str | int | float):
         try:
-            return float(arguments) == float(wanted)  # type: ignore[arg-type]
+            return _number(arguments) == _number(wanted)
         except (TypeError, ValueError, OverflowError):
             return False
     return arguments == wanted
+
+
+def _number(value: Any) -> int | float:
+    """The number that a value or a text is; integers are exact, however long."""
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return int(value)
+        return float(value)
+    if isinstance(value, int | float):
+        return value
+    raise TypeError("no number")
 
 
 @dataclass(slots=True)
