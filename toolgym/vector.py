@@ -10,7 +10,7 @@ import threading
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
@@ -21,7 +21,7 @@ from gymnasium.vector.utils import batch_space
 from toolgym.domain import Domain, Size
 from toolgym.env import ToolEnv
 from toolgym.episode import StepReturn
-from toolgym.errors import ConfigError, InfraError, did_you_mean
+from toolgym.errors import ConfigError, CopyError, InfraError, did_you_mean
 from toolgym.options import EnvOptions
 
 __all__ = ["ToolVectorEnv", "batch_infos"]
@@ -85,6 +85,17 @@ class ToolVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], np.ndarray]):
         self._failed: dict[int, str] = {}
         """Episodes that could not be started, and why: their next step ends them as `infra_error`."""
         self._loop: _Loop | None = None
+
+    def __reduce_ex__(self, protocol: Any, /) -> NoReturn:
+        """Refuses `copy.copy`, `copy.deepcopy` and `pickle`: sessions belong to their process.
+
+        Raises:
+            CopyError: always.
+        """
+        raise CopyError(
+            "A vector environment cannot be copied or pickled. envs[i].fork() gives one episode in the same state; "
+            "another process makes its own with gymnasium.make_vec()."
+        )
 
     # The three verbs ---------------------------------------------------------------------------------------------
 
