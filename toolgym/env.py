@@ -1,6 +1,6 @@
 """`ToolEnv`: an agent talks to a user and calls the tools of an MCP server, as a Gymnasium environment."""
 
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import gymnasium
 import numpy as np
@@ -8,7 +8,7 @@ from gymnasium.error import ResetNeeded
 
 from toolgym.domain import Domain, Size
 from toolgym.episode import Episode, StepReturn
-from toolgym.errors import ConfigError, InfraError, did_you_mean
+from toolgym.errors import ConfigError, CopyError, InfraError, did_you_mean
 from toolgym.mcp.session import ToolSession, ToolSpec
 from toolgym.observations import Prompt
 from toolgym.options import EnvOptions
@@ -234,6 +234,17 @@ class ToolEnv(gymnasium.Env[str, str]):
         """Gives the running episode up: a step then asks for a reset, and the reset starts afresh."""
         if self._episode is not None:
             self._episode.interrupted = True
+
+    def __reduce_ex__(self, protocol: Any, /) -> NoReturn:
+        """Refuses `copy.copy`, `copy.deepcopy` and `pickle`: a session belongs to its process.
+
+        Raises:
+            CopyError: always.
+        """
+        raise CopyError(
+            "An environment cannot be copied or pickled. In this process fork() gives one in the same state (if it is "
+            "wrapped: env.unwrapped.fork()); another process makes its own with gymnasium.make()."
+        )
 
     def spawn(self) -> "ToolEnv":
         """A fresh environment with the same domain, options and prompt, not yet reset."""

@@ -60,6 +60,10 @@ class ForkUnsupportedError(ToolGymError, RuntimeError):
     """The session can fork neither by copy nor by replay."""
 
 
+class CopyError(ToolGymError, TypeError):
+    """An environment was to be copied or pickled; it is forked."""
+
+
 class TrajectoryError(ToolGymError, ValueError):
     """A trajectory file cannot be read (not JSON Lines, or of an unknown schema version), or not be written to."""
 

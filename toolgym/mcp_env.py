@@ -252,7 +252,7 @@ def load_server(target: Any) -> Connectable:
 def _policy_text(policy: str) -> str:
     if policy.endswith((".md", ".txt")):
         try:
-            return Path(policy).read_text(encoding="utf-8")
+            return Path(policy).read_text(encoding="utf-8-sig")
         except OSError as error:
             raise ConfigError(f"Cannot read the policy {policy!r}: {error.strerror}") from error
     return policy

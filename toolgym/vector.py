@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Se
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
@@ -22,7 +22,7 @@ from gymnasium.vector.utils import batch_space
 from toolgym.domain import Domain, Size
 from toolgym.env import ToolEnv
 from toolgym.episode import StepReturn
-from toolgym.errors import ConfigError, InfraError, did_you_mean
+from toolgym.errors import ConfigError, CopyError, InfraError, did_you_mean
 from toolgym.options import EnvOptions
 
 __all__ = ["ToolVectorEnv", "batch_infos"]
@@ -86,6 +86,17 @@ class ToolVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], np.ndarray]):
         self._failed: dict[int, str] = {}
         """Episodes that could not be started, and why: their next step ends them as `infra_error`."""
         self._loop: _Loop | None = None
+
+    def __reduce_ex__(self, protocol: Any, /) -> NoReturn:
+        """Refuses `copy.copy`, `copy.deepcopy` and `pickle`: sessions belong to their process.
+
+        Raises:
+            CopyError: always.
+        """
+        raise CopyError(
+            "A vector environment cannot be copied or pickled. envs[i].fork() gives one episode in the same state; "
+            "another process makes its own with gymnasium.make_vec()."
+        )
 
     # The three verbs ---------------------------------------------------------------------------------------------
 

@@ -138,4 +138,4 @@ def once(path: Path, resume: bool, make: Callable[[], list[dict[str, Any]]]) -> 
         path.with_name(PLAYED).unlink(missing_ok=True)
     while not path.is_file():  # playing may take longer than processes wait for each other
         time.sleep(0.2)
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in path.read_bytes().splitlines()]

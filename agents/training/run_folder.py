@@ -242,11 +242,11 @@ def drop_later(path: Path, last: int) -> None:
 
     A torn last line (its writer was killed) is dropped too. The file is there afterwards, whole at any moment.
     """
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
-    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= last]
+    lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
+    kept = [line for line in lines if line.endswith(b"\n") and json.loads(line)["step"] <= last]
     path.parent.mkdir(parents=True, exist_ok=True)
     whole = path.with_suffix(".part")
-    whole.write_text("".join(kept), encoding="utf-8")
+    whole.write_bytes(b"".join(kept))
     whole.replace(path)
 
 

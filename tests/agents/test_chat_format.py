@@ -15,9 +15,9 @@ from toolgym.agents.policies.policy import Completion
 from toolgym.agents.rollouts.demonstrations import TeacherPolicy
 from toolgym.agents.rollouts.rollout import token_types
 from toolgym.errors import ConfigError
-from toolgym.tasks import GoldAction
 from toolgym.messages import ToolCall, Turn, parse
 from toolgym.observations import chat_messages
+from toolgym.tasks import GoldAction
 from toolgym.trajectory import ToolResult
 
 TEMPLATES = Path(trl.__file__).parent / "chat_templates"

@@ -194,6 +194,21 @@ def call(number, name, arguments):
         reply(number, result(f"Unknown tool: {name}", isError=True))
 
 
+def listed(cursor):
+    """A listing's page, as it should be or in one of the ways in which it never ends."""
+    if MODE == "empty-cursor":
+        return {"tools": TOOLS, "nextCursor": ""}
+    if MODE == "same-cursor":
+        return {"tools": TOOLS, "nextCursor": "more"}
+    if MODE == "new-cursors":
+        return {"tools": TOOLS, "nextCursor": f"{cursor or ''}x"}
+    if MODE == "pages":
+        at = int(cursor or 0)
+        more = {} if at + 1 == len(TOOLS) else {"nextCursor": str(at + 1)}
+        return {"tools": TOOLS[at : at + 1], **more}
+    return {"tools": TOOLS}
+
+
 def main():
     """Answers until stdin ends."""
     if MODE == "broken":
@@ -202,15 +217,19 @@ def main():
         time.sleep(3600)
     if MODE == "slow":
         time.sleep(1.0)
+    ready = False
     for line in sys.stdin:
         message = json.loads(line)
         number, method = message.get("id"), message.get("method")
+        if MODE == "handshake-only" and method not in (None, "initialize") and not ready:
+            sys.exit(f"{method} came before the handshake")
+        ready = ready or method == "initialize"
         if method == "initialize":
             version = "1999-01-01" if MODE == "old-protocol" else message["params"]["protocolVersion"]
             server = {"name": "raw", "version": "1"}
             reply(number, {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": server})
         elif method == "tools/list":
-            reply(number, {"tools": TOOLS})
+            reply(number, listed((message.get("params") or {}).get("cursor")))
         elif method == "tools/call":
             call(number, message["params"]["name"], message["params"].get("arguments") or {})
         elif number is not None:

@@ -85,7 +85,7 @@ def _is_trajectories(file: Path) -> bool:
         return False
     with file.open("rb") as lines:
         try:
-            first = orjson.loads(lines.readline())
+            first = orjson.loads(lines.readline().removeprefix(b"\xef\xbb\xbf"))
         except orjson.JSONDecodeError:
             return False
     return isinstance(first, dict) and first.get("type") == "header"

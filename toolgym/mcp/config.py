@@ -47,46 +47,56 @@ _BRANCHES = ("str", "int", "float", "bool")
 _Scalar = StrictStr | StrictInt | StrictFloat | StrictBool
 
 
-class _Ours(BaseModel):
-    """What ToolGym adds to an entry."""
-
+class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
-
-    container: dict[str, Any] | None = Field(None, description="an object of container options")
-    hidden_tools: list[str] | None = Field(None, description="a list of tools' names")
-    ignore: str | list[str] | None = Field(None, description="a list of paths such as 'orders.*.created_at'")
-    reset_tools: dict[str, str] | None = Field(None, description="an object of names for reset, snapshot and restore")
-    state_tools: list[str | dict[str, Any]] | None = Field(None, description="a list of tools' names, or of objects")
-    workspace: str | None = Field(None, description="the path of a folder")
-
-
-class _Server(BaseModel):
-    """An entry: the keys of the ecosystem that are used, those of other clients that are not, and ToolGym's."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    command: str | None = Field(None, description="a program's name or path; its arguments are 'args'")
-    args: list[_Scalar] | None = Field(None, description="a list of strings, one an argument")
-    env: dict[str, _Scalar] | None = Field(None, description="an object of names and strings")
-    cwd: str | None = Field(None, description="the path of a folder")
-    url: str | None = Field(None, description="a URL")
-    headers: dict[str, _Scalar] | None = Field(None, description="an object of names and strings")
-    mode: Literal["auto", "legacy"] = Field("auto", description="'auto', or 'legacy' for the older handshake")
-    type: Literal["stdio", "http", "streamable-http", "streamableHttp", "sse"] | None = Field(
-        None, description="'stdio' or 'http'"
-    )
-    transport: Literal["stdio", "http", "streamable-http", "sse"] | None = Field(None, description="'stdio' or 'http'")
-    docker: str | None = Field(None, description="the name of an image")
-    simulated: dict[str, Any] | None = Field(None, description="an object with 'tools', 'model', ...")
-    toolgym: _Ours | None = Field(None, description="an object of ToolGym's options")
-    timeout: Annotated[StrictInt | StrictFloat, Field(gt=0)] | None = Field(None, description="a number above 0")
-    """Other clients' (in seconds or milliseconds): checked, not used; calls are limited by `timeout_s`."""
-    disabled: bool = Field(False, description="true or false")
 
     @model_validator(mode="before")
     @classmethod
-    def _without_others(cls, value: dict[str, Any]) -> dict[str, Any]:
-        return {key: item for key, item in value.items() if key not in _OTHERS}
+    def _plain(cls, value: Any) -> Any:
+        """Without other clients' keys; a program may give tuples for lists."""
+        if not isinstance(value, Mapping):
+            return value
+        listed = {key: list(item) if isinstance(item, tuple) else item for key, item in value.items()}
+        return {key: item for key, item in listed.items() if key not in _OTHERS}
+
+
+class _Ours(_Entry):
+    """What ToolGym adds to an entry."""
+
+    container: dict[str, Any] | None = Field(default=None, description="an object of container options")
+    hidden_tools: list[str] | None = Field(default=None, description="a list of tools' names")
+    ignore: str | list[str] | None = Field(default=None, description="a list of paths such as 'orders.*.created_at'")
+    reset_tools: dict[str, str] | None = Field(
+        default=None, description="an object of names for reset, snapshot and restore"
+    )
+    state_tools: list[Any] | None = Field(default=None, description="a list of tools' names, or of objects")
+    workspace: str | None = Field(default=None, description="the path of a folder")
+
+
+class _Server(_Entry):
+    """An entry: the keys of the ecosystem that are used, those of other clients that are not, and ToolGym's."""
+
+    command: str | None = Field(default=None, description="a program's name or path; its arguments are 'args'")
+    args: list[_Scalar] | None = Field(default=None, description="a list of strings, one an argument")
+    env: dict[str, _Scalar] | None = Field(default=None, description="an object of names and strings")
+    cwd: str | None = Field(default=None, description="the path of a folder")
+    url: str | None = Field(default=None, description="a URL")
+    headers: dict[str, _Scalar] | None = Field(default=None, description="an object of names and strings")
+    mode: Literal["auto", "legacy"] = Field(default="auto", description="'auto', or 'legacy' for the older handshake")
+    type: Literal["stdio", "http", "streamable-http", "streamableHttp", "sse"] | None = Field(
+        default=None, description="'stdio' or 'http'"
+    )
+    transport: Literal["stdio", "http", "streamable-http", "sse"] | None = Field(
+        default=None, description="'stdio' or 'http'"
+    )
+    docker: str | None = Field(default=None, description="the name of an image")
+    simulated: dict[str, Any] | None = Field(default=None, description="an object with 'tools', 'model', ...")
+    toolgym: _Ours | None = Field(default=None, description="an object of ToolGym's options")
+    timeout: Annotated[StrictInt | StrictFloat, Field(gt=0)] | None = Field(
+        default=None, description="a number above 0"
+    )
+    """Other clients' (in seconds or milliseconds): checked, not used; calls are limited by `timeout_s`."""
+    disabled: bool = Field(default=False, description="true or false")
 
 
 _OTHERS = ("alwaysAllow", "auth", "authentication", "autoApprove", "description", "icon", "keep_alive", "name", "oauth")

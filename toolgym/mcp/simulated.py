@@ -189,7 +189,7 @@ def read_specs(tools: Any, folder: Path = Path()) -> list[ToolSpec]:
     """
     if isinstance(tools, str):
         try:
-            tools = _json.loads((folder / tools).read_bytes())
+            tools = _json.loads((folder / tools).read_bytes().removeprefix(b"\xef\xbb\xbf"))
         except (OSError, ValueError) as error:
             raise ConfigError(f"Cannot read the tools of {folder / tools}: {error}") from error
     if isinstance(tools, Mapping):

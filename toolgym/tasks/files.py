@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import orjson
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from toolgym import _json
 from toolgym.errors import ConfigError, TaskError, did_you_mean
 from toolgym.tasks import Assertion, ChecklistItem, GoldAction, GoldCall, SaidCheck, Task, UserScript
-from toolgym.tasks._located import Located, read_json, read_json_lines, read_yaml
+from toolgym.tasks._located import Located, dump_yaml, lines_of, read_json, read_json_lines, read_yaml
 from toolgym.world import Diff
 
 __all__ = ["AuthoredTask", "Frozen", "TaskFile", "TaskSource", "read_tasks", "tasks_schema", "write_frozen"]
@@ -230,17 +229,16 @@ def write_frozen(source: Path, output: Path, frozen: Mapping[str, Frozen]) -> No
     if output.suffix in (".yaml", ".yml") and source.suffix in (".yaml", ".yml"):
         if not isinstance(value, dict):
             raise ConfigError(f"{source} is a list; begin it with 'tasks:' to keep what was frozen in it.")
-        lines = source.read_text(encoding="utf-8").splitlines(keepends=True)
+        lines = lines_of(source.read_bytes().decode())
         if "frozen" in value:
             start = located.line(("frozen",)) - 1
             after = [line for path, line in located.lines.items() if path and path[0] != "frozen" and line - 1 > start]
             if after:
                 raise ConfigError(f"{source}: 'frozen' must be the last key of the file.")
             lines = lines[:start]
-            if lines and lines[-1] == _FROZEN_NOTE:
+            if lines and lines[-1].rstrip() == _FROZEN_NOTE.rstrip():
                 lines.pop()
-        text = "".join(lines).rstrip("\n") + "\n\n" + _FROZEN_NOTE
-        text += yaml.safe_dump({"frozen": kept}, sort_keys=True, allow_unicode=True, width=110)
+        text = "".join(lines).rstrip("\r\n") + "\n\n" + _FROZEN_NOTE + dump_yaml({"frozen": kept}, sort_keys=True)
     else:
         entries = value if isinstance(value, list) else value["tasks"]
         entries = [
@@ -252,12 +250,12 @@ def write_frozen(source: Path, output: Path, frozen: Mapping[str, Frozen]) -> No
         else:
             whole = entries if isinstance(value, list) else {**value, "tasks": entries}
             text = _dumped(whole, output)
-    output.write_text(text, encoding="utf-8")
+    output.write_bytes(text.encode())
 
 
 def _dumped(value: Any, output: Path) -> str:
     if output.suffix in (".yaml", ".yml"):
-        return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110)
+        return dump_yaml(value)
     return _json.dumps(value, orjson.OPT_INDENT_2).decode() + "\n"
 
 
@@ -317,7 +315,7 @@ def _read_file(path: Path) -> Located:
     if path.suffix not in readers:
         raise ConfigError(f"A tasks file ends in {', '.join(readers)}; it was {str(path)!r}.")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode()  # with its line ends, which a quoted text may hold
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"Cannot read {path}: {error}.") from error
     try:

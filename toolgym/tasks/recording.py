@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import yaml
 from fastmcp import FastMCP
 from fastmcp.tools.base import Tool
 from fastmcp.tools.base import ToolResult as WireResult
@@ -50,6 +49,7 @@ from toolgym.mcp.content import RAW_META
 from toolgym.mcp.session import ToolSession, ToolSpec
 from toolgym.mcp.state import StateOptions
 from toolgym.messages import ToolCall
+from toolgym.tasks._located import dump_yaml, lines_of
 from toolgym.tasks.files import read_tasks
 from toolgym.trajectory import ToolResult
 
@@ -81,7 +81,7 @@ class Recorder:
         if output.suffix not in (".yaml", ".yml"):
             raise ConfigError(f"Recorded tasks are written as .yaml; the file was {str(output)!r}.")
         self._output = output
-        self._before = output.read_text(encoding="utf-8") if output.exists() else f"{_HEADER}tasks:\n"
+        self._before = output.read_bytes().decode() if output.exists() else f"{_HEADER}tasks:\n"
         number = len(read_tasks(output)[0]) + 1 if output.exists() else 1
         if not self._before.endswith("\n"):
             self._before += "\n"
@@ -112,11 +112,10 @@ class Recorder:
         return asked
 
     def _write(self) -> None:
-        entry = yaml.safe_dump([self._task], sort_keys=False, allow_unicode=True, width=110)
-        indented = "".join(f"  {line}\n" for line in entry.split("\n") if line)
+        indented = "".join(f"  {line}" for line in lines_of(dump_yaml([self._task])))
         # Written beside and moved into place: the file is whole at any time.
         beside = self._output.with_name(self._output.name + ".part")
-        beside.write_text(self._before + indented, encoding="utf-8")
+        beside.write_bytes((self._before + indented).encode())
         beside.replace(self._output)
 
 

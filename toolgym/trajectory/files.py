@@ -205,6 +205,7 @@ def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 message = f"{path}: line {number} is torn (its writer was killed) and was left out"
                 warnings.warn(message, TornTrajectoryWarning, stacklevel=3)
                 return
+            line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line  # some editors begin a file with a mark
             try:
                 record = load_line(line)
             except ValueError as error:

@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
-from toolgym._schemas import count, names, places, table
-from toolgym._strings import expression
+from toolgym.sampling._schemas import count, names, places, table
+from toolgym.sampling._strings import expression
 
 __all__ = ["Schemas"]
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from toolgym._numbers import sample_integer, sample_number
-from toolgym._schema_document import Schemas
-from toolgym._schemas import (
+from toolgym.sampling._document import Schemas
+from toolgym.sampling._numbers import sample_integer, sample_number
+from toolgym.sampling._schemas import (
     PATTERNS,
     TYPES,
     Schema,
@@ -30,7 +30,7 @@ from toolgym._schemas import (
     places,
     table,
 )
-from toolgym._strings import FORMATS, Expression, expression
+from toolgym.sampling._strings import FORMATS, Expression, expression
 
 __all__ = ["sample_arguments", "sample_value"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from toolgym._schemas import number
+from toolgym.sampling._schemas import number
 
 __all__ = ["sample_integer", "sample_number"]
 

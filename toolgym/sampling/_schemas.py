@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from toolgym._strings import expression
+from toolgym.sampling._strings import expression
 
 __all__ = [
     "PATTERNS",
