@@ -1,6 +1,7 @@
 """Users: nobody, a script, and a model behind an HTTP endpoint (a local one that answers like OpenAI's)."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -153,6 +154,53 @@ def test_passing_troubles_are_retried(chat_server: Any, llm_user: MakeUser) -> N
     user.start(TASK)
     assert user.reply("Shall I?") == UserReply("Yes.")
     assert len(chat_server.requests) == 3
+
+
+def test_what_the_users_model_thinks_is_not_said(chat_server: Any, llm_user: MakeUser) -> None:
+    chat_server.script = [
+        "<think>Am I done? Then [END].</think>It is K7Q2MX.",
+        "Not yet, so no [END].</think>\nMy plans changed.",
+        {"content": "Yes.", "reasoning_content": "I could say [END]."},
+        {
+            "content": [
+                {"type": "thinking", "thinking": [{"type": "text", "text": "[END]"}]},
+                {"type": "text", "text": "No."},
+            ]
+        },
+        "[THINK]It is done.[/THINK]Thanks! [END]",
+    ]
+    user = llm_user()
+    user.start(TASK)
+    replies = [user.reply("Hm?") for _ in range(5)]
+    assert [reply.text for reply in replies] == ["It is K7Q2MX.", "My plans changed.", "Yes.", "No.", "Thanks!"]
+    assert [reply.done for reply in replies] == [False] * 4 + [True]
+    assert "Am I done?" not in str(chat_server.requests[-1]["messages"])
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ("", "says nothing"),
+        (" \n", "says nothing"),
+        ("<think>hm</think>", "says nothing"),
+        ("<think>never closed [END]", "says nothing"),
+        ({"content": None}, "says nothing"),
+        ({"content": "My reservation is", "finish": "length"}, r"cut off before its end \(max_tokens=256\)"),
+        ({"content": "[END]", "finish": "length"}, "cut off"),
+    ],
+)
+def test_a_reply_without_words_is_asked_for_again_and_then_the_infrastructures(
+    chat_server: Any, llm_user: MakeUser, bank: CustomDomain, bad: Any, message: str
+) -> None:
+    env = ToolEnv(bank, user=llm_user(attempts=2).options, prompt="short")
+    env.reset(seed=0)
+    chat_server.script = [bad, "Into acc_2."]
+    assert env.step("<response>Into which account?</response>")[0] == "<user>Into acc_2.</user>"
+    chat_server.script = [bad, bad]
+    _, reward, terminated, _, info = env.step("<response>How much?</response>")
+    assert (reward, terminated, info["outcome"]) == (0.0, True, "infra_error")
+    assert re.search(f"failed 2 times; the last: the reply .*{message}", info["error"])
+    assert len(chat_server.requests) == 4
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from toolgym.rewards.structural import (
     format_valid,
     structural_term,
 )
+from toolgym.rewards.toolupt import format_reward
 from toolgym.tasks import GoldAction, GoldCall, Task
 from toolgym.trajectory import Step, ToolResult, Trajectory
 
@@ -122,6 +123,12 @@ def test_format_term_and_format_valid() -> None:
     assert not format_valid(parse('<tool_call>{"name": "a"}</tool_call>'), calls=True, response=False, plan=True)
     backwards = parse('<tool_call>{"name": "a"}</tool_call><plan>p</plan>')
     assert not format_valid(backwards, calls=True, response=False)
+    # What stands in a thought or in an argument is no part of the message.
+    call = '<tool_call>{"name": "a", "arguments": {"x": "no </think> and <response> here"}}</tool_call>'
+    musing = parse(f"<think>maybe <tool_call> or <response></think>{call}")
+    assert format_valid(musing, calls=True, response=False, plan=True)
+    assert format_reward(musing, parse(call)) == 1.0
+    assert not format_valid(parse(f"{call}<think>too late</think>"), calls=True, response=False)
 
 
 # --- matching ---

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum
 
-from toolgym.messages import ToolCall, Turn
+from toolgym.messages import ToolCall, Turn, segments
 from toolgym.rewards._per_task import per_task
 from toolgym.rewards.matching import PreparedCall, assign
 from toolgym.tasks import GoldCall, Task
@@ -146,14 +146,10 @@ def format_valid(turn: Turn, *, calls: bool, response: bool, plan: bool = False)
         return False
     if plan and not (turn.plan and turn.plan.strip()):
         return False
-    text = turn.text
-    if not calls or "<tool_call>" not in text:
+    if not calls or turn.format == "openai" or "<tool_call>" not in turn.text:
         return True
-    plan_ends = max(text.rfind("</plan>"), text.rfind("</think>"))
-    return plan_ends < text.find("<tool_call>") and (
-        not response or _response_starts(text) > text.rfind("</tool_call>")
+    kinds = [span.type for span in segments(turn.text, "toolgym")]
+    plans, tools, answers = (
+        [at for at, kind in enumerate(kinds) if kind == wanted] for wanted in ("tag_plan", "tag_tool", "tag_resp")
     )
-
-
-def _response_starts(text: str) -> int:
-    return max(text.find("<response>"), text.find("<answer>"))
+    return bool(tools) and (not plans or plans[-1] < tools[0]) and (not response or answers[:1] > tools[-1:])

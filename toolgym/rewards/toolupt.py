@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from toolgym.errors import ConfigError
-from toolgym.messages import ToolCall, Turn, parse
+from toolgym.messages import ToolCall, Turn, parse, segments
 from toolgym.rewards.aligned import GoldMessage, improvement
 from toolgym.rewards.base import Reward, register
 from toolgym.rewards.matching import CallForm, forms, jaccard
@@ -72,7 +72,7 @@ def format_reward(turn: Turn, gold: Turn) -> float:
 
 
 def _end_of_plan(text: str) -> int:
-    return max((text.rfind(tag) + len(tag) for tag in ("</plan>", "</think>") if tag in text), default=0)
+    return max((span.end for span in segments(text, "toolgym") if span.type == "tag_plan"), default=0)
 
 
 _OPENING = {"tool_call": ("<tool_call>",), "answer": ("<answer>", "<response>")}

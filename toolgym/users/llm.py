@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolgym.errors import ChatError, ConfigError, UserModelError
-from toolgym.openai_client import ChatClient, ChatOptions
+from toolgym.formats.openai import read_content
+from toolgym.messages import said
+from toolgym.openai_client import ChatClient, ChatOptions, was_cut
 from toolgym.tasks import Task
 from toolgym.users.base import User, UserReply
 
@@ -51,7 +53,8 @@ class LLMUser(User):
     """Talks as the task's user would; ends the conversation by the marker that its instructions name.
 
     The opening is the script's (or the request), so a reset needs no network. Each reply is one HTTP request; a fork
-    copies the conversation and shares the connection pool.
+    copies the conversation and shares the connection pool. A reply that is empty, all thought or cut at `max_tokens` is
+    asked for again; after `attempts` of them the user has failed, and with it the infrastructure.
     """
 
     suspends = True
@@ -78,13 +81,26 @@ class LLMUser(User):
     def reply(self, response: str) -> UserReply:
         messages = [*self._messages, {"role": "user", "content": response}]
         try:
-            text = self._chat.ask(messages, _content).strip()
+            text = self._chat.ask(messages, self._read)
         except ChatError as error:
             raise UserModelError(str(error)) from error
         self._messages = [*messages, {"role": "assistant", "content": text}]
         done = _END in text
-        said = text.replace(_END, "").strip()
-        return UserReply(said or None, done=done)
+        return UserReply(text.replace(_END, "").strip() or None, done=done)
+
+    def _read(self, choice: dict[str, Any]) -> str:
+        """What the user says. What its model thinks is not said, and cannot end the conversation.
+
+        Raises:
+            ValueError: nothing was said, or not to its end: the model is asked again.
+        """
+        if was_cut(choice):
+            raise ValueError(f"the reply was cut off before its end (max_tokens={self.options.max_tokens})")
+        _, text = read_content(choice["message"].get("content"))
+        words = said(text or "").strip()
+        if not words:
+            raise ValueError("the reply says nothing")
+        return words
 
     async def reply_async(self, response: str) -> UserReply:
         # A thread of the loop's executor waits for the endpoint, so that one client (and its pool) serves both ways.
@@ -96,8 +112,3 @@ class LLMUser(User):
         twin = LLMUser.__new__(LLMUser)
         twin.options, twin._chat, twin._messages = self.options, self._chat, self._messages
         return twin
-
-
-def _content(choice: dict[str, Any]) -> str:
-    content = choice["message"].get("content")
-    return content if isinstance(content, str) else ""

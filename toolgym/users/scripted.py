@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from toolgym.tasks import Task, UserScript
 from toolgym.users.base import User, UserReply
+from toolgym.users.closing import asks, closes
 
 __all__ = ["ScriptedUser"]
 
@@ -19,14 +20,11 @@ _PROCEED = re.compile(
 )
 _CONFIRM = re.compile(r"\bconfirm\b")
 _MORE = re.compile(r"\b(anything else|something else|further assistance|any other (help|question|request)s?)\b")
-_HELP = re.compile(r"\b(how (can|may|could) (i|we) (help|assist)|what can i do for you|what would you like)\b")
-_ENDING = re.compile(
-    r"\b(done|complete|completed|finished|confirmed|cancelled|canceled|booked|rebooked|updated|changed|modified|added|"
-    r"removed|upgraded|exchanged|returned|refunded|issued|sent|processed|cannot|can not|can't|unable|not able|not "
-    r"allowed|not permitted|not possible|not eligible|isn't possible|against (our|the) policy|sorry|transfer|"
-    r"transferred|transferring|goodbye)\b"
+_OFFER = re.compile(
+    r"^(?!.*\b(?:should know|need to know|to add|tell me|before i)\b).*(?:\?|\b(?:let me know|feel free|happy to|"
+    r"glad to|reach out|if)\b)|^\W*(?:anything|something) else\W*$"
 )
-
+_HELP = re.compile(r"\b(how (can|may|could) (i|we) (help|assist)|what can i do for you|what would you like)\b")
 _YES = "Yes, please go ahead."
 _NO = "No, please do not do that."
 _BYE = "No, that is all. Thank you."
@@ -41,8 +39,9 @@ class ScriptedUser(User):
     """Answers by rules over `Task.user`; the same conversation always gets the same replies.
 
     A response that asks for facts gets them (topics in the script's order); one that asks whether to go ahead gets
-    yes or no; one that says the work is done, or cannot be done, ends the conversation; so does one that asks for
-    further wishes. Anything else gets a short answer, three of which in a row end the conversation too.
+    yes or no; one that says the work is done, or cannot be done, ends the conversation (`toolgym.users.closing`); so
+    does one that asks for further wishes. Anything else gets a short answer, three of which in a row end the
+    conversation too.
     """
 
     def __init__(self) -> None:
@@ -66,15 +65,13 @@ class ScriptedUser(User):
         if answers:
             self._idle = 0
             return UserReply(" ".join(answers))
-        if _MORE.search(text):
+        if any(_MORE.search(sentence) and _OFFER.search(sentence) for sentence in _SENTENCE.findall(text)):
             return UserReply(_BYE, done=True)
+        if closes(text):
+            return UserReply(_THANKS, done=True)
         if _HELP.search(text):
             return self._idle_reply(self._opening)
-        if "?" in text:
-            return self._idle_reply(_UNKNOWN)
-        if _ENDING.search(text):
-            return UserReply(_THANKS, done=True)
-        return self._idle_reply(_WAIT)
+        return self._idle_reply(_UNKNOWN if "?" in text or asks(text) else _WAIT)
 
     def _asked(self, asking: str) -> list[str]:
         """Topics that the asking sentences call for, in the script's order."""
