@@ -63,6 +63,7 @@ class TeacherPolicy:
         self.tokenizer, self.chain, self.format = tokenizer, chain, format
         self.chat = ChatFormat(tokenizer)
         self._turns: dict[int, Iterator[Turn]] = {}
+        self._last: dict[int, int] = {}
 
     def start(self, slot: int, observation: str, info: dict[str, Any], env: "ToolEnv | None" = None) -> list[int]:
         """Takes the chain of `env`'s task; returns the opening's ids.
@@ -77,24 +78,26 @@ class TeacherPolicy:
 
     def observe(self, slot: int, observation: str, info: dict[str, Any]) -> list[int]:
         """The ids of the environment's answer."""
-        return self.chat.reply(observation, info, closed=True)
+        return self.chat.reply(observation, info, closed=True, by=self._last.get(slot))
 
     def generate(self, slots: Sequence[int]) -> list[Completion]:
         """The next turn of each slot; a response that closes the episode once they are used up."""
         out = []
         for slot in slots:
-            text = scalar_text(render(next(self._turns[slot], Turn(response="Done.")), self.format))
+            turn = next(self._turns[slot], Turn(response="Done."))
+            text = scalar_text(render(turn, self.format))
             begins = self.chat.begins
             if begins:  # the template has opened a thought: the expert has none
                 text = "\n</think>\n\n" + text
-            ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]  # pyright: ignore[reportAssignmentType]
-            ids = [*ids, self.chat.end_id]
-            out.append(Completion(begins + text, ids, [0.0] * len(ids), begins=begins))
+            said, ids = self.chat.turn(text, calls=bool(turn.calls))
+            self._last[slot] = ids[-1]
+            out.append(Completion(begins + said, ids, [0.0] * len(ids), begins=begins))
         return out
 
     def end(self, slot: int) -> None:
         """Frees the slot."""
         self._turns.pop(slot, None)
+        self._last.pop(slot, None)
 
 
 def demonstrate(
