@@ -25,6 +25,8 @@ __all__ = ["ChatFormat", "Roles", "set_thinking"]
 _PLACEHOLDER = "toolgym placeholder turn"
 _ASK = {"role": "user", "content": "toolgym placeholder question"}
 _TURN = {"role": "assistant", "content": _PLACEHOLDER}
+_SOMETHING = ("a", "0", ".", "\n")
+"""Texts in the place of an unknown one, the first of which shares no token with what follows is taken."""
 _DATE = "26 Jul 2024"  # what Llama's templates write where no date is given: a prompt must not change overnight
 _MARK = re.compile(r"</?[a-z_]+>|\[/?[A-Z_]+\]|<\|[^<>|\s]+\|>|<｜[^<>｜\s]+｜>")
 """What templates write around turns, results and calls, where it is no token of its own."""
@@ -89,6 +91,22 @@ _SHAPES = (
 """What environments say: an opening, several results, several messages of the user's, and both."""
 
 
+@dataclass(frozen=True)
+class Frame:
+    """What a chat template writes around an assistant's turn."""
+
+    ends: tuple[str, ...]
+    """Tokens that close the frame. None: the marker of the next message ends a turn, as in GLM's templates."""
+    after_calls: str
+    """The token that ends a turn with tool calls."""
+    after_words: str
+    """The token that ends another turn."""
+    space_before: str = ""
+    """White space before what is said, which the start of a turn does not have."""
+    space_behind: str = ""
+    """White space between what is said and the token that ends it."""
+
+
 class ChatFormat:
     """Renders openings and replies for one tokenizer.
 
@@ -119,11 +137,9 @@ class ChatFormat:
         at = closed.rfind(_PLACEHOLDER)
         if at < 0:
             raise ConfigError("the chat template does not render assistant turns")
-        self._closed = closed
-        self._tail = closed[at + len(_PLACEHOLDER) :]
-        """What the template writes after an assistant turn: the end-of-turn token, and perhaps a newline."""
-        self._end = self._end_of_turn()
         self.roles = self._find_roles()
+        self._prompt = self._render([_ASK], prompt=True)
+        self.frame = self._find_frame(closed[:at], closed[at + len(_PLACEHOLDER) :])
 
     def _find_roles(self) -> Roles:
         """The roles nearest to what environments say with which the template renders all of it.
@@ -153,24 +169,75 @@ class ChatFormat:
                 return False
         return True
 
-    def _end_of_turn(self) -> str:
-        """The token that ends a turn: the first control token of the tail, or eos."""
-        found = self._control.search(self._tail) if self._control else None
-        if found and found.start() <= len(self._tail) - len(self._tail.lstrip()):
-            return found.group()
-        return cast(str, self.tokenizer.eos_token)
+    def _find_frame(self, before: str, tail: str) -> "Frame":
+        """What the template writes around a turn.
+
+        Args:
+            before: what it writes up to the answer to a question.
+            tail: what it writes behind that answer.
+
+        Raises:
+            ConfigError: no token ends a turn.
+        """
+        question = before.rfind(_ASK["content"])
+        header, between = before[:question], before[question:]
+        own, after_calls, after_words = (
+            self._marker(text) for text in (tail, self._rest([_say("tool", 0)]), self._rest([_say("user", 0)]))
+        )
+        # A marker that also begins a user's message, and ends none, is the next message's: nothing ends the turn.
+        behind = after_calls if after_calls == after_words else None
+        if behind is not None and behind[1] in header and behind[1] not in between:
+            behind = None
+        ends = tuple(dict.fromkeys(marker for _, marker in filter(None, (own, behind))))
+        lead = before.removeprefix(self._prompt)
+        space = (lead if lead.isspace() else "", (own or behind or ("", ""))[0])
+        if not ends and after_calls is not None and after_words is not None:
+            return Frame((), after_calls[1], after_words[1], *space)
+        end = ends[0] if ends else cast(str | None, self.tokenizer.eos_token)
+        if end is None:
+            raise ConfigError(
+                "neither the chat template nor the tokenizer has a token that ends a turn; set eos_token in "
+                "tokenizer_config.json"
+            )
+        return Frame(ends or (end,), end, end, *space)
+
+    def _marker(self, text: str) -> tuple[str, str] | None:
+        """The control token that a text begins with, and the white space before it."""
+        found = self._control.search(text) if self._control else None
+        space = text[: found.start()] if found else ""
+        return (space, found.group()) if found and not space.strip() else None
+
+    def _rest(self, messages: list[dict[str, str]]) -> str:
+        """What follows an assistant turn where these messages do: its frame's rest, they, and the next turn's start."""
+        after = self._render([_ASK, _TURN, *self.roles.adapt(messages)], prompt=True)
+        return after[after.find(_PLACEHOLDER) + len(_PLACEHOLDER) :]
+
+    def _id(self, token: str) -> int:
+        return cast(int, self.tokenizer.convert_tokens_to_ids(token))
 
     def stop_ids(self, model: PreTrainedModel | None = None) -> tuple[int, ...]:
-        """Ids that end a turn: the template's end-of-turn token, eos, and those that the model declares."""
-        ids: set[Any] = {self.end_id, cast(Any, self.tokenizer.eos_token_id)}
+        """Ids that end a turn: those of the template's frame, eos, and those that the model declares."""
+        frame = (*self.frame.ends, self.frame.after_calls, self.frame.after_words)
+        ids: set[Any] = {*map(self._id, frame), cast(Any, self.tokenizer.eos_token_id)}
         declared = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
         ids.update(declared if isinstance(declared, list) else [declared])
         return tuple(sorted(token for token in ids if isinstance(token, int)))
 
     @property
     def end_id(self) -> int:
-        """The id of the end-of-turn token."""
-        return cast(int, self.tokenizer.convert_tokens_to_ids(self._end))
+        """The id of the token that ends a turn without tool calls."""
+        return self._id(self.frame.after_words)
+
+    def turn(self, text: str, *, calls: bool) -> tuple[str, list[int]]:
+        """A turn as the template writes it, and its ids, the one that ends it included.
+
+        Args:
+            text: what is said.
+            calls: whether tools are called in it: some templates end such a turn by another token.
+        """
+        framed = self.frame.space_before + text + self.frame.space_behind
+        end = self.frame.after_calls if calls else self.frame.after_words
+        return framed, [*self._encode(framed, self._prompt), self._id(end)]
 
     def begins(self, ids: Sequence[int]) -> str:
         """What of the turn behind a context the template has written: a thought that the model only closes, or nothing.
@@ -185,21 +252,27 @@ class ChatFormat:
         messages = info.get("messages") or [{"role": "user", "content": observation}]
         return self._encode(self._render(self.roles.adapt(self._clean(messages)), prompt=True))
 
-    def reply(self, observation: str, info: dict[str, Any], *, closed: bool) -> list[int]:
+    def reply(self, observation: str, info: dict[str, Any], *, closed: bool, by: int | None = None) -> list[int]:
         """The ids that follow an assistant turn: its frame's rest, the new messages, the start of the next turn.
 
         Args:
             observation: the environment's answer.
             info: its info; `info["messages"]` holds the new messages.
-            closed: whether the turn ended with its end-of-turn token; it is added otherwise.
+            closed: whether the turn ended with a token that ends turns; the frame's is added otherwise.
+            by: the id of that token; default: the frame's. Another one does not close the frame, but a marker that the
+                reply would begin with is not repeated.
         """
         messages = info.get("messages") or [{"role": "user", "content": observation}]
-        after = self._render([_ASK, _TURN, *self.roles.adapt(self._clean(messages))], prompt=True)
-        at = after.find(_PLACEHOLDER)
-        rest = after[at + len(_PLACEHOLDER) :]
-        if closed and rest.startswith(self._end):
-            rest = rest[len(self._end) :]
-        return self._encode(rest)
+        rest = self._rest(self._clean(messages))
+        if not closed:
+            return self._encode(rest, None)
+        last = self.end_id if by is None else by
+        marker, ends = self._marker(rest), self.frame.ends
+        if marker is not None:
+            space, first = marker
+            if self._id(first) == last or (first in ends and last in map(self._id, ends)):
+                rest = rest[len(space) + len(first) :]
+        return self._encode(rest, cast(str, self.tokenizer.decode([last], skip_special_tokens=False)))
 
     def _clean(self, messages: list[dict[str, Any]]) -> list[dict[str, str]]:
         """Role and content of each message, as Unicode, with control tokens in it broken up: text is never a marker.
@@ -221,5 +294,25 @@ class ChatFormat:
         )
         return cast(str, text)
 
-    def _encode(self, text: str) -> list[int]:
+    def _encode(self, text: str, after: str | None = "") -> list[int]:
+        """The ids of a text as they are behind another one.
+
+        Many tokenizers put a space before what they are given, which a piece in the middle of a text must not get.
+
+        Args:
+            text: the text.
+            after: the text before it, from any marker on; None: something that is unknown. Where the two texts share a
+                token, the piece is as behind something unknown.
+        """
+        if after == "":
+            return self._ids(text)
+        for before in (after, *_SOMETHING):
+            if before is not None:
+                head = self._ids(before)
+                whole = self._ids(before + text)
+                if whole[: len(head)] == head:
+                    return whole[len(head) :]
+        return self._ids(text)
+
+    def _ids(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]  # pyright: ignore[reportReturnType]

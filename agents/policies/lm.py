@@ -77,6 +77,8 @@ class LMPolicy:
             check_sampling(model, self.decoder.pad_id)
         self._begins: dict[int, str] = {}
         """What of each slot's turn the template has written."""
+        self._last: dict[int, int] = {}
+        """The last token that was sampled, by slot."""
         self.exact = server is None
         """Whether it samples from the very model that it was given."""
         self.reseed(seed)
@@ -149,13 +151,15 @@ class LMPolicy:
         ids = list(info["context_ids"]) if "context_ids" in info else self.chat.opening(observation, info)
         if "context_ids" not in info:
             check_opening(len(ids), self.decoder.limit(len(ids)), self.decoder.own_limit)
+        self._last.pop(slot, None)
         self.decoder.open(slot, ids, np.random.default_rng(seed))
         self._begins[slot] = self.chat.begins(ids)
         return ids
 
     def observe(self, slot: int, observation: str, info: dict[str, Any]) -> list[int]:
         """Appends what the environment said, framed as the chat format has it."""
-        ids = self.chat.reply(observation, info, closed=self.decoder.stopped(slot) == "end_of_turn")
+        closed = self.decoder.stopped(slot) == "end_of_turn"
+        ids = self.chat.reply(observation, info, closed=closed, by=self._last.get(slot))
         self.decoder.feed(slot, ids)
         self._begins[slot] = self.chat.begins(ids)
         return ids
@@ -181,6 +185,8 @@ class LMPolicy:
         return [(slot, self._completion(slot, *ended[slot])) for slot in slots if slot in ended]
 
     def _completion(self, slot: int, ids: list[int], logps: list[float]) -> Completion:
+        if ids:
+            self._last[slot] = ids[-1]
         content = ids[:-1] if ids and ids[-1] in self.stop_ids else ids
         text = cast(str, self.tokenizer.decode(content, skip_special_tokens=False)) if ids else ""
         begins = self._begins[slot] if ids else ""

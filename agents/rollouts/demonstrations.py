@@ -65,6 +65,7 @@ class TeacherPolicy:
         self.chat = ChatFormat(tokenizer)
         self._turns: dict[int, Iterator[Turn]] = {}
         self._begins: dict[int, str] = {}
+        self._last: dict[int, int] = {}
 
     def start(self, slot: int, observation: str, info: dict[str, Any], env: "ToolEnv | None" = None) -> list[int]:
         """Takes the chain of `env`'s task; returns the opening's ids.
@@ -81,7 +82,7 @@ class TeacherPolicy:
 
     def observe(self, slot: int, observation: str, info: dict[str, Any]) -> list[int]:
         """The ids of the environment's answer."""
-        ids = self.chat.reply(observation, info, closed=True)
+        ids = self.chat.reply(observation, info, closed=True, by=self._last.get(slot))
         self._begins[slot] = self.chat.begins(ids)
         return ids
 
@@ -89,18 +90,23 @@ class TeacherPolicy:
         """The next turn of each slot; a response that closes the episode once they are used up."""
         out = []
         for slot in slots:
-            text = scalar_text(render(next(self._turns[slot], Turn(response="Done.")), self.format))
+            turn = next(self._turns[slot], Turn(response="Done."))
+            text = scalar_text(render(turn, self.format))
             begins = self._begins[slot]
             if begins:  # the template has opened a thought: the expert has none
-                text = f"\n{thought_end(begins)}\n\n{text}"
-            ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]  # pyright: ignore[reportAssignmentType]
-            ids = [*ids, self.chat.end_id]
-            out.append(Completion(begins + text, ids, [0.0] * len(ids), begins=begins))
+                text = f"
+{thought_end(begins)}
+
+{text}"
+            said, ids = self.chat.turn(text, calls=bool(turn.calls))
+            self._last[slot] = ids[-1]
+            out.append(Completion(begins + said, ids, [0.0] * len(ids), begins=begins))
         return out
 
     def end(self, slot: int) -> None:
         """Frees the slot."""
         self._turns.pop(slot, None)
+        self._last.pop(slot, None)
 
 
 def demonstrate(

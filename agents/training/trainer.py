@@ -27,6 +27,7 @@ from toolgym.agents.rollouts.episodes import EpisodeBatch, Estimator, flat_group
 from toolgym.agents.rollouts.rollout import Episodic, Rollout, Start, rollouts
 from toolgym.agents.training.base_trainer import RunTrainer
 from toolgym.agents.training.orders import GroupSampler
+from toolgym.agents.training.dropout import without_dropout
 from toolgym.domain import TaskSet
 from toolgym.errors import ConfigError, DivergenceError
 
@@ -136,7 +137,7 @@ def by_length(batches: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 class ToolTrainer(RunTrainer, GRPOTrainer):
-    """Trains a causal LM on episodes of tool environments.
+    """Trains a causal LM on episodes of tool environments. Its dropout is switched off (`without_dropout`).
 
     Args:
         model: the model, on its device.
@@ -199,6 +200,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
                 peft_config=peft_config,
                 callbacks=callbacks,
             )
+        without_dropout(cast(torch.nn.Module, self.model))
         if self.ref_model is not None:  # TRL loads it by the model's name, which may stand for other weights
             self.accelerator.unwrap_model(self.ref_model).load_state_dict(start)
 
