@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from typing import cast
 
 import gymnasium
 import pytest
@@ -388,13 +389,14 @@ def test_an_interrupted_world_tool_leaves_the_world_as_it_was(at, ops):
 
 def test_an_infrastructure_failure_is_no_interrupt(raw_server_command):
     """It ends the episode as `infra_error`, as ever; the next reset begins afresh."""
-    env = gymnasium.make(
+    made_env = gymnasium.make(
         "ToolGym/MCP-v0",
         servers=raw_server_command(),
         tasks=[{"request": "Go.", "calls": [{"write_note": {"id": "b", "text": "x"}}]}],
         state_tools=["list_notes"],
         start_timeout_s=60,
     ).unwrapped
+    env = cast(ToolEnv, made_env)
     env.reset(seed=0)
     info = env.step('<tool_call>{"name": "misbehave", "arguments": {"how": "exit"}}</tool_call>')[4]
     assert info["outcome"] == "infra_error"
