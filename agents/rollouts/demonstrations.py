@@ -94,10 +94,7 @@ class TeacherPolicy:
             text = scalar_text(render(turn, self.format))
             begins = self._begins[slot]
             if begins:  # the template has opened a thought: the expert has none
-                text = f"
-{thought_end(begins)}
-
-{text}"
+                text = f"\n{thought_end(begins)}\n\n{text}"
             said, ids = self.chat.turn(text, calls=bool(turn.calls))
             self._last[slot] = ids[-1]
             out.append(Completion(begins + said, ids, [0.0] * len(ids), begins=begins))

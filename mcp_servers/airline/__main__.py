@@ -44,14 +44,17 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on (http).")] = "127.0.0.1",
     token: Annotated[
         str | None,
-        typer.Option(help="Bearer token that clients must send (http); needed to listen beyond this machine."),
+        typer.Option(help="Bearer token that clients of /mcp must send (http); needed to listen beyond this machine."),
+    ] = None,
+    agent_token: Annotated[
+        str | None, typer.Option(help="Bearer token that clients of /episodes/ID/mcp must send (http).")
     ] = None,
     port: Annotated[int, typer.Option(help="Port to listen on (http).", min=0, max=65535)] = 8000,
 ) -> None:
     """Runs the airline's MCP server, until it is interrupted."""
     try:
         server = build_server(data=data, seed=seed, size=size, dialect=dialect)
-        server.run(transport, host=host, port=port, token=token)
+        server.run(transport, host=host, port=port, token=token, agent_token=agent_token)
     except ConfigError as error:
         raise typer.BadParameter(str(error)) from error
 

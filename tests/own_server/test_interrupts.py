@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from typing import cast
 
 import gymnasium
 import pytest
@@ -323,6 +324,38 @@ def test_a_server_that_cannot_be_had_afresh_says_so():
             handle.session().reset()
 
 
+def test_a_foreign_server_over_http_is_reset_by_its_own_tool():
+    server = make_foreign()
+    notes: dict[str, str] = {}
+
+    @server.tool
+    def scribble(id: str, seconds: float) -> str:
+        """Writes a note, and takes its time to say so."""
+        notes[id] = "begun"
+        time.sleep(seconds)
+        return "written"
+
+    @server.tool(annotations={"readOnlyHint": True})
+    def notes_now() -> dict:
+        """Reads them."""
+        return notes
+
+    @server.tool
+    def toolgym_reset() -> str:
+        """Forgets them."""
+        notes.clear()
+        return "reset"
+
+    with serving(server) as url, connect(url, state=make_state_options(["notes_now"])) as handle:
+        env = made(handle.session)
+        env.reset(seed=0)
+        with pytest.raises(KeyboardInterrupt):
+            interrupt(lambda: env.step(write("x").replace('"write"', '"scribble"').replace("30.0", "1.0")), 0.5)
+        assert notes == {"x": "begun"}
+        env.reset(seed=0)
+        assert (notes, env.session.diff()) == ({}, {})
+
+
 @settings(max_examples=200, deadline=None)
 @given(at=st.integers(0, 6), ops=st.lists(st.sampled_from(["put", "edit", "delete"]), min_size=6, max_size=6))
 def test_an_interrupted_world_tool_leaves_the_world_as_it_was(at, ops):
@@ -356,13 +389,14 @@ def test_an_interrupted_world_tool_leaves_the_world_as_it_was(at, ops):
 
 def test_an_infrastructure_failure_is_no_interrupt(raw_server_command):
     """It ends the episode as `infra_error`, as ever; the next reset begins afresh."""
-    env = gymnasium.make(
+    made_env = gymnasium.make(
         "ToolGym/MCP-v0",
         servers=raw_server_command(),
         tasks=[{"request": "Go.", "calls": [{"write_note": {"id": "b", "text": "x"}}]}],
         state_tools=["list_notes"],
         start_timeout_s=60,
     ).unwrapped
+    env = cast(ToolEnv, made_env)
     env.reset(seed=0)
     info = env.step('<tool_call>{"name": "misbehave", "arguments": {"how": "exit"}}</tool_call>')[4]
     assert info["outcome"] == "infra_error"

@@ -23,7 +23,11 @@ def serve(
     port: Annotated[int, typer.Option(help="The port to listen on (http).", min=0, max=65535)] = 8000,
     token: Annotated[
         str | None,
-        typer.Option(envvar="TOOLGYM_TOKEN", help="What clients must send as a bearer token (http)."),
+        typer.Option(envvar="TOOLGYM_TOKEN", help="What clients of /mcp must send as a bearer token (http)."),
+    ] = None,
+    agent_token: Annotated[
+        str | None,
+        typer.Option(envvar="TOOLGYM_AGENT_TOKEN", help="What clients of /episodes/ID/mcp must send; needs --token."),
     ] = None,
     allow_open: Annotated[
         bool, typer.Option("--allow-open", help="Listen beyond this machine without a token.")
@@ -32,7 +36,8 @@ def serve(
 ) -> None:
     """Serves a domain's tools over MCP, until it is interrupted.
 
-    Over HTTP a client of `/episodes/ID/mcp` acts in the episode ID; a client of `/mcp` names its episode in `_meta`.
+    Over HTTP a client of `/episodes/ID/mcp` acts in the episode ID; a client of `/mcp` names its episode in `_meta`,
+    and can reset, fork and close episodes. With --token agents need a token of their own: --agent-token.
 
     \b
     Examples:
@@ -46,7 +51,7 @@ def serve(
     if transport == "http":
         where = f"http://{host}:{port}"
         progress_console.print(f"Serving {server.name} at {where}/mcp and {where}/episodes/ID/mcp; Ctrl+C ends it.")
-    serve_tools(server, transport, host=host, port=port, token=token, allow_open=allow_open)
+    serve_tools(server, transport, host=host, port=port, token=token, allow_open=allow_open, agent_token=agent_token)
 
 
 def build(name: str, options: dict[str, Any]) -> "ToolServer":

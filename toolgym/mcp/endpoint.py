@@ -222,7 +222,7 @@ class EpisodesExtension(ServerExtension):
         episode = store.get(key, must_exist=True)
         if params.op == "fork":
             target = ("id", _checked_id(params.to))
-            twin = await _exclusively(episode, episode.fork, blocking=False)
+            twin = await _exclusively(episode, episode.fork, blocking=not episode.started)
             return {VERSION_META: store.put(target, twin).version}
-        diff = await _exclusively(episode, episode.diff, blocking=False)
+        diff = await _exclusively(episode, episode.diff, blocking=not episode.started)
         return {"state": diff, "world": episode.world_key, VERSION_META: episode.version}

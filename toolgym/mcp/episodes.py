@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +20,9 @@ EpisodeKey = tuple[str, str]
 """How an episode is known to a server: what named it (`id`, `session` or `default`) and the name."""
 
 
+_NO_BASE = Base({})
+
+
 class Episode:
     """One world, and the calls made on it. The world is made at the first use.
 
@@ -29,26 +32,46 @@ class Episode:
         world_key: which of the server's worlds.
     """
 
-    __slots__ = ("_build", "_epoch", "_tools", "_world", "lock", "world_key")
+    __slots__ = ("_build", "_epoch", "_resting", "_tools", "_world", "lock", "world_key")
 
     def __init__(self, tools: Mapping[str, BoundTool], build: Callable[[Any], Base], world_key: Any = None):
         self._tools, self._build, self.world_key = tools, build, world_key
         self._world: World | None = None
+        self._resting: World | None = None  # the world, while it is without its base
         self._epoch = 0
         self.lock: asyncio.Lock | None = None
         """Held while a call runs in a thread; made by the server that needs it."""
 
     @property
     def started(self) -> bool:
-        """Whether the world has been made."""
+        """Whether the world is there, with its base."""
         return self._world is not None
 
     @property
     def world(self) -> World:
         """The world now. A call that fails puts another object here, so do not keep it."""
         if self._world is None:
-            self._world = World(self._build(self.world_key))
+            base = self._build(self.world_key)
+            if self._resting is None:
+                self._world = World(base)
+            else:
+                self._resting.base = base
+                self._world, self._resting = self._resting, None
         return self._world
+
+    def rest(self, base: Base) -> bool:
+        """Lets go of a base, to have it built again at the next use; what was changed stays.
+
+        Returns:
+            False where the episode is at work on it now.
+        """
+        if self.lock is not None and self.lock.locked():  # it may be having that base built
+            return self._world is not None and self._world.base is not base
+        if self._world is None or self._world.base is not base:
+            return True
+        self._resting, self._world = self._world, None
+        self._resting.base = _NO_BASE
+        return True
 
     def call(self, call: ToolCall) -> ToolResult:
         """Runs one call."""
@@ -69,7 +92,7 @@ class Episode:
     def reset(self, world_key: Any = None) -> None:
         """A fresh world: that of `world_key`."""
         base = self._build(world_key)
-        self.world_key, self._world = world_key, World(base)
+        self.world_key, self._world, self._resting = world_key, World(base), None
         self._epoch += 1
 
     def fork(self) -> "Episode":
@@ -103,7 +126,8 @@ class Episode:
     @property
     def version(self) -> int:
         """Changes whenever the state may have changed."""
-        return (self._epoch << 40) + (0 if self._world is None else self._world.version)
+        world = self._world or self._resting
+        return (self._epoch << 40) + (0 if world is None else world.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +169,19 @@ class EpisodeStore:
         self.limits = limits or EpisodeLimits()
         self._entries: OrderedDict[EpisodeKey, _Entry] = OrderedDict()
         self._expired: OrderedDict[EpisodeKey, str] = OrderedDict()
+        self._let_go: deque[Base] = deque()
+
+    def let_go(self, base: Base) -> None:
+        """Has episodes in a world that is not kept any more rest until they are used again. From any thread."""
+        self._let_go.append(base)
+
+    def _rest(self) -> None:
+        """Done before an episode is asked for, in the server's own thread, so that none is at work meanwhile."""
+        for _ in range(len(self._let_go)):
+            base = self._let_go.popleft()
+            at_work = [entry for entry in self._entries.values() if not entry.episode.rest(base)]
+            if at_work:
+                self._let_go.append(base)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -160,6 +197,8 @@ class EpisodeStore:
             EpisodeExpiredError: it expired, or it must exist and does not.
         """
         self._expire_idle()
+        if self._let_go:
+            self._rest()
         entry = self._entries.get(key)
         if entry is None:
             reason = self._expired.get(key)
@@ -175,6 +214,8 @@ class EpisodeStore:
     def put(self, key: EpisodeKey, episode: Episode) -> Episode:
         """Keeps an episode under a key, in place of any other."""
         self._expired.pop(key, None)
+        if self._let_go:
+            self._rest()
         self._entries[key] = _Entry(episode, self._clock())
         self._entries.move_to_end(key)
         while len(self._entries) > self.limits.episodes:

@@ -48,7 +48,9 @@ class ToolServer:
         base: the base of an episode that names no world key.
         instructions: what the server tells a client about itself.
         default_world_key: the key of an episode that names none, where no `base` is given.
-        kept_worlds: how many bases are kept; the least recently used goes first.
+        kept_worlds: how many bases are kept; the least recently asked for goes first. An episode on the wire whose base
+            goes keeps what it changed, and has its base built again when it is used again: `build_world` must give the
+            same for the same key.
         limits: when episodes on the wire expire.
     """
 
@@ -133,7 +135,9 @@ class ToolServer:
                 base = self._bases[key] = self._built(self._build_world, world_key)
                 self._records += _records(base)
                 while len(self._bases) > 1 and (len(self._bases) > self._kept_worlds or self._records > _KEPT_RECORDS):
-                    self._records -= _records(self._bases.popitem(last=False)[1])
+                    gone = self._bases.popitem(last=False)[1]
+                    self._records -= _records(gone)
+                    self.episodes.let_go(gone)
             else:
                 self._bases.move_to_end(key)
             return base
@@ -165,11 +169,12 @@ class ToolServer:
         host: str = "127.0.0.1",
         port: int = 8000,
         token: str | None = None,
+        agent_token: str | None = None,
     ) -> None:
         """Serves until interrupted. See `toolgym.mcp.serve.serve`."""
         from toolgym.mcp.serve import serve  # uvicorn is not needed for in-process use
 
-        serve(self, transport, host=host, port=port, token=token)
+        serve(self, transport, host=host, port=port, token=token, agent_token=agent_token)
 
 
 def _records(base: Base) -> int:
