@@ -43,7 +43,7 @@ class Summary:
     infra_errors: int
     outcomes: Mapping[str, int]
     estimates: Mapping[str, Estimate]
-    """`pass@1` ... `pass@k`, `pass^1` ... `pass^k`, `noop_pass@1` (what doing nothing would have got on the same tasks),
+    """`pass@1` ... `pass@k`, `pass^1` ... `pass^k`, `noop_pass@1` (what doing nothing would have got on these tasks),
     `tool_recall`, `call_recall`, `mean_reward`, `turns`, `calls`."""
     errors: Mapping[str, Estimate]
     """Error type -> the share of episodes that were not solved and show it (StepTool Table 6)."""

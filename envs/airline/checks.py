@@ -105,9 +105,7 @@ def _said_items(execution: Execution) -> list[dict[str, Any]]:
 
 def _refused_items(execution: Execution) -> list[dict[str, Any]]:
     """An item a refusal; it counts from a look at what its rule depends on."""
-    refused = [
-        (story, ending, check) for story, ending in enumerate(execution.endings) for check in ending.refusals
-    ]
+    refused = [(story, ending, check) for story, ending in enumerate(execution.endings) for check in ending.refusals]
     return [
         {
             "id": f"refused-{number + 1}",
