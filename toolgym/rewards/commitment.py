@@ -165,20 +165,25 @@ def _pick(text: str, parts: list[str], starts: list[int], found: list[_Mention],
     first: dict[int, int] = {}
     for place, mention in enumerate(found):
         first.setdefault(mention.clause, place)
-    with_mentions = sorted(first)
+    spoken_of = sorted(first)
+    turns = [match.start() for match in _APART.finditer(text)]
+    leads: dict[int, bool] = {}  # clause that is picked -> whether its cue stands before its mentions
     for number, part in enumerate(parts):
         cued = cue.search(part)
-        if cued is None:
-            continue
-        at = bisect_left(with_mentions, number)
-        own = at < len(with_mentions) and with_mentions[at] == number
-        clause = number if own else with_mentions[max(0, at - 1)]
+        if cued is not None:
+            at = bisect_left(spoken_of, number)
+            own = at < len(spoken_of) and spoken_of[at] == number
+            clause = number if own else spoken_of[max(0, at - 1)]
+            before = own and starts[number] + cued.start() < found[first[clause]].start
+            leads[clause] = leads.get(clause, False) or before
+    for clause, before in leads.items():
         here = _of_clause(found, first[clause])
-        if own and starts[number] + cued.start() < here[0].start:
+        if before:
             here += _listed_from(text, found, first[clause] + len(here))
         if len({mention.fact is None for mention in here}) > 1:
-            turn = _APART.search(text, here[0].end)
-            here = [mention for mention in here if turn is None or mention.start < turn.start()]
+            turn = bisect_left(turns, here[0].end)
+            limit = turns[turn] if turn < len(turns) else len(text)
+            here = [mention for mention in here if mention.start < limit]
         for mention in here:
             mention.picked = not mention.poorer
 
