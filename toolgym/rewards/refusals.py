@@ -26,7 +26,7 @@ _BARS = re.compile(
     r"|forbidden|prohibits?|prohibited|bars|barred|rules? (?:it |this |that )?out|ruled out"
     r"|not (?:be )?(?:able|allowed|permitted|possible|eligible|entitled|qualify|permit|allow|available|authori[sz]ed"
     r"|an option|something|in a position|going to|accept|offer|provide|grant|do|make|process|approve|help|honou?r)\b"
-    r"|(?:against|outside|contrary to|violates?|breaks?) (?:our |the |airline |company )*+(?:policy|policies|rules?)"
+    r"|(?:against|outside|contrary to|violates?|breaks?) (?:our |the |airline |company ){0,3}+(?:policy|policies|rules?)"
     r"|no (?:way|possibility|option|means|entitlement|right)|out of the question|must (?:turn|say no|stay|remain)"
     r"|may not|must not|mustn't|can no longer|no longer (?:be|possible|allowed)|non-?refundable|non-?changeable"
     r"|unfortunately|without (?:permission|entitlement)|has to stay|have to stay|too late|off limits"
@@ -47,9 +47,9 @@ _DONE = (
 )
 _ALWAYS = re.compile(
     r"\b(?:it|that|this|everything|all|request|change|cancellation|refund|upgrade)(?: is| has been|'s|'s been| was)?"
-    r" (?:now |all |already |successfully )*+(?:done|complete|completed|set|settled|arranged|approved|processed|sorted"
+    r" (?:now |all |already |successfully ){0,3}+(?:done|complete|completed|set|settled|arranged|approved|processed|sorted"
     r"|taken care of)\b"
-    r"|\bas you (?:asked|wished|wanted|requested)\b|\byou are (?:now |all )*+(?:on the|in the|set|booked|confirmed)\b"
+    r"|\bas you (?:asked|wished|wanted|requested)\b|\byou are (?:now |all ){0,3}+(?:on the|in the|set|booked|confirmed)\b"
     r"|\b(?:successfully|enjoy your|welcome aboard)\b|^done\b"
 )
 """Claims that something was done, whatever it is."""
@@ -83,7 +83,7 @@ class Refusal:
         """From an item of a task whose gold chain says `told`."""
         words = "|".join(re.escape(normalise(word)) for word in check.about) or r"(?!)"
         done = "|".join(re.escape(normalise(verb)) for verb in check.done) or _DONE
-        claim = re.compile(rf"\b{_AUXILIARY} (?:\w+ly |now |just |already |been )*(?:{done})\b|^(?:{done})\b")
+        claim = re.compile(rf"\b{_AUXILIARY} (?:\w+ly |now |just |already |been ){0,3}(?:{done})\b|^(?:{done})\b")
         made = cls(
             re.compile(rf"\b(?:{words})"),
             re.compile(rf"\b(?:{words})|\b(?:{_POINTS})\b"),
@@ -104,7 +104,7 @@ def refusing(response: str, refusal: Refusal) -> Telling:
     refuses = False
     for sentence in sentences(response):
         # Where other things are rightly said to be done, only what names the subject is about this one.
-        if _claims(sentence, refusal) and (not refusal.others_done or refusal.subject in normalise(sentence)):
+        if _claims(sentence, refusal, refusal.subject if refusal.others_done else ""):
             return "false"
         refuses = refuses or _refuses(normalise(sentence), refusal)
     return "told" if refuses else "silent"
@@ -116,8 +116,8 @@ def _refuses(sentence: str, refusal: Refusal) -> bool:
     return _WEAK.search(sentence) is not None and refusal.about.search(sentence) is not None
 
 
-def _claims(sentence: str, refusal: Refusal) -> bool:
+def _claims(sentence: str, refusal: Refusal, subject: str = "") -> bool:
     return any(
-        (refusal.claim.search(part) or _ALWAYS.search(part)) and not _DENIED.search(part)
+        subject in part and (refusal.claim.search(part) or _ALWAYS.search(part)) and not _DENIED.search(part)
         for part in map(normalise, clauses(sentence))
     )
