@@ -83,7 +83,7 @@ class Refusal:
         """From an item of a task whose gold chain says `told`."""
         words = "|".join(re.escape(normalise(word)) for word in check.about) or r"(?!)"
         done = "|".join(re.escape(normalise(verb)) for verb in check.done) or _DONE
-        claim = re.compile(rf"\b{_AUXILIARY} (?:\w+ly |now |just |already |been ){0,3}(?:{done})\b|^(?:{done})\b")
+        claim = re.compile(rf"\b{_AUXILIARY} (?:\w+ly |now |just |already |been ){{0,3}}(?:{done})\b|^(?:{done})\b")
         made = cls(
             re.compile(rf"\b(?:{words})"),
             re.compile(rf"\b(?:{words})|\b(?:{_POINTS})\b"),
