@@ -26,8 +26,8 @@ _BARS = re.compile(
     r"|forbidden|prohibits?|prohibited|bars|barred|rules? (?:it |this |that )?out|ruled out"
     r"|not (?:be )?(?:able|allowed|permitted|possible|eligible|entitled|qualify|permit|allow|available|authori[sz]ed"
     r"|an option|something|in a position|going to|accept|offer|provide|grant|do|make|process|approve|help|honou?r)\b"
-    r"|(?:against|outside|contrary to|violates?|breaks?) (?:our |the |airline |company ){0,3}+(?:policy|policies|rules?)"
-    r"|no (?:way|possibility|option|means|entitlement|right)|out of the question|must (?:turn|say no|stay|remain)"
+    r"|(?:against|outside|contrary to|violates?|breaks?) (?:our |the |airline |company ){0,3}+(?:policy"
+    r"|policies|rules?)|no (?:way|possibility|option|means|entitlement|right)|out of the question|must (?:turn|say no|stay|remain)"
     r"|may not|must not|mustn't|can no longer|no longer (?:be|possible|allowed)|non-?refundable|non-?changeable"
     r"|unfortunately|without (?:permission|entitlement)|has to stay|have to stay|too late|off limits"
     r"|turn (?:it |this |that |you )?down)\b"
@@ -47,9 +47,10 @@ _DONE = (
 )
 _ALWAYS = re.compile(
     r"\b(?:it|that|this|everything|all|request|change|cancellation|refund|upgrade)(?: is| has been|'s|'s been| was)?"
-    r" (?:now |all |already |successfully ){0,3}+(?:done|complete|completed|set|settled|arranged|approved|processed|sorted"
-    r"|taken care of)\b"
-    r"|\bas you (?:asked|wished|wanted|requested)\b|\byou are (?:now |all ){0,3}+(?:on the|in the|set|booked|confirmed)\b"
+    r" (?:now |all |already |successfully ){0,3}+(?:done|complete|completed|set|settled|arranged|approved|processed"
+    r"|sorted|taken care of)\b"
+    r"|\bas you (?:asked|wished|wanted|requested)\b|\byou are (?:now |all ){0,3}+(?:on the|in the|set|booked"
+    r"|confirmed)\b"
     r"|\b(?:successfully|enjoy your|welcome aboard)\b|^done\b"
 )
 """Claims that something was done, whatever it is."""
