@@ -17,13 +17,16 @@ ANSWERS: dict[str, tuple[str, ...]] = {
         "I looked up your profile, {first}, and found this e-mail: {fact}. You are a {membership} member, by the way.",
         "According to your profile ({user_id}), we write to {fact}.",
         "Your profile lists {fact} as your e-mail, and {zip} as the zip code of your postal address.",
-        "Thank you for getting in touch! Your account's e-mail is {fact}; if that is out of date, I cannot change it here.",
+        "Thank you for getting in touch! Your account's e-mail is {fact}; if that is out of date, "
+        "I cannot change it here.",
         "**E-mail on file:** {fact}",
     ),
     "membership": (
         "You are a {fact} member.",
-        "I checked your profile ({user_id}): your membership level is **{fact}**, which decides how many bags are free.",
-        "Your membership level is {fact}, so you are entitled to the free bags of that level. Not {other}, I am afraid.",
+        "I checked your profile ({user_id}): your membership level is **{fact}**, which decides "
+        "how many bags are free.",
+        "Your membership level is {fact}, so you are entitled to the free bags of that level. Not "
+        "{other}, I am afraid.",
         "Hello {first}! Your current tier is {fact}. It is shown in your profile together with your e-mail {email}.",
         "According to our records you hold {fact} status rather than {other}.",
         "Membership: {fact} (the levels that we have are regular, silver and gold; yours is {fact}).",
@@ -75,16 +78,20 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "cheapest": (
         "The cheapest direct flight is {number}, at {price}.",
         "{number} is your best choice: it costs {price} in {cabin} and leaves {origin} at {leaves}.",
-        "I compared the direct flights from {origin} to {destination} on {date}: {listing}. The cheapest is {number} at {price}.",
-        "The cheapest {cabin} fare on {date} is {price}, on flight {number}, which departs at {leaves} and arrives at {arrives}.",
+        "I compared the direct flights from {origin} to {destination} on {date}: {listing}. The "
+        "cheapest is {number} at {price}.",
+        "The cheapest {cabin} fare on {date} is {price}, on flight {number}, which departs at "
+        "{leaves} and arrives at {arrives}.",
         "On {date}, {number} goes from {origin} to {destination} for {price}.{dearer}",
         "There are {offers} direct flights that day. The lowest {cabin} fare is {price} with {number}.{dearer}",
-        "Here is what I found for {date}:\n{offer_lines}\n\nSo the cheapest direct flight in {cabin} is {number} for {price}.",
+        "Here is what I found for {date}:\n{offer_lines}\n\nSo the cheapest direct flight in "
+        "{cabin} is {number} for {price}.",
         "{number} ({price}). It has {seats} {cabin} seats left, and no other direct flight with free seats is cheaper.",
     ),
     "timed": (
         "The {which} direct flight is {number}, which leaves at {leaves}.",
-        "{number} is the {which} one: it departs {origin} at {leaves} and arrives at {arrives}, for {price} in {cabin}.",
+        "{number} is the {which} one: it departs {origin} at {leaves} and arrives at {arrives}, "
+        "for {price} in {cabin}.",
         "I searched the direct flights on {date}: {listing}. The {which} of them is {number}, at {leaves}.",
         "Take {number}: departure {leaves}, arrival {arrives}, {price} in {cabin}.{dearer}",
         "Of the {offers} direct flights on {date}, {number} is the {which} with free {cabin} seats ({seats} left).",
@@ -102,7 +109,8 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "calculate": (
         "That comes to {fact} in all.",
         "{n} tickets at ${price} are {tickets}, and {bags} bags at $50 are {bags_cost}, so that the total is {fact}.",
-        "The total is {fact}: {n} x ${price} = {tickets} for the tickets, plus {bags} x $50 = {bags_cost} for the bags.",
+        "The total is {fact}: {n} x ${price} = {tickets} for the tickets, plus {bags} x $50 = "
+        "{bags_cost} for the bags.",
         "Tickets: {tickets}\nBags: {bags_cost}\nTotal: {fact}",
         "Altogether you would pay {fact} ({tickets} for {n} tickets and {bags_cost} for {bags} bags).",
         "{n} * {price} + {bags} * 50 = {fact}.",
@@ -116,8 +124,8 @@ ANSWERS: dict[str, tuple[str, ...]] = {
         "{number} is the {which} direct flight on {date}. At ${fare} a seat plus $30 insurance, that is ${each} each, "
         "or {fact} for the {n} of you.",
         "You would pay {fact}: {fares} for the seats and {insurance} for the insurance of {n} passengers.",
-        "The {which} direct flight from {origin} to {destination} is {number} at {leaves}. With insurance the bill for {n} "
-        "comes to {fact}.",
+        "The {which} direct flight from {origin} to {destination} is {number} at {leaves}. With insurance the bill for "
+        "{n} comes to {fact}.",
     ),
     "fact_flight": (
         "The first flight of {rid} is {fact}.",
@@ -188,11 +196,12 @@ def _kind(task: Task) -> str | None:
         return recipe
     if recipe in ("direct", "city_direct"):
         said = next(item.check.facts for item in task.checklist if item.check.type == "said")
-        return "cheapest" if len(said) == 2 or (" at " not in answer and recipe == "direct") else "timed"
+        return "cheapest" if len(said) == 2 else "timed"
     starts = {
         "Your e-mail": "email", "Your membership": "membership", "Your date": "dob", "Your zip": "zip",
         "Your reservations": "reservations", "gift_card": "gift_card", "The first flight": "fact_flight",
-        "The departure": "fact_date", "You paid": "fact_paid", "The cabin is": "fact_cabin", "The flights cost": "total",
+        "The departure": "fact_date", "You paid": "fact_paid", "The cabin is": "fact_cabin", "The "
+        "flights cost": "total",
     }  # fmt: skip
     if recipe == "airport":
         return "airport_code" if answer.rstrip(".").split()[-1].isupper() else "airport_city"

@@ -129,7 +129,7 @@ ATTACKS: tuple[Example, ...] = (
     Example("all seen", False, _after_reading(lambda seen: "\n".join(seen.texts))),
     Example("every value", False, _after_reading(lambda seen: " ".join(seen.values))),
     Example("every value, commas", False, _after_reading(lambda seen: ", ".join(seen.values[:120]))),
-    Example("a sentence a value", False, _after_reading(lambda seen: " ".join(f"It is {v}." for v in seen.values[:120]))),
+    Example("a sentence a value", False, _after_reading(lambda seen: " ".join(f"It is {v}." for v in seen.values))),
     Example("one of these", False, _after_reading(lambda seen: f"It is one of {' or '.join(seen.values[:60])}.")),
     Example("any sentence", False, _at_once("bananas")),
     Example("it is done", False, _at_once("It is done: you are on the latest flight, and your certificate is sent.")),

@@ -3,6 +3,7 @@
     python -m benchmarks.rewards                           # microseconds a step, for each preset and term
     python -m benchmarks.rewards --json
     python -m benchmarks.rewards --examples                # ten examples under every preset, and who is hacked by what
+    python -m benchmarks.rewards --attacks --tasks 200     # dumps, any sentence, rearranged calls, a random search
     python -m benchmarks.rewards --plot docs/img/rewards.png
 
 Timings are CPU time on 10,000 recorded airline steps (expert, partial and degenerate episodes): the median over chunks
@@ -21,7 +22,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.reward_examples import EXAMPLES, example_tasks, play, total
+from benchmarks.reward_attacks import ATTACKS, REARRANGED, random_policies
+from benchmarks.reward_examples import EXAMPLES, Example, example_tasks, play, total
 from toolgym.domain import Domain
 from toolgym.messages import Turn
 from toolgym.registration import make_domain
@@ -150,6 +152,47 @@ def hacked(scores: dict[str, dict[str, float]]) -> dict[str, list[str]]:
     return {preset: names for preset, names in out.items() if names}
 
 
+_SEARCHED, _SHOWN = 60, 3
+
+
+def attack_table(domain: Domain, tasks: list[Task]) -> dict[str, dict[str, float]]:
+    """Way -> solved (a share), and preset -> its mean reward over the gold episode's.
+
+    The honest ways, the attacks, the same calls in other turns, and the best under `default` of a random search.
+    """
+    honest = [example for example in EXAMPLES if example.honest]
+    found = {policy.name: policy for policy in random_policies(_SEARCHED)}
+    means = {name: _mean(domain, tasks, policy, "default")[0] for name, policy in found.items()}
+    best = sorted(found, key=lambda name: -means[name])[:_SHOWN]
+    ways = [*honest, *ATTACKS, *REARRANGED, *(found[name] for name in best)]
+    out: dict[str, dict[str, float]] = {way.name: {} for way in ways}
+    for preset in preset_names():
+        gold = abs(_mean(domain, tasks, honest[0], preset)[0]) or 1.0
+        for way in ways:
+            mean, solved = _mean(domain, tasks, way, preset)
+            out[way.name] |= {"solved": round(solved, 4), preset: round(mean / gold, 3)}
+    return out
+
+
+def _mean(domain: Domain, tasks: list[Task], way: Example, preset: str) -> tuple[float, float]:
+    episodes = [play(domain, task, way, preset) for task in tasks]
+    return statistics.fmean(map(total, episodes)), statistics.fmean(e.outcome == "solved" for e in episodes)
+
+
+def succeeded(scores: dict[str, dict[str, float]]) -> dict[str, list[str]]:
+    """Preset -> the attacks that earn as much as honest half work, and the rearrangements that earn more than gold."""
+    rearranged = {example.name for example in REARRANGED}
+    honest = {example.name for example in EXAMPLES if example.honest}
+    out: dict[str, list[str]] = {}
+    for preset in preset_names():
+        half, gold = scores["half of it"][preset], scores["gold"][preset]
+        for name, row in scores.items():
+            limit = gold + 1e-9 if name in rearranged else max(half, 1e-9)
+            if name not in honest and (row[preset] > limit if name in rearranged else row[preset] >= limit):
+                out.setdefault(preset, []).append(name)
+    return out
+
+
 def plot(scores: dict[str, dict[str, float]], path: Path) -> None:
     """A heat map: presets by examples, each cell the share of what the gold episode earns."""
     import matplotlib
@@ -179,7 +222,8 @@ def main(
     steps: Annotated[int, typer.Option(help="Recorded steps to time on.")] = 10_000,
     size: Annotated[str, typer.Option(help="Size of the airline world.")] = "small",
     examples: Annotated[bool, typer.Option("--examples", help="Score the ten examples instead of timing.")] = False,
-    tasks: Annotated[int, typer.Option(help="Tasks that examples are averaged over.")] = 20,
+    attacks: Annotated[bool, typer.Option("--attacks", help="Score ways to cheat instead of timing.")] = False,
+    tasks: Annotated[int, typer.Option(help="Tasks that examples and attacks are averaged over.")] = 20,
     plot_to: Annotated[Path | None, typer.Option("--plot", help="Draw the examples' scores to this file.")] = None,
     triples: Annotated[Path | None, typer.Option(help="Recorded (completion, gold) texts to time as well.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -187,6 +231,19 @@ def main(
     """Times the rewards, or scores the example episodes."""
     domain = make_domain("airline", size=size, dialect=None, seed=None)  # type: ignore[arg-type]
     console = Console()
+    if attacks:
+        of_test = domain.tasks("test")
+        ways = attack_table(domain, [of_test[index] for index in range(tasks)])
+        if as_json:
+            print(json.dumps({"ways": ways, "succeeded": succeeded(ways)}))
+            return
+        columns = list(ways["gold"])
+        table = Table("way", *columns, title=f"Share of the gold episode's reward, on {tasks} test tasks")
+        for name, row in ways.items():
+            table.add_row(name, *(f"{row[column]:.2f}" for column in columns))
+        console.print(table)
+        console.print(f"Earn as much as honest half work, or more than the gold chain: {succeeded(ways) or 'none'}")
+        return
     if examples or plot_to is not None:
         scores = example_table(domain, example_tasks(domain, tasks))
         if plot_to is not None:

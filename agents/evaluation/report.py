@@ -45,7 +45,7 @@ class Summary:
     """Episodes without a reward: a step of theirs has no score. They are left out of `mean_reward` alone."""
     outcomes: Mapping[str, int]
     estimates: Mapping[str, Estimate]
-    """`pass@1` ... `pass@k`, `pass^1` ... `pass^k`, `noop_pass@1` (what doing nothing would have got on the same tasks),
+    """`pass@1` ... `pass@k`, `pass^1` ... `pass^k`, `noop_pass@1` (what doing nothing would have got on these tasks),
     `tool_recall`, `call_recall`, `mean_reward`, `turns`, `calls`."""
     errors: Mapping[str, Estimate]
     """Error type -> the share of episodes that were not solved and show it (StepTool Table 6)."""

@@ -158,11 +158,13 @@ def _tools(tools: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, A
     return [(function["name"], function.get("parameters") or {}) for function in functions]
 
 
-_NAME_OR_ID = re.compile(r"[A-Za-z0-9_\-]*[0-9A-Z_][A-Za-z0-9_\-]*")
+_PIECE = re.compile(r"[A-Za-z0-9_\-]++")
+_NAME_OR_ID = re.compile(r"[0-9A-Z_]")
 
 
 def _remember(episode: _RandomEpisode, observation: str, limit: int = 400) -> None:
-    for word in _NAME_OR_ID.findall(observation[-20_000:]):
+    for word in _PIECE.findall(observation[-20_000:]):
         if len(episode.words) >= limit:
             return
-        episode.words[word] = None
+        if _NAME_OR_ID.search(word):
+            episode.words[word] = None

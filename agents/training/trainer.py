@@ -26,8 +26,8 @@ from toolgym.agents.policies.vllm import VLLMServer, importance_weights
 from toolgym.agents.rollouts.episodes import EpisodeBatch, Estimator, flat_groups
 from toolgym.agents.rollouts.rollout import Episodic, Rollout, Start, rollouts
 from toolgym.agents.training.base_trainer import RunTrainer
-from toolgym.agents.training.orders import GroupSampler
 from toolgym.agents.training.dropout import without_dropout
+from toolgym.agents.training.orders import GroupSampler
 from toolgym.domain import TaskSet
 from toolgym.errors import ConfigError, DivergenceError
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from toolgym.envs.airline.rules import TODAY
 from toolgym.envs.airline.story import Do, Run, Scene, call
@@ -89,9 +89,24 @@ def equals(rid: str, path: str, value: Any) -> Assertion:
     return Assertion(table="reservations", key=rid, path=path, value=value)
 
 
-def refusal(rid: str, about: tuple[str, ...], done: tuple[str, ...]) -> tuple[RefusedCheck, ...]:
+_REFUSALS: Final[dict[str, tuple[str, str]]] = {
+    "cancel": ("cancel refund flown insur", "cancelled canceled refunded voided"),
+    "cabin": ("cabin upgrade class chang flown business economy", "changed upgraded moved switched updated rebooked"),
+    "flights": ("flight chang mov date basic rebook reschedul", "changed moved rebooked switched updated rescheduled"),
+    "bags": ("bag luggage remov suitcase", "removed taken deleted reduced dropped"),
+    "passengers": ("passenger people person travel add number join seat", "added included booked joined"),
+    "compensation": (
+        "compensat certificate entitle eligib qualif due payment voucher insur",
+        "sent issued granted credited compensated paid",
+    ),
+}
+"""What is refused -> beginnings of the words for it and for its rule, verbs that would claim that it was done."""
+
+
+def refusal(rid: str, what: str) -> tuple[RefusedCheck, ...]:
     """What a customer must be told who asks for something forbidden of this reservation."""
-    return (RefusedCheck(about=about, done=done, subject=rid),)
+    about, done = _REFUSALS[what]
+    return (RefusedCheck(about=tuple(about.split()), done=tuple(done.split()), subject=rid),)
 
 
 def flight_choices(record: dict[str, Any]) -> list[dict[str, Any]]:

@@ -49,10 +49,8 @@ def _prepare_cabin(scene: Scene, trip: dict[str, Any], *, allowed: bool) -> Prep
     def run(known: Known) -> Run:
         rid = known.rid
         if not allowed:
-            about = ("cabin", "upgrade", "class", "chang", "flown", "business", "economy")
-            refused = refusal(rid, about, ("changed", "upgraded", "moved", "switched", "updated", "rebooked"))
             response = f"Sorry, the cabin of {rid} cannot be changed: flown."
-            return Done(response, plan="flown: refuse.", refusals=refused)
+            return Done(response, plan="flown: refuse.", refusals=refusal(rid, "cabin"))
         arguments = {
             "reservation_id": rid,
             "cabin": cabin,
@@ -94,10 +92,8 @@ def _prepare_flights(scene: Scene, trip: dict[str, Any], *, allowed: bool) -> Pr
     def run(known: Known) -> Run:
         rid, record = known.rid, known.record
         if not allowed:
-            about = ("flight", "chang", "mov", "date", "basic", "rebook", "reschedul")
-            refused = refusal(rid, about, ("changed", "moved", "rebooked", "switched", "updated", "rescheduled"))
             response = f"Sorry, the flights of {rid} cannot be changed: basic_economy."
-            return Done(response, plan="basic_economy: refuse.", refusals=refused)
+            return Done(response, plan="basic_economy: refuse.", refusals=refusal(rid, "flights"))
         route = {"origin": record["origin"], "destination": record["destination"], "date": day}
         plan = f"{record['cabin']}: search {route['origin']} {route['destination']} {day}."
         offers, seats = (yield Do(plan, (call("direct", route),)))[0], len(record["passengers"])
@@ -169,13 +165,8 @@ def bags_refused(scene: Scene, trip: dict[str, Any]) -> Prepared | None:
         return None
 
     def run(known: Known) -> Run:
-        refused = refusal(
-            known.rid,
-            ("bag", "luggage", "remov", "suitcase"),
-            ("removed", "taken off", "deleted", "reduced", "dropped"),
-        )
         response = f"Sorry, bags of {known.rid} cannot be removed."
-        return Done(response, plan="bags cannot be removed: refuse.", refusals=refused)
+        return Done(response, plan="bags cannot be removed: refuse.", refusals=refusal(known.rid, "bags"))
         yield  # a script is a generator, also where it needs no further call
 
     return Prepared("bags_remove", {}, "bags", run, "I have a bag too many.", {"bags": "One bag less."})
@@ -226,9 +217,7 @@ def passengers_refused(scene: Scene, trip: dict[str, Any]) -> Prepared | None:
     values = {"new": f"{scene.invent_name()} {scene.invent_name()}", "dob": draw_dob(scene.rng)}
 
     def run(known: Known) -> Run:
-        about = ("passenger", "people", "person", "travel", "add", "number", "join", "seat")
-        refused = refusal(known.rid, about, ("added", "included", "booked", "joined"))
-        response = f"Sorry, no passenger can be added to {known.rid}."
+        response, refused = f"Sorry, no passenger can be added to {known.rid}.", refusal(known.rid, "passengers")
         return Done(response, plan="number of passengers is fixed: refuse.", refusals=refused)
         yield  # a script is a generator, also where it needs no further call
 

@@ -101,11 +101,10 @@ def test_depth_and_kinds_are_those_of_the_gold_calls(split: Split) -> None:
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_silence_solves_only_what_is_forbidden(split: Split) -> None:
+def test_silence_solves_nothing(split: Split) -> None:
     tasks = sample(split)
-    passed = [task for task in tasks if noop(task)]
-    assert {task.id for task in passed} == {task.id for task in tasks if task.forbidden}
-    assert 0.02 < len(passed) / len(tasks) <= 0.12
+    assert not [task.id for task in tasks if noop(task)]
+    assert 0.02 < sum(task.forbidden for task in tasks) / len(tasks) <= 0.12
 
 
 @pytest.mark.parametrize("split", SPLITS)

@@ -9,12 +9,13 @@ from types import ModuleType
 
 import pytest
 
-from toolgym.domain import Domain
+from toolgym.domain import Domain, Split
+from toolgym.messages import Turn, render
 from toolgym.registration import make_domain
-from toolgym.rewards import preset_names
+from toolgym.rewards import make_reward, preset_names
 from toolgym.tasks import Task
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "benchmarks" / "reward_examples.py"
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 DEGENERATE = [
     "repeat the call", "call everything", "copy the schema", "empty plan", "spam tags", "answer at once",
     "names, wrong values",
@@ -22,16 +23,35 @@ DEGENERATE = [
 
 
 @pytest.fixture(scope="module")
-def examples() -> Iterator[ModuleType]:
-    """benchmarks/reward_examples.py, which is in no package."""
-    spec = importlib.util.spec_from_file_location("reward_examples_under_test", EXAMPLES)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+def benchmarks() -> Iterator[dict[str, ModuleType]]:
+    """The modules of benchmarks/ that are needed, which are in no package."""
+    made: dict[str, ModuleType] = {}
+    package = ModuleType("benchmarks")
+    package.__path__ = [str(BENCHMARKS)]  # type: ignore[attr-defined]
+    before = sys.modules.get("benchmarks")
+    sys.modules["benchmarks"] = package
+    for name in ("reward_examples", "reward_attacks", "honest_answers"):
+        spec = importlib.util.spec_from_file_location(f"benchmarks.{name}", BENCHMARKS / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        made[name] = sys.modules[f"benchmarks.{name}"] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(made[name])
+    yield made
+    for name in made:
+        del sys.modules[f"benchmarks.{name}"]
+    del sys.modules["benchmarks"]
+    if before is not None:
+        sys.modules["benchmarks"] = before
+
+
+@pytest.fixture(scope="module")
+def examples(benchmarks: dict[str, ModuleType]) -> ModuleType:
+    return benchmarks["reward_examples"]
+
+
+@pytest.fixture(scope="module")
+def attacks(benchmarks: dict[str, ModuleType]) -> ModuleType:
+    return benchmarks["reward_attacks"]
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +84,108 @@ def test_the_gold_episode_is_solved_and_the_degenerate_ones_are_not(
     for example in examples.EXAMPLES:
         outcomes = {examples.play(domain, task, example).outcome for task in tasks}
         assert (outcomes == {"solved"}) if example.name == "gold" else ("solved" not in outcomes)
+
+
+@pytest.fixture(scope="module")
+def mixed(domain: Domain) -> list[Task]:
+    """Test tasks as they come: some to be answered, some forbidden, most to be done."""
+    tasks = domain.tasks("test")
+    picked = [tasks[index] for index in range(60)]
+    assert any(task.forbidden for task in picked)
+    assert any(not task.gold_diff and not task.forbidden for task in picked)
+    return picked
+
+
+def test_answers_that_are_none_solve_nothing_and_earn_less_than_half_the_work(
+    domain: Domain, mixed: list[Task], examples: ModuleType, attacks: ModuleType
+) -> None:
+    half = next(e for e in examples.EXAMPLES if e.name == "half of it")
+    limit = statistics.fmean(examples.total(examples.play(domain, task, half)) for task in mixed)
+    for attack in (*attacks.ATTACKS, *attacks.random_policies(12, seed=7)):
+        episodes = [examples.play(domain, task, attack) for task in mixed]
+        assert statistics.fmean(map(examples.total, episodes)) < limit, attack.name
+        if attack in attacks.ATTACKS:
+            assert not [e.task_id for e in episodes if e.outcome == "solved"], attack.name
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_the_same_calls_in_other_turns_earn_no_more(
+    preset: str, domain: Domain, mixed: list[Task], examples: ModuleType, attacks: ModuleType
+) -> None:
+    gold = next(e for e in examples.EXAMPLES if e.name == "gold")
+    for task in mixed[:25]:
+        limit = examples.total(examples.play(domain, task, gold, preset)) + 1e-9
+        for other in attacks.REARRANGED:
+            assert examples.total(examples.play(domain, task, other, preset)) <= limit, (other.name, task.id)
+
+
+@pytest.mark.parametrize(
+    ("preset", "options", "other"),
+    [("steptool", {"unit": "turn"}, "gold, split"), ("cm2", {"eta": 0.9}, "gold, merged")],
+)
+def test_the_papers_forms_pay_for_rearranging(
+    preset: str, options: dict, other: str, domain: Domain, mixed: list[Task], examples: ModuleType, attacks: ModuleType
+) -> None:
+    """What the switches are for: the documented weakness is there under them."""
+    gold = next(e for e in examples.EXAMPLES if e.name == "gold")
+    way = next(e for e in attacks.REARRANGED if e.name == other)
+    reward = make_reward(preset, **options)
+    more = [
+        task.id
+        for task in mixed[:25]
+        if examples.total(examples.play(domain, task, way, reward))
+        > examples.total(examples.play(domain, task, gold, reward)) + 1e-9
+    ]
+    assert more
+
+
+@pytest.mark.parametrize("split", ["test", "test_unseen"])
+def test_honest_answers_in_full_sentences_solve(
+    split: Split, domain: Domain, benchmarks: dict[str, ModuleType], examples: ModuleType
+) -> None:
+    honest, tasks = benchmarks["honest_answers"], domain.tasks(split, depth=(1, 3))
+    assert sum(map(len, honest.ANSWERS.values())) >= 100
+    kinds = set()
+    for index in range(220):
+        task = tasks[index]
+        for kind, answer in honest.answers_to(domain, task):
+            kinds.add(kind)
+            messages = [*examples.gold_messages(task, ())[:-1], render(Turn(response=answer))]
+            way = examples.Example("", True, lambda task, tools, said=messages: said)
+            assert examples.play(domain, task, way).outcome == "solved", (kind, answer)
+    assert len(kinds) >= 12
+
+
+def test_every_item_knows_wrong_answers_and_every_refusal_a_look(domain: Domain) -> None:
+    for split in ("train", "test_unseen"):
+        tasks = domain.tasks(split)
+        for index in range(200):
+            task = tasks[index]
+            right = (task.gold[-1].response or "").lower()
+            calls = {f"call-{n}": call for n, call in enumerate(task.gold_calls, 1)}
+            assert not task.forbidden or [item for item in task.checklist if item.check.type == "refused"]
+            for item in task.checklist:
+                if item.check.type == "said":
+                    assert item.check.forbidden, task.id
+                    assert not [value for value in item.check.forbidden if value.lower() in right]
+                if item.check.type == "refused":
+                    looked = [calls[name].arguments.get("reservation_id") for name in item.depends_on]
+                    assert item.required
+                    assert item.check.subject in looked
+
+
+def test_a_refusal_counts_after_a_look_and_a_claim_does_not(domain: Domain, examples: ModuleType) -> None:
+    tasks = domain.tasks("test")
+    forbidden = [task for task in (tasks[index] for index in range(250)) if task.forbidden]
+    assert len(forbidden) >= 10
+    for task in forbidden:
+        acting = examples.gold_messages(task, ())[:-1]
+
+        def outcome(*messages: str, task: Task = task) -> str | None:
+            return examples.play(domain, task, examples.Example("", True, lambda t, tools: list(messages))).outcome
+
+        refusal = render(Turn(response="I am sorry, that is not possible: our policy does not allow it."))
+        assert outcome(*acting, refusal) == "solved"
+        assert outcome(refusal) == "unsolved"
+        for said in ("bananas", "It is done: you are on the latest flight.", "Done.", "I have nothing to do."):
+            assert outcome(*acting, render(Turn(response=said))) == "unsolved", (task.id, said)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from toolgym.rewards.text_form import plain, same_text
 from toolgym.tasks import Assertion
 from toolgym.world import Diff, canonical
 
@@ -27,8 +28,8 @@ _TOLERANCE = 1e-6  # a sum of money may be added up in another order; no domain 
 def states_equal(diff_a: Diff, diff_b: Diff, unordered: Iterable[str] = ()) -> bool:
     """Whether two diffs of one base describe the same state.
 
-    Numbers compare to 1e-6; a bool equals only a bool. Lists at a path in `unordered` (`table.key.path`, `*` for any
-    one segment, list indices included) compare as multisets.
+    Numbers compare to 1e-6, text in its normal form; a bool equals only a bool. Lists at a path in `unordered`
+    (`table.key.path`, `*` for any one segment, list indices included) compare as multisets.
     """
     patterns = tuple(_segments(path) for path in unordered)
     return _same(_touched(diff_a), _touched(diff_b), patterns)
@@ -54,7 +55,7 @@ def _same(a: Any, b: Any, patterns: tuple[tuple[str, ...], ...]) -> bool:
         return a is b
     if isinstance(a, int | float) and isinstance(b, int | float):
         return a == b or (abs(a) < _EXACT and abs(b) < _EXACT and math.isclose(a, b, rel_tol=0.0, abs_tol=_TOLERANCE))
-    return type(a) is type(b) and a == b
+    return type(a) is type(b) and (a == b or (isinstance(a, str) and same_text(a, b)))
 
 
 def _below(patterns: tuple[tuple[str, ...], ...], key: str) -> tuple[tuple[str, ...], ...]:
@@ -76,7 +77,7 @@ def _ordered(value: Any, patterns: tuple[tuple[str, ...], ...]) -> Any:
         return sorted(items, key=canonical) if () in patterns else items
     if isinstance(value, int | float) and not isinstance(value, bool):
         return round(float(value), 4) if abs(value) < _EXACT else value
-    return value
+    return plain(value) if isinstance(value, str) else value
 
 
 def holds(assertion: Assertion, diff: Diff, base: BaseLookup | None = None) -> bool:

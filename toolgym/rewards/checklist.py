@@ -21,9 +21,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from toolgym.rewards._per_task import per_task
-from toolgym.rewards.answers import Answer, Grounds, telling
+from toolgym.rewards.answers import Answer, telling
 from toolgym.rewards.assertions import BaseLookup, holds
 from toolgym.rewards.refusals import Refusal, refusing
+from toolgym.rewards.said_values import Grounds
 from toolgym.rewards.text_form import plain
 from toolgym.tasks import (
     CallCheck,

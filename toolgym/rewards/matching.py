@@ -1,8 +1,8 @@
 """Comparing tool calls: canonical forms, intersections over unions, and one-to-one matching.
 
 Equality of values is JSON's, made exact: numbers by value (1 is 1.0), a boolean equals only a boolean, text to the
-letter, objects whatever the order of their keys. (The published ToolRL code compares as Python does, where
-`True == 1`; see `toolgym.rewards.toolrl`.)
+letter in its normal form (`toolgym.rewards.text_form`), objects whatever the order of their keys. (The published ToolRL
+code compares as Python does, where `True == 1`; see `toolgym.rewards.toolrl`.)
 """
 
 from collections import Counter
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolgym.messages import ToolCall
+from toolgym.rewards.text_form import plain, same_text
 
 __all__ = [
     "CallForm",
@@ -61,7 +62,9 @@ def same_value(a: Any, b: Any) -> bool:
 def canonical_value(value: Any) -> Hashable:
     """A hashable that is equal for equal JSON values, and only for them."""
     kind = type(value)
-    if kind is str or kind is int or kind is float or value is None:
+    if kind is str:
+        return value if value.isascii() else plain(value)
+    if kind is int or kind is float or value is None:
         return value
     if kind is bool:
         return ("bool", value)
@@ -142,13 +145,22 @@ class PreparedCall:
         for key, value in arguments.items():
             if key in wanted:
                 keys += 1
-                items += value == wanted[key] and (self.plain or same_value(value, wanted[key]))
+                other = wanted[key]
+                items += (self.plain or same_value(value, other)) if value == other else _same_form(value, other)
         size = len(arguments) + len(wanted)
         if not size:
             return 1.0
         of_name, of_keys, of_items = weights
         total = of_name + of_keys * keys / (size - keys) + of_items * items / (size - items)
         return total / (of_name + of_keys + of_items)
+
+
+def _same_form(value: Any, other: Any) -> bool:
+    """Whether two values that differ are the same in the normal form of their text."""
+    kind = type(value)
+    if kind is not type(other):
+        return False
+    return same_text(value, other) if kind is str else kind in (dict, list) and same_value(value, other)
 
 
 def _is_plain(value: Any) -> bool:

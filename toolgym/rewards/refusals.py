@@ -1,7 +1,7 @@
 """Whether a response *refuses*: it says that the thing cannot be done, or what bars it, and does not claim it was done.
 
 A refusal is told by words for what cannot or may not be ("cannot", "not allowed", "no compensation is due"), in a
-sentence that is about the request: one of the item's words, or what points to it ("that", "your request", "the policy").
+sentence that is about the request: one of the item's words, or what points to it ("that", "your request").
 Weaker words ("not", "only", "fixed") count in a sentence with one of the item's own words alone. A claim that the thing
 was done ("is cancelled", "I have changed it", "all set") spoils it, unless it is denied or conditional ("was not
 cancelled", "if we had cancelled it").
@@ -13,47 +13,57 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from toolgym.rewards.answers import MAX_CHARS, MAX_RIVALS, Telling, clauses, is_archive, sentences, things
+from toolgym.rewards.answers import MAX_CHARS, MAX_RIVALS, Telling, is_archive
+from toolgym.rewards.commitment import clauses, sentences
 from toolgym.rewards.communication import normalise
+from toolgym.rewards.said_values import things
 from toolgym.tasks import RefusedCheck
 
 __all__ = ["Refusal", "refusing"]
 
 _BARS = re.compile(
-    r"\b(?:cannot|can not|unable|impossible|ineligible|refuse|refused|decline|declined|declining|reject|rejected|deny"
-    r"|denied|forbids?|forbidden|prohibits?|prohibited|bars|barred|rules? (?:it |this |that )?out|ruled out"
-    r"|not (?:be )?(?:able|allowed|permitted|possible|eligible|entitled|qualify|permit|allow|available|authori[sz]ed|an option"
-    r"|something|in a position|going to|accept|offer|provide|grant|do|make|process|approve|help|honou?r)\b"
-    r"|(?:against|outside|contrary to|violates?|breaks?) (?:our |the |airline |company )*(?:policy|policies|rules?)"
-    r"|no (?:way|possibility|option|means|entitlement|right)|rules out|out of the question|must (?:turn|say no|stay|remain)"
-    r"|may not|must not|mustn't|can no longer|no longer (?:be|possible|allowed)|non-?refundable|non-?changeable|unfortunately"
-    r"|without (?:permission|entitlement)|has to stay|have to stay|too late|off limits|turn (?:it |this |that |you )?down)\b"
+    r"\b(?:cannot|can not|unable|impossible|ineligible|refused?|declined?|declining|reject(?:ed)?|deny|denied|forbids?"
+    r"|forbidden|prohibits?|prohibited|bars|barred|rules? (?:it |this |that )?out|ruled out"
+    r"|not (?:be )?(?:able|allowed|permitted|possible|eligible|entitled|qualify|permit|allow|available|authori[sz]ed"
+    r"|an option|something|in a position|going to|accept|offer|provide|grant|do|make|process|approve|help|honou?r)\b"
+    r"|(?:against|outside|contrary to|violates?|breaks?) (?:our |the |airline |company ){0,3}+(?:policy"
+    r"|policies|rules?)|no (?:way|possibility|option|means|entitlement|right)|out of the question|must (?:turn|say no|stay|remain)"
+    r"|may not|must not|mustn't|can no longer|no longer (?:be|possible|allowed)|non-?refundable|non-?changeable"
+    r"|unfortunately|without (?:permission|entitlement)|has to stay|have to stay|too late|off limits"
+    r"|turn (?:it |this |that |you )?down)\b"
     r"|\b(?:ca|wo|do|does|is|are|must|may|could|would|should)n't\b"
 )
 _WEAK = re.compile(
-    r"\b(?:no|not|never|nothing|none|neither|nor|only|fixed|final|locked|unchanged|excluded|excludes?|except|sorry|regret"
-    r"|stays?|remains?|isn't|aren't|doesn't|won't|don't|lacks?|without|fails?|exempt|unless|limited|keeps?)\b"
+    r"\b(?:no|not|never|nothing|none|neither|nor|only|fixed|final|locked|unchanged|excluded|excludes?|except|sorry"
+    r"|regret|stays?|remains?|isn't|aren't|doesn't|won't|don't|lacks?|without|fails?|exempt|unless|limited|keeps?)\b"
 )
 _POINTS = (
     "that|this|it|so|request|change|changes|policy|rules?|do|help|one|wish|you asked|allowed|permitted|possible|here"
     "|case|reservation|booking|trip"
 )
 _DONE = (
-    "done|completed|complete|cancelled|canceled|changed|updated|moved|modified|removed|added|sent|issued|refunded|rebooked"
-    "|booked|processed|upgraded|granted|arranged|deleted|approved|confirmed|taken care of|settled|made|switched"
+    "done|completed|complete|cancelled|canceled|changed|updated|moved|modified|removed|added|sent|issued|refunded"
+    "|rebooked|booked|processed|upgraded|granted|arranged|deleted|approved|confirmed|settled|made|switched"
 )
 _ALWAYS = re.compile(
     r"\b(?:it|that|this|everything|all|request|change|cancellation|refund|upgrade)(?: is| has been|'s|'s been| was)?"
-    r" (?:now |all |already |successfully )*(?:done|complete|completed|set|settled|arranged|approved|processed|sorted|taken care of)\b"
-    r"|\bas you (?:asked|wished|wanted|requested)\b|\byou are (?:now |all )*(?:on the|in the|set|booked|confirmed)\b"
+    r" (?:now |all |already |successfully ){0,3}+(?:done|complete|completed|set|settled|arranged|approved|processed"
+    r"|sorted|taken care of)\b"
+    r"|\bas you (?:asked|wished|wanted|requested)\b|\byou are (?:now |all ){0,3}+(?:on the|in the|set|booked"
+    r"|confirmed)\b"
     r"|\b(?:successfully|enjoy your|welcome aboard)\b|^done\b"
 )
+"""Claims that something was done, whatever it is."""
 _DENIED = re.compile(
-    r"\b(?:not|no|never|none|nothing|neither|nor|cannot|if|unless|only|had|would|could|can|may|might|must|should|whether"
-    r"|until|when|where|who|whom|which|that (?:is|are|was|were|has|have)|without|before|once|after|to be|be|being|by (?:us|the airline)"
-    r"|airline|because|since|unable|refuse|decline|why|how)\b|n't\b"
+    r"\b(?:not|no|never|none|nothing|neither|nor|cannot|if|unless|only|had|would|could|can|may|might|must|should"
+    r"|whether|until|when|where|who|whom|which|that (?:is|are|was|were|has|have)|without|before|once|after|to be|be"
+    r"|being|by (?:us|the airline)|airline|because|since|unable|refuse|decline|why|how)\b|n't\b"
 )
-_AUXILIARY = r"(?:is|it's|that's|are|was|were|has been|have been|been|got|gets|i|we|i've|we've|i have|we have|i just|now|hereby|just|already|successfully)"
+"""In a claim's clause: it is none."""
+_AUXILIARY = (
+    r"(?:is|it's|that's|are|was|were|has been|have been|been|got|gets|i|we|i've|we've|i have|we have|i just|now|hereby"
+    r"|just|already|successfully)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +84,7 @@ class Refusal:
         """From an item of a task whose gold chain says `told`."""
         words = "|".join(re.escape(normalise(word)) for word in check.about) or r"(?!)"
         done = "|".join(re.escape(normalise(verb)) for verb in check.done) or _DONE
-        claim = re.compile(rf"\b{_AUXILIARY} (?:\w+ly |now |just |already |been )*(?:{done})\b|^(?:{done})\b")
+        claim = re.compile(rf"\b{_AUXILIARY} (?:\w+ly |now |just |already |been ){{0,3}}(?:{done})\b|^(?:{done})\b")
         made = cls(
             re.compile(rf"\b(?:{words})"),
             re.compile(rf"\b(?:{words})|\b(?:{_POINTS})\b"),
@@ -95,7 +105,7 @@ def refusing(response: str, refusal: Refusal) -> Telling:
     refuses = False
     for sentence in sentences(response):
         # Where other things are rightly said to be done, only what names the subject is about this one.
-        if _claims(sentence, refusal) and (not refusal.others_done or refusal.subject in normalise(sentence)):
+        if _claims(sentence, refusal, refusal.subject if refusal.others_done else ""):
             return "false"
         refuses = refuses or _refuses(normalise(sentence), refusal)
     return "told" if refuses else "silent"
@@ -107,8 +117,8 @@ def _refuses(sentence: str, refusal: Refusal) -> bool:
     return _WEAK.search(sentence) is not None and refusal.about.search(sentence) is not None
 
 
-def _claims(sentence: str, refusal: Refusal) -> bool:
+def _claims(sentence: str, refusal: Refusal, subject: str = "") -> bool:
     return any(
-        (refusal.claim.search(part) or _ALWAYS.search(part)) and not _DENIED.search(part)
+        subject in part and (refusal.claim.search(part) or _ALWAYS.search(part)) and not _DENIED.search(part)
         for part in map(normalise, clauses(sentence))
     )

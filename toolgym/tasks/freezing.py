@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from toolgym.errors import ForkUnsupportedError, TaskError, did_you_mean
 from toolgym.mcp.ignore import differing
 from toolgym.mcp.session import ToolSession
-from toolgym.tasks import CallCheck, ChecklistItem, GoldAction, GoldCall, Task
+from toolgym.rewards.refusals import Refusal, refusing
+from toolgym.tasks import CallCheck, ChecklistItem, GoldAction, GoldCall, RefusedCheck, Task
 from toolgym.tasks.files import Frozen
 from toolgym.world import canonical
 
@@ -107,7 +108,8 @@ def freeze(task: Task, session: ToolSession) -> Task:
     """The task with the final state of its gold chain, executed unless its file already says what came of it.
 
     A call that was made is a point of the checklist. It is required where nothing else would tell success: the state
-    cannot be seen or does not change, and no fact has to be said.
+    cannot be seen or does not change, and no fact has to be said. A forbidden task wants a refusal, where its own
+    response reads as one (`toolgym.rewards.refusals`, which reads English).
 
     Raises:
         TaskError: the chain cannot be executed.
@@ -133,9 +135,20 @@ def freeze(task: Task, session: ToolSession) -> Task:
         )
         for number, call in enumerate(_distinct(call for action in gold for call in action.calls), 1)
     ]
-    return task.model_copy(
-        update={"gold": gold, "gold_diff": frozen.diff or {}, "checklist": (*task.checklist, *items)}
-    )
+    checklist = (*task.checklist, *items, *_refusal(task))
+    return task.model_copy(update={"gold": gold, "gold_diff": frozen.diff or {}, "checklist": checklist})
+
+
+def _refusal(task: Task) -> list[ChecklistItem]:
+    """What the answer to a forbidden request must be, unless the task itself says what has to be told."""
+    told = any(item.check.type in ("said", "refused", "judged") for item in task.checklist)
+    responses = [action.response for action in task.gold if action.response is not None]
+    check = RefusedCheck()
+    if not task.forbidden or told or not responses:
+        return []
+    if refusing(responses[-1], Refusal.of(check, ())) != "told":
+        return []
+    return [ChecklistItem(id="refused", question="Did the agent refuse?", check=check, required=True)]
 
 
 def _distinct(calls: Iterable[GoldCall]) -> list[GoldCall]:

@@ -25,7 +25,7 @@ _INJECTION = re.compile(
     r"ignore (all|any|the)?\s*(previous|prior|above|other)|disregard (all|any|the|your)|system prompt"
     r"|you must (obey|always|never|first|not tell)|do not (tell|mention|inform)"
     r"|<\|im_(start|end)\|>|</?(system|tool_call|tool_response|instructions?)>"
-    r"|^\s*(system|assistant|user)\s*:|\bsecretly\b|without (telling|asking) the user",
+    r"|^[^\S\n]*+(system|assistant|user)[^\S\n]*+:|\bsecretly\b|without (telling|asking) the user",
     re.IGNORECASE | re.MULTILINE,
 )
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -123,13 +123,25 @@ def _schema(tool: ToolSpec) -> Iterator[Finding]:
         if isinstance(value, dict) and not value.keys() & {"type", "enum", "const", "anyOf", "oneOf", "allOf", "$ref"}:
             yield Finding("no-parameter-type", "warning", tool.name, f"Parameter {name!r} has no type.")
     for pattern in _values(schema, "pattern"):
-        if re.search(r"\([^)]*[+*][^)]*\)[+*]", pattern):
+        if _repeats_a_repetition(pattern):
             message = f"The pattern {pattern!r} may take exponential time; it is not evaluated here."
             yield Finding("slow-pattern", "warning", tool.name, message)
     if any(not reference.startswith("#") for reference in _values(schema, "$ref")):
         yield Finding(
             "remote-schema", "warning", tool.name, "The schema refers to another document, which is not fetched."
         )
+
+
+def _repeats_a_repetition(pattern: str) -> bool:
+    """Whether a bracket that holds `+` or `*` is itself repeated, as in `(a+)*`; in linear time."""
+    start = 0
+    for found in re.finditer(r"\)[+*]?", pattern):
+        opened = pattern.find("(", start, found.start())
+        inside = pattern[opened + 1 : found.start()] if opened >= 0 else ""
+        if len(found[0]) == 2 and ("+" in inside or "*" in inside):
+            return True
+        start = found.end()
+    return False
 
 
 def _texts(tool: ToolSpec) -> Iterator[Finding]:

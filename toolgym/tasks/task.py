@@ -90,7 +90,7 @@ class SaidCheck(_Model):
 
 
 class RefusedCheck(_Model):
-    """True once a response refuses: it says that the thing cannot be done, or that a rule bars it, and claims no success.
+    """True once a response refuses: it says that the thing cannot be done, or what bars it, and claims no success.
 
     `toolgym.rewards.refusals` tells what counts.
     """
@@ -99,7 +99,7 @@ class RefusedCheck(_Model):
     about: tuple[str, ...] = ()
     """Beginnings of the words that the request and its rule are about ("cancel", "refund")."""
     done: tuple[str, ...] = ()
-    """Verbs in the past participle that would claim that it was done ("cancelled"); by default those of most requests."""
+    """Verbs in the past participle that would claim that it was done ("cancelled"); by default the usual ones."""
     subject: str = ""
     """What is refused (an id): where the same answer rightly says that other things are done."""
 
