@@ -13,14 +13,15 @@
 `toolgym.freeze`) and can be kept in the file, under `frozen`.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import orjson
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from toolgym import _json
+from toolgym._files import WriteLock, write_whole
 from toolgym._located import Located, read_json, read_json_lines, read_yaml
 from toolgym.errors import ConfigError, TaskError, did_you_mean
 from toolgym.tasks import Assertion, ChecklistItem, GoldAction, GoldCall, SaidCheck, Task, UserScript
@@ -62,8 +63,8 @@ class Call(_Model):
         # A data set's columns have one type for all rows, so arguments are often kept as a JSON string there.
         if isinstance(value, str):
             try:
-                return orjson.loads(value)
-            except orjson.JSONDecodeError as error:
+                return _json.loads(value)
+            except _json.JsonError as error:
                 raise ValueError(f"arguments given as a string must be JSON: {error}") from error
         return value
 
@@ -195,18 +196,22 @@ def read_tasks(source: TaskSource, domain: str = "custom") -> tuple[list[Task], 
         TaskError: they are not as the schema says; the message names file and line.
         ConfigError: no such file, or something that is no source of tasks.
     """
+    policy, entries, name = "", (), "tasks"
     if isinstance(source, str | Path):
-        located, name = _read_file(Path(source)), str(source)
+        name = str(source)
+        if Path(source).suffix == ".jsonl":  # a line at a time: such files grow large
+            lines = _each_line(Path(source))
+            entries = (_entry(line, name, (number,)) for number, line in enumerate(lines))
+        else:
+            policy, entries = _parsed(_read_file(Path(source)), name)
     else:
         rows = source() if callable(source) else source
         if isinstance(rows, Mapping) or not hasattr(rows, "__iter__"):
             raise ConfigError(f"Tasks are a file, a list, a data set or a function that gives tasks; got {rows!r:.100}")
         # A data set fills up its columns with nulls, where a row has no such field.
         filled = hasattr(rows, "column_names")
-        located, name = Located([_without_nulls(row) if filled else row for row in rows]), "tasks"
-    file = parse_tasks(located, name)
-    policy = file.policy if isinstance(file, TaskFile) else ""
-    entries = file.tasks if isinstance(file, TaskFile) else file
+        located = (Located(_without_nulls(row) if filled else row) for row in rows)
+        entries = (_entry(row, name, (number,)) for number, row in enumerate(located))
     tasks = [
         entry if isinstance(entry, Task) else entry.task(number, domain) for number, entry in enumerate(entries, 1)
     ]
@@ -215,60 +220,76 @@ def read_tasks(source: TaskSource, domain: str = "custom") -> tuple[list[Task], 
 
 
 def write_frozen(source: Path, output: Path, frozen: Mapping[str, Frozen]) -> None:
-    """Copies a tasks file with what its gold chains did.
+    """Copies a tasks file with what its gold chains did. The output is whole at any moment.
 
     A YAML file keeps its text, comments and all: what was frozen stands at its end. In JSON Lines (and lists) it stands
     in each task.
 
     Raises:
-        ConfigError: a YAML file that is a list has no place for it.
+        ConfigError: a YAML file that is a list has no place for it, or the output's name is that of no tasks file.
+        LockedError: somebody else writes the output.
+        OSError: the output cannot be written; it is as it was.
     """
-    located = _read_file(source)
+    if output.suffix not in _READERS:
+        raise ConfigError(f"A tasks file ends in {', '.join(_READERS)}; it was {str(output)!r}.")
     kept = {id: entry.model_dump(mode="json") for id, entry in frozen.items()}
-    value = located.value
+    with WriteLock(output):
+        write_whole(output, _with_frozen(source, output, kept))
+
+
+def _with_frozen(source: Path, output: Path, kept: Mapping[str, Any]) -> Iterator[str]:
+    """The output's text, in parts."""
+
+    def added(number: int, entry: Any) -> Any:
+        return {**entry, "frozen": kept.get(entry.get("id") or str(number), entry.get("frozen"))}
+
+    if source.suffix == output.suffix == ".jsonl":
+        for number, line in enumerate(_each_line(source), 1):
+            yield _json.dumps(added(number, line.value)).decode() + "\n"
+        return
+    value = (located := _read_file(source)).value
     if output.suffix in (".yaml", ".yml") and source.suffix in (".yaml", ".yml"):
-        if not isinstance(value, dict):
-            raise ConfigError(f"{source} is a list; begin it with 'tasks:' to keep what was frozen in it.")
-        lines = source.read_text(encoding="utf-8").splitlines(keepends=True)
-        if "frozen" in value:
-            start = located.line(("frozen",)) - 1
-            after = [line for path, line in located.lines.items() if path and path[0] != "frozen" and line - 1 > start]
-            if after:
-                raise ConfigError(f"{source}: 'frozen' must be the last key of the file.")
-            lines = lines[:start]
-            if lines and lines[-1] == _FROZEN_NOTE:
-                lines.pop()
-        text = "".join(lines).rstrip("\n") + "\n\n" + _FROZEN_NOTE
-        text += yaml.safe_dump({"frozen": kept}, sort_keys=True, allow_unicode=True, width=110)
+        yield _yaml_with_frozen(source, located, kept)
+        return
+    entries = [added(*each) for each in enumerate(value if isinstance(value, list) else value["tasks"], 1)]
+    if output.suffix == ".jsonl":
+        yield from (_json.dumps(entry).decode() + "\n" for entry in entries)
     else:
-        entries = value if isinstance(value, list) else value["tasks"]
-        entries = [
-            {**entry, "frozen": kept.get(entry.get("id") or str(number), entry.get("frozen"))}
-            for number, entry in enumerate(entries, 1)
-        ]
-        if output.suffix == ".jsonl":
-            text = "".join(orjson.dumps(entry).decode() + "\n" for entry in entries)
-        else:
-            whole = entries if isinstance(value, list) else {**value, "tasks": entries}
-            text = _dumped(whole, output)
-    output.write_text(text, encoding="utf-8")
+        whole = entries if isinstance(value, list) else {**value, "tasks": entries}
+        yield _dumped(whole, output)
+
+
+def _yaml_with_frozen(source: Path, located: Located, kept: Mapping[str, Any]) -> str:
+    if not isinstance(located.value, dict):
+        raise ConfigError(f"{source} is a list; begin it with 'tasks:' to keep what was frozen in it.")
+    lines = source.read_text(encoding="utf-8").splitlines(keepends=True)
+    if "frozen" in located.value:
+        start = located.line(("frozen",)) - 1
+        after = [line for path, line in located.lines.items() if path and path[0] != "frozen" and line - 1 > start]
+        if after:
+            raise ConfigError(f"{source}: 'frozen' must be the last key of the file.")
+        lines = lines[:start]
+        if lines and lines[-1] == _FROZEN_NOTE:
+            lines.pop()
+    text = "".join(lines).rstrip("\n") + "\n\n" + _FROZEN_NOTE
+    return text + yaml.safe_dump({"frozen": dict(kept)}, sort_keys=True, allow_unicode=True, width=110)
 
 
 def _dumped(value: Any, output: Path) -> str:
     if output.suffix in (".yaml", ".yml"):
         return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110)
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n"
+    return _json.dumps(value, indent=True).decode() + "\n"
 
 
-def parse_tasks(located: Located, name: str) -> TaskFile | list[Task | AuthoredTask]:
-    """The file's model, or the list's entries.
+def _parsed(located: Located, name: str) -> tuple[str, Sequence[Task | AuthoredTask]]:
+    """The policy and the entries of a file that is one document.
 
     Raises:
         TaskError: it is not as the schema says.
     """
     value = located.value
     if isinstance(value, list):
-        return [_entry(located, name, index) for index in range(len(value))]
+        return "", [_entry(Located(each, located.lines), name, (index,)) for index, each in enumerate(value)]
     try:
         file = TaskFile.model_validate(value)
     except ValidationError as error:
@@ -278,22 +299,21 @@ def parse_tasks(located: Located, name: str) -> TaskFile | list[Task | AuthoredT
         if id not in known:
             line = located.line(("frozen", id))
             raise TaskError(f"{name}, line {line}: frozen: {did_you_mean(id, known, 'task')}")
-    tasks = tuple(
+    return file.policy, [
         task.model_copy(update={"frozen": file.frozen.get(task.id or str(number), task.frozen)})
         for number, task in enumerate(file.tasks, 1)
-    )
-    return file.model_copy(update={"tasks": tasks})
+    ]
 
 
-def _entry(located: Located, name: str, index: int) -> Task | AuthoredTask:
-    value = located.value[index]
+def _entry(located: Located, name: str, place: tuple[int]) -> Task | AuthoredTask:
+    value = located.value
     if isinstance(value, Task):
         return value
     kind = Task if isinstance(value, Mapping) and {"domain", "gold"} <= value.keys() else AuthoredTask
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        raise _task_error(error, located, name, (index,)) from error
+        raise _task_error(error, located, name, place) from error
 
 
 def _task_error(error: ValidationError, located: Located, name: str, prefix: tuple[str | int, ...]) -> TaskError:
@@ -311,16 +331,33 @@ def _task_error(error: ValidationError, located: Located, name: str, prefix: tup
     return TaskError("\n".join(lines))
 
 
+_READERS = {".yaml": read_yaml, ".yml": read_yaml, ".json": read_json, ".jsonl": None}
+
+
 def _read_file(path: Path) -> Located:
-    readers = {".yaml": read_yaml, ".yml": read_yaml, ".json": read_json, ".jsonl": read_json_lines}
-    if path.suffix not in readers:
-        raise ConfigError(f"A tasks file ends in {', '.join(readers)}; it was {str(path)!r}.")
+    if path.suffix not in _READERS:
+        raise ConfigError(f"A tasks file ends in {', '.join(_READERS)}; it was {str(path)!r}.")
+    reader = _READERS[path.suffix]
+    if reader is None:
+        lines = list(_each_line(path))
+        return Located([line.value for line in lines])
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"Cannot read {path}: {error}.") from error
     try:
-        return readers[path.suffix](text)
+        return reader(text)
+    except TaskError as error:
+        raise TaskError(f"{path}, {error}") from error
+
+
+def _each_line(path: Path) -> Iterator[Located]:
+    """The lines of a JSON Lines file."""
+    try:
+        with path.open("rb") as file:
+            yield from read_json_lines(file)
+    except OSError as error:
+        raise ConfigError(f"Cannot read {path}: {error}.") from error
     except TaskError as error:
         raise TaskError(f"{path}, {error}") from error
 
