@@ -26,6 +26,7 @@ from toolgym.agents.grpo import GRPOOptions, grpo_advantages
 from toolgym.agents.lm import LMPolicy, SamplingOptions, fast_bf16, load_model, set_threads
 from toolgym.agents.report import Estimate
 from toolgym.agents.rollout import Start, rollouts
+from toolgym.agents.run_folder import one_writer
 from toolgym.agents.running import prepare, run
 from toolgym.agents.scripted import OraclePolicy
 from toolgym.opening import open_env
@@ -113,7 +114,11 @@ def demo(options: DemoOptions, *, json: bool = False) -> dict[str, Any]:
     """Runs the demo: prints as it goes (to stderr with `json`), writes its files to `options.output`."""
     console = Console(stderr=json)
     set_threads(options.threads)
-    options.output.mkdir(parents=True, exist_ok=True)
+    with one_writer(options.output):
+        return _run(options, console, json)
+
+
+def _run(options: DemoOptions, console: Console, json: bool) -> dict[str, Any]:
     console.print(expert_episode(options.seed, console.width))
     console.print(
         f"[bold]Stage 1: warm start.[/] {options.model}: supervised fine-tuning on imperfect demonstrations, done "

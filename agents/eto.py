@@ -53,7 +53,7 @@ from toolgym.agents.explore import (
 from toolgym.agents.lm import LMPolicy, set_threads
 from toolgym.agents.options import check_ranges, learner_main
 from toolgym.agents.rollout import Rollout
-from toolgym.agents.run_folder import begin
+from toolgym.agents.run_folder import begin, one_writer
 from toolgym.agents.running import (
     load,
     lora,
@@ -295,17 +295,18 @@ def train(config: ETOOptions) -> Path:
     set_threads(config.threads)
     path, played, budget = config.output / "pairs.jsonl", config.output / PLAYED, StepBudget(config.env_steps)
     config, model, tokenizer = load(config)
-    checkpoint = begin(config, path, played)
+    with one_writer(config.output, config.resume):
+        checkpoint = begin(config, path, played)
 
-    def make() -> list[dict[str, Any]]:
-        with closing(make_policy(config, model, tokenizer)) as policy:
-            return [asdict(pair) for pair in explore_pairs(config, policy, tokenizer, budget, Progress(played))]
+        def make() -> list[dict[str, Any]]:
+            with closing(make_policy(config, model, tokenizer)) as policy:
+                return [asdict(pair) for pair in explore_pairs(config, policy, tokenizer, budget, Progress(played))]
 
-    made = once(path, config.resume, make)
-    pairs = [Pair(**pair) for pair in made]
-    return train_and_save(
-        lambda: make_trainer(config, model, tokenizer, pairs, budget.played), tokenizer, config, checkpoint
-    )
+        made = once(path, config.resume, make)
+        pairs = [Pair(**pair) for pair in made]
+        return train_and_save(
+            lambda: make_trainer(config, model, tokenizer, pairs, budget.played), tokenizer, config, checkpoint
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -22,6 +22,7 @@ from transformers.utils import logging
 
 from toolgym.agents.chat import ChatFormat, set_thinking
 from toolgym.agents.decoding import Decoder, SamplingOptions, roomy_context
+from toolgym.agents.model_files import DATA, refuse_code
 from toolgym.agents.policy import Completion
 from toolgym.agents.vllm import VLLMDecoder, VLLMServer
 from toolgym.errors import ConfigError
@@ -116,7 +117,7 @@ def load_tokenizer(name: str | Path, *, thinking: bool | None = None) -> PreTrai
     from toolgym.agents.builtin import checkpoint_path
 
     with config_errors(name):
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint_path(str(name)), padding_side="left")
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint_path(str(name)), padding_side="left", **DATA)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     if thinking is not None:
@@ -140,7 +141,8 @@ def load_model(
 
     path, tokenizer = checkpoint_path(str(name)), load_tokenizer(name, thinking=thinking)
     with config_errors(name):
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
+        refuse_code(path)
+        model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, **DATA)
         if getattr(model, "_hf_peft_config_loaded", False):
             model = _merged(path, dtype)
     target = device or "cpu"
@@ -181,7 +183,7 @@ def _merged(path: str, dtype: torch.dtype) -> PreTrainedModel:
 
     with warnings.catch_warnings():
         quiet()
-        model = cast(Any, AutoPeftModelForCausalLM.from_pretrained(path, dtype=dtype)).merge_and_unload()
+        model = cast(Any, AutoPeftModelForCausalLM.from_pretrained(path, dtype=dtype, **DATA)).merge_and_unload()
     return model.requires_grad_(True)
 
 

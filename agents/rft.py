@@ -27,7 +27,7 @@ from toolgym.agents.explore import PLAYED, ExploreOptions, Progress, episodes, e
 from toolgym.agents.lm import set_threads
 from toolgym.agents.options import check_idle, learner_main
 from toolgym.agents.rollout import Rollout
-from toolgym.agents.run_folder import begin
+from toolgym.agents.run_folder import begin, one_writer
 from toolgym.agents.running import load, make_envs, task_order
 from toolgym.agents.sft import expert_chain, fit, fitting
 from toolgym.agents.sizing import settled
@@ -126,14 +126,15 @@ def train(config: RFTOptions) -> Path:
     set_threads(config.threads)
     path, played, budget = config.output / "examples.jsonl", config.output / PLAYED, StepBudget(config.env_steps)
     config, model, tokenizer = load(config)
-    checkpoint = begin(config, path, played)
+    with one_writer(config.output, config.resume):
+        checkpoint = begin(config, path, played)
 
-    def make() -> list[dict[str, Any]]:
-        return [asdict(one) for one in training_examples(config, model, tokenizer, budget, Progress(played))]
+        def make() -> list[dict[str, Any]]:
+            return [asdict(one) for one in training_examples(config, model, tokenizer, budget, Progress(played))]
 
-    made = once(path, config.resume, make)
-    data = [Example(**example) for example in made]
-    return fit(config, model, tokenizer, data, checkpoint, played=budget.played)
+        made = once(path, config.resume, make)
+        data = [Example(**example) for example in made]
+        return fit(config, model, tokenizer, data, checkpoint, played=budget.played)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -28,7 +28,16 @@ from toolgym.agents.lm import (
 )
 from toolgym.agents.options import check_ranges
 from toolgym.agents.recording import RecordEpisodes
-from toolgym.agents.run_folder import EPISODES, TENSORBOARD, begin, save_settings, settings_of, step_of
+from toolgym.agents.run_folder import (
+    EPISODES,
+    TENSORBOARD,
+    begin,
+    one_writer,
+    save_settings,
+    settings_of,
+    step_of,
+    tell_settings,
+)
 from toolgym.agents.schedule import schedule_args
 from toolgym.agents.sizing import BySize, ModelSize, named_size, settled, size_of, unset
 from toolgym.agents.train_evaluation import EvaluateEvery
@@ -129,6 +138,10 @@ def _updates(config: Any) -> int:
 
 def env_options(config: Any) -> dict[str, Any]:
     """Keywords for the environment: what was given, and what the model was trained with."""
+    return {**settings_of(config.model, config.env), **_given_options(config)}
+
+
+def _given_options(config: Any) -> dict[str, Any]:
     given = {
         "size": config.size,
         "prompt": config.prompt,
@@ -139,7 +152,7 @@ def env_options(config: Any) -> dict[str, Any]:
     chosen, more = {name: value for name, value in given.items() if value is not None}, parse_settings(config.set)
     if "split" in more:
         raise ConfigError("The split is an option of its own: --split.")
-    return {**settings_of(config.model, config.env), **chosen, **more}
+    return {**chosen, **more}
 
 
 def make_envs(config: Any, count: int) -> list["ToolEnv"]:
@@ -219,6 +232,7 @@ def load(
     if model is not None and tokenizer is not None and not unset(config):
         return config, model, tokenizer
     options: Any = config
+    tell_settings(options.model, options.env, _given_options(options))
     tokenizer = tokenizer or load_tokenizer(options.model, thinking=options.thinking)
     size = named_size(options.model) if model is None else size_of(model)
     opening = _opening_tokens(options, tokenizer)
@@ -304,7 +318,8 @@ def run(trainer: "ToolTrainer", config: RunConfig) -> Path:
     """Trains, resuming where the config says so; saves the model and returns its folder."""
     if trainer.run_config is not None:
         config = replace(config, **{name: getattr(trainer.run_config, name) for name in unset(config)})
-    return train_and_save(lambda: trainer, trainer.processing_class, config, begin(config))
+    with one_writer(config.output, config.resume):
+        return train_and_save(lambda: trainer, trainer.processing_class, config, begin(config))
 
 
 def train_and_save(make: Callable[[], Any], tokenizer: Any, config: Any, checkpoint: str | None) -> Path:

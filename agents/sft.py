@@ -30,7 +30,7 @@ from toolgym.agents.demonstrations import Chain, Example, demonstrate, examples,
 from toolgym.agents.lm import set_threads
 from toolgym.agents.options import check_ranges, learner_main
 from toolgym.agents.rollout import Rollout
-from toolgym.agents.run_folder import begin
+from toolgym.agents.run_folder import begin, one_writer
 from toolgym.agents.running import (
     load,
     lora,
@@ -213,10 +213,11 @@ def train(config: SFTOptions) -> Path:
     """Makes the demonstrations, trains, and returns the folder of the final model."""
     set_threads(config.threads)
     config, model, tokenizer = load(config)
-    checkpoint = begin(config)
-    budget = StepBudget(config.env_steps)
-    data = expert_examples(config, tokenizer, budget)
-    return fit(config, model, tokenizer, data, checkpoint, played=budget.played)
+    with one_writer(config.output, config.resume):
+        checkpoint = begin(config)
+        budget = StepBudget(config.env_steps)
+        data = expert_examples(config, tokenizer, budget)
+        return fit(config, model, tokenizer, data, checkpoint, played=budget.played)
 
 
 def fit(

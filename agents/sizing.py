@@ -15,6 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, Pre
 from toolgym.agents.adapters import adapter_base
 from toolgym.agents.decoding import roomy_context
 from toolgym.agents.lm import config_errors, fast_bf16
+from toolgym.agents.model_files import DATA, refuse_code
 from toolgym.errors import ConfigError
 
 __all__ = [
@@ -98,9 +99,10 @@ def named_size(name: str | Path) -> ModelSize:
 
     path = checkpoint_path(str(name))
     with config_errors(name):
-        config: PretrainedConfig = AutoConfig.from_pretrained(adapter_base(path) or path)
+        refuse_code(path)
+        config: PretrainedConfig = AutoConfig.from_pretrained(adapter_base(path) or path, **DATA)
         with torch.device("meta"):
-            return size_of(AutoModelForCausalLM.from_config(config))
+            return size_of(AutoModelForCausalLM.from_config(config, **DATA))
 
 
 def weight_bytes(size: ModelSize, number_bytes: int, *, frozen: bool, reference: bool = False) -> int:

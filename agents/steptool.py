@@ -37,6 +37,7 @@ from trl.trainer.grpo_config import GRPOConfig
 from toolgym.agents.critic import ValueHead, clipped_value_loss, gae, masked_sums, step_gae, token_weights, whiten
 from toolgym.agents.episodes import EpisodeBatch
 from toolgym.agents.options import check_idle, learner_main
+from toolgym.agents.run_folder import read_number
 from toolgym.agents.running import LossType, RunConfig, prepare, run
 from toolgym.agents.trainer import ToolTrainer, check_own_loss, without_idle_columns
 from toolgym.errors import ConfigError
@@ -344,7 +345,7 @@ class StepToolTrainer(ToolTrainer):
         folder = Path(resume_from_checkpoint)
         self.critic.load(folder)
         self._fitted = True
-        self.kl_coefficient = json.loads((folder / _STATE).read_text(encoding="utf-8"))["kl_coefficient"]
+        self.kl_coefficient = read_number(folder / _STATE, "kl_coefficient")
 
 
 def train(config: StepToolPPOOptions) -> Path:

@@ -29,7 +29,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-__all__ = ["LockWarning", "WriteLock", "append_line", "put", "write_whole"]
+__all__ = ["LockWarning", "WriteLock", "append_line", "cut_torn_line", "put", "write_whole"]
 
 _LOCKED_BYTE = 2**30
 """Which byte Windows locks: what it locks cannot be read, so it is none of those that say who holds the lock."""
@@ -189,6 +189,25 @@ def append_line(path: Path, line: str) -> None:
     """
     with path.open("ab", buffering=0) as file:
         put(file, line.encode() + b"\n", path)
+
+
+def cut_torn_line(path: Path) -> None:
+    """Shortens a file to its last whole line, so that what is appended begins a line."""
+    if not path.exists():
+        return
+    with path.open("rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        keep = end
+        while keep > 0:
+            start = max(0, keep - 65536)
+            file.seek(start)
+            newline = file.read(keep - start).rfind(b"\n")
+            if newline >= 0:
+                keep = start + newline + 1
+                break
+            keep = start
+        if keep < end:
+            file.truncate(keep)
 
 
 def write_whole(path: Path, parts: str | Iterable[str]) -> None:

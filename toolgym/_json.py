@@ -8,12 +8,11 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, NoReturn
 
 import orjson
 
-__all__ = ["MAX_DEPTH", "JsonError", "dumps", "each_line", "loads", "read_object"]
+__all__ = ["MAX_DEPTH", "JsonError", "dumps", "each_line", "loads"]
 
 MAX_DEPTH = 100
 """Levels of nesting."""
@@ -110,23 +109,6 @@ def _plain(value: Any, left: int) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item, left - 1) for key, item in value.items()}
     return [_plain(item, left - 1) for item in value]
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object that a file holds.
-
-    Raises:
-        JsonError: it holds something else; the message names file and line.
-        OSError: it cannot be read.
-    """
-    try:
-        value = loads(path.read_bytes())
-    except JsonError as error:
-        where = "" if error.line is None else f", line {error.line}"
-        raise JsonError(f"{path}{where}: {error}", error.line) from error
-    if not isinstance(value, dict):
-        raise JsonError(f"{path}: expected a JSON object, got {type(value).__name__}", 1)
-    return value
 
 
 def each_line(

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, cast
 
-from toolgym._files import WriteLock, put
+from toolgym._files import WriteLock, cut_torn_line, put
 from toolgym._records import (
     check_record,
     dump_line,
@@ -155,7 +155,7 @@ class TrajectoryWriter:
             self._file.close()
             raise
         try:
-            _cut_torn_line(self.path)
+            cut_torn_line(self.path)
             self._put({"type": "header", "schema": SCHEMA_VERSION})
         except BaseException:
             self.close()
@@ -354,22 +354,3 @@ def _records(path: Path) -> Iterator[tuple[int, Any]]:
             except ValueError as error:
                 raise TrajectoryError(f"{path}, line {number}: {error}") from error
             yield number, record
-
-
-def _cut_torn_line(path: Path) -> None:
-    """Shortens a file to its last whole line, so that what is appended begins a line."""
-    if not path.exists():
-        return
-    with path.open("rb+") as file:
-        end = file.seek(0, os.SEEK_END)
-        keep = end
-        while keep > 0:
-            start = max(0, keep - 65536)
-            file.seek(start)
-            newline = file.read(keep - start).rfind(b"\n")
-            if newline >= 0:
-                keep = start + newline + 1
-                break
-            keep = start
-        if keep < end:
-            file.truncate(keep)

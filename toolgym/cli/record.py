@@ -39,6 +39,10 @@ def record(
     target = list(command or ()) if servers is None else server_of(servers)
     session = McpDomain(McpOptions(target, server=server, spares=0)).session()
     try:
-        Recorder(session, output, request).run()
+        recorder = Recorder(session, output, request)
+        try:
+            recorder.run()
+        finally:
+            recorder.close()
     finally:
         session.close()
