@@ -6,6 +6,7 @@ notice of locks.
 """
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -35,6 +36,14 @@ _LOCKED_BYTE = 2**30
 """Which byte Windows locks: what it locks cannot be read, so it is none of those that say who holds the lock."""
 
 
+_NO_LOCKS = {
+    getattr(errno, name)
+    for name in "EACCES EPERM ENOSPC EDQUOT ENAMETOOLONG ENOLCK ENOTSUP EOPNOTSUPP ENOSYS EINVAL".split()
+    if hasattr(errno, name)
+}
+"""Why a lock cannot be had where a file may well be written."""
+
+
 class LockWarning(UserWarning):
     """Here nothing can be locked, so another writer would not be noticed."""
 
@@ -48,6 +57,7 @@ class WriteLock:
 
     Raises:
         LockedError: somebody else is writing there; the message says who.
+        OSError: there is no such folder.
 
     Warns:
         LockWarning: the file system keeps no locks, or none can be made there.
@@ -63,6 +73,8 @@ class WriteLock:
         try:
             handle = _locked(file, self.path)
         except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise OSError(error.errno, error.strerror, str(self.path)) from error
             message = f"{self.path} cannot be locked ({error.strerror or error}): another writer would not be noticed"
             warnings.warn(message, LockWarning, stacklevel=3)
             return
