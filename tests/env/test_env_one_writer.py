@@ -223,7 +223,7 @@ def room(size):
 
 def full(program: str, *arguments: object) -> str:
     """What a program printed in which `room(bytes)` limits every file."""
-    command = [sys.executable, "-c", FULL + program, *map(str, arguments)]
+    command = [sys.executable, "-B", "-c", FULL + program, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 

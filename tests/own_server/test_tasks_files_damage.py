@@ -137,7 +137,7 @@ def test_nothing_kills_the_process(tmp_path: Path) -> None:
     (tmp_path / "t.yaml").write_text("[" * 30_000)
     program = "from toolgym.tasks_file import read_tasks; import sys; read_tasks(sys.argv[1])"
     done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "t.yaml")], capture_output=True, text=True, check=False
+        [sys.executable, "-B", "-c", program, str(tmp_path / "t.yaml")], capture_output=True, text=True, check=False
     )
     assert (done.returncode, "TaskError" in done.stderr) == (1, True)
 
@@ -181,7 +181,7 @@ def test_a_full_disk_leaves_a_frozen_file_as_it_was(tmp_path: Path, name: str) -
         "try: write_frozen(Path(sys.argv[1]), Path(sys.argv[1]), {})\n"
         "except OSError as error: print(error)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-B", "-c", program, str(path)], capture_output=True, text=True, check=True)
     assert done.stdout == f"[Errno 27] File too large: {str(path)!r}\n"
     assert path.read_text() == VALID[name]
     assert list(tmp_path.iterdir()) == [path]
