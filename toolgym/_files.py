@@ -38,7 +38,10 @@ _LOCKED_BYTE = 2**30
 
 _NO_LOCKS = {
     getattr(errno, name)
-    for name in "EACCES EPERM ENOSPC EDQUOT ENAMETOOLONG ENOLCK ENOTSUP EOPNOTSUPP ENOSYS EINVAL".split()
+    for name in (
+        *("EACCES", "EPERM", "ENOSPC", "EDQUOT", "ENAMETOOLONG"),
+        *("ENOLCK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EINVAL"),
+    )
     if hasattr(errno, name)
 }
 """Why a lock cannot be had where a file may well be written."""

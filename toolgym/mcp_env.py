@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
+from toolgym._stored_tasks import fitting
 from toolgym.custom import TaskList
 from toolgym.domain import Split, TaskSet
 from toolgym.env import ToolEnv
@@ -127,17 +128,7 @@ class McpDomain:
             if depth is not None or kinds is not None:
                 raise ConfigError("Random tasks cannot be chosen by depth or kind; give tasks=...")
             return self._random.setdefault(split, RandomTasks(self, split))
-        depths = None if depth is None else [depth] if isinstance(depth, int) else list(depth)
-        return _FrozenTasks(
-            self,
-            [
-                task
-                for task in self._tasks
-                if task.split in (split, "custom")
-                and (depths is None or task.depth in depths)
-                and (kinds is None or all(kind in kinds for kind in task.kind))
-            ],
-        )
+        return _FrozenTasks(self, fitting(self._tasks, split, depth, kinds))
 
     def frozen(self, task: Task) -> Task:
         """The task with what its gold chain does.

@@ -14,6 +14,7 @@
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -23,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from toolgym import _json
 from toolgym._files import WriteLock, write_whole
 from toolgym._located import Located, read_json, read_json_lines, read_yaml
+from toolgym._stored_tasks import StoredTasks
 from toolgym.errors import ConfigError, TaskError, did_you_mean
 from toolgym.tasks import Assertion, ChecklistItem, GoldAction, GoldCall, SaidCheck, Task, UserScript
 from toolgym.world import Diff
@@ -189,8 +191,10 @@ def tasks_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def read_tasks(source: TaskSource, domain: str = "custom") -> tuple[list[Task], str]:
+def read_tasks(source: TaskSource, domain: str = "custom") -> tuple[Sequence[Task], str]:
     """The tasks of a source, and the policy where it holds one.
+
+    Those of a JSON Lines file, which may be large, are made when they are asked for; each was checked once.
 
     Raises:
         TaskError: they are not as the schema says; the message names file and line.
@@ -199,11 +203,9 @@ def read_tasks(source: TaskSource, domain: str = "custom") -> tuple[list[Task], 
     policy, entries, name = "", (), "tasks"
     if isinstance(source, str | Path):
         name = str(source)
-        if Path(source).suffix == ".jsonl":  # a line at a time: such files grow large
-            lines = _each_line(Path(source))
-            entries = (_entry(line, name, (number,)) for number, line in enumerate(lines))
-        else:
-            policy, entries = _parsed(_read_file(Path(source)), name)
+        if Path(source).suffix == ".jsonl":
+            return _stored(Path(source), domain), policy
+        policy, entries = _parsed(_read_file(Path(source)), name)
     else:
         rows = source() if callable(source) else source
         if isinstance(rows, Mapping) or not hasattr(rows, "__iter__"):
@@ -215,8 +217,31 @@ def read_tasks(source: TaskSource, domain: str = "custom") -> tuple[list[Task], 
     tasks = [
         entry if isinstance(entry, Task) else entry.task(number, domain) for number, entry in enumerate(entries, 1)
     ]
-    _check_ids(tasks, name)
+    _check_ids([task.id for task in tasks], name)
     return tasks, policy
+
+
+def _stored(path: Path, domain: str) -> StoredTasks:
+    """The tasks of a JSON Lines file, a line at a time: such files grow large."""
+    out = StoredTasks(partial(_task_of_line, str(path), domain))
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    out.add(line, number)
+    except OSError as error:
+        raise ConfigError(f"Cannot read {path}: {error}.") from error
+    _check_ids(out.ids(), str(path))
+    return out
+
+
+def _task_of_line(name: str, domain: str, line: bytes, number: int, place: int) -> Task:
+    try:
+        value = _json.loads(line)
+    except _json.JsonError as error:
+        raise TaskError(f"{name}, line {number}: {error}") from error
+    entry = _entry(Located(value, {(): number}), name, (place - 1,))
+    return entry if isinstance(entry, Task) else entry.task(place, domain)
 
 
 def write_frozen(source: Path, output: Path, frozen: Mapping[str, Frozen]) -> None:
@@ -370,9 +395,9 @@ def _without_nulls(value: Any) -> Any:
     return value
 
 
-def _check_ids(tasks: list[Task], name: str) -> None:
+def _check_ids(ids: list[str], name: str) -> None:
     seen: set[str] = set()
-    for task in tasks:
-        if task.id in seen:
-            raise TaskError(f"{name}: two tasks have the id {task.id!r}; ids must differ")
-        seen.add(task.id)
+    for id in ids:
+        if id in seen:
+            raise TaskError(f"{name}: two tasks have the id {id!r}; ids must differ")
+        seen.add(id)

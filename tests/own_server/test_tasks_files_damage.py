@@ -1,6 +1,8 @@
 """Damaged tasks files: whatever stands in one is tasks or an error that names the file and the line."""
 
+import gc
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from toolgym._located import read_json, read_yaml
 from toolgym.cli import main
+from toolgym.custom import CustomDomain
 from toolgym.errors import ConfigError, TaskError
 from toolgym.tasks import Task
 from toolgym.tasks_file import read_tasks, write_frozen
@@ -167,6 +170,34 @@ def test_an_alias_is_a_copy_and_not_the_same_list() -> None:
     assert located.value["a"] is not located.value["b"]
     assert located.value["a"][0] is not located.value["b"][0]
     assert [located.line(path) for path in (("a", 0, "k"), ("b", 0, "k"), ("d",))] == [2, 3, 5]
+
+
+def test_tasks_of_json_lines_are_held_as_their_lines(tmp_path: Path) -> None:
+    """6,000 tasks are read, and at most 4,096 are objects: those asked for last."""
+    path = tmp_path / "many.jsonl"
+    splits = ("train", "test", "custom")
+    rows = [{**ENTRY, "id": f"t{n}", "split": splits[n % 3], "kind": [f"k{n % 2}"]} for n in range(6000)]
+    path.write_text("".join(f"{json.dumps(row)}\n\n" for row in rows))
+    gc.collect()
+    before = sum(type(each) is Task for each in gc.get_objects())
+    tasks, _ = read_tasks(path)
+    assert [task.id for task in tasks] == [f"t{n}" for n in range(6000)]
+    assert tasks[-1] == read_tasks(lambda: rows)[0][-1]
+    assert [task.id for task in tasks[10:12]] == ["t10", "t11"]
+    with pytest.raises(IndexError):
+        tasks[6000]
+    gc.collect()
+    assert sum(type(each) is Task for each in gc.get_objects()) - before <= 4096
+    domain = CustomDomain(lambda: None, tasks)  # type: ignore[arg-type]
+    test = domain.tasks("test", kinds=["k1"])  # every sixth: 1 and 5 of six are test or custom, and odd
+    assert [task.id for task in test][:4] == ["t1", "t5", "t7", "t11"]
+    assert len(test) == 2000
+    assert test.by_id("t7") == tasks[7]
+    assert pickle.loads(pickle.dumps(test[3])) == tasks[11]
+    assert list(pickle.loads(pickle.dumps(tasks)).ids())[:2] == ["t0", "t1"]
+    path.write_text(path.read_text() + json.dumps(rows[5]) + "\n")
+    with pytest.raises(TaskError, match="two tasks have the id 't5'"):
+        read_tasks(path)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of a process's files")
