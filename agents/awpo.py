@@ -27,13 +27,12 @@ import torch
 from accelerate.utils import gather_object
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
-from toolgym.agents.episodes import EpisodeBatch
 from toolgym.agents.grpo import grpo_advantages
-from toolgym.agents.options import check_idle, learner_main
-from toolgym.agents.rollout import Rollout
-from toolgym.agents.run_folder import read_number
-from toolgym.agents.running import RunConfig, prepare, run
-from toolgym.agents.trainer import ToolTrainer
+from toolgym.agents.rollouts.rollout import Rollout
+from toolgym.agents.training.options import check_idle, learner_main
+from toolgym.agents.training.run_folder import read_number
+from toolgym.agents.training.running import RunConfig, prepare, run
+from toolgym.agents.training.trainer import ToolTrainer
 from toolgym.errors import ConfigError
 
 __all__ = [
@@ -260,7 +259,7 @@ def make_trainer(
     tokenizer: PreTrainedTokenizerBase | None = None,
     callbacks: list[TrainerCallback] | None = None,
 ) -> AWPOTrainer:
-    """The trainer of a run, ready to train (see `toolgym.agents.running.prepare`)."""
+    """The trainer of a run, ready to train (see `toolgym.agents.training.running.prepare`)."""
     made = prepare(config, grpo_advantages, trainer=AWPOTrainer, model=model, tokenizer=tokenizer, callbacks=callbacks)
     trainer = cast(AWPOTrainer, made)
     trainer.options = config

@@ -6,9 +6,9 @@
 Equations: weights of six token types Eq. 8; clipped surrogate Eq. 9–10; mean-normalised advantage Eq. 11; dynamic upper
 clip Eq. 12; unified loss Eq. 13 with gamma = exp(-zeta t), t from 0, so that the first batch is SFT alone; SFT loss
 Eq. 14. Rewards are Eq. 15–23 (`toolgym.rewards.ac_planner`). With `--candidates token`, K candidates of every token of
-the gold episode are compared (`toolgym.agents.dupo_candidates`); with `--candidates rollout`, K whole episodes through
-the environment, with rewards at the ends of steps: the k-th candidate for action n is rollout k's step n, and its
-tokens share its advantage.
+the gold episode are compared (`toolgym.agents.training.dupo_candidates`); with `--candidates rollout`, K whole
+episodes through the environment, with rewards at the ends of steps: the k-th candidate for action n is rollout k's
+step n, and its tokens share its advantage.
 
 Deviations: Eq. 8–9 are maximised and Eq. 14 minimised, so the loss is `gamma L_SFT - (1 - gamma) J_RL`; Eq. 14 has the
 current policy. Eq. 11 divides by `max(|mean|, floor)`. Eq. 12 has the average reward of the earlier positions of the
@@ -28,14 +28,14 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
-from toolgym.agents.budget import expected_steps
-from toolgym.agents.dupo_candidates import PrefixScorer, candidates_of
-from toolgym.agents.episodes import TYPE_CODES, EpisodeBatch
-from toolgym.agents.expert import ExpertTrainer, check_token_mean, clipped_objective, token_mean
 from toolgym.agents.grpo import grpo_advantages
-from toolgym.agents.options import check_idle, learner_main
-from toolgym.agents.rollout import Rollout
-from toolgym.agents.running import LossType, RunConfig, prepare, run
+from toolgym.agents.rollouts.episodes import TYPE_CODES, EpisodeBatch
+from toolgym.agents.rollouts.rollout import Rollout
+from toolgym.agents.training.budget import expected_steps
+from toolgym.agents.training.dupo_candidates import PrefixScorer, candidates_of
+from toolgym.agents.training.expert import ExpertTrainer, check_token_mean, clipped_objective, token_mean
+from toolgym.agents.training.options import check_idle, learner_main
+from toolgym.agents.training.running import LossType, RunConfig, prepare, run
 from toolgym.domain import TaskSet
 from toolgym.errors import ConfigError
 from toolgym.tasks import Task
@@ -351,7 +351,7 @@ def make_trainer(
     tokenizer: PreTrainedTokenizerBase | None = None,
     callbacks: list[TrainerCallback] | None = None,
 ) -> DUPOTrainer:
-    """The trainer of a run, ready to train (see `toolgym.agents.running.prepare`)."""
+    """The trainer of a run, ready to train (see `toolgym.agents.training.running.prepare`)."""
     made = prepare(config, grpo_advantages, trainer=DUPOTrainer, model=model, tokenizer=tokenizer, callbacks=callbacks)
     trainer = cast(DUPOTrainer, made)
     trainer.options = config

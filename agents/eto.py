@@ -33,36 +33,20 @@ from transformers.trainer_callback import PrinterCallback
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 
-from toolgym.agents.base_trainer import RunTrainer
-from toolgym.agents.budget import StepBudget
-from toolgym.agents.callbacks import run_callbacks
-from toolgym.agents.demonstrations import demonstrate, gold_chain
-from toolgym.agents.explore import (
-    PLAYED,
-    Branch,
-    ExploreOptions,
-    Progress,
-    branches,
-    continuations,
-    episodes,
-    explored,
-    make_policy,
-    once,
-    steps_of,
-)
-from toolgym.agents.lm import LMPolicy, set_threads
-from toolgym.agents.options import check_ranges, learner_main
-from toolgym.agents.rollout import Rollout
-from toolgym.agents.run_folder import begin, one_writer
-from toolgym.agents.running import (
-    load,
-    lora,
-    make_envs,
-    task_order,
-    train_and_save,
-)
-from toolgym.agents.sft import tuning_args
-from toolgym.agents.sizing import BySize, settled
+from toolgym.agents.policies.lm import LMPolicy
+from toolgym.agents.policies.machine import set_threads
+from toolgym.agents.rollouts.branches import Branch, branches, continuations, episodes, steps_of
+from toolgym.agents.rollouts.demonstrations import demonstrate, gold_chain
+from toolgym.agents.rollouts.rollout import Rollout
+from toolgym.agents.training.base_trainer import RunTrainer
+from toolgym.agents.training.budget import StepBudget
+from toolgym.agents.training.callbacks import run_callbacks
+from toolgym.agents.training.explore import PLAYED, ExploreOptions, Progress, explored, make_policy, once
+from toolgym.agents.training.options import check_ranges, learner_main
+from toolgym.agents.training.run_folder import begin, one_writer
+from toolgym.agents.training.running import load, lora, make_envs, task_order, train_and_save
+from toolgym.agents.training.sizing import BySize, settled
+from toolgym.agents.training.tuning import tuning_args
 from toolgym.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -36,19 +36,18 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
-from toolgym.agents.episodes import EpisodeBatch, Estimator
-from toolgym.agents.options import check_idle, learner_main
-from toolgym.agents.rollout import Rollout
-from toolgym.agents.running import RunConfig, load, prepare, run
-from toolgym.agents.sizing import settled
-from toolgym.agents.trainer import ToolTrainer
+from toolgym.agents.rollouts.episodes import EQUAL, EpisodeBatch, Estimator, all_equal
+from toolgym.agents.rollouts.rollout import Rollout
+from toolgym.agents.training.options import check_idle, learner_main
+from toolgym.agents.training.running import RunConfig, load, prepare, run
+from toolgym.agents.training.sizing import settled
+from toolgym.agents.training.trainer import ToolTrainer
 from toolgym.errors import ConfigError, did_you_mean
 
 __all__ = [
     "PRESETS",
     "DynamicTrainer",
     "GRPOOptions",
-    "all_equal",
     "grpo_advantages",
     "main",
     "make_estimator",
@@ -60,7 +59,6 @@ __all__ = [
 ]
 
 _EPS = 1e-4
-_EQUAL = 1e-6
 
 
 @dataclass(frozen=True)
@@ -143,11 +141,6 @@ def preset(name: str) -> dict[str, Any]:
     return dict(PRESETS[name])
 
 
-def all_equal(rewards: torch.Tensor) -> bool:
-    """Whether rewards `(G,)` are equal but for rounding: their mean in floating point is not exactly theirs."""
-    return float(rewards.max() - rewards.min()) <= _EQUAL
-
-
 def grpo_advantages(batch: EpisodeBatch, *, scale: bool = True, leave_one_out: bool = False) -> torch.Tensor:
     """`A_i = (R_i - mean(R)) / (std(R) + 1e-4)` over the usable episodes of a group, on every sampled token `(B, T)`.
 
@@ -223,7 +216,7 @@ def make_estimator(config: GRPOOptions) -> Estimator:
 def differ(group: Sequence[Rollout]) -> bool:
     """Whether the usable episodes of a group have different returns (before any penalty for length)."""
     returns = [rollout.total_reward for rollout in group if rollout.usable]
-    return len(returns) > 1 and max(returns) - min(returns) > _EQUAL
+    return len(returns) > 1 and max(returns) - min(returns) > EQUAL
 
 
 class DynamicTrainer(ToolTrainer):
@@ -270,7 +263,7 @@ def make_trainer(
     tokenizer: PreTrainedTokenizerBase | None = None,
     callbacks: list[TrainerCallback] | None = None,
 ) -> ToolTrainer:
-    """The trainer of a run, ready to train (see `toolgym.agents.running.prepare`)."""
+    """The trainer of a run, ready to train (see `toolgym.agents.training.running.prepare`)."""
     config, model, tokenizer = load(config, model, tokenizer)
     kind = DynamicTrainer if config.dynamic_sampling else ToolTrainer
     estimator = make_estimator(config)

@@ -21,16 +21,17 @@ from typing import Annotated, Any, cast
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from toolgym.agents.budget import StepBudget
-from toolgym.agents.demonstrations import Example, demonstrate
-from toolgym.agents.explore import PLAYED, ExploreOptions, Progress, episodes, explored, make_policy, once, steps_of
-from toolgym.agents.lm import set_threads
-from toolgym.agents.options import check_idle, learner_main
-from toolgym.agents.rollout import Rollout
-from toolgym.agents.run_folder import begin, one_writer
-from toolgym.agents.running import load, make_envs, task_order
+from toolgym.agents.policies.machine import set_threads
+from toolgym.agents.rollouts.branches import episodes, steps_of
+from toolgym.agents.rollouts.demonstrations import Example, demonstrate
+from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.sft import expert_chain, fit, fitting
-from toolgym.agents.sizing import settled
+from toolgym.agents.training.budget import StepBudget
+from toolgym.agents.training.explore import PLAYED, ExploreOptions, Progress, explored, make_policy, once
+from toolgym.agents.training.options import check_idle, learner_main
+from toolgym.agents.training.run_folder import begin, one_writer
+from toolgym.agents.training.running import load, make_envs, task_order
+from toolgym.agents.training.sizing import settled
 from toolgym.errors import ConfigError
 
 __all__ = ["RFTOptions", "distinct_successes", "main", "train", "training_examples"]

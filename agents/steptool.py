@@ -34,12 +34,20 @@ from typing import Annotated, Any, Literal, cast
 import torch
 from trl.trainer.grpo_config import GRPOConfig
 
-from toolgym.agents.critic import ValueHead, clipped_value_loss, gae, masked_sums, step_gae, token_weights, whiten
-from toolgym.agents.episodes import EpisodeBatch
-from toolgym.agents.options import check_idle, learner_main
-from toolgym.agents.run_folder import read_number
-from toolgym.agents.running import LossType, RunConfig, prepare, run
-from toolgym.agents.trainer import ToolTrainer, check_own_loss, without_idle_columns
+from toolgym.agents.rollouts.episodes import EpisodeBatch
+from toolgym.agents.training.critic import (
+    ValueHead,
+    clipped_value_loss,
+    gae,
+    masked_sums,
+    step_gae,
+    token_weights,
+    whiten,
+)
+from toolgym.agents.training.options import check_idle, learner_main
+from toolgym.agents.training.run_folder import read_number
+from toolgym.agents.training.running import LossType, RunConfig, prepare, run
+from toolgym.agents.training.trainer import ToolTrainer, check_own_loss, without_idle_columns
 from toolgym.errors import ConfigError
 
 __all__ = [

@@ -6,7 +6,7 @@
 Equations: token rewards Eq. 13–14 (`toolgym.rewards.toolupt`); FGAE, normalised over all tokens of a group, Eq. 15–17;
 FG-DAPO Eq. 18; what is kept of an expert episode Eq. 19; SPO Eq. 20, weighted by phi Eq. 21–22; gamma Eq. 23.
 `--expert none` is FG-DAPO* alone, `--expert sft` the ablation without SPO, `--no-fine-grained` that without FGAE, and
-`--expert luffy|srft|chord` the single-stage baselines (`toolgym.agents.mixing`).
+`--expert luffy|srft|chord` the single-stage baselines (`toolgym.agents.training.mixing`).
 
 Deviations: the outcome of a token is the reward of its own step. Signs of Eq. 20 and 22 are KTO's: minimising raises
 preserved expert tokens and lowers own tokens with negative advantage. phi has no gradient. A step is compared with the
@@ -26,20 +26,20 @@ from typing import Annotated, Any, Literal, cast
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
-from toolgym.agents.budget import expected_steps
-from toolgym.agents.episodes import EpisodeBatch
-from toolgym.agents.expert import ExpertTokens, ExpertTrainer, check_token_mean, clipped_objective, token_mean
-from toolgym.agents.grpo import all_equal, grpo_advantages
-from toolgym.agents.mixing import (
+from toolgym.agents.grpo import grpo_advantages
+from toolgym.agents.rollouts.episodes import EpisodeBatch, all_equal
+from toolgym.agents.rollouts.rollout import Rollout
+from toolgym.agents.training.budget import expected_steps
+from toolgym.agents.training.expert import ExpertTokens, ExpertTrainer, check_token_mean, clipped_objective, token_mean
+from toolgym.agents.training.mixing import (
     chord_expert_loss,
     luffy_expert_loss,
     mixed_advantages,
     srft_expert_loss,
     srft_self_loss,
 )
-from toolgym.agents.options import check_idle, learner_main
-from toolgym.agents.rollout import Rollout
-from toolgym.agents.running import LossType, RunConfig, prepare, run
+from toolgym.agents.training.options import check_idle, learner_main
+from toolgym.agents.training.running import LossType, RunConfig, prepare, run
 from toolgym.errors import ConfigError
 from toolgym.rewards.aligned import attempt
 from toolgym.rewards.toolupt import token_rewards
@@ -287,7 +287,7 @@ def make_trainer(
     tokenizer: PreTrainedTokenizerBase | None = None,
     callbacks: list[TrainerCallback] | None = None,
 ) -> ToolUPTTrainer:
-    """The trainer of a run, ready to train (see `toolgym.agents.running.prepare`)."""
+    """The trainer of a run, ready to train (see `toolgym.agents.training.running.prepare`)."""
     made = prepare(
         config, grpo_advantages, trainer=ToolUPTTrainer, model=model, tokenizer=tokenizer, callbacks=callbacks
     )

@@ -33,10 +33,11 @@ from typing import Annotated, Any, ClassVar, cast
 import numpy as np
 import torch
 
-from toolgym.agents.common_options import processes
-from toolgym.agents.episodes import EpisodeBatch
-from toolgym.agents.explore import Branch
-from toolgym.agents.forks import (
+from toolgym.agents.grpo import grpo_advantages
+from toolgym.agents.policies.lm import LMPolicy
+from toolgym.agents.rollouts.branches import Branch
+from toolgym.agents.rollouts.episodes import EpisodeBatch, all_equal
+from toolgym.agents.rollouts.forks import (
     ForkRecorder,
     TreeRollout,
     as_tree,
@@ -46,13 +47,12 @@ from toolgym.agents.forks import (
     state_values,
     states_of,
 )
-from toolgym.agents.grpo import all_equal, grpo_advantages
-from toolgym.agents.lm import LMPolicy
-from toolgym.agents.options import learner_main
-from toolgym.agents.rollout import Rollout
-from toolgym.agents.running import RunConfig, prepare, run
-from toolgym.agents.sizing import BySize
-from toolgym.agents.trainer import ToolTrainer
+from toolgym.agents.rollouts.rollout import Rollout
+from toolgym.agents.training.common_options import processes
+from toolgym.agents.training.options import learner_main
+from toolgym.agents.training.running import RunConfig, prepare, run
+from toolgym.agents.training.sizing import BySize
+from toolgym.agents.training.trainer import ToolTrainer
 from toolgym.errors import ConfigError
 
 __all__ = [

@@ -38,8 +38,8 @@ from rich.console import Console
 from benchmarks.learning_report import read_runs, summaries
 from benchmarks.learning_tables import draw, markdown_tables, report_table
 from benchmarks.learning_unit import drop_checkpoints, measure, publish, train, write_json
-from toolgym.agents.options import parse_options
-from toolgym.agents.registry import algorithms
+from toolgym.agents.training import algorithms
+from toolgym.agents.training.options import parse_options
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.opening import open_env
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from toolgym.agents.metrics import ERROR_TYPES, pass_at_k
+from toolgym.agents.evaluation.metrics import ERROR_TYPES, pass_at_k
 
 __all__ = ["Interval", "Run", "interquartile_mean", "interval", "read_rates", "read_runs", "summaries", "summary"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from rich.table import Table
 
 from benchmarks.learning_report import Run
-from toolgym.agents.metrics import ERROR_TYPES
+from toolgym.agents.evaluation.metrics import ERROR_TYPES
 
 __all__ = ["draw", "markdown_tables", "report_table"]
 

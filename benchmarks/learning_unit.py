@@ -15,9 +15,8 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from toolgym.agents import registry
-from toolgym.agents.evaluate import AgentOptions, EvalOptions, evaluate
-from toolgym.agents.metrics import EpisodeScore
+from toolgym.agents.evaluation import AgentOptions, EpisodeScore, EvalOptions, evaluate
+from toolgym.agents.training import registry
 
 __all__ = ["drop_checkpoints", "measure", "publish", "train", "write_json"]
 
@@ -84,7 +83,8 @@ def measure(
     """The evaluation of a model, made once and kept at `path`: the report, and each trial's success by task."""
     if path.is_file():
         return json.loads(path.read_text(encoding="utf-8"))
-    from toolgym.agents.lm import LMPolicy, SamplingOptions, set_threads
+    from toolgym.agents.policies import LMPolicy, SamplingOptions
+    from toolgym.agents.policies.machine import set_threads
 
     set_threads(threads)
     scores: list[EpisodeScore] = []

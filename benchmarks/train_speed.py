@@ -34,14 +34,14 @@ from transformers.trainer_callback import PrinterCallback
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from benchmarks.train_speed_parts import Clock, Lap, Script, ScriptedPolicy, ScriptedTokens, TimedEnv
-from toolgym.agents.builtin import new_model
-from toolgym.agents.demonstrations import demonstrate
-from toolgym.agents.episodes import EpisodeBatch
-from toolgym.agents.lm import SamplingOptions, load_model, set_threads
-from toolgym.agents.options import parse_options
-from toolgym.agents.running import RunConfig, grpo_args, quiet
-from toolgym.agents.tokenizer import build_tokenizer
-from toolgym.agents.trainer import ToolTrainer
+from toolgym.agents.builtin import build_tokenizer, new_model
+from toolgym.agents.policies import SamplingOptions
+from toolgym.agents.policies.machine import set_threads
+from toolgym.agents.policies.models import load_model, quiet
+from toolgym.agents.rollouts import EpisodeBatch, demonstrate
+from toolgym.agents.training import ToolTrainer
+from toolgym.agents.training.options import parse_options
+from toolgym.agents.training.running import RunConfig, grpo_args
 from toolgym.env import ToolEnv
 from toolgym.errors import ConfigError
 from toolgym.messages import parse

@@ -12,7 +12,7 @@ from typing import Any, cast
 import torch
 from transformers import LogitsProcessor, TrainerCallback
 
-from toolgym.agents.lm import LMPolicy
+from toolgym.agents.policies import LMPolicy
 from toolgym.env import ToolEnv
 from toolgym.errors import ConfigError
 

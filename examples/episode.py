@@ -8,7 +8,7 @@ The agent here is the gold chain, which `reveal_gold=True` puts into `info`; you
 import gymnasium
 
 import toolgym  # noqa: F401 (registers the environments)
-from toolgym.agents.scripted import gold_turns
+from toolgym.agents.policies.scripted import gold_turns
 from toolgym.messages import render
 
 

@@ -8,7 +8,7 @@ are the gold turn among random calls, in the place of a language model's samples
 
 import itertools
 
-from toolgym.agents.scripted import RandomPolicy, gold_turns
+from toolgym.agents.policies.scripted import RandomPolicy, gold_turns
 from toolgym.env import ToolEnv
 from toolgym.messages import render
 from toolgym.opening import open_env

@@ -113,7 +113,9 @@ def test_no_bare_top_level_names(name, tmp_path):
     assert str(ROOT) not in run_python(code, tmp_path).stdout
 
 
-@pytest.mark.parametrize("module", ["toolgym.agents.policy", "toolgym.envs.airline", "toolgym.mcp_servers.airline"])
+@pytest.mark.parametrize(
+    "module", ["toolgym.agents.policies.policy", "toolgym.envs.airline", "toolgym.mcp_servers.airline"]
+)
 def test_mapped_modules_import_under_their_full_name(module, tmp_path):
     done = run_python(f"import importlib, toolgym; print(importlib.import_module({module!r}).__name__)", tmp_path)
     assert done.stdout.strip() == module

@@ -4,10 +4,10 @@
 transformers nor docker. The names below are imported when they are first used.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from toolgym import _checkout
+from toolgym._exports import lazy_exports
 from toolgym.registration import register_domain, register_env, register_envs
 
 if TYPE_CHECKING:
@@ -57,18 +57,7 @@ _HOME = {
     "render": "messages",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module 'toolgym' has no attribute {name!r}")
-    value = getattr(import_module(f"toolgym.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
-
+__getattr__, __dir__ = lazy_exports(__name__, globals(), _HOME)
 
 _checkout.install()
 register_envs()

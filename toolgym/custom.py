@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from toolgym._stored_tasks import StoredTasks, fitting
 from toolgym.domain import Split
 from toolgym.errors import ConfigError, TaskError, did_you_mean
 from toolgym.mcp.session import ToolSession
 from toolgym.tasks import Task
+from toolgym.tasks._stored import StoredTasks, fitting
 
 __all__ = ["CustomDomain", "TaskList"]
 

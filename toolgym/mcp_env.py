@@ -11,12 +11,10 @@ from typing import Any, cast
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
-from toolgym._stored_tasks import fitting
 from toolgym.custom import TaskList
 from toolgym.domain import Split, TaskSet
 from toolgym.env import ToolEnv
 from toolgym.errors import ConfigError, TaskError
-from toolgym.freeze import freeze
 from toolgym.loading import load_named, names_object
 from toolgym.mcp.connect import Connectable, connect
 from toolgym.mcp.connection import WireOptions
@@ -26,7 +24,9 @@ from toolgym.messages import ToolCall
 from toolgym.options import EnvOptions
 from toolgym.sampling import sample_arguments
 from toolgym.tasks import GoldAction, GoldCall, Task
-from toolgym.tasks_file import TaskSource, read_tasks
+from toolgym.tasks._stored import fitting
+from toolgym.tasks.files import TaskSource, read_tasks
+from toolgym.tasks.freezing import freeze
 from toolgym.vector import ToolVectorEnv
 from toolgym.world import canonical
 
@@ -46,7 +46,7 @@ class McpOptions:
     """An `mcp.json` (path or dict), a Python file, `FILE.py:NAME` or `module:NAME` (a server object, in process), a
     URL, `docker:IMAGE`, a command as a list, a `ToolServer`, a `FastMCP`, or a function that makes one."""
     tasks: TaskSource | None = None
-    """See `toolgym.tasks_file`. Without: random calls that the server answers without an error."""
+    """See `toolgym.tasks.files`. Without: random calls that the server answers without an error."""
     policy: str | None = None
     """The policy document: text, or the path of a .md or .txt file. By default the tasks file's."""
     name: str = "mcp"

@@ -1,9 +1,8 @@
-"""Opening an environment by its id, with errors that say what there is instead."""
+"""One environment by its id, with errors that say what there is instead."""
 
-from collections.abc import Mapping
 from dataclasses import fields
 from inspect import signature
-from typing import Any, cast
+from typing import Any
 
 import gymnasium
 
@@ -12,7 +11,7 @@ from toolgym.errors import ConfigError, did_you_mean
 from toolgym.options import EnvOptions
 from toolgym.registration import env_ids
 
-__all__ = ["copies", "open_env", "takes"]
+__all__ = ["open_env", "takes"]
 
 _OPTIONS = tuple(
     name
@@ -64,26 +63,3 @@ def open_env(env_id: str, **options: Any) -> ToolEnv:
         env.close()
         raise ConfigError(f"{env_id} is no ToolGym environment. Known: {', '.join(env_ids())}.")
     return env
-
-
-def copies(first: ToolEnv, count: int, env_id: str, options: Mapping[str, Any], *, workers: int = 0) -> list[ToolEnv]:
-    """`count` environments like one that `open_env` made: it and others in this process or, with workers, in actors.
-
-    Args:
-        first: the one; with workers it is closed.
-        count: how many.
-        env_id: what `first` was made by, with the module that registers it.
-        options: what it was made with.
-        workers: Ray actors for them (`toolgym.ray_envs`); 0: this process.
-
-    Raises:
-        ConfigError: fewer CPUs than workers.
-        InfraError: the actors did not start.
-    """
-    if not workers:
-        return [first, *(first.spawn() for _ in range(count - 1))]
-    from toolgym.ray_envs import ray_envs
-
-    first.close()
-    made = ray_envs(env_id, max(count, 1), workers, dict(options), tasks=first.tasks)
-    return cast(list[ToolEnv], made)  # they have what rollouts need of one

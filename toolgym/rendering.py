@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import orjson
 from rich.console import Console
 from rich.panel import Panel
+from rich.table import Table
 from rich.text import Text
 
 from toolgym.trajectory import Step, Trajectory
@@ -45,7 +46,7 @@ def _show(trajectory: Trajectory, console: Console, latest: bool) -> None:
         console.print(Text(f"{trajectory.outcome}{why}", style=style))
 
 
-def _lines(step: Step) -> Iterator[Text]:
+def _lines(step: Step) -> Iterator[Table]:
     turn = step.turn
     if turn.plan:
         yield _line("plan", turn.plan, "dim italic")
@@ -64,8 +65,12 @@ def _lines(step: Step) -> Iterator[Text]:
     yield _line("reward", f"{step.reward:.3g}" + (f" ({terms})" if terms else ""), "magenta")
 
 
-def _line(label: str, text: str, style: str) -> Text:
-    return Text.assemble((f"{label:<9}", "bold"), (_short(text), style))
+def _line(label: str, text: str, style: str) -> Table:
+    line = Table.grid()
+    line.add_column(width=9)
+    line.add_column(overflow="fold")
+    line.add_row(Text(label, "bold"), Text(_short(text), style))
+    return line
 
 
 def _arguments(arguments: dict[str, object]) -> str:

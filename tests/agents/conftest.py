@@ -11,8 +11,8 @@ import pytest
 import torch
 from transformers import TrainerCallback
 
-from toolgym.agents.builtin import ModelOptions, new_model, save_checkpoint
-from toolgym.agents.tokenizer import build_tokenizer
+from toolgym.agents.builtin.policy import ModelOptions, new_model, save_checkpoint
+from toolgym.agents.builtin.tokenizer import build_tokenizer
 from toolgym.errors import InfraError
 
 torch.set_num_threads(1)
@@ -165,7 +165,7 @@ def resumes(tmp_path: Path) -> Any:
     second run stops; it gives the figures, and the resumed trainer.
     """
 
-    from toolgym.agents.running import run  # TRL: not every test needs it
+    from toolgym.agents.training.running import run  # TRL: not every test needs it
 
     def check(
         config: Any, make: Callable[[Any, Sequence[TrainerCallback]], Any], *, stop: int

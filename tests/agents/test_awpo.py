@@ -21,10 +21,10 @@ from toolgym.agents.awpo import (
     main,
     make_trainer,
 )
-from toolgym.agents.episodes import EpisodeBatch
 from toolgym.agents.grpo import grpo_advantages
-from toolgym.agents.rollout import Rollout
-from toolgym.agents.running import run
+from toolgym.agents.rollouts.episodes import EpisodeBatch
+from toolgym.agents.rollouts.rollout import Rollout
+from toolgym.agents.training.running import run
 from toolgym.errors import ConfigError
 from toolgym.rewards import Reward, base, register
 from toolgym.tasks import Task

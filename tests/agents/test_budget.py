@@ -8,18 +8,20 @@ from typing import Any
 
 import pytest
 
-from toolgym.agents import dupo, eto, explore, rft, toolupt
-from toolgym.agents.budget import EnvStepLimit, StepBudget, expected_steps
-from toolgym.agents.builtin import save_checkpoint
-from toolgym.agents.demonstrations import demonstrate
+from toolgym.agents import dupo, eto, rft, toolupt
+from toolgym.agents.builtin.policy import save_checkpoint
 from toolgym.agents.eto import ETOOptions, explore_pairs
-from toolgym.agents.explore import make_policy
 from toolgym.agents.grpo import GRPOOptions
+from toolgym.agents.policies.models import quiet
 from toolgym.agents.rft import RFTOptions, training_examples
-from toolgym.agents.rollout import Rollout
-from toolgym.agents.running import quiet, task_order
+from toolgym.agents.rollouts.demonstrations import demonstrate
+from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.sft import SFTOptions
 from toolgym.agents.sft import train as train_sft
+from toolgym.agents.training import explore
+from toolgym.agents.training.budget import EnvStepLimit, StepBudget, expected_steps
+from toolgym.agents.training.explore import make_policy
+from toolgym.agents.training.running import task_order
 from toolgym.opening import open_env
 
 SMALL: dict[str, Any] = {"size": "small", "prompt": "short", "threads": 1, "progress": False}

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from toolgym.agents.tokenizer import build_tokenizer, main, scalar_text, token_ends
+from toolgym.agents.builtin.tokenizer import build_tokenizer, main
+from toolgym.agents.policies.tokenizer import scalar_text, token_ends
 
 LIMITS = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SCALARS = st.text(st.characters(exclude_categories=["Cs"]))
@@ -79,7 +80,7 @@ def test_saved_and_loaded_it_is_the_same(tokenizer: Any, tmp_path: Path) -> None
 
 def test_the_command_writes_the_same_file_in_any_process(tmp_path: Path) -> None:
     assert main(["--output", str(tmp_path / "here")]) == 0
-    code = "import sys; from toolgym.agents.tokenizer import main; main(['--output', sys.argv[1]])"
+    code = "import sys; from toolgym.agents.policies.tokenizer import main; main(['--output', sys.argv[1]])"
     made = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "there")],
         env={"PYTHONHASHSEED": "77", "PATH": ""},

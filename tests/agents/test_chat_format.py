@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import trl
 
-from toolgym.agents.chat import ChatFormat, Roles, set_thinking
-from toolgym.agents.demonstrations import TeacherPolicy
-from toolgym.agents.policy import Completion
-from toolgym.agents.rollout import token_types
-from toolgym.agents.tokenizer import build_tokenizer
+from toolgym.agents.builtin.tokenizer import build_tokenizer
+from toolgym.agents.policies.chat import ChatFormat, Roles, set_thinking
+from toolgym.agents.policies.policy import Completion
+from toolgym.agents.rollouts.demonstrations import TeacherPolicy
+from toolgym.agents.rollouts.rollout import token_types
 from toolgym.errors import ConfigError
 from toolgym.messages import parse
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
-from toolgym.agents.curves import choose, draw, read_run, read_runs, smooth, summary
+from toolgym.agents.training.curves import choose, draw, read_run, read_runs, smooth, summary
 from toolgym.cli import main as cli
 from toolgym.errors import ConfigError
 

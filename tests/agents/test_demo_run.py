@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from toolgym.agents.builtin import save_checkpoint
-from toolgym.agents.demo import DemoOptions, demo, expert_episode
+from toolgym.agents.builtin.demo import DemoOptions, demo, expert_episode
+from toolgym.agents.builtin.policy import save_checkpoint
 from toolgym.trajectory import read_trajectories
 
 

@@ -12,7 +12,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolgym.agents.demonstrations import demonstrate
 from toolgym.agents.dupo import (
     DUPOOptions,
     DUPOTrainer,
@@ -25,13 +24,14 @@ from toolgym.agents.dupo import (
     type_weights,
     unified_loss,
 )
-from toolgym.agents.dupo_candidates import PrefixScorer, candidates_of, draw_candidates, score_candidates
-from toolgym.agents.episodes import TYPE_CODES, EpisodeBatch
-from toolgym.agents.expert import clipped_objective
 from toolgym.agents.grpo import GRPOOptions
-from toolgym.agents.options import parse_options
-from toolgym.agents.rollout import Rollout
-from toolgym.agents.running import prepare, run
+from toolgym.agents.rollouts.demonstrations import demonstrate
+from toolgym.agents.rollouts.episodes import TYPE_CODES, EpisodeBatch
+from toolgym.agents.rollouts.rollout import Rollout
+from toolgym.agents.training.dupo_candidates import PrefixScorer, candidates_of, draw_candidates, score_candidates
+from toolgym.agents.training.expert import clipped_objective
+from toolgym.agents.training.options import parse_options
+from toolgym.agents.training.running import prepare, run
 from toolgym.errors import ConfigError
 from toolgym.messages import Turn, render
 from toolgym.opening import open_env

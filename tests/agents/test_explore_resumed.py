@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from toolgym.agents import eto, explore, rft
-from toolgym.agents.budget import StepBudget
-from toolgym.agents.demonstrations import demonstrate
-from toolgym.agents.explore import ExploreOptions, Progress, explored
-from toolgym.agents.rollout import Rollout
+from toolgym.agents import eto, rft
+from toolgym.agents.rollouts.demonstrations import demonstrate
+from toolgym.agents.rollouts.rollout import Rollout
+from toolgym.agents.training import explore
+from toolgym.agents.training.budget import StepBudget
+from toolgym.agents.training.explore import ExploreOptions, Progress, explored
 from toolgym.errors import ConfigError
 
 MADE = {"rft": "examples.jsonl", "eto": "pairs.jsonl"}

@@ -15,16 +15,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolgym.agents.builtin import save_checkpoint
-from toolgym.agents.callbacks import MetricsFile
-from toolgym.agents.episodes import EpisodeBatch
-from toolgym.agents.forks import ForkRecorder, grow, pick_states, state_values, states_of
+from toolgym.agents.builtin.policy import save_checkpoint
 from toolgym.agents.grpo import GRPOOptions, grpo_advantages
-from toolgym.agents.lm import LMPolicy, SamplingOptions, load_model
-from toolgym.agents.policy import Completion
-from toolgym.agents.rollout import Rollout, Start, rollouts
-from toolgym.agents.running import RunConfig, grpo_args, quiet, run, task_order
-from toolgym.agents.trainer import ToolTrainer
+from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
+from toolgym.agents.policies.models import load_model, quiet
+from toolgym.agents.policies.policy import Completion
+from toolgym.agents.rollouts.episodes import EpisodeBatch
+from toolgym.agents.rollouts.forks import ForkRecorder, grow, pick_states, state_values, states_of
+from toolgym.agents.rollouts.rollout import Rollout, Start, rollouts
+from toolgym.agents.training.callbacks import MetricsFile
+from toolgym.agents.training.running import RunConfig, grpo_args, run, task_order
+from toolgym.agents.training.trainer import ToolTrainer
 from toolgym.agents.tree import (
     TreeOptions,
     TreeTrainer,

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from toolgym.agents.episodes import EpisodeBatch
 from toolgym.agents.grpo import grpo_advantages, step_advantages
+from toolgym.agents.rollouts.episodes import EpisodeBatch
 
 
 def batch_of(

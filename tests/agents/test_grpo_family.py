@@ -9,10 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from toolgym.agents import registry
-from toolgym.agents.builtin import save_checkpoint
-from toolgym.agents.callbacks import MetricsFile
-from toolgym.agents.episodes import EpisodeBatch
+from toolgym.agents.builtin.policy import save_checkpoint
 from toolgym.agents.grpo import (
     PRESETS,
     DynamicTrainer,
@@ -27,10 +24,14 @@ from toolgym.agents.grpo import (
     shorten,
     step_advantages,
 )
-from toolgym.agents.lm import SamplingOptions
-from toolgym.agents.rollout import Rollout
-from toolgym.agents.running import grpo_args, quiet, run, task_order
-from toolgym.agents.trainer import ToolTrainer
+from toolgym.agents.policies.lm import SamplingOptions
+from toolgym.agents.policies.models import quiet
+from toolgym.agents.rollouts.episodes import EpisodeBatch
+from toolgym.agents.rollouts.rollout import Rollout
+from toolgym.agents.training import registry
+from toolgym.agents.training.callbacks import MetricsFile
+from toolgym.agents.training.running import grpo_args, run, task_order
+from toolgym.agents.training.trainer import ToolTrainer
 from toolgym.agents.tree import fork_advantages
 from toolgym.errors import ConfigError
 

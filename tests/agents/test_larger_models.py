@@ -19,16 +19,18 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from trl.trainer.utils import add_fused_lm_head
 
-from toolgym.agents import grpo, running, sft, sizing, steptool, tree
-from toolgym.agents.cache import RowCache, enough_columns
-from toolgym.agents.chat import ChatFormat
-from toolgym.agents.decoding import roomy_context
-from toolgym.agents.evaluate import AgentOptions, EvalOptions, evaluate, make_policy
+from toolgym.agents import grpo, sft, steptool, tree
+from toolgym.agents.evaluation.evaluation import AgentOptions, EvalOptions, evaluate, make_policy
 from toolgym.agents.grpo import grpo_advantages
-from toolgym.agents.lm import LMPolicy, SamplingOptions, load_model, load_tokenizer
-from toolgym.agents.rollout import Rollout, Start, rollouts
-from toolgym.agents.running import RunConfig, grpo_args, lora
-from toolgym.agents.trainer import ToolTrainer
+from toolgym.agents.policies.cache import RowCache, enough_columns
+from toolgym.agents.policies.chat import ChatFormat
+from toolgym.agents.policies.decoding import roomy_context
+from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
+from toolgym.agents.policies.models import load_model, load_tokenizer
+from toolgym.agents.rollouts.rollout import Rollout, Start, rollouts
+from toolgym.agents.training import running, sizing
+from toolgym.agents.training.running import RunConfig, grpo_args, lora
+from toolgym.agents.training.trainer import ToolTrainer
 from toolgym.errors import ConfigError
 from toolgym.opening import open_env
 from toolgym.rewards import Reward, base, register

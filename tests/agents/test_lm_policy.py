@@ -9,9 +9,11 @@ import pytest
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from toolgym.agents.decoding import draw
-from toolgym.agents.lm import LMPolicy, SamplingOptions, load_model, release_memory, set_threads
-from toolgym.agents.policy import Completion
+from toolgym.agents.policies.decoding import draw
+from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
+from toolgym.agents.policies.machine import release_memory, set_threads
+from toolgym.agents.policies.models import load_model
+from toolgym.agents.policies.policy import Completion
 from toolgym.errors import ConfigError
 
 

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from toolgym.agents.expert import clipped_objective
-from toolgym.agents.mixing import (
+from toolgym.agents.training.expert import clipped_objective
+from toolgym.agents.training.mixing import (
     chord_expert_loss,
     luffy_expert_loss,
     mixed_advantages,

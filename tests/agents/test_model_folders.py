@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from toolgym.agents import registry
-from toolgym.agents.explore import Progress, once
 from toolgym.agents.grpo import GRPOOptions
-from toolgym.agents.lm import load_model, load_tokenizer
-from toolgym.agents.model_files import refuse_code
-from toolgym.agents.recording import cut_later
-from toolgym.agents.run_folder import begin, drop_later, one_writer, read_number, save_settings, settings_of
-from toolgym.agents.running import env_options
-from toolgym.agents.sizing import named_size
+from toolgym.agents.policies.model_files import refuse_code
+from toolgym.agents.policies.models import load_model, load_tokenizer
+from toolgym.agents.policies.sizes import named_size
+from toolgym.agents.rollouts.recording import cut_later
+from toolgym.agents.training import registry
+from toolgym.agents.training.explore import Progress, once
+from toolgym.agents.training.run_folder import begin, drop_later, one_writer, read_number, save_settings, settings_of
+from toolgym.agents.training.running import env_options
 from toolgym.cli import main
 from toolgym.errors import ConfigError, LockedError, ToolGymError, TrajectoryError
 
@@ -187,7 +187,7 @@ def test_lines_of_figures_that_are_no_numbers_are_kept(tmp_path: Path) -> None:
 TRAINS = """
 import sys
 from pathlib import Path
-from toolgym.agents.run_folder import one_writer
+from toolgym.agents.training.run_folder import one_writer
 with one_writer(Path(sys.argv[1])):
     print("begun", flush=True)
     sys.stdin.read()

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 import pytest
 
-from toolgym.agents import registry
-from toolgym.agents.options import parse_options
+from toolgym.agents.training import registry
+from toolgym.agents.training.options import parse_options
 from toolgym.errors import ConfigError
 
 

@@ -13,7 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from toolgym.agents.builtin import checkpoint_path, save_checkpoint
+from toolgym.agents.builtin.policy import save_checkpoint
+from toolgym.agents.builtin.shipped import checkpoint_path
 
 # A run on the toy environment of this folder's conftest, whose episodes differ in length. The advantage is how likely
 # an episode was beside its group: a row out of place would change the gradient. One has none, so that the processes
@@ -22,10 +23,12 @@ CHILD = """
 import importlib.util, sys
 from pathlib import Path
 from toolgym.agents.grpo import GRPOOptions
-from toolgym.agents.lm import SamplingOptions, load_model, set_threads
-from toolgym.agents.callbacks import MetricsFile
-from toolgym.agents.running import grpo_args, run, task_order
-from toolgym.agents.trainer import ToolTrainer
+from toolgym.agents.policies.lm import SamplingOptions
+from toolgym.agents.policies.models import load_model
+from toolgym.agents.policies.machine import set_threads
+from toolgym.agents.training.callbacks import MetricsFile
+from toolgym.agents.training.running import grpo_args, run, task_order
+from toolgym.agents.training.trainer import ToolTrainer
 
 spec = importlib.util.spec_from_file_location("toys", sys.argv[1])
 toys = importlib.util.module_from_spec(spec)
@@ -98,7 +101,7 @@ def test_two_processes_equal_one(tokenizer: Any, tiny_model: Any, tmp_path: Path
 LEARNERS = """
 import sys
 from pathlib import Path
-from toolgym.agents import registry
+from toolgym.agents.training import registry
 
 words = ["--size", "small", "--prompt", "short", "--depth", "1", "2", "--threads", "1", "--no-progress"]
 words += ["--learning-rate", "1e-3", "--steps", "2", "--micro-batch", "2", "--model", sys.argv[1]]

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from toolgym.agents import grpo, tree
-from toolgym.agents.evaluate import EvalOptions, evaluate
-from toolgym.agents.rollout import Start, rollouts
-from toolgym.agents.scripted import OraclePolicy, RandomPolicy
+from toolgym.agents.evaluation.evaluation import EvalOptions, evaluate
+from toolgym.agents.policies.scripted import OraclePolicy, RandomPolicy
+from toolgym.agents.rollouts.rollout import Start, rollouts
 from toolgym.errors import ConfigError, InfraError
 from toolgym.opening import open_env
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from toolgym.agents import registry
-from toolgym.agents.recording import cut_later
+from toolgym.agents.rollouts.recording import cut_later
+from toolgym.agents.training import registry
 from toolgym.cli import main as cli
 from toolgym.trajectory import Trajectory, TrajectoryWriter, read_trajectories
 

@@ -12,14 +12,15 @@ import pytest
 import torch
 
 from toolgym.agents import eto, rft
-from toolgym.agents.builtin import save_checkpoint
-from toolgym.agents.demonstrations import demonstrate
+from toolgym.agents.builtin.policy import save_checkpoint
 from toolgym.agents.eto import ETOOptions, Pair, PairCollator, episode_pairs, explore_pairs, make_trainer, step_pairs
-from toolgym.agents.explore import branches, continuations, once
-from toolgym.agents.lm import LMPolicy, SamplingOptions
+from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
+from toolgym.agents.policies.models import quiet
 from toolgym.agents.rft import RFTOptions, distinct_successes, training_examples
-from toolgym.agents.rollout import Rollout
-from toolgym.agents.running import quiet
+from toolgym.agents.rollouts.branches import branches, continuations
+from toolgym.agents.rollouts.demonstrations import demonstrate
+from toolgym.agents.rollouts.rollout import Rollout
+from toolgym.agents.training.explore import once
 from toolgym.errors import ConfigError, InfraError
 from toolgym.opening import open_env
 

@@ -17,12 +17,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers.utils import logging
 
-from toolgym.agents import registry
 from toolgym.agents.grpo import GRPOOptions
-from toolgym.agents.lm import load_model
-from toolgym.agents.run_folder import begin, latest_checkpoint, save_settings, settings_of
-from toolgym.agents.running import env_options, lora, quiet
+from toolgym.agents.policies.models import load_model, quiet
 from toolgym.agents.sft import SFTOptions
+from toolgym.agents.training import registry
+from toolgym.agents.training.run_folder import begin, latest_checkpoint, save_settings, settings_of
+from toolgym.agents.training.running import env_options, lora
 from toolgym.cli import main as cli
 from toolgym.errors import ConfigError, DivergenceError
 
@@ -231,7 +231,7 @@ def test_ctrl_c_is_given_back_however_a_run_ends(start: str, tmp_path: Path, mon
         assert signal.getsignal(signal.SIGINT) != before
         raise DivergenceError("it diverged")
 
-    monkeypatch.setattr("toolgym.agents.trainer.ToolTrainer.training_step", breaks)
+    monkeypatch.setattr("toolgym.agents.training.trainer.ToolTrainer.training_step", breaks)
     with pytest.raises(DivergenceError):
         registry.main("grpo", [*words, "--output", str(tmp_path / "two")])
     assert signal.getsignal(signal.SIGINT) == before

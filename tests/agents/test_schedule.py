@@ -11,14 +11,14 @@ import torch
 from transformers import TrainerCallback
 from transformers.trainer_utils import SchedulerType
 
-from toolgym.agents.callbacks import run_callbacks
 from toolgym.agents.eto import ETOOptions
 from toolgym.agents.grpo import GRPOOptions
-from toolgym.agents.lm import SamplingOptions
-from toolgym.agents.running import grpo_args, run, task_order
-from toolgym.agents.schedule import warmed_up
+from toolgym.agents.policies.lm import SamplingOptions
 from toolgym.agents.sft import SFTOptions, make_trainer
-from toolgym.agents.trainer import ToolTrainer
+from toolgym.agents.training.callbacks import run_callbacks
+from toolgym.agents.training.running import grpo_args, run, task_order
+from toolgym.agents.training.schedule import warmed_up
+from toolgym.agents.training.trainer import ToolTrainer
 from toolgym.errors import ConfigError
 
 
@@ -91,7 +91,7 @@ def test_a_resumed_run_goes_on_in_its_schedule(make: Any, shape: dict[str, Any],
 
 
 def test_sft_falls_in_a_line_unless_told_otherwise(fresh: Any, tokenizer: Any, tmp_path: Path, metrics: Any) -> None:
-    from toolgym.agents.demonstrations import Example
+    from toolgym.agents.rollouts.demonstrations import Example
 
     data = [Example([5, 6, 7, 8], [0, 1, 1, 1])] * 4
     plain = SFTOptions(output=tmp_path / "plain", batch=1, threads=1, progress=False, learning_rate=1e-3)

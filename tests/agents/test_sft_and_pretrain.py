@@ -9,22 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from toolgym.agents.builtin import (
-    ModelOptions,
-    checkpoint_path,
-    generate_examples,
-    imperfect_chain,
-    new_model,
-    save_checkpoint,
-    with_tokenizer,
-)
-from toolgym.agents.builtin import main as builtin_main
-from toolgym.agents.demonstrations import Example
-from toolgym.agents.lm import LMPolicy, SamplingOptions, load_model
-from toolgym.agents.pretrain import PretrainOptions, batches, masked_losses, optimizers, pretrain
-from toolgym.agents.rollout import Start, rollouts
+from toolgym.agents.builtin.__main__ import generate_examples
+from toolgym.agents.builtin.__main__ import main as builtin_main
+from toolgym.agents.builtin.policy import ModelOptions, new_model, save_checkpoint, with_tokenizer
+from toolgym.agents.builtin.pretrain import PretrainOptions, batches, masked_losses, optimizers, pretrain
+from toolgym.agents.builtin.shipped import checkpoint_path
+from toolgym.agents.builtin.tokenizer import build_tokenizer
+from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
+from toolgym.agents.policies.models import load_model
+from toolgym.agents.rollouts.demonstrations import Example, imperfect_chain
+from toolgym.agents.rollouts.rollout import Start, rollouts
 from toolgym.agents.sft import SFTOptions, expert_examples, main, to_dataset
-from toolgym.agents.tokenizer import build_tokenizer
 from toolgym.errors import ConfigError, DivergenceError
 from toolgym.opening import open_env
 

@@ -6,9 +6,10 @@ import pytest
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from toolgym.agents import eto, sft, sizing
-from toolgym.agents.lm import load_model
-from toolgym.agents.running import RunConfig
+from toolgym.agents import eto, sft
+from toolgym.agents.policies.models import load_model
+from toolgym.agents.training import sizing
+from toolgym.agents.training.running import RunConfig
 from toolgym.errors import ConfigError
 
 SMALL = sizing.ModelSize(3_473_408, 4096, 1024)

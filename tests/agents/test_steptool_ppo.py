@@ -17,11 +17,9 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from transformers import TrainerCallback
 
-from toolgym.agents.callbacks import MetricsFile
-from toolgym.agents.critic import ValueHead, clipped_value_loss, gae, step_gae, token_weights, whiten
-from toolgym.agents.episodes import EpisodeBatch
-from toolgym.agents.lm import SamplingOptions, load_model
-from toolgym.agents.running import grpo_args, lora, quiet, task_order
+from toolgym.agents.policies.lm import SamplingOptions
+from toolgym.agents.policies.models import load_model, quiet
+from toolgym.agents.rollouts.episodes import EpisodeBatch
 from toolgym.agents.steptool import (
     StepToolPPOOptions,
     StepToolTrainer,
@@ -30,6 +28,9 @@ from toolgym.agents.steptool import (
     next_kl_coefficient,
     token_rewards,
 )
+from toolgym.agents.training.callbacks import MetricsFile
+from toolgym.agents.training.critic import ValueHead, clipped_value_loss, gae, step_gae, token_weights, whiten
+from toolgym.agents.training.running import grpo_args, lora, task_order
 from toolgym.errors import ConfigError
 
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from toolgym.agents.demonstrations import Example, TeacherPolicy, demonstrate, examples
-from toolgym.agents.episodes import TYPE_CODES, EpisodeBatch
-from toolgym.agents.lm import LMPolicy, SamplingOptions
-from toolgym.agents.policy import Completion
-from toolgym.agents.rollout import Rollout, Start, rollouts, token_types
-from toolgym.agents.scripted import OraclePolicy
+from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
+from toolgym.agents.policies.policy import Completion
+from toolgym.agents.policies.scripted import OraclePolicy
+from toolgym.agents.rollouts.demonstrations import Example, TeacherPolicy, demonstrate, examples
+from toolgym.agents.rollouts.episodes import TYPE_CODES, EpisodeBatch
+from toolgym.agents.rollouts.rollout import Rollout, Start, rollouts, token_types
 from toolgym.errors import ConfigError, InfraError
 from toolgym.opening import open_env
 

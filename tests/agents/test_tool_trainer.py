@@ -11,14 +11,15 @@ import torch
 from transformers import TrainerCallback
 from trl.trainer.grpo_config import GRPOConfig
 
-from toolgym.agents.builtin import ModelOptions, new_model
-from toolgym.agents.callbacks import MetricsFile
-from toolgym.agents.episodes import EpisodeBatch
+from toolgym.agents.builtin.policy import ModelOptions, new_model
 from toolgym.agents.grpo import GRPOOptions, grpo_advantages, main
-from toolgym.agents.lm import SamplingOptions
-from toolgym.agents.run_folder import latest_checkpoint
-from toolgym.agents.running import grpo_args, quiet, run, task_order
-from toolgym.agents.trainer import ToolTrainer, by_length, check_args
+from toolgym.agents.policies.lm import SamplingOptions
+from toolgym.agents.policies.models import quiet
+from toolgym.agents.rollouts.episodes import EpisodeBatch
+from toolgym.agents.training.callbacks import MetricsFile
+from toolgym.agents.training.run_folder import latest_checkpoint
+from toolgym.agents.training.running import grpo_args, run, task_order
+from toolgym.agents.training.trainer import ToolTrainer, by_length, check_args
 from toolgym.errors import ConfigError, DivergenceError
 
 
@@ -270,7 +271,7 @@ def test_from_the_command_line_on_the_airline(airline_arguments: list[str], tmp_
 def test_a_lora_adapter_trains_and_the_base_stays(
     tokenizer: Any, tiny_model: Any, toy_envs: Any, tmp_path: Path, config: Any
 ) -> None:
-    from toolgym.agents.running import lora
+    from toolgym.agents.training.running import lora
 
     some = config(tmp_path, steps=2, save_steps=10)
     before = {name: value.clone() for name, value in tiny_model.state_dict().items()}

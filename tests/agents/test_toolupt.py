@@ -12,12 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolgym.agents import grpo
-from toolgym.agents.demonstrations import demonstrate
-from toolgym.agents.episodes import EpisodeBatch
-from toolgym.agents.expert import clipped_objective
 from toolgym.agents.grpo import GRPOOptions, grpo_advantages
-from toolgym.agents.rollout import Rollout
-from toolgym.agents.running import run
+from toolgym.agents.rollouts.demonstrations import demonstrate
+from toolgym.agents.rollouts.episodes import EpisodeBatch
+from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.toolupt import (
     ToolUPTOptions,
     ToolUPTTrainer,
@@ -30,6 +28,8 @@ from toolgym.agents.toolupt import (
     rejected_loss,
     rollout_token_rewards,
 )
+from toolgym.agents.training.expert import clipped_objective
+from toolgym.agents.training.running import run
 from toolgym.errors import ConfigError
 from toolgym.opening import open_env
 from toolgym.rewards import Reward, base, register

@@ -12,13 +12,13 @@ import torch
 from safetensors.torch import load_file
 from transformers import TrainerCallback
 
-from toolgym.agents import registry
+from toolgym.agents.evaluation.metrics import EpisodeScore
 from toolgym.agents.grpo import GRPOOptions, grpo_advantages
-from toolgym.agents.metrics import EpisodeScore
-from toolgym.agents.run_folder import drop_later, settings_of
-from toolgym.agents.running import prepare, run
 from toolgym.agents.sft import SFTOptions
-from toolgym.agents.train_evaluation import EvaluateEvery
+from toolgym.agents.training import registry
+from toolgym.agents.training.run_folder import drop_later, settings_of
+from toolgym.agents.training.running import prepare, run
+from toolgym.agents.training.train_evaluation import EvaluateEvery
 from toolgym.cli import main as cli
 from toolgym.errors import ConfigError
 
@@ -95,7 +95,7 @@ def finds(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[int, int]], list[in
                 for at in range(4)
             }
 
-        monkeypatch.setattr("toolgym.agents.train_evaluation.play", play)
+        monkeypatch.setattr("toolgym.agents.training.train_evaluation.play", play)
         return seen
 
     return make
@@ -205,7 +205,7 @@ def test_a_kill_leaves_a_whole_best(
 
     def keep(self: Any, line: Any) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(breaks if "." in breaks else f"toolgym.agents.train_evaluation.{breaks}", kill)
+            patch.setattr(breaks if "." in breaks else f"toolgym.agents.training.train_evaluation.{breaks}", kill)
             real(self, line)
 
     monkeypatch.setattr(EvaluateEvery, "_keep", keep)

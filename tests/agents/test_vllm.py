@@ -23,11 +23,12 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from toolgym.agents import dupo, grpo, rft, steptool
-from toolgym.agents.chat import ChatFormat
-from toolgym.agents.lm import LMPolicy, SamplingOptions, load_model, quiet
-from toolgym.agents.rollout import Start, rollouts
-from toolgym.agents.running import RunConfig, lora
-from toolgym.agents.vllm import VLLMServer, importance_weights, write_weights
+from toolgym.agents.policies.chat import ChatFormat
+from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
+from toolgym.agents.policies.models import load_model, quiet
+from toolgym.agents.policies.vllm import VLLMServer, importance_weights, write_weights
+from toolgym.agents.rollouts.rollout import Start, rollouts
+from toolgym.agents.training.running import RunConfig, lora
 from toolgym.errors import ChatError, ConfigError
 from toolgym.rewards import Reward, base, register
 from toolgym.tasks import Task
@@ -275,7 +276,8 @@ def test_advantages_are_weighed_once_a_batch(
     norms = []
     for weight in (1.0, 2.0):
         monkeypatch.setattr(
-            "toolgym.agents.trainer.importance_weights", lambda logps, *_, weight=weight: torch.full_like(logps, weight)
+            "toolgym.agents.training.trainer.importance_weights",
+            lambda logps, *_, weight=weight: torch.full_like(logps, weight),
         )
         output = tmp_path / f"run-{weight}"
         more = ["--steps", "2", "--minibatches", "2", "--save-steps", "2", "--rollouts", "4", "--max-grad-norm", "1e9"]
@@ -319,7 +321,7 @@ def test_an_evaluation_while_training_asks_the_server_too(standin: StandIn, star
 
 TOGETHER = """
 import sys
-from toolgym.agents import registry
+from toolgym.agents.training import registry
 
 where, size, url, output = sys.argv[1:3], sys.argv[3:5], sys.argv[5], sys.argv[6]
 common = [*where, *size, "--prompt", "short", "--threads", "1", "--no-progress", "--max-new-tokens", "6", "--vllm", url]
@@ -376,7 +378,7 @@ def test_a_server_that_is_not_in_development_mode(standin: StandIn, connect: Any
 def test_weights_that_the_server_does_not_see(
     standin: StandIn, connect: Any, fresh: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("toolgym.agents.vllm.write_weights", lambda model, folder: None)
+    monkeypatch.setattr("toolgym.agents.policies.vllm.write_weights", lambda model, folder: None)
     with pytest.raises(ConfigError, match=r"did not read the weights in '.*weights'.*--vllm-weights names another"):
         connect(attempts=1).load(fresh())
 

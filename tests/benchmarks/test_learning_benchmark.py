@@ -25,20 +25,20 @@ from benchmarks.learning import (
 from benchmarks.learning_report import Run, interquartile_mean, interval, read_runs, summaries, summary
 from benchmarks.learning_tables import draw, markdown_tables, report_table
 from benchmarks.learning_unit import write_json
-from toolgym.agents import registry
 from toolgym.agents.awpo import AWPOOptions
-from toolgym.agents.builtin import ModelOptions, new_model, save_checkpoint
+from toolgym.agents.builtin.policy import ModelOptions, new_model, save_checkpoint
+from toolgym.agents.builtin.tokenizer import build_tokenizer
 from toolgym.agents.dupo import DUPOOptions
 from toolgym.agents.eto import ETOOptions
 from toolgym.agents.grpo import PRESETS, GRPOOptions, preset
-from toolgym.agents.options import parse_options
-from toolgym.agents.registry import algorithms
 from toolgym.agents.rft import RFTOptions
-from toolgym.agents.running import RunConfig
 from toolgym.agents.sft import SFTOptions
 from toolgym.agents.steptool import StepToolPPOOptions
-from toolgym.agents.tokenizer import build_tokenizer
 from toolgym.agents.toolupt import ToolUPTOptions
+from toolgym.agents.training import registry
+from toolgym.agents.training.options import parse_options
+from toolgym.agents.training.registry import algorithms
+from toolgym.agents.training.running import RunConfig
 from toolgym.agents.tree import TreeOptions, VineOptions
 from toolgym.errors import ConfigError
 from toolgym.messages import Turn, render

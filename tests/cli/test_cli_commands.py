@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from toolgym.agents import registry
+from toolgym.agents.training import registry
 from toolgym.cli.app import _EXTRAS, app
 from toolgym.errors import ConfigError
 from toolgym.options import parse_settings

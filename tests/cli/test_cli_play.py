@@ -125,7 +125,7 @@ def test_kept_moments(player, capsys):
 
 
 def test_the_gold_chain_typed_by_a_person_solves_the_task(player, capsys):
-    from toolgym.agents.scripted import gold_turns
+    from toolgym.agents.policies.scripted import gold_turns
     from toolgym.messages import render
 
     for turn in gold_turns(player.env.task):

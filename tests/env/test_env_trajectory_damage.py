@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from toolgym._records import MAX_DEPTH
 from toolgym.cli import main
 from toolgym.errors import TrajectoryError
 from toolgym.formats.turn import ParseProblem
@@ -27,6 +26,7 @@ from toolgym.trajectory import (
     trajectory_from_json,
     trajectory_to_json,
 )
+from toolgym.trajectory._lines import MAX_DEPTH
 
 
 def episode(name: str = "a", structured: Any = None) -> Trajectory:

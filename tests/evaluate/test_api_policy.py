@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from toolgym.agents.api import ApiOptions, ApiPolicy
-from toolgym.agents.evaluate import EvalOptions, evaluate, make_policy
+from toolgym.agents.evaluation.evaluation import EvalOptions, evaluate, make_policy
+from toolgym.agents.policies.api import ApiOptions, ApiPolicy
 from toolgym.errors import ConfigError
 from toolgym.mcp.session import ToolSpec
 from toolgym.messages import parse

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from toolgym.agents.evaluate import AgentOptions, EvalOptions, evaluate, make_policy
-from toolgym.agents.policy import Completion
-from toolgym.agents.report import Report
-from toolgym.agents.scripted import NoopPolicy, OraclePolicy, RandomPolicy
+from toolgym.agents.evaluation.evaluation import AgentOptions, EvalOptions, evaluate, make_policy
+from toolgym.agents.evaluation.report import Report
+from toolgym.agents.policies.policy import Completion
+from toolgym.agents.policies.scripted import NoopPolicy, OraclePolicy, RandomPolicy
 from toolgym.errors import ConfigError
 from toolgym.trajectory import read_trajectories
 
@@ -172,7 +172,8 @@ def test_two_processes_print_the_same_json():
         "import json, sys; sys.path.insert(0, 'tests/evaluate'); import conftest; "
         "from toolgym.registration import register_domain, register_env; "
         "register_domain('cloakroom', conftest.make_cloakroom); register_env('Test/Cloakroom-v0', 'cloakroom'); "
-        "from toolgym.agents.evaluate import *; from toolgym.agents.scripted import RandomPolicy; "
+        "from toolgym.agents.evaluation.evaluation import *; "
+        "from toolgym.agents.policies.scripted import RandomPolicy; "
         "o = EvalOptions('Test/Cloakroom-v0', episodes=10, k=2, seed=3); "
         "print(json.dumps(evaluate(RandomPolicy(3), o, agent='random').to_json()))"
     )
@@ -216,7 +217,8 @@ def test_unknown_environments_and_options_are_named(cloakroom):
 
 def test_evaluating_needs_no_torch(cloakroom):
     code = (
-        "import sys, toolgym.agents.evaluate, toolgym.agents.report, toolgym.agents.api; "
+        "import sys, toolgym.agents.policies.api; "
+        "import toolgym.agents.evaluation.evaluation, toolgym.agents.evaluation.report; "
         "print({'torch', 'transformers'} & set(sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolgym.agents.metrics import (
+from toolgym.agents.evaluation.metrics import (
     ERROR_TYPES,
     bootstrap,
     call_recall,

@@ -6,8 +6,8 @@ import json
 import pytest
 from rich.console import Console
 
-from toolgym.agents.metrics import EpisodeScore, wilson
-from toolgym.agents.report import report_table, summarise
+from toolgym.agents.evaluation.metrics import EpisodeScore, wilson
+from toolgym.agents.evaluation.report import report_table, summarise
 
 
 def score(task: str, trial: int, outcome: str, *, depth=1, kind=("cancel",), reward=0.0, recall=1.0, errors=None):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolgym.agents.scripted import NoopPolicy, OraclePolicy, RandomPolicy
+from toolgym.agents.policies.scripted import NoopPolicy, OraclePolicy, RandomPolicy
 from toolgym.errors import ConfigError
 from toolgym.messages import formats, parse
 from toolgym.tasks import GoldAction, GoldCall, Task

@@ -13,10 +13,10 @@ from fastmcp.client.transports import StdioTransport
 
 from toolgym.cli import main
 from toolgym.errors import ConfigError
-from toolgym.lint import MANY_TOOLS, lint, visible
 from toolgym.mcp.session import ToolSpec
 from toolgym.scaffold import new_server
-from toolgym.tasks_file import read_tasks
+from toolgym.tasks.files import read_tasks
+from toolgym.tasks.linting import MANY_TOOLS, lint, visible
 
 ROOT = Path(__file__).resolve().parents[2]
 

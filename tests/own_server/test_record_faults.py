@@ -9,12 +9,11 @@ import pytest
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 
-from toolgym import record as record_module
 from toolgym._files import write_whole
 from toolgym.errors import ConfigError, LockedError
 from toolgym.messages import ToolCall
-from toolgym.record import Recorder
-from toolgym.tasks_file import read_tasks
+from toolgym.tasks.files import read_tasks
+from toolgym.tasks.recording import Recorder
 from toolgym.trajectory import ToolResult
 
 ROOT = Path(__file__).parents[2]

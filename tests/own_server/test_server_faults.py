@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from toolgym.errors import CallTimeoutError, InfraError, ServerDiedError, ServerStartError
-from toolgym.lint import lint
 from toolgym.mcp.bounds import BoundedLines, LongLine, cut_result, read_message
 from toolgym.mcp.connect import ServerHandle, connect
 from toolgym.mcp.connection import WireOptions, _warn_once
 from toolgym.messages import ToolCall
+from toolgym.tasks.linting import lint
 
 HOW = "misbehave"
 

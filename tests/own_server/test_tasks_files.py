@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from toolgym._located import read_json, read_yaml
 from toolgym.errors import ConfigError, TaskError
-from toolgym.freeze import execute, freeze
 from toolgym.tasks import Task
-from toolgym.tasks_file import Frozen, read_tasks, tasks_schema, write_frozen
+from toolgym.tasks._located import read_json, read_yaml
+from toolgym.tasks.files import Frozen, read_tasks, tasks_schema, write_frozen
+from toolgym.tasks.freezing import execute, freeze
 
 GOOD = """\
 # A comment.

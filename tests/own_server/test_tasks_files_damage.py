@@ -13,12 +13,12 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from toolgym._located import read_json, read_yaml
 from toolgym.cli import main
 from toolgym.custom import CustomDomain
 from toolgym.errors import ConfigError, TaskError
 from toolgym.tasks import Task
-from toolgym.tasks_file import read_tasks, write_frozen
+from toolgym.tasks._located import read_json, read_yaml
+from toolgym.tasks.files import read_tasks, write_frozen
 
 ENTRY = {
     "id": "one",
@@ -138,7 +138,7 @@ def test_errors_are_one_red_line_with_file_and_line(
 def test_nothing_kills_the_process(tmp_path: Path) -> None:
     """A process of its own: an overflow of the C stack would take the test's with it."""
     (tmp_path / "t.yaml").write_text("[" * 30_000)
-    program = "from toolgym.tasks_file import read_tasks; import sys; read_tasks(sys.argv[1])"
+    program = "from toolgym.tasks.files import read_tasks; import sys; read_tasks(sys.argv[1])"
     done = subprocess.run(
         [sys.executable, "-B", "-c", program, str(tmp_path / "t.yaml")], capture_output=True, text=True, check=False
     )
@@ -206,7 +206,7 @@ def test_a_full_disk_leaves_a_frozen_file_as_it_was(tmp_path: Path, name: str) -
     path = tmp_path / name
     path.write_text(VALID[name])
     program = (
-        "import resource, signal, sys; from pathlib import Path; from toolgym.tasks_file import write_frozen\n"
+        "import resource, signal, sys; from pathlib import Path; from toolgym.tasks.files import write_frozen\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
         "try: write_frozen(Path(sys.argv[1]), Path(sys.argv[1]), {})\n"

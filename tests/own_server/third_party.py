@@ -14,8 +14,8 @@ from typing import Any
 import gymnasium
 
 import toolgym  # noqa: F401 (registers the environments)
-from toolgym.lint import lint
 from toolgym.messages import Turn, render
+from toolgym.tasks.linting import lint
 
 PYTHON = ("mcp-server-time", "mcp-server-git")
 NODE = tuple(f"@modelcontextprotocol/server-{name}" for name in ("filesystem", "memory", "everything"))

@@ -23,6 +23,6 @@ def demo(
       toolgym demo
       toolgym demo --steps 10 --seed 1 --output runs/quick
     """
-    from toolgym.agents.demo import run_demo
+    from toolgym.agents.builtin.demo import run_demo
 
     run_demo(output=output, seed=seed, steps=steps, json=json)

@@ -76,9 +76,9 @@ def evaluate(
       toolgym eval --agent hf:Qwen/Qwen3-0.6B --episodes 50 --output runs/qwen.jsonl
       OPENAI_BASE_URL=http://127.0.0.1:8000/v1 toolgym eval --agent api:my-model
     """
-    from toolgym.agents.evaluate import AgentOptions, EvalOptions, make_policy
-    from toolgym.agents.evaluate import evaluate as run
-    from toolgym.agents.report import report_table
+    from toolgym.agents.evaluation.evaluation import AgentOptions, EvalOptions, make_policy
+    from toolgym.agents.evaluation.evaluation import evaluate as run
+    from toolgym.agents.evaluation.report import report_table
 
     if temperature is None and k > 1 and not agent.startswith("api:"):
         temperature = 1.0
@@ -99,7 +99,7 @@ def evaluate(
         raise ConfigError("The split is an option of its own: --split.")
     kind, _, name = agent.partition(":")
     if kind in ("builtin", "hf"):
-        from toolgym.agents.run_folder import settings_of, tell_settings
+        from toolgym.agents.training.run_folder import settings_of, tell_settings
 
         model = name if kind == "hf" else agent
         tell_settings(model, env, env_options)

@@ -9,8 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from toolgym.cli.common import JsonFlag, out, print_json
-from toolgym.lint import lint, visible
 from toolgym.options import parse_value
+from toolgym.tasks.linting import lint, visible
 
 __all__ = ["Servers", "inspect", "server_of"]
 

@@ -34,7 +34,7 @@ def plot(
       toolgym plot runs/grpo runs/dapo --figures solved,eval/pass@1,kl --output curves.png
       toolgym plot runs/grpo --json
     """
-    from toolgym.agents.curves import choose, draw, read_runs, summary
+    from toolgym.agents.training.curves import choose, draw, read_runs, summary
 
     read = read_runs(runs)
     chosen = choose(read, [name for given in figures or () for name in given.replace(",", " ").split()])

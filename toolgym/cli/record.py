@@ -34,7 +34,7 @@ def record(
     if (servers is None) == (not command):
         raise ConfigError("Say which server: --servers mcp.json, or its command after --.")
     from toolgym.mcp_env import McpDomain, McpOptions
-    from toolgym.record import Recorder
+    from toolgym.tasks.recording import Recorder
 
     target = list(command or ()) if servers is None else server_of(servers)
     session = McpDomain(McpOptions(target, server=server, spares=0)).session()

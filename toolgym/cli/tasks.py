@@ -23,7 +23,7 @@ def schema() -> None:
     Examples:
       toolgym tasks schema > tasks.schema.json
     """
-    from toolgym.tasks_file import tasks_schema
+    from toolgym.tasks.files import tasks_schema
 
     print_json(tasks_schema())
 
@@ -49,9 +49,9 @@ def check(
       toolgym tasks check tasks.yaml --servers mcp.json --write
       toolgym tasks check recorded.yaml --servers mcp.json --output tasks.jsonl
     """
-    from toolgym.freeze import execute
     from toolgym.mcp_env import McpDomain, McpOptions
-    from toolgym.tasks_file import Frozen, read_tasks, write_frozen
+    from toolgym.tasks.files import Frozen, read_tasks, write_frozen
+    from toolgym.tasks.freezing import execute
 
     tasks, _ = read_tasks(file)
     domain = McpDomain(McpOptions(server_of(servers), server=server, state_tools=tuple(state_tool or ())))

@@ -25,7 +25,7 @@ def train(
       toolgym train --algo sft --help
       toolgym train --algo grpo --reward my_reward.py:short_answers --output runs/own-reward
     """
-    from toolgym.agents import registry
+    from toolgym.agents.training import registry
 
     if algo is None:
         typer.echo(context.get_help())

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 from urllib.parse import unquote
 
 import uvicorn
@@ -19,9 +19,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from toolgym.errors import ConfigError, ServerStartError
 from toolgym.mcp.endpoint import BOUND_EPISODE, MAX_ID
 
-if TYPE_CHECKING:
-    from toolgym.mcp.server import ToolServer
-
 __all__ = ["http_app", "serve", "serving"]
 
 PATH = "/mcp"
@@ -29,8 +26,15 @@ _EPISODE_PATH = re.compile(rb"/episodes/([^/?]+)/mcp/?")
 _START_S = 10.0
 
 
+class _ServesTools(Protocol):
+    """What has a FastMCP side, as a `ToolServer` does."""
+
+    @property
+    def fastmcp(self) -> FastMCP: ...
+
+
 def serve(
-    server: "ToolServer | FastMCP",
+    server: _ServesTools | FastMCP,
     transport: Literal["stdio", "http"] = "stdio",
     host: str = "127.0.0.1",
     port: int = 8000,
@@ -57,7 +61,7 @@ def serve(
 
 
 @contextmanager
-def serving(server: "ToolServer | FastMCP", token: str | None = None) -> Iterator[str]:
+def serving(server: _ServesTools | FastMCP, token: str | None = None) -> Iterator[str]:
     """Serves over HTTP on a free loopback port, from a thread, for the length of a `with` block.
 
     Yields:
@@ -82,7 +86,7 @@ def serving(server: "ToolServer | FastMCP", token: str | None = None) -> Iterato
             thread.join()
 
 
-def http_app(server: "ToolServer | FastMCP", token: str | None = None) -> ASGIApp:
+def http_app(server: _ServesTools | FastMCP, token: str | None = None) -> ASGIApp:
     """The ASGI application that `serve` runs."""
     app = _fastmcp(server).http_app(path=PATH, json_response=True, stateless_http=False, host_origin_protection="auto")
     return _Gate(app, token)
@@ -124,7 +128,7 @@ async def _refuse(send: Send, status: int, reason: str) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def _config(server: "ToolServer | FastMCP", host: str, port: int, token: str | None) -> uvicorn.Config:
+def _config(server: _ServesTools | FastMCP, host: str, port: int, token: str | None) -> uvicorn.Config:
     return uvicorn.Config(
         http_app(server, token),
         host=host,
@@ -159,5 +163,5 @@ def _check_exposure(host: str, token: str | None, allow_open: bool) -> None:
         )
 
 
-def _fastmcp(server: "ToolServer | FastMCP") -> FastMCP:
+def _fastmcp(server: _ServesTools | FastMCP) -> FastMCP:
     return server if isinstance(server, FastMCP) else server.fastmcp

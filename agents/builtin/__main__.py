@@ -1,0 +1,158 @@
+"""The built-in policy: a small causal LM of our own that reads and writes tool calls, trained from nothing.
+
+    python -m toolgym.agents.builtin --demonstrations clean --output CLEAN
+    python -m toolgym.agents.builtin --demonstrations imperfect --start CLEAN --episodes 4000 --epochs 1.2 \\
+        --output IMPERFECT
+
+make checkpoints from generated data: `ToolGym/Airline-v0`, `size="small"`, `prompt="short"`, split `train`, whose names
+and ids never occur in `test`. These two are shipped as package data, and go by name wherever a model is asked for:
+
+- `builtin:clean`: trained on the oracle's episodes;
+- `builtin:imperfect`: trained on from there on episodes of which about half hold one wrong decision, so that it knows
+  how to do everything and does it unreliably: the start from which reinforcement learning has something to do.
+
+The architecture is Qwen3's (transformers), with the character-level tokenizer of `toolgym.agents.policies.tokenizer`.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from toolgym.agents.builtin.policy import ModelOptions, new_model, save_checkpoint, with_tokenizer
+from toolgym.agents.builtin.shipped import SHIPPED, Demonstrations
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from toolgym.agents.builtin.pretrain import PretrainOptions
+    from toolgym.agents.rollouts.demonstrations import Example
+    from toolgym.tasks import Task
+
+__all__ = ["generate_examples", "main", "make"]
+
+ENV_ID = "ToolGym/Airline-v0"
+
+
+def _tasks(count: int, seed: int) -> Iterator["Task"]:
+    """Tasks of the train split, `count` of them, in a random order."""
+    import gymnasium
+
+    import toolgym  # noqa: F401 (registers the environments)
+
+    env = gymnasium.make(ENV_ID, split="train", size="small", prompt="short")
+    tasks = env.unwrapped.tasks  # pyright: ignore[reportAttributeAccessIssue]
+    env.close()
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
+    for index in rng.permutation(len(tasks))[:count].tolist():
+        yield tasks[index]
+
+
+def generate_examples(
+    demonstrations: Demonstrations, count: int, tokenizer: "PreTrainedTokenizerBase", *, seed: int = 0
+) -> list["Example"]:
+    """Plays `count` train tasks and returns the episodes as training sequences."""
+    import gymnasium
+
+    from toolgym.agents.rollouts.demonstrations import demonstrate, examples, gold_chain, imperfect_chain
+
+    env = gymnasium.make(ENV_ID, split="train", size="small", prompt="short").unwrapped
+    chain = gold_chain if demonstrations == "clean" else imperfect_chain(seed)
+    try:
+        episodes = demonstrate(env, tokenizer, _tasks(count, seed), chain)  # pyright: ignore[reportArgumentType]
+    finally:
+        env.close()
+    return examples(episodes)
+
+
+def make(
+    demonstrations: Demonstrations,
+    output: Path,
+    *,
+    episodes: int,
+    options: "PretrainOptions",
+    model_options: ModelOptions | None = None,
+    start: str | None = None,
+    report_every: int = 100,
+) -> dict[str, object]:
+    """Generates data, trains a new model (or the one named by `start`) and saves it.
+
+    Returns:
+        What was done, as JSON values.
+    """
+    from toolgym.agents.builtin.pretrain import pretrain
+    from toolgym.agents.builtin.tokenizer import build_tokenizer
+    from toolgym.agents.policies.models import load_model
+
+    tokenizer = build_tokenizer()
+    model = with_tokenizer(*load_model(start), tokenizer) if start else None
+    started = time.perf_counter()
+    data = generate_examples(demonstrations, episodes, tokenizer, seed=options.seed)
+    tokens = sum(len(example.ids) for example in data)
+    made = time.perf_counter() - started
+    print(f"{len(data)} episodes, {tokens} tokens, {made:.0f} s", flush=True)
+    model = model or new_model(tokenizer, model_options, seed=options.seed)
+    losses: list[float] = []
+
+    def report(step: int, done: float, loss: float) -> None:
+        losses.append(loss)
+        if step % report_every == 0:
+            recent = float(np.mean(losses[-report_every:]))
+            print(f"step {step}  {done:5.1%}  loss {recent:.4f}  {time.perf_counter() - started:.0f} s", flush=True)
+
+    steps = pretrain(model, data, options, on_step=report)
+    save_checkpoint(model, tokenizer, output)
+    summary: dict[str, object] = {
+        "demonstrations": demonstrations,
+        "start": start,
+        "episodes": len(data),
+        "tokens": tokens,
+        "steps": steps,
+        "loss": float(np.mean(losses[-report_every:])),
+        "seconds": round(time.perf_counter() - started, 1),
+        "options": asdict(options),
+    }
+    (output / "training.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    return summary
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Makes a checkpoint of the built-in policy."""
+    from toolgym.agents.builtin.pretrain import PretrainOptions
+    from toolgym.agents.policies.machine import set_threads
+
+    parser = argparse.ArgumentParser(
+        prog="python -m toolgym.agents.builtin", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("--demonstrations", choices=SHIPPED, default="clean")
+    parser.add_argument("--output", type=Path, required=True, help="folder for the checkpoint")
+    parser.add_argument("--start", help="a checkpoint to go on from, instead of random weights")
+    parser.add_argument("--rate", type=float, default=1.0, help="factor of the learning rates")
+    parser.add_argument("--episodes", type=int, default=18_000, help="how many train tasks are played")
+    parser.add_argument("--minutes", type=float, help="train for so long instead of for --epochs")
+    parser.add_argument("--epochs", type=float, default=2.3, help="passes over the episodes")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, help="torch threads (default: the usable cores, at most 8)")
+    given = parser.parse_args(argv)
+    set_threads(given.threads)
+    seconds = given.minutes * 60 if given.minutes else None
+    usual = PretrainOptions()
+    options = PretrainOptions(
+        seconds=seconds,
+        epochs=given.epochs,
+        muon_lr=usual.muon_lr * given.rate,
+        adamw_lr=usual.adamw_lr * given.rate,
+        seed=given.seed,
+    )
+    summary = make(given.demonstrations, given.output, episodes=given.episodes, options=options, start=given.start)
+    print(json.dumps(summary))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

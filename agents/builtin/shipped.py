@@ -1,0 +1,34 @@
+"""The checkpoints of the built-in policy that are shipped, by name."""
+
+from pathlib import Path
+from typing import Literal
+
+from toolgym.errors import ConfigError, did_you_mean
+
+__all__ = ["SHIPPED", "Demonstrations", "checkpoint_path"]
+
+Demonstrations = Literal["clean", "imperfect"]
+
+SHIPPED: tuple[Demonstrations, ...] = ("clean", "imperfect")
+
+_FOLDER = Path(__file__).resolve().parent / "checkpoints"
+
+
+def checkpoint_path(name: str) -> str:
+    """The folder of a shipped checkpoint for `builtin:NAME`; any other name unchanged.
+
+    Raises:
+        ConfigError: no such checkpoint is shipped.
+    """
+    if not name.startswith("builtin"):
+        return name
+    chosen = name.partition(":")[2] or "clean"
+    if chosen not in SHIPPED:
+        raise ConfigError(did_you_mean(chosen, SHIPPED, "built-in checkpoint"))
+    path = _FOLDER / chosen
+    if not (path / "config.json").is_file():
+        raise ConfigError(
+            f"this installation has no checkpoint {name!r}; make one with "
+            f"`python -m toolgym.agents.builtin --demonstrations {chosen} --output DIR` and pass DIR as the model"
+        )
+    return str(path)

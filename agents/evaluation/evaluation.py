@@ -1,0 +1,228 @@
+"""Evaluates a policy on a split: episodes in, a `Report` out. `toolgym eval` is this on the command line."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from toolgym.agents.evaluation.metrics import EpisodeScore, score_episode
+from toolgym.agents.evaluation.report import Report, summarise
+from toolgym.agents.policies.policy import Policy
+from toolgym.agents.policies.scripted import NoopPolicy, OraclePolicy, RandomPolicy
+from toolgym.agents.rollouts.environments import copies
+from toolgym.agents.rollouts.rollout import Rollout, Start, rollouts
+from toolgym.env import ToolEnv
+from toolgym.errors import ConfigError, did_you_mean
+from toolgym.opening import open_env
+from toolgym.trajectory import Trajectory, TrajectoryWriter
+
+__all__ = ["AGENTS", "DTYPES", "AgentOptions", "EvalOptions", "evaluate", "make_policy", "play", "report_of"]
+
+AGENTS = ("oracle", "random", "noop", "builtin", "builtin:clean", "builtin:imperfect", "hf:PATH", "api:MODEL")
+"""What `make_policy` understands; PATH is a folder or a hub id."""
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+"""What a local model's weights may be."""
+
+
+@dataclass(frozen=True)
+class AgentOptions:
+    """How an agent that is a model samples. The others take no notice."""
+
+    temperature: float | None = None
+    """0 is greedy. None: greedy (an API: its own default). Sampling (1.0, say) is what pass@k with k > 1 is about."""
+    max_new_tokens: int | None = None
+    """The longest turn. None: 256, of a model from 50M parameters on 1,024 (an API: its own limit)."""
+    context_tokens: int | None = None
+    """The longest episode of a local model. None: 8,192, or what a longer opening needs, up to the model's limit."""
+    dtype: str = "auto"
+    """Of a local model's weights: one of `DTYPES`. auto: float32, of a model from 50M parameters on bfloat16 where that
+    is fast."""
+    thinking: bool | None = None
+    """Whether a local model thinks before it acts, where its chat template can switch that. None: the template's."""
+    device: str | None = None
+    """Where a local model runs; default: CUDA where there is one."""
+    base_url: str | None = None
+    """The endpoint of an `api:` agent; default: $OPENAI_BASE_URL."""
+    concurrency: int = 16
+    """How many episodes run at once."""
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise ConfigError(did_you_mean(self.dtype, DTYPES, "dtype"))
+
+
+@dataclass(frozen=True)
+class EvalOptions:
+    """What is evaluated on what."""
+
+    env_id: str = "ToolGym/Airline-v0"
+    split: str = "test"
+    episodes: int = 100
+    """How many tasks: drawn without replacement by `seed`; all of the split where it has fewer."""
+    k: int = 1
+    """Trials a task."""
+    seed: int = 0
+    """Of the choice of tasks, the sampling and the bootstrap."""
+    env_options: Mapping[str, Any] = field(default_factory=dict)
+    """More keywords for `gymnasium.make`."""
+    agent: AgentOptions = AgentOptions()
+    output: Path | None = None
+    """A JSON Lines file that gets every trajectory as its episode ends."""
+    env_workers: int = 0
+    """Ray actors that the environments run in (`toolgym.ray_envs`); 0: in this process."""
+
+    def __post_init__(self) -> None:
+        if self.episodes < 1 or self.k < 1 or self.env_workers < 0:
+            raise ConfigError(
+                f"episodes and k must be at least 1 and env_workers at least 0, got episodes={self.episodes}, "
+                f"k={self.k}, env_workers={self.env_workers}"
+            )
+
+
+def make_policy(name: str, options: AgentOptions | None = None, *, seed: int = 0) -> Policy:
+    """The agent of that name: one of `AGENTS`.
+
+    Raises:
+        ConfigError: no such agent, model or API key.
+    """
+    options = options or AgentOptions()
+    family, _, rest = name.partition(":")
+    match family:
+        case "oracle" if not rest:
+            return OraclePolicy()
+        case "noop" if not rest:
+            return NoopPolicy()
+        case "random" if not rest:
+            return RandomPolicy(seed)
+        case "builtin":
+            return _language_model(f"builtin:{rest or 'clean'}", options, seed)
+        case "hf" if rest:
+            return _language_model(rest, options, seed)
+        case "api" if rest:
+            from toolgym.agents.policies.api import ApiOptions, ApiPolicy
+
+            return ApiPolicy(
+                ApiOptions(
+                    model=rest,
+                    base_url=options.base_url,
+                    temperature=options.temperature,
+                    max_tokens=options.max_new_tokens,
+                    concurrency=options.concurrency,
+                )
+            )
+    raise ConfigError(did_you_mean(name, AGENTS, "agent"))
+
+
+def _language_model(name: str, options: AgentOptions, seed: int) -> Policy:
+    from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
+    from toolgym.agents.policies.machine import set_threads
+    from toolgym.agents.policies.sizes import acting_dtype, named_size
+
+    set_threads()
+    size = named_size(name)
+    sampling = SamplingOptions(
+        temperature=options.temperature or 0.0,
+        max_new_tokens=options.max_new_tokens or (256 if size.small else 1024),
+        context_tokens=options.context_tokens,
+    )
+    dtype = acting_dtype(options.dtype, size)
+    return LMPolicy.load(name, sampling, seed=seed, device=options.device, dtype=dtype, thinking=options.thinking)
+
+
+def evaluate(
+    policy: Policy,
+    options: EvalOptions,
+    *,
+    agent: str = "",
+    on_episode: Callable[[EpisodeScore, int], None] | None = None,
+) -> Report:
+    """Runs `k` episodes on each of the tasks and reports.
+
+    Args:
+        policy: who acts.
+        options: what to run.
+        agent: the agent's name, for the report.
+        on_episode: called as each episode ends, with its score and the number of episodes in all.
+
+    Raises:
+        ConfigError: the environment or its options do not exist.
+    """
+    return report_of(play(policy, options, on_episode=on_episode), options, agent=agent)
+
+
+def play(
+    policy: Policy,
+    options: EvalOptions,
+    *,
+    part: tuple[int, int] = (0, 1),
+    on_episode: Callable[[EpisodeScore, int], None] | None = None,
+) -> dict[int, EpisodeScore]:
+    """The scores of an evaluation's episodes, by the episode's number.
+
+    Args:
+        policy: who acts.
+        options: what to run.
+        part: (i, n): only every n-th episode from the i-th on, for one of n processes that share an evaluation.
+        on_episode: as in `evaluate`.
+
+    Raises:
+        ConfigError: the environment or its options do not exist.
+    """
+    env_options = {"split": options.split, **options.env_options}
+    first = open_env(options.env_id, **env_options)
+    writing = frozenset(tool.name for tool in first.tools if tool.writes is not False)
+    count = min(options.episodes, len(first.tasks))
+    order = np.random.default_rng(np.random.SeedSequence(options.seed)).permutation(len(first.tasks))[:count]
+    # All first trials, then all second ones: an evaluation that is stopped early has seen as many tasks as it could.
+    every = [(int(index), trial) for trial in range(options.k) for index in order]
+    numbers = range(part[0], len(every), part[1])
+    at_once = min(options.agent.concurrency, len(numbers))
+    envs = copies(first, at_once, options.env_id, env_options, workers=options.env_workers)
+    scores: dict[int, EpisodeScore] = {}
+
+    def ended(index: int, rollout: Rollout) -> None:
+        number = numbers[index]
+        task_index, trial = every[number]
+        task = first.tasks[task_index]
+        trajectory = _finished(rollout, options, task.id)
+        scores[number] = score_episode(trajectory, task, trial=trial, writing_tools=writing)
+        if writer is not None:
+            writer.write(trajectory)
+        if on_episode is not None:
+            on_episode(scores[number], len(numbers))
+
+    starts = [Start(options={"task": every[number][0]}) for number in numbers]
+    with _closing(envs), nullcontext() if options.output is None else TrajectoryWriter(options.output) as writer:
+        rollouts(policy, envs, starts, on_end=ended)
+    return scores
+
+
+def report_of(scores: Mapping[int, EpisodeScore], options: EvalOptions, *, agent: str = "") -> Report:
+    """The report of episodes that `play` played."""
+    settings = {
+        "env": options.env_id,
+        "split": options.split,
+        "agent": agent,
+        "seed": options.seed,
+        "env_options": {name: options.env_options[name] for name in sorted(options.env_options)},
+    }
+    return summarise([scores[number] for number in sorted(scores)], options.k, settings, options.seed)
+
+
+def _finished(rollout: Rollout, options: EvalOptions, task_id: str) -> Trajectory:
+    """The episode's record with its outcome, which the policy's side may have decided (a full context, a dead API)."""
+    started = rollout.trajectory is not None and rollout.trajectory.task_id == task_id and rollout.spans
+    trajectory = cast(Trajectory, rollout.trajectory) if started else Trajectory(options.env_id, task_id)
+    return replace(trajectory, outcome=rollout.outcome, truncation=rollout.truncation)
+
+
+@contextmanager
+def _closing(envs: list[ToolEnv]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for env in envs:
+            env.close()

@@ -1,0 +1,204 @@
+"""An evaluation's report: many `EpisodeScore`s to one table, overall and by depth and kind, with 95% intervals.
+
+Every figure is an average over tasks of the task's average over its trials, so that the interval's unit is the task.
+Episodes that the infrastructure broke are counted apart and enter nothing else.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+
+from toolgym.agents.evaluation.metrics import (
+    ERROR_TYPES,
+    EpisodeScore,
+    Interval,
+    bootstrap,
+    pass_at_k,
+    pass_hat_k,
+    wilson,
+)
+
+__all__ = ["Estimate", "Report", "Summary", "report_table", "summarise"]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure, its 95% interval and the number of tasks behind it; all None where nothing can be averaged."""
+
+    value: float | None
+    interval: Interval | None
+    tasks: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The figures of one group of episodes."""
+
+    tasks: int
+    episodes: int
+    infra_errors: int
+    outcomes: Mapping[str, int]
+    estimates: Mapping[str, Estimate]
+    """`pass@1` ... `pass@k`, `pass^1` ... `pass^k`, `tool_recall`, `call_recall`, `mean_reward`, `turns`, `calls`."""
+    errors: Mapping[str, Estimate]
+    """Error type -> the share of episodes that were not solved and show it (StepTool Table 6)."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values by name, with the intervals apart under `intervals`."""
+        return {
+            "tasks": self.tasks,
+            "episodes": self.episodes,
+            "infra_errors": self.infra_errors,
+            **{name: estimate.value for name, estimate in self.estimates.items()},
+            "errors": {name: estimate.value for name, estimate in self.errors.items()},
+            "outcomes": dict(self.outcomes),
+            "intervals": {
+                **{name: _pair(estimate.interval) for name, estimate in self.estimates.items()},
+                "errors": {name: _pair(estimate.interval) for name, estimate in self.errors.items()},
+            },
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """The whole evaluation: what was run, the figures overall and in groups."""
+
+    settings: Mapping[str, Any]
+    k: int
+    overall: Summary
+    by_depth: Mapping[str, Summary] = field(default_factory=dict)
+    by_kind: Mapping[str, Summary] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as `toolgym eval --json` prints it.
+
+        `pass@k` and `pass^k` stand for the `k` that was asked for; `pass@1`, `pass@2`, ... for every number up to it.
+        """
+        figures = self.overall.to_json()
+        for sign in "@^":
+            figures[f"pass{sign}k"] = figures[f"pass{sign}{self.k}"]
+            figures["intervals"][f"pass{sign}k"] = figures["intervals"][f"pass{sign}{self.k}"]
+        return {
+            **self.settings,
+            "k": self.k,
+            **figures,
+            "by_depth": {name: group.to_json() for name, group in self.by_depth.items()},
+            "by_kind": {name: group.to_json() for name, group in self.by_kind.items()},
+        }
+
+
+def _pair(interval: Interval | None) -> list[float] | None:
+    return None if interval is None else list(interval)
+
+
+def summarise(scores: Iterable[EpisodeScore], k: int, settings: Mapping[str, Any], seed: int = 0) -> Report:
+    """The report of an evaluation with `k` trials a task. `seed` is the bootstrap's."""
+    every = list(scores)
+    depths = sorted({score.depth for score in every})
+    kinds = sorted({kind for score in every for kind in score.kind})
+    return Report(
+        settings=dict(settings),
+        k=k,
+        overall=_summary(every, k, seed),
+        by_depth={str(depth): _summary([s for s in every if s.depth == depth], k, seed) for depth in depths},
+        by_kind={kind: _summary([s for s in every if kind in s.kind], k, seed) for kind in kinds},
+    )
+
+
+def _summary(scores: Sequence[EpisodeScore], k: int, seed: int) -> Summary:
+    trials: dict[str, list[EpisodeScore]] = {}
+    for score in scores:
+        if score.counts:
+            trials.setdefault(score.task_id, []).append(score)
+    tasks = list(trials.values())
+
+    def mean(value: Callable[[EpisodeScore], float | None], *, share: bool = False) -> Estimate:
+        per_task = []
+        for task in tasks:
+            values = [float(v) for v in map(value, task) if v is not None]
+            if values:
+                per_task.append(sum(values) / len(values))
+        return _estimate(per_task, seed, share=share)
+
+    estimates = {}
+    for number in range(1, k + 1):
+        for name, estimator in ((f"pass@{number}", pass_at_k), (f"pass^{number}", pass_hat_k)):
+            # A task that lost trials to the infrastructure may have fewer than `number`: it cannot tell.
+            per_task = [estimator(len(t), sum(s.solved for s in t), number) for t in tasks if len(t) >= number]
+            estimates[name] = _estimate(per_task, seed, share=number == 1)
+    estimates["tool_recall"] = mean(lambda score: score.tool_recall)
+    estimates["call_recall"] = mean(lambda score: score.call_recall)
+    estimates["mean_reward"] = mean(lambda score: score.reward)
+    estimates["turns"] = mean(lambda score: score.turns)
+    estimates["calls"] = mean(lambda score: score.calls)
+    return Summary(
+        tasks=len({score.task_id for score in scores}),
+        episodes=len(scores),
+        infra_errors=sum(1 for score in scores if not score.counts),
+        outcomes=dict(sorted(Counter(score.outcome for score in scores).items())),
+        estimates=estimates,
+        errors={
+            name: mean(lambda score, name=name: not score.solved and score.errors.get(name, 0) > 0, share=True)
+            for name in ERROR_TYPES
+        },
+    )
+
+
+def _estimate(per_task: Sequence[float], seed: int, *, share: bool) -> Estimate:
+    """The mean with its interval: Wilson's for a share of independent tasks, a bootstrap over tasks otherwise."""
+    if not per_task:
+        return Estimate(None, None, 0)
+    value = sum(per_task) / len(per_task)
+    interval = wilson(value, len(per_task)) if share else bootstrap(per_task, seed)
+    return Estimate(value, interval, len(per_task))
+
+
+def report_table(report: Report) -> Group:
+    """The report as rich tables, for a terminal."""
+    title = ", ".join(f"{name}={value}" for name, value in report.settings.items() if value not in (None, {}, ""))
+    main = Table(title=title, title_justify="left", caption_justify="left", min_width=60)
+    main.add_column("figure")
+    main.add_column("value", justify="right")
+    main.add_column("95% interval", justify="right")
+    overall = report.overall
+    shown = ["pass@1", *([f"pass@{report.k}", f"pass^{report.k}"] if report.k > 1 else [])]
+    for name in [*shown, "tool_recall", "call_recall", "mean_reward", "turns", "calls"]:
+        main.add_row(name, *_cells(overall.estimates[name], percent=_is_share(name)))
+    main.add_section()
+    for name, estimate in overall.errors.items():
+        main.add_row(f"error: {name}", *_cells(estimate, percent=True))
+    main.caption = (
+        f"{overall.tasks} tasks, {overall.episodes} episodes, {overall.infra_errors} lost to infrastructure; "
+        + ", ".join(f"{count} {outcome}" for outcome, count in overall.outcomes.items())
+    )
+    groups = Table(title="by depth and kind", title_justify="left")
+    for column in ("group", "tasks", "pass@1", "95% interval", "recall", "reward"):
+        groups.add_column(column, justify="left" if column == "group" else "right")
+    for label, members in (("depth", report.by_depth), ("kind", report.by_kind)):
+        for name, group in members.items():
+            groups.add_row(
+                f"{label} {name}",
+                str(group.tasks),
+                *_cells(group.estimates["pass@1"], percent=True),
+                _cells(group.estimates["tool_recall"], percent=True)[0],
+                _cells(group.estimates["mean_reward"], percent=False)[0],
+            )
+        groups.add_section()
+    return Group(main, groups)
+
+
+def _is_share(name: str) -> bool:
+    return name.startswith("pass") or name.endswith("recall")
+
+
+def _cells(estimate: Estimate, *, percent: bool) -> tuple[str, str]:
+    if estimate.value is None or estimate.interval is None:
+        return ("-", "-")
+    low, high = estimate.interval
+    if percent:
+        return (f"{estimate.value:.1%}", f"{100 * low:.1f} to {high:.1%}")
+    return (f"{estimate.value:.2f}", f"{low:.2f} to {high:.2f}")

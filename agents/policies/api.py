@@ -1,0 +1,141 @@
+"""A policy behind any OpenAI-compatible chat endpoint: a hosted model, or a local vLLM, llama.cpp or Ollama server."""
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from toolgym.agents.policies.policy import Completion
+from toolgym.errors import ChatError, ConfigError
+from toolgym.observations import without_format
+from toolgym.openai_client import OPENAI_URL, ChatClient, ChatOptions
+
+if TYPE_CHECKING:
+    from toolgym.env import ToolEnv
+
+__all__ = ["ApiOptions", "ApiPolicy"]
+
+
+@dataclass(frozen=True)
+class ApiOptions(ChatOptions):
+    """How to reach the model and how to sample from it."""
+
+    timeout_s: float = 120.0
+    attempts: int = 5
+    api_key: str | None = field(default=None, repr=False)
+    """Default: that of `api_key_env`. A local server needs none."""
+    calls: Literal["native", "text"] = "native"
+    """`native`: tools go in the request's `tools` and calls come back as `tool_calls`. `text`: everything is text."""
+    concurrency: int = 8
+    """Requests under way at once."""
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    """More fields of the request, as the server documents them."""
+
+
+@dataclass
+class _Conversation:
+    messages: list[dict[str, Any]]
+    tools: list[dict[str, Any]]
+    pending: list[str] = field(default_factory=list)
+    """Ids of the last message's tool calls, which wait for their results."""
+
+
+class ApiPolicy:
+    """Chat completions, one request a turn, `concurrency` at once.
+
+    A request that keeps failing gives a `Completion` with `stop="error"`: the infrastructure's failure.
+    A request that the server refuses for good (a bad key, an unknown model) raises `ConfigError`.
+    """
+
+    def __init__(self, options: ApiOptions):
+        self._chat = ChatClient(options, "The policy's model", options.api_key)
+        if not self._chat.key and options.endpoint == OPENAI_URL:
+            raise ConfigError(
+                "No API key: set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own (http://127.0.0.1:8000/v1)."
+            )
+        self.options = options
+        self._conversations: dict[int, _Conversation] = {}
+        self._threads = ThreadPoolExecutor(options.concurrency, thread_name_prefix="toolgym-api")
+
+    def start(self, slot: int, observation: str, info: dict[str, Any], env: "ToolEnv | None" = None) -> list[int]:
+        """Opens a conversation with the reset's chat messages (`native`) or its text (`text`)."""
+        native = self.options.calls == "native"
+        messages = [_native(message) for message in info.get("messages") or ()] if native else []
+        self._conversations[slot] = _Conversation(
+            messages=messages or [{"role": "user", "content": observation}],
+            tools=list(info.get("tools") or ()) if native else [],
+        )
+        return []
+
+    def observe(self, slot: int, observation: str, info: dict[str, Any]) -> list[int]:
+        """Appends tool results (each under the id of its call) and what else the environment said."""
+        talk = self._conversations[slot]
+        new = [dict(message) for message in info.get("messages") or ()] if self.options.calls == "native" else []
+        if not new and not talk.pending:
+            new = [{"role": "user", "content": observation}]
+        for message in new:
+            if message.get("role") == "tool":
+                if talk.pending:
+                    message["tool_call_id"] = talk.pending.pop(0)
+                else:
+                    # The call was in the text: the endpoint knows of no call that this would answer.
+                    message = {"role": "user", "content": message.get("content", "")}
+            elif talk.pending:
+                # Endpoints refuse a conversation with an unanswered call (a turn cut short by a limit, say).
+                talk.messages += _unanswered(talk.pending, observation)
+            talk.messages.append(message)
+        talk.messages += _unanswered(talk.pending, observation)
+        return []
+
+    def generate(self, slots: Sequence[int]) -> list[Completion]:
+        """One turn for each slot.
+
+        Raises:
+            ConfigError: the server refuses requests of this kind (key, model, options).
+        """
+        return list(self._threads.map(self._turn, slots))
+
+    def end(self, slot: int) -> None:
+        """Drops the conversation."""
+        self._conversations.pop(slot, None)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._threads.shutdown()
+        self._chat.close()
+
+    def _turn(self, slot: int) -> Completion:
+        talk = self._conversations[slot]
+        fields = {**self.options.extra_body, **({"tools": talk.tools} if talk.tools else {})}
+        try:
+            choice = self._chat.ask(talk.messages, lambda choice: choice, fields)
+        except ChatError as error:
+            if error.status is None:
+                return Completion(str(error), stop="error")
+            if error.status == 400 and "context" in error.text and "length" in error.text:
+                return Completion("", stop="context")
+            raise ConfigError(str(error)) from error
+        message = choice["message"]
+        calls = message.get("tool_calls") or []
+        content = message.get("content") or ""
+        kept: dict[str, Any] = {"role": "assistant", "content": content}
+        if calls:
+            kept["tool_calls"] = calls
+            talk.pending = [str(call.get("id", "")) for call in calls]
+        talk.messages.append(kept)
+        stop = "length" if choice.get("finish_reason") == "length" else "end_of_turn"
+        return Completion(json.dumps(kept, ensure_ascii=False) if calls else content, stop=stop)
+
+
+def _native(message: Mapping[str, Any]) -> dict[str, Any]:
+    """A message of the reset; the system's without what the request's `tools` say already."""
+    if message.get("role") != "system":
+        return dict(message)
+    return {**message, "content": without_format(str(message.get("content", "")))}
+
+
+def _unanswered(pending: list[str], observation: str) -> list[dict[str, Any]]:
+    answers = [{"role": "tool", "tool_call_id": call_id, "content": observation} for call_id in pending]
+    pending.clear()
+    return answers

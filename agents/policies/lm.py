@@ -1,0 +1,177 @@
+"""A causal language model as a `Policy`: any model that transformers loads, token ids in, token ids out.
+
+What was sampled stays in the context as sampled: nothing is decoded and tokenised again. The key-value cache is kept
+across turns; a turn costs the environment's new tokens and the sampled ones (see `toolgym.agents.policies.decoding`).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from accelerate import PartialState
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from toolgym.agents.policies.chat import ChatFormat
+from toolgym.agents.policies.decoding import Decoder, SamplingOptions, roomy_context
+from toolgym.agents.policies.models import load_model, without_bars
+from toolgym.agents.policies.policy import Completion
+from toolgym.agents.policies.vllm import VLLMDecoder, VLLMServer
+from toolgym.errors import ConfigError
+
+if TYPE_CHECKING:
+    from toolgym.env import ToolEnv
+
+__all__ = ["LMPolicy", "SamplingOptions", "check_opening"]
+
+
+def check_opening(tokens: int, context: int, own_limit: int) -> None:
+    """Raises where an episode's opening does not fit into its context.
+
+    Raises:
+        ConfigError: it says how many tokens the opening has, and what to set.
+    """
+    if tokens < context:
+        return
+    shorter = 'shorten the observation (--prompt short, prompt="short" in Python)'
+    room = roomy_context(tokens, 1)
+    advice = f"raise context_tokens (--context-tokens {min(room, own_limit)}, say) or {shorter}"
+    if tokens >= own_limit:
+        advice = f"the model itself takes {own_limit}: take a model with a longer context or {shorter}"
+    raise ConfigError(f"an episode's opening has {tokens} tokens, but the context has {context}; {advice}")
+
+
+class LMPolicy:
+    """A causal LM that acts in many episodes at once.
+
+    Args:
+        model: the model, on its device; full attention (sliding windows no shorter than `context_tokens`).
+        tokenizer: its tokenizer; it needs a chat template.
+        options: how to sample.
+        seed: of the sampling; every episode of every slot has a stream of its own.
+        server: a vLLM server that samples in the model's place; it has the model's weights after `use`.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        options: SamplingOptions | None = None,
+        *,
+        seed: int = 0,
+        server: VLLMServer | None = None,
+    ):
+        self.tokenizer = tokenizer
+        self.chat = ChatFormat(tokenizer)
+        self.stop_ids = self.chat.stop_ids(model)
+        options = options or SamplingOptions()
+        self.decoder = (
+            Decoder(model, cast(int, tokenizer.pad_token_id), self.stop_ids, options)
+            if server is None
+            else VLLMDecoder(server, self.stop_ids, options)
+        )
+        self.exact = server is None
+        """Whether it samples from the very model that it was given."""
+        self.reseed(seed)
+
+    @classmethod
+    def load(
+        cls,
+        name: str | Path,
+        options: SamplingOptions | None = None,
+        *,
+        seed: int = 0,
+        device: str | None = None,
+        dtype: torch.dtype = torch.float32,
+        thinking: bool | None = None,
+    ) -> "LMPolicy":
+        """The policy of a model by name (see `load_model`)."""
+        model, tokenizer = load_model(name, device=device, dtype=dtype, thinking=thinking)
+        return cls(model, tokenizer, options, seed=seed)
+
+    def use(self, model: PreTrainedModel, *, together: bool = False) -> None:
+        """Samples by this model's weights from now on, as a trainer asks for between batches; drops open episodes.
+
+        With `together` all processes of a run call it: where they share a server, the first one gives it the weights.
+        """
+        state = PartialState() if together and not self.exact else None
+        if state is None or state.is_main_process:
+            with without_bars():
+                self.decoder.use(model)
+        else:
+            self.decoder.clear()
+        if state is not None:
+            state.wait_for_everyone()
+
+    def close(self) -> None:
+        """Drops every open episode, and the connections to a server."""
+        self.release()
+        if isinstance(self.decoder, VLLMDecoder):
+            self.decoder.server.close()
+
+    @property
+    def options(self) -> SamplingOptions:
+        """How turns are sampled."""
+        return self.decoder.options
+
+    def reseed(self, *key: int, first_slot: int = 0) -> None:
+        """Restarts the sampling streams: the n-th episode of a slot draws from `SeedSequence(key[0], (…, slot, n))`.
+
+        `first_slot` is added to the slots' numbers: for a process that plays the later part of a batch.
+        """
+        self._seed, self._key, self._first_slot = key[0], key[1:], first_slot
+        self._episodes: dict[int, int] = {}
+
+    def release(self) -> None:
+        """Drops every open episode and the cache: for a trainer, whose next step makes the cached keys old."""
+        self.decoder.clear()
+
+    def start(self, slot: int, observation: str, info: dict[str, Any], env: "ToolEnv | None" = None) -> list[int]:
+        """Opens a slot with the conversation in `info` (or the observation as one user message).
+
+        `info["context_ids"]`, where given, is the conversation as tokens already: that of a fork.
+
+        Raises:
+            ConfigError: the opening leaves no room for a turn.
+        """
+        nth = self._episodes.get(slot, 0)
+        self._episodes[slot] = nth + 1
+        seed = np.random.SeedSequence(self._seed, spawn_key=(*self._key, self._first_slot + slot, nth))
+        ids = list(info["context_ids"]) if "context_ids" in info else self.chat.opening(observation, info)
+        if "context_ids" not in info:
+            check_opening(len(ids), self.decoder.limit(len(ids)), self.decoder.own_limit)
+        self.decoder.open(slot, ids, np.random.default_rng(seed))
+        return ids
+
+    def observe(self, slot: int, observation: str, info: dict[str, Any]) -> list[int]:
+        """Appends what the environment said, framed as the chat format has it."""
+        ids = self.chat.reply(observation, info, closed=self.decoder.stopped(slot) == "end_of_turn")
+        self.decoder.feed(slot, ids)
+        return ids
+
+    def end(self, slot: int) -> None:
+        """Frees the slot; unknown slots are ignored."""
+        self.decoder.close(slot)
+
+    def generate(self, slots: Sequence[int]) -> list[Completion]:
+        """Samples one turn for each slot. A slot whose context is full gets an empty turn with `stop="context"`."""
+        made = dict(self._turns(slots, len(slots)))
+        return [made[slot] for slot in slots]
+
+    def generate_some(self, slots: Sequence[int]) -> list[tuple[int, Completion]]:
+        """Samples until an eighth of the slots have ended their turn: (slot, turn) of those, in the order given.
+
+        The others' turns are half done and go on at the next call: nobody waits for the longest turn of the batch.
+        """
+        return self._turns(slots, -(-len(slots) // 8))
+
+    def _turns(self, slots: Sequence[int], enough: int) -> list[tuple[int, Completion]]:
+        ended = self.decoder.turns(slots, enough)
+        return [(slot, self._completion(slot, *ended[slot])) for slot in slots if slot in ended]
+
+    def _completion(self, slot: int, ids: list[int], logps: list[float]) -> Completion:
+        content = ids[:-1] if ids and ids[-1] in self.stop_ids else ids
+        text = cast(str, self.tokenizer.decode(content, skip_special_tokens=False)) if ids else ""
+        begins = self.chat.begins if ids else ""
+        return Completion(begins + text, ids, logps, self.decoder.stopped(slot) or "length", begins)

@@ -1,0 +1,299 @@
+"""Turns sampled by a vLLM server: token ids in, token ids out, by the weights that are being trained.
+
+    VLLM_SERVER_DEV_MODE=1 vllm serve Qwen/Qwen3-0.6B --port 8000
+    toolgym train --algo grpo --model Qwen/Qwen3-0.6B --vllm http://localhost:8000 --output runs/qwen
+
+Weights go to the server as files: they are written to a folder that it sees under the same path, and it is told to read
+them (`reload_weights`, which vLLM has in its development mode only). Nothing of vLLM is imported here.
+
+A server computes in its own precision and with kernels of its own, so it does not sample exactly from the model that is
+trained. Each token's advantage is weighed with `importance_weights` (truncated importance sampling, Yao et al. 2025:
+"Your efficient RL framework secretly brings you off-policy RL training").
+
+Shapes: B sequences, T tokens.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from toolgym.agents.policies.decoding import SamplingOptions, check_slots
+from toolgym.agents.policies.policy import StopReason
+from toolgym.errors import ChatError, ConfigError
+from toolgym.openai_client import ChatClient, ChatOptions
+
+__all__ = ["VLLMDecoder", "VLLMServer", "importance_weights", "write_weights"]
+
+T = TypeVar("T")
+_AT_ONCE = 256
+"""Requests under way, at most."""
+_DEV_MODE = (
+    "start it with VLLM_SERVER_DEV_MODE=1 in its environment: vLLM takes new weights in that mode only, and whoever "
+    "reaches the port may then change them"
+)
+
+
+def importance_weights(
+    logps_BT: torch.Tensor, sampler_logps_BT: torch.Tensor, mask_BT: torch.Tensor, largest: float = 2.0
+) -> torch.Tensor:
+    """What each sampled token's advantage is multiplied by `(B, T)`: `min(p / p_sampler, largest)`, and 1 elsewhere.
+
+    Args:
+        logps_BT: log-probabilities under the model that is trained.
+        sampler_logps_BT: those that the sampler said.
+        mask_BT: which tokens were sampled.
+        largest: what no weight exceeds; a token that the sampler wrongly thought rare must not decide the step.
+    """
+    ratios_BT = torch.exp((logps_BT - sampler_logps_BT).clamp(max=20.0)).clamp(max=largest)
+    return torch.where(mask_BT.bool(), ratios_BT, torch.ones_like(ratios_BT))
+
+
+def write_weights(model: Any, folder: Path) -> None:
+    """Writes a model as a checkpoint: an adapter's weights added to its base's. The model stays as it is."""
+    if hasattr(model, "peft_config"):
+        base = cast(PreTrainedModel, model.get_base_model())
+        base.save_pretrained(folder, state_dict=_merged_state(base))
+    else:
+        model.save_pretrained(folder)
+
+
+@torch.no_grad()
+def _merged_state(base: PreTrainedModel) -> dict[str, torch.Tensor]:
+    """The weights of a model with the adapters in its layers added, by their names without adapters."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    state = {
+        name.replace(".base_layer.", "."): weight for name, weight in base.state_dict().items() if "lora_" not in name
+    }
+    for name, module in base.named_modules():
+        if isinstance(module, BaseTunerLayer):
+            for adapter in module.active_adapters:
+                state[f"{name}.weight"] = state[f"{name}.weight"] + cast(Any, module).get_delta_weight(adapter)
+    return state
+
+
+class VLLMServer:
+    """A running vLLM server.
+
+    Args:
+        url: where it listens: `http://localhost:8000`, with or without `/v1`.
+        weights: the folder for weights; the server's machine must see it under the same path.
+        timeout_s: for one turn, or for reading weights.
+        attempts: how often a request is made at most.
+
+    Raises:
+        ConfigError: there is no such server, or it serves no model.
+    """
+
+    def __init__(self, url: str, weights: Path, *, timeout_s: float = 600.0, attempts: int = 4):
+        base = url.rstrip("/").removesuffix("/v1") + "/v1"
+        self.weights = weights.resolve()
+        self._client = ChatClient(
+            ChatOptions("", base, api_key_env="VLLM_API_KEY", timeout_s=timeout_s, attempts=attempts),
+            "The vLLM server",
+        )
+        self.url = self._client.base_url.removesuffix("/v1")
+        self.model, self.context = self._ask("/v1/models", None, _served_model)
+        """The name of the model that it serves, and the longest context that it takes."""
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="toolgym-vllm")
+
+    def _ask(self, path: str, body: dict[str, Any] | None, read: Callable[[bytes], T]) -> T:
+        try:
+            return self._client.request(self.url + path, body, read)
+        except ChatError as error:
+            if error.status == 404:
+                raise ConfigError(f"the vLLM server at {self.url} has no {path}: {_DEV_MODE}") from error
+            if error.status is not None:
+                raise ConfigError(f"the vLLM server at {self.url + path} refused: {error.text[:300]}") from error
+            raise
+
+    def sample(
+        self, ids: Sequence[int], longest: int, stop_ids: Sequence[int], options: SamplingOptions, seed: int
+    ) -> "Future[tuple[list[int], list[float]]]":
+        """Begins to continue a context: token ids, the ending one included, and log-probabilities at temperature 1."""
+        body = {
+            "model": self.model,
+            "prompt": list(ids),
+            "max_tokens": longest,
+            "temperature": options.temperature,
+            "top_p": options.top_p,
+            "seed": seed,
+            "stop_token_ids": list(stop_ids),
+            "logprobs": 0,
+            "return_token_ids": True,
+            "skip_special_tokens": False,
+            "add_special_tokens": False,
+        }
+        return self._threads.submit(self._ask, "/v1/completions", body, _turn)
+
+    def load(self, model: PreTrainedModel) -> None:
+        """Makes the server sample by the weights of a model.
+
+        Raises:
+            ConfigError: the server is not in development mode, or does not see the folder.
+        """
+        write_weights(model, self.weights)
+        call = {"method": "reload_weights", "kwargs": {"weights_path": str(self.weights)}}
+        try:
+            self._ask("/collective_rpc", call, json.loads)
+        except ChatError as error:
+            raise ConfigError(
+                f"the vLLM server at {self.url} did not read the weights in {str(self.weights)!r}: {error}. It must "
+                "serve a model of the same shapes, and see this folder under the same path (--vllm-weights names "
+                "another)"
+            ) from error
+        self._ask("/reset_prefix_cache", {}, _done)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._threads.shutdown()
+        self._client.close()
+
+
+@dataclass(slots=True)
+class _Context:
+    """The tokens of an episode so far, and the turn that the server is sampling."""
+
+    ids: list[int]
+    limit: int
+    rng: np.random.Generator
+    turn: "Future[tuple[list[int], list[float]]] | None" = field(default=None)
+    longest: int = 0
+    """Tokens that this turn may have."""
+    stop: StopReason | None = None
+
+
+class VLLMDecoder:
+    """Contexts by slot, and the turns that a vLLM server continues them with: `Decoder`'s methods, elsewhere.
+
+    The server keeps no episode: each turn sends the whole context, whose keys and values it finds in its prefix cache.
+
+    Args:
+        server: the server.
+        stop_ids: tokens that end a turn.
+        options: how to sample.
+    """
+
+    def __init__(self, server: VLLMServer, stop_ids: Sequence[int], options: SamplingOptions):
+        self.server, self.stop_ids, self.options = server, frozenset(stop_ids), options
+        self.own_limit = server.context
+        self._open: dict[int, _Context] = {}
+
+    def use(self, model: PreTrainedModel) -> None:
+        """Makes the server sample by these weights; every context is dropped."""
+        self.clear()
+        self.server.load(model)
+
+    def limit(self, opening: int) -> int:
+        """The longest context of an episode whose opening has so many tokens."""
+        return self.options.context(opening, self.own_limit)
+
+    def open(self, slot: int, ids: Sequence[int], rng: np.random.Generator) -> None:
+        """Begins a context in a slot, whose turns are seeded by `rng`; what the slot held before is dropped."""
+        self.close(slot)
+        self._open[slot] = _Context(list(ids), self.limit(len(ids)), rng)
+
+    def feed(self, slot: int, ids: Sequence[int]) -> None:
+        """Appends to a slot's context."""
+        self._open[slot].ids += ids
+
+    def stopped(self, slot: int) -> StopReason | None:
+        """Why the slot's latest turn ended."""
+        return self._open[slot].stop
+
+    def close(self, slot: int) -> None:
+        """Frees the slot; unknown slots are ignored."""
+        context = self._open.pop(slot, None)
+        if context is not None and context.turn is not None:
+            context.turn.cancel()
+
+    def clear(self) -> None:
+        """Drops every context."""
+        for slot in list(self._open):
+            self.close(slot)
+
+    def turns(self, slots: Sequence[int], enough: int) -> dict[int, tuple[list[int], list[float]]]:
+        """Waits until `enough` of the slots have ended a turn: slot -> (ids, log-probabilities at temperature 1).
+
+        The others' turns go on meanwhile, and are there at the next call. A slot whose context is full ends at once,
+        without a token (`stopped` says `context`).
+
+        Raises:
+            ChatError: the server gives no answer any more.
+        """
+        check_slots(slots)
+        ended: dict[int, tuple[list[int], list[float]]] = {}
+        running: dict[Future[tuple[list[int], list[float]]], int] = {}
+        for slot in slots:
+            context = self._open[slot]
+            if context.turn is None:
+                context.longest = min(self.options.max_new_tokens, context.limit - len(context.ids))
+                if context.longest < 1:
+                    context.stop = "context"
+                    ended[slot] = [], []
+                    continue
+                seed = int(context.rng.integers(2**31))
+                context.turn = self.server.sample(
+                    context.ids, context.longest, sorted(self.stop_ids), self.options, seed
+                )
+            running[context.turn] = slot
+        while running and len(ended) < enough:
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                slot = running.pop(future)
+                ended[slot] = self._end(self._open[slot], *future.result())
+        return ended
+
+    def _end(self, context: _Context, ids: list[int], logps: list[float]) -> tuple[list[int], list[float]]:
+        context.turn = None
+        context.ids += ids
+        if ids[-1] in self.stop_ids:
+            context.stop = "end_of_turn"
+        else:
+            context.stop = "length" if context.longest == self.options.max_new_tokens else "context"
+        return ids, logps
+
+
+def _served_model(content: bytes) -> tuple[str, int]:
+    """Name and longest context of the model in an answer about models.
+
+    Raises:
+        ValueError: there is none.
+    """
+    try:
+        served = json.loads(content)["data"][0]
+        return str(served["id"]), int(served["max_model_len"])
+    except (ValueError, LookupError, TypeError):
+        raise ValueError("no model with a max_model_len; is it a vLLM server?") from None
+
+
+def _turn(content: bytes) -> tuple[list[int], list[float]]:
+    """Token ids and log-probabilities in a completion.
+
+    Raises:
+        ValueError: there are none.
+    """
+    try:
+        choice = json.loads(content)["choices"][0]
+        ids, logps = choice["token_ids"], choice["logprobs"]["token_logprobs"]
+        if ids and len(ids) == len(logps) and all(logp is not None for logp in logps):
+            return [int(token) for token in ids], [float(logp) for logp in logps]
+    except (ValueError, LookupError, TypeError):
+        pass
+    raise ValueError("no token ids with their log-probabilities: vLLM gives them from version 0.11 on")
+
+
+def _done(content: bytes) -> None:
+    """Raises where the server says that it did not do it.
+
+    Raises:
+        ValueError: so it says.
+    """
+    if json.loads(content).get("success") is not True:
+        raise ValueError("the prefix cache was not dropped")

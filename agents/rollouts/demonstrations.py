@@ -1,0 +1,115 @@
+"""Expert episodes as tokens: a chain of turns is played in the environment and recorded as a `Rollout`.
+
+The environment answers for real, so a demonstration's results, errors and rewards are those that a policy with the same
+words would have met. Only the expert's tokens carry loss.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from transformers import PreTrainedTokenizerBase
+
+from toolgym.agents.policies.chat import ChatFormat
+from toolgym.agents.policies.policy import Completion
+from toolgym.agents.policies.scripted import gold_turn
+from toolgym.agents.policies.tokenizer import scalar_text
+from toolgym.agents.rollouts.rollout import Rollout, Start, rollouts
+from toolgym.errors import ConfigError
+from toolgym.messages import Turn, render
+from toolgym.tasks import GoldAction, Task
+
+if TYPE_CHECKING:
+    from toolgym.env import ToolEnv
+
+__all__ = ["Chain", "Example", "TeacherPolicy", "demonstrate", "examples", "gold_chain", "imperfect_chain"]
+
+Chain = Callable[[Task], Iterable[GoldAction]]
+"""The turns to play for a task: its gold chain, or one with mistakes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One training sequence: T token ids, and 1 for those that carry loss."""
+
+    ids: list[int]
+    mask: list[int]
+
+
+def gold_chain(task: Task) -> Iterable[GoldAction]:
+    """The task's own chain."""
+    return task.gold
+
+
+def imperfect_chain(seed: int) -> "Chain":
+    """Gold chains about half of which hold one wrong decision."""
+    from toolgym.envs.airline.mistakes import imperfect_gold
+
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
+    return lambda task: imperfect_gold(task, rng)
+
+
+class TeacherPolicy:
+    """Plays chains of turns, as the token ids that a model would have to sample to say the same.
+
+    Args:
+        tokenizer: of the model that is to learn.
+        chain: the turns for a task.
+        format: how turns are written.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, chain: Chain = gold_chain, format: str = "toolgym"):
+        self.tokenizer, self.chain, self.format = tokenizer, chain, format
+        self.chat = ChatFormat(tokenizer)
+        self._turns: dict[int, Iterator[Turn]] = {}
+
+    def start(self, slot: int, observation: str, info: dict[str, Any], env: "ToolEnv | None" = None) -> list[int]:
+        """Takes the chain of `env`'s task; returns the opening's ids.
+
+        Raises:
+            ConfigError: there is no `env` to look at.
+        """
+        if env is None:
+            raise ConfigError("A teacher reads the task from the environment: pass `env` to `start`.")
+        self._turns[slot] = iter([gold_turn(action) for action in self.chain(cast(Any, env.unwrapped).task)])
+        return self.chat.opening(observation, info)
+
+    def observe(self, slot: int, observation: str, info: dict[str, Any]) -> list[int]:
+        """The ids of the environment's answer."""
+        return self.chat.reply(observation, info, closed=True)
+
+    def generate(self, slots: Sequence[int]) -> list[Completion]:
+        """The next turn of each slot; a response that closes the episode once they are used up."""
+        out = []
+        for slot in slots:
+            text = scalar_text(render(next(self._turns[slot], Turn(response="Done.")), self.format))
+            begins = self.chat.begins
+            if begins:  # the template has opened a thought: the expert has none
+                text = "\n</think>\n\n" + text
+            ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]  # pyright: ignore[reportAssignmentType]
+            ids = [*ids, self.chat.end_id]
+            out.append(Completion(begins + text, ids, [0.0] * len(ids), begins=begins))
+        return out
+
+    def end(self, slot: int) -> None:
+        """Frees the slot."""
+        self._turns.pop(slot, None)
+
+
+def demonstrate(
+    env: "ToolEnv", tokenizer: PreTrainedTokenizerBase, tasks: Iterable[Task], chain: Chain = gold_chain
+) -> list[Rollout]:
+    """Plays each task's chain in `env` and returns the episodes, in order."""
+    starts = [Start(options={"task": task}) for task in tasks]
+    return rollouts(TeacherPolicy(tokenizer, chain), [env], starts)
+
+
+def examples(episodes: Iterable[Rollout], *, max_tokens: int | None = None) -> list[Example]:
+    """Training sequences of episodes; those longer than `max_tokens` are left out."""
+    made = (
+        Example(episode.prompt_ids + episode.completion_ids, [0] * len(episode.prompt_ids) + episode.env_mask)
+        for episode in episodes
+        if episode.usable
+    )
+    return [example for example in made if max_tokens is None or len(example.ids) <= max_tokens]

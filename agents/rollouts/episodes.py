@@ -1,0 +1,95 @@
+"""A batch of rollouts as tensors: what every advantage estimator sees.
+
+Shapes: B sequences in groups of G (all of a group start from the same task), T completion tokens, S steps.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+import torch
+
+from toolgym.agents.rollouts.rollout import Rollout
+from toolgym.messages import TokenType
+
+__all__ = ["EQUAL", "TYPE_CODES", "EpisodeBatch", "Estimator", "all_equal"]
+
+TYPE_CODES: dict[str, int] = {name: code for code, name in enumerate(get_args(TokenType))}
+"""Token type -> its number in `EpisodeBatch.types_BT`."""
+
+
+@dataclass(frozen=True)
+class EpisodeBatch:
+    """Rollouts as tensors, on the CPU. Padding: 0 in floats, -1 in `step_BT` and `types_BT`."""
+
+    rewards_BS: torch.Tensor
+    """Each step's reward."""
+    steps_B: torch.Tensor
+    """How many steps each episode has."""
+    step_BT: torch.Tensor
+    """Which step sampled each token; -1 for the environment's tokens."""
+    types_BT: torch.Tensor
+    """What each token is for (`TYPE_CODES`)."""
+    logprobs_BT: torch.Tensor
+    """The sampling policy's log-probabilities; 0 for the environment's tokens."""
+    solved_B: torch.Tensor
+    """Whether the task was solved."""
+    usable_B: torch.Tensor
+    """False where the infrastructure failed: such an episode must not count in any statistic."""
+    group_size: int
+    prompts_B: torch.Tensor | None = None
+    """How many tokens each opening has."""
+    overflowed_B: torch.Tensor | None = None
+    """Whether the episode ended because the context was full."""
+
+    @property
+    def sampled_BT(self) -> torch.Tensor:
+        """Whether the policy sampled the token."""
+        return self.step_BT >= 0
+
+    @property
+    def returns_B(self) -> torch.Tensor:
+        """Each episode's undiscounted return."""
+        return self.rewards_BS.sum(dim=1)
+
+    @classmethod
+    def of(cls, rollouts: Sequence[Rollout], group_size: int, width: int | None = None) -> "EpisodeBatch":
+        """The batch of some rollouts, with T at least `width`."""
+        count = len(rollouts)
+        longest = max([len(rollout.completion_ids) for rollout in rollouts] + [width or 1])
+        most_steps = max([len(rollout.rewards) for rollout in rollouts] + [1])
+        rewards_BS = torch.zeros(count, most_steps)
+        logprobs_BT = torch.zeros(count, longest)
+        step_BT = torch.full((count, longest), -1)
+        types_BT = torch.full((count, longest), -1)
+        for row, rollout in enumerate(rollouts):
+            length = len(rollout.completion_ids)
+            rewards_BS[row, : len(rollout.rewards)] = torch.tensor(rollout.rewards)
+            logprobs_BT[row, :length] = torch.tensor(rollout.logprobs)
+            types_BT[row, :length] = torch.tensor([TYPE_CODES[name] for name in rollout.types], dtype=torch.long)
+            for step, (start, end) in enumerate(rollout.spans):
+                step_BT[row, start:end] = step
+        return cls(
+            rewards_BS=rewards_BS,
+            steps_B=torch.tensor([len(rollout.rewards) for rollout in rollouts]),
+            step_BT=step_BT,
+            types_BT=types_BT,
+            logprobs_BT=logprobs_BT,
+            solved_B=torch.tensor([rollout.solved for rollout in rollouts]),
+            usable_B=torch.tensor([rollout.usable for rollout in rollouts]),
+            group_size=group_size,
+            prompts_B=torch.tensor([len(rollout.prompt_ids) for rollout in rollouts]),
+            overflowed_B=torch.tensor([rollout.truncation == "tokens" for rollout in rollouts]),
+        )
+
+
+Estimator = Callable[[EpisodeBatch], torch.Tensor]
+"""An algorithm's advantages `(B, T)` of a batch: a pure function; 0 on tokens that the environment wrote."""
+
+EQUAL = 1e-6
+"""Rewards that differ by less are equal but for rounding."""
+
+
+def all_equal(rewards: torch.Tensor) -> bool:
+    """Whether rewards `(G,)` are equal but for rounding: their mean in floating point is not exactly theirs."""
+    return float(rewards.max() - rewards.min()) <= EQUAL

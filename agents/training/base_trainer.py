@@ -1,0 +1,46 @@
+"""What all of our trainers do otherwise than TRL's and transformers', whichever of these they are made of."""
+
+from typing import Any
+
+from torch.optim import Optimizer
+from transformers.trainer_utils import SchedulerType
+
+from toolgym.agents.training.schedule import warmed_up
+
+__all__ = ["RunTrainer"]
+
+_WARM_UP = (SchedulerType.CONSTANT_WITH_WARMUP, SchedulerType.LINEAR, SchedulerType.COSINE)
+
+
+class RunTrainer:
+    """Goes before a trainer of TRL's among the bases of ours.
+
+    - Warm-up begins above 0 (`warmed_up`).
+    - No model card is written: TRL's names no base model where that is a folder.
+    - Resuming does not warn of weights that are tied to others, which a checkpoint holds once.
+    """
+
+    args: Any
+    model: Any
+    optimizer: Any
+    lr_scheduler: Any
+    _created_lr_scheduler: bool
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Optimizer | None = None) -> Any:
+        """The run's schedule."""
+        kind, warmup_steps = SchedulerType(self.args.lr_scheduler_type), self.args.get_warmup_steps(num_training_steps)
+        if self.lr_scheduler is None and warmup_steps and kind in _WARM_UP:
+            self.lr_scheduler = warmed_up(kind, optimizer or self.optimizer, warmup_steps, num_training_steps)
+            self._created_lr_scheduler = True
+        return super().create_scheduler(num_training_steps, optimizer)  # pyright: ignore[reportAttributeAccessIssue]
+
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """Writes nothing."""
+
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        weights = self.model.state_dict(keep_vars=True)
+        lacks = set(load_result.missing_keys)
+        held = {id(weight) for name, weight in weights.items() if name not in lacks}
+        missing = [name for name in load_result.missing_keys if id(weights.get(name)) not in held]
+        rest = load_result._replace(missing_keys=missing)
+        super()._issue_warnings_after_load(rest)  # pyright: ignore[reportAttributeAccessIssue]

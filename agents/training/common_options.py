@@ -1,0 +1,130 @@
+"""The options that every run has, whatever it learns from: one definition for all learners."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, cast
+
+from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
+
+from toolgym.agents.policies.decoding import SamplingOptions
+from toolgym.agents.policies.vllm import VLLMServer
+from toolgym.agents.training.options import check_choices, check_idle, check_ranges
+from toolgym.agents.training.schedule import Schedule, check_schedule
+from toolgym.agents.training.sizing import BySize
+from toolgym.agents.training.train_evaluation import check_evaluation
+from toolgym.errors import ConfigError, did_you_mean
+
+__all__ = ["CommonOptions", "PlayOptions", "largest_divisor", "processes"]
+
+
+@dataclass(frozen=True)
+class CommonOptions:
+    """Options of every run."""
+
+    env: Annotated[str, "environment id"] = "ToolGym/Airline-v0"
+    model: Annotated[str, "builtin:clean, builtin:imperfect, a checkpoint's folder or a hub id"] = "builtin:imperfect"
+    output: Annotated[Path, "folder for checkpoints, metrics.jsonl and TensorBoard's files"] = Path("runs/latest")
+    steps: Annotated[int, "training steps"] = 50
+    seed: Annotated[int, "of tasks, sampling and everything else"] = 0
+    size: Annotated[str | None, "world size: small, standard or large (small for the built-in policy)"] = None
+    prompt: Annotated[str | None, "first observation: full or short (short for the built-in policy)"] = None
+    split: Annotated[str, "split to train on"] = "train"
+    depth: Annotated[tuple[int, ...] | None, "only tasks of these depths"] = None
+    set: Annotated[tuple[str, ...], "more options of the environment, each NAME=VALUE"] = ()
+    learning_rate: Annotated[float | None, "AdamW's"] = None
+    schedule: Annotated[Schedule, "of the learning rate; linear and cosine fall to 0 over the steps"] = "constant"
+    warmup_steps: Annotated[int, "steps over which the learning rate rises to its value"] = 0
+    thinking: Annotated[
+        bool | None, "whether the model thinks first, where its chat template can switch it (default: the template's)"
+    ] = None
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        "of the weights; auto: float32, but bfloat16 under an adapter on a larger model",
+    ] = "auto"
+    bf16: Annotated[
+        bool | None, "autocast the update to bfloat16 (default: from 50M parameters on, on a GPU that has it)"
+    ] = None
+    gradient_checkpointing: Annotated[
+        bool | None, "trade time for memory in the update (default: from 50M parameters on)"
+    ] = None
+    lora_rank: Annotated[int, "train a LoRA adapter of this rank instead of the whole model; 0: the whole model"] = 0
+    micro_batch: Annotated[int | None, "rows a forward pass, at most"] = None
+    save_steps: Annotated[int, "steps between checkpoints"] = 20
+    eval_steps: Annotated[int, "steps between evaluations on held-out tasks; 0: none"] = 0
+    eval_episodes: Annotated[int, "with eval-steps: tasks of an evaluation"] = 64
+    eval_split: Annotated[str, "with eval-steps: validation, test, test_unseen or train"] = "validation"
+    eval_temperature: Annotated[float, "with eval-steps: of the sampling; 0: greedy"] = 0.0
+    report_to: Annotated[str, "none, tensorboard, wandb, or another that transformers knows"] = "none"
+    resume: Annotated[bool, "go on from the latest checkpoint in the output folder"] = False
+    overwrite: Annotated[bool, "begin anew in a folder that holds a run: its files are removed"] = False
+    env_steps: Annotated[int, "stop once so many environment steps were played, the expert's too; 0: no limit"] = 0
+    threads: Annotated[int | None, "torch threads (default: the usable cores, at most 8)"] = None
+    progress: Annotated[bool, "show a progress bar"] = True
+    BY_SIZE: ClassVar[BySize]
+
+    def __post_init__(self) -> None:
+        check_choices(self)
+        if self.report_to not in (known := ("none", "all", *INTEGRATION_TO_CALLBACK)):
+            raise ConfigError(f"report_to: {did_you_mean(self.report_to, known, 'place')}")
+        check_evaluation(self)
+        check_schedule(self)
+        check_ranges(
+            self, above_0=("learning_rate", "micro_batch", "save_steps"), least_0=("lora_rank", "env_steps", "steps")
+        )
+
+
+@dataclass(frozen=True)
+class PlayOptions:
+    """Options of every run whose policy plays, beside `CommonOptions`: how its turns are sampled, and where."""
+
+    temperature: Annotated[float, "of the sampling"] = 1.0
+    max_new_tokens: Annotated[
+        int | None, "the longest turn (default: 200; from 50M parameters on 1024, which a model that thinks needs)"
+    ] = None
+    context_tokens: Annotated[
+        int | None, "the longest episode (default: 1536; for a full prompt or long turns at least 8192)"
+    ] = None
+    env_workers: Annotated[int, "Ray actors that the environments run in; 0: in this process"] = 0
+    vllm: Annotated[str | None, "URL of a vLLM server in development mode that samples, by the run's weights"] = None
+    vllm_weights: Annotated[
+        Path | None, "with vllm: folder for weights that the server's machine sees (default: vllm in the output folder)"
+    ] = None
+
+    def check_playing(self) -> None:
+        """Raises for values out of range.
+
+        Raises:
+            ConfigError: it names the option, its value and what it may be.
+        """
+        above_0 = ("temperature", "max_new_tokens", "context_tokens", "concurrency")
+        check_ranges(self, above_0=above_0, least_0=("env_workers",))
+        if self.vllm is None:
+            check_idle(self, ("vllm_weights",), "without vllm")
+
+    @property
+    def sampling(self) -> SamplingOptions:
+        """How turns are sampled; the run's options must be settled."""
+        return SamplingOptions(
+            temperature=self.temperature,
+            max_new_tokens=cast(int, self.max_new_tokens),
+            context_tokens=self.context_tokens,
+        )
+
+    def server(self, output: Path) -> VLLMServer | None:
+        """The vLLM server that samples, if one does.
+
+        Raises:
+            ConfigError: there is none at the URL.
+        """
+        return None if self.vllm is None else VLLMServer(self.vllm, self.vllm_weights or output / "vllm")
+
+
+def processes() -> int:
+    """How many processes train together, as `accelerate launch` and `torchrun` say it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def largest_divisor(number: int, most: int) -> int:
+    """The largest divisor of a number that is not above `most`."""
+    return max(size for size in range(1, min(number, most) + 1) if number % size == 0)

@@ -1,0 +1,342 @@
+"""What every training run shares: options, environments, model, files, and how it goes on after a stop."""
+
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, cast
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+from transformers.trainer_callback import PrinterCallback
+from trl.trainer.grpo_config import GRPOConfig
+
+from toolgym.agents.policies.chat import ChatFormat
+from toolgym.agents.policies.lm import check_opening
+from toolgym.agents.policies.machine import set_threads
+from toolgym.agents.policies.models import load_model, load_tokenizer, quiet, without_bars
+from toolgym.agents.policies.sizes import ModelSize, named_size, size_of
+from toolgym.agents.rollouts.recording import RecordEpisodes
+from toolgym.agents.training.adapters import keep_base
+from toolgym.agents.training.callbacks import StopOnInterrupt, interrupts_as_before, one_tensorboard, run_callbacks
+from toolgym.agents.training.common_options import CommonOptions, PlayOptions, largest_divisor, processes
+from toolgym.agents.training.options import check_ranges
+from toolgym.agents.training.run_folder import (
+    EPISODES,
+    TENSORBOARD,
+    begin,
+    one_writer,
+    save_settings,
+    settings_of,
+    step_of,
+    tell_settings,
+)
+from toolgym.agents.training.schedule import schedule_args
+from toolgym.agents.training.sizing import BySize, settled, unset
+from toolgym.agents.training.train_evaluation import EvaluateEvery
+from toolgym.errors import ConfigError
+from toolgym.opening import open_env
+from toolgym.options import parse_settings
+
+if TYPE_CHECKING:
+    from toolgym.agents.rollouts.episodes import Estimator
+    from toolgym.agents.training.trainer import ToolTrainer
+    from toolgym.env import ToolEnv
+
+__all__ = [
+    "RunConfig",
+    "env_options",
+    "grpo_args",
+    "load",
+    "lora",
+    "make_envs",
+    "prepare",
+    "run",
+    "task_order",
+    "train_and_save",
+]
+
+C = TypeVar("C")
+LossType = Literal["grpo", "dapo", "dr_grpo", "bnpo"]
+
+
+@dataclass(frozen=True)
+class RunConfig(PlayOptions, CommonOptions):
+    """Options of every on-policy run."""
+
+    reward: Annotated[str | None, "reward preset, or FILE.py:NAME of your own (default: the environment's)"] = None
+    groups: Annotated[int, "tasks a step"] = 8
+    rollouts: Annotated[int, "episodes a task: the group that is compared"] = 8
+    learning_rate: Annotated[
+        float | None, "AdamW's (default: 2e-4; from 50M parameters on 1e-6, for an adapter 1e-5)"
+    ] = None
+    max_grad_norm: Annotated[float, "gradients are scaled down to this norm"] = 1.0
+    beta: Annotated[float, "weight of the KL to the starting model; 0 keeps no reference model"] = 0.0
+    epsilon: Annotated[float, "lower (and, without --epsilon-high, upper) clip of the ratio"] = 0.2
+    epsilon_high: Annotated[float | None, "upper clip of the ratio"] = None
+    iterations: Annotated[int, "optimizer passes over each batch of episodes"] = 1
+    minibatches: Annotated[int, "optimizer steps that each batch of episodes is split into"] = 1
+    loss: Annotated[LossType, "how tokens are averaged: TRL's loss_type"] = "grpo"
+    importance_sampling_level: Annotated[
+        Literal["token", "sequence"], "ratio of each token, or of the whole sequence (GSPO)"
+    ] = "token"
+    micro_batch: Annotated[int | None, "episodes a forward pass, at most (default: 16; from 50M parameters on 2)"] = (
+        None
+    )
+    concurrency: Annotated[
+        int | None, "episodes at once (default: a step's; of a larger model on a GPU what its memory holds)"
+    ] = None
+    record: Annotated[bool, "keep the episodes in the folder's episodes.jsonl, for `toolgym show`"] = False
+    BY_SIZE: ClassVar[BySize] = BySize(rates=(2e-4, 1e-6, 1e-5), micro_batch=(16, 2))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_playing()
+        check_ranges(self, above_0=("max_grad_norm",), least_0=("beta", "epsilon", "epsilon_high"))
+        if self.vllm is not None and self.temperature != 1.0:
+            raise ConfigError(
+                f"temperature must be 1.0 with vllm, got {self.temperature}: vLLM says log-probabilities at 1, "
+                "and the ratio to them weighs each token's advantage"
+            )
+        if self.steps < 1 or self.groups < 1 or self.rollouts < 2:
+            raise ConfigError(
+                f"steps and groups must be at least 1 and rollouts at least 2, got steps={self.steps}, "
+                f"groups={self.groups}, rollouts={self.rollouts}"
+            )
+        shares = self.minibatches * processes()
+        if shares < 1 or self.groups * self.rollouts % shares:
+            raise ConfigError(
+                f"groups * rollouts = {self.groups * self.rollouts} must be a multiple of minibatches * processes, got "
+                f"minibatches={self.minibatches}, processes={processes()}"
+            )
+        passes = self.iterations * self.minibatches
+        if passes < 1 or self.save_steps % passes or self.steps % passes:
+            raise ConfigError(
+                f"steps and save_steps must be multiples of iterations * minibatches = {passes}, got {self.steps} and "
+                f"{self.save_steps}: a checkpoint within a batch of episodes could not go on with the same one"
+            )
+
+    @property
+    def rows(self) -> int:
+        """Episodes a forward pass: the most, up to `micro_batch`, that divide a process's part of a minibatch."""
+        part = self.groups * self.rollouts // (self.minibatches * processes())
+        return largest_divisor(part, self.micro_batch or self.BY_SIZE.micro_batch[0])
+
+
+def _updates(config: Any) -> int:
+    """How many optimizer steps a batch of episodes is learnt from: 1 where it is played before the run."""
+    return getattr(config, "iterations", 1) * getattr(config, "minibatches", 1)
+
+
+def env_options(config: Any) -> dict[str, Any]:
+    """Keywords for the environment: what was given, and what the model was trained with."""
+    return {**settings_of(config.model, config.env), **_given_options(config)}
+
+
+def _given_options(config: Any) -> dict[str, Any]:
+    given = {
+        "size": config.size,
+        "prompt": config.prompt,
+        "depth": config.depth,
+        "reward": getattr(config, "reward", None),
+        "reward_options": getattr(config, "reward_options", None),
+    }
+    chosen, more = {name: value for name, value in given.items() if value is not None}, parse_settings(config.set)
+    if "split" in more:
+        raise ConfigError("The split is an option of its own: --split.")
+    return {**chosen, **more}
+
+
+def make_envs(config: Any, count: int) -> list["ToolEnv"]:
+    """`count` environments of the run: in this process or, with `env_workers`, in Ray actors."""
+    options = {"split": config.split, **env_options(config)}
+    first = open_env(config.env, **options)
+    return copies(first, count, config.env, options, workers=getattr(config, "env_workers", 0))
+
+
+def task_order(tasks: int, count: int, seed: int) -> list[int]:
+    """`count` task indices: passes over all tasks, each in a random order of its own."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(7,)))
+    out: list[int] = []
+    while len(out) < count:
+        out += rng.permutation(tasks)[: count - len(out)].tolist()
+    return out
+
+
+def grpo_args(config: RunConfig) -> GRPOConfig:
+    """TRL's options for a run. `groups` and `rollouts` are of all processes together."""
+    config = settled(config, processes=processes())
+    cuda = torch.cuda.is_available()
+    local = config.groups * config.rollouts // processes()
+    return GRPOConfig(
+        output_dir=str(config.output),
+        max_steps=config.steps,
+        learning_rate=cast(float, config.learning_rate),
+        **schedule_args(config.schedule, config.warmup_steps),
+        max_grad_norm=config.max_grad_norm,
+        per_device_train_batch_size=config.rows,
+        gradient_accumulation_steps=local // (config.rows * config.minibatches),
+        steps_per_generation=local // config.rows,
+        num_generations=config.rollouts,
+        num_iterations=config.iterations,
+        max_completion_length=config.context_tokens,
+        temperature=config.temperature,
+        beta=config.beta,
+        epsilon=config.epsilon,
+        epsilon_high=config.epsilon_high,
+        loss_type=config.loss,
+        importance_sampling_level=config.importance_sampling_level,
+        bf16=cast(bool, config.bf16),
+        use_cpu=not cuda,
+        activation_checkpointing=cast(bool, config.gradient_checkpointing),
+        shuffle_dataset=False,  # `task_order` has shuffled already
+        ddp_broadcast_buffers=False,  # processes may differ in how many forward passes they make
+        dataloader_pin_memory=cuda,
+        logging_steps=1,
+        logging_nan_inf_filter=False,  # a loss that is not finite must be seen, not averaged away
+        save_steps=config.save_steps,
+        save_total_limit=2,
+        report_to=config.report_to,
+        seed=config.seed,
+        disable_tqdm=True,  # `ProgressBar` shows less, and what matters
+    )
+
+
+def lora(rank: int) -> Any:
+    """The configuration of a LoRA adapter on all linear layers; None for rank 0."""
+    if not rank:
+        return None
+    from peft import LoraConfig
+
+    return LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+
+
+def load(
+    config: C, model: PreTrainedModel | None = None, tokenizer: PreTrainedTokenizerBase | None = None
+) -> tuple[C, PreTrainedModel, PreTrainedTokenizerBase]:
+    """A run's options with what was not given (see `toolgym.agents.training.sizing`), its model and tokenizer.
+
+    A model that is given is not loaded. Otherwise what was not given is printed.
+
+    Raises:
+        ConfigError: no such model, or an episode's opening that does not fit into the context.
+    """
+    if model is not None and tokenizer is not None and not unset(config):
+        return config, model, tokenizer
+    options: Any = config
+    tell_settings(options.model, options.env, _given_options(options))
+    tokenizer = tokenizer or load_tokenizer(options.model, thinking=options.thinking)
+    size = named_size(options.model) if model is None else size_of(model)
+    opening = _opening_tokens(options, tokenizer)
+    out: Any = settled(options, size, opening, processes=processes())
+    context = out.context_tokens if hasattr(out, "context_tokens") else out.max_tokens
+    limit = size.context or context
+    check_opening(opening, min(context, limit), limit)
+    if model is None:
+        _say(out, unset(options), size, opening)
+        model, _ = load_model(out.model, dtype=getattr(torch, out.dtype))
+    return out, model, tokenizer
+
+
+def _opening_tokens(config: Any, tokenizer: PreTrainedTokenizerBase) -> int:
+    """The tokens of the first task's opening."""
+    env = open_env(config.env, split=config.split, **env_options(config))
+    try:
+        observation, info = env.reset(options={"task": 0})
+        return len(ChatFormat(tokenizer).opening(observation, info))
+    finally:
+        env.close()
+
+
+def _say(config: Any, names: Sequence[str], size: ModelSize, opening: int) -> None:
+    """Prints what was not given, to stderr: stdout is the final model's folder."""
+    if int(os.environ.get("RANK", "0")):
+        return
+    if names:
+        chosen = ", ".join(f"{name}={getattr(config, name)}" for name in names)
+        print(
+            f"{size.parameters / 1e6:.1f}M parameters, openings of {opening} tokens; so, by default: {chosen}",
+            file=sys.stderr,
+        )
+    if config.dtype == "bfloat16" and not config.lora_rank:
+        lost = "weights in bfloat16: changes of less than 1/256 of a weight are rounded away; float32 keeps them"
+        print(lost, file=sys.stderr)
+
+
+def prepare(
+    config: RunConfig,
+    estimator: "Estimator",
+    *,
+    trainer: "Callable[..., ToolTrainer] | None" = None,
+    model: PreTrainedModel | None = None,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    callbacks: list[TrainerCallback] | None = None,
+) -> "ToolTrainer":
+    """The trainer of a run, ready to train.
+
+    Args:
+        config: the run.
+        estimator: the algorithm's advantages.
+        trainer: a subclass with a loss of its own, perhaps with its options bound (`functools.partial`).
+        model: a model to use instead of `config.model`, with its `tokenizer`.
+        tokenizer: see `model`.
+        callbacks: more callbacks.
+    """
+    from toolgym.agents.training.trainer import ToolTrainer
+
+    set_threads(config.threads)
+    config, model, tokenizer = load(config, model, tokenizer)
+    envs = make_envs(config, cast(int, config.concurrency))
+    tasks = envs[0].tasks
+    made = (trainer or ToolTrainer)(
+        model,
+        tokenizer,
+        grpo_args(config),
+        envs=envs,
+        tasks=tasks,
+        order=task_order(len(tasks), config.steps * config.groups, config.seed),
+        estimator=estimator,
+        sampling=config.sampling,
+        server=config.server(config.output),
+        peft_config=lora(config.lora_rank),
+        callbacks=[*run_callbacks(config), *(callbacks or [])],
+    )
+    made.remove_callback(PrinterCallback)
+    made.run_config = config
+    return made
+
+
+def run(trainer: "ToolTrainer", config: RunConfig) -> Path:
+    """Trains, resuming where the config says so; saves the model and returns its folder."""
+    if trainer.run_config is not None:
+        config = replace(config, **{name: getattr(trainer.run_config, name) for name in unset(config)})
+    with one_writer(config.output, config.resume):
+        return train_and_save(lambda: trainer, trainer.processing_class, config, begin(config))
+
+
+def train_and_save(make: Callable[[], Any], tokenizer: Any, config: Any, checkpoint: str | None) -> Path:
+    """Trains with the trainer that `make` gives, from a checkpoint on; the folder of the final model."""
+    final = config.output / "final"
+    with warnings.catch_warnings(), interrupts_as_before(), without_bars():
+        quiet()
+        trainer = make()
+        keep_base(trainer.accelerator.unwrap_model(trainer.model), config)
+        if config.eval_steps:
+            trainer.add_callback(EvaluateEvery(trainer, tokenizer, config, env_options(config)))
+        if getattr(config, "record", False):
+            trainer.add_callback(RecordEpisodes(trainer, config.output / EPISODES))
+        trainer.add_callback(StopOnInterrupt(_updates(config)))  # last: it may raise
+        one_tensorboard(trainer, config.output / TENSORBOARD, step_of(checkpoint) + 1)
+        try:
+            trainer.train(resume_from_checkpoint=checkpoint)
+        finally:
+            if (server := getattr(trainer, "server", None)) is not None:
+                server.close()
+        trainer.save_model(str(final))
+    if trainer.args.should_save:
+        tokenizer.save_pretrained(final)
+        save_settings(final, config.env, env_options(config))
+    return final

@@ -1,0 +1,418 @@
+"""The shared trainer: TRL's `GRPOTrainer` on multi-turn episodes, with per-token advantages from an estimator.
+
+An algorithm gives an `Estimator` (advantages `(B, T)` of a batch of episodes) and, where its loss differs, a subclass
+that overrides `_compute_loss`. Everything else is here once: rollouts in process, masks, resuming, metrics, guards.
+
+Shapes: B sequences, T completion tokens, P prompt tokens, G rollouts of one task.
+"""
+
+import math
+import time
+import warnings
+from collections.abc import Sequence
+from typing import Any, cast
+
+import torch
+from accelerate.utils import gather_object
+from datasets import Dataset
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+from trl.trainer.grpo_config import GRPOConfig
+from trl.trainer.grpo_trainer import GRPOTrainer
+
+from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
+from toolgym.agents.policies.machine import release_memory
+from toolgym.agents.policies.models import quiet
+from toolgym.agents.policies.vllm import VLLMServer, importance_weights
+from toolgym.agents.rollouts.episodes import EpisodeBatch, Estimator
+from toolgym.agents.rollouts.rollout import Episodic, Rollout, Start, rollouts
+from toolgym.agents.training.base_trainer import RunTrainer
+from toolgym.domain import TaskSet
+from toolgym.errors import ConfigError, DivergenceError
+
+__all__ = ["ToolTrainer", "check_args", "check_own_loss", "without_idle_columns"]
+
+# Options of GRPOConfig that act inside the generation or the advantage code that this trainer replaces.
+_WITHOUT_EFFECT = (
+    "use_vllm",
+    "use_transformers_continuous_batching",
+    "top_p",
+    "top_k",
+    "min_p",
+    "generation_kwargs",
+    "chat_template_kwargs",
+    "repetition_penalty",
+    "cache_implementation",
+    "reward_weights",
+    "scale_rewards",
+    "multi_objective_aggregation",
+    "num_generations_eval",
+    "max_tool_calling_iterations",
+    "eval_strategy",
+)
+# Options that act inside TRL's loss, which some trainers replace.
+_IN_THE_LOSS = (
+    "delta",
+    "entropy_coef",
+    "importance_sampling_level",
+    "off_policy_mask_threshold",
+    "top_entropy_quantile",
+    "use_adaptive_entropy",
+    "use_bias_correction_kl",
+)
+_LINEAR_IN_ROWS = ("grpo", "dapo", "dr_grpo")
+_FAR = 0.05
+"""Mean difference of log-probabilities, in nats, that no precision explains."""
+
+
+def check_args(args: GRPOConfig) -> None:
+    """Raises for an inherited option that this trainer would ignore.
+
+    Raises:
+        ConfigError: such an option is set.
+    """
+    default = GRPOConfig(
+        output_dir=args.output_dir, use_cpu=True, bf16=False, activation_checkpointing=False, report_to="none"
+    )
+    for name in _WITHOUT_EFFECT:
+        given, usual = getattr(args, name), getattr(default, name)
+        if given != usual:
+            raise ConfigError(
+                f"{name}={given!r} would have no effect here: sampling is set by SamplingOptions, advantages by the "
+                f"estimator, evaluation by toolgym.agents.evaluation.evaluation. Leave it at {usual!r}"
+            )
+
+
+def check_own_loss(args: GRPOConfig, loss: str, more: Sequence[str] = ()) -> None:
+    """Raises for an option of TRL's loss that the loss in its place does not have.
+
+    Raises:
+        ConfigError: such an option is set.
+    """
+    fields = args.__dataclass_fields__
+    for name in (*_IN_THE_LOSS, *more):
+        if getattr(args, name) != fields[name].default:
+            raise ConfigError(
+                f"{name}={getattr(args, name)!r} would have no effect on {loss}; leave it at {fields[name].default!r}"
+            )
+
+
+def _episode_return(episode_return: list[float | None], **_: Any) -> list[float | None]:
+    """The reward function that TRL logs: the episode's return, None where the infrastructure failed."""
+    return episode_return
+
+
+def without_idle_columns(inputs: dict[str, Any]) -> dict[str, Any]:
+    """A micro-batch without columns in which every row is padding, or that come after the last sampled token."""
+    out, width = dict(inputs), inputs["completion_ids"].shape[1]
+    columns = out["completion_mask"] * out.get("tool_mask", 1)
+    last = int(columns.any(dim=0).nonzero().max()) + 1 if columns.any() else 1
+    first = int(out["prompt_mask"].any(dim=0).nonzero().min()) if out["prompt_mask"].any() else 0
+    for name, value in inputs.items():
+        if torch.is_tensor(value) and value.dim() == 2:
+            if name in ("prompt_ids", "prompt_mask"):
+                out[name] = value[:, first:]
+            elif value.shape[1] == width:
+                out[name] = value[:, :last]
+    return out
+
+
+def by_length(batches: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The micro-batches of one optimizer step with their rows sorted by length, those without advantages last.
+
+    The step's gradient is a sum over all of its rows, so their places do not matter to it; but a micro-batch costs as
+    many columns as its longest row has, and rows without advantages cost nothing where they are among themselves.
+    """
+    rows = batches[0]["completion_ids"].shape[0]
+    per_row = [name for name, value in batches[0].items() if torch.is_tensor(value) and value.dim() > 0]
+    whole = {name: torch.cat([batch[name] for batch in batches]) for name in per_row}
+    idle_B = whole["advantages"].reshape(len(whole["advantages"]), -1).abs().sum(dim=1) == 0
+    lengths_B = whole["prompt_mask"].sum(dim=1) + whole["completion_mask"].sum(dim=1)
+    order = torch.argsort(lengths_B + idle_B * (lengths_B.max() + 1), stable=True)
+    return [
+        {**batch, **{name: whole[name][order[at * rows : (at + 1) * rows]] for name in per_row}}
+        for at, batch in enumerate(batches)
+    ]
+
+
+class ToolTrainer(RunTrainer, GRPOTrainer):
+    """Trains a causal LM on episodes of tool environments.
+
+    Args:
+        model: the model, on its device.
+        tokenizer: its tokenizer, with a chat template.
+        args: TRL's options; those without effect here raise.
+        envs: environments to play in; as many episodes run at once.
+        tasks: what they are about.
+        order: which task each group is about, in the order of training: `steps * groups a step` indices into `tasks`.
+        estimator: the algorithm's advantages.
+        sampling: how turns are sampled; its temperature is `args.temperature`.
+        server: a vLLM server that samples them; without one the model itself does, in this process.
+        peft_config: of `peft`, where only an adapter is trained.
+        callbacks: more callbacks.
+    """
+
+    _tag_names = ("toolgym",)
+    run_config: Any = None
+    """The run's options, all with a value, where `toolgym.agents.training.running.prepare` made this trainer."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        args: GRPOConfig,
+        *,
+        envs: Sequence[Episodic],
+        tasks: TaskSet,
+        order: Sequence[int],
+        estimator: Estimator,
+        sampling: SamplingOptions,
+        server: VLLMServer | None = None,
+        peft_config: Any = None,
+        callbacks: list[TrainerCallback] | None = None,
+    ):
+        check_args(args)
+        if args.temperature != sampling.temperature:
+            raise ConfigError(
+                f"args.temperature={args.temperature} but sampling.temperature={sampling.temperature}: the ratio would "
+                "be of another distribution than the one sampled from; set both alike"
+            )
+        self.envs, self.tasks, self.estimator, self.sampling = list(envs), tasks, estimator, sampling
+        self.server, self._told_far = server, False
+        self._policy: LMPolicy | None = None
+        self._local: list[Rollout] = []
+        self._drawn, self._first_slot, self._env_steps = (-1, 0), 0, 0
+        self.latest: list[Rollout] = []
+        """The episodes of the latest step, of all processes."""
+        start = model.state_dict()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="You are using 'rollout_func'")
+            quiet()
+            super().__init__(
+                model=model,
+                reward_funcs=_episode_return,  # pyright: ignore[reportArgumentType]
+                args=args,
+                train_dataset=Dataset.from_dict({"prompt": [str(index) for index in order]}),
+                processing_class=tokenizer,
+                rollout_func=self._roll_out,  # pyright: ignore[reportArgumentType]
+                peft_config=peft_config,
+                callbacks=callbacks,
+            )
+        if self.ref_model is not None:  # TRL loads it by the model's name, which may stand for other weights
+            self.accelerator.unwrap_model(self.ref_model).load_state_dict(start)
+
+    # Episodes ------------------------------------------------------------------------------------------------------
+
+    def _roll_out(self, prompts: list[str], trainer: GRPOTrainer) -> dict[str, Any]:
+        """TRL's `rollout_func`: a prompt is the index of its task, repeated for each rollout of the group."""
+        started = time.perf_counter()
+        self._begin_batch(len(prompts))
+        self._local = self.play([int(prompt) for prompt in prompts])
+        cast(LMPolicy, self._policy).release()
+        self._record("seconds/rollout", time.perf_counter() - started)
+        self._record("env_steps", sum(gather_object([self._env_steps])))
+        filler = [cast(LMPolicy, self._policy).chat.end_id]
+        return {
+            "prompt_ids": [rollout.prompt_ids or filler for rollout in self._local],
+            "completion_ids": [rollout.completion_ids or filler for rollout in self._local],
+            "logprobs": [rollout.logprobs or [0.0] for rollout in self._local],
+            "env_mask": [
+                rollout.env_mask if rollout.usable and rollout.env_mask else [0] * max(len(rollout.env_mask), 1)
+                for rollout in self._local
+            ],
+            "episode_return": [rollout.total_reward if rollout.usable else None for rollout in self._local],
+        }
+
+    def _begin_batch(self, rows: int) -> None:
+        model = cast(PreTrainedModel, self.accelerator.unwrap_model(self.model))
+        step = self.state.global_step
+        if self._policy is None:
+            tokenizer = cast(PreTrainedTokenizerBase, self.processing_class)
+            self._policy = LMPolicy(model, tokenizer, self.sampling, server=self.server)
+        self._policy.use(model, together=True)
+        self._drawn = (step, self._drawn[1] + 1 if self._drawn[0] == step else 0)
+        self._first_slot = self.accelerator.process_index * rows
+        self._env_steps = 0
+
+    def play(self, tasks: Sequence[int], attempt: int = 0) -> list[Rollout]:
+        """An episode of each task, groups together. A subclass may play more, in further attempts, and choose."""
+        policy = cast(LMPolicy, self._policy)
+        # Step, batch within the step and place in the batch name the streams: a resumed run draws what the other would
+        # have drawn, and so do many processes together.
+        policy.reseed(self.args.seed, *self._drawn, attempt, first_slot=self._first_slot)
+        played = rollouts(policy, self.envs[: len(tasks)], [Start(options={"task": self.tasks[i]}) for i in tasks])
+        self._env_steps += sum(len(rollout.rewards) for rollout in played)
+        return played
+
+    def _record(self, name: str, value: float) -> None:
+        self._metrics["train"][name].append(value)
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        out = super()._generate_and_score_completions(inputs)
+        self.latest = gather_object(self._local) if self.accelerator.num_processes > 1 else self._local
+        batch = EpisodeBatch.of(self.latest, cast(int, self.num_generations), out["completion_ids"].shape[1])
+        count, first = len(self._local), self.accelerator.process_index * len(self._local)
+        for name, value in self.estimate(batch).items():
+            if not torch.isfinite(value).all():
+                raise DivergenceError(f"the estimator gave {name} that are not finite at step {self.state.global_step}")
+            # Other processes' episodes may be longer than this one's: those columns are padding here.
+            local = value[first : first + count]
+            out[name] = (local[:, : out["completion_ids"].shape[1]] if local.dim() == 2 else local).to(
+                out["completion_ids"].device
+            )
+        if not cast(LMPolicy, self._policy).exact:
+            out["importance_weights"] = self._importance_weights(out)
+        self._log_episodes(batch)
+        release_memory()
+        return out
+
+    @torch.no_grad()
+    def _importance_weights(self, out: dict[str, Any]) -> torch.Tensor:
+        """What each token's advantage is multiplied by where a server samples `(B, T)` (`importance_weights`)."""
+        ids_BL = torch.cat([out["prompt_ids"], out["completion_ids"]], dim=1)
+        held_BL = torch.cat([out["prompt_mask"], out["completion_mask"]], dim=1)
+        mask_BT = out["completion_mask"] * out["tool_mask"]
+        logps_BT = out.get("old_per_token_logps")
+        if logps_BT is None:
+            logps_BT, _, _ = self._get_per_token_logps_and_entropies(
+                self.model, ids_BL, held_BL, mask_BT.shape[1], batch_size=self.args.per_device_train_batch_size
+            )
+        sampler_BT = out["sampling_per_token_logps"]
+        weights_BT = importance_weights(logps_BT, sampler_BT, mask_BT)
+        count = mask_BT.sum().clamp(min=1)
+        difference = float(((logps_BT - sampler_BT).abs() * mask_BT).sum() / count)
+        self._record("sampler/logp_difference", difference)
+        self._record("sampler/importance_weight", float((weights_BT * mask_BT).sum() / count))
+        if difference > _FAR and not self._told_far:
+            self._told_far = True
+            warnings.warn(
+                f"the server's log-probabilities are {difference:.2f} from the model's on average at step "
+                f'{self.state.global_step}: does it sample by the run\'s weights, all of them? See "A vLLM server" in '
+                "docs/agents.md",
+                stacklevel=2,
+            )
+        return weights_BT
+
+    def estimate(self, batch: EpisodeBatch) -> dict[str, torch.Tensor]:
+        """What the loss gets of a batch: `advantages` `(B, T)`; a subclass may add tensors with B rows."""
+        advantages_BT = self.estimator(batch) * batch.sampled_BT * batch.usable_B[:, None]
+        return {"advantages": advantages_BT}
+
+    def _log_episodes(self, batch: EpisodeBatch) -> None:
+        usable_B = batch.usable_B
+        count = max(int(usable_B.sum()), 1)
+        self._record("solved", float((batch.solved_B & usable_B).sum()) / count)
+        self._record("turns", float(batch.steps_B[usable_B].float().mean()) if usable_B.any() else 0.0)
+        self._record("truncated", sum(rollout.outcome == "truncated" for rollout in self.latest) / count)
+        self._record("infra_errors", float((~usable_B).float().mean()))
+
+    # The loss ------------------------------------------------------------------------------------------------------
+
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        before = self._buffered_inputs
+        inputs = super()._prepare_inputs(generation_batch)
+        buffered = self._buffered_inputs
+        if buffered is None or buffered is before:
+            return inputs
+        for batch in buffered:
+            if "importance_weights" in batch:
+                batch["advantages"] = batch["advantages"] * batch.pop("importance_weights")
+        if self.loss_type not in _LINEAR_IN_ROWS:
+            return inputs
+        window = self.current_gradient_accumulation_steps
+        self._buffered_inputs = [
+            batch for at in range(0, len(buffered), window) for batch in by_length(buffered[at : at + window])
+        ]
+        return self._buffered_inputs[self._step % cast(int, cast(GRPOConfig, self.args).steps_per_generation)]
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        trimmed, share = self._without_idle_rows(inputs, alike=True)
+        return super()._compute_loss(model, trimmed) * share
+
+    def _get_per_token_logps_and_entropies(
+        self,
+        model: Any,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        logits_to_keep: int,
+        batch_size: int | None = None,
+        compute_entropy: bool = False,
+        compute_aux_loss: bool = False,
+        **images: Any,
+    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+        """TRL's, with each row moved to the left edge first: text alone then needs no mask but the causal one.
+
+        That is the faster kernel everywhere, and rows whose prompts differ in length share columns. Shapes as in TRL:
+        the log-probabilities (and entropies) of the last `logits_to_keep` tokens.
+        """
+        if compute_aux_loss or any(value is not None for value in images.values()):
+            return super()._get_per_token_logps_and_entropies(
+                model,
+                input_ids,
+                attention_mask,
+                logits_to_keep,
+                batch_size,
+                compute_entropy,
+                compute_aux_loss,
+                **images,
+            )
+        count, width = input_ids.shape
+        columns = torch.arange(width, device=input_ids.device)
+        shift_B1 = attention_mask.long().argmax(dim=1, keepdim=True)
+        ids_BL = input_ids.gather(1, (columns + shift_B1) % width)
+        mask_BL = attention_mask.gather(1, (columns + shift_B1) % width)
+        longest = max(int((mask_BL * (columns + 1)).max()), 2)
+        # Only the completion is scored: in the moved row it begins `shift` columns earlier.
+        scored_BL = (mask_BL > 0) & (columns >= width - logits_to_keep - shift_B1)
+        labels_BL = ids_BL.masked_fill(~scored_BL, -100)[:, :longest]
+        # Entry t of the outputs is about token t + 1.
+        back_BT = (columns[width - logits_to_keep :] - shift_B1 - 1).clamp(min=0, max=longest - 2)
+        step, kept_logps, kept_entropies = batch_size or count, [], []
+        for first in range(0, count, step):
+            rows = slice(first, first + step)
+            with self.accelerator.autocast():
+                outputs = model(input_ids=ids_BL[rows, :longest], labels=labels_BL[rows], fused_lm_head=True)
+            kept_logps.append(outputs.log_probs.gather(1, back_BT[rows]))
+            if compute_entropy:
+                kept_entropies.append(outputs.entropy.gather(1, back_BT[rows]))
+        real_BT = attention_mask[:, -logits_to_keep:] > 0
+        logps_BT = torch.cat(kept_logps).masked_fill(~real_BT, 0.0)
+        entropies_BT = torch.cat(kept_entropies).masked_fill(~real_BT, 0.0) if compute_entropy else None
+        return logps_BT, entropies_BT, None
+
+    def _without_idle_rows(self, inputs: dict[str, Any], *, alike: bool = False) -> tuple[dict[str, Any], float]:
+        """The micro-batch without rows whose advantages are all 0, and without columns that are all padding.
+
+        Such rows (all of a group whose rollouts earned the same) add 0 to the loss and to its gradient, and half of the
+        cost of a step. Losses that average over rows are scaled by the share of rows that is left. With `alike` every
+        process keeps as many rows as the one that needs most, for losses that gather figures by row.
+        """
+        rows = inputs["completion_ids"].shape[0]
+        keep = torch.arange(rows, device=inputs["completion_ids"].device)
+        if self.beta == 0.0 and not self._entropy_bonus_enabled and self.loss_type in _LINEAR_IN_ROWS:
+            busy = inputs["advantages"].abs().reshape(rows, -1).sum(dim=1) > 0
+            busy[0] |= ~busy.any()  # an empty batch has no gradient to give: keep one row of zeros
+            count = busy.sum()
+            if alike:
+                count = cast(torch.Tensor, self.accelerator.gather(count)).max()
+            keep = torch.argsort(~busy, stable=True)[: int(count)].sort().values
+        out = {
+            name: value[keep] if torch.is_tensor(value) and value.dim() > 0 and value.shape[0] == rows else value
+            for name, value in inputs.items()
+        }
+        out = without_idle_columns(out)
+        share = len(keep) / rows if self.loss_type in ("grpo", "dr_grpo") else 1.0
+        return out, share
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+        """One micro-step.
+
+        Raises:
+            DivergenceError: the loss is not finite.
+        """
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        if not math.isfinite(float(loss)):
+            raise DivergenceError(
+                f"the loss is {float(loss)} at step {self.state.global_step}; lower the learning rate, or resume from "
+                f"the last checkpoint in {self.args.output_dir}"
+            )
+        return loss

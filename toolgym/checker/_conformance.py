@@ -1,0 +1,321 @@
+"""The single checks of `toolgym.checker`: each takes a `Setup` and says what it saw, or raises an AssertionError."""
+
+import contextlib
+import io
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+import numpy as np
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
+
+from toolgym.checker._transcripts import (
+    GIBBERISH,
+    UnsendableError,
+    gold_actions,
+    play,
+    same,
+    transcript,
+    transcripts_of_two_processes,
+)
+from toolgym.env import ToolEnv
+from toolgym.messages import ToolCall, Turn, render
+from toolgym.sampling import sample_arguments
+from toolgym.tasks import JudgedCheck, Task
+from toolgym.vector import ToolVectorEnv
+from toolgym.world import canonical
+
+__all__ = ["CHECKS", "Setup"]
+
+_CLOSINGS = 3
+"""Responses after the gold chain before a conversation that does not end counts as unsolved."""
+_RANDOM_TURNS = 8
+_TRANSCRIPT_EPISODES = 8
+"""Enough to meet every sort of action; each fresh process builds its worlds anew."""
+_RANDOM_SOLVES_AT_MOST = 0.05
+_SECRET_MIN_CHARS = 8
+"""Shorter gold values (a cabin, a digit) occur anywhere by chance."""
+_SECRET_KEYS = ("gold", "gold_diff", "assertions", "checklist")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the checks work on.
+
+    Args:
+        make: makes the environment; called often, also in other processes.
+        episodes: how many tasks a check plays.
+        seed: seeds every choice.
+    """
+
+    make: Callable[[], ToolEnv]
+    episodes: int
+    seed: int
+
+    def rng(self, *key: int) -> np.random.Generator:
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
+
+    def task_indices(self, env: ToolEnv) -> list[int]:
+        """Tasks spread evenly over the split."""
+        count = min(self.episodes, len(env.tasks))
+        return np.unique(np.linspace(0, len(env.tasks) - 1, count).astype(int)).tolist()
+
+    @contextlib.contextmanager
+    def env(self) -> Iterator[ToolEnv]:
+        env = self.make()
+        try:
+            yield env
+        finally:
+            env.close()
+
+
+def check_gymnasium(setup: Setup) -> str:
+    """Gymnasium's own `check_env`, without a single warning."""
+    with setup.env() as env, warnings.catch_warnings(record=True) as caught, contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("always")
+        if env.spec is None:  # without one, check_env leaves out determinism and the render modes
+            env.spec = EnvSpec(id="Checked-v0", entry_point=partial(_make_rendering, setup.make))
+        check_env(env)
+    assert not caught, "; ".join(str(warning.message) for warning in caught)
+    return "no warning"
+
+
+def check_determinism(setup: Setup) -> str:
+    """Two processes with different PYTHONHASHSEED give the same bytes."""
+    where, episodes = "of two processes", min(setup.episodes, _TRANSCRIPT_EPISODES)
+    try:
+        first, second = transcripts_of_two_processes(setup.make, episodes, setup.seed)
+    except UnsendableError as error:
+        where = f"of one process (give a function at the top of a file to check two; a closure failed with {error})"
+        first, second = (list(transcript(setup.make(), episodes, setup.seed)) for _ in range(2))
+    for number, (a, b) in enumerate(zip(first, second, strict=False)):
+        assert a == b, f"line {number} of the transcripts differs:\n{a[:500]}\n{b[:500]}"
+    assert len(first) == len(second), f"the transcripts have {len(first)} and {len(second)} lines"
+    return f"{len(first)} identical lines {where}"
+
+
+def check_oracle(setup: Setup) -> str:
+    """Following the gold chain solves every task."""
+    with setup.env() as env:
+        indices = setup.task_indices(env)
+        for index in indices:
+            outcome = _follow_gold(env, index)
+            assert outcome == "solved", f"the gold chain of task {env.task.id!r} ends {outcome!r}"
+    return f"{len(indices)} of {len(indices)} tasks solved"
+
+
+def check_random(setup: Setup) -> str:
+    """Random valid calls solve next to none of the tasks that need a call."""
+    solved, played = 0, 0
+    with setup.env() as env:
+        env.action_space.seed(setup.seed)
+        for index in setup.task_indices(env):
+            env.reset(options={"task": index})
+            if not any(call.writes for call in env.task.gold_calls):
+                continue
+            played += 1
+            actions = [env.action_space.sample() for _ in range(_RANDOM_TURNS)]
+            outcome = play(env, [*actions, _respond("Done.")] * 2)
+            solved += outcome == "solved"
+    assert solved <= _RANDOM_SOLVES_AT_MOST * played, f"random calls solve {solved} of {played} tasks"
+    return f"{solved} of {played} tasks solved"
+
+
+def check_gold_is_hidden(setup: Setup) -> str:
+    """Nothing of the gold chain, the assertions or the checklist is in an observation or info."""
+    with setup.env() as env:
+        assert not env.options.reveal_gold, "check the environment without reveal_gold=True"
+        rules = f"{env.domain.policy()} {env.tools}"
+        for index in setup.task_indices(env):
+            observation, info = env.reset(options={"task": index})
+            task, public = env.task, f"{rules} {env.task.request} {env.task.user.model_dump_json()}"
+            said = {name: value for name, value in info.items() if name != "tools"}
+            told = f"{canonical(said).decode()} {observation}"
+            _assert_hidden(told, info, _texts(task), public, task)
+            # What a task is looked up by must not carry what has to be found out.
+            labels = canonical({name: value for name, value in said.items() if name != "messages"}).decode()
+            _assert_hidden(labels, info, _gold_values(task), public, task)
+            for action in ("", _respond("Hello.")):
+                observation, _, terminated, truncated, info = env.step(action)
+                _assert_hidden(f"{canonical(info).decode()} {observation}", info, _texts(task), public, task)
+                if terminated or truncated:
+                    break
+        return f"{len(setup.task_indices(env))} tasks"
+
+
+def check_fork(setup: Setup) -> str:
+    """A fork goes on as its parent would, and what either does leaves the other as it was."""
+    with setup.env() as env:
+        kind = env.session.fork_kind
+        if kind == "none":
+            return "not applicable: the session cannot fork"
+        for index in setup.task_indices(env):
+            for part in (0, 2):
+                _assert_fork(env, setup.seed, index, part)
+    return f"by {kind}"
+
+
+def check_any_string(setup: Setup) -> str:
+    """Any string may be stepped, and the episode goes on or ends as it should."""
+    with setup.env() as env:
+        for number, text in enumerate(GIBBERISH):
+            env.reset(seed=setup.seed + number)
+            try:
+                observation, reward, terminated, truncated, info = env.step(text)
+            except Exception as error:
+                raise AssertionError(f"step({text[:80]!r}) raised {error!r}") from error
+            assert isinstance(observation, str), f"step({text[:80]!r}) gave {type(observation).__name__}, not str"
+            assert np.isfinite(reward), f"step({text[:80]!r}) gave reward {reward}"
+            over = terminated or truncated
+            assert over == ("outcome" in info), (
+                f"step({text[:80]!r}): over is {over}, the outcome {info.get('outcome')!r}"
+            )
+            assert info.get("outcome") != "infra_error", f"step({text[:80]!r}): {info.get('error')}"
+    return f"{len(GIBBERISH)} strings"
+
+
+def check_reads(setup: Setup) -> str:
+    """Tools that say they only read change nothing, and neither does a call that fails."""
+    rng, calls = setup.rng(1), 0
+    with setup.env() as env:
+        for index in setup.task_indices(env):
+            env.reset(options={"task": index})
+            gold = {call.name: call.arguments for call in env.task.gold_calls}
+            for tool in env.tools:
+                tries = [sample_arguments(tool.input_schema, rng), {}]
+                for arguments in [*tries, gold[tool.name]] if tool.name in gold else tries:
+                    before = env.session.diff()
+                    result = env.session.call(ToolCall(tool.name, arguments))
+                    if tool.writes is False or result.is_error:
+                        kind = "reading" if tool.writes is False else "failed"
+                        assert env.session.diff() == before, (
+                            f"a {kind} call of {tool.name!r} changed the world: {arguments}"
+                        )
+                        calls += 1
+    return f"{calls} calls"
+
+
+def check_vectors(setup: Setup) -> str:
+    """Gymnasium's sync and async vector environments and ToolGym's own give the same, in every autoreset mode."""
+    with setup.env() as env:
+        suspends = env.suspends
+        for mode in AutoresetMode:
+            others: list[VectorEnv] = [ToolVectorEnv(2, env, autoreset_mode=mode)]
+            if not suspends:  # a server's connections do not survive the fork of a process
+                others.append(AsyncVectorEnv([setup.make] * 2, shared_memory=False, autoreset_mode=mode))
+            _assert_same(SyncVectorEnv([setup.make] * 2, autoreset_mode=mode), others, setup, mode)
+    return "sync, own" if suspends else "sync, async, own"
+
+
+def _assert_fork(env: ToolEnv, seed: int, index: int, part: int) -> None:
+    """Forks the episode after the first `1/part` of the gold actions (0: at once); parent and fork then go on."""
+    env.reset(seed=seed, options={"task": index})
+    actions = gold_actions(env.task)
+    cut = len(actions) // part if part else 0
+    for action in actions[:cut]:
+        env.step(action)
+    before, name = _state(env), env.task.id
+    fork, second = env.fork(), env.fork()
+    assert _state(fork) == before, f"the fork of task {name!r} is not in its parent's state"
+    transcript = [fork.step(action) for action in actions[cut:]]
+    assert _state(env) == before, f"what a fork did changed its parent (task {name!r})"
+    assert [env.step(action) for action in actions[cut:]] == transcript, f"parent and fork differ (task {name!r})"
+    assert _state(second) == before, f"what a parent did changed its fork (task {name!r})"
+    fork.close()
+    second.close()
+
+
+def _assert_same(sync: VectorEnv, others: list[VectorEnv], setup: Setup, mode: AutoresetMode) -> None:
+    expected = sync.reset(seed=setup.seed)
+    for other in others:
+        assert same(other.reset(seed=setup.seed), expected), f"{type(other).__name__} resets otherwise ({mode.value})"
+    sync.action_space.seed(setup.seed)
+    for number in range(6):
+        actions = sync.action_space.sample() if number % 3 else (_respond("Done."), "<tool_call>{")
+        out = sync.step(actions)
+        for other in others:
+            assert same(other.step(actions), out), f"{type(other).__name__} steps otherwise ({mode.value})"
+        over = out[2] | out[3]
+        if mode is AutoresetMode.DISABLED and over.any():
+            expected = sync.reset(options={"reset_mask": over})
+            for other in others:
+                again = other.reset(options={"reset_mask": over.copy()})
+                assert same(again, expected), f"{type(other).__name__} resets otherwise ({mode.value})"
+    for vector in (sync, *others):
+        vector.close()
+
+
+CHECKS: dict[str, Callable[[Setup], str]] = {
+    "gymnasium": check_gymnasium,
+    "any_string": check_any_string,
+    "oracle": check_oracle,
+    "random": check_random,
+    "gold_is_hidden": check_gold_is_hidden,
+    "fork": check_fork,
+    "reads_change_nothing": check_reads,
+    "determinism": check_determinism,
+    "vector": check_vectors,
+}
+
+
+def _make_rendering(make: Callable[[], ToolEnv], **made_with: Any) -> ToolEnv:
+    env = make()
+    env.render_mode = made_with.get("render_mode")
+    return env
+
+
+def _respond(text: str) -> str:
+    return render(Turn(response=text))
+
+
+def _follow_gold(env: ToolEnv, index: int) -> str | None:
+    env.reset(options={"task": index})
+    return play(env, [*gold_actions(env.task), *[_respond("Done.")] * _CLOSINGS])
+
+
+def _state(env: ToolEnv) -> tuple[Any, ...]:
+    """Everything of an episode that must not change behind its back."""
+    trajectory = env.trajectory
+    steps = [(step.turn.text, step.observation, step.reward, step.diff) for step in trajectory.steps]
+    generator = cast(dict, env.np_random.bit_generator.state)
+    return env.session.diff(), steps, trajectory.outcome, trajectory.truncation, repr(generator), env.task.id
+
+
+def _texts(task: Task) -> list[str]:
+    """Sentences that only the gold side knows."""
+    texts = [text for action in task.gold for text in (action.plan, action.response) if text]
+    for item in task.checklist:
+        judged = [item.check.pass_condition] if isinstance(item.check, JudgedCheck) else []
+        texts += [item.question, item.evidence, *judged]
+    return texts
+
+
+def _gold_values(task: Task) -> list[str]:
+    """Strings among the gold calls' arguments."""
+    out: list[str] = []
+
+    def walk(value: Any) -> None:
+        if isinstance(value, str):
+            out.append(value)
+        elif isinstance(value, dict):
+            for item in value.values():
+                walk(item)
+        elif isinstance(value, list | tuple):
+            for item in value:
+                walk(item)
+
+    for call in task.gold_calls:
+        walk(call.arguments)
+    return out
+
+
+def _assert_hidden(told: str, info: dict[str, Any], secrets: list[str], public: str, task: Task) -> None:
+    for key in _SECRET_KEYS:
+        assert key not in info, f"info has a key {key!r} (task {task.id!r})"
+    for secret in secrets:
+        leaked = len(secret) >= _SECRET_MIN_CHARS and secret in told and secret not in public
+        assert not leaked, f"gold of task {task.id!r} is told: {secret[:120]!r}"

@@ -1,0 +1,24 @@
+"""The record of an episode, and the files of such records: written once, read by rewards, trainers and viewers."""
+
+from toolgym.trajectory.files import (
+    TornTrajectoryWarning,
+    TrajectoryWriter,
+    read_trajectories,
+    trajectory_from_json,
+    trajectory_to_json,
+)
+from toolgym.trajectory.record import CallOutcome, Outcome, Step, ToolResult, Trajectory, Truncation
+
+__all__ = [
+    "CallOutcome",
+    "Outcome",
+    "Step",
+    "ToolResult",
+    "TornTrajectoryWarning",
+    "Trajectory",
+    "TrajectoryWriter",
+    "Truncation",
+    "read_trajectories",
+    "trajectory_from_json",
+    "trajectory_to_json",
+]

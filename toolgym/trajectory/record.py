@@ -1,0 +1,84 @@
+"""The record of an episode: written once, read by rewards, trainers, the viewer and files."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from toolgym.messages import ToolCall, Turn
+from toolgym.world import Diff
+
+__all__ = ["CallOutcome", "Outcome", "Step", "ToolResult", "Trajectory", "Truncation"]
+
+CallOutcome = Literal["ok", "tool_error", "invalid_arguments", "unknown_tool", "infra_error"]
+"""`tool_error`: the tool ran and refused; the next two are the policy's fault, `infra_error` never is."""
+
+Outcome = Literal["solved", "unsolved", "policy_error", "tool_error", "infra_error", "truncated"]
+
+Truncation = Literal["turns", "calls", "tokens", "time"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool call gave: the text as MCP sends it, the structured content where there is any, and how it ended."""
+
+    text: str
+    structured: dict[str, Any] | None = None
+    is_error: bool = False
+    outcome: CallOutcome = "ok"
+
+
+@dataclass(slots=True)
+class Step:
+    """One action and what came of it."""
+
+    turn: Turn
+    results: tuple[ToolResult, ...] = ()
+    """One a call of `turn.calls`, in order (fewer only where a limit or an infrastructure error cut the turn short)."""
+    observation: str = ""
+    """What the environment answered, as text: exactly what `step` returned."""
+    user: str | None = None
+    """The user's reply, where the turn had a response and the user answered."""
+    diff: Diff | None = None
+    """The world's diff after this step; None where it is the same as after the step before (or at the start)."""
+    reward: float = 0.0
+    rewards: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Trajectory:
+    """An episode so far. `steps` only grows; a finished one has an `outcome`."""
+
+    env_id: str
+    task_id: str
+    seed: int | None = None
+    prompt: str = ""
+    """The observation at reset."""
+    steps: list[Step] = field(default_factory=list)
+    outcome: Outcome | None = None
+    truncation: Truncation | None = None
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def diff(self) -> Diff:
+        """The world's diff now. Tools that keep no `World` leave it empty."""
+        for step in reversed(self.steps):
+            if step.diff is not None:
+                return step.diff
+        return {}
+
+    @property
+    def calls(self) -> list[tuple[ToolCall, ToolResult]]:
+        """Every executed call with its result, in order."""
+        return [pair for step in self.steps for pair in zip(step.turn.calls, step.results, strict=False)]
+
+    def prefixes(self) -> Iterator["Trajectory"]:
+        """The episode as it was after each step: what a reward of that step sees. Only the last has the outcome."""
+        for count in range(1, len(self.steps)):
+            yield replace(self, steps=self.steps[:count], outcome=None, truncation=None)
+        if self.steps:
+            yield self
+
+    @property
+    def done(self) -> bool:
+        """Whether the episode has ended."""
+        return self.outcome is not None
