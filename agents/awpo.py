@@ -28,6 +28,7 @@ from accelerate.utils import gather_object
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
 from toolgym.agents.grpo import grpo_advantages
+from toolgym.agents.rollouts.episodes import EpisodeBatch
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training.options import check_idle, learner_main
 from toolgym.agents.training.run_folder import read_number

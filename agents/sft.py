@@ -22,7 +22,7 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from toolgym.agents.policies.machine import set_threads
-from toolgym.agents.rollouts.demonstrations import Chain, Example, demonstrate, examples, gold_chain
+from toolgym.agents.rollouts.demonstrations import Chain, Example, demonstrate, examples, gold_chain, imperfect_chain
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training.base_trainer import RunTrainer
 from toolgym.agents.training.budget import StepBudget
@@ -31,6 +31,7 @@ from toolgym.agents.training.options import learner_main
 from toolgym.agents.training.run_folder import begin, one_writer
 from toolgym.agents.training.running import load, lora, make_envs, task_order, train_and_save
 from toolgym.agents.training.sizing import settled
+from toolgym.agents.training.tuning import TuningOptions, tuning_args
 from toolgym.errors import ConfigError
 
 __all__ = [

@@ -18,6 +18,7 @@ from toolgym.agents.training.common_options import PlayOptions
 from toolgym.agents.training.options import check_ranges
 from toolgym.agents.training.sizing import BySize, settled
 from toolgym.agents.training.tuning import TuningOptions
+from toolgym.errors import ConfigError
 
 __all__ = [
     "PLAYED",

@@ -19,6 +19,7 @@ from toolgym.agents.policies.lm import check_opening
 from toolgym.agents.policies.machine import set_threads
 from toolgym.agents.policies.models import load_model, load_tokenizer, quiet, without_bars
 from toolgym.agents.policies.sizes import ModelSize, named_size, size_of
+from toolgym.agents.rollouts.environments import copies
 from toolgym.agents.rollouts.recording import RecordEpisodes
 from toolgym.agents.training.adapters import keep_base
 from toolgym.agents.training.callbacks import StopOnInterrupt, interrupts_as_before, one_tensorboard, run_callbacks

@@ -14,7 +14,7 @@ from accelerate.utils import gather_object
 from transformers import PreTrainedTokenizerBase, TrainerCallback
 
 from toolgym._files import append_line
-from toolgym.agents.evaluation.evaluate import AgentOptions, EvalOptions, play, report_of
+from toolgym.agents.evaluation.evaluation import AgentOptions, EvalOptions, play, report_of
 from toolgym.agents.evaluation.metrics import EpisodeScore
 from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
 from toolgym.agents.policies.machine import release_memory

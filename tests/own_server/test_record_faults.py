@@ -80,11 +80,11 @@ def test_once_there_is_room_again_all_is_written(
     def full(path: Path, parts: str) -> None:
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr(record_module, "write_whole", full)
+    monkeypatch.setattr("toolgym.tasks.recording.write_whole", full)
     assert [call(recorder, {"n": n}) for n in (2, 3)] == ["done 2", "done 3"]
     assert capsys.readouterr().err.count("No space left on device") == 1
     assert len(read_tasks(output)[0][0].gold_calls) == 1
-    monkeypatch.setattr(record_module, "write_whole", write_whole)
+    monkeypatch.setattr("toolgym.tasks.recording.write_whole", write_whole)
     recorder.close()
     assert [made.arguments for made in read_tasks(output)[0][0].gold_calls] == [{"n": 1}, {"n": 2}, {"n": 3}]
     assert list(output.parent.iterdir()) == [output]
@@ -94,7 +94,7 @@ def test_what_was_never_written_is_handed_over_at_the_end(tmp_path: Path, monkey
     def full(path: Path, parts: str) -> None:
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr(record_module, "write_whole", full)
+    monkeypatch.setattr("toolgym.tasks.recording.write_whole", full)
     recorder = Recorder(Session(), tmp_path / "tasks.yaml")  # type: ignore[arg-type]
     call(recorder, {"n": 7})
     with pytest.raises(ConfigError, match=r"No space left on device(.|\n)*order:\n +n: 7"):
