@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from toolgym import _json
+from toolgym import _strict_json
 from toolgym.errors import ConfigError
 
 __all__ = [
@@ -51,7 +51,7 @@ _MAX_DEPTH = 1000
 
 def print_json(value: Any) -> None:
     """Writes a value as indented JSON, with a newline, to stdout."""
-    sys.stdout.write(_json.dumps(value, indent=True, depth=_MAX_DEPTH).decode() + "\n")
+    sys.stdout.write(_strict_json.dumps(value, indent=True, depth=_MAX_DEPTH).decode() + "\n")
     sys.stdout.flush()
 
 
@@ -59,7 +59,7 @@ def print_json_list(values: Iterable[Any]) -> None:
     """Writes what `print_json` writes of a list, a value at a time."""
     before = "["
     for value in values:
-        lines = _json.dumps(value, indent=True, depth=_MAX_DEPTH).decode().replace("\n", "\n  ")
+        lines = _strict_json.dumps(value, indent=True, depth=_MAX_DEPTH).decode().replace("\n", "\n  ")
         sys.stdout.write(f"{before}\n  {lines}")
         before = ","
     sys.stdout.write("[]\n" if before == "[" else "\n]\n")
@@ -74,11 +74,11 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """
     try:
         with nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb") as lines:
-            for number, value in _json.each_line(lines, half_characters=True):
+            for number, value in _strict_json.each_line(lines, half_characters=True):
                 if not isinstance(value, dict):
                     raise ConfigError(f"{path}, line {number}: expected a JSON object, got {type(value).__name__}.")
                 yield number, value
     except OSError as error:
         raise ConfigError(f"Cannot read {path}: {error.strerror or error}.") from error
-    except _json.JsonError as error:
+    except _strict_json.JsonError as error:
         raise ConfigError(f"{path}, line {error.line}: {error}.") from error

@@ -11,7 +11,7 @@ import typer
 from rich.progress import track
 from rich.table import Table
 
-from toolgym import _json
+from toolgym import _strict_json
 from toolgym.cli.common import JsonFlag, out, print_json, print_json_list, progress_console, read_jsonl
 from toolgym.errors import ConfigError
 from toolgym.options import parse_settings
@@ -89,10 +89,10 @@ def _is_trajectories(file: Path) -> bool:
         return False
     try:
         with file.open("rb") as lines:
-            first = _json.loads(lines.readline(_LONGEST_HEADER))
+            first = _strict_json.loads(lines.readline(_LONGEST_HEADER))
     except OSError as error:
         raise ConfigError(f"Cannot read {file}: {error.strerror or error}.") from error
-    except _json.JsonError:
+    except _strict_json.JsonError:
         return False
     return isinstance(first, dict) and first.get("type") == "header"
 

@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 
 import yaml
 
-from toolgym import _json
-from toolgym._json import MAX_DEPTH, JsonError
+from toolgym import _strict_json
+from toolgym._strict_json import MAX_DEPTH, JsonError
 from toolgym.errors import TaskError
 
 __all__ = ["Located", "read_json", "read_json_lines", "read_yaml"]
@@ -65,7 +65,7 @@ def read_json(text: str) -> Located:
         TaskError: no JSON, or as in `read_yaml`; the message names the line.
     """
     try:
-        value = _json.loads(text)
+        value = _strict_json.loads(text)
     except JsonError as error:
         if error.line is None:
             _read_as_yaml(text)  # tells where, if it finds the same
@@ -88,7 +88,7 @@ def read_json_lines(lines: Iterable[bytes]) -> Iterator[Located]:
         TaskError: a line is no JSON; the message names it.
     """
     try:
-        for number, value in _json.each_line(lines):
+        for number, value in _strict_json.each_line(lines):
             yield Located(value, {(): number})
     except JsonError as error:
         raise TaskError(f"line {error.line}: {error}") from error

@@ -21,7 +21,7 @@ from typing import Any, Literal, cast
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from toolgym import _json
+from toolgym import _strict_json
 from toolgym._files import WriteLock, write_whole
 from toolgym.errors import ConfigError, TaskError, did_you_mean
 from toolgym.tasks import Assertion, ChecklistItem, GoldAction, GoldCall, SaidCheck, Task, UserScript
@@ -65,8 +65,8 @@ class Call(_Model):
         # A data set's columns have one type for all rows, so arguments are often kept as a JSON string there.
         if isinstance(value, str):
             try:
-                return _json.loads(value)
-            except _json.JsonError as error:
+                return _strict_json.loads(value)
+            except _strict_json.JsonError as error:
                 raise ValueError(f"arguments given as a string must be JSON: {error}") from error
         return value
 
@@ -237,8 +237,8 @@ def _stored(path: Path, domain: str) -> StoredTasks:
 
 def _task_of_line(name: str, domain: str, line: bytes, number: int, place: int) -> Task:
     try:
-        value = _json.loads(line)
-    except _json.JsonError as error:
+        value = _strict_json.loads(line)
+    except _strict_json.JsonError as error:
         raise TaskError(f"{name}, line {number}: {error}") from error
     entry = _entry(Located(value, {(): number}), name, (place - 1,))
     return entry if isinstance(entry, Task) else entry.task(place, domain)
@@ -270,7 +270,7 @@ def _with_frozen(source: Path, output: Path, kept: Mapping[str, Any]) -> Iterato
 
     if source.suffix == output.suffix == ".jsonl":
         for number, line in enumerate(_each_line(source), 1):
-            yield _json.dumps(added(number, line.value)).decode() + "\n"
+            yield _strict_json.dumps(added(number, line.value)).decode() + "\n"
         return
     value = (located := _read_file(source)).value
     if output.suffix in (".yaml", ".yml") and source.suffix in (".yaml", ".yml"):
@@ -278,7 +278,7 @@ def _with_frozen(source: Path, output: Path, kept: Mapping[str, Any]) -> Iterato
         return
     entries = [added(*each) for each in enumerate(value if isinstance(value, list) else value["tasks"], 1)]
     if output.suffix == ".jsonl":
-        yield from (_json.dumps(entry).decode() + "\n" for entry in entries)
+        yield from (_strict_json.dumps(entry).decode() + "\n" for entry in entries)
     else:
         whole = entries if isinstance(value, list) else {**value, "tasks": entries}
         yield _dumped(whole, output)
@@ -303,7 +303,7 @@ def _yaml_with_frozen(source: Path, located: Located, kept: Mapping[str, Any]) -
 def _dumped(value: Any, output: Path) -> str:
     if output.suffix in (".yaml", ".yml"):
         return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110)
-    return _json.dumps(value, indent=True).decode() + "\n"
+    return _strict_json.dumps(value, indent=True).decode() + "\n"
 
 
 def _parsed(located: Located, name: str) -> tuple[str, Sequence[Task | AuthoredTask]]:

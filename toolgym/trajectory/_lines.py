@@ -17,7 +17,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from toolgym import _json
+from toolgym import _strict_json
 from toolgym.formats.turn import ParseProblem, ToolCall, Turn
 from toolgym.trajectory.record import Step, Trajectory
 
@@ -114,7 +114,7 @@ def dump_line(value: dict[str, Any]) -> bytes:
     Raises:
         ValueError: it is nested deeper than `MAX_DEPTH`.
     """
-    return _json.dumps(value, depth=MAX_DEPTH) + b"\n"
+    return _strict_json.dumps(value, depth=MAX_DEPTH) + b"\n"
 
 
 def load_line(line: bytes) -> Any:
@@ -123,7 +123,7 @@ def load_line(line: bytes) -> Any:
     Raises:
         ValueError: not JSON.
     """
-    return _json.loads(line.rstrip(b"\r\n"), depth=MAX_DEPTH, half_characters=True)
+    return _strict_json.loads(line.rstrip(b"\r\n"), depth=MAX_DEPTH, half_characters=True)
 
 
 def turn_to_json(turn: Turn) -> dict[str, Any]:
