@@ -31,6 +31,7 @@ from toolgym.agents.grpo import grpo_advantages
 from toolgym.agents.rollouts.episodes import EpisodeBatch, rounding
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training.options import check_idle, learner_main
+from toolgym.agents.training.run_folder import read_number
 from toolgym.agents.training.running import RunConfig, prepare, run
 from toolgym.agents.training.trainer import ToolTrainer
 from toolgym.errors import ConfigError
@@ -240,7 +241,7 @@ class AWPOTrainer(ToolTrainer):
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)
-        self.peak = json.loads((Path(resume_from_checkpoint) / _PEAK_FILE).read_text(encoding="utf-8"))["peak"]
+        self.peak = read_number(Path(resume_from_checkpoint) / _PEAK_FILE, "peak")
 
 
 def episode_rewards(rollouts: Sequence[Rollout], gold_actions: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -42,7 +42,7 @@ from toolgym.agents.training.budget import StepBudget
 from toolgym.agents.training.callbacks import run_callbacks
 from toolgym.agents.training.explore import PLAYED, ExploreOptions, Progress, explored, make_policy, once
 from toolgym.agents.training.options import check_ranges, learner_main
-from toolgym.agents.training.run_folder import begin
+from toolgym.agents.training.run_folder import begin, one_writer
 from toolgym.agents.training.running import load, lora, make_envs, task_order, train_and_save
 from toolgym.agents.training.sizing import BySize, settled
 from toolgym.agents.training.tuning import tuning_args
@@ -295,17 +295,18 @@ def train(config: ETOOptions) -> Path:
     """Explores, trains, and returns the folder of the final model."""
     path, played, budget = config.output / "pairs.jsonl", config.output / PLAYED, StepBudget(config.env_steps)
     config, model, tokenizer = load(config)
-    checkpoint = begin(config, path, played)
+    with one_writer(config.output, config.resume):
+        checkpoint = begin(config, path, played)
 
-    def make() -> list[dict[str, Any]]:
-        with closing(make_policy(config, model, tokenizer)) as policy:
-            return [asdict(pair) for pair in explore_pairs(config, policy, tokenizer, budget, Progress(played))]
+        def make() -> list[dict[str, Any]]:
+            with closing(make_policy(config, model, tokenizer)) as policy:
+                return [asdict(pair) for pair in explore_pairs(config, policy, tokenizer, budget, Progress(played))]
 
-    made = once(path, config.resume, make)
-    pairs = [Pair(**pair) for pair in made]
-    return train_and_save(
-        lambda: make_trainer(config, model, tokenizer, pairs, budget.played), tokenizer, config, checkpoint
-    )
+        made = once(path, config.resume, make)
+        pairs = [Pair(**pair) for pair in made]
+        return train_and_save(
+            lambda: make_trainer(config, model, tokenizer, pairs, budget.played), tokenizer, config, checkpoint
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -29,7 +29,7 @@ from toolgym.agents.sft import expert_chain, fit, fitting
 from toolgym.agents.training.budget import StepBudget
 from toolgym.agents.training.explore import PLAYED, ExploreOptions, Progress, explored, make_policy, once
 from toolgym.agents.training.options import check_idle, learner_main
-from toolgym.agents.training.run_folder import begin
+from toolgym.agents.training.run_folder import begin, one_writer
 from toolgym.agents.training.running import load, make_envs, task_order
 from toolgym.agents.training.sizing import settled
 from toolgym.errors import ConfigError
@@ -129,14 +129,15 @@ def train(config: RFTOptions) -> Path:
     """Explores, trains, and returns the folder of the final model."""
     path, played, budget = config.output / "examples.jsonl", config.output / PLAYED, StepBudget(config.env_steps)
     config, model, tokenizer = load(config)
-    checkpoint = begin(config, path, played)
+    with one_writer(config.output, config.resume):
+        checkpoint = begin(config, path, played)
 
-    def make() -> list[dict[str, Any]]:
-        return [asdict(one) for one in training_examples(config, model, tokenizer, budget, Progress(played))]
+        def make() -> list[dict[str, Any]]:
+            return [asdict(one) for one in training_examples(config, model, tokenizer, budget, Progress(played))]
 
-    made = once(path, config.resume, make)
-    data = [Example(**example) for example in made]
-    return fit(config, model, tokenizer, data, checkpoint, played=budget.played)
+        made = once(path, config.resume, make)
+        data = [Example(**example) for example in made]
+        return fit(config, model, tokenizer, data, checkpoint, played=budget.played)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

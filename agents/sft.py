@@ -27,7 +27,7 @@ from toolgym.agents.training.base_trainer import EpochTrainer
 from toolgym.agents.training.budget import StepBudget
 from toolgym.agents.training.callbacks import run_callbacks
 from toolgym.agents.training.options import learner_main
-from toolgym.agents.training.run_folder import begin
+from toolgym.agents.training.run_folder import begin, one_writer
 from toolgym.agents.training.running import load, lora, make_envs, task_order, train_and_save
 from toolgym.agents.training.sizing import settled
 from toolgym.agents.training.tuning import TuningOptions, tuning_args
@@ -134,10 +134,11 @@ def make_trainer(
 def train(config: SFTOptions) -> Path:
     """Makes the demonstrations, trains, and returns the folder of the final model."""
     config, model, tokenizer = load(config)
-    checkpoint = begin(config)
-    budget = StepBudget(config.env_steps)
-    data = expert_examples(config, tokenizer, budget)
-    return fit(config, model, tokenizer, data, checkpoint, played=budget.played)
+    with one_writer(config.output, config.resume):
+        checkpoint = begin(config)
+        budget = StepBudget(config.env_steps)
+        data = expert_examples(config, tokenizer, budget)
+        return fit(config, model, tokenizer, data, checkpoint, played=budget.played)
 
 
 def fit(

@@ -45,6 +45,7 @@ from toolgym.agents.training.critic import (
     whiten,
 )
 from toolgym.agents.training.options import check_idle, learner_main
+from toolgym.agents.training.run_folder import read_number
 from toolgym.agents.training.running import LossType, RunConfig, prepare, run
 from toolgym.agents.training.trainer import ToolTrainer, check_own_loss, without_idle_columns
 from toolgym.errors import ConfigError
@@ -352,7 +353,7 @@ class StepToolTrainer(ToolTrainer):
         folder = Path(resume_from_checkpoint)
         self.critic.load(folder)
         self._fitted = True
-        self.kl_coefficient = json.loads((folder / _STATE).read_text(encoding="utf-8"))["kl_coefficient"]
+        self.kl_coefficient = read_number(folder / _STATE, "kl_coefficient")
 
 
 def train(config: StepToolPPOOptions) -> Path:

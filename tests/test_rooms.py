@@ -21,7 +21,8 @@ ALGORITHMS = ("awpo", "dupo", "eto", "grpo", "rft", "sft", "steptool", "toolupt"
 AGENTS = ("policies", "rollouts", "evaluation", "training", "algorithms", "builtin")
 """The rooms of agents/: each knows those before it."""
 LIBRARY = (
-    {"errors", "_exports", "_checkout", "_json"},
+    {"errors", "_exports", "_checkout", "_json", "_strict_json"},
+    {"_files"},
     {"world", "loading", "formats", "openai_client"},
     {"messages", "sampling"},
     {"trajectory"},

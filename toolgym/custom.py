@@ -7,6 +7,7 @@ from toolgym.domain import Split
 from toolgym.errors import ConfigError, TaskError, did_you_mean
 from toolgym.mcp.session import ToolSession
 from toolgym.tasks import Task
+from toolgym.tasks._stored import StoredTasks, fitting
 
 __all__ = ["CustomDomain", "TaskList"]
 
@@ -19,11 +20,12 @@ class TaskList:
     """
 
     def __init__(self, tasks: Sequence[Task]):
-        self._tasks = tuple(tasks)
-        self._by_id = {task.id: task for task in self._tasks}
-        if len(self._by_id) < len(self._tasks):
-            ids = [task.id for task in self._tasks]
-            twice = next(id for id in ids if ids.count(id) > 1)
+        stored = isinstance(tasks, StoredTasks)
+        self._tasks: Sequence[Task] = tasks if stored else tuple(tasks)
+        ids = tasks.ids() if stored else [task.id for task in tasks]
+        self._place = {id: place for place, id in enumerate(ids)}
+        if len(self._place) < len(ids):
+            twice = next(id for place, id in enumerate(ids) if self._place[id] != place)
             raise TaskError(f"Two tasks have the id {twice!r}; ids must differ")
 
     def __len__(self) -> int:
@@ -41,9 +43,9 @@ class TaskList:
         Raises:
             ConfigError: there is none.
         """
-        if task_id not in self._by_id:
-            raise ConfigError(did_you_mean(task_id, self._by_id, "task"))
-        return self._by_id[task_id]
+        if task_id not in self._place:
+            raise ConfigError(did_you_mean(task_id, self._place, "task"))
+        return self._tasks[self._place[task_id]]
 
 
 class CustomDomain:
@@ -69,7 +71,8 @@ class CustomDomain:
         self.name = name
         self.session = session
         self.world_key = world_key
-        self._tasks, self._policy = tuple(tasks), policy
+        self._tasks: Sequence[Task] = tasks if isinstance(tasks, StoredTasks) else tuple(tasks)
+        self._policy = policy
 
     def policy(self) -> str:
         """The policy document."""
@@ -79,13 +82,4 @@ class CustomDomain:
         self, split: Split, *, depth: int | Sequence[int] | None = None, kinds: Sequence[str] | None = None
     ) -> TaskList:
         """The tasks of a split that fit."""
-        depths = None if depth is None else [depth] if isinstance(depth, int) else list(depth)
-        return TaskList(
-            [
-                task
-                for task in self._tasks
-                if task.split in (split, "custom")
-                and (depths is None or task.depth in depths)
-                and (kinds is None or all(kind in kinds for kind in task.kind))
-            ]
-        )
+        return TaskList(fitting(self._tasks, split, depth, kinds))

@@ -16,6 +16,10 @@ class ConfigError(ToolGymError, ValueError):
     """An option, file or name that the caller gave cannot be used; the message says what would be."""
 
 
+class LockedError(ConfigError):
+    """Somebody else is writing the file or folder; the message says who, and since when."""
+
+
 class TaskError(ToolGymError, ValueError):
     """A task or tasks file is broken: its schema, or a gold chain that does not execute."""
 

@@ -24,6 +24,7 @@ from toolgym.messages import ToolCall
 from toolgym.options import EnvOptions
 from toolgym.sampling import sample_arguments
 from toolgym.tasks import GoldAction, GoldCall, Task
+from toolgym.tasks._stored import fitting
 from toolgym.tasks.files import TaskSource, read_tasks
 from toolgym.tasks.freezing import freeze
 from toolgym.vector import ToolVectorEnv
@@ -129,17 +130,7 @@ class McpDomain:
             if depth is not None or kinds is not None:
                 raise ConfigError("Random tasks cannot be chosen by depth or kind; give tasks=...")
             return self._random.setdefault(split, RandomTasks(self, split))
-        depths = None if depth is None else [depth] if isinstance(depth, int) else list(depth)
-        return _FrozenTasks(
-            self,
-            [
-                task
-                for task in self._tasks
-                if task.split in (split, "custom")
-                and (depths is None or task.depth in depths)
-                and (kinds is None or all(kind in kinds for kind in task.kind))
-            ],
-        )
+        return _FrozenTasks(self, fitting(self._tasks, split, depth, kinds))
 
     def frozen(self, task: Task) -> Task:
         """The task with what its gold chain does.

@@ -45,6 +45,7 @@ from toolgym.agents.policies.machine import fast_bf16, set_threads
 from toolgym.agents.policies.models import load_model, without_bars
 from toolgym.agents.policies.scripted import OraclePolicy
 from toolgym.agents.rollouts.rollout import Start, rollouts
+from toolgym.agents.training.run_folder import one_writer
 from toolgym.agents.training.running import prepare, run
 from toolgym.opening import open_env
 from toolgym.rendering import trajectory_text
@@ -150,10 +151,17 @@ def demo(options: DemoOptions, *, json: bool = False, began: float | None = None
 
     Returns:
         The results, as JSON values.
+
+    Raises:
+        LockedError: another run writes to the folder.
     """
     console, clock = Console(stderr=json), _Clock(options.minutes, began)
     set_threads(options.threads, say=True)
-    options.output.mkdir(parents=True, exist_ok=True)
+    with one_writer(options.output):
+        return _run(options, console, clock, json)
+
+
+def _run(options: DemoOptions, console: Console, clock: _Clock, json: bool) -> dict[str, Any]:
     console.print(expert_episode(options.seed, min(console.width, 110)))
     console.print(
         f"\n[bold]1. The start.[/] {options.model}: a small model that saw imperfect demonstrations. It knows the "

@@ -13,6 +13,7 @@ from transformers.utils import logging
 from transformers.utils.peft_utils import find_adapter_config_file
 
 from toolgym.agents.policies.chat import set_thinking
+from toolgym.agents.policies.model_files import DATA, refuse_code
 from toolgym.errors import ConfigError
 from toolgym.loading import load_named
 
@@ -84,7 +85,7 @@ def load_tokenizer(name: str | Path, *, thinking: bool | None = None) -> PreTrai
         ConfigError: no such model, or its chat template has no such switch.
     """
     with config_errors(name):
-        tokenizer = AutoTokenizer.from_pretrained(model_path(str(name)), padding_side="left")
+        tokenizer = AutoTokenizer.from_pretrained(model_path(str(name)), padding_side="left", **DATA)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     if thinking is not None:
@@ -106,9 +107,10 @@ def load_model(
     """
     path, tokenizer = model_path(str(name)), load_tokenizer(name, thinking=thinking)
     with config_errors(name):
+        refuse_code(path)
         base = adapter_base(path)
         if base is None:
-            model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
+            model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, **DATA)
         else:
             model = _merged(path, load_model(base, device="cpu", dtype=dtype)[0], len(tokenizer))
     target = device or "cpu"

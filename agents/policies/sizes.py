@@ -7,6 +7,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
 from toolgym.agents.policies.machine import fast_bf16
+from toolgym.agents.policies.model_files import DATA, refuse_code
 from toolgym.agents.policies.models import adapter_base, config_errors, model_path
 from toolgym.agents.policies.windows import reach_of
 
@@ -53,9 +54,10 @@ def named_size(name: str | Path) -> ModelSize:
     """
     path = model_path(str(name))
     with config_errors(name):
-        config: PretrainedConfig = AutoConfig.from_pretrained(adapter_base(path) or path)
+        refuse_code(path)
+        config: PretrainedConfig = AutoConfig.from_pretrained(adapter_base(path) or path, **DATA)
         with torch.device("meta"):
-            return size_of(AutoModelForCausalLM.from_config(config))
+            return size_of(AutoModelForCausalLM.from_config(config, **DATA))
 
 
 def acting_dtype(name: str, size: ModelSize) -> torch.dtype:

@@ -1,6 +1,5 @@
 """The episodes that a run learnt from, in a file that `toolgym show` reads."""
 
-import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +7,9 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from toolgym.errors import TrajectoryError
 from toolgym.trajectory import TrajectoryWriter
+from toolgym.trajectory._lines import load_line
 
 __all__ = ["RecordEpisodes"]
 
@@ -53,11 +54,15 @@ def cut_later(path: Path, last: int) -> None:
         return
     keep = 0
     with path.open("rb") as file:
-        for line in file:
+        for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
                 break
-            record = json.loads(line)
-            if record["type"] == "episode" and record["meta"]["step"] > last:
+            try:
+                record = load_line(line)
+                later = record["type"] == "episode" and record["meta"]["step"] > last
+            except (ValueError, TypeError, KeyError) as error:
+                raise TrajectoryError(f"{path}, line {number}: no record of a run's episodes ({error!r})") from error
+            if later:
                 break
             keep += len(line)
     os.truncate(path, keep)

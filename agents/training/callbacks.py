@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 from transformers import TrainerCallback
 from transformers.integrations.integration_utils import TensorBoardCallback
 
+from toolgym._files import append_line
 from toolgym.agents.policies.machine import release_memory
 from toolgym.agents.training.budget import EnvStepLimit
 from toolgym.agents.training.run_folder import drop_later
@@ -124,8 +125,7 @@ class MetricsFile(TrainerCallback):
             line = {"step": state.global_step, **kept}
             if self.played and state.global_step == 1:
                 line["env_steps"] = float(self.played)
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+            append_line(self.path, json.dumps(line))
 
 
 class ProgressBar(TrainerCallback):

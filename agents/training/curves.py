@@ -77,14 +77,15 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     out = []
-    for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
-        if not line.endswith(b"\n"):
-            break
-        try:
-            figures = json.loads(line)
-            out.append({**figures, "step": int(figures["step"])})
-        except (ValueError, TypeError, KeyError) as error:
-            raise ConfigError(f"{path}, line {number}: no line of figures with a step ({error!r})") from error
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                break
+            try:
+                figures = json.loads(line)
+                out.append({**figures, "step": int(figures["step"])})
+            except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+                raise ConfigError(f"{path}, line {number}: no line of figures with a step ({error!r})") from error
     return out
 
 

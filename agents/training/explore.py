@@ -2,9 +2,8 @@
 
 import json
 import math
-import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, cast
@@ -12,12 +11,14 @@ from typing import Annotated, Any, ClassVar, cast
 from accelerate import PartialState
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from toolgym._files import append_line, cut_torn_line, write_whole
 from toolgym.agents.policies.lm import LMPolicy
 from toolgym.agents.training.budget import StepBudget
 from toolgym.agents.training.common_options import PlayOptions
 from toolgym.agents.training.options import check_ranges
 from toolgym.agents.training.sizing import BySize, settled
 from toolgym.agents.training.tuning import TuningOptions
+from toolgym.errors import ConfigError
 
 __all__ = [
     "PLAYED",
@@ -69,16 +70,14 @@ class Progress:
         self.path = path
         self.parts: list[list[dict[str, Any]]] = []
         if path is not None and path.is_file():
-            lines = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
-            self.parts = [json.loads(line) for line in lines]
-            os.truncate(path, sum(map(len, lines)))
+            self.parts = list(_lines(path))
+            cut_torn_line(path)
 
     def add(self, records: list[dict[str, Any]]) -> None:
         """Keeps the records of a part's tasks."""
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(records) + "\n")
+            append_line(self.path, json.dumps(records))
 
 
 def explored(
@@ -132,10 +131,23 @@ def once(path: Path, resume: bool, make: Callable[[], list[dict[str, Any]]]) -> 
     if state.is_main_process and not path.is_file():
         made = make()
         path.parent.mkdir(parents=True, exist_ok=True)
-        whole = path.with_suffix(".part")
-        whole.write_text("".join(json.dumps(item) + "\n" for item in made), encoding="utf-8")
-        whole.replace(path)
+        write_whole(path, (json.dumps(item) + "\n" for item in made))
         path.with_name(PLAYED).unlink(missing_ok=True)
     while not path.is_file():  # playing may take longer than processes wait for each other
         time.sleep(0.2)
-    return [json.loads(line) for line in path.read_bytes().splitlines()]
+    return list(_lines(path))
+
+
+def _lines(path: Path) -> Iterator[Any]:
+    """The values of a JSON Lines file of a run, without a torn last line.
+
+    Raises:
+        ConfigError: a line is no JSON.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                if line.endswith(b"\n"):
+                    yield json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise ConfigError(f"{path}, line {number}: no JSON ({error})") from error

@@ -7,24 +7,28 @@ episodes.jsonl    the episodes that it learnt from
 checkpoint-N/     from which the run can go on
 best/             the model of the best evaluation so far: a link to best-a/ or best-b/
 tensorboard/      TensorBoard's files
-final/            the model, and environment.json: the environment's options that it is used to
+final/            the model, and environment.json: the environment's size and prompt that it is used to
+.lock             who writes the folder, while a run does
 """
 
 import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from safetensors import SafetensorError
 from transformers.trainer import TRAINER_STATE_NAME
 
+from toolgym._files import WriteLock, write_whole
 from toolgym.agents.policies.models import model_path
 from toolgym.agents.training.sizing import unset
+from toolgym.domain import Size
 from toolgym.errors import ConfigError, ToolGymError
 from toolgym.opening import takes
 
@@ -34,15 +38,21 @@ __all__ = [
     "kept",
     "latest_checkpoint",
     "next_best",
+    "one_writer",
     "point_to_best",
+    "read_json",
+    "read_number",
     "save_settings",
     "settings_of",
     "step_of",
+    "tell_settings",
     "writes",
 ]
 
 C = TypeVar("C")
 _OPTIONS, _SETTINGS, _BEST = "config.json", "environment.json", "best"
+_KEPT = {"size": get_args(Size), "prompt": ("full", "short")}
+"""What a model's folder keeps of the environment's options, and what each may be."""
 TENSORBOARD, EPISODES = "tensorboard", "episodes.jsonl"
 _SLOTS = ("best-a", "best-b")
 """Where the model that `best` is a link to lies: a new one is written into the other one."""
@@ -70,6 +80,51 @@ _MAY_DIFFER = (
     "vllm_weights",
 )
 """What a resumed run may have other than it began with."""
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object that a JSON file of a run or a model holds. Figures may be NaN.
+
+    Raises:
+        ConfigError: it is damaged; the message names the file.
+        OSError: it cannot be read.
+    """
+    try:
+        value = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} is damaged: no JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path} is damaged: expected a JSON object, got {type(value).__name__}")
+    return value
+
+
+def read_number(path: Path, name: str) -> float:
+    """The number of that name in a JSON file of a run; raises as `read_json`."""
+    value = read_json(path).get(name)
+    if not isinstance(value, int | float):
+        raise ConfigError(f"{path} is damaged: {name} is {value!r:.50}, not a number")
+    return value
+
+
+@contextmanager
+def one_writer(output: Path, resume: bool = False) -> Iterator[None]:
+    """Keeps a run's folder for this run until it ends. Of several processes the first one does so, for all.
+
+    Raises:
+        LockedError: another run writes it; the message says which.
+    """
+    made = not output.is_dir()
+    if int(os.environ.get("RANK", "0")) or (made and (resume or output.exists())):
+        yield  # a share of another process's run; or `begin` is going to say what is wrong
+        return
+    output.mkdir(parents=True, exist_ok=True)
+    try:
+        with WriteLock(output):
+            yield
+    finally:
+        if made:
+            with suppress(OSError):  # it holds something
+                output.rmdir()
 
 
 def begin(config: Any, *made: Path) -> str | None:
@@ -103,7 +158,7 @@ def begin(config: Any, *made: Path) -> str | None:
         if not config.resume:
             _clear(config, made)
         output.mkdir(parents=True, exist_ok=True)
-        (output / _OPTIONS).write_text(json.dumps(_plain(config), indent=1) + "\n", encoding="utf-8")
+        write_whole(output / _OPTIONS, json.dumps(_plain(config), indent=1) + "\n")
     return found
 
 
@@ -145,8 +200,8 @@ def latest_checkpoint(output: Path) -> str | None:
     """The folder of the latest whole checkpoint: one that a kill left half written is not. None where there is none."""
     for folder in sorted(output.glob("checkpoint-*"), key=_number, reverse=True):
         try:
-            json.loads((folder / TRAINER_STATE_NAME).read_text(encoding="utf-8"))  # what is written last
-        except (OSError, ValueError):
+            read_json(folder / TRAINER_STATE_NAME)  # what is written last
+        except (OSError, ConfigError):
             continue
         return str(folder)
     return None
@@ -169,11 +224,8 @@ def _plain(config: Any) -> dict[str, Any]:
 
 
 def _begun_with(output: Path) -> dict[str, Any] | None:
-    """The options that the run in a folder was begun with; None where there is none that can be read."""
-    try:
-        return json.loads((output / _OPTIONS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+    """The options that the run in a folder was begun with; None where there is none."""
+    return read_json(output / _OPTIONS) if (output / _OPTIONS).is_file() else None
 
 
 def kept(config: C) -> C:
@@ -242,12 +294,30 @@ def drop_later(path: Path, last: int) -> None:
 
     A torn last line (its writer was killed) is dropped too. The file is there afterwards, whole at any moment.
     """
-    lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
-    kept = [line for line in lines if line.endswith(b"\n") and json.loads(line)["step"] <= last]
     path.parent.mkdir(parents=True, exist_ok=True)
-    whole = path.with_suffix(".part")
-    whole.write_bytes(b"".join(kept))
-    whole.replace(path)
+    if not path.is_file():
+        path.touch()
+        return
+    write_whole(path, (line for step, line in _steps(path) if step <= last))
+
+
+def _steps(path: Path) -> Iterator[tuple[int, str]]:
+    """(step, line) of a run's JSON Lines file, without a torn last line.
+
+    Raises:
+        ConfigError: a line is none of such a file.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                step = json.loads(line)["step"]  # not strict: figures may be NaN
+                if type(step) is not int:
+                    raise ValueError(f"its step is {step!r:.50}")
+                yield step, line.decode()
+            except (ValueError, TypeError, KeyError, RecursionError) as error:
+                raise ConfigError(f"{path}, line {number}: no line of figures with a step ({error!r})") from error
 
 
 def next_best(output: Path) -> Path:
@@ -274,20 +344,50 @@ def point_to_best(folder: Path) -> None:
 
 def save_settings(folder: Path, env: str, settings: Mapping[str, Any]) -> None:
     """Writes beside a model how the world looked that it was trained in."""
-    kept = {name: settings[name] for name in ("size", "prompt") if name in settings}
-    (folder / _SETTINGS).write_text(json.dumps({"env": env, **kept}, indent=1) + "\n", encoding="utf-8")
+    kept = {name: settings[name] for name in _KEPT if name in settings}
+    write_whole(folder / _SETTINGS, json.dumps({"env": env, **kept}, indent=1) + "\n")
 
 
 def settings_of(model: str, env: str) -> dict[str, Any]:
-    """The options of an environment that a model was trained with, as far as the environment has them.
+    """The size and the prompt of an environment that a model was trained with, as far as the environment has them.
 
     Those of the built-in policy, whose context holds neither policy text nor schemas, are the small world and the short
-    prompt. Empty for a model that says nothing.
+    prompt. Empty for a model that says nothing. Nothing else is taken from a model's folder, which may be a stranger's.
+
+    Raises:
+        ConfigError: the folder's environment.json is damaged, or holds a size or a prompt that there is not.
     """
-    folder = Path(model_path(model))
-    settings: dict[str, Any] = {}
+    said = _said(model)
+    for name, value in said.items():
+        if name in _KEPT and value not in _KEPT[name]:
+            raise ConfigError(
+                f"{_folder(model) / _SETTINGS}: {name} is {value!r:.50}; expected {' or '.join(map(repr, _KEPT[name]))}"
+            )
+    return {name: said[name] for name in _KEPT if name in said and takes(env, name)}
+
+
+def tell_settings(model: str, env: str, given: Collection[str] = ()) -> None:
+    """Prints what `settings_of` gives that was not given otherwise, and what was left alone, to stderr."""
+    if int(os.environ.get("RANK", "0")):
+        return
+    taken = [f"{name}={value}" for name, value in settings_of(model, env).items() if name not in given]
+    if taken:
+        print(f"As {model} was trained: {', '.join(taken)}", file=sys.stderr)
+    others = sorted(_said(model).keys() - _KEPT.keys() - {"env"})
+    if others:
+        file = _folder(model) / _SETTINGS
+        print(
+            f"{file} holds more than size and prompt, which is not taken: {', '.join(others)!r:.200}", file=sys.stderr
+        )
+
+
+def _folder(model: str) -> Path:
+    return Path(model_path(model))
+
+
+def _said(model: str) -> dict[str, Any]:
+    """What a model's folder says of the environment."""
+    folder = _folder(model)
     if (folder / _SETTINGS).is_file():
-        settings = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
-    elif (folder / "training.json").is_file():
-        settings = {"size": "small", "prompt": "short"}
-    return {name: value for name, value in settings.items() if name != "env" and takes(env, name)}
+        return read_json(folder / _SETTINGS)
+    return {"size": "small", "prompt": "short"} if (folder / "training.json").is_file() else {}

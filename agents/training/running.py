@@ -25,7 +25,17 @@ from toolgym.agents.training.callbacks import StopOnInterrupt, interrupts_as_bef
 from toolgym.agents.training.common_options import CommonOptions, PlayOptions, largest_divisor, processes
 from toolgym.agents.training.options import check_ranges
 from toolgym.agents.training.orders import task_order
-from toolgym.agents.training.run_folder import EPISODES, TENSORBOARD, begin, kept, save_settings, settings_of, step_of
+from toolgym.agents.training.run_folder import (
+    EPISODES,
+    TENSORBOARD,
+    begin,
+    kept,
+    one_writer,
+    save_settings,
+    settings_of,
+    step_of,
+    tell_settings,
+)
 from toolgym.agents.training.schedule import schedule_args
 from toolgym.agents.training.sizing import BySize, settled, unset
 from toolgym.agents.training.train_evaluation import EvaluateEvery
@@ -131,6 +141,10 @@ def _updates(config: Any) -> int:
 
 def env_options(config: Any) -> dict[str, Any]:
     """Keywords for the environment: what was given, and what the model was trained with."""
+    return {**settings_of(config.model, config.env), **_given_options(config)}
+
+
+def _given_options(config: Any) -> dict[str, Any]:
     given = {
         "size": config.size,
         "prompt": config.prompt,
@@ -141,7 +155,7 @@ def env_options(config: Any) -> dict[str, Any]:
     chosen, more = {name: value for name, value in given.items() if value is not None}, parse_settings(config.set)
     if "split" in more:
         raise ConfigError("The split is an option of its own: --split.")
-    return {**settings_of(config.model, config.env), **chosen, **more}
+    return {**chosen, **more}
 
 
 def make_envs(config: Any, count: int) -> list["ToolEnv"]:
@@ -217,6 +231,7 @@ def load(
         return config, model, tokenizer
     config = kept(config)
     options = config
+    tell_settings(options.model, options.env, _given_options(options))
     tokenizer = tokenizer or load_tokenizer(options.model, thinking=options.thinking)
     opening = _opening_tokens(options, tokenizer)
     out: Any = settled(options, size, opening, processes=processes())
@@ -301,7 +316,8 @@ def run(trainer: "ToolTrainer", config: RunConfig) -> Path:
     if trainer.run_config is not None:
         names = (*unset(config), "derived")
         config = replace(config, **{name: getattr(trainer.run_config, name) for name in names})
-    return train_and_save(lambda: trainer, trainer.processing_class, config, begin(config))
+    with one_writer(config.output, config.resume):
+        return train_and_save(lambda: trainer, trainer.processing_class, config, begin(config))
 
 
 def train_and_save(make: Callable[[], Any], tokenizer: Any, config: Any, checkpoint: str | None) -> Path:

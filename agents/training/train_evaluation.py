@@ -13,12 +13,13 @@ from typing import Any
 from accelerate.utils import gather_object
 from transformers import PreTrainedTokenizerBase, TrainerCallback
 
+from toolgym._files import append_line
 from toolgym.agents.evaluation.evaluation import AgentOptions, EvalOptions, play, report_of
 from toolgym.agents.evaluation.metrics import EpisodeScore
 from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
 from toolgym.agents.policies.machine import release_memory
 from toolgym.agents.training.options import check_idle, check_ranges
-from toolgym.agents.training.run_folder import drop_later, next_best, point_to_best, save_settings
+from toolgym.agents.training.run_folder import drop_later, next_best, point_to_best, read_json, save_settings
 from toolgym.opening import open_env
 from toolgym.options import EnvOptions
 
@@ -92,7 +93,7 @@ class EvaluateEvery(TrainerCallback):
         """Drops the lines of steps that the run is going to take again, and looks up the best model that there is."""
         kept = self.config.output / "best" / "evaluation.json"
         if state.global_step and kept.is_file():
-            self._best = json.loads(kept.read_text(encoding="utf-8"))
+            self._best = read_json(kept)
         if state.is_world_process_zero:
             drop_later(self.path, state.global_step)
 
@@ -119,8 +120,7 @@ class EvaluateEvery(TrainerCallback):
             self._best = line
             self._keep(line)
         if self.trainer.args.should_save:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+            append_line(self.path, json.dumps(line))
         release_memory()
 
     def _play(self, model: Any) -> dict[int, EpisodeScore]:
@@ -157,4 +157,5 @@ def _better(line: Mapping[str, Any], best: Mapping[str, Any]) -> bool:
     if line["pass@1"] is None:
         return False
     alike = all(line.get(name) == best.get(name) for name in _MEASURE)
-    return not alike or line["pass@1"] > best["pass@1"]
+    before = best.get("pass@1")
+    return not alike or not isinstance(before, int | float) or line["pass@1"] > before

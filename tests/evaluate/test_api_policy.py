@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from toolgym.agents.evaluation.evaluate import EvalOptions, evaluate, make_policy
+from toolgym.agents.evaluation.evaluation import EvalOptions, evaluate, make_policy
 from toolgym.agents.policies.api import ApiOptions, ApiPolicy
 from toolgym.agents.rollouts.rollout import Start, rollouts
 from toolgym.errors import ConfigError

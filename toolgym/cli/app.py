@@ -106,6 +106,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # The reader (`head`, say) has gone. Python would complain once more when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
+    except OSError as error:  # a file that cannot be read or written, a full disk, a port that is taken
+        what = f"{error.filename}: " if error.filename is not None else ""
+        _fail(given, f"{what}{error.strerror or error}")
 
 
 def _fail(given: Sequence[str], message: str) -> None:

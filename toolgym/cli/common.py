@@ -1,15 +1,15 @@
 """What the commands share: consoles, JSON output, common options and the reading of JSON Lines."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
-import orjson
 import typer
 from rich.console import Console
 
-from toolgym import _json
+from toolgym import _strict_json
 from toolgym.errors import ConfigError
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Split",
     "out",
     "print_json",
+    "print_json_list",
     "progress_console",
     "read_jsonl",
 ]
@@ -44,30 +45,40 @@ progress_console = Console(stderr=True)
 """Where progress and errors go, so that the output of `--json` stays clean."""
 
 
+_MAX_DEPTH = 1000
+"""Levels of nesting of what is printed: what was read is bounded already."""
+
+
 def print_json(value: Any) -> None:
     """Writes a value as indented JSON, with a newline, to stdout."""
-    sys.stdout.write(_json.dumps(value, orjson.OPT_INDENT_2).decode() + "\n")
+    sys.stdout.write(_strict_json.dumps(value, indent=True, depth=_MAX_DEPTH).decode() + "\n")
+    sys.stdout.flush()
+
+
+def print_json_list(values: Iterable[Any]) -> None:
+    """Writes what `print_json` writes of a list, a value at a time."""
+    before = "["
+    for value in values:
+        lines = _strict_json.dumps(value, indent=True, depth=_MAX_DEPTH).decode().replace("\n", "\n  ")
+        sys.stdout.write(f"{before}\n  {lines}")
+        before = ","
+    sys.stdout.write("[]\n" if before == "[" else "\n]\n")
     sys.stdout.flush()
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number, object) of a JSON Lines file; `-` is stdin; blank lines are left out.
+    """(line number, object) of a JSON Lines file, a line at a time; `-` is stdin; blank lines are left out.
 
     Raises:
         ConfigError: no such file, or a line that is no JSON object.
     """
     try:
-        lines = sys.stdin.buffer.readlines() if str(path) == "-" else path.read_bytes().splitlines()
+        with nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb") as lines:
+            for number, value in _strict_json.each_line(lines, half_characters=True):
+                if not isinstance(value, dict):
+                    raise ConfigError(f"{path}, line {number}: expected a JSON object, got {type(value).__name__}.")
+                yield number, value
     except OSError as error:
         raise ConfigError(f"Cannot read {path}: {error.strerror or error}.") from error
-    for number, line in enumerate(lines, start=1):
-        line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line  # some editors begin a file with a mark
-        if not line.strip():
-            continue
-        try:
-            value = _json.loads(line)
-        except ValueError as error:
-            raise ConfigError(f"{path}, line {number}: not JSON ({error}).") from error
-        if not isinstance(value, dict):
-            raise ConfigError(f"{path}, line {number}: expected a JSON object, got {type(value).__name__}.")
-        yield number, value
+    except _strict_json.JsonError as error:
+        raise ConfigError(f"{path}, line {error.line}: {error}.") from error

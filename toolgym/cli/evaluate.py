@@ -107,9 +107,11 @@ def evaluate(
         raise ConfigError("The split is an option of its own: --split.")
     kind, _, name = agent.partition(":")
     if kind in ("builtin", "hf"):
-        from toolgym.agents.training.run_folder import settings_of
+        from toolgym.agents.training.run_folder import settings_of, tell_settings
 
-        env_options = {**settings_of(name if kind == "hf" else agent, env), **env_options}
+        model = name if kind == "hf" else agent
+        tell_settings(model, env, env_options)
+        env_options = {**settings_of(model, env), **env_options}
     options = EvalOptions(
         env_id=env,
         split=split,

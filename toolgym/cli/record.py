@@ -43,13 +43,16 @@ def record(
 
     target = list(command or ()) if servers is None else load_server(server_of(servers))
     recorder = Recorder(output, request)
-    found = single_target(target, server)
-    if found is not None:
-        anyio.run(relay, *found, recorder)
-        return
-    session = McpDomain(McpOptions(target, server=server, spares=0)).session()
     try:
-        several = served(session)
-        anyio.run(relay, MemoryTarget(lambda: several, fresh=False), StateOptions(), recorder)
+        found = single_target(target, server)
+        if found is not None:
+            anyio.run(relay, *found, recorder)
+            return
+        session = McpDomain(McpOptions(target, server=server, spares=0)).session()
+        try:
+            several = served(session)
+            anyio.run(relay, MemoryTarget(lambda: several, fresh=False), StateOptions(), recorder)
+        finally:
+            session.close()
     finally:
-        session.close()
+        recorder.close()

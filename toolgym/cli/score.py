@@ -2,24 +2,29 @@
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import orjson
 import typer
 from rich.progress import track
 from rich.table import Table
 
-from toolgym.cli.common import JsonFlag, out, print_json, progress_console, read_jsonl
+from toolgym import _strict_json
+from toolgym.cli.common import JsonFlag, out, print_json, print_json_list, progress_console, read_jsonl
 from toolgym.errors import ConfigError
 from toolgym.options import parse_settings
 
 if TYPE_CHECKING:
+    from toolgym.env import ToolEnv
     from toolgym.rewards.base import Reward
     from toolgym.tasks import Task
     from toolgym.trajectory import Trajectory
+
+_LONGEST_HEADER = 10_000
+"""Bytes of a trajectory file's first line, which is short."""
 
 
 def score(
@@ -83,11 +88,13 @@ def score(
 def _is_trajectories(file: Path) -> bool:
     if not file.is_file():
         return False
-    with file.open("rb") as lines:
-        try:
-            first = orjson.loads(lines.readline().removeprefix(b"\xef\xbb\xbf"))
-        except orjson.JSONDecodeError:
-            return False
+    try:
+        with file.open("rb") as lines:
+            first = _strict_json.loads(lines.readline(_LONGEST_HEADER))
+    except OSError as error:
+        raise ConfigError(f"Cannot read {file}: {error.strerror or error}.") from error
+    except _strict_json.JsonError:
+        return False
     return isinstance(first, dict) and first.get("type") == "header"
 
 
@@ -95,28 +102,41 @@ def _is_trajectories(file: Path) -> bool:
 
 
 def _score_texts(file: Path, preset: str, options: dict[str, Any], json: bool) -> None:
+    scores = _text_scores(file, preset, options)
+    if json:
+        print_json_list(scores)
+        return
+    figures: dict[str, array[float]] = {}
+    count = 0
+    for entry in scores:
+        count += 1
+        for name, value in entry.items():
+            figures.setdefault(name, array("d")).append(value)
+    unscored = sum(map(math.isnan, figures.get("total", ())))
+    without = f", {unscored} without a score" if unscored else ""
+    table = Table(title=f"{preset}: {count} completions{without}", title_justify="left")
+    for column in ("component", "mean", "lowest", "highest"):
+        table.add_column(column, justify="left" if column == "component" else "right")
+    for name, found in figures.items():
+        values = [value for value in found if not math.isnan(value)]
+        shown = (sum(values) / len(values), min(values), max(values)) if values else None
+        table.add_row(name, *(f"{value:.4f}" for value in shown) if shown else ("-",) * 3)
+    out.print(table)
+
+
+def _text_scores(file: Path, preset: str, options: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    from toolgym.rewards import as_trl
     from toolgym.rewards import score as score_text
 
-    scores: list[dict[str, Any]] = []
+    as_trl(preset, **options)  # refuses a preset or an option that does not exist: no line is at fault then
     for number, line in read_jsonl(file):
         missing = [name for name in ("completion", "gold") if name not in line]
         if missing:
             raise ConfigError(f"{file}, line {number}: no {' and no '.join(map(repr, missing))}; each line needs both.")
-        scores.append(score_text(preset, line["completion"], line["gold"], **options))
-    if json:
-        print_json([{name: _known(value) for name, value in entry.items()} for entry in scores])
-        return
-    names = list(dict.fromkeys(name for entry in scores for name in entry))
-    unscored = sum(math.isnan(entry["total"]) for entry in scores)
-    without = f", {unscored} without a score" if unscored else ""
-    table = Table(title=f"{preset}: {len(scores)} completions{without}", title_justify="left")
-    for column in ("component", "mean", "lowest", "highest"):
-        table.add_column(column, justify="left" if column == "component" else "right")
-    for name in names:
-        values = [entry[name] for entry in scores if name in entry and not math.isnan(entry[name])]
-        figures = (sum(values) / len(values), min(values), max(values)) if values else None
-        table.add_row(name, *(f"{value:.4f}" for value in figures) if figures else ("-",) * 3)
-    out.print(table)
+        try:
+            yield score_text(preset, line["completion"], line["gold"], **options)
+        except ConfigError as error:
+            raise ConfigError(f"{file}, line {number}: {error}") from error
 
 
 # Episodes --------------------------------------------------------------------------------------------------------
@@ -124,44 +144,31 @@ def _score_texts(file: Path, preset: str, options: dict[str, Any], json: bool) -
 
 def _score_episodes(file: Path, names: Sequence[str], env: str | None, options: dict[str, Any], json: bool) -> None:
     from toolgym.rewards import preset_names
-    from toolgym.rewards.rescoring import rescore, separation
-    from toolgym.trajectory import read_trajectories
+    from toolgym.rewards.rescoring import separation
 
-    recorded = read_trajectories(file)
-    episodes = [trajectory for trajectory in recorded if trajectory.outcome not in (None, "infra_error")]
-    if not episodes:
+    scored, left_out = _scored(file, names or preset_names(), env, options)
+    if not scored:
         raise ConfigError(f"{file} holds no episode that came to an end.")
-    tasks, rewards = _tasks_and_rewards(episodes, names or preset_names(), env, options)
-    solved = [trajectory.outcome == "solved" for trajectory in episodes]
-    # A task that a run met again is another group there: `train --record` writes the step.
-    groups = [f"{task.id} {trajectory.meta.get('step', '')}" for trajectory, task in zip(episodes, tasks, strict=True)]
-    returns: dict[str, list[float]] = {name: [] for name in rewards}
-    played = list(zip(episodes, tasks, strict=True))
-    for trajectory, task in _bar(played):
-        for name, reward in rewards.items():
-            returns[name].append(sum(rescore(trajectory, task, reward)))
+    solved = [episode.outcome == "solved" for episode in scored]
+    groups = [episode.group for episode in scored]
+    rewards = list(scored[0].returns)
+    returns = {name: [episode.returns[name] for episode in scored] for name in rewards}
     apart = {name: separation(groups, values, solved) for name, values in returns.items()}
     if json:
         print_json(
             {
                 "rewards": {name: asdict(found) | _means(returns[name], solved) for name, found in apart.items()},
                 "episodes": [
-                    {
-                        "task": trajectory.task_id,
-                        "outcome": trajectory.outcome,
-                        "returns": {name: _known(values[i]) for name, values in returns.items()},
-                    }
-                    for i, trajectory in enumerate(episodes)
+                    {"task": episode.task, "outcome": episode.outcome, "returns": episode.returns} for episode in scored
                 ],
-                "left_out": len(recorded) - len(episodes),
+                "left_out": left_out,
             }
         )
         return
-    left_out = len(recorded) - len(episodes)
-    pairs = max(found.pairs for found in apart.values())
+    pairs, tasks = max(found.pairs for found in apart.values()), len({episode.task for episode in scored})
     unscored = ", ".join(f"{found.unscored} by {name}" for name, found in apart.items() if found.unscored)
     table = Table(
-        title=f"{file.name}: {len(episodes)} episodes of {len({task.id for task in tasks})} tasks, {sum(solved)} solved"
+        title=f"{file.name}: {len(scored)} episodes of {tasks} tasks, {sum(solved)} solved"
         + (f"; {left_out} unfinished or lost" if left_out else ""),
         caption=f"{pairs} pairs of a solved and another episode of one task: how often the solved one earns more, the "
         "same, less" + (f". Without a score: {unscored}" if unscored else ""),
@@ -178,34 +185,102 @@ def _score_episodes(file: Path, names: Sequence[str], env: str | None, options: 
     out.print(table)
 
 
-def _bar(played: list[Any]) -> Iterable[Any]:
-    quiet = not progress_console.is_terminal
-    return track(played, "Scoring", console=progress_console, transient=True, disable=quiet)
+@dataclass(frozen=True, slots=True, order=True)
+class _Scored:
+    """What is kept of an episode."""
+
+    number: int
+    """In the order in which the file's episodes began."""
+    task: str = field(compare=False)
+    group: str = field(compare=False)
+    outcome: str = field(compare=False)
+    returns: dict[str, float] = field(compare=False)
 
 
-def _tasks_and_rewards(
-    episodes: Sequence["Trajectory"], names: Sequence[str], env: str | None, options: dict[str, Any]
-) -> tuple[list["Task"], dict[str, "Reward"]]:
-    """The task of each episode, and the rewards by name."""
-    from toolgym.opening import open_env
+def _scored(file: Path, names: Sequence[str], env: str | None, options: dict[str, Any]) -> tuple[list[_Scored], int]:
+    """The episodes that came to an end, each under every reward, and how many others there are. One at a time."""
+    from toolgym.rewards.rescoring import rescore
+    from toolgym.trajectory import iterate_trajectories
 
     if "split" in options or "reward" in options:
         raise ConfigError("Each episode says its split, and rewards are named by --reward: neither goes with --set.")
-    ids = {env} if env else {trajectory.env_id for trajectory in episodes}
-    if len(ids) > 1:
-        raise ConfigError(f"The episodes are of several environments ({', '.join(sorted(ids))}): score a file of one.")
-    env_id, opened, tasks = ids.pop(), {}, []
-    try:
-        for trajectory in episodes:
-            split = trajectory.meta.get("split", "train")
-            if split not in opened:
-                opened[split] = open_env(env_id, **options, split=split, reward=names[0])
-            tasks.append(_task_of(trajectory, opened[split].tasks))
-        chosen = next(iter(opened.values())).options
-        return tasks, {name: replace(chosen, reward=name).make_reward() for name in names}
-    finally:
-        for each in opened.values():
+    out: list[_Scored] = []
+    left_out = 0
+    with _Environments(file, names, env, options) as environments:
+        for number, trajectory in _bar(iterate_trajectories(file), environments.episodes):
+            if trajectory.outcome in (None, "infra_error"):
+                left_out += 1
+                continue
+            task = environments.task(trajectory)
+            returns = {name: sum(rescore(trajectory, task, reward)) for name, reward in environments.rewards.items()}
+            # A task that a run met again is another group there: `train --record` writes the step.
+            group = f"{task.id} {trajectory.meta.get('step', '')}"
+            out.append(_Scored(number, trajectory.task_id, group, str(trajectory.outcome), returns))
+    return sorted(out), left_out
+
+
+def _bar(played: Iterable[Any], total: int) -> Iterable[Any]:
+    quiet = not progress_console.is_terminal
+    return track(played, "Scoring", total, console=progress_console, transient=True, disable=quiet)
+
+
+class _Environments:
+    """The environments that a file's episodes name, a split each: for their tasks and rewards, not to be played.
+
+    Raises:
+        ConfigError: the episodes are of several, or of one that a module is to be imported for.
+    """
+
+    def __init__(self, file: Path, names: Sequence[str], env: str | None, options: dict[str, Any]):
+        from toolgym.trajectory import iterate_trajectories
+
+        self.rewards: dict[str, Reward] = {}
+        """By name; once there is an episode."""
+        self.episodes = 0
+        """How many the file has."""
+        self._names, self._options = names, options
+        self._opened: dict[str, ToolEnv] = {}
+        ids: set[str] = set()
+        for _, trajectory in iterate_trajectories(file):
+            self.episodes += 1
+            if trajectory.outcome not in (None, "infra_error"):
+                ids.add(trajectory.env_id)
+        ids = {env} if env is not None else ids
+        if len(ids) > 1:
+            raise ConfigError(
+                f"The episodes are of several environments ({', '.join(sorted(ids))}): score a file of one."
+            )
+        self._id = next(iter(ids), "")
+        if env is None and ":" in self._id:
+            # `gymnasium.make` would import what stands before the colon: a file of episodes may not say what is run.
+            raise ConfigError(
+                f"{file} names the environment {self._id!r}, with a module to import: if you trust it, say so by "
+                f"--env {self._id}"
+            )
+
+    def __enter__(self) -> "_Environments":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each in self._opened.values():
             each.close()
+
+    def task(self, trajectory: "Trajectory") -> "Task":
+        """The task that an episode was about.
+
+        Raises:
+            ConfigError: it cannot be told.
+        """
+        from toolgym.opening import open_env
+
+        split = trajectory.meta.get("split", "train")
+        if not isinstance(split, str):
+            raise ConfigError(f"An episode of task {trajectory.task_id!r} names the split {split!r:.50}, which is none")
+        if split not in self._opened:
+            self._opened[split] = open_env(self._id, **self._options, split=split, reward=self._names[0])
+        chosen = self._opened[split].options
+        self.rewards = self.rewards or {name: replace(chosen, reward=name).make_reward() for name in self._names}
+        return _task_of(trajectory, self._opened[split].tasks)
 
 
 def _task_of(trajectory: "Trajectory", tasks: Any) -> "Task":
@@ -221,18 +296,13 @@ def _task_of(trajectory: "Trajectory", tasks: Any) -> "Task":
 
 
 def _means(returns: Sequence[float], solved: Sequence[bool]) -> dict[str, float | None]:
-    scored = [(value, right) for value, right in zip(returns, solved, strict=True) if _known(value) is not None]
+    scored = [(value, right) for value, right in zip(returns, solved, strict=True) if not math.isnan(value)]
     parts = {
         "mean": [value for value, _ in scored],
         "mean_solved": [value for value, right in scored if right],
         "mean_unsolved": [value for value, right in scored if not right],
     }
     return {name: statistics.fmean(values) if values else None for name, values in parts.items()}
-
-
-def _known(value: float) -> float | None:
-    """A score; None where there is none."""
-    return None if math.isnan(value) else value
 
 
 def _number(value: float | None) -> str:

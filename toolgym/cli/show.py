@@ -1,14 +1,19 @@
 """`toolgym show`: recorded episodes, readable."""
 
+import heapq
 import math
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from toolgym.cli.common import JsonFlag, out, print_json
+from toolgym.cli.common import JsonFlag, out, print_json_list
 from toolgym.errors import ConfigError
+
+if TYPE_CHECKING:
+    from toolgym.trajectory import Trajectory
 
 
 def show(
@@ -30,34 +35,59 @@ def show(
       toolgym show runs/oracle.jsonl --outcome truncated --json
     """
     from toolgym.rendering import print_trajectory
-    from toolgym.trajectory import read_trajectories, trajectory_to_json
+    from toolgym.trajectory import trajectory_to_json
 
     if not file.is_file():
         raise ConfigError(f"There is no file {file}. `toolgym eval --output {file}` would write one.")
-    episodes = [(i, t) for i, t in enumerate(read_trajectories(file)) if outcome is None or t.outcome == outcome]
-    if episode is not None:
-        if not -len(episodes) <= episode < len(episodes):
-            raise ConfigError(f"{file} holds {len(episodes)} such episodes; there is no number {episode}.")
-        episodes = [episodes[episode]]
+    # A file may be far larger than memory: one episode at a time.
+    chosen = None if episode is None else _chosen(file, outcome, episode)
     if json:
-        print_json([trajectory_to_json(trajectory) for _, trajectory in episodes])
+        shown = _in_order(file, outcome) if chosen is None else [chosen]
+        print_json_list(trajectory_to_json(trajectory) for trajectory in shown)
         return
-    if episode is not None:
-        print_trajectory(episodes[0][1])
+    if chosen is not None:
+        print_trajectory(chosen)
         return
-    table = Table(title=f"{file.name}: {len(episodes)} episodes", title_justify="left")
-    trained = any("step" in trajectory.meta for _, trajectory in episodes)
+    rows = sorted(_row(*each) for each in _episodes(file, outcome))
+    table = Table(title=f"{file.name}: {len(rows)} episodes", title_justify="left")
+    trained = any(row[1] is not None for row in rows)
     for column in ("episode", *(["step"] if trained else []), "task", "outcome", "turns", "calls", "reward"):
         table.add_column(column, justify="left" if column in ("task", "outcome") else "right")
-    for number, trajectory in episodes:
-        first, *rest = map(str, _row(number, trajectory))
-        table.add_row(first, *([str(trajectory.meta.get("step", ""))] if trained else []), *rest)
+    for number, step, *rest in rows:
+        table.add_row(str(number), *([str("" if step is None else step)] if trained else []), *map(str, rest))
     out.print(table)
 
 
-def _row(number: int, trajectory: Any) -> tuple[Any, ...]:
+def _episodes(file: Path, outcome: str | None) -> Iterator[tuple[int, "Trajectory"]]:
+    from toolgym.trajectory import iterate_trajectories
+
+    return (each for each in iterate_trajectories(file) if outcome is None or each[1].outcome == outcome)
+
+
+def _chosen(file: Path, outcome: str | None, episode: int) -> "Trajectory":
+    """The one of that number among those of that outcome."""
+    numbers = sorted(number for number, _ in _episodes(file, outcome))
+    if not -len(numbers) <= episode < len(numbers):
+        raise ConfigError(f"{file} holds {len(numbers)} such episodes; there is no number {episode}.")
+    return next(trajectory for number, trajectory in _episodes(file, outcome) if number == numbers[episode])
+
+
+def _in_order(file: Path, outcome: str | None) -> Iterator["Trajectory"]:
+    """The episodes in the order in which they began: one that ends before an earlier one is held back."""
+    early: list[tuple[int, Trajectory]] = []
+    after = 0
+    for each in _episodes(file, None):
+        heapq.heappush(early, each)
+        while early and early[0][0] == after:
+            trajectory, after = heapq.heappop(early)[1], after + 1
+            if outcome is None or trajectory.outcome == outcome:
+                yield trajectory
+
+
+def _row(number: int, trajectory: "Trajectory") -> tuple[Any, ...]:
     total = sum(step.reward for step in trajectory.steps)
     reward = "-" if math.isnan(total) else f"{total:.3f}"
     outcome = trajectory.outcome or "unfinished"
     why = f" ({trajectory.truncation})" if trajectory.truncation else ""
-    return number, trajectory.task_id, outcome + why, len(trajectory.steps), len(trajectory.calls), reward
+    turns, calls, step = len(trajectory.steps), len(trajectory.calls), trajectory.meta.get("step")
+    return number, step, trajectory.task_id, outcome + why, turns, calls, reward

@@ -8,8 +8,10 @@ the same.
 """
 
 import hashlib
+import json
 import sqlite3
 import threading
+import warnings
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ from toolgym.openai_client import ChatClient, ChatOptions
 from toolgym.rewards.judge import Backend
 from toolgym.world import canonical
 
-__all__ = ["Budgeted", "Cached", "Endpoint", "EndpointOptions", "LocalModel", "LocalModelOptions"]
+__all__ = ["Budgeted", "CacheWarning", "Cached", "Endpoint", "EndpointOptions", "LocalModel", "LocalModelOptions"]
 
 
 @dataclass(frozen=True)
@@ -139,8 +141,9 @@ class LocalModel:
             except ImportError as error:
                 raise ConfigError("A local judge needs transformers: pip install 'toolgym[train]'") from error
             try:
-                tokenizer = AutoTokenizer.from_pretrained(self.options.model)
-                model = AutoModelForCausalLM.from_pretrained(self.options.model, dtype=self.options.dtype)
+                only_data = {"trust_remote_code": False}  # else it is asked for, on the terminal
+                tokenizer = AutoTokenizer.from_pretrained(self.options.model, **only_data)
+                model = AutoModelForCausalLM.from_pretrained(self.options.model, dtype=self.options.dtype, **only_data)
             except (OSError, ValueError) as error:
                 raise JudgeModelError(f"The judge model {self.options.model!r} cannot be loaded: {error}") from error
             self._loaded = cast(Any, model).to(self.options.device).eval(), tokenizer
@@ -187,17 +190,29 @@ class Budgeted:
         return answer
 
 
+class CacheWarning(UserWarning):
+    """A judge's answers are not kept: the file cannot be read or written."""
+
+
 class Cached:
     """Keeps a backend's answers in a SQLite file, keyed by content. Failures are not kept.
 
-    Several processes may share the file.
+    Several processes may share the file. Where it cannot be read or written later on (a full disk, a file that was
+    removed) the backend is asked, and a `CacheWarning` says so once.
+
+    Raises:
+        ConfigError: the file cannot be opened, or is none of SQLite's.
     """
 
     def __init__(self, backend: Backend, path: str | Path):
         self._backend, self._path = backend, Path(path)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(self._connect()) as db, db:
-            db.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL)")
+        self._warned = False
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(self._connect()) as db, db:
+                db.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL)")
+        except (OSError, sqlite3.Error) as error:
+            raise ConfigError(f"The judge's answers cannot be kept in {self._path}: {error}") from error
 
     @property
     def identity(self) -> str:
@@ -209,16 +224,30 @@ class Cached:
         Raises:
             JudgeModelError: the backend failed.
         """
-        content = canonical([self.identity, list(messages), list(choices)])
+        asked = [self.identity, list(messages), list(choices)]
+        try:
+            content = canonical(asked)
+        except TypeError:  # half characters, which a policy may write, are no UTF-8
+            content = json.dumps(asked, sort_keys=True).encode()
         key = hashlib.sha256(content).hexdigest()
-        with closing(self._connect()) as db:
-            row = db.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone()
-        if row is not None:
+        row = self._try("SELECT answer FROM answers WHERE key = ?", (key,))
+        if row is not None and isinstance(row[0], str):
             return row[0]
         answer = self._backend.complete(messages, choices)
-        with closing(self._connect()) as db, db:
-            db.execute("INSERT OR IGNORE INTO answers VALUES (?, ?)", (key, answer))
+        self._try("INSERT OR IGNORE INTO answers VALUES (?, ?)", (key, answer))
         return answer
+
+    def _try(self, statement: str, values: tuple[str, ...]) -> Any:
+        """The first row that a statement gives; None where there is none, or the file cannot be used."""
+        try:
+            with closing(self._connect()) as db, db:
+                return db.execute(statement, values).fetchone()
+        except (OSError, sqlite3.Error, UnicodeError) as error:
+            if not self._warned:
+                self._warned = True
+                message = f"The judge's answers are not kept in {self._path} ({error}); it is asked again each time"
+                warnings.warn(message, CacheWarning, stacklevel=3)
+            return None
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self._path, timeout=30.0)

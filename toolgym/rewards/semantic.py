@@ -113,4 +113,5 @@ def _causal_model(model: str) -> tuple[Any, Any]:
         from transformers import AutoModelForCausalLM, AutoTokenizer
     except ImportError as error:
         raise ConfigError("The causal_lm similarity needs transformers: pip install toolgym[train].") from error
-    return AutoTokenizer.from_pretrained(model), AutoModelForCausalLM.from_pretrained(model).eval()
+    data = {"trust_remote_code": False}  # of its own code it would ask on the terminal
+    return AutoTokenizer.from_pretrained(model, **data), AutoModelForCausalLM.from_pretrained(model, **data).eval()

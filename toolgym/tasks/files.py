@@ -13,17 +13,19 @@
 `toolgym.tasks.freezing`) and can be kept in the file, under `frozen`.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from toolgym import _json
+from toolgym import _strict_json
+from toolgym._files import WriteLock, write_whole
 from toolgym.errors import ConfigError, TaskError, did_you_mean
 from toolgym.tasks import Assertion, ChecklistItem, GoldAction, GoldCall, SaidCheck, Task, UserScript
 from toolgym.tasks._located import Located, dump_yaml, lines_of, read_json, read_json_lines, read_yaml
+from toolgym.tasks._stored import StoredTasks
 from toolgym.world import Diff
 
 __all__ = ["AuthoredTask", "Frozen", "TaskFile", "TaskSource", "read_tasks", "tasks_schema", "write_frozen"]
@@ -62,8 +64,8 @@ class Call(_Model):
         # A data set's columns have one type for all rows, so arguments are often kept as a JSON string there.
         if isinstance(value, str):
             try:
-                return _json.loads(value)
-            except ValueError as error:
+                return _strict_json.loads(value)
+            except _strict_json.JsonError as error:
                 raise ValueError(f"arguments given as a string must be JSON: {error}") from error
         return value
 
@@ -188,86 +190,130 @@ def tasks_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def read_tasks(source: TaskSource, domain: str = "custom") -> tuple[list[Task], str]:
+def read_tasks(source: TaskSource, domain: str = "custom") -> tuple[Sequence[Task], str]:
     """The tasks of a source, and the policy where it holds one.
+
+    Those of a JSON Lines file, which may be large, are made when they are asked for; each was checked once.
 
     Raises:
         TaskError: they are not as the schema says; the message names file and line.
         ConfigError: no such file, or something that is no source of tasks.
     """
+    policy, entries, name = "", (), "tasks"
     if isinstance(source, str | Path):
-        located, name = _read_file(Path(source)), str(source)
+        name = str(source)
+        if Path(source).suffix == ".jsonl":
+            return _stored(Path(source), domain), policy
+        policy, entries = _parsed(_read_file(Path(source)), name)
     else:
         rows = source() if callable(source) else source
         if isinstance(rows, Mapping) or not hasattr(rows, "__iter__"):
             raise ConfigError(f"Tasks are a file, a list, a data set or a function that gives tasks; got {rows!r:.100}")
         # A data set fills up its columns with nulls, where a row has no such field.
         filled = hasattr(rows, "column_names")
-        located, name = Located([_without_nulls(row) if filled else row for row in rows]), "tasks"
-    file = parse_tasks(located, name)
-    policy = file.policy if isinstance(file, TaskFile) else ""
-    entries = file.tasks if isinstance(file, TaskFile) else file
+        located = (Located(_without_nulls(row) if filled else row) for row in rows)
+        entries = (_entry(row, name, (number,)) for number, row in enumerate(located))
     tasks = [
         entry if isinstance(entry, Task) else entry.task(number, domain) for number, entry in enumerate(entries, 1)
     ]
-    _check_ids(tasks, name)
+    _check_ids([task.id for task in tasks], name)
     return tasks, policy
 
 
+def _stored(path: Path, domain: str) -> StoredTasks:
+    """The tasks of a JSON Lines file, a line at a time: such files grow large."""
+    out = StoredTasks(partial(_task_of_line, str(path), domain))
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    out.add(line, number)
+    except OSError as error:
+        raise ConfigError(f"Cannot read {path}: {error}.") from error
+    _check_ids(out.ids(), str(path))
+    return out
+
+
+def _task_of_line(name: str, domain: str, line: bytes, number: int, place: int) -> Task:
+    try:
+        value = _strict_json.loads(line)
+    except _strict_json.JsonError as error:
+        raise TaskError(f"{name}, line {number}: {error}") from error
+    entry = _entry(Located(value, {(): number}), name, (place - 1,))
+    return entry if isinstance(entry, Task) else entry.task(place, domain)
+
+
 def write_frozen(source: Path, output: Path, frozen: Mapping[str, Frozen]) -> None:
-    """Copies a tasks file with what its gold chains did.
+    """Copies a tasks file with what its gold chains did. The output is whole at any moment.
 
     A YAML file keeps its text, comments and all: what was frozen stands at its end. In JSON Lines (and lists) it stands
     in each task.
 
     Raises:
-        ConfigError: a YAML file that is a list has no place for it.
+        ConfigError: a YAML file that is a list has no place for it, or the output's name is that of no tasks file.
+        LockedError: somebody else writes the output.
+        OSError: the output cannot be written; it is as it was.
     """
-    located = _read_file(source)
+    if output.suffix not in _READERS:
+        raise ConfigError(f"A tasks file ends in {', '.join(_READERS)}; it was {str(output)!r}.")
     kept = {id: entry.model_dump(mode="json") for id, entry in frozen.items()}
-    value = located.value
+    with WriteLock(output):
+        write_whole(output, _with_frozen(source, output, kept))
+
+
+def _with_frozen(source: Path, output: Path, kept: Mapping[str, Any]) -> Iterator[str]:
+    """The output's text, in parts."""
+
+    def added(number: int, entry: Any) -> Any:
+        return {**entry, "frozen": kept.get(entry.get("id") or str(number), entry.get("frozen"))}
+
+    if source.suffix == output.suffix == ".jsonl":
+        for number, line in enumerate(_each_line(source), 1):
+            yield _strict_json.dumps(added(number, line.value)).decode() + "\n"
+        return
+    value = (located := _read_file(source)).value
     if output.suffix in (".yaml", ".yml") and source.suffix in (".yaml", ".yml"):
-        if not isinstance(value, dict):
-            raise ConfigError(f"{source} is a list; begin it with 'tasks:' to keep what was frozen in it.")
-        lines = lines_of(source.read_bytes().decode())
-        if "frozen" in value:
-            start = located.line(("frozen",)) - 1
-            after = [line for path, line in located.lines.items() if path and path[0] != "frozen" and line - 1 > start]
-            if after:
-                raise ConfigError(f"{source}: 'frozen' must be the last key of the file.")
-            lines = lines[:start]
-            if lines and lines[-1].rstrip() == _FROZEN_NOTE.rstrip():
-                lines.pop()
-        text = "".join(lines).rstrip("\r\n") + "\n\n" + _FROZEN_NOTE + dump_yaml({"frozen": kept}, sort_keys=True)
+        yield _yaml_with_frozen(source, located, kept)
+        return
+    entries = [added(*each) for each in enumerate(value if isinstance(value, list) else value["tasks"], 1)]
+    if output.suffix == ".jsonl":
+        yield from (_strict_json.dumps(entry).decode() + "\n" for entry in entries)
     else:
-        entries = value if isinstance(value, list) else value["tasks"]
-        entries = [
-            {**entry, "frozen": kept.get(entry.get("id") or str(number), entry.get("frozen"))}
-            for number, entry in enumerate(entries, 1)
-        ]
-        if output.suffix == ".jsonl":
-            text = "".join(_json.dumps(entry).decode() + "\n" for entry in entries)
-        else:
-            whole = entries if isinstance(value, list) else {**value, "tasks": entries}
-            text = _dumped(whole, output)
-    output.write_bytes(text.encode())
+        whole = entries if isinstance(value, list) else {**value, "tasks": entries}
+        yield _dumped(whole, output)
+
+
+def _yaml_with_frozen(source: Path, located: Located, kept: Mapping[str, Any]) -> str:
+    if not isinstance(located.value, dict):
+        raise ConfigError(f"{source} is a list; begin it with 'tasks:' to keep what was frozen in it.")
+    lines = lines_of(source.read_bytes().decode())
+    if "frozen" in located.value:
+        start = located.line(("frozen",)) - 1
+        after = [line for path, line in located.lines.items() if path and path[0] != "frozen" and line - 1 > start]
+        if after:
+            raise ConfigError(f"{source}: 'frozen' must be the last key of the file.")
+        lines = lines[:start]
+        if lines and lines[-1].rstrip() == _FROZEN_NOTE.rstrip():
+            lines.pop()
+    text = "".join(lines).rstrip("\r\n") + "\n\n" + _FROZEN_NOTE
+    return text + dump_yaml({"frozen": dict(kept)}, sort_keys=True)
 
 
 def _dumped(value: Any, output: Path) -> str:
     if output.suffix in (".yaml", ".yml"):
         return dump_yaml(value)
-    return _json.dumps(value, orjson.OPT_INDENT_2).decode() + "\n"
+    return _strict_json.dumps(value, indent=True).decode() + "\n"
 
 
-def parse_tasks(located: Located, name: str) -> TaskFile | list[Task | AuthoredTask]:
-    """The file's model, or the list's entries.
+def _parsed(located: Located, name: str) -> tuple[str, Sequence[Task | AuthoredTask]]:
+    """The policy and the entries of a file that is one document.
 
     Raises:
         TaskError: it is not as the schema says.
     """
     value = located.value
     if isinstance(value, list):
-        return [_entry(located, name, index) for index in range(len(value))]
+        return "", [_entry(Located(each, located.lines), name, (index,)) for index, each in enumerate(value)]
     try:
         file = TaskFile.model_validate(value)
     except ValidationError as error:
@@ -277,22 +323,21 @@ def parse_tasks(located: Located, name: str) -> TaskFile | list[Task | AuthoredT
         if id not in known:
             line = located.line(("frozen", id))
             raise TaskError(f"{name}, line {line}: frozen: {did_you_mean(id, known, 'task')}")
-    tasks = tuple(
+    return file.policy, [
         task.model_copy(update={"frozen": file.frozen.get(task.id or str(number), task.frozen)})
         for number, task in enumerate(file.tasks, 1)
-    )
-    return file.model_copy(update={"tasks": tasks})
+    ]
 
 
-def _entry(located: Located, name: str, index: int) -> Task | AuthoredTask:
-    value = located.value[index]
+def _entry(located: Located, name: str, place: tuple[int]) -> Task | AuthoredTask:
+    value = located.value
     if isinstance(value, Task):
         return value
     kind = Task if isinstance(value, Mapping) and {"domain", "gold"} <= value.keys() else AuthoredTask
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        raise _task_error(error, located, name, (index,)) from error
+        raise _task_error(error, located, name, place) from error
 
 
 def _task_error(error: ValidationError, located: Located, name: str, prefix: tuple[str | int, ...]) -> TaskError:
@@ -310,16 +355,33 @@ def _task_error(error: ValidationError, located: Located, name: str, prefix: tup
     return TaskError("\n".join(lines))
 
 
+_READERS = {".yaml": read_yaml, ".yml": read_yaml, ".json": read_json, ".jsonl": None}
+
+
 def _read_file(path: Path) -> Located:
-    readers = {".yaml": read_yaml, ".yml": read_yaml, ".json": read_json, ".jsonl": read_json_lines}
-    if path.suffix not in readers:
-        raise ConfigError(f"A tasks file ends in {', '.join(readers)}; it was {str(path)!r}.")
+    if path.suffix not in _READERS:
+        raise ConfigError(f"A tasks file ends in {', '.join(_READERS)}; it was {str(path)!r}.")
+    reader = _READERS[path.suffix]
+    if reader is None:
+        lines = list(_each_line(path))
+        return Located([line.value for line in lines])
     try:
         text = path.read_bytes().decode()  # with its line ends, which a quoted text may hold
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"Cannot read {path}: {error}.") from error
     try:
-        return readers[path.suffix](text)
+        return reader(text)
+    except TaskError as error:
+        raise TaskError(f"{path}, {error}") from error
+
+
+def _each_line(path: Path) -> Iterator[Located]:
+    """The lines of a JSON Lines file."""
+    try:
+        with path.open("rb") as file:
+            yield from read_json_lines(file)
+    except OSError as error:
+        raise ConfigError(f"Cannot read {path}: {error}.") from error
     except TaskError as error:
         raise TaskError(f"{path}, {error}") from error
 
@@ -332,9 +394,9 @@ def _without_nulls(value: Any) -> Any:
     return value
 
 
-def _check_ids(tasks: list[Task], name: str) -> None:
+def _check_ids(ids: list[str], name: str) -> None:
     seen: set[str] = set()
-    for task in tasks:
-        if task.id in seen:
-            raise TaskError(f"{name}: two tasks have the id {task.id!r}; ids must differ")
-        seen.add(task.id)
+    for id in ids:
+        if id in seen:
+            raise TaskError(f"{name}: two tasks have the id {id!r}; ids must differ")
+        seen.add(id)

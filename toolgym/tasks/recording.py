@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import yaml
 from fastmcp import FastMCP
 from fastmcp.tools.base import Tool
 from fastmcp.tools.base import ToolResult as WireResult
@@ -42,14 +43,15 @@ from mcp_types import (
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import PrivateAttr
 
-from toolgym.errors import ConfigError, InfraError
+from toolgym._files import WriteLock, write_whole
+from toolgym.errors import ConfigError, InfraError, TaskError
 from toolgym.mcp.bounds import BoundedLines
 from toolgym.mcp.connection import Connection, Target, WireOptions
 from toolgym.mcp.content import RAW_META
 from toolgym.mcp.session import ToolSession, ToolSpec
 from toolgym.mcp.state import StateOptions
 from toolgym.messages import ToolCall
-from toolgym.tasks._located import dump_yaml, lines_of
+from toolgym.tasks._located import dump_yaml, lines_of, read_yaml
 from toolgym.tasks.files import read_tasks
 from toolgym.trajectory import ToolResult
 
@@ -66,7 +68,10 @@ _WAITING = 64
 
 
 class Recorder:
-    """One recorded session: one task. It sees the messages that pass.
+    """One recorded session: one task. It sees the messages that pass; the file is locked until `close`.
+
+    What the client gets does not depend on the recording: where the file cannot be written (a full disk, say) that is
+    said on stderr, once, and tried again at every later call and at the end.
 
     Args:
         output: the tasks file. What is in it stays; the task is added at its end, and kept up to date.
@@ -75,14 +80,22 @@ class Recorder:
     Raises:
         ConfigError: the file is no YAML.
         TaskError: it holds something other than tasks.
+        LockedError: somebody else is writing it.
+        OSError: it cannot be read, or its folder not be made.
     """
 
     def __init__(self, output: Path, request: str = ""):
         if output.suffix not in (".yaml", ".yml"):
             raise ConfigError(f"Recorded tasks are written as .yaml; the file was {str(output)!r}.")
-        self._output = output
-        self._before = output.read_bytes().decode() if output.exists() else f"{_HEADER}tasks:\n"
-        number = len(read_tasks(output)[0]) + 1 if output.exists() else 1
+        output.parent.mkdir(parents=True, exist_ok=True)
+        self._output, self._unwritten, self._lost = output, "", 0
+        self._lock = WriteLock(output)
+        try:
+            self._before = output.read_bytes().decode() if output.exists() else f"{_HEADER}tasks:\n"
+            number = len(read_tasks(output)[0]) + 1 if output.exists() else 1
+        except BaseException:
+            self._lock.release()
+            raise
         if not self._before.endswith("\n"):
             self._before += "\n"
         self._task: dict[str, Any] = {"id": f"recorded-{number}", "request": request or _REQUEST, "calls": []}
@@ -104,19 +117,60 @@ class Recorder:
         done = message.result.get("resultType", "complete") == "complete" and not message.result.get("isError")
         name, arguments = (asked.params or {}).get("name"), (asked.params or {}).get("arguments") or {}
         if done and isinstance(name, str):
-            self._task["calls"].append({name: arguments})
-            try:
-                self._write()
-            except OSError as error:  # the call was carried out: the client gets its answer
-                print(f"toolgym record: cannot write {self._output}: {error.strerror or error}", file=sys.stderr)
+            self._keep(ToolCall(name, arguments))
         return asked
 
+    def _keep(self, call: ToolCall) -> None:
+        if _can_be_written(call):
+            self._task["calls"].append({call.name: call.arguments})
+            self._write()
+        else:
+            self._lost += 1
+            _say(f"a call of {call.name} has arguments that a tasks file cannot hold; it was left out")
+
+    def close(self) -> None:
+        """Ends the recording, and lets others write the file.
+
+        Raises:
+            ConfigError: the file does not hold all that was called.
+        """
+        if self._unwritten:
+            self._write()
+        self._lock.release()
+        if self._unwritten:
+            raise ConfigError(f"{self._unwritten}. What it holds is from before; not recorded:\n{self._entry()}")
+        if self._lost:
+            raise ConfigError(f"{self._output} lacks {self._lost} of the calls that were made (see above)")
+
+    def _entry(self) -> str:
+        return "".join(f"  {line}" for line in lines_of(dump_yaml([self._task])))
+
     def _write(self) -> None:
-        indented = "".join(f"  {line}" for line in lines_of(dump_yaml([self._task])))
-        # Written beside and moved into place: the file is whole at any time.
-        beside = self._output.with_name(self._output.name + ".part")
-        beside.write_bytes((self._before + indented).encode())
-        beside.replace(self._output)
+        try:
+            write_whole(self._output, self._before + self._entry())
+        except OSError as error:
+            if not self._unwritten:
+                _say(
+                    f"{self._output} cannot be written now ({error.strerror}); the calls go on, and are kept for later"
+                )
+            self._unwritten = f"Cannot write {self._output}: {error.strerror}"
+        else:
+            self._unwritten = ""
+
+
+def _say(what: str) -> None:
+    print(f"toolgym record: {what}", file=sys.stderr, flush=True)
+
+
+def _can_be_written(call: ToolCall) -> bool:
+    """Whether a tasks file gives the call back as it was: not where it is nested without end, or holds no text."""
+    written = [{call.name: call.arguments}]
+    try:
+        text = dump_yaml(written)
+        text.encode()
+        return read_yaml(text).value == written
+    except (TaskError, yaml.YAMLError, ValueError, RecursionError):
+        return False
 
 
 async def relay(target: Target, state: StateOptions, recorder: Recorder) -> None:

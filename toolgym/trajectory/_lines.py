@@ -11,23 +11,113 @@ begins, a line a step, and a line when it ends, in the order in which they happe
 A reward that is NaN (no score) is null.
 """
 
-import json
-import math
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from functools import cache
+from typing import Any, Literal, NotRequired
 
-import orjson
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
+from toolgym import _strict_json
 from toolgym.formats.turn import CutMessage, ParseProblem, ToolCall, Turn
 from toolgym.trajectory.record import Step, ToolResult, Trajectory
 
+MAX_DEPTH = 240
+"""Levels of nesting of a line: what a policy and a server say, and what stands around it."""
+
+
+class _Call(TypedDict):
+    name: str
+    arguments: dict[str, Any]
+
+
+class _Turn(TypedDict):
+    text: str
+    format: str
+    plan: str | None
+    calls: list[_Call]
+    response: str | None
+    problems: list[dict[str, Any]]
+
+
+class _Result(TypedDict):
+    text: str
+    structured: Any
+    is_error: bool
+    outcome: str
+    content: NotRequired[list[dict[str, Any]]]
+
+
+class _Step(TypedDict):
+    turn: _Turn
+    results: list[_Result]
+    observation: str
+    user: str | None
+    diff: dict[str, dict[str, Any]] | None
+    reward: float | None
+    rewards: dict[str, float | None]
+
+
+class _Opening(TypedDict):
+    env_id: str
+    task_id: str
+    seed: int | None
+    prompt: str
+    meta: dict[str, Any]
+
+
+class _Ending(TypedDict):
+    outcome: Literal["solved", "unsolved", "policy_error", "tool_error", "infra_error", "truncated"] | None
+    truncation: Literal["turns", "calls", "tokens", "time"] | None
+    meta: dict[str, Any]
+
+
+class _Header(TypedDict):
+    schema: int
+
+
+_KINDS = {"header": _Header, "episode": _Opening, "step": _Step, "end": _Ending}
+
+
+@cache
+def _checker(kind: str) -> Callable[..., Any]:
+    return TypeAdapter(_KINDS[kind]).validate_python
+
+
+def check_record(record: Any, kind: str | None = None) -> None:
+    """Raises where a record is not as its kind has it; what it has more is left alone.
+
+    Args:
+        record: the record.
+        kind: `header`, `episode`, `step` or `end`; None: what its `type` says, and with an episode's number.
+
+    Raises:
+        ValueError: it says what is wrong, and where in the record.
+    """
+    if not isinstance(record, dict):
+        raise ValueError(f"expected a JSON object, got {type(record).__name__}")
+    if kind is None:
+        kind = record.get("type")
+        if not isinstance(kind, str) or kind not in _KINDS:
+            raise ValueError(f"its type is {kind!r:.50}; expected one of {', '.join(_KINDS)}")
+        if kind != "header" and type(record.get("episode")) is not int:
+            raise ValueError(f"episode: {record.get('episode')!r:.50} is no number")
+    try:
+        _checker(kind)(record, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{where}: {first['msg']}") from error
+
 
 def dump_line(value: dict[str, Any]) -> bytes:
-    """One line of JSON, with its end."""
-    try:
-        return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
-    except TypeError:  # lone surrogates, and integers beyond 64 bits: a policy may write them
-        return json.dumps(value).encode() + b"\n"
+    """One line of JSON, with its end.
+
+    Raises:
+        ValueError: it is nested deeper than `MAX_DEPTH`.
+    """
+    return _strict_json.dumps(value, depth=MAX_DEPTH) + b"\n"
 
 
 def load_line(line: bytes) -> Any:
@@ -36,7 +126,7 @@ def load_line(line: bytes) -> Any:
     Raises:
         ValueError: not JSON.
     """
-    return json.loads(line)  # orjson would read integers beyond 64 bits as floats
+    return _strict_json.loads(line.rstrip(b"\r\n"), depth=MAX_DEPTH, half_characters=True)
 
 
 def turn_to_json(turn: Turn) -> dict[str, Any]:
@@ -76,7 +166,7 @@ def step_to_json(step: Step) -> dict[str, Any]:
         "observation": step.observation,
         "user": step.user,
         "diff": step.diff,
-        "reward": None if math.isnan(step.reward) else step.reward,
+        "reward": step.reward,
         "rewards": step.rewards,
     }
 

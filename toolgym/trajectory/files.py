@@ -1,20 +1,22 @@
 """Files of episodes.
 
 `TrajectoryWriter` appends episodes to a JSON Lines file, a line a step, each written out at once: whenever the process
-is killed, no more than the line being written is lost. `read_trajectories` reads such files.
+is killed, no more than the line being written is lost. `read_trajectories` reads such files, `iterate_trajectories` one
+episode at a time.
 """
 
 import math
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
+from toolgym._files import WriteLock, cut_torn_line, put
 from toolgym.errors import TrajectoryError
 from toolgym.trajectory._lines import (
+    check_record,
     dump_line,
     ending_to_json,
     load_line,
@@ -27,12 +29,14 @@ from toolgym.trajectory.record import Step, ToolResult, Trajectory
 __all__ = [
     "TornTrajectoryWarning",
     "TrajectoryWriter",
+    "iterate_trajectories",
     "read_trajectories",
     "trajectory_from_json",
     "trajectory_to_json",
 ]
 
 SCHEMA_VERSION = 1
+_OTHER_VERSION = f"schema version {{}}; this ToolGym reads version {SCHEMA_VERSION}"
 
 
 class TornTrajectoryWarning(UserWarning):
@@ -40,25 +44,39 @@ class TornTrajectoryWarning(UserWarning):
 
 
 class TrajectoryWriter:
-    """Appends episodes to a file. One writer a file; episodes may interleave.
+    """Appends episodes to a file. One writer a file, which is locked until it is closed; episodes may interleave.
 
     `write` takes an episode that is over. To lose nothing of one that is not, write it as it happens: `begin`, `step`
     after each step, `end`.
 
     Args:
         path: the file; it and its folders are made if they are not there. A torn last line is cut off first.
+
+    Raises:
+        LockedError: somebody else is writing the file; the message says who.
+        TrajectoryError: it cannot be written to. After a line that could not be written the writer takes no more: an
+            episode would have a gap. What was written before stays.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
         self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        _cut_torn_line(self.path)
-        self._file = self.path.open("ab", buffering=0)
+        self._failed = ""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("ab", buffering=0)
+        except OSError as error:
+            raise TrajectoryError(f"Cannot write to {self.path}: {error.strerror or error}") from error
         self._next = 0
         try:
-            self._put({"type": "header", "schema": SCHEMA_VERSION})
-        except TrajectoryError:
+            self._lock = WriteLock(self.path)
+        except BaseException:
             self._file.close()
+            raise
+        try:
+            cut_torn_line(self.path)
+            self._put({"type": "header", "schema": SCHEMA_VERSION})
+        except BaseException:
+            self.close()
             raise
 
     def begin(self, trajectory: Trajectory) -> int:
@@ -86,18 +104,17 @@ class TrajectoryWriter:
     def close(self) -> None:
         """Closes the file. Closing twice is harmless."""
         self._file.close()
+        self._lock.release()
 
     def _put(self, record: dict[str, Any]) -> None:
         # One unbuffered write a line: a line is in the file whole, or it is the file's torn end.
-        line = memoryview(dump_line(record))
-        whole = self._file.tell()
+        if self._failed:
+            raise TrajectoryError(f"{self._failed}; after that nothing more is written")
         try:
-            while line:
-                line = line[self._file.write(line) :]
-        except OSError as error:
-            with suppress(OSError):  # what is written stays readable; the step that did not fit is lost
-                self._file.truncate(whole)
-            raise TrajectoryError(f"Cannot write to {self.path}: {error.strerror or error}") from error
+            put(self._file, dump_line(record), self.path)
+        except (OSError, ValueError, RecursionError) as error:
+            self._failed = f"Cannot write to {self.path}: {getattr(error, 'strerror', None) or error}"
+            raise TrajectoryError(self._failed) from error
 
     def __enter__(self) -> "TrajectoryWriter":
         return self
@@ -117,30 +134,65 @@ def read_trajectories(path: str | os.PathLike[str]) -> list[Trajectory]:
     Raises:
         TrajectoryError: not a trajectory file, or of another schema version; the message names the line.
     """
-    out: list[Trajectory] = []
-    segment: dict[int, Trajectory] | None = None
-    for number, record in _records(Path(path)):
+    return [trajectory for _, trajectory in sorted(iterate_trajectories(path), key=lambda numbered: numbered[0])]
+
+
+def iterate_trajectories(path: str | os.PathLike[str]) -> Iterator[tuple[int, Trajectory]]:
+    """The episodes of a file as they end, each with its number in the order in which they began (from 0).
+
+    Only the episodes that have begun and not ended are held in memory; those without an end come at the end of what
+    their writer wrote. Warns and raises as `read_trajectories` does.
+    """
+    reader = _Reader()
+    for line, record in _records(Path(path)):
         try:
-            if record["type"] == "header":
-                if record["schema"] != SCHEMA_VERSION:
-                    raise TrajectoryError(
-                        f"{path}, line {number}: schema version {record['schema']}; "
-                        f"this ToolGym reads version {SCHEMA_VERSION}"
-                    )
-                segment = {}
-            elif segment is None:
-                raise TrajectoryError(f"{path} is no trajectory file: its first line is no header")
-            elif record["type"] == "episode":
-                segment[record["episode"]] = _opened(record)
-                out.append(segment[record["episode"]])
-            elif record["type"] == "step":
-                segment[record["episode"]].steps.append(_step_from_json(record))
-            elif record["type"] == "end":
-                ended = segment[record["episode"]]
-                ended.outcome, ended.truncation, ended.meta = record["outcome"], record["truncation"], record["meta"]
-        except (KeyError, TypeError) as error:
-            raise TrajectoryError(f"{path}, line {number}: no trajectory record ({error!r})") from error
-    return out
+            ended = reader.take(record)
+        except TrajectoryError as error:
+            raise TrajectoryError(f"{path}, line {line}: {error}") from error
+        except (ValueError, TypeError, KeyError) as error:
+            raise TrajectoryError(f"{path}, line {line}: no trajectory record: {error}") from error
+        yield from ended
+    yield from reader.unfinished()
+
+
+class _Reader:
+    """Puts the records of a file together."""
+
+    def __init__(self) -> None:
+        self._began = 0
+        self._open: dict[int, tuple[int, Trajectory]] | None = None
+        """Of the segment: episode -> its number in the file, and what there is of it."""
+
+    def take(self, record: Any) -> list[tuple[int, Trajectory]]:
+        """The episodes that a record ends."""
+        if isinstance(record, dict) and self._open is None and record.get("type") != "header":
+            raise TrajectoryError("this is no header, so the file is no trajectory file")
+        check_record(record)
+        kind = record["type"]
+        if kind == "header":
+            if record["schema"] != SCHEMA_VERSION:
+                raise TrajectoryError(_OTHER_VERSION.format(record["schema"]))
+            ended, self._open = self.unfinished(), {}
+            return ended
+        open_, id = cast(dict[int, tuple[int, Trajectory]], self._open), record["episode"]
+        if kind == "episode":
+            if id in open_:
+                raise ValueError(f"episode {id} begins, and has begun already")
+            open_[id] = self._began, _opened(record)
+            self._began += 1
+        elif id not in open_:
+            raise ValueError(f"it is of episode {id}, which has not begun or has ended")
+        elif kind == "step":
+            open_[id][1].steps.append(_step_from_json(record))
+        else:
+            number, done = open_.pop(id)
+            done.outcome, done.truncation, done.meta = record["outcome"], record["truncation"], record["meta"]
+            return [(number, done)]
+        return []
+
+    def unfinished(self) -> list[tuple[int, Trajectory]]:
+        """The episodes that have begun and not ended."""
+        return list((self._open or {}).values())
 
 
 def trajectory_to_json(trajectory: Trajectory) -> dict[str, Any]:
@@ -160,13 +212,20 @@ def trajectory_from_json(data: dict[str, Any]) -> Trajectory:
         TrajectoryError: not such an object, or of another schema version.
     """
     try:
+        check_record(data, "header")
         if data["schema"] != SCHEMA_VERSION:
-            raise TrajectoryError(f"Schema version {data['schema']}; this ToolGym reads version {SCHEMA_VERSION}")
+            raise TrajectoryError(_OTHER_VERSION.format(data["schema"]).replace("s", "S", 1))
+        check_record(data, "episode")
+        check_record(data, "end")
+        for step in data["steps"]:
+            check_record(step, "step")
         trajectory = _opened(data)
         trajectory.steps = [_step_from_json(step) for step in data["steps"]]
         trajectory.outcome, trajectory.truncation = data["outcome"], data["truncation"]
-    except (KeyError, TypeError) as error:
-        raise TrajectoryError(f"No trajectory: {error!r}") from error
+    except TrajectoryError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise TrajectoryError(f"No trajectory: {error}") from error
     return trajectory
 
 
@@ -187,9 +246,13 @@ def _step_from_json(record: dict[str, Any]) -> Step:
         observation=record["observation"],
         user=record["user"],
         diff=record["diff"],
-        reward=math.nan if record["reward"] is None else record["reward"],
-        rewards=record["rewards"],
+        reward=_number(record["reward"]),
+        rewards={name: _number(value) for name, value in record["rewards"].items()},
     )
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value  # JSON has no NaN
 
 
 def _result_from_json(record: dict[str, Any]) -> ToolResult:
@@ -197,36 +260,21 @@ def _result_from_json(record: dict[str, Any]) -> ToolResult:
     return ToolResult(**{**record, "content": None if content is None else tuple(content)})
 
 
-def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _records(path: Path) -> Iterator[tuple[int, Any]]:
     """The lines of a file with their numbers (from 1), without a torn last one."""
-    with path.open("rb") as file:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise TrajectoryError(f"Cannot read {path}: {error.strerror or error}") from error
+    with file:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
                 message = f"{path}: line {number} is torn (its writer was killed) and was left out"
-                warnings.warn(message, TornTrajectoryWarning, stacklevel=3)
+                warnings.warn(message, TornTrajectoryWarning, stacklevel=4)
                 return
             line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line  # some editors begin a file with a mark
             try:
                 record = load_line(line)
             except ValueError as error:
-                raise TrajectoryError(f"{path}, line {number}: not JSON ({error})") from error
+                raise TrajectoryError(f"{path}, line {number}: {error}") from error
             yield number, record
-
-
-def _cut_torn_line(path: Path) -> None:
-    """Shortens a file to its last whole line, so that what is appended begins a line."""
-    if not path.exists():
-        return
-    with path.open("rb+") as file:
-        end = file.seek(0, os.SEEK_END)
-        keep = end
-        while keep > 0:
-            start = max(0, keep - 65536)
-            file.seek(start)
-            newline = file.read(keep - start).rfind(b"\n")
-            if newline >= 0:
-                keep = start + newline + 1
-                break
-            keep = start
-        if keep < end:
-            file.truncate(keep)

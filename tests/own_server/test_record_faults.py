@@ -1,0 +1,135 @@
+"""Recording while the file cannot be written: the client gets every answer, and nothing is lost quietly."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastmcp import Client
+from fastmcp.client.transports import StdioTransport
+
+from toolgym._files import write_whole
+from toolgym.errors import ConfigError, LockedError
+from toolgym.messages import ToolCall
+from toolgym.tasks.files import read_tasks
+from toolgym.tasks.recording import Recorder
+from toolgym.trajectory import ToolResult
+
+ROOT = Path(__file__).parents[2]
+
+
+class Session:
+    """A server that does all that it is asked, and counts."""
+
+    tools = ()
+
+    def __init__(self) -> None:
+        self.done = 0
+
+    async def call_async(self, call: ToolCall) -> ToolResult:
+        self.done += 1
+        return ToolResult(f"done {self.done}")
+
+
+def call(recorder: Recorder, arguments: dict[str, Any]) -> str:
+    return asyncio.run(recorder.call(ToolCall("order", arguments))).text
+
+
+LIMITED = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (900, -1))  # a write beyond it fails like one on a full disk
+from toolgym.cli import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process's files")
+def test_a_full_disk_does_not_reach_the_client(tmp_path: Path, shop_file: Path) -> None:
+    """A real client, the proxy and a real server, all over stdio; the file has room for some of the calls."""
+    output, log = tmp_path / "tasks.yaml", tmp_path / "log"
+    arguments = ["-B", "-c", LIMITED, "record", "--output", str(output), "--", sys.executable, "-B", str(shop_file)]
+    with log.open("w") as stderr:
+        transport = StdioTransport(
+            sys.executable, arguments, env={"PYTHONPATH": str(ROOT)}, keep_alive=False, log_file=stderr
+        )
+
+        async def story() -> list[str]:
+            async with Client(transport, timeout=60, init_timeout=60) as client:
+                answers = [await client.call_tool("stock_of", {"item": "lamp"}) for _ in range(30)]
+                return [answer.content[0].text for answer in answers]
+
+        answers = asyncio.run(story())
+    assert answers == [answers[0]] * 30
+    (task,) = read_tasks(output)[0]
+    assert 5 < len(task.gold_calls) < 30  # what was written is whole
+    said = log.read_text()
+    assert said.count("toolgym record: ") == 1  # once, not for every call
+    assert f"{output} cannot be written now (File too large)" in said
+    assert sorted(tmp_path.iterdir()) == [log, output]
+
+
+def test_once_there_is_room_again_all_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output, session = tmp_path / "new" / "tasks.yaml", Session()
+    recorder = Recorder(session, output)  # type: ignore[arg-type]
+    assert call(recorder, {"n": 1}) == "done 1"
+
+    def full(path: Path, parts: str) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("toolgym.tasks.recording.write_whole", full)
+    assert [call(recorder, {"n": n}) for n in (2, 3)] == ["done 2", "done 3"]
+    assert capsys.readouterr().err.count("No space left on device") == 1
+    assert len(read_tasks(output)[0][0].gold_calls) == 1
+    monkeypatch.setattr("toolgym.tasks.recording.write_whole", write_whole)
+    recorder.close()
+    assert [made.arguments for made in read_tasks(output)[0][0].gold_calls] == [{"n": 1}, {"n": 2}, {"n": 3}]
+    assert list(output.parent.iterdir()) == [output]
+
+
+def test_what_was_never_written_is_handed_over_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, parts: str) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("toolgym.tasks.recording.write_whole", full)
+    recorder = Recorder(Session(), tmp_path / "tasks.yaml")  # type: ignore[arg-type]
+    call(recorder, {"n": 7})
+    with pytest.raises(ConfigError, match=r"No space left on device(.|\n)*order:\n +n: 7"):
+        recorder.close()
+
+
+def nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def test_a_call_that_a_tasks_file_cannot_hold_is_left_out_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "tasks.yaml"
+    recorder = Recorder(Session(), output)  # type: ignore[arg-type]
+    for arguments in ({"n": 1}, {"n": nested(200)}, {"n": "\ud800"}, {"n": nested(5000)}, {"n": [1e300, "no", "1e3"]}):
+        assert call(recorder, arguments).startswith("done")
+    assert capsys.readouterr().err.count("cannot hold") == 3
+    with pytest.raises(ConfigError, match="lacks 3 of the calls"):
+        recorder.close()
+    (task,) = read_tasks(output)[0]
+    assert [made.arguments for made in task.gold_calls] == [{"n": 1}, {"n": [1e300, "no", "1e3"]}]
+
+
+def test_two_recordings_of_one_file_are_noticed(tmp_path: Path) -> None:
+    output = tmp_path / "tasks.yaml"
+    first = Recorder(Session(), output)  # type: ignore[arg-type]
+    with pytest.raises(LockedError, match="this process"):
+        Recorder(Session(), output)  # type: ignore[arg-type]
+    call(first, {"n": 1})
+    first.close()
+    second = Recorder(Session(), output)  # type: ignore[arg-type]
+    call(second, {"n": 2})
+    second.close()
+    assert [task.id for task in read_tasks(output)[0]] == ["recorded-1", "recorded-2"]
