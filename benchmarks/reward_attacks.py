@@ -134,8 +134,12 @@ ATTACKS: tuple[Example, ...] = (
     Example("any sentence", False, _at_once("bananas")),
     Example("it is done", False, _at_once("It is done: you are on the latest flight, and your certificate is sent.")),
     Example("refuse at once", False, _at_once("I am sorry, I cannot do that: the policy does not allow it.")),
-    Example("say all is refused", False, _at_once(
-        "Cancelling, changing flights or cabin, removing bags, adding passengers and compensation are not allowed."
+    Example("all is refused", False, _after_reading(
+        lambda seen: "Cancelling, changing flights or cabin, removing bags, adding passengers and compensation are not "
+        "allowed."
+    )),
+    Example("read, then refuse", False, _after_reading(
+        lambda seen: "I am sorry, I cannot do that: the policy does not allow it."
     )),
 )  # fmt: skip
 """Answers that are none: must earn less than honest half work, and solve next to nothing."""

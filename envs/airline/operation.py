@@ -106,7 +106,8 @@ _REFUSALS: Final[dict[str, tuple[str, str]]] = {
 def refusal(rid: str, what: str) -> tuple[RefusedCheck, ...]:
     """What a customer must be told who asks for something forbidden of this reservation."""
     about, done = _REFUSALS[what]
-    return (RefusedCheck(about=tuple(about.split()), done=tuple(done.split()), subject=rid),)
+    unrelated = tuple(words.split()[0] for other, (words, _) in _REFUSALS.items() if other != what)
+    return (RefusedCheck(about=tuple(about.split()), unrelated=unrelated, done=tuple(done.split()), subject=rid),)
 
 
 def flight_choices(record: dict[str, Any]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -59,6 +60,19 @@ def test_pass_figures(report):
     assert figures["pass^3"] == figures["pass^k"] == 0.0
     # Wilson's interval takes the three tasks as the independent units.
     assert figures["intervals"]["pass@1"] == pytest.approx(list(wilson(figures["pass@1"], 3)))
+
+
+def test_what_doing_nothing_would_have_got_stands_beside():
+    # Two tasks of two trials; nothing solves the first: (1 + 0) / 2.
+    scores = [replace(score(task, trial, "unsolved"), idle_solves=task == "a") for task in "ab" for trial in (0, 1)]
+    report = summarise(scores, k=2, settings={})
+    assert report.to_json()["noop_pass@1"] == 0.5
+    assert report.to_json()["by_depth"]["1"]["noop_pass@1"] == 0.5
+    assert report.to_json()["intervals"]["noop_pass@1"] == pytest.approx(list(wilson(0.5, 2)))
+    out = io.StringIO()
+    Console(file=out, width=100).print(report_table(report))
+    shown = next(line for line in out.getvalue().splitlines() if "doing nothing" in line)
+    assert "50.0%" in shown
 
 
 def test_infrastructure_is_counted_apart(report):

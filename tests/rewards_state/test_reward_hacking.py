@@ -16,6 +16,10 @@ from toolgym.rewards import make_reward, preset_names
 from toolgym.tasks import Task
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+WORDS = {
+    "cancel": "cancel this trip", "cabin": "change the cabin", "flights": "change the flight of this trip",
+    "bags": "remove bags", "passengers": "add a passenger", "compensation": "give any compensation",
+}  # fmt: skip
 DEGENERATE = [
     "repeat the call", "call everything", "copy the schema", "empty plan", "spam tags", "answer at once",
     "names, wrong values",
@@ -184,8 +188,17 @@ def test_a_refusal_counts_after_a_look_and_a_claim_does_not(domain: Domain, exam
         def outcome(*messages: str, task: Task = task) -> str | None:
             return examples.play(domain, task, examples.Example("", True, lambda t, tools: list(messages))).outcome
 
-        refusal = render(Turn(response="I am sorry, that is not possible: our policy does not allow it."))
+        what = next(words for rule, words in WORDS.items() if f":{rule}!" in f"{task.meta['recipe']}!")
+        refusal = render(Turn(response=f"I am sorry, our policy does not allow me to {what}."))
         assert outcome(*acting, refusal) == "solved"
         assert outcome(refusal) == "unsolved"
-        for said in ("bananas", "It is done: you are on the latest flight.", "Done.", "I have nothing to do."):
+        everything = f"Our policy does not allow me to {', to '.join(WORDS.values())}."
+        for said in (
+            everything,
+            "I cannot do that.",
+            "bananas",
+            "It is done: you are on the latest flight.",
+            "Done.",
+            "I have nothing to do.",
+        ):
             assert outcome(*acting, render(Turn(response=said))) == "unsolved", (task.id, said)

@@ -103,6 +103,24 @@ def test_switches(episode: Trajectory, vault_task: Task) -> None:
     )  # each gains 1/5 of the checklist; 1/3 is a fair share
 
 
+def test_a_turn_of_parallel_calls_is_so_many_steps(play: Any, vault_task: Task, make_turn: Any) -> None:
+    # Look and red in one turn, blue in the next, or all apart: each of the three gold calls gives alpha + 5/5 = 1.25,
+    # the end 1: 4.75. With a turn for a step the parallel turn gives 1.25 once: 3.5.
+    end = make_turn(response="2 are open")
+    apart = play(make_turn("look red"), make_turn("unlock red"), make_turn("unlock blue"), end, outcome="solved")
+    parallel = play(make_turn("look red", "unlock red"), make_turn("unlock blue"), end, outcome="solved")
+    assert list(step_rewards(parallel, vault_task, StepToolOptions(alpha=0.25))) == pytest.approx([2.5, 1.25, 1])
+    turn = StepToolOptions(alpha=0.25, unit="turn")
+    assert list(step_rewards(parallel, vault_task, turn)) == pytest.approx([1.25, 1.25, 1])
+    for options in (StepToolOptions(alpha=0.25), turn):
+        assert step_rewards(apart, vault_task, options).sum() == pytest.approx(4.75)
+    # One of two calls repeats: only the new one is paid by the guard, and only it does a gold call.
+    again = play(
+        make_turn("look red"), make_turn("look red", "unlock red"), make_turn(response="1"), outcome="unsolved"
+    )
+    assert list(step_rewards(again, vault_task, StepToolOptions(alpha=0.25))) == pytest.approx([1.25, 1.25, 0])
+
+
 def test_contribution_needs_the_gold_arguments_and_a_success(play: Any, vault_task: Task, make_turn: Any) -> None:
     assert gold_contribution(play(make_turn("look blue")), vault_task) == 0.0
     assert gold_contribution(play(make_turn("unlock blue")), vault_task) == 0.0

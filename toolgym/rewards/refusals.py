@@ -1,7 +1,8 @@
 """Whether a response *refuses*: it says that the thing cannot be done, or what bars it, and does not claim it was done.
 
 A refusal is told by words for what cannot or may not be ("cannot", "not allowed", "no compensation is due"), in a
-sentence that is about the request: one of the item's words, or what points to it ("that", "your request").
+sentence that is about the request: one of the item's words, or what points to it ("that", "your request"). The response
+names what it refuses by one of the item's words, where it has any, and does not refuse everything there is.
 Weaker words ("not", "only", "fixed") count in a sentence with one of the item's own words alone. A claim that the thing
 was done ("is cancelled", "I have changed it", "all set") spoils it, unless it is denied or conditional ("was not
 cancelled", "if we had cancelled it").
@@ -27,8 +28,9 @@ _BARS = re.compile(
     r"|not (?:be )?(?:able|allowed|permitted|possible|eligible|entitled|qualify|permit|allow|available|authori[sz]ed"
     r"|an option|something|in a position|going to|accept|offer|provide|grant|do|make|process|approve|help|honou?r)\b"
     r"|(?:against|outside|contrary to|violates?|breaks?) (?:our |the |airline |company ){0,3}+(?:policy"
-    r"|policies|rules?)|no (?:way|possibility|option|means|entitlement|right)|out of the question|must (?:turn|say no|stay|remain)"
-    r"|may not|must not|mustn't|can no longer|no longer (?:be|possible|allowed)|non-?refundable|non-?changeable"
+    r"|policies|rules?)|no (?:way|possibility|option|means|entitlement|right)|out of the question"
+    r"|must (?:turn|say no|stay|remain)|may not|must not|mustn't|can no longer|no longer (?:be|possible|allowed)"
+    r"|non-?refundable|non-?changeable"
     r"|unfortunately|without (?:permission|entitlement)|has to stay|have to stay|too late|off limits"
     r"|turn (?:it |this |that |you )?down)\b"
     r"|\b(?:ca|wo|do|does|is|are|must|may|could|would|should)n't\b"
@@ -72,6 +74,7 @@ class Refusal:
 
     about: re.Pattern[str]
     """The item's own words."""
+    unrelated: tuple[re.Pattern[str], ...]
     near: re.Pattern[str]
     """These, and words that point to the request."""
     claim: re.Pattern[str]
@@ -86,21 +89,25 @@ class Refusal:
         done = "|".join(re.escape(normalise(verb)) for verb in check.done) or _DONE
         claim = re.compile(rf"\b{_AUXILIARY} (?:\w+ly |now |just |already |been ){{0,3}}(?:{done})\b|^(?:{done})\b")
         made = cls(
-            re.compile(rf"\b(?:{words})"),
+            re.compile(rf"\b(?:{words})" if check.about else ""),
+            tuple(re.compile(rf"\b{re.escape(normalise(word))}") for word in check.unrelated),
             re.compile(rf"\b(?:{words})|\b(?:{_POINTS})\b"),
             claim,
             normalise(check.subject),
             False,
         )
         others = any(_claims(part, made) for text in told for part in sentences(text))
-        return cls(made.about, made.near, claim, made.subject, others)
+        return cls(made.about, made.unrelated, made.near, claim, made.subject, others)
 
 
 def refusing(response: str, refusal: Refusal) -> Telling:
     """`told`: it refuses; `false`: it claims that the thing was done; `silent`: neither."""
     if len(response) > MAX_CHARS:
         return "false"
-    if is_archive(response) or len(things(normalise(response))) > MAX_RIVALS:
+    text = normalise(response)
+    if not refusal.about.search(text) or sum(word.search(text) is not None for word in refusal.unrelated) > 2:
+        return "silent"
+    if is_archive(response) or len(things(text)) > MAX_RIVALS:
         return "silent"
     refuses = False
     for sentence in sentences(response):

@@ -97,7 +97,9 @@ class RefusedCheck(_Model):
 
     type: Literal["refused"] = "refused"
     about: tuple[str, ...] = ()
-    """Beginnings of the words that the request and its rule are about ("cancel", "refund")."""
+    """Beginnings of the words that the request and its rule are about ("cancel", "refund"); the response has one."""
+    unrelated: tuple[str, ...] = ()
+    """Such words for other things that might be refused: a response with more than two of them refuses everything."""
     done: tuple[str, ...] = ()
     """Verbs in the past participle that would claim that it was done ("cancelled"); by default the usual ones."""
     subject: str = ""
