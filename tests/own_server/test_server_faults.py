@@ -16,6 +16,8 @@ from toolgym.errors import CallTimeoutError, InfraError, ServerDiedError, Server
 from toolgym.mcp.bounds import BoundedLines, LongLine, cut_result, read_message
 from toolgym.mcp.connect import ServerHandle, connect
 from toolgym.mcp.connection import WireOptions, _warn_once
+from toolgym.mcp.results import classify
+from toolgym.mcp.session import ToolSpec
 from toolgym.messages import ToolCall
 from toolgym.tasks.linting import lint
 
@@ -174,6 +176,12 @@ def test_schemas_that_explode_do_not_compile_or_lead_elsewhere(raw, call, outcom
         start = time.monotonic()
         assert session.call(call).outcome == outcome
         assert time.monotonic() - start < 5
+
+
+def test_a_schema_that_denies_itself_blames_no_arguments():
+    """Its check recurses without end, into the library's Rust, whose panic is no `Exception`."""
+    schema = {"type": "object", "allOf": [{"not": {"$ref": "#"}}]}
+    assert classify([ToolSpec("tool", "", schema)], ToolCall("tool", {})) == "tool_error"
 
 
 @pytest.fixture

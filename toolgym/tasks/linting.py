@@ -114,6 +114,11 @@ def _schema(tool: ToolSpec) -> Iterator[Finding]:
         reason = str(getattr(error, "message", error))[:200]
         yield Finding("broken-schema", "error", tool.name, f"The schema does not compile: {reason}")
         return
+    except BaseException as error:  # recursion without end, where it meets the Rust beneath jsonschema
+        if type(error).__name__ != "PanicException":
+            raise
+        yield Finding("broken-schema", "error", tool.name, "The schema does not compile: it is nested too deep")
+        return
     if _depth(schema) > _DEEP_SCHEMA:
         yield Finding("deep-schema", "hint", tool.name, f"Arguments nest {_depth(schema)} levels deep.")
     properties = schema.get("properties")
