@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -14,11 +14,12 @@ from transformers.utils.peft_utils import find_adapter_config_file
 
 from toolgym.agents.policies.chat import set_thinking
 from toolgym.agents.policies.model_files import DATA, refuse_code
-from toolgym.errors import ConfigError
+from toolgym.errors import ConfigError, ToolGymError
 from toolgym.loading import load_named
 
 __all__ = [
     "adapter_base",
+    "check_vocabulary",
     "config_errors",
     "lasting_name",
     "load_model",
@@ -30,6 +31,8 @@ __all__ = [
 
 BASE = "base"
 """The folder of a run in which the model lies that its adapter is for, where that is no other's."""
+_LONGEST = 400
+"""Characters of another library's message that are shown."""
 _FAMILIES = {"builtin": "toolgym.agents.builtin.shipped:checkpoint_path"}
 """Families of models that go by name, and who knows where they are: looked up when one is asked for."""
 
@@ -86,7 +89,14 @@ def load_tokenizer(name: str | Path, *, thinking: bool | None = None) -> PreTrai
     """
     with config_errors(name):
         tokenizer = AutoTokenizer.from_pretrained(model_path(str(name)), padding_side="left", **DATA)
+        if not tokenizer("a", add_special_tokens=False)["input_ids"]:  # made without a vocabulary, and nothing said
+            raise ValueError("its tokenizer knows no text: are the tokenizer's files (tokenizer.json, say) there?")
     if tokenizer.pad_token is None:
+        if tokenizer.eos_token is None:
+            raise ConfigError(
+                f"the tokenizer of {str(name)!r} has neither a padding token nor one that ends a text; set eos_token "
+                "in its tokenizer_config.json"
+            )
         tokenizer.pad_token = tokenizer.eos_token
     if thinking is not None:
         set_thinking(tokenizer, thinking)
@@ -110,9 +120,13 @@ def load_model(
         refuse_code(path)
         base = adapter_base(path)
         if base is None:
-            model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, **DATA)
+            loaded = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, output_loading_info=True, **DATA)
+            model, found = cast(tuple[Any, dict[str, Any]], loaded)
+            if found["missing_keys"]:
+                raise ValueError(f"its files have no weights {_some(found['missing_keys'])}")
         else:
             model = _merged(path, load_model(base, device="cpu", dtype=dtype)[0], len(tokenizer))
+        check_vocabulary(model, tokenizer)
     target = device or "cpu"
     if device is None and torch.cuda.is_available():  # of several processes on a machine each has its own
         target = f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % torch.cuda.device_count()}"
@@ -120,6 +134,36 @@ def load_model(
         return cast(PreTrainedModel, model.to(cast(Any, target))).eval(), tokenizer
     except (AssertionError, RuntimeError) as error:  # how torch says that there is no such device, or no room on it
         raise ConfigError(f"the model cannot be put on {target!r}: {error}") from error
+
+
+def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Raises where a tokenizer has tokens that its model has no embeddings for.
+
+    Markers for what a text model never reads (images, say) may lie behind the embeddings: they are kept out of texts.
+
+    Raises:
+        ConfigError: it names some of them.
+    """
+    rows = cast(Any, model.get_input_embeddings()).weight.shape[0]
+    added, template = tokenizer.added_tokens_decoder, str(tokenizer.chat_template)
+    used = (tokenizer.pad_token, tokenizer.eos_token, tokenizer.bos_token)
+    beyond = [
+        token
+        for token, number in tokenizer.get_vocab().items()
+        if number >= rows and not (number in added and added[number].special and token not in used)
+    ]
+    beyond += [token.content for number, token in added.items() if number >= rows and token.content in template]
+    if beyond:
+        raise ConfigError(
+            f"the tokenizer has tokens for which the model's {rows} embeddings have none: {_some(beyond)}; take the "
+            "tokenizer that the model was trained with, or resize_token_embeddings and save the model again"
+        )
+
+
+def _some(names: Iterable[str]) -> str:
+    """The first few of some names."""
+    each = sorted(set(names))
+    return ", ".join(each[:3]) + (f" and {len(each) - 3} more" if len(each) > 3 else "")
 
 
 def _merged(path: str, base: PreTrainedModel, words: int) -> PreTrainedModel:
@@ -144,12 +188,17 @@ def config_errors(name: str | Path) -> Iterator[None]:
     try:
         with without_bars():
             yield
-    except ConfigError:  # says already what is wrong
+    except (ToolGymError, torch.OutOfMemoryError, MemoryError):
         raise
-    except (OSError, ValueError) as error:
+    except Exception as error:  # these libraries and theirs raise whatever they like about a file that they cannot read
+        if isinstance(error, ModuleNotFoundError) and error.name in ("peft", "torch", "transformers"):
+            raise  # an extra of ours is not installed, and the command line says which
+        said = " ".join(str(error).split()) or "no reason is given"
+        if not isinstance(error, OSError | ValueError | ImportError):
+            said = f"{type(error).__name__}: {said}"
         raise ConfigError(
-            f"cannot load the model {str(name)!r}: {error}. Give builtin:clean, builtin:imperfect, the folder of a "
-            "checkpoint, or a Hugging Face id"
+            f"cannot load the model {str(name)!r}: {said[:_LONGEST]}{'…' if len(said) > _LONGEST else ''}. Give "
+            "builtin:clean, builtin:imperfect, the folder of a whole checkpoint, or a Hugging Face id"
         ) from error
 
 

@@ -127,7 +127,7 @@ def test_an_expert_ends_turns_as_the_template_does(shape: str, after_calls: str,
         assert tokenizer.decode(turn.token_ids[:-1]) == turn.text
 
 
-def test_a_policy_tells_by_which_token_a_turn_ended(tiny_model: Any) -> None:
+def test_a_policy_tells_by_which_token_a_turn_ended(tiny_model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
 
     tokenizer = tokenizer_of("open")
@@ -138,8 +138,7 @@ def test_a_policy_tells_by_which_token_a_turn_ended(tiny_model: Any) -> None:
     assert {observation, user} <= policy.decoder.stop_ids
     for first, doubled in ((observation, False), (user, True)):
         policy.start(0, "hello", {})
-        tiny_model.lm_head.bias = None
-        policy.decoder.sample = lambda logits, slots, first=first: ([first] * len(slots), [0.0] * len(slots))
+        monkeypatch.setattr(policy.decoder, "sample", lambda _, slots, first=first: ([first] * len(slots), [0.0]))
         (turn,) = policy.generate([0])
         assert (turn.token_ids, turn.stop, turn.text) == ([first], "end_of_turn", "")
         assert (policy.observe(0, "", {"messages": [TOOL]})[0] == observation) is doubled
