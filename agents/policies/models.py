@@ -170,7 +170,7 @@ def _merged(path: str, base: PreTrainedModel, words: int) -> PreTrainedModel:
     """The model of an adapter's folder, with the adapter in its weights: it can be trained further like any other."""
     from peft import PeftModel
 
-    if words > base.get_input_embeddings().weight.shape[0]:  # the adapter brings tokens of its own
+    if words > cast(Any, base.get_input_embeddings()).num_embeddings:  # the adapter brings tokens of its own
         base.resize_token_embeddings(words)
     with warnings.catch_warnings():
         quiet()

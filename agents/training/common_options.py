@@ -15,17 +15,15 @@ from toolgym.agents.training.sizing import BySize
 from toolgym.agents.training.train_evaluation import check_evaluation
 from toolgym.errors import ConfigError, did_you_mean
 
-__all__ = ["CommonOptions", "PlayOptions", "largest_divisor", "processes"]
+__all__ = ["CommonOptions", "PlayOptions", "check_reports", "largest_divisor", "processes"]
 
 
 def check_reports(place: str) -> None:
-    """Raises where a run cannot report to a place: now, not after hours of playing.
+    """Raises where a run cannot report to a place: as it begins, not after hours of playing.
 
     Raises:
-        ConfigError: there is no such place, or what it needs is not installed.
+        ConfigError: what it needs is not installed.
     """
-    if place not in (known := ("none", "all", *INTEGRATION_TO_CALLBACK)):
-        raise ConfigError(f"report_to: {did_you_mean(place, known, 'place')}")
     usable = ("none", "all", *get_available_reporting_integrations())
     if place not in usable:
         raise ConfigError(
@@ -86,7 +84,8 @@ class CommonOptions:
 
     def __post_init__(self) -> None:
         check_choices(self)
-        check_reports(self.report_to)
+        if self.report_to not in (known := ("none", "all", *INTEGRATION_TO_CALLBACK)):
+            raise ConfigError(f"report_to: {did_you_mean(self.report_to, known, 'place')}")
         check_evaluation(self)
         check_schedule(self)
         check_ranges(

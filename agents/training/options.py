@@ -153,7 +153,7 @@ def learner_main(
     from toolgym.agents.training.run_folder import writes
 
     options: Any = parse_options(config, argv, prog=prog, description=description, defaults=defaults)
-    with writes(options.output):
+    with writes(Path(getattr(options, "output", "."))):
         print(train(options))
     return 0
 

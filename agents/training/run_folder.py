@@ -175,10 +175,9 @@ def writes(output: Path) -> Iterator[None]:
         if isinstance(error, ToolGymError) or not _of_writing(error, output):
             raise
         found = latest_checkpoint(output) if output.is_dir() else None
-        rest = f"then go on from {Path(found).name} (--resume)" if found else "or give another --output"
-        raise ConfigError(
-            f"cannot write to {str(output)!r}: {_reason(error)}. Make room or allow it, {rest}"
-        ) from error
+        rest = f"go on from {Path(found).name} with --resume" if found else "begin again, or give another --output"
+        what = f"cannot write to {str(output)!r}: {_reason(error)}"
+        raise ConfigError(f"{what}. Make room or allow it, and {rest}") from error
 
 
 def _of_writing(error: Exception, output: Path) -> bool:
@@ -186,8 +185,10 @@ def _of_writing(error: Exception, output: Path) -> bool:
     if isinstance(error, OSError):
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return True
-        named = error.filename if isinstance(error.filename, str | Path) else None
-        return named is not None and Path(named).absolute().is_relative_to(output.absolute())
+        if not isinstance(error.filename, str | Path) or (isinstance(error, FileNotFoundError) and output.is_dir()):
+            return False  # a file that is not there was to be read
+        named, folder = Path(error.filename).absolute(), output.absolute()
+        return named.is_relative_to(folder) or folder.is_relative_to(named)
     text = str(error)
     return any(part in text for part in ("I/O error", "PytorchStreamWriter", "inline_container", "iostream error"))
 

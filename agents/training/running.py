@@ -22,7 +22,7 @@ from toolgym.agents.rollouts.environments import copies
 from toolgym.agents.rollouts.recording import RecordEpisodes
 from toolgym.agents.training.adapters import keep_base
 from toolgym.agents.training.callbacks import StopOnInterrupt, interrupts_as_before, one_tensorboard, run_callbacks
-from toolgym.agents.training.common_options import CommonOptions, PlayOptions, largest_divisor, processes
+from toolgym.agents.training.common_options import CommonOptions, PlayOptions, check_reports, largest_divisor, processes
 from toolgym.agents.training.options import check_ranges
 from toolgym.agents.training.orders import task_order
 from toolgym.agents.training.run_folder import (
@@ -218,19 +218,20 @@ def load(
 ) -> tuple[C, PreTrainedModel, PreTrainedTokenizerBase]:
     """A run's options with what was not given (see `toolgym.agents.training.sizing`), its model and tokenizer.
 
-    It sets torch's threads. What a run that goes on is not given is what it began with.
-    A model that is given is not loaded. Otherwise what was not given is printed.
+    It sets torch's threads. What a run that goes on is not given is what it began with. A model that is given is not
+    loaded; otherwise what was not given is printed.
 
     Raises:
-        ConfigError: no such model, or an episode's opening that does not fit into the context.
+        ConfigError: no such model, an opening that does not fit into the context, or a place to report to that needs
+            what is not installed.
     """
     options: Any = config
+    check_reports(options.report_to)
     size = named_size(options.model) if model is None else size_of(model)
     set_threads(options.threads, small=size.small, say=True)
     if model is not None and tokenizer is not None and not unset(config):
         return config, model, tokenizer
-    config = kept(config)
-    options = config
+    config = options = kept(options)
     tell_settings(options.model, options.env, _given_options(options))
     tokenizer = tokenizer or load_tokenizer(options.model, thinking=options.thinking)
     opening = _opening_tokens(options, tokenizer)
