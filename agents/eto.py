@@ -239,6 +239,24 @@ class PairTrainer(EpochTrainer, DPOTrainer):
 
     _tag_names = ("toolgym",)
 
+    def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: Any) -> Any:
+        batches, items = super().get_batch_samples(epoch_iterator, num_batches, device)
+        self._rows = sum(len(batch["input_ids"]) for batch in batches)
+        return batches, items
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """TRL's mean over the pairs of a forward pass, so weighted that their sum is the mean over those of the step.
+
+        The last step of an epoch may have passes of fewer pairs, whose pairs would otherwise count for more.
+        """
+        made = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        if not model.training:
+            return made
+        weight = len(inputs["input_ids"]) * self.current_gradient_accumulation_steps / self._rows
+        return (made[0] * weight, made[1]) if return_outputs else made * weight
+
     def _prepare_dataset(self, dataset: Any, processing_class: Any, args: Any, dataset_name: str) -> Any:
         return dataset
 

@@ -228,6 +228,41 @@ class ToolUPTTrainer(ExpertTrainer):
             return {"advantages": advantages_B[:, None] * mask_BT}
         return {"advantages": grpo_advantages(batch) * mask_BT}
 
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        out = super()._generate_and_score_completions(inputs)
+        if self.options.expert == "srft":
+            out.update(self._entropies(out))
+        return out
+
+    @torch.no_grad()
+    def _entropies(self, out: dict[str, Any]) -> dict[str, torch.Tensor]:
+        """SRFT's H: the mean entropy of all own tokens and of all the expert's, of the whole batch; by row `(B,)`.
+
+        A mean over each micro-batch would weigh its tokens by what else is in it.
+        """
+        own_ids, own_held = (torch.cat([out[f"prompt_{x}"], out[f"completion_{x}"]], dim=1) for x in ("ids", "mask"))
+        keep, rows = out["expert_own"].any(dim=1), len(own_ids)
+        parts = {
+            "own_entropy": (own_ids, own_held, out["completion_mask"] * out["tool_mask"]),
+            "expert_entropy": (out["expert_ids"][keep], out["expert_held"][keep], out["expert_weights"][keep][:, 1:]),
+        }
+        made: dict[str, torch.Tensor] = {}
+        for name, (ids_BL, held_BL, mask_BT) in parts.items():
+            counted = torch.zeros(2, device=own_ids.device)
+            if len(ids_BL):
+                _, entropies_BT, _ = self._get_per_token_logps_and_entropies(
+                    self.model,
+                    ids_BL,
+                    held_BL,
+                    mask_BT.shape[1],
+                    batch_size=self.args.per_device_train_batch_size,
+                    compute_entropy=True,
+                )
+                counted = torch.stack([(cast(torch.Tensor, entropies_BT) * mask_BT).sum(), mask_BT.sum()])
+            total, count = cast(torch.Tensor, self.accelerator.reduce(counted, reduction="sum"))
+            made[name] = (total / count.clamp(min=1)).expand(rows).clone()
+        return made
+
     def _gamma(self) -> float:
         chosen = self.options
         if chosen.expert not in ("spo", "sft"):
@@ -250,14 +285,15 @@ class ToolUPTTrainer(ExpertTrainer):
             own_total = expert_total = own_total + expert_total
         advantages_BT = own.inputs["advantages"]
         if chosen.expert == "srft":
-            entropy = (own.entropies_BT * own.mask_BT).sum() / own.mask_BT.sum().clamp(min=1)
-            losses_BT = srft_self_loss(own.logps_BT, advantages_BT, entropy)
+            losses_BT = srft_self_loss(own.logps_BT, advantages_BT, inputs["own_entropy"][0])
         else:
             losses_BT = -clipped_objective(
                 own.logps_BT, own.old_logps_BT, advantages_BT, self.epsilon_low, self.epsilon_high
             )
         loss_rl = token_mean(losses_BT, own.mask_BT, own_total)
-        loss_expert = loss_rl.new_zeros(()) if expert is None else self._expert_loss(expert, expert_total)
+        loss_expert = loss_rl.new_zeros(())
+        if expert is not None:
+            loss_expert = self._expert_loss(expert, expert_total, inputs.get("expert_entropy"))
         if chosen.expert == "spo":
             rejected_BT = rejected_loss(own.logps_BT, advantages_BT, chosen.preference)
             loss_expert = loss_expert + token_mean(rejected_BT, own.mask_BT, own_total)
@@ -272,7 +308,7 @@ class ToolUPTTrainer(ExpertTrainer):
         weight = chosen.mu if chosen.expert == "chord" else gamma
         return weight * loss_expert + (1 - weight) * loss_rl
 
-    def _expert_loss(self, expert: ExpertTokens, total: torch.Tensor) -> torch.Tensor:
+    def _expert_loss(self, expert: ExpertTokens, total: torch.Tensor, entropy_B: torch.Tensor | None) -> torch.Tensor:
         """The expert's part, before its weight."""
         chosen, logps_EL, weights_EL = self.options, expert.logps_EL, expert.weights_EL
         if chosen.expert == "spo":
@@ -284,8 +320,7 @@ class ToolUPTTrainer(ExpertTrainer):
         elif chosen.expert == "luffy":
             losses_EL = luffy_expert_loss(logps_EL, expert.advantages_E)
         else:
-            entropy = (expert.entropies_EL * weights_EL).sum() / weights_EL.sum().clamp(min=1)
-            losses_EL = srft_expert_loss(logps_EL, expert.advantages_E, entropy)
+            losses_EL = srft_expert_loss(logps_EL, expert.advantages_E, cast(torch.Tensor, entropy_B)[0])
         return token_mean(losses_EL, weights_EL, total)
 
 

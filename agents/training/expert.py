@@ -31,7 +31,6 @@ class PolicyTokens:
 
     logps_BT: torch.Tensor
     old_logps_BT: torch.Tensor
-    entropies_BT: torch.Tensor
     mask_BT: torch.Tensor
     """1 for sampled tokens."""
     inputs: dict[str, Any]
@@ -43,7 +42,6 @@ class ExpertTokens:
     """The expert episodes of a micro-batch under the current policy."""
 
     logps_EL: torch.Tensor
-    entropies_EL: torch.Tensor
     weights_EL: torch.Tensor
     """1 for the expert's tokens that are to be learnt (see `ExpertTrainer.expert_weights`), else 0."""
     own_EL: torch.Tensor
@@ -213,21 +211,18 @@ class ExpertTrainer(ToolTrainer):
         old_logps_BT = left.get("old_per_token_logps")
         entropies_BT = cast(torch.Tensor, entropies_BT).detach()
         self._record("entropy", float((entropies_BT * mask_BT).sum() / mask_BT.sum().clamp(min=1)))
-        return PolicyTokens(
-            logps_BT, logps_BT.detach() if old_logps_BT is None else old_logps_BT, entropies_BT, mask_BT, left
-        )
+        return PolicyTokens(logps_BT, logps_BT.detach() if old_logps_BT is None else old_logps_BT, mask_BT, left)
 
     def expert_tokens(self, model: Any, inputs: dict[str, Any]) -> ExpertTokens | None:
         """The expert episodes under the current policy; None where the micro-batch holds none."""
         rows = self.expert_rows(inputs)
         if not len(rows["expert_ids"]):
             return None
-        logps_EL, entropies_EL, _ = self._get_per_token_logps_and_entropies(
-            model, rows["expert_ids"], rows["expert_held"], rows["expert_ids"].shape[1] - 1, compute_entropy=True
+        logps_EL, _, _ = self._get_per_token_logps_and_entropies(
+            model, rows["expert_ids"], rows["expert_held"], rows["expert_ids"].shape[1] - 1
         )
         return ExpertTokens(
             logps_EL,
-            cast(torch.Tensor, entropies_EL).detach(),
             rows["expert_weights"][:, 1:],
             rows["expert_own"][:, 1:],
             rows["expert_advantages"],

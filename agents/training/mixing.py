@@ -6,7 +6,8 @@
 
 Each is its paper's form, in one function; what is the same everywhere (clip, token mean) is not here.
 Deviations: one expert episode a group; the expert's behaviour probability is 1, as LUFFY and SRFT have it; SRFT's
-rewards of 1 and -1 are the signs of the advantages; entropies are a mean over the tokens concerned, without gradient.
+rewards of 1 and -1 are the signs of the advantages; entropies are means over all own, or all expert tokens of a batch
+of episodes, under the policy that sampled it, without gradient.
 
 Shapes: B rollouts in groups of G, N groups with an expert episode each, T and L tokens.
 """
