@@ -19,6 +19,7 @@ from toolgym.loading import load_named
 __all__ = [
     "adapter_base",
     "config_errors",
+    "lasting_name",
     "load_model",
     "load_tokenizer",
     "model_path",
@@ -26,6 +27,8 @@ __all__ = [
     "without_bars",
 ]
 
+BASE = "base"
+"""The folder of a run in which the model lies that its adapter is for, where that is no other's."""
 _FAMILIES = {"builtin": "toolgym.agents.builtin.shipped:checkpoint_path"}
 """Families of models that go by name, and who knows where they are: looked up when one is asked for."""
 
@@ -41,12 +44,37 @@ def model_path(name: str) -> str:
 
 
 def adapter_base(path: str) -> str | None:
-    """The name of the model that an adapter's folder is for; None where the path is no adapter's."""
+    """The folder or hub id of the model that an adapter's folder is for; None where the path is no adapter's.
+
+    A local base is where the adapter says, or as seen from the adapter's folder; one in the `base/` of a run's folder
+    is there, wherever the run's folder has been moved to.
+
+    Raises:
+        ConfigError: the base is no longer there.
+    """
     if find_adapter_config_file(path) is None:
         return None
     from peft import PeftConfig
 
-    return PeftConfig.from_pretrained(path).base_model_name_or_path
+    named = str(PeftConfig.from_pretrained(path).base_model_name_or_path)
+    if named.partition(":")[0] in _FAMILIES:
+        return model_path(named)
+    folder = Path(path).resolve()
+    beside = [folder.parent / BASE] if Path(named).name == BASE else []
+    for found in (*beside, folder / named, Path(named)):  # a path that is absolute stays as it is
+        if found.is_dir():
+            return str(found)
+    if Path(named).is_absolute() or named.startswith(".") or named.count("/") > 1:
+        raise ConfigError(
+            f"the adapter {path!r} is for the model in {named!r}, which is not there: put it back, or name where it is "
+            "now as base_model_name_or_path in the adapter's adapter_config.json"
+        )
+    return named
+
+
+def lasting_name(name: str) -> str:
+    """A model's name as it can be found from any folder: a local one's absolute path, others as they are."""
+    return str(Path(name).resolve()) if Path(name).is_dir() else name
 
 
 def load_tokenizer(name: str | Path, *, thinking: bool | None = None) -> PreTrainedTokenizerBase:
@@ -78,9 +106,11 @@ def load_model(
     """
     path, tokenizer = model_path(str(name)), load_tokenizer(name, thinking=thinking)
     with config_errors(name):
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
-        if getattr(model, "_hf_peft_config_loaded", False):
-            model = _merged(path, dtype)
+        base = adapter_base(path)
+        if base is None:
+            model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
+        else:
+            model = _merged(path, load_model(base, device="cpu", dtype=dtype)[0], len(tokenizer))
     target = device or "cpu"
     if device is None and torch.cuda.is_available():  # of several processes on a machine each has its own
         target = f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % torch.cuda.device_count()}"
@@ -90,13 +120,15 @@ def load_model(
         raise ConfigError(f"the model cannot be put on {target!r}: {error}") from error
 
 
-def _merged(path: str, dtype: torch.dtype) -> PreTrainedModel:
+def _merged(path: str, base: PreTrainedModel, words: int) -> PreTrainedModel:
     """The model of an adapter's folder, with the adapter in its weights: it can be trained further like any other."""
-    from peft import AutoPeftModelForCausalLM
+    from peft import PeftModel
 
+    if words > cast(Any, base.get_input_embeddings()).num_embeddings:  # the adapter brings tokens of its own
+        base.resize_token_embeddings(words)
     with warnings.catch_warnings():
         quiet()
-        model = cast(Any, AutoPeftModelForCausalLM.from_pretrained(path, dtype=dtype)).merge_and_unload()
+        model = cast(Any, PeftModel.from_pretrained(base, path)).merge_and_unload()
     return model.requires_grad_(True)
 
 
@@ -110,6 +142,8 @@ def config_errors(name: str | Path) -> Iterator[None]:
     try:
         with without_bars():
             yield
+    except ConfigError:  # says already what is wrong
+        raise
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"cannot load the model {str(name)!r}: {error}. Give builtin:clean, builtin:imperfect, the folder of a "

@@ -1,11 +1,13 @@
 """What all of our trainers do otherwise than TRL's and transformers', whichever of these they are made of."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from torch.optim import Optimizer
 from transformers.trainer_utils import SchedulerType
 
+from toolgym.agents.training.adapters import name_base
 from toolgym.agents.training.orders import EpochSampler
 from toolgym.agents.training.schedule import warmed_up
 
@@ -19,6 +21,7 @@ class RunTrainer:
 
     - Warm-up begins above 0 (`warmed_up`).
     - No model card is written: TRL's names no base model where that is a folder.
+    - A folder with an adapter names the adapter's base so that it is found (`name_base`).
     - Resuming does not warn of weights that are tied to others, which a checkpoint holds once.
     """
 
@@ -27,6 +30,8 @@ class RunTrainer:
     optimizer: Any
     lr_scheduler: Any
     _created_lr_scheduler: bool
+    base_name: str | None = None
+    """The model that the run's adapter is for, if it trains one (`keep_base`)."""
 
     def create_scheduler(self, num_training_steps: int, optimizer: Optimizer | None = None) -> Any:
         """The run's schedule."""
@@ -35,6 +40,11 @@ class RunTrainer:
             self.lr_scheduler = warmed_up(kind, optimizer or self.optimizer, warmup_steps, num_training_steps)
             self._created_lr_scheduler = True
         return super().create_scheduler(num_training_steps, optimizer)  # pyright: ignore[reportAttributeAccessIssue]
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        super()._save(output_dir, state_dict)  # pyright: ignore[reportAttributeAccessIssue]
+        if self.base_name is not None:
+            name_base(Path(output_dir or self.args.output_dir), self.base_name)
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """Writes nothing."""
