@@ -36,7 +36,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
-from toolgym.agents.rollouts.episodes import EpisodeBatch, Estimator, all_equal
+from toolgym.agents.rollouts.episodes import EpisodeBatch, Estimator, all_equal, flat_groups
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training.options import check_idle, learner_main
 from toolgym.agents.training.running import RunConfig, load, prepare, run
@@ -216,9 +216,7 @@ def make_estimator(config: GRPOOptions) -> Estimator:
 
 def differ(group: Sequence[Rollout]) -> bool:
     """Whether the usable episodes of a group have different returns (before any penalty for length)."""
-    batch = EpisodeBatch.of(group, len(group))
-    usable_G = batch.usable_B
-    return int(usable_G.sum()) > 1 and not all_equal(batch.returns_B[usable_G], batch.sizes_B[usable_G])
+    return not flat_groups(EpisodeBatch.of(group, len(group)))
 
 
 class DynamicTrainer(ToolTrainer):

@@ -157,7 +157,7 @@ def fork_advantages(
                     sizes = torch.stack([sizes_B[below].max() for below in siblings.values()])
                     level_N = torch.zeros_like(means) if all_equal(means, sizes) else (means - means.mean()) / spread
                     for below, value in zip(siblings.values(), level_N.tolist(), strict=True):
-                        latest.update(dict.fromkeys(below, value))
+                        latest |= dict.fromkeys(below, float(value))
             for row in rows:
                 advantages_BS[row, step] = latest[row]
     return advantages_BS.gather(1, batch.step_BT.clamp(min=0)) * batch.sampled_BT

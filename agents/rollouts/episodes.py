@@ -12,7 +12,7 @@ import torch
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.messages import TokenType
 
-__all__ = ["TYPE_CODES", "EpisodeBatch", "Estimator", "all_equal", "rounding", "without_rounding"]
+__all__ = ["TYPE_CODES", "EpisodeBatch", "Estimator", "all_equal", "flat_groups", "rounding", "without_rounding"]
 
 TYPE_CODES: dict[str, int] = {name: code for code, name in enumerate(get_args(TokenType))}
 """Token type -> its number in `EpisodeBatch.types_BT`."""
@@ -110,3 +110,13 @@ def all_equal(rewards: torch.Tensor, sizes: torch.Tensor | None = None) -> bool:
 def without_rounding(differences: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
     """Differences of rewards, 0 where they are nothing but the rounding of numbers of these sizes."""
     return torch.where(differences.abs() <= rounding(differences.dtype) * sizes, 0.0, differences)
+
+
+def flat_groups(batch: EpisodeBatch) -> float:
+    """The share of a batch's groups whose usable episodes all have the same return."""
+    returns, sizes, usable = (x.view(-1, batch.group_size) for x in (batch.returns_B, batch.sizes_B, batch.usable_B))
+    flat = [
+        bool(keep.sum() < 2) or all_equal(values[keep], size[keep])
+        for values, size, keep in zip(returns, sizes, usable, strict=True)
+    ]
+    return sum(flat) / len(flat)
