@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, cast
 
-from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
+from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK, get_available_reporting_integrations
 
 from toolgym.agents.policies.decoding import SamplingOptions
 from toolgym.agents.policies.vllm import VLLMServer
@@ -15,7 +15,21 @@ from toolgym.agents.training.sizing import BySize
 from toolgym.agents.training.train_evaluation import check_evaluation
 from toolgym.errors import ConfigError, did_you_mean
 
-__all__ = ["CommonOptions", "PlayOptions", "largest_divisor", "processes"]
+__all__ = ["CommonOptions", "PlayOptions", "check_reports", "largest_divisor", "processes"]
+
+
+def check_reports(place: str) -> None:
+    """Raises where a run cannot report to a place: as it begins, not after hours of playing.
+
+    Raises:
+        ConfigError: what it needs is not installed.
+    """
+    usable = ("none", "all", *get_available_reporting_integrations())
+    if place not in usable:
+        raise ConfigError(
+            f"report_to={place!r} needs a package that is not installed: install it (pip install "
+            f"{place.replace('_', '-')}), or report to one of {', '.join(usable)}"
+        )
 
 
 @dataclass(frozen=True)
@@ -61,6 +75,8 @@ class CommonOptions:
     env_steps: Annotated[int, "stop once so many environment steps were played, the expert's too; 0: no limit"] = 0
     threads: Annotated[int | None, "torch threads (default: the usable cores, at most 8)"] = None
     progress: Annotated[bool, "show a progress bar"] = True
+    derived: tuple[str, ...] = ()
+    """The options that were not given, and whose values `settled` chose. No option itself."""
     BY_SIZE: ClassVar[BySize]
 
     def __post_init__(self) -> None:

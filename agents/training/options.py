@@ -1,6 +1,7 @@
 """Command-line options from a frozen dataclass: one definition for Python, the shell and the help text."""
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields
@@ -13,6 +14,7 @@ from toolgym.errors import ConfigError, did_you_mean
 __all__ = ["check_choices", "check_idle", "check_ranges", "learner_main", "parse_options"]
 
 T = TypeVar("T")
+_TOO_LARGE, _MOST_THREADS = 2**31, 1024
 
 
 def parse_options(
@@ -25,12 +27,14 @@ def parse_options(
 ) -> T:
     """Reads a dataclass whose fields are `name: Annotated[type, "help"] = default` from command-line arguments.
 
-    `max_new_tokens` is `--max-new-tokens`, a bool `--x` or `--no-x`, a tuple takes several values. `defaults` are field
-    values to use instead of the dataclass's own.
+    Other fields keep their defaults. `max_new_tokens` is `--max-new-tokens`, a bool `--x` or `--no-x`, a tuple takes
+    several values. `defaults` are field values to use instead of the dataclass's own.
     """
     parser = _Parser(prog=prog, description=description, formatter_class=_Formatter, allow_abbrev=False)
     hints = get_type_hints(config, include_extras=True)
     for item in fields(config):  # pyright: ignore[reportArgumentType]
+        if get_origin(hints[item.name]) is not Annotated:
+            continue
         name = "--" + item.name.replace("_", "-")
         kind, help = _kind_and_help(hints[item.name])
         if kind is bool:
@@ -71,16 +75,25 @@ def check_choices(config: Any) -> None:
 def check_ranges(config: Any, *, above_0: Sequence[str] = (), least_0: Sequence[str] = ()) -> None:
     """Raises where a number is out of range; fields that the options do not have, or that are None, are left out.
 
+    A number of any field must be finite, and a whole one, but the seed, below 2^31.
+
     Raises:
         ConfigError: it names the option, its value and the range.
     """
+    for item in fields(config):
+        given = getattr(config, item.name)
+        for value in given if isinstance(given, tuple) else (given,):
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ConfigError(f"{item.name} must be a finite number, got {value}")
+            if isinstance(value, int | float) and abs(value) >= _TOO_LARGE and item.name != "seed":
+                raise ConfigError(f"{item.name} must be below 2^31, got {value}")
     for names, least, fits in ((above_0, "above 0", lambda x: x > 0), (least_0, "at least 0", lambda x: x >= 0)):
         for name in names:
             value = getattr(config, name, None)
             if value is not None and not fits(value):
                 raise ConfigError(f"{name} must be {least}, got {value}")
-    if (threads := getattr(config, "threads", None)) is not None and threads < 1:
-        raise ConfigError(f"threads must be at least 1, got {threads}")
+    if (threads := getattr(config, "threads", None)) is not None and not 1 <= threads <= _MOST_THREADS:
+        raise ConfigError(f"threads must be at least 1 and at most {_MOST_THREADS}, got {threads}")
     if not 0 <= (seed := getattr(config, "seed", 0)) < 2**32:  # what NumPy's global generator takes
         raise ConfigError(f"seed must be at least 0 and below 2^32, got {seed}")
 
@@ -137,7 +150,11 @@ def learner_main(
     """
     description = about or (sys.modules[train.__module__].__doc__ or "").partition("\n")[0]
     prog = f"toolgym train --algo {algo}"
-    print(train(parse_options(config, argv, prog=prog, description=description, defaults=defaults)))
+    from toolgym.agents.training.run_folder import writes
+
+    options: Any = parse_options(config, argv, prog=prog, description=description, defaults=defaults)
+    with writes(Path(getattr(options, "output", "."))):
+        print(train(options))
     return 0
 
 

@@ -10,42 +10,54 @@ tensorboard/      TensorBoard's files
 final/            the model, and environment.json: the environment's options that it is used to
 """
 
+import errno
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from safetensors import SafetensorError
 from transformers.trainer import TRAINER_STATE_NAME
 
 from toolgym.agents.policies.models import model_path
-from toolgym.errors import ConfigError
+from toolgym.agents.training.sizing import unset
+from toolgym.errors import ConfigError, ToolGymError
 from toolgym.opening import takes
 
 __all__ = [
     "begin",
     "drop_later",
+    "kept",
     "latest_checkpoint",
     "next_best",
     "point_to_best",
     "save_settings",
     "settings_of",
     "step_of",
+    "writes",
 ]
 
+C = TypeVar("C")
 _OPTIONS, _SETTINGS, _BEST = "config.json", "environment.json", "best"
 TENSORBOARD, EPISODES = "tensorboard", "episodes.jsonl"
 _SLOTS = ("best-a", "best-b")
 """Where the model that `best` is a link to lies: a new one is written into the other one."""
 _MAY_DIFFER = (
+    "concurrency",
+    "derived",
     "env_steps",
     "env_workers",
     "eval_episodes",
     "eval_split",
     "eval_steps",
     "eval_temperature",
+    "gradient_checkpointing",
+    "micro_batch",
+    "output",
     "overwrite",
     "progress",
     "record",
@@ -95,6 +107,41 @@ def begin(config: Any, *made: Path) -> str | None:
     return found
 
 
+@contextmanager
+def writes(output: Path) -> Iterator[None]:
+    """Says in one error what goes wrong where a run writes into its folder.
+
+    Raises:
+        ConfigError: the folder cannot be made or written to, or the disk is full.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError, RuntimeError) as error:
+        if isinstance(error, ToolGymError) or not _of_writing(error, output):
+            raise
+        found = latest_checkpoint(output) if output.is_dir() else None
+        rest = f"go on from {Path(found).name} with --resume" if found else "begin again, or give another --output"
+        what = f"cannot write to {str(output)!r}: {_reason(error)}"
+        raise ConfigError(f"{what}. Make room or allow it, and {rest}") from error
+
+
+def _of_writing(error: Exception, output: Path) -> bool:
+    """Whether an error is of writing a run's files: whatever wrote them, and in whichever language."""
+    if isinstance(error, OSError):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return True
+        if not isinstance(error.filename, str | Path) or (isinstance(error, FileNotFoundError) and output.is_dir()):
+            return False  # a file that is not there was to be read
+        named, folder = Path(error.filename).absolute(), output.absolute()
+        return named.is_relative_to(folder) or folder.is_relative_to(named)
+    text = str(error)
+    return any(part in text for part in ("I/O error", "PytorchStreamWriter", "inline_container", "iostream error"))
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error).partition("\n")[0]
+
+
 def latest_checkpoint(output: Path) -> str | None:
     """The folder of the latest whole checkpoint: one that a kill left half written is not. None where there is none."""
     for folder in sorted(output.glob("checkpoint-*"), key=_number, reverse=True):
@@ -122,21 +169,51 @@ def _plain(config: Any) -> dict[str, Any]:
     return json.loads(json.dumps(text))
 
 
-def _check_same(config: Any) -> None:
+def _begun_with(output: Path) -> dict[str, Any] | None:
+    """The options that the run in a folder was begun with; None where there is none that can be read."""
     try:
-        there = json.loads((config.output / _OPTIONS).read_text(encoding="utf-8"))
+        return json.loads((output / _OPTIONS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
+        return None
+
+
+def kept(config: C) -> C:
+    """The options of a run that goes on: what was not given is what it began with, where that was not given either.
+
+    So that a run means the same on another device and with other processes. How many episodes an on-policy run plays
+    at once follows from what is there now.
+    """
+    options: Any = config
+    there = (_begun_with(options.output) or {}) if options.resume else {}
+    anew = ("concurrency",) if options.BY_SIZE.at_once is None else ()
+    names = [name for name in unset(options) if name in there.get("derived", ()) and name not in anew]
+    return replace(options, **{name: there[name] for name in names}, derived=(*options.derived, *names))
+
+
+def _check_same(config: Any) -> None:
+    there = _begun_with(config.output)
+    if there is None:
         return
     given = _plain(config)
     if given.keys() != there.keys():
         raise ConfigError(f"{str(config.output)!r} holds a run of another algorithm, or of another version of it")
-    other = [f"{name}={there[name]!r}, not {given[name]!r}" for name in given if there[name] != given[name]]
-    other = [text for text in other if text.partition("=")[0] not in (*_MAY_DIFFER, "output")]
+    free = {*_MAY_DIFFER, *(name for name in given["derived"] if name in there["derived"])}
+    other = [
+        f"{name}={there[name]!r}, not {given[name]!r}"
+        for name in given
+        if name not in free and there[name] != given[name] and not _same_folder(there[name], given[name])
+    ]
     if other:
         raise ConfigError(
             f"{str(config.output)!r} holds a run with {'; '.join(other)}. Resume it with the same options, or give "
             "another --output"
         )
+
+
+def _same_folder(one: Any, other: Any) -> bool:
+    """Whether both name one folder or file, each in its way."""
+    texts = isinstance(one, str) and isinstance(other, str)
+    return texts and Path(one).exists() and Path(one).resolve() == Path(other).resolve()
 
 
 def _clear(config: Any, made: Sequence[Path]) -> None:

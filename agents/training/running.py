@@ -22,10 +22,10 @@ from toolgym.agents.rollouts.environments import copies
 from toolgym.agents.rollouts.recording import RecordEpisodes
 from toolgym.agents.training.adapters import keep_base
 from toolgym.agents.training.callbacks import StopOnInterrupt, interrupts_as_before, one_tensorboard, run_callbacks
-from toolgym.agents.training.common_options import CommonOptions, PlayOptions, largest_divisor, processes
+from toolgym.agents.training.common_options import CommonOptions, PlayOptions, check_reports, largest_divisor, processes
 from toolgym.agents.training.options import check_ranges
 from toolgym.agents.training.orders import task_order
-from toolgym.agents.training.run_folder import EPISODES, TENSORBOARD, begin, save_settings, settings_of, step_of
+from toolgym.agents.training.run_folder import EPISODES, TENSORBOARD, begin, kept, save_settings, settings_of, step_of
 from toolgym.agents.training.schedule import schedule_args
 from toolgym.agents.training.sizing import BySize, settled, unset
 from toolgym.agents.training.train_evaluation import EvaluateEvery
@@ -52,6 +52,7 @@ __all__ = [
 ]
 
 C = TypeVar("C")
+_MOST_EPISODES = 65_536
 LossType = Literal["grpo", "dapo", "dr_grpo", "bnpo"]
 
 
@@ -103,6 +104,11 @@ class RunConfig(PlayOptions, CommonOptions):
             raise ConfigError(
                 f"groups * rollouts = {self.groups * self.rollouts} must be a multiple of minibatches * processes, got "
                 f"minibatches={self.minibatches}, processes={processes()}"
+            )
+        if self.groups * self.rollouts > _MOST_EPISODES:
+            raise ConfigError(
+                f"a step has groups * rollouts = {self.groups * self.rollouts} episodes, at most {_MOST_EPISODES} are "
+                "possible: lower groups or rollouts"
             )
         passes = self.iterations * self.minibatches
         if passes < 1 or self.save_steps % passes or self.steps % passes:
@@ -198,14 +204,18 @@ def load(
 ) -> tuple[C, PreTrainedModel, PreTrainedTokenizerBase]:
     """A run's options with what was not given (see `toolgym.agents.training.sizing`), its model and tokenizer.
 
-    A model that is given is not loaded. Otherwise what was not given is printed.
+    What a run that goes on is not given is what it began with. A model that is given is not loaded; otherwise what was
+    not given is printed.
 
     Raises:
-        ConfigError: no such model, or an episode's opening that does not fit into the context.
+        ConfigError: no such model, an opening that does not fit into the context, or a place to report to that needs
+            what is not installed.
     """
+    options: Any = config
+    check_reports(options.report_to)
     if model is not None and tokenizer is not None and not unset(config):
         return config, model, tokenizer
-    options: Any = config
+    config = options = kept(options)
     tokenizer = tokenizer or load_tokenizer(options.model, thinking=options.thinking)
     size = named_size(options.model) if model is None else size_of(model)
     opening = _opening_tokens(options, tokenizer)
@@ -290,7 +300,8 @@ def prepare(
 def run(trainer: "ToolTrainer", config: RunConfig) -> Path:
     """Trains, resuming where the config says so; saves the model and returns its folder."""
     if trainer.run_config is not None:
-        config = replace(config, **{name: getattr(trainer.run_config, name) for name in unset(config)})
+        names = (*unset(config), "derived")
+        config = replace(config, **{name: getattr(trainer.run_config, name) for name in names})
     return train_and_save(lambda: trainer, trainer.processing_class, config, begin(config))
 
 
@@ -300,7 +311,7 @@ def train_and_save(make: Callable[[], Any], tokenizer: Any, config: Any, checkpo
     with warnings.catch_warnings(), interrupts_as_before(), without_bars():
         quiet()
         trainer = make()
-        keep_base(trainer.accelerator.unwrap_model(trainer.model), config)
+        trainer.base_name = keep_base(trainer.accelerator.unwrap_model(trainer.model), config)
         if config.eval_steps:
             trainer.add_callback(EvaluateEvery(trainer, tokenizer, config, env_options(config)))
         if getattr(config, "record", False):

@@ -97,6 +97,7 @@ def settled(config: T, size: ModelSize | None = None, opening: int = 0, *, proce
     """
     names, values = unset(config), _values(config, size, opening)
     out = replace(cast(Any, config), **{name: values[name] for name in names if name in values})
+    out = replace(out, derived=tuple(sorted({*out.derived, *names})))
     return replace(out, concurrency=_concurrency(out, size, processes)) if "concurrency" in names else out
 
 

@@ -23,7 +23,7 @@ from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
 from toolgym.agents.policies.machine import release_memory
 from toolgym.agents.policies.models import quiet
 from toolgym.agents.policies.vllm import VLLMServer, importance_weights
-from toolgym.agents.rollouts.episodes import EpisodeBatch, Estimator
+from toolgym.agents.rollouts.episodes import EpisodeBatch, Estimator, flat_groups
 from toolgym.agents.rollouts.rollout import Episodic, Rollout, Start, rollouts
 from toolgym.agents.training.base_trainer import RunTrainer
 from toolgym.agents.training.orders import GroupSampler
@@ -278,6 +278,8 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
             out[name] = (local[:, : out["completion_ids"].shape[1]] if local.dim() == 2 else local).to(
                 out["completion_ids"].device
             )
+        # TRL takes returns for equal that differ by less than 1e-8, in single precision.
+        self._metrics["train"]["frac_reward_zero_std"][-1] = flat_groups(batch)
         if not cast(LMPolicy, self._policy).exact:
             out["importance_weights"] = self._importance_weights(out)
         self._log_episodes(batch)
