@@ -4,7 +4,7 @@ env = gymnasium.make("ToolGym/MCP-v0", servers="mcp.json", tasks="tasks.yaml")
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -42,7 +42,7 @@ _SPLITS: tuple[Split, ...] = ("train", "validation", "test", "test_unseen")
 class McpOptions:
     """What can be chosen about servers and tasks, beside `EnvOptions`: keywords of `gymnasium.make`."""
 
-    servers: Any = None
+    servers: Any = field(default=None, repr=False)
     """An `mcp.json` (path or dict), a Python file, `FILE.py:NAME` or `module:NAME` (a server object, in process), a
     URL, `docker:IMAGE`, a command as a list, a `ToolServer`, a `FastMCP`, or a function that makes one."""
     tasks: TaskSource | None = None
@@ -53,7 +53,7 @@ class McpOptions:
     """The domain's name."""
     server: str | None = None
     """One server of an `mcp.json`; by default all of them."""
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     """A bearer token for a URL."""
     state_tools: Sequence[str | Mapping[str, Any] | StateTool] = ()
     """Reading tools whose answers are the state of a server that keeps no `World`."""

@@ -17,6 +17,7 @@ from toolgym.mcp.config import read_config
 from toolgym.mcp.connect import connect
 from toolgym.mcp.connection import CommandTarget, UrlTarget, WireOptions
 from toolgym.mcp.secrets import shown_url
+from toolgym.mcp_env import McpOptions
 from toolgym.messages import ToolCall
 
 RAW = str(Path(__file__).with_name("raw_server.py"))
@@ -211,7 +212,9 @@ def test_the_older_transport_is_named(answering):
         handle.session()
 
 
-def test_targets_show_no_secrets():
+def test_targets_and_options_show_no_secrets():
+    options = McpOptions(servers={"mcpServers": {"a": {"url": "http://a.b", "headers": {"X": SECRET}}}}, token=SECRET)
+    assert SECRET not in repr(options)
     target = UrlTarget(f"https://me:{SECRET}@example.org:8443/mcp?key={SECRET}#x", SECRET, {"X": SECRET})
     assert SECRET not in repr(target)
     assert "https://example.org:8443/mcp" in repr(target)
@@ -237,16 +240,17 @@ def test_a_server_that_ends_before_the_handshake_is_spoken_to_in_the_older_way(r
         assert second.call(ToolCall("list_notes")).outcome == "ok"
 
 
-@pytest.mark.parametrize("way", ["file", "options"])
-def test_the_older_handshake_can_be_chosen(way):
-    """Then nothing comes before it: the server's words of it do not stand in its stderr."""
-    entry = {"command": sys.executable, "args": [RAW, "handshake-only"]} | ({"mode": "legacy"} if way == "file" else {})
-    options = WireOptions(mode="auto" if way == "file" else "legacy", start_timeout_s=60)
-    (read,) = read_config({"mcpServers": {"a": entry}})
-    assert isinstance(read.target, CommandTarget)
-    assert read.target.mode == ("legacy" if way == "file" else "auto")
-    with connect({"mcpServers": {"a": entry}}, options=options) as handle:
-        assert handle.session().call(ToolCall("list_notes")).outcome == "ok"
+@pytest.mark.parametrize("way", ["file", "options", "neither"])
+def test_the_older_handshake_can_be_chosen(tmp_path, way):
+    """Then nothing comes before it. Chosen by neither, it is what the second start tries."""
+    marker = tmp_path / "ended"
+    entry = {"command": sys.executable, "args": [RAW, "handshake-only"], "env": {"MARKER": str(marker)}}
+    entry |= {"mode": "legacy"} if way == "file" else {}
+    with connect(
+        {"mcpServers": {"a": entry}}, options=WireOptions(mode="legacy" if way == "options" else "auto")
+    ) as it:
+        assert it.session().call(ToolCall("list_notes")).outcome == "ok"
+    assert marker.exists() == (way == "neither")
 
 
 @pytest.mark.parametrize("mode", ["serve", "empty-cursor", "same-cursor", "new-cursors", "pages"])
