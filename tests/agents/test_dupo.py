@@ -233,6 +233,13 @@ def test_interrupted_and_resumed_equals_uninterrupted(
     assert all(line["grad_norm"] > 0 for line in one)
 
 
+def ending(model: Any, tokenizer: Any) -> Any:
+    """The model, made to end many of its turns: one that is cut counts for nothing, and all of them earn the same."""
+    with torch.no_grad():
+        model.get_input_embeddings().weight[tokenizer.eos_token_id] *= 6
+    return model
+
+
 def test_plain_dupo_is_the_token_mean_loss(
     fresh: Any, tokenizer: Any, tmp_path: Path, shape: dict[str, Any], metrics: Any
 ) -> None:
@@ -240,8 +247,9 @@ def test_plain_dupo_is_the_token_mean_loss(
     shape = shape | {"iterations": 2, "epsilon_high": 0.28, "learning_rate": 1e-2, "steps": 2}
     plain = DUPOOptions(output=tmp_path / "plain", unified=False, dynamic_clip=False, **shape)
     trls = GRPOOptions(output=tmp_path / "trls", loss="dapo", **shape)
-    run(make_trainer(plain, fresh(), tokenizer), plain)
-    run(prepare(trls, partial(step_advantages, floor=0.1), model=fresh(), tokenizer=tokenizer), trls)
+    run(make_trainer(plain, ending(fresh(), tokenizer), tokenizer), plain)
+    model = ending(fresh(), tokenizer)
+    run(prepare(trls, partial(step_advantages, floor=0.1), model=model, tokenizer=tokenizer), trls)
     for left, right in zip(metrics(plain.output), metrics(trls.output), strict=True):
         for name in ("loss", "grad_norm", "entropy"):
             assert left[name] == pytest.approx(right[name], abs=1e-5), name
@@ -282,7 +290,7 @@ def test_only_sampled_tokens_carry_loss(
     fresh: Any, tokenizer: Any, tmp_path: Path, shape: dict[str, Any], metrics: Any, dead_env: Any
 ) -> None:
     some = DUPOOptions(output=tmp_path, **shape | {"steps": 2, "micro_batch": 8})
-    trainer = cast(Any, make_trainer(some, fresh(), tokenizer))
+    trainer = cast(Any, make_trainer(some, ending(fresh(), tokenizer), tokenizer))
     trainer.__class__, trainer.seen = Probe, []
     trainer.envs[6:] = [dead_env, dead_env]
     run(trainer, some)
