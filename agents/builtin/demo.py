@@ -181,8 +181,9 @@ def _run(options: DemoOptions, console: Console, clock: _Clock, json: bool) -> d
     )
     steps, seconds = _train(model, tokenizer, replace(options, groups=groups), console, curve, train_s)
     latest = [solved for _, solved in curve.train[-5:]]
+    taken = f"{steps} step{'' if steps == 1 else 's'} in {_minutes(seconds)}"
     console.print(
-        f"{steps} step{'' if steps == 1 else 's'} in {_minutes(seconds)}; of the latest train episodes it solved {np.mean(latest or [0]):.0%}. "
+        f"{taken}; of the latest train episodes it solved {np.mean(latest or [0]):.0%}. "
         f"{clock.say(before.seconds + _AT_END_S)}"
     )
     console.print("\n[bold]3. The same held-out tasks again.[/]")
