@@ -24,7 +24,7 @@ LIBRARY = (
     {"errors", "_exports", "_checkout", "_json", "_strict_json"},
     {"_files"},
     {"world", "loading", "formats", "openai_client"},
-    {"messages", "sampling"},
+    {"messages", "sampling", "saying"},
     {"trajectory"},
     {"mcp", "rendering"},
     {"tasks", "observations", "spaces"},

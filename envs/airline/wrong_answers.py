@@ -1,6 +1,6 @@
 """What would be wrong to say: other values of the field that a customer asks about, from the world and the results.
 
-A list of candidates holds the right value and these, so that it is no answer (`toolgym.rewards.answers`). What the
+A list of candidates holds the right value and these, so that it is no answer (`toolgym.saying.answers`). What the
 right answer itself says is taken out again where the checklist is made.
 """
 

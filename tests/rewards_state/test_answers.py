@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolgym.messages import ToolCall, Turn
-from toolgym.rewards.answers import MAX_CHARS, Answer, Telling, telling
 from toolgym.rewards.checklist import satisfied
-from toolgym.rewards.said_values import Grounds
+from toolgym.saying.answers import MAX_CHARS, Answer, Telling, telling
+from toolgym.saying.values import Grounds
 from toolgym.tasks import ChecklistItem, GoldAction, SaidCheck, Task
 from toolgym.trajectory import Step, ToolResult, Trajectory
 
@@ -200,7 +200,7 @@ NASTY = {
 
 @pytest.mark.parametrize("kind", NASTY)
 def test_time_grows_no_faster_than_the_answer(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toolgym.rewards.answers.MAX_CHARS", 10**9)
+    monkeypatch.setattr("toolgym.saying.answers.MAX_CHARS", 10**9)
 
     def cost(size: int) -> float:
         text = NASTY[kind](size)

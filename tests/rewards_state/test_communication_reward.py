@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolgym.messages import Turn
-from toolgym.rewards.communication import communication_term, normalise, says
+from toolgym.rewards.communication import communication_term
+from toolgym.saying.facts import normalise, says
 from toolgym.tasks import ChecklistItem, SaidCheck, Task
 from toolgym.trajectory import Step, Trajectory
 

@@ -7,7 +7,7 @@ import pytest
 from toolgym.envs.airline.operation import refusal
 from toolgym.messages import Turn
 from toolgym.rewards.checklist import satisfied
-from toolgym.rewards.refusals import Refusal, refusing
+from toolgym.saying.refusals import Refusal, refusing
 from toolgym.tasks import ChecklistItem, GoldAction, RefusedCheck, Task
 from toolgym.trajectory import Step, Trajectory
 
@@ -197,7 +197,7 @@ def test_one_part_is_refused_and_another_done() -> None:
 
 
 def test_time_grows_no_faster_than_the_response(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toolgym.rewards.refusals.MAX_CHARS", 10**9)
+    monkeypatch.setattr("toolgym.saying.refusals.MAX_CHARS", 10**9)
     prepared = Refusal.of(RefusedCheck(), ())
 
     def cost(text: str) -> float:

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from toolgym.rewards.assertions import states_equal
 from toolgym.rewards.checklist import includes
-from toolgym.rewards.communication import normalise, says
 from toolgym.rewards.matching import PreparedCall, same_value
-from toolgym.rewards.text_form import plain, same_text
+from toolgym.saying.facts import normalise, says
+from toolgym.saying.text_form import plain, same_text
 from toolgym.tasks.linting import _INJECTION, _repeats_a_repetition
 
 

@@ -82,7 +82,8 @@ class FastMCPSession(ReplaySession):
 
     def _given_up(self, call: ToolCall) -> None:
         """Nobody saw how a call ended, so nobody knows what it did."""
-        self._lost = self._lost or self._writes[call.name] is not False
+        if self._lost is None and self._give_up(call):
+            self._lost = call.name
 
     def _plain_tool(self, call: ToolCall) -> "_PlainTool | None":
         """The plain tool that is called, or None where the call needs the protocol."""
@@ -96,13 +97,8 @@ class FastMCPSession(ReplaySession):
     def _directly(self, tool: "_PlainTool", call: ToolCall) -> ToolResult:
         result = refuse(call)
         if result is None:
-            try:
-                result = tool.run(call, self.tools)
-                self._remember(call, result)
-            except BaseException:  # an interrupt: a tool's own errors are results
-                if self._give_up(call):
-                    self._lost = call.name
-                raise
+            result = tool.run(call, self.tools)
+            self._remember(call, result)
         return result
 
 

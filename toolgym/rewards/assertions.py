@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from toolgym.rewards.text_form import plain, same_text
+from toolgym.saying.text_form import plain, same_text
 from toolgym.tasks import Assertion
 from toolgym.world import Diff, canonical
 

@@ -6,7 +6,7 @@ the episode alone. When an item counts:
 * `call`, `said` and `refused`: from the first successful call (or response) that fits, made when the items in
   `depends_on` were already satisfied or became so in the same step. Once satisfied they stay so, except that a `said`
   item is lost for good when something else is claimed, and a `refused` one when it is claimed that the thing was done
-  (`toolgym.rewards.answers`, `toolgym.rewards.refusals`).
+  (`toolgym.saying.answers`, `toolgym.saying.refusals`).
 * `state` and `no_write`: while the fact holds. Facts that are true of an episode in which nothing was done (`no_write`,
   `unchanged`) must not pay for doing nothing, so `checklist_term` credits them only when the episode ends.
 
@@ -21,11 +21,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from toolgym.rewards._per_task import per_task
-from toolgym.rewards.answers import Answer, telling
 from toolgym.rewards.assertions import BaseLookup, holds
-from toolgym.rewards.refusals import Refusal, refusing
-from toolgym.rewards.said_values import Grounds
-from toolgym.rewards.text_form import plain
+from toolgym.saying.answers import Answer, telling
+from toolgym.saying.refusals import Refusal, refusing
+from toolgym.saying.text_form import plain
+from toolgym.saying.values import Grounds
 from toolgym.tasks import (
     CallCheck,
     ChecklistItem,

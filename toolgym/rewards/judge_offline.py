@@ -10,8 +10,8 @@ from rapidfuzz import fuzz
 
 from toolgym.messages import ToolCall
 from toolgym.rewards.checklist import includes
-from toolgym.rewards.communication import normalise
 from toolgym.rewards.judge import RUBRIC, Judgement, JudgeRequest, Rubric
+from toolgym.saying.facts import normalise
 from toolgym.world import canonical
 
 __all__ = ["OfflineJudge"]

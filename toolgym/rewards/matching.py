@@ -1,7 +1,7 @@
 """Comparing tool calls: canonical forms, intersections over unions, and one-to-one matching.
 
 Equality of values is JSON's, made exact: numbers by value (1 is 1.0), a boolean equals only a boolean, text to the
-letter in its normal form (`toolgym.rewards.text_form`), objects whatever the order of their keys. (The published ToolRL
+letter in its normal form (`toolgym.saying.text_form`), objects whatever the order of their keys. (The published ToolRL
 code compares as Python does, where `True == 1`; see `toolgym.rewards.toolrl`.)
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolgym.messages import ToolCall
-from toolgym.rewards.text_form import plain, same_text
+from toolgym.saying.text_form import plain, same_text
 
 __all__ = [
     "CallForm",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from toolgym.errors import ForkUnsupportedError, TaskError, did_you_mean
 from toolgym.mcp.ignore import differing
 from toolgym.mcp.session import ToolSession
-from toolgym.rewards.refusals import Refusal, refusing
+from toolgym.saying.refusals import Refusal, refusing
 from toolgym.tasks import CallCheck, ChecklistItem, GoldAction, GoldCall, RefusedCheck, Task
 from toolgym.tasks.files import Frozen
 from toolgym.world import canonical
@@ -109,7 +109,7 @@ def freeze(task: Task, session: ToolSession) -> Task:
 
     A call that was made is a point of the checklist. It is required where nothing else would tell success: the state
     cannot be seen or does not change, and no fact has to be said. A forbidden task wants a refusal, where its own
-    response reads as one (`toolgym.rewards.refusals`, which reads English).
+    response reads as one (`toolgym.saying.refusals`, which reads English).
 
     Raises:
         TaskError: the chain cannot be executed.

@@ -78,7 +78,7 @@ class StateCheck(_Model):
 class SaidCheck(_Model):
     """True once a response to the user says every one of `facts` (case, commas and spaces aside) and commits to them.
 
-    `toolgym.rewards.answers` tells what that is: not a list of candidates, nothing made up.
+    `toolgym.saying.answers` tells what that is: not a list of candidates, nothing made up.
     """
 
     type: Literal["said"] = "said"
@@ -92,7 +92,7 @@ class SaidCheck(_Model):
 class RefusedCheck(_Model):
     """True once a response refuses: it says that the thing cannot be done, or what bars it, and claims no success.
 
-    `toolgym.rewards.refusals` tells what counts.
+    `toolgym.saying.refusals` tells what counts.
     """
 
     type: Literal["refused"] = "refused"

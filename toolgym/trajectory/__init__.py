@@ -3,6 +3,7 @@
 from toolgym.trajectory.files import (
     TornTrajectoryWarning,
     TrajectoryWriter,
+    iterate_trajectories,
     read_trajectories,
     trajectory_from_json,
     trajectory_to_json,
@@ -18,6 +19,7 @@ __all__ = [
     "Trajectory",
     "TrajectoryWriter",
     "Truncation",
+    "iterate_trajectories",
     "read_trajectories",
     "trajectory_from_json",
     "trajectory_to_json",

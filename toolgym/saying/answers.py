@@ -7,9 +7,9 @@ tells the facts of a `said` item when
 2. *rivals* (the item's `forbidden` values; values listed beside the fact, or said in the same words; in an answer that
    names more than `WIDE` things, all of them) stand in it only set apart ("the others", "more expensive", "rather than
    ..."), or the fact is picked out ("the cheapest is ...", "so", "in total") and no rival is
-   (`toolgym.rewards.commitment`);
+   (`toolgym.saying.commitment`);
 3. no id, e-mail or amount of the facts' form is made up: it stands in the request, in what the agent was shown, or
-   follows from such numbers by one sum, difference or product after the other (`toolgym.rewards.said_values`);
+   follows from such numbers by one sum, difference or product after the other (`toolgym.saying.values`);
 4. it is an answer, not an archive: at most `MAX_CHARS` characters, `MAX_RIVALS` other values of the facts' form and
    `MAX_THINGS` things, in words rather than data (not a long response with hardly a word like "the" or "is" in it, nor
    JSON, nor one phrase repeated).
@@ -19,15 +19,14 @@ Everything here takes time linear in the response.
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
-from toolgym.rewards.commitment import commits, cue_for, sentences
-from toolgym.rewards.communication import Fact, normalise
-from toolgym.rewards.said_values import Grounds, counts, form_of, listed_with, made_up, things, values_in
-from toolgym.rewards.text_form import plain
-from toolgym.tasks import SaidCheck
+from toolgym.saying.commitment import commits, cue_for, sentences
+from toolgym.saying.facts import Fact, normalise
+from toolgym.saying.text_form import plain
+from toolgym.saying.values import Grounds, counts, form_of, listed_with, made_up, things, values_in
 
 __all__ = ["MAX_CHARS", "MAX_RIVALS", "MAX_THINGS", "WIDE", "Answer", "Telling", "is_archive", "telling"]
 
@@ -65,6 +64,19 @@ _MOST_REPEATS = 5
 """Sentences that may be the same but for the last word."""
 
 
+class SaidItem(Protocol):
+    """What is looked at of a `said` item (`toolgym.tasks.SaidCheck`)."""
+
+    @property
+    def facts(self) -> Sequence[str]: ...
+
+    @property
+    def forbidden(self) -> Sequence[str]: ...
+
+    @property
+    def allowed(self) -> Sequence[str]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A `said` item, prepared."""
@@ -81,7 +93,7 @@ class Answer:
     """Words that pick a value out."""
 
     @classmethod
-    def of(cls, check: SaidCheck, request: str, told: Iterable[str]) -> "Answer":
+    def of(cls, check: SaidItem, request: str, told: Iterable[str]) -> "Answer":
         """From an item of a task with this request, whose right answer holds `told`."""
         values = frozenset(value for fact in check.facts for value in values_in(normalise(fact)))
         allowed = frozenset(value for text in (request, *told, *check.allowed) for value in values_in(normalise(text)))

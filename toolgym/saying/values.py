@@ -1,6 +1,6 @@
 """The ids, amounts and dates in an answer: which of them may be taken for each other, and which were made up.
 
-Used by `toolgym.rewards.answers`. Text here is normalised (`toolgym.rewards.communication.normalise`).
+Used by `toolgym.saying.answers`. Text here is normalised (`toolgym.rewards.communication.normalise`).
 """
 
 import re
@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from toolgym.rewards.text_form import plain
+from toolgym.saying.text_form import plain
 
 __all__ = ["Grounds", "counts", "form_of", "listed_with", "made_up", "things", "values_in"]
 

@@ -11,14 +11,14 @@ Everything here takes time linear in the response.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from toolgym.rewards.answers import MAX_CHARS, MAX_RIVALS, Telling, is_archive
-from toolgym.rewards.commitment import clauses, sentences
-from toolgym.rewards.communication import normalise
-from toolgym.rewards.said_values import things
-from toolgym.tasks import RefusedCheck
+from toolgym.saying.answers import MAX_CHARS, MAX_RIVALS, Telling, is_archive
+from toolgym.saying.commitment import clauses, sentences
+from toolgym.saying.facts import normalise
+from toolgym.saying.values import things
 
 __all__ = ["Refusal", "refusing"]
 
@@ -68,6 +68,22 @@ _AUXILIARY = (
 )
 
 
+class RefusedItem(Protocol):
+    """What is looked at of a `refused` item (`toolgym.tasks.RefusedCheck`)."""
+
+    @property
+    def about(self) -> Sequence[str]: ...
+
+    @property
+    def unrelated(self) -> Sequence[str]: ...
+
+    @property
+    def done(self) -> Sequence[str]: ...
+
+    @property
+    def subject(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A `refused` item, prepared."""
@@ -83,7 +99,7 @@ class Refusal:
     """Whether the gold answer itself claims such a thing, of something else."""
 
     @classmethod
-    def of(cls, check: RefusedCheck, told: Iterable[str]) -> "Refusal":
+    def of(cls, check: RefusedItem, told: Iterable[str]) -> "Refusal":
         """From an item of a task whose gold chain says `told`."""
         words = "|".join(re.escape(normalise(word)) for word in check.about) or r"(?!)"
         done = "|".join(re.escape(normalise(verb)) for verb in check.done) or _DONE

@@ -4,7 +4,7 @@ A value is *set apart* where the sentence has turned to what is not the answer b
 behind it ("... is full"). It is *picked* where a cue speaks for it ("the cheapest is ...", "so", "in total"). The rules
 are the same for facts and rivals, so that no way of speaking helps who does not know the answer.
 
-Used by `toolgym.rewards.answers`. Everything here takes time linear in the text.
+Used by `toolgym.saying.answers`. Everything here takes time linear in the text.
 """
 
 import re
@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from toolgym.rewards.communication import normalise
-from toolgym.rewards.text_form import plain
+from toolgym.saying.facts import normalise
+from toolgym.saying.text_form import plain
 
 __all__ = ["clauses", "commits", "cue_for", "sentences"]
 
