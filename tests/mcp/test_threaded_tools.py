@@ -107,7 +107,7 @@ def test_a_call_of_which_nobody_saw_the_end_leaves_no_trace_in_the_next_episode(
         with pytest.raises(TimeoutError):
             asyncio.run(given_up())
         releasing.join()
-        with pytest.raises(ForkUnsupportedError, match="reset first"):
+        with pytest.raises(ForkUnsupportedError, match="reset the session first"):
             session.fork()
         session.reset()
         assert session.call(ToolCall("write")).structured == {"result": [0]}
