@@ -323,5 +323,5 @@ def _train(
     with _bars(console) as progress:
         watch = _Watch(progress, steps, curve, None if options.steps else seconds)
         trainer = prepare(config, grpo_advantages, model=model, tokenizer=tokenizer, callbacks=[watch])
-        run(trainer, config)
+        run(trainer, config, locked=True)
     return trainer.state.global_step, time.monotonic() - watch.started

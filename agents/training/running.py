@@ -4,6 +4,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, cast
@@ -312,12 +313,21 @@ def prepare(
     return made
 
 
-def run(trainer: "ToolTrainer", config: RunConfig) -> Path:
-    """Trains, resuming where the config says so; saves the model and returns its folder."""
+def run(trainer: "ToolTrainer", config: RunConfig, *, locked: bool = False) -> Path:
+    """Trains, resuming where the config says so; saves the model and returns its folder.
+
+    Args:
+        trainer: the run's.
+        config: its options.
+        locked: whether the caller has made itself the folder's only writer (`one_writer`).
+
+    Raises:
+        LockedError: somebody else writes the folder.
+    """
     if trainer.run_config is not None:
         names = (*unset(config), "derived")
         config = replace(config, **{name: getattr(trainer.run_config, name) for name in names})
-    with one_writer(config.output, config.resume):
+    with nullcontext() if locked else one_writer(config.output, config.resume):
         return train_and_save(lambda: trainer, trainer.processing_class, config, begin(config))
 
 
