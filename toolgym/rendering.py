@@ -18,6 +18,11 @@ __all__ = ["print_trajectory", "trajectory_text"]
 _WIDTH = 100
 _MAX_CHARS = 2_000
 """A longer text is shown shortened."""
+_CONTROLS = {
+    code: f"\\u{code:04x}"
+    for code in (*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
+"""What a terminal obeys (but for tabs and line breaks), and what turns the direction of text."""
 
 
 def trajectory_text(trajectory: Trajectory, width: int = _WIDTH, *, longest: int = _MAX_CHARS) -> str:
@@ -39,7 +44,7 @@ def print_trajectory(trajectory: Trajectory, *, latest: bool = False) -> None:
 def _show(trajectory: Trajectory, console: Console, latest: bool, longest: int = _MAX_CHARS) -> None:
     steps = trajectory.steps
     if not latest or not steps:
-        title = f"{trajectory.env_id} · {trajectory.task_id}"
+        title = Text(_short(f"{trajectory.env_id} · {trajectory.task_id}", longest))
         console.print(
             Panel(Text(_short(trajectory.prompt, longest)), title=title, title_align="left", border_style="blue")
         )
@@ -89,7 +94,7 @@ def _arguments(arguments: dict[str, object]) -> str:
 
 def _short(text: str, longest: int) -> str:
     """The text in printable form, shortened."""
-    printable = text.encode("utf-8", "backslashreplace").decode()
+    printable = text.encode("utf-8", "backslashreplace").decode().translate(_CONTROLS)
     if len(printable) <= longest:
         return printable
     return f"{printable[:longest]}… ({len(printable) - longest} more characters)"

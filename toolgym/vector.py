@@ -23,6 +23,7 @@ from toolgym.domain import Domain, Size
 from toolgym.env import ToolEnv
 from toolgym.episode import StepReturn
 from toolgym.errors import ConfigError, CopyError, InfraError, did_you_mean
+from toolgym.mcp.loop import serve
 from toolgym.options import EnvOptions
 
 __all__ = ["ToolVectorEnv", "batch_infos"]
@@ -306,7 +307,7 @@ class _Loop:
         self.threads = ThreadPoolExecutor(max_workers=min(width, 64), thread_name_prefix="toolgym-vector")
         self._loop = asyncio.new_event_loop()
         self._loop.set_default_executor(self.threads)
-        self._thread = threading.Thread(target=self._loop.run_forever, name="toolgym-vector-loop", daemon=True)
+        self._thread = threading.Thread(target=serve, args=(self._loop,), name="toolgym-vector-loop", daemon=True)
         self._thread.start()
 
     def run(self, steps: Iterable[Callable[[], Coroutine[Any, Any, StepReturn]]]) -> list[StepReturn]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Group
+from rich.markup import escape
 from rich.table import Table
 
 from toolgym.agents.evaluation.metrics import (
@@ -166,7 +167,7 @@ def _estimate(per_task: Sequence[float], seed: int, *, share: bool) -> Estimate:
 def report_table(report: Report) -> Group:
     """The report as rich tables, for a terminal."""
     title = ", ".join(f"{name}={value}" for name, value in report.settings.items() if value not in (None, {}, ""))
-    main = Table(title=title, title_justify="left", caption_justify="left", min_width=60)
+    main = Table(title=escape(title), title_justify="left", caption_justify="left", min_width=60)
     main.add_column("figure")
     main.add_column("value", justify="right")
     main.add_column("95% interval", justify="right")
@@ -189,7 +190,7 @@ def report_table(report: Report) -> Group:
     for label, members in (("depth", report.by_depth), ("kind", report.by_kind)):
         for name, group in members.items():
             groups.add_row(
-                f"{label} {name}",
+                escape(f"{label} {name}"),
                 str(group.tasks),
                 *_cells(group.estimates["pass@1"], percent=True),
                 _cells(group.estimates["tool_recall"], percent=True)[0],

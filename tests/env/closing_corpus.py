@@ -67,6 +67,10 @@ CLOSING = (
     "I've taken care of that for you. That's all done.",
     "Yes, your flight is booked.",
     "You have been refunded $30.",
+    "I have cancelled reservation K7Q2MX.",
+    "I've booked flight HAT123 for you.",
+    "I have refunded $30 to your card.",
+    "I have added 2 bags.",
     "Goodbye!",
     "Have a nice day.",
     "Enjoy your flight!",
@@ -75,6 +79,11 @@ CLOSING = (
 
 OPEN = (
     "Your trip has not been cancelled yet.",
+    "The flight HAT123 is fully booked.",
+    "That day is booked out, and the next one is already booked up.",
+    "You booked flight HAT123, I have read.",
+    "I cancelled reservation K7Q2MX yesterday.",
+    "I have not cancelled reservation K7Q2MX.",
     "Your reservation hasn't been cancelled.",
     "It is not done yet.",
     "Nothing has been cancelled so far.",

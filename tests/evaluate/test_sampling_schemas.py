@@ -41,6 +41,12 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "additionalItems": False,
         "minItems": 2,
     },
+    "several names of an open pattern": {
+        **OBJECT,
+        "patternProperties": {"^x-": WHOLE},
+        "additionalProperties": False,
+        "minProperties": 3,
+    },
     "anyOf beside properties": {
         **OBJECT,
         "properties": {"a": TEXT, "b": WHOLE},

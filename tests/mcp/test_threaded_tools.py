@@ -1,6 +1,7 @@
 """Synchronous tools of foreign FastMCP servers run in threads wherever an event loop runs: they may run their own."""
 
 import asyncio
+import sys
 import threading
 
 import gymnasium
@@ -111,3 +112,37 @@ def test_a_call_of_which_nobody_saw_the_end_leaves_no_trace_in_the_next_episode(
             session.fork()
         session.reset()
         assert session.call(ToolCall("write")).structured == {"result": [0]}
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_tool_that_exits_leaves_no_one_waiting(is_async):
+    """`sys.exit` in a tool of this process ends its call and its server, not the event loop that all others share."""
+
+    def make() -> FastMCP:
+        server = FastMCP("exits")
+
+        def leave() -> str:
+            sys.exit(3)
+
+        async def leave_async() -> str:
+            sys.exit(3)
+
+        async def stay() -> str:
+            return "here"
+
+        server.tool(leave_async if is_async else leave, name="leave")
+        server.tool(stay)
+        return server
+
+    task = {"request": "Stay.", "calls": ["stay"]}
+    envs = gymnasium.make_vec("ToolGym/MCP-v0", num_envs=2, servers=make, tasks=[task])
+    envs.reset(seed=0)
+    leaving = [CALL % "stay", CALL % "leave"]
+    if is_async:
+        assert list(envs.step(leaving)[-1]["outcome"]) == [None, "infra_error"]
+    else:  # a plain function: as where no event loop runs
+        with pytest.raises(SystemExit):
+            envs.step(leaving)
+    envs.reset(seed=0)
+    assert envs.step([CALL % "stay"] * 2)[0] == ("<tool_response>here</tool_response>",) * 2
+    envs.close()

@@ -17,7 +17,7 @@ from mcp_types import TextContent
 import toolgym
 from toolgym.mcp.connect import connect
 from toolgym.mcp.connection import WireOptions
-from toolgym.mcp.content import content_text, kept_content
+from toolgym.mcp.content import content_text, kept_content, raw_answer, with_raw_content
 from toolgym.messages import ToolCall
 from toolgym.observations import TAGS, chat_messages, escape_tags, format_step
 from toolgym.trajectory import (
@@ -178,3 +178,29 @@ def test_no_text_holds_a_tag_once_it_is_escaped(text):
 )
 def test_all_other_text_stays_as_it_is(text):
     assert escape_tags(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "structured"),
+    [
+        ("balance 5", {"balance": -5}),
+        ("rate 1.5", {"rate": 5.1}),
+        ("42 left", {"left": "42%"}),
+        ("42 euros", {"price": "\u20ac42", "unit": "euros"}),
+        ("of 3", {"of": 0.3}),
+    ],
+)
+def test_a_text_with_the_same_digits_does_not_say_it(text, structured):
+    shown = content_text([{"type": "text", "text": text}], structured)
+    assert shown == f"{text}\n{json.dumps(structured, ensure_ascii=False, separators=(',', ':'))}"
+
+
+@pytest.mark.parametrize("text", ["Balance: -5 at 1.5% (a.md)", '{"b": -5, "r": "1.5%", "f": "a.md"}'])
+def test_a_text_that_says_every_value_says_it(text):
+    assert content_text([{"type": "text", "text": text}], {"b": -5, "r": "1.5%", "f": "a.md"}) == text
+
+
+def test_null_for_content_beside_structured_content_is_no_content():
+    answer = {"content": None, "structuredContent": {"a": 1}}
+    assert raw_answer(with_raw_content(answer)["_meta"]) == ([], {"a": 1})
+    assert with_raw_content({"content": None}) == {"content": None}  # no result: the protocol's client says so

@@ -188,6 +188,17 @@ def test_a_status_is_told_with_the_body_and_without_secrets(answering, caplog, s
     assert SECRET not in caplog.text
 
 
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:99999", "127.0.0.1:x", "127.0.0.1:0", "[::1", " x", "", "a b", "a\r\nb"]
+)
+def test_what_is_no_url_is_said_and_not_shown(address):
+    url = f"http://{address}/mcp?key={SECRET}"
+    for target in (url, {"mcpServers": {"a": {"url": url}}}):
+        with pytest.raises(ConfigError, match="no URL such as https://HOST:PORT/PATH") as caught:
+            connect(target)
+        assert all(SECRET not in f"{error} {error!r}" for error in chain(caught.value))
+
+
 def test_a_status_in_an_episode_is_an_infra_error(raw_http_url):
     with connect(raw_http_url) as handle:
         session = handle.session()

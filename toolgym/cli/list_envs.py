@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 import toolgym  # noqa: F401 (registers the environments)
@@ -11,6 +12,7 @@ from toolgym.errors import ConfigError
 from toolgym.opening import open_env
 from toolgym.options import parse_settings
 from toolgym.registration import env_ids
+from toolgym.tasks.linting import visible
 
 _SPLITS = ("train", "validation", "test", "test_unseen")
 
@@ -82,5 +84,6 @@ def tool_table(tools: list[dict[str, Any]]) -> Table:
     for column in ("name", "writes", "what it does"):
         table.add_column(column, no_wrap=column == "name")
     for tool in tools:
-        table.add_row(tool["name"], {True: "yes", False: "", None: "?"}[tool["writes"]], tool["description"])
+        writes = {True: "yes", False: "", None: "?"}[tool["writes"]]
+        table.add_row(*(escape(visible(text)) for text in (tool["name"], writes, tool["description"])))
     return table

@@ -140,7 +140,7 @@ class Player:
             described = [{"name": t.name, "writes": t.writes, "description": t.description} for t in tools.values()]
             self.console.print(tool_table(described))
         elif name in tools:
-            self.console.print(f"[bold]{name}[/]: {escape(tools[name].description)}")
+            self.console.print(f"[bold]{escape(name)}[/]: {escape(tools[name].description)}")
             self.console.print_json(data=tools[name].input_schema)
         else:
             self.console.print(escape(did_you_mean(name, tools, "tool")))

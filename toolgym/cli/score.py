@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
@@ -168,7 +169,7 @@ def _score_episodes(file: Path, names: Sequence[str], env: str | None, options: 
     pairs, tasks = max(found.pairs for found in apart.values()), len({episode.task for episode in scored})
     unscored = ", ".join(f"{found.unscored} by {name}" for name, found in apart.items() if found.unscored)
     table = Table(
-        title=f"{file.name}: {len(scored)} episodes of {tasks} tasks, {sum(solved)} solved"
+        title=escape(f"{file.name}: {len(scored)} episodes of {tasks} tasks, {sum(solved)} solved")
         + (f"; {left_out} unfinished or lost" if left_out else ""),
         caption=f"{pairs} pairs of a solved and another episode of one task: how often the solved one earns more, the "
         "same, less" + (f". Without a score: {unscored}" if unscored else ""),

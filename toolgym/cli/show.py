@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from toolgym.cli.common import JsonFlag, out, print_json_list
@@ -35,6 +36,7 @@ def show(
       toolgym show runs/oracle.jsonl --outcome truncated --json
     """
     from toolgym.rendering import print_trajectory
+    from toolgym.tasks.linting import visible
     from toolgym.trajectory import trajectory_to_json
 
     if not file.is_file():
@@ -49,12 +51,13 @@ def show(
         print_trajectory(chosen)
         return
     rows = sorted(_row(*each) for each in _episodes(file, outcome))
-    table = Table(title=f"{file.name}: {len(rows)} episodes", title_justify="left")
+    table = Table(title=escape(visible(f"{file.name}: {len(rows)} episodes")), title_justify="left")
     trained = any(row[1] is not None for row in rows)
     for column in ("episode", *(["step"] if trained else []), "task", "outcome", "turns", "calls", "reward"):
         table.add_column(column, justify="left" if column in ("task", "outcome") else "right")
     for number, step, *rest in rows:
-        table.add_row(str(number), *([str("" if step is None else step)] if trained else []), *map(str, rest))
+        cells = [str("" if step is None else step)] if trained else []
+        table.add_row(str(number), *cells, *(escape(visible(str(cell))) for cell in rest))
     out.print(table)
 
 

@@ -30,6 +30,7 @@ from toolgym.errors import ConfigError, did_you_mean
 from toolgym.mcp.connection import CommandTarget, Target, UrlTarget
 from toolgym.mcp.docker import make_target
 from toolgym.mcp.http_transport import SSE_ADVICE
+from toolgym.mcp.secrets import is_url
 from toolgym.mcp.state import StateOptions, make_state_options
 
 __all__ = ["Entry", "environment", "read_config"]
@@ -225,12 +226,14 @@ def _entry(name: str, given: Any, folder: Path, where: str) -> Entry:
 
 
 def _text(value: str | float) -> str:
-    return value if isinstance(value, str) else str(value)
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _checked_url(url: str, server: str, where: str) -> str:
     if not url.startswith(("http://", "https://")):
         raise ConfigError(f"{where}, server {server!r}: 'url' must begin with http:// or https://.")
+    if not is_url(url):  # which is not shown, because it may hold a key
+        raise ConfigError(f"{where}, server {server!r}: 'url' is no URL such as https://HOST:PORT/PATH.")
     return url
 
 

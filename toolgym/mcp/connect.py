@@ -18,6 +18,7 @@ from toolgym.mcp.docker import DockerTarget, require_docker
 from toolgym.mcp.foreign import FastMCPSession
 from toolgym.mcp.pool import Pool
 from toolgym.mcp.replay import ReplaySession
+from toolgym.mcp.secrets import is_url
 from toolgym.mcp.server import ToolServer
 from toolgym.mcp.session import ToolSession, ToolSpec
 from toolgym.mcp.state import StateOptions
@@ -141,6 +142,8 @@ def _target(target: Connectable, token: str | None) -> Target:
         return target
     if isinstance(target, str | Path):
         if _is_url(target):
+            if not is_url(str(target)):  # which is not shown, because it may hold a key
+                raise ConfigError("The server's address is no URL such as https://HOST:PORT/PATH.")
             return UrlTarget(str(target), token)
         if Path(target).suffix == ".py":
             return CommandTarget((sys.executable, str(target)), environment())

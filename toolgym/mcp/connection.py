@@ -371,7 +371,7 @@ class Connection:
             if client is not None:
                 async with asyncio.timeout(_CLOSE_S):
                     await client.close()
-        except Exception:
+        except (Exception, BaseExceptionGroup):  # of a group: a tool of this process that ended its task by `sys.exit`
             pass
         finally:
             if self.workspace is not None:

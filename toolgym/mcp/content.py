@@ -15,7 +15,8 @@ __all__ = ["RAW_META", "Block", "content_text", "image_parts", "kept_content", "
 Block = dict[str, Any]
 """A content block as MCP sends it: `{"type": "text", "text": "…"}`."""
 
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"-?\d+(?:\.\d+)*|\w+|[^\w\s]")
+"""A number with its sign and decimals, a word, or another character: "5" does not say -5, nor "42" "42%"."""
 
 RAW_META = "toolgym/raw"
 """Key of an answer's `_meta` under which this process's client keeps the content as it came."""
@@ -23,7 +24,9 @@ RAW_META = "toolgym/raw"
 
 def with_raw_content(answer: dict[str, Any]) -> dict[str, Any]:
     """A `tools/call` answer with its content and structured content moved to where no model looks at them."""
-    content = answer.get("content", [] if "structuredContent" in answer else None)
+    content = answer.get("content")
+    if content is None and answer.get("structuredContent") is not None:
+        content = []
     meta = answer.get("_meta")
     if answer.get("resultType", "complete") != "complete":
         return answer
@@ -125,7 +128,7 @@ def _told(blocks: Sequence[Block], structured: Any) -> bool:
 
 
 def _words(value: Any, *, keys: bool) -> set[str]:
-    """The words and numbers of a value's leaves, and of its keys."""
+    """The words, numbers and signs of a value's leaves, and of its keys."""
     left, found = [value], set()
     while left:
         item = left.pop()

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-__all__ = ["at_exit", "run", "submit"]
+__all__ = ["at_exit", "run", "serve", "submit"]
 
 T = TypeVar("T")
 
@@ -34,10 +34,23 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_reset_after_fork)
 
 
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
+def serve(loop: asyncio.AbstractEventLoop) -> None:
+    """Runs a loop in this thread until it is stopped.
+
+    A tool may end its own task by SystemExit or KeyboardInterrupt (`sys.exit`), which leave a loop too: whoever waits
+    for the task gets it, and all others go on.
+    """
     asyncio.set_event_loop(loop)
+    while True:
+        try:
+            return loop.run_forever()
+        except (KeyboardInterrupt, SystemExit):
+            continue
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
     try:
-        loop.run_forever()
+        serve(loop)
     finally:
         loop.close()
 

@@ -8,13 +8,24 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from mcp.shared.exceptions import MCPError
 
-__all__ = ["hide_in_logs", "redact", "redacted", "secrets_of", "shown_url"]
+__all__ = ["hide_in_logs", "is_url", "redact", "redacted", "secrets_of", "shown_url"]
 
 _HIDDEN = "***"
 _SHORTEST = 4
 """Characters. Shorter values stand everywhere, and hide nothing."""
 _IN_URL = re.compile(r"(\bhttps?://)(?:[^/\s@?#\"']*@)?([^?#\s\"']*)(?:[?#][^\s\"']*)?")
 _LOGGERS = ("httpx2", "mcp.client.streamable_http", "mcp.client.sse")
+
+
+def is_url(url: str) -> bool:
+    """Whether a text is a URL of a server: http or https, a host, a port that exists, no white space or control."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    plain = url.isprintable() and " " not in url
+    return plain and parts.scheme in ("http", "https") and bool(parts.hostname) and port != 0
 
 
 def shown_url(url: str) -> str:

@@ -319,16 +319,16 @@ class _Sampler:
         rest = both(schema.get("additionalProperties", {}), schema.get("unevaluatedProperties", {}))
         ways = [*patterns, *([None] if rest is not False else [])]
         for _ in range(wanted if ways else 0):
-            for _ in range(_TRIES):
-                name = self.name(schema, self.one_of(ways))
+            for attempt in range(_TRIES):  # a pattern's shortest names may all be there
+                name = self.name(schema, self.one_of(ways), 1 + attempt // 2)
                 if name not in out and self.member(schema, name) is not False:
                     out[name] = self.value(self.member(schema, name), depth + 1)
                     break
             if self.left < 0:
                 return
 
-    def name(self, schema: Mapping[str, Any], pattern: str | None) -> str:
-        wanted = {"type": "string", "minLength": 1} | ({} if pattern is None else {"pattern": pattern})
+    def name(self, schema: Mapping[str, Any], pattern: str | None, shortest: int) -> str:
+        wanted = {"type": "string", "minLength": shortest} | ({} if pattern is None else {"pattern": pattern})
         rule = schema.get("propertyNames")
         found = self.value(wanted if rule in (None, True, {}) else both(wanted, rule), 0)
         return found if isinstance(found, str) else ""

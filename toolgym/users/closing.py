@@ -25,11 +25,13 @@ _ENDED = (
     "returned|refunded|processed|completed?|done|finished|moved|switched|resolved|corrected|fulfilled|granted|settled"
 )
 _DONE = f"(?:{_MADE}|{_ENDED})"
-_OBJECT = r"(?= (?:it|that|this|so|as|everything|all|both|the|your|those|these|you|a|an|another|every|each)\b)"
+_OBJECT = r"(?= (?:it|that|this|so|as|everything|all|both|the|your|those|these|you|a|an|another|every|each)\b"
+_OBJECT += r"| (?:\w{1,20} )?[#$\u20ac\u00a3]?\w{0,20}\d)"  # reservation K7Q2MX, $30, 2 bags
 
 # That something was done: a passive that holds now, one in the past, the agent's own doing, and short forms.
 _NOW = re.compile(
-    rf"(?:\b(?:has|have)|'s|'ve) (?:{_HOW})*been (?:{_HOW})*{_DONE}\b|(?:\b(?:is|are)|'s|'re) (?:{_HOW})*{_DONE}\b"
+    rf"(?:\b(?:has|have)|'s|'ve) (?:{_HOW})*been (?:{_HOW})*{_DONE}\b|(?:\b(?:is|are)|'s|'re) (?!fully booked\b)"
+    rf"(?:{_HOW})*(?!booked (?:out|up|solid)\b){_DONE}\b"
     r"|\b(?:is|are) on (?:its|their) way\b|\b(?:went|has gone|have gone) through\b|\b(?:is|are|was|were) successful\b"
 )
 _PAST = re.compile(rf"\b(?:was|were) (?P<how>(?:{_HOW})*)(?:(?P<made>{_MADE})|{_ENDED})\b")
