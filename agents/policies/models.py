@@ -117,15 +117,7 @@ def load_model(
     """
     path, tokenizer = model_path(str(name)), load_tokenizer(name, thinking=thinking)
     with config_errors(name):
-        refuse_code(path)
-        base = adapter_base(path)
-        if base is None:
-            loaded = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, output_loading_info=True, **DATA)
-            model, found = cast(tuple[Any, dict[str, Any]], loaded)
-            if found["missing_keys"]:
-                raise ValueError(f"its files have no weights {_some(found['missing_keys'])}")
-        else:
-            model = _merged(path, load_model(base, device="cpu", dtype=dtype)[0], len(tokenizer))
+        model = _weights(path, dtype, len(tokenizer))
         check_vocabulary(model, tokenizer)
     target = device or "cpu"
     if device is None and torch.cuda.is_available():  # of several processes on a machine each has its own
@@ -164,6 +156,28 @@ def _some(names: Iterable[str]) -> str:
     """The first few of some names."""
     each = sorted(set(names))
     return ", ".join(each[:3]) + (f" and {len(each) - 3} more" if len(each) > 3 else "")
+
+
+def _weights(path: str, dtype: torch.dtype, words: int) -> Any:
+    """The model of a folder or hub id, on the CPU, without its tokenizer: the base of an adapter may have none.
+
+    Args:
+        path: where it is.
+        dtype: of its weights.
+        words: how many tokens an adapter's tokenizer has.
+    """
+    refuse_code(path)
+    base = adapter_base(path)
+    if base is not None:
+        with config_errors(base):
+            own = len(load_tokenizer(base)) if adapter_base(base) is not None else 0
+            model = _weights(base, dtype, own)
+        return _merged(path, model, words)
+    loaded = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, output_loading_info=True, **DATA)
+    model, found = cast(tuple[Any, dict[str, Any]], loaded)
+    if found["missing_keys"]:
+        raise ValueError(f"its files have no weights {_some(found['missing_keys'])}")
+    return model
 
 
 def _merged(path: str, base: PreTrainedModel, words: int) -> PreTrainedModel:
