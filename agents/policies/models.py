@@ -54,19 +54,25 @@ def adapter_base(path: str) -> str | None:
     is there, wherever the run's folder has been moved to.
 
     Raises:
-        ConfigError: the base is no longer there.
+        ConfigError: the base is no longer there, or none is named.
     """
     if find_adapter_config_file(path) is None:
         return None
     from peft import PeftConfig
 
-    named = str(PeftConfig.from_pretrained(path).base_model_name_or_path)
+    named = PeftConfig.from_pretrained(path).base_model_name_or_path
+    if not isinstance(named, str) or not named:
+        raise ConfigError(
+            f"the adapter {path!r} says of no model that it is for it: base_model_name_or_path is {named!r}"
+        )
     if named.partition(":")[0] in _FAMILIES:
         return model_path(named)
     folder = Path(path).resolve()
     beside = [folder.parent / BASE] if Path(named).name == BASE else []
     for found in (*beside, folder / named, Path(named)):  # a path that is absolute stays as it is
         if found.is_dir():
+            if found.resolve() == folder:
+                raise ConfigError(f"the adapter {path!r} names itself as the model that it is for")
             return str(found)
     if Path(named).is_absolute() or named.startswith(".") or named.count("/") > 1:
         raise ConfigError(
