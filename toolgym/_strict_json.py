@@ -12,11 +12,12 @@ from typing import Any, NoReturn
 
 import orjson
 
-__all__ = ["MAX_DEPTH", "JsonError", "dumps", "each_line", "loads"]
+__all__ = ["MAX_DEPTH", "JsonError", "dumps", "each_line", "loads", "numbered"]
 
 MAX_DEPTH = 100
 """Levels of nesting."""
 
+_MARK = b"\xef\xbb\xbf"
 _STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 _BRACKETS = re.compile(_STRING + r"|[\[\]{}]", re.DOTALL)
 _NUMBERS = re.compile(_STRING + r"|NaN|-?Infinity|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?", re.DOTALL)
@@ -111,6 +112,12 @@ def _plain(value: Any, left: int) -> Any:
     return [_plain(item, left - 1) for item in value]
 
 
+def numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """(number from 1, line) of each line of a file, without the mark that some editors begin a file with."""
+    for number, line in enumerate(lines, start=1):
+        yield number, line.removeprefix(_MARK) if number == 1 else line
+
+
 def each_line(
     lines: Iterable[bytes], *, depth: int = MAX_DEPTH, half_characters: bool = False
 ) -> Iterator[tuple[int, Any]]:
@@ -119,8 +126,7 @@ def each_line(
     Raises:
         JsonError: a line is not acceptable; `line` is its number.
     """
-    for number, line in enumerate(lines, start=1):
-        line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line  # some editors begin a file with a mark
+    for number, line in numbered(lines):
         if line.strip():
             try:
                 yield number, loads(line.rstrip(b"\r\n"), depth=depth, half_characters=half_characters)

@@ -18,7 +18,7 @@ _HUB_KERNELS = ("attn_implementation", "_attn_implementation", "experts_implemen
 
 
 def refuse_code(path: str | Path) -> None:
-    """Raises where a model's files (of an adapter: its base's too) name code to run: modules to import, hub kernels.
+    """Raises where a model's files name code to run: modules to import, hub kernels. An adapter's base has its own.
 
     Raises:
         ConfigError: it names the file and the key.
@@ -26,12 +26,10 @@ def refuse_code(path: str | Path) -> None:
     file, held = _held(path, "adapter_config.json")
     if held.get("megatron_core") not in (None, "megatron.core"):
         raise _names_code(file, "megatron_core", held)
-    base = held.get("base_model_name_or_path")
-    for model in (path, *([base] if isinstance(base, str) and base else [])):
-        file, held = _held(model, "config.json")
-        for key in _HUB_KERNELS:
-            if "/" in json.dumps(held.get(key)):
-                raise _names_code(file, key, held)
+    file, held = _held(path, "config.json")
+    for key in _HUB_KERNELS:
+        if "/" in json.dumps(held.get(key)):
+            raise _names_code(file, key, held)
 
 
 def _names_code(file: str, key: str, held: dict[str, Any]) -> ConfigError:

@@ -54,19 +54,25 @@ def adapter_base(path: str) -> str | None:
     is there, wherever the run's folder has been moved to.
 
     Raises:
-        ConfigError: the base is no longer there.
+        ConfigError: the base is no longer there, or none is named.
     """
     if find_adapter_config_file(path) is None:
         return None
     from peft import PeftConfig
 
-    named = str(PeftConfig.from_pretrained(path).base_model_name_or_path)
+    named = PeftConfig.from_pretrained(path).base_model_name_or_path
+    if not isinstance(named, str) or not named:
+        raise ConfigError(
+            f"the adapter {path!r} says of no model that it is for it: base_model_name_or_path is {named!r}"
+        )
     if named.partition(":")[0] in _FAMILIES:
         return model_path(named)
     folder = Path(path).resolve()
     beside = [folder.parent / BASE] if Path(named).name == BASE else []
     for found in (*beside, folder / named, Path(named)):  # a path that is absolute stays as it is
         if found.is_dir():
+            if found.resolve() == folder:
+                raise ConfigError(f"the adapter {path!r} names itself as the model that it is for")
             return str(found)
     if Path(named).is_absolute() or named.startswith(".") or named.count("/") > 1:
         raise ConfigError(
@@ -117,15 +123,7 @@ def load_model(
     """
     path, tokenizer = model_path(str(name)), load_tokenizer(name, thinking=thinking)
     with config_errors(name):
-        refuse_code(path)
-        base = adapter_base(path)
-        if base is None:
-            loaded = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, output_loading_info=True, **DATA)
-            model, found = cast(tuple[Any, dict[str, Any]], loaded)
-            if found["missing_keys"]:
-                raise ValueError(f"its files have no weights {_some(found['missing_keys'])}")
-        else:
-            model = _merged(path, load_model(base, device="cpu", dtype=dtype)[0], len(tokenizer))
+        model = _weights(path, dtype, len(tokenizer))
         check_vocabulary(model, tokenizer)
     target = device or "cpu"
     if device is None and torch.cuda.is_available():  # of several processes on a machine each has its own
@@ -164,6 +162,28 @@ def _some(names: Iterable[str]) -> str:
     """The first few of some names."""
     each = sorted(set(names))
     return ", ".join(each[:3]) + (f" and {len(each) - 3} more" if len(each) > 3 else "")
+
+
+def _weights(path: str, dtype: torch.dtype, words: int) -> Any:
+    """The model of a folder or hub id, on the CPU, without its tokenizer: the base of an adapter may have none.
+
+    Args:
+        path: where it is.
+        dtype: of its weights.
+        words: how many tokens an adapter's tokenizer has.
+    """
+    refuse_code(path)
+    base = adapter_base(path)
+    if base is not None:
+        with config_errors(base):
+            own = len(load_tokenizer(base)) if adapter_base(base) is not None else 0
+            model = _weights(base, dtype, own)
+        return _merged(path, model, words)
+    loaded = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, output_loading_info=True, **DATA)
+    model, found = cast(tuple[Any, dict[str, Any]], loaded)
+    if found["missing_keys"]:
+        raise ValueError(f"its files have no weights {_some(found['missing_keys'])}")
+    return model
 
 
 def _merged(path: str, base: PreTrainedModel, words: int) -> PreTrainedModel:

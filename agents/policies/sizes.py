@@ -55,7 +55,10 @@ def named_size(name: str | Path) -> ModelSize:
     path = model_path(str(name))
     with config_errors(name):
         refuse_code(path)
-        config: PretrainedConfig = AutoConfig.from_pretrained(adapter_base(path) or path, **DATA)
+        base = adapter_base(path)
+        if base is not None:
+            return named_size(base)
+        config: PretrainedConfig = AutoConfig.from_pretrained(path, **DATA)
         with torch.device("meta"):
             return size_of(AutoModelForCausalLM.from_config(config, **DATA))
 

@@ -3,11 +3,13 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from toolgym.agents.policies.models import adapter_base, load_model
+from toolgym.agents.policies.models import adapter_base, load_model, load_tokenizer
+from toolgym.agents.policies.sizes import named_size
 from toolgym.agents.training import registry
 from toolgym.errors import ConfigError
 
@@ -70,3 +72,14 @@ def test_a_base_that_is_gone_is_told(start: str, tmp_path: Path) -> None:
     shutil.rmtree(start)
     with pytest.raises(ConfigError, match=r"the adapter '.*final' is for the model in '.*start', which is not there"):
         load_model(tmp_path / "run" / "final")
+
+
+@pytest.mark.parametrize("named", [None, "", 5, ".", "../itself"])
+@pytest.mark.parametrize("read", [load_model, named_size])
+def test_an_adapter_that_names_no_base_is_one_error(read: Any, named: Any, start: str, tmp_path: Path) -> None:
+    folder = tmp_path / "itself"
+    load_tokenizer(start).save_pretrained(folder)
+    held = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": named}
+    (folder / "adapter_config.json").write_text(json.dumps(held))
+    with pytest.raises(ConfigError, match=r"the adapter '.*itself' (names itself|says of no model)"):
+        read(str(folder))

@@ -28,6 +28,29 @@ def test_texts(toolgym, tmp_path):
     assert "not JSON" in toolgym("score", path).err
 
 
+WRONG = [
+    {"completion": "x", "gold": 5},
+    {"completion": None, "gold": "x"},
+    {"completion": [1], "gold": "x"},
+    {"completion": {"role": "assistant", "tool_calls": [5]}, "gold": "x"},
+    {"completion": "x", "gold": {"plan": 5}},
+    {"completion": "x", "gold": {"response": ["x"]}},
+    {"completion": "x", "gold": {"name": "look", "arguments": "{"}},
+    {"completion": "x", "gold": [None]},
+]
+
+
+@pytest.mark.parametrize("line", WRONG, ids=str)
+@pytest.mark.parametrize("reward", ["toolrl", "default"])
+def test_a_line_of_wrong_types_is_one_error(toolgym, tmp_path, line, reward):
+    path = tmp_path / "answers.jsonl"
+    path.write_text(json.dumps({"completion": "x", "gold": "x"}) + "\n" + json.dumps(line) + "\n")
+    done = toolgym("score", path, "--reward", reward, "--json")
+    assert done.code == 2
+    assert "line 2: " in done.err
+    assert "got" in done.err
+
+
 @pytest.fixture
 def episodes(toolgym, tmp_path):
     """A file of 8 episodes of 4 tasks, half of them solved."""

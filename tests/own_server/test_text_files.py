@@ -1,17 +1,16 @@
 """Files of lines: what ends a line and what does not, and the mark that some editors begin a file with."""
 
-import asyncio
+import io
 import json
 from pathlib import Path
 
 import pytest
-from fastmcp import FastMCP
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mcp_types import JSONRPCRequest, JSONRPCResponse
 
 from toolgym.cli.common import read_jsonl
-from toolgym.mcp.connect import connect
-from toolgym.messages import ToolCall
+from toolgym.cli.score import _is_trajectories
 from toolgym.tasks._located import dump_yaml, read_json, read_json_lines, read_yaml
 from toolgym.tasks.files import Frozen, read_tasks, write_frozen
 from toolgym.tasks.recording import Recorder
@@ -35,7 +34,7 @@ def test_yaml_that_is_written_reads_back(value):
 @settings(max_examples=100, deadline=None)
 def test_json_lines_end_at_newlines_alone(rows):
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    assert read_json_lines(text).value == rows
+    assert [located.value for located in read_json_lines(io.BytesIO(text.encode()))] == rows
 
 
 @pytest.mark.parametrize("form", ["plain: a{0}b\nnext: 1\n", "plain: 'a{0}b'\nnext: 1\n", "# {0} said\nnext: 1\n"])
@@ -75,17 +74,16 @@ def test_what_was_frozen_is_kept_beside_odd_characters(tmp_path, name):
 
 @pytest.mark.parametrize("char", ["\u2028", "\u2029", "\u0085", "\x0c", "\r", "\n"])
 def test_what_is_recorded_is_what_was_called(tmp_path, char):
-    output, server = tmp_path / "tasks.yaml", FastMCP("finds")
-    server.tool(lambda words: words, name="find")
-    with connect(server) as handle:
-        for number in (1, 2):
-            session = handle.session()
-            recorder = Recorder(session, output, f"Find{char}it.")
-            result = asyncio.run(recorder.call(ToolCall("find", {"words": f"desk{char}lamp"})))
-            assert not result.is_error, result
-            tasks, _ = read_tasks(output)
-            assert [task.request for task in tasks] == [f"Find{char}it."] * number
-            assert tasks[-1].gold[0].calls[0].arguments == {"words": f"desk{char}lamp"}
+    output = tmp_path / "tasks.yaml"
+    params = {"name": "find", "arguments": {"words": f"desk{char}lamp"}}
+    for number in (1, 2):
+        recorder = Recorder(output, f"Find{char}it.")
+        recorder.request(JSONRPCRequest(jsonrpc="2.0", id=1, method="tools/call", params=params))
+        recorder.answer(JSONRPCResponse(jsonrpc="2.0", id=1, result={"content": []}))
+        recorder.close()
+        tasks, _ = read_tasks(output)
+        assert [task.request for task in tasks] == [f"Find{char}it."] * number
+        assert tasks[-1].gold[0].calls[0].arguments == {"words": f"desk{char}lamp"}
 
 
 def test_a_byte_order_mark_is_no_error(tmp_path):
@@ -111,4 +109,5 @@ def test_a_trajectory_file_may_begin_with_a_mark_and_hold_odd_characters(tmp_pat
     with TrajectoryWriter(path) as writer:
         writer.write(Trajectory("env", "task", 0, ODD))
     path.write_bytes(MARK + path.read_bytes())
+    assert _is_trajectories(path)
     assert [each.prompt for each in read_trajectories(path)] == [ODD]

@@ -91,7 +91,8 @@ def _is_trajectories(file: Path) -> bool:
         return False
     try:
         with file.open("rb") as lines:
-            first = _strict_json.loads(lines.readline(_LONGEST_HEADER))
+            _, line = next(_strict_json.numbered([lines.readline(_LONGEST_HEADER)]))
+            first = _strict_json.loads(line)
     except OSError as error:
         raise ConfigError(f"Cannot read {file}: {error.strerror or error}.") from error
     except _strict_json.JsonError:

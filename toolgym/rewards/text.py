@@ -36,6 +36,8 @@ def gold_turn(gold: Gold) -> Turn:
     if isinstance(gold, Mapping) and not ("name" in gold or "function" in gold):
         return _of_mapping(gold)
     calls = [gold] if isinstance(gold, Mapping | ToolCall | GoldCall) else gold
+    if not isinstance(calls, Sequence):
+        raise ConfigError(f"The gold is a message, a call or a list of calls; got {gold!r:.200}.")
     return Turn(calls=tuple(_call(item) for item in calls))
 
 
@@ -56,7 +58,10 @@ def _of_text(gold: str) -> Turn:
 def _of_mapping(gold: Mapping[str, Any]) -> Turn:
     """A chat message, or an object with `plan`, `calls` and `response`."""
     if set(gold) <= {"plan", "calls", "response"}:
-        return Turn(gold.get("plan"), gold_turn(gold.get("calls") or []).calls, gold.get("response"))
+        plan, response = gold.get("plan"), gold.get("response")
+        if not isinstance(plan, str | None) or not isinstance(response, str | None):
+            raise ConfigError(f"The plan and the response of a gold are texts; got {dict(gold)!r:.200}.")
+        return Turn(plan, gold_turn(gold.get("calls") or []).calls, response)
     if "content" in gold and not gold.get("tool_calls"):
         return _of_text(str(gold["content"]))
     return _of_text(json.dumps(dict(gold)))
@@ -71,21 +76,30 @@ def _call(item: Any) -> ToolCall:
     if isinstance(function, Mapping) and isinstance(function.get("name"), str):
         arguments = next((function[key] for key in _KEYS if function.get(key) is not None), {})
         if isinstance(arguments, str):
-            arguments = loads(arguments) if arguments else {}
+            try:
+                arguments = loads(arguments) if arguments else {}
+            except ValueError:
+                arguments = None
         if isinstance(arguments, Mapping):
             return ToolCall(function["name"], dict(arguments))
     raise ConfigError(f"A gold call needs a name and an object of arguments; got {item!r:.200}.")
 
 
 def completion_text(completion: str | Sequence[Mapping[str, Any]] | Mapping[str, Any]) -> str:
-    """A completion as text: itself, or the last assistant message of a chat (OpenAI JSON where it has tool calls)."""
+    """A completion as text: itself, or the last assistant message of a chat (OpenAI JSON where it has tool calls).
+
+    Raises:
+        ConfigError: it is neither.
+    """
     if isinstance(completion, str):
         return completion
-    messages = [completion] if isinstance(completion, Mapping) else list(completion)
+    messages = [completion] if isinstance(completion, Mapping) else completion
+    if not isinstance(messages, Sequence) or not all(isinstance(message, Mapping) for message in messages):
+        raise ConfigError(f"A completion is a text, a message or a list of messages; got {completion!r:.200}.")
     last = next((m for m in reversed(messages) if m.get("role", "assistant") == "assistant"), None)
     if last is None:
         return ""
-    if last.get("tool_calls"):
+    if isinstance(last.get("tool_calls"), Sequence) and last["tool_calls"]:
         return json.dumps(_openai(last), ensure_ascii=False)
     content = last.get("content")
     if isinstance(content, list):
@@ -97,7 +111,9 @@ def _openai(message: Mapping[str, Any]) -> dict[str, Any]:
     """The message with arguments as JSON strings, whichever way the chat has them."""
     calls = []
     for call in message["tool_calls"]:
-        function = call.get("function", call)
+        function = call.get("function", call) if isinstance(call, Mapping) else None
+        if not isinstance(function, Mapping):
+            raise ConfigError(f"A call of a message is an object with a function; got {call!r:.200}.")
         arguments = function.get("arguments")
         arguments = arguments if isinstance(arguments, str) else json.dumps(arguments or {})
         calls.append({"type": "function", "function": {"name": function.get("name"), "arguments": arguments}})

@@ -225,7 +225,7 @@ def _stored(path: Path, domain: str) -> StoredTasks:
     out = StoredTasks(partial(_task_of_line, str(path), domain))
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
+            for number, line in _strict_json.numbered(file):
                 if line.strip():
                     out.add(line, number)
     except OSError as error:

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, cast
 
 from toolgym._files import WriteLock, cut_torn_line, put
+from toolgym._strict_json import numbered
 from toolgym.errors import TrajectoryError
 from toolgym.trajectory._lines import (
     check_record,
@@ -267,12 +268,11 @@ def _records(path: Path) -> Iterator[tuple[int, Any]]:
     except OSError as error:
         raise TrajectoryError(f"Cannot read {path}: {error.strerror or error}") from error
     with file:
-        for number, line in enumerate(file, start=1):
+        for number, line in numbered(file):
             if not line.endswith(b"\n"):
                 message = f"{path}: line {number} is torn (its writer was killed) and was left out"
                 warnings.warn(message, TornTrajectoryWarning, stacklevel=4)
                 return
-            line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line  # some editors begin a file with a mark
             try:
                 record = load_line(line)
             except ValueError as error:
