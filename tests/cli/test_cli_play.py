@@ -154,3 +154,15 @@ def test_play_ends_at_the_end_of_input(toolgym, monkeypatch):
 
     monkeypatch.setattr("builtins.input", end)
     assert toolgym("play", "--set", "size=small").code == 0
+
+
+def test_the_end_and_the_history_say_why_it_is_not_solved(player):
+    player.enter(":history")
+    assert ":policy and :tools show them" in said(player)
+    assert "why it is not solved" not in said(player)
+    player.enter("I did nothing.")
+    assert player.env.trajectory.outcome == "unsolved"
+    assert said(player).count("why it is not solved") == 1
+    player.enter(":history")
+    assert said(player).count("why it is not solved") == 2
+    assert said(player).count("Airline policy") == 0

@@ -1,5 +1,6 @@
 """`toolgym eval`: how well an agent does."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -145,3 +146,10 @@ def evaluate(
         print_json(report.to_json())
     else:
         out.print(report_table(report))
+    if output is not None:
+        file = shlex.quote(str(output))
+        progress_console.print(
+            f"{progress.tasks[0].completed:.0f} episodes were added to {file}: toolgym show {file}",
+            highlight=False,
+            soft_wrap=True,
+        )

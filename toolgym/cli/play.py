@@ -13,6 +13,7 @@ from rich.markdown import Markdown
 from rich.markup import escape
 
 from toolgym.cli.common import EnvId, Seed, Settings, Split, out
+from toolgym.cli.explained import base_of, print_reasons
 from toolgym.cli.list_envs import tool_table
 from toolgym.env import ToolEnv
 from toolgym.errors import did_you_mean
@@ -20,6 +21,7 @@ from toolgym.messages import ToolCall, Turn, render
 from toolgym.opening import open_env
 from toolgym.options import parse_settings, parse_value
 from toolgym.rendering import print_trajectory
+from toolgym.rewards.explaining import why_unsolved
 
 __all__ = ["Player", "play", "to_action"]
 
@@ -71,10 +73,11 @@ class Player:
             return
         self._remember()
         self.env.step(to_action(line, (tool.name for tool in self.env.tools)))
-        print_trajectory(self.env.trajectory, latest=True)
+        print_trajectory(self.env.trajectory, latest=True, console=self.console)
         if self.env.trajectory.done:
             total = sum(step.reward for step in self.env.trajectory.steps)
             self.console.print(f"[bold]{self.env.trajectory.outcome}[/], reward {total:.3f}. :undo, :reset or :quit.")
+            self._say_why()
 
     def close(self) -> None:
         """Closes the episode and every moment kept."""
@@ -107,7 +110,8 @@ class Player:
             case ":task":
                 self._say_task()
             case ":history":
-                print_trajectory(self.env.trajectory)
+                print_trajectory(self.env.trajectory, policy=":policy and :tools show them", console=self.console)
+                self._say_why()
             case ":diff":
                 self.console.print_json(data=self.env.session.diff() or {})
             case ":fork":
@@ -133,6 +137,12 @@ class Player:
         opening = task.user.opening if self.env.options.user != "none" else ""
         opening = opening or task.request
         self.console.print(f"[bold blue]user[/] {escape(opening)}", highlight=False, soft_wrap=True)
+
+    def _say_why(self) -> None:
+        """At the end of an episode that is not solved: what it would have taken."""
+        trajectory = self.env.trajectory
+        if trajectory.outcome not in (None, "solved"):
+            print_reasons(why_unsolved(trajectory, self.env.task, base_of(self.env)), self.console)
 
     def _say_tools(self, name: str) -> None:
         tools = {tool.name: tool for tool in self.env.tools}

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from toolgym import _strict_json
 from toolgym.cli.common import JsonFlag, out, print_json, print_json_list, progress_console, read_jsonl
+from toolgym.cli.explained import task_of
 from toolgym.errors import ConfigError
 from toolgym.options import parse_settings
 
@@ -280,19 +281,7 @@ class _Environments:
             self._opened[split] = open_env(self._id, **self._options, split=split, reward=self._names[0])
         chosen = self._opened[split].options
         self.rewards = self.rewards or {name: replace(chosen, reward=name).make_reward() for name in self._names}
-        return _task_of(trajectory, self._opened[split].tasks)
-
-
-def _task_of(trajectory: "Trajectory", tasks: Any) -> "Task":
-    hint = "Were they played with other options? Give the same ones with --set, such as --set size=small."
-    try:
-        task = tasks.by_id(trajectory.task_id)
-    except ConfigError as error:
-        raise ConfigError(f"{error} {hint}") from error
-    # The same id in another world is another task: scoring against its gold would be wrong without a word.
-    if not any(text and text in trajectory.prompt for text in (task.request, task.user.opening)):
-        raise ConfigError(f"Task {task.id!r} asks for something else than the recorded episode does. {hint}")
-    return task
+        return task_of(trajectory, self._opened[split].tasks)
 
 
 def _means(returns: Sequence[float], solved: Sequence[bool]) -> dict[str, float | None]:
