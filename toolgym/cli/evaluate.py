@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from toolgym.cli.common import EnvId, JsonFlag, Seed, Settings, Split, out, print_json, progress_console
+from toolgym.cli.common import EnvId, JsonFlag, Seed, Settings, Split, out, parse_settings, print_json, progress_console
 from toolgym.errors import ConfigError
-from toolgym.options import parse_settings
 
 
 def evaluate(

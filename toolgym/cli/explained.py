@@ -7,7 +7,6 @@ from rich.console import Console
 from rich.text import Text
 
 from toolgym.errors import ConfigError, ToolGymError
-from toolgym.rendering import shorten
 
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
@@ -23,6 +22,8 @@ _LONGEST = 500
 
 def print_reasons(reasons: "Sequence[Reason]", console: Console, *, full: bool = False) -> None:
     """Prints why an episode is not solved: what, expected and found, a line each."""
+    from toolgym.rendering import shorten
+
     console.print(Text("why it is not solved", "bold"))
     if not reasons:
         console.print("  All that was recorded fits the task. Was it another one when the episode was played?")

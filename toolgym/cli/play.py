@@ -5,23 +5,19 @@
 
 import shlex
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.markup import escape
 
-from toolgym.cli.common import EnvId, Seed, Settings, Split, out
+from toolgym.cli.common import EnvId, Seed, Settings, Split, out, parse_settings
 from toolgym.cli.explained import base_of, print_reasons
 from toolgym.cli.list_envs import tool_table
-from toolgym.env import ToolEnv
 from toolgym.errors import did_you_mean
-from toolgym.messages import ToolCall, Turn, render
-from toolgym.opening import open_env
-from toolgym.options import parse_settings, parse_value
-from toolgym.rendering import print_trajectory
-from toolgym.rewards.explaining import why_unsolved
+
+if TYPE_CHECKING:
+    from toolgym.env import ToolEnv
 
 __all__ = ["Player", "play", "to_action"]
 
@@ -44,7 +40,7 @@ COMMANDS = {
 class Player:
     """An episode, the moments it can return to, and the commands that act on them."""
 
-    def __init__(self, env: ToolEnv, console: Console, *, show_gold: bool = False):
+    def __init__(self, env: "ToolEnv", console: Console, *, show_gold: bool = False):
         self.env = env
         self.console = console
         self.show_gold = show_gold
@@ -71,6 +67,8 @@ class Player:
         if self.env.trajectory.done:
             self.console.print("The episode is over: :undo, :reset or :quit.")
             return
+        from toolgym.rendering import print_trajectory
+
         self._remember()
         self.env.step(to_action(line, (tool.name for tool in self.env.tools)))
         print_trajectory(self.env.trajectory, latest=True, console=self.console)
@@ -106,10 +104,14 @@ class Player:
             case ":tools":
                 self._say_tools(rest)
             case ":policy":
+                from rich.markdown import Markdown
+
                 self.console.print(Markdown(self.env.domain.policy()))
             case ":task":
                 self._say_task()
             case ":history":
+                from toolgym.rendering import print_trajectory
+
                 print_trajectory(self.env.trajectory, policy=":policy and :tools show them", console=self.console)
                 self._say_why()
             case ":diff":
@@ -140,6 +142,8 @@ class Player:
 
     def _say_why(self) -> None:
         """At the end of an episode that is not solved: what it would have taken."""
+        from toolgym.rewards.explaining import why_unsolved
+
         trajectory = self.env.trajectory
         if trajectory.outcome not in (None, "solved"):
             print_reasons(why_unsolved(trajectory, self.env.task, base_of(self.env)), self.console)
@@ -156,6 +160,8 @@ class Player:
             self.console.print(escape(did_you_mean(name, tools, "tool")))
 
     def _say_gold(self) -> None:
+        from toolgym.messages import Turn, render
+
         for action in self.env.task.gold:
             turn = Turn(plan=action.plan, calls=tuple(call.call() for call in action.calls), response=action.response)
             self.console.print(escape(render(turn)), highlight=False)
@@ -189,6 +195,9 @@ def to_action(line: str, tools: Iterable[str]) -> str:
 
     A line that starts with `<` or `{` is a whole message and stays as it is. `key` alone means `key=true`.
     """
+    from toolgym.messages import ToolCall, Turn, render
+    from toolgym.options import parse_value
+
     if line.startswith(("<", "{")):
         return line
     name, _, rest = line.partition(" ")
@@ -246,6 +255,8 @@ def play(
       toolgym play --set size=small --set user=scripted --gold
       echo "get_user_details user_id=ann_1" | toolgym play --seed 3
     """
+    from toolgym.opening import open_env
+
     player = Player(open_env(env, split=split, **parse_settings(settings)), out, show_gold=gold)
     try:
         player.reset(seed=seed, task=task)

@@ -13,10 +13,9 @@ from rich.progress import track
 from rich.table import Table
 
 from toolgym import _strict_json
-from toolgym.cli.common import JsonFlag, out, print_json, print_json_list, progress_console, read_jsonl
+from toolgym.cli.common import JsonFlag, out, parse_settings, print_json, print_json_list, progress_console, read_jsonl
 from toolgym.cli.explained import task_of
 from toolgym.errors import ConfigError
-from toolgym.options import parse_settings
 
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv

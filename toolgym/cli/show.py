@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from toolgym.cli.common import JsonFlag, Settings, out, print_json_list
+from toolgym.cli.common import JsonFlag, Settings, out, parse_settings, print_json_list
 from toolgym.errors import ConfigError, did_you_mean
-from toolgym.options import parse_settings
 
 if TYPE_CHECKING:
     from toolgym.trajectory import Trajectory
