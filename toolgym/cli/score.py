@@ -20,6 +20,7 @@ from toolgym.errors import ConfigError
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
     from toolgym.rewards.base import Reward
+    from toolgym.rewards.rescoring import Separation
     from toolgym.tasks import Task
     from toolgym.trajectory import Trajectory
 
@@ -183,6 +184,23 @@ def _score_episodes(file: Path, names: Sequence[str], env: str | None, options: 
         shares = [_percent(share) for share in (found.more, found.same, found.less, found.flat)]
         table.add_row(name, *means, *shares)
     out.print(table)
+    for line in _about(apart.values(), solved):
+        out.print(line, highlight=False)
+
+
+def _about(apart: "Iterable[Separation]", solved: Sequence[bool]) -> Iterator[str]:
+    """What "flat" is, and why there are dashes: with episodes of one kind nothing can be compared."""
+    found = list(apart)
+    yield "flat: the share of tasks whose episodes all earn the same, from which GRPO learns nothing."
+    dashes = "- in more, same and less: "
+    if not any(solved):
+        yield f"{dashes}no episode is solved, and there is none to compare the others with."
+    elif all(solved):
+        yield f"{dashes}every episode is solved, and there is no other to compare them with."
+    elif not any(each.pairs for each in found):
+        yield f"{dashes}no task has both a solved and another episode; play each several times (eval --k 8)."
+    if not any(each.groups for each in found):
+        yield "- in flat: no task has several episodes; play each several times (eval --k 8)."
 
 
 @dataclass(frozen=True, slots=True, order=True)
