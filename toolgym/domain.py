@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from toolgym.mcp.session import ToolSession
-from toolgym.tasks import Task
+if TYPE_CHECKING:  # what speaks to servers takes its time, and `import toolgym` does without
+    from toolgym.mcp.session import ToolSession
+    from toolgym.tasks import Task
 
 Size = Literal["small", "standard", "large"]
 Split = Literal["train", "validation", "test", "test_unseen"]
@@ -16,11 +17,11 @@ class TaskSet(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int, /) -> Task: ...
+    def __getitem__(self, index: int, /) -> "Task": ...
 
-    def __iter__(self) -> Iterator[Task]: ...
+    def __iter__(self) -> "Iterator[Task]": ...
 
-    def by_id(self, task_id: str) -> Task:
+    def by_id(self, task_id: str) -> "Task":
         """The task of that id.
 
         Raises:
@@ -38,7 +39,7 @@ class Domain(Protocol):
         """The policy document that the agent must follow."""
         ...
 
-    def session(self) -> ToolSession:
+    def session(self) -> "ToolSession":
         """A new in-process session; `session.reset(task.world_seed)` puts it into a task's world."""
         ...
 

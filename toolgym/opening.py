@@ -11,7 +11,10 @@ from toolgym.errors import ConfigError, did_you_mean
 from toolgym.options import EnvOptions
 from toolgym.registration import env_ids
 
-__all__ = ["open_env", "takes"]
+__all__ = ["WORLD_OPTIONS", "open_env", "takes"]
+
+WORLD_OPTIONS = ("size", "dialect", "domain_seed")
+"""Options that choose among a domain's worlds, and run nothing: files of episodes keep them, as `meta["world"]`."""
 
 _OPTIONS = tuple(
     name

@@ -2,6 +2,7 @@
 
 import io
 import math
+import sys
 from collections.abc import Iterator
 from functools import partial
 
@@ -13,7 +14,7 @@ from rich.text import Text
 from toolgym import _json
 from toolgym.trajectory import Step, Trajectory
 
-__all__ = ["print_trajectory", "trajectory_text"]
+__all__ = ["print_trajectory", "shorten", "trajectory_text"]
 
 _WIDTH = 100
 _MAX_CHARS = 2_000
@@ -28,26 +29,44 @@ _CONTROLS = {
 def trajectory_text(trajectory: Trajectory, width: int = _WIDTH, *, longest: int = _MAX_CHARS) -> str:
     """The whole episode as text with ANSI colours, in lines of at most `width` characters.
 
-    Texts are shortened to `longest` characters.
+    Texts are shortened to `longest` characters; of the opening only the request is shown.
     """
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=width, color_system="standard")
-    _show(trajectory, console, latest=False, longest=longest)
+    _show(trajectory, console, latest=False, longest=longest, policy="in trajectory.prompt")
     return out.getvalue()
 
 
-def print_trajectory(trajectory: Trajectory, *, latest: bool = False) -> None:
-    """Prints the episode, or only its latest step, to the terminal."""
-    _show(trajectory, Console(), latest)
+def print_trajectory(
+    trajectory: Trajectory,
+    *,
+    latest: bool = False,
+    full: bool = False,
+    policy: str = "in trajectory.prompt",
+    console: Console | None = None,
+) -> None:
+    """Prints the episode, or only its latest step, to the terminal.
+
+    Args:
+        trajectory: the episode.
+        latest: only the latest step.
+        full: with the policy and the tools, and no text shortened.
+        policy: where the reader finds the policy, which is folded into a line otherwise.
+        console: where to; by default stdout.
+    """
+    _show(trajectory, console or Console(), latest, sys.maxsize if full else _MAX_CHARS, "" if full else policy)
 
 
-def _show(trajectory: Trajectory, console: Console, latest: bool, longest: int = _MAX_CHARS) -> None:
+def _show(trajectory: Trajectory, console: Console, latest: bool, longest: int, policy: str) -> None:
     steps = trajectory.steps
     if not latest or not steps:
-        title = Text(_short(f"{trajectory.env_id} · {trajectory.task_id}", longest))
-        console.print(
-            Panel(Text(_short(trajectory.prompt, longest)), title=title, title_align="left", border_style="blue")
-        )
+        title = Text(shorten(f"{trajectory.env_id} · {trajectory.task_id}", longest))
+        before, request = _opening(trajectory.prompt)
+        if before and not policy:
+            console.print(Panel(Text(shorten(before, longest)), title="policy", title_align="left", border_style="dim"))
+        elif before:
+            console.print(Text(f"policy and tools: {len(before)} characters ({policy})", style="dim"))
+        console.print(Panel(Text(shorten(request, longest)), title=title, title_align="left", border_style="blue"))
     for number, step in enumerate(steps, start=1):
         if not latest or number == len(steps):
             console.print(Text(f"step {number}", style="dim"))
@@ -56,7 +75,16 @@ def _show(trajectory: Trajectory, console: Console, latest: bool, longest: int =
     if trajectory.outcome is not None:
         style = "bold green" if trajectory.outcome == "solved" else "bold red"
         why = f" ({trajectory.truncation})" if trajectory.truncation else ""
-        console.print(Text(f"{trajectory.outcome}{why}", style=style))
+        total = sum(step.reward for step in steps)
+        earned = "no score" if math.isnan(total) else f"reward {total:.3g}"
+        console.print(Text.assemble((f"{trajectory.outcome}{why}", style), f", {earned} in {len(steps)} steps"))
+
+
+def _opening(prompt: str) -> tuple[str, str]:
+    """What stands before the request (policy, tools and instructions), and the request."""
+    # No request holds this tag: what is said within it is escaped (`toolgym.observations`).
+    before, tag, request = prompt.rpartition("\n\n<user>")
+    return (before, request.removesuffix("</user>")) if tag and request.endswith("</user>") else ("", prompt)
 
 
 def _lines(step: Step, longest: int) -> Iterator[Table]:
@@ -84,7 +112,7 @@ def _labelled(label: str, text: str, style: str, longest: int) -> Table:
     line = Table.grid()
     line.add_column(width=9)
     line.add_column(overflow="fold")
-    line.add_row(Text(label, "bold"), Text(_short(text, longest), style))
+    line.add_row(Text(label, "bold"), Text(shorten(text, longest), style))
     return line
 
 
@@ -92,8 +120,8 @@ def _arguments(arguments: dict[str, object]) -> str:
     return _json.dumps(arguments).decode()
 
 
-def _short(text: str, longest: int) -> str:
-    """The text in printable form, shortened."""
+def shorten(text: str, longest: int) -> str:
+    """The text in printable form, of at most `longest` characters and a word on how many more there are."""
     printable = text.encode("utf-8", "backslashreplace").decode().translate(_CONTROLS)
     if len(printable) <= longest:
         return printable

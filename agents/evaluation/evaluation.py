@@ -16,7 +16,7 @@ from toolgym.agents.rollouts.environments import copies
 from toolgym.agents.rollouts.rollout import Rollout, Start, rollouts
 from toolgym.env import ToolEnv
 from toolgym.errors import ConfigError, did_you_mean
-from toolgym.opening import open_env
+from toolgym.opening import WORLD_OPTIONS, open_env
 from toolgym.trajectory import Trajectory, TrajectoryWriter
 
 __all__ = ["AGENTS", "DTYPES", "AgentOptions", "EvalOptions", "evaluate", "make_policy", "play", "report_of"]
@@ -218,7 +218,10 @@ def _finished(rollout: Rollout, options: EvalOptions, task_id: str) -> Trajector
     """The episode's record with its outcome, which the policy's side may have decided (a full context, a dead API)."""
     started = rollout.trajectory is not None and rollout.trajectory.task_id == task_id and rollout.spans
     trajectory = cast(Trajectory, rollout.trajectory) if started else Trajectory(options.env_id, task_id)
-    return replace(trajectory, outcome=rollout.outcome, truncation=rollout.truncation)
+    # `toolgym show` makes the world once more.
+    world = {name: options.env_options[name] for name in WORLD_OPTIONS if name in options.env_options}
+    meta = {**trajectory.meta, "world": world} if world else trajectory.meta
+    return replace(trajectory, outcome=rollout.outcome, truncation=rollout.truncation, meta=meta)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The episodes that a run learnt from, in a file that `toolgym show` reads."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from toolgym.errors import TrajectoryError
+from toolgym.opening import WORLD_OPTIONS
 from toolgym.trajectory import TrajectoryWriter
 from toolgym.trajectory._lines import load_line
 
@@ -22,10 +24,12 @@ class RecordEpisodes(TrainerCallback):
     Args:
         trainer: a `ToolTrainer`.
         path: the file.
+        env_options: of the environment; those that choose the world are kept with each episode.
     """
 
-    def __init__(self, trainer: Any, path: Path):
+    def __init__(self, trainer: Any, path: Path, env_options: Mapping[str, Any] | None = None):
         self.trainer, self.path = trainer, path
+        self._world = {name: value for name, value in (env_options or {}).items() if name in WORLD_OPTIONS}
         self._written: Any = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -43,6 +47,8 @@ class RecordEpisodes(TrainerCallback):
             for episode in latest:
                 if episode.trajectory is not None and episode.spans:
                     meta = {**episode.trajectory.meta, "step": state.global_step}
+                    if self._world:
+                        meta["world"] = self._world
                     # The policy's side may have ended it: a full context.
                     ended = {"outcome": episode.outcome, "truncation": episode.truncation}
                     writer.write(replace(episode.trajectory, **ended, meta=meta))

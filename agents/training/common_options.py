@@ -9,7 +9,7 @@ from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK,
 
 from toolgym.agents.policies.decoding import SamplingOptions
 from toolgym.agents.policies.vllm import VLLMServer
-from toolgym.agents.training.options import check_choices, check_idle, check_ranges
+from toolgym.agents.training.options import Groups, check_choices, check_idle, check_ranges
 from toolgym.agents.training.schedule import Schedule, check_schedule
 from toolgym.agents.training.sizing import BySize
 from toolgym.agents.training.train_evaluation import check_evaluation
@@ -30,6 +30,35 @@ def check_reports(place: str) -> None:
             f"report_to={place!r} needs a package that is not installed: install it (pip install "
             f"{place.replace('_', '-')}), or report to one of {', '.join(usable)}"
         )
+
+
+_GROUPS = {
+    "What most people set": (
+        "env model output steps episodes epochs reward groups rollouts samples learning_rate seed size prompt split "
+        "depth set",
+        "--model builtin:imperfect --steps 100 --set user=scripted --output runs/mine",
+    ),
+    "The algorithm's own": ("", ""),
+    "The update": (
+        "schedule warmup_steps max_grad_norm iterations minibatches batch beta epsilon epsilon_high loss "
+        "importance_sampling_level",
+        "--schedule cosine --warmup-steps 10",
+    ),
+    "Sampling": (
+        "temperature max_new_tokens context_tokens thinking concurrency env_workers vllm vllm_weights",
+        "--temperature 0.8 --max-new-tokens 512",
+    ),
+    "Files, checkpoints and evaluation": (
+        "save_steps resume overwrite record report_to eval_steps eval_episodes eval_split eval_temperature progress",
+        "--save-steps 50 --eval-steps 10 --record",
+    ),
+    "Machine and memory": (
+        "threads dtype bf16 gradient_checkpointing lora_rank micro_batch env_steps",
+        "--threads 2 --micro-batch 4",
+    ),
+}
+"""Group of options in the help -> the options, in their order, and an example; those named nowhere are the algorithm's
+own."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +110,7 @@ class CommonOptions:
     derived: tuple[str, ...] = ()
     """The options that were not given, and whose values `settled` chose. No option itself."""
     BY_SIZE: ClassVar[BySize]
+    GROUPS: ClassVar[Groups] = {title: (tuple(names.split()), example) for title, (names, example) in _GROUPS.items()}
 
     def __post_init__(self) -> None:
         check_choices(self)

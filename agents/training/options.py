@@ -3,17 +3,20 @@
 import argparse
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from toolgym.errors import ConfigError, did_you_mean
 
-__all__ = ["check_choices", "check_idle", "check_ranges", "learner_main", "parse_options"]
+__all__ = ["Groups", "check_choices", "check_idle", "check_ranges", "learner_main", "parse_options"]
 
 T = TypeVar("T")
+Groups = Mapping[str, tuple[tuple[str, ...], str]]
+"""A group's title -> its fields and an example; the group without fields has those that no other has."""
+_METAVARS = {int: "N", float: "X", str: "TEXT", Path: "PATH"}
 _TOO_LARGE, _MOST_THREADS = 2**31, 1024
 
 
@@ -28,27 +31,17 @@ def parse_options(
     """Reads a dataclass whose fields are `name: Annotated[type, "help"] = default` from command-line arguments.
 
     Other fields keep their defaults. `max_new_tokens` is `--max-new-tokens`, a bool `--x` or `--no-x`, a tuple takes
-    several values. `defaults` are field values to use instead of the dataclass's own.
+    several values. `defaults` are field values to use instead of the dataclass's own. Where the dataclass has `GROUPS`
+    (see `Groups`), the help has them.
     """
-    parser = _Parser(prog=prog, description=description, formatter_class=_Formatter, allow_abbrev=False)
+    usage = f"{prog} [OPTION ...]"
+    parser = _Parser(prog=prog, usage=usage, description=description, formatter_class=_Formatter, allow_abbrev=False)
     hints = get_type_hints(config, include_extras=True)
-    for item in fields(config):  # pyright: ignore[reportArgumentType]
-        if get_origin(hints[item.name]) is not Annotated:
-            continue
-        name = "--" + item.name.replace("_", "-")
-        kind, help = _kind_and_help(hints[item.name])
-        if kind is bool:
-            parser.add_argument(name, action=argparse.BooleanOptionalAction, default=item.default, help=help)
-        elif get_origin(kind) is Literal:
-            parser.add_argument(name, choices=get_args(kind), default=item.default, help=help)
-        elif get_origin(kind) is tuple:
-            parser.add_argument(
-                name, nargs="+", action=_Collect, type=get_args(kind)[0], default=item.default, help=help
-            )
-        elif item.default is MISSING:
-            parser.add_argument(name, type=kind, required=True, help=help)
-        else:
-            parser.add_argument(name, type=kind, default=item.default, help=help)
+    options = [item for item in fields(config) if get_origin(hints[item.name]) is Annotated]  # pyright: ignore[reportArgumentType]
+    for title, chosen, example in _grouped(getattr(config, "GROUPS", {}), options, defaults or {}):
+        group = parser.add_argument_group(title, f"e.g. {example}" if example else None) if title else parser
+        for item in chosen:
+            _add(group, item, *_kind_and_help(hints[item.name]))
     parser.set_defaults(**(defaults or {}))
     parsed, unknown = parser.parse_known_args(argv)
     if unknown:
@@ -56,6 +49,55 @@ def parse_options(
         parser.error(did_you_mean(unknown[0], known, "option").partition(" Known:")[0])
     given = vars(parsed)
     return config(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+
+
+def _grouped(
+    groups: Groups, options: Sequence[Field[Any]], defaults: Mapping[str, Any]
+) -> Iterator[tuple[str, list[Field[Any]], str]]:
+    """The options group by group, in the order of the groups, with an example of each."""
+    by_name = {item.name: item for item in options}
+    named = {name for names, _ in groups.values() for name in names}
+    for title, (names, example) in (groups or {"": ((), "")}).items():
+        chosen = [by_name[name] for name in names if name in by_name] if names else []
+        if not names:
+            chosen = [item for item in options if item.name not in named]
+        if chosen:
+            yield title, chosen, example or (_example(chosen, defaults) if title else "")
+
+
+def _example(options: Sequence[Field[Any]], defaults: Mapping[str, Any]) -> str:
+    """The first of the options with its default."""
+    for item in options:
+        value = defaults.get(item.name, item.default)
+        if isinstance(value, bool):
+            return f"--{'no-' if value else ''}{_name(item)}"
+        if isinstance(value, str | int | float):
+            return f"--{_name(item)} {value}"
+    return ""
+
+
+def _name(item: Field[Any]) -> str:
+    return item.name.replace("_", "-")
+
+
+def _add(group: argparse._ActionsContainer, item: Field[Any], kind: Any, help: str) -> None:
+    """Adds the option of a field."""
+    name = f"--{_name(item)}"
+    if kind is bool:
+        group.add_argument(name, action=argparse.BooleanOptionalAction, default=item.default, help=help)
+        return
+    if get_origin(kind) is Literal:
+        group.add_argument(name, choices=get_args(kind), default=item.default, help=help)
+        return
+    several = get_origin(kind) is tuple
+    kind = get_args(kind)[0] if several else kind
+    more: dict[str, Any] = {"type": kind, "metavar": _METAVARS.get(kind), "help": help}
+    if several:
+        group.add_argument(name, nargs="+", action=_Collect, default=item.default, **more)
+    elif item.default is MISSING:
+        group.add_argument(name, required=True, **more)
+    else:
+        group.add_argument(name, default=item.default, **more)
 
 
 def check_choices(config: Any) -> None:
@@ -126,13 +168,21 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\n`{self.prog} --help` lists the options.\n")
 
 
-class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows defaults, but for those that are nothing or that the text tells."""
+class _Formatter(argparse.HelpFormatter):
+    """Shows defaults as one types them, but for those that are nothing or that the text tells."""
+
+    def __init__(self, prog: str):
+        super().__init__(prog, max_help_position=26)
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default in (None, (), argparse.SUPPRESS) or "default:" in (action.help or ""):
-            return action.help
-        return super()._get_help_string(action)
+        default, help = action.default, action.help or ""
+        if default in (None, (), argparse.SUPPRESS) or "default:" in help:
+            return help
+        if isinstance(default, bool):
+            shown = "on" if default else "off"
+        else:
+            shown = " ".join(map(str, default)) if isinstance(default, tuple | list) else str(default)
+        return f"{help} (default: {shown.replace('%', '%%')})"
 
 
 def learner_main(

@@ -341,7 +341,7 @@ def train_and_save(make: Callable[[], Any], tokenizer: Any, config: Any, checkpo
         if config.eval_steps:
             trainer.add_callback(EvaluateEvery(trainer, tokenizer, config, env_options(config)))
         if getattr(config, "record", False):
-            trainer.add_callback(RecordEpisodes(trainer, config.output / EPISODES))
+            trainer.add_callback(RecordEpisodes(trainer, config.output / EPISODES, env_options(config)))
         trainer.add_callback(StopOnInterrupt(_updates(config)))  # last: it may raise
         one_tensorboard(trainer, config.output / TENSORBOARD, step_of(checkpoint) + 1)
         try:

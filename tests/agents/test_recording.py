@@ -21,6 +21,7 @@ def test_the_episodes_of_each_step_are_recorded(
     assert registry.main("grpo", [*words, "--steps", "3"]) == 0
     first = read_trajectories(output / "episodes.jsonl")
     assert [episode.meta["step"] for episode in first] == [1, 1, 2, 2, 3, 3]
+    assert {episode.meta["world"]["size"] for episode in first} == {"small"}  # which `show` makes once more
     for line in metrics(output):
         episodes = [episode for episode in first if episode.meta["step"] == line["step"]]
         assert sum(len(episode.steps) for episode in episodes) == line["env_steps"]

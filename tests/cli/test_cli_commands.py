@@ -171,6 +171,41 @@ def test_the_program_starts_without_a_training_stack():
     assert ENV in done.stdout
 
 
+HEAVY = {
+    "torch",
+    "transformers",
+    "trl",
+    "datasets",
+    "fastmcp",
+    "mcp",
+    "jsonschema",
+    "yaml",
+    "docker",
+    "ray",
+}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",),
+        *((command, "--help") for command in ("list", "demo", "play", "eval", "train", "serve", "show", "score")),
+        *((command, "--help") for command in ("plot", "inspect", "check", "record")),
+        *((*group, "--help") for group in (("new", "server"), ("tasks", "check"), ("docker", "build"))),
+        ("evla",),
+        ("eval", "--epsiodes", "3"),
+        ("train", "--algo", "gpro"),
+        ("show", "--nope"),
+    ],
+)
+def test_help_and_a_mistyped_word_import_nothing_heavy(arguments):
+    code = f"import sys; from toolgym.cli import main\ntry: main({arguments!r})\nexcept SystemExit: pass\n"
+    code += f"print({HEAVY!r} & {{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("set()\n"), done.stdout
+    assert "Usage" in done.stdout + done.stderr or "Did you mean" in done.stderr
+
+
 def test_a_reader_that_leaves_early_is_no_traceback(tmp_path):
     program = f"{sys.executable} -c 'from toolgym.cli import main; main()' list --json | head -c 20"
     done = subprocess.run(

@@ -1,13 +1,16 @@
 """A person's episode: what a line means, and what can be taken back."""
 
 import io
+import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from toolgym.cli.play import COMMANDS, Player, to_action
+from toolgym.cli.play import COMMANDS, Player, near_miss, to_action
 from toolgym.envs.airline.world import build_base
 from toolgym.messages import parse
 from toolgym.opening import open_env
@@ -49,7 +52,8 @@ def test_other_lines():
 @settings(max_examples=100)
 def test_any_line_is_a_message(line):
     assert isinstance(to_action(line, TOOLS), str)
-    assert isinstance(to_action("look " + line, TOOLS), str)
+    if not line.strip().startswith("{"):  # an argument object must be JSON
+        assert isinstance(to_action("look " + line, TOOLS), str)
 
 
 @pytest.fixture(name="player")
@@ -154,3 +158,105 @@ def test_play_ends_at_the_end_of_input(toolgym, monkeypatch):
 
     monkeypatch.setattr("builtins.input", end)
     assert toolgym("play", "--set", "size=small").code == 0
+
+
+def test_the_end_and_the_history_say_why_it_is_not_solved(player):
+    player.enter(":history")
+    assert ":policy and :tools show them" in said(player)
+    assert "why it is not solved" not in said(player)
+    player.enter("I did nothing.")
+    assert player.env.trajectory.outcome == "unsolved"
+    assert said(player).count("why it is not solved") == 1
+    player.enter(":history")
+    assert said(player).count("why it is not solved") == 2
+    assert said(player).count("Airline policy") == 0
+
+
+TYPED = {
+    "look": {
+        "properties": {
+            "ticket": {"type": "string"},
+            "count": {"type": "integer"},
+            "maybe": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+            "both": {"type": ["string", "number"]},
+        }
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("line", "arguments"),
+    [
+        ("look ticket=12 count=12", {"ticket": "12", "count": 12}),
+        ("look ticket=007 maybe=1e3", {"ticket": "007", "maybe": "1e3"}),
+        ("look both=3 other=3", {"both": 3, "other": 3}),
+        ("look ticket=true", {"ticket": "true"}),
+        ('look {"ticket": "a b", "count": 2}', {"ticket": "a b", "count": 2}),
+        ("look {}", {}),
+    ],
+)
+def test_arguments_by_the_schema_or_as_one_object(line, arguments):
+    (call,) = parse(to_action(line, TYPED)).calls
+    assert call.arguments == arguments
+
+
+@pytest.mark.parametrize("line", ["lok ticket=T1", "lok", "Look", "hand-out", 'lok {"ticket": 1}', "hand_ot all"])
+def test_a_near_miss_is_found(line):
+    assert near_miss(line, TOOLS) in TOOLS
+
+
+@pytest.mark.parametrize("line", ["look", "Here it is.", "Looks good to me", "Done", "look ticket=1", "<response>x"])
+def test_a_response_is_no_near_miss(line):
+    assert near_miss(line, TOOLS) == ""
+
+
+def test_a_near_miss_asks_and_the_line_once_more_is_sent(player):
+    player.enter("list_all_airprts")
+    assert "Did you mean list_all_airports?" in said(player)
+    assert player.env.trajectory.steps == []
+    player.enter("list_all_airprts")
+    assert player.env.trajectory.steps[-1].turn.response == "list_all_airprts"
+
+
+def test_arguments_that_are_no_json_send_nothing(player):
+    player.enter('get_user_details {"user_id": ')
+    assert "no JSON object" in said(player)
+    assert player.env.trajectory.steps == []
+
+
+def test_an_error_never_quits(toolgym, monkeypatch):
+    lines = iter([":reset nowhere", ":tools nope", ":back nope", 'get_user_details {"', "list_all_airports", ":quit"])
+    monkeypatch.setattr("builtins.input", lambda *_: next(lines))
+    done = toolgym("play", "--set", "size=small", "--seed", 3)
+    assert done.code == 0
+    assert "nowhere" in done.out
+    assert "step 1" in done.out  # it went on behind the errors
+    assert next(lines, None) is None
+
+
+def test_a_terminal_has_line_editing_and_history():
+    pty, readline = pytest.importorskip("pty"), pytest.importorskip("readline")
+    assert readline
+    ours, theirs = pty.openpty()
+    words = [sys.executable, "-m", "toolgym", "play", "--set", "size=small"]
+    process = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"})
+    os.close(theirs)
+    shown = b""
+
+    def until(text: bytes) -> None:
+        nonlocal shown
+        while text not in shown:
+            shown += os.read(ours, 4096)
+        shown = shown.partition(text)[2]
+
+    until(b"> ")
+    os.write(ours, b":tsk\x1b[D\x1b[Da\r")  # two to the left, and the letter that is missing
+    until(b"user")
+    until(b"> ")
+    os.write(ours, b"\x1b[A\r")  # the line before
+    until(b":task")
+    until(b"user")
+    until(b"> ")
+    os.write(ours, b":quit\r")
+    assert process.wait(timeout=60) == 0
+    os.close(ours)

@@ -161,3 +161,24 @@ def test_files_without_an_episode_to_score(toolgym, tmp_path):
         writer.write(Trajectory("ToolGym/Airline-v0", "a", outcome="solved"))
         writer.write(Trajectory("ToolGym/MCP-v0", "b", outcome="solved"))
     assert "score a file of one" in toolgym("score", path).err
+
+
+def test_dashes_are_explained_under_the_table(toolgym, episodes, tmp_path):
+    recorded = read_trajectories(episodes)
+    kinds = {
+        "every episode is solved": recorded[:4],
+        "no episode is solved": recorded[4:],
+        "no task has both": [recorded[0], next(one for one in recorded[4:] if one.task_id != recorded[0].task_id)],
+        "": recorded,
+    }
+    for said, some in kinds.items():
+        path = tmp_path / f"{len(some)}{said[:3]}.jsonl"
+        with TrajectoryWriter(path) as writer:
+            for trajectory in some:
+                writer.write(trajectory)
+        shown = toolgym("score", path, "--set", "size=small", "--set", "depth=5", "-r", "default").out
+        below = shown.partition("└")[2]
+        assert "flat: the share of tasks whose episodes all earn the same" in below
+        assert (said and said in below) or "- in" not in below
+        assert ("no task has several episodes" in below) == bool(said)
+        assert ("│    - │" in shown) == bool(said)

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from toolgym.cli.common import EnvId, JsonFlag, Seed, Settings, out, print_json, progress_console
+from toolgym.cli.common import EnvId, JsonFlag, Seed, Settings, out, parse_settings, print_json, progress_console
 from toolgym.errors import ConformanceError
-from toolgym.options import parse_settings
 
 __all__ = ["check"]
 

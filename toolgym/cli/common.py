@@ -1,7 +1,7 @@
 """What the commands share: consoles, JSON output, common options and the reading of JSON Lines."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +19,7 @@ __all__ = [
     "Settings",
     "Split",
     "out",
+    "parse_settings",
     "print_json",
     "print_json_list",
     "progress_console",
@@ -47,6 +48,13 @@ progress_console = Console(stderr=True)
 
 _MAX_DEPTH = 1000
 """Levels of nesting of what is printed: what was read is bounded already."""
+
+
+def parse_settings(settings: Sequence[str] | None) -> dict[str, Any]:
+    """`toolgym.options.parse_settings`; what options are made of is imported only now: `--help` does without."""
+    from toolgym.options import parse_settings as parsed
+
+    return parsed(settings)
 
 
 def print_json(value: Any) -> None:

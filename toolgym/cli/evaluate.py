@@ -1,14 +1,14 @@
 """`toolgym eval`: how well an agent does."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from toolgym.cli.common import EnvId, JsonFlag, Seed, Settings, Split, out, print_json, progress_console
+from toolgym.cli.common import EnvId, JsonFlag, Seed, Settings, Split, out, parse_settings, print_json, progress_console
 from toolgym.errors import ConfigError
-from toolgym.options import parse_settings
 
 
 def evaluate(
@@ -145,3 +145,10 @@ def evaluate(
         print_json(report.to_json())
     else:
         out.print(report_table(report))
+    if output is not None:
+        file = shlex.quote(str(output))
+        progress_console.print(
+            f"{progress.tasks[0].completed:.0f} episodes were added to {file}: toolgym show {file}",
+            highlight=False,
+            soft_wrap=True,
+        )

@@ -3,15 +3,11 @@
 from collections import Counter
 from typing import Annotated, Any
 
-import orjson
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from toolgym import _json
 from toolgym.cli.common import JsonFlag, out, print_json
-from toolgym.options import parse_value
-from toolgym.tasks.linting import lint, visible
 
 __all__ = ["Servers", "inspect", "server_of"]
 
@@ -44,6 +40,11 @@ def inspect(
       toolgym inspect --servers server.py --tool order
       toolgym inspect --servers https://example.org/mcp --json
     """
+    import orjson
+
+    from toolgym import _json
+    from toolgym.tasks.linting import visible
+
     found = _report(servers, server, token, start_timeout)
     if json:
         print_json(found)
@@ -71,6 +72,7 @@ def inspect(
 
 def _report(servers: str, server: str | None, token: str | None, start_timeout: float) -> dict[str, Any]:
     from toolgym.mcp_env import McpDomain, McpOptions
+    from toolgym.tasks.linting import lint
 
     options = McpOptions(
         server_of(servers), server=server, token=token, start_timeout_s=start_timeout, spares=0, name="inspected"
@@ -100,5 +102,7 @@ def _report(servers: str, server: str | None, token: str | None, start_timeout: 
 
 def server_of(text: str) -> Any:
     """A server as a command line names it: a JSON list is a command, a JSON object the content of an mcp.json."""
+    from toolgym.options import parse_value
+
     value = parse_value(text)
     return value if isinstance(value, list | dict) else text

@@ -6,19 +6,16 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-import toolgym  # noqa: F401 (registers the environments)
-from toolgym.cli.common import JsonFlag, Settings, out, print_json
+from toolgym.cli.common import JsonFlag, Settings, out, parse_settings, print_json
 from toolgym.errors import ConfigError
-from toolgym.opening import open_env
-from toolgym.options import parse_settings
-from toolgym.registration import env_ids
-from toolgym.tasks.linting import visible
 
 _SPLITS = ("train", "validation", "test", "test_unseen")
 
 
 def describe(env_id: str, settings: dict[str, Any]) -> dict[str, Any]:
     """What `list` says of an environment; `error` where it cannot be made without options of its own."""
+    from toolgym.opening import open_env
+
     try:
         env = open_env(env_id, **settings)
     except (ConfigError, TypeError) as error:
@@ -51,6 +48,9 @@ def list_envs(
       toolgym list ToolGym/Airline-v0
       toolgym list --json | jq '.[].tasks'
     """
+    from toolgym.opening import open_env
+    from toolgym.registration import env_ids
+
     chosen = parse_settings(settings)
     if env is not None:
         open_env(env, **chosen).close()  # an unknown id is an error here, not a line in a table

@@ -4,24 +4,24 @@
 """
 
 import shlex
-from collections.abc import Iterable
-from typing import Annotated, Any
+import sys
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.markup import escape
 
-from toolgym.cli.common import EnvId, Seed, Settings, Split, out
+from toolgym.cli.common import EnvId, Seed, Settings, Split, out, parse_settings
+from toolgym.cli.explained import base_of, print_reasons
 from toolgym.cli.list_envs import tool_table
-from toolgym.env import ToolEnv
-from toolgym.errors import did_you_mean
-from toolgym.messages import ToolCall, Turn, render
-from toolgym.opening import open_env
-from toolgym.options import parse_settings, parse_value
-from toolgym.rendering import print_trajectory
+from toolgym.errors import ConfigError, did_you_mean
 
-__all__ = ["Player", "play", "to_action"]
+if TYPE_CHECKING:
+    from toolgym.env import ToolEnv
+
+__all__ = ["Player", "near_miss", "play", "to_action"]
 
 COMMANDS = {
     ":help": "what you can type",
@@ -42,12 +42,14 @@ COMMANDS = {
 class Player:
     """An episode, the moments it can return to, and the commands that act on them."""
 
-    def __init__(self, env: ToolEnv, console: Console, *, show_gold: bool = False):
+    def __init__(self, env: "ToolEnv", console: Console, *, show_gold: bool = False):
         self.env = env
         self.console = console
         self.show_gold = show_gold
         self.over = False
         """Whether the person has left."""
+        self._asked = ""
+        """The line that was asked about."""
         self._past: list[ToolEnv] = []
         self._kept: dict[str, ToolEnv] = {}
 
@@ -69,12 +71,31 @@ class Player:
         if self.env.trajectory.done:
             self.console.print("The episode is over: :undo, :reset or :quit.")
             return
+        from toolgym.rendering import print_trajectory
+
+        tools = {tool.name: tool.input_schema for tool in self.env.tools}
+        if (near := near_miss(line, tools)) and line != self._asked:
+            self._asked = line  # the same line once more is meant as it stands
+            name = line.partition(" ")[0]
+            self.console.print(
+                f"There is no tool {escape(repr(name))}. Did you mean {near}? Type the line once more to send it as a "
+                "response.",
+                highlight=False,
+            )
+            return
+        self._asked = ""
+        try:
+            action = to_action(line, tools)
+        except ConfigError as error:
+            self.console.print(f"[red]{escape(str(error))}[/]")
+            return
         self._remember()
-        self.env.step(to_action(line, (tool.name for tool in self.env.tools)))
-        print_trajectory(self.env.trajectory, latest=True)
+        self.env.step(action)
+        print_trajectory(self.env.trajectory, latest=True, console=self.console)
         if self.env.trajectory.done:
             total = sum(step.reward for step in self.env.trajectory.steps)
             self.console.print(f"[bold]{self.env.trajectory.outcome}[/], reward {total:.3f}. :undo, :reset or :quit.")
+            self._say_why()
 
     def close(self) -> None:
         """Closes the episode and every moment kept."""
@@ -97,17 +118,24 @@ class Player:
             case ":help":
                 for command, what in COMMANDS.items():
                     self.console.print(f"  [bold]{command:<9}[/] {what}", highlight=False)
-                self.console.print("  tool_name key=value …   a call; a value is JSON or plain text")
+                self.console.print(
+                    "  tool_name key=value …   a call; a value is JSON or plain text, or {…} has all arguments"
+                )
                 self.console.print("  <tool_call>…, <response>…   a whole message, as an agent writes it")
                 self.console.print("  anything else           a response to the user", highlight=False)
             case ":tools":
                 self._say_tools(rest)
             case ":policy":
+                from rich.markdown import Markdown
+
                 self.console.print(Markdown(self.env.domain.policy()))
             case ":task":
                 self._say_task()
             case ":history":
-                print_trajectory(self.env.trajectory)
+                from toolgym.rendering import print_trajectory
+
+                print_trajectory(self.env.trajectory, policy=":policy and :tools show them", console=self.console)
+                self._say_why()
             case ":diff":
                 self.console.print_json(data=self.env.session.diff() or {})
             case ":fork":
@@ -134,6 +162,14 @@ class Player:
         opening = opening or task.request
         self.console.print(f"[bold blue]user[/] {escape(opening)}", highlight=False, soft_wrap=True)
 
+    def _say_why(self) -> None:
+        """At the end of an episode that is not solved: what it would have taken."""
+        from toolgym.rewards.explaining import why_unsolved
+
+        trajectory = self.env.trajectory
+        if trajectory.outcome not in (None, "solved"):
+            print_reasons(why_unsolved(trajectory, self.env.task, base_of(self.env)), self.console)
+
     def _say_tools(self, name: str) -> None:
         tools = {tool.name: tool for tool in self.env.tools}
         if not name:
@@ -146,6 +182,8 @@ class Player:
             self.console.print(escape(did_you_mean(name, tools, "tool")))
 
     def _say_gold(self) -> None:
+        from toolgym.messages import Turn, render
+
         for action in self.env.task.gold:
             turn = Turn(plan=action.plan, calls=tuple(call.call() for call in action.calls), response=action.response)
             self.console.print(escape(render(turn)), highlight=False)
@@ -174,21 +212,71 @@ class Player:
         self.console.print(f"Taken back; {len(self.env.trajectory.steps)} actions are left.")
 
 
-def to_action(line: str, tools: Iterable[str]) -> str:
+def to_action(line: str, tools: "Mapping[str, Any] | Iterable[str]") -> str:
     """What an agent would have written: `get_user user_id=ann_1` becomes a call, free text a response.
 
-    A line that starts with `<` or `{` is a whole message and stays as it is. `key` alone means `key=true`.
+    A line that starts with `<` or `{` is a whole message and stays as it is. `key` alone means `key=true`; all
+    arguments may stand as one JSON object: `get_user {"user_id": "ann_1"}`. Where `tools` maps names to input schemas,
+    a value that is no text is written as text for a parameter that takes only text.
+
+    Raises:
+        ConfigError: an argument object that is no JSON.
     """
+    from toolgym.messages import ToolCall, Turn, render
+
     if line.startswith(("<", "{")):
         return line
     name, _, rest = line.partition(" ")
-    if name not in set(tools):
+    schemas: dict[str, Any] = dict(tools) if isinstance(tools, Mapping) else dict.fromkeys(tools)
+    if name not in schemas:
         return render(Turn(response=line))
-    arguments: dict[str, Any] = {}
-    for part in _words(rest):
+    return render(Turn(calls=(ToolCall(name, _arguments(rest.strip(), schemas[name] or {})),)))
+
+
+def _arguments(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    from toolgym import _json
+    from toolgym.options import parse_value
+
+    if text.startswith("{"):
+        try:
+            found = _json.loads(text)
+        except ValueError as error:
+            raise ConfigError(f"The arguments are no JSON object: {error}. Nothing was sent.") from error
+        return found
+    out: dict[str, Any] = {}
+    for part in _words(text):
         key, equals, value = part.partition("=")
-        arguments[key] = parse_value(value) if equals else True
-    return render(Turn(calls=(ToolCall(name, arguments),)))
+        read = parse_value(value) if equals else True
+        if equals and not isinstance(read, str) and _text_only((schema.get("properties") or {}).get(key)):
+            read = value  # as it was typed: 007 and 1e3 are texts here
+        out[key] = read
+    return out
+
+
+def _text_only(parameter: Any) -> bool:
+    """Whether a parameter takes text, and neither a number nor anything else that JSON has, but null."""
+    if not isinstance(parameter, dict):
+        return False
+    branches = parameter.get("anyOf") or parameter.get("oneOf")
+    if isinstance(branches, list):
+        kinds = [branch for branch in branches if not (isinstance(branch, dict) and branch.get("type") == "null")]
+        return bool(kinds) and all(map(_text_only, kinds))
+    kind = parameter.get("type")
+    return kind == "string" or (isinstance(kind, list) and {*kind} <= {"string", "null"} and "string" in kind)
+
+
+def near_miss(line: str, tools: Iterable[str]) -> str:
+    """The tool that a line was probably to call although its first word is no tool's name; "" where there is none."""
+    name, _, rest = line.partition(" ")
+    names = list(tools)
+    if name in names or line.startswith(("<", "{")):
+        return ""
+    # A sentence is a response: only what looks like a call is asked about.
+    called = not rest or rest.lstrip().startswith("{") or all("=" in word for word in _words(rest))
+    if not (called or "_" in name):
+        return ""
+    near = get_close_matches(name.casefold().replace("-", "_"), names, n=1, cutoff=0.6)
+    return near[0] if near else ""
 
 
 def _words(text: str) -> list[str]:
@@ -236,15 +324,43 @@ def play(
       toolgym play --set size=small --set user=scripted --gold
       echo "get_user_details user_id=ann_1" | toolgym play --seed 3
     """
+    from toolgym.opening import open_env
+
     player = Player(open_env(env, split=split, **parse_settings(settings)), out, show_gold=gold)
     try:
         player.reset(seed=seed, task=task)
         out.print("Type :help for what you can type, :quit to leave.", style="dim")
+        edited = _line_editing(player)
         while not player.over:
             try:
-                line = out.input("[bold green]> [/]")
+                # A prompt that readline knows of stays when the line is drawn anew.
+                line = input("> ") if edited else out.input("[bold green]> [/]")
             except EOFError:
                 break
-            player.enter(line)
+            try:
+                player.enter(line)
+            except Exception as error:  # whatever it is, the person goes on from here
+                out.print(f"[red]{type(error).__name__}: {escape(str(error))}[/]", soft_wrap=True)
+                out.print(":undo, :reset or :quit.")
     finally:
         player.close()
+
+
+def _line_editing(player: Player) -> bool:
+    """Arrow keys, a history and completion of commands and tools by Tab: whether this terminal and Python have them."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    try:
+        import readline
+    except ImportError:
+        return False
+    words = [*COMMANDS, *(tool.name for tool in player.env.tools)]
+
+    def complete(text: str, state: int) -> str | None:
+        fitting = [word for word in words if word.startswith(text)]
+        return fitting[state] if state < len(fitting) else None
+
+    readline.set_completer_delims(" ")
+    readline.set_completer(complete)
+    readline.parse_and_bind("tab: complete")
+    return True

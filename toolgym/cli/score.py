@@ -14,13 +14,14 @@ from rich.progress import track
 from rich.table import Table
 
 from toolgym import _strict_json
-from toolgym.cli.common import JsonFlag, out, print_json, print_json_list, progress_console, read_jsonl
+from toolgym.cli.common import JsonFlag, out, parse_settings, print_json, print_json_list, progress_console, read_jsonl
+from toolgym.cli.explained import task_of
 from toolgym.errors import ConfigError
-from toolgym.options import parse_settings
 
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
     from toolgym.rewards.base import Reward
+    from toolgym.rewards.rescoring import Separation
     from toolgym.tasks import Task
     from toolgym.trajectory import Trajectory
 
@@ -185,6 +186,23 @@ def _score_episodes(file: Path, names: Sequence[str], env: str | None, options: 
         shares = [_percent(share) for share in (found.more, found.same, found.less, found.flat)]
         table.add_row(name, *means, *shares)
     out.print(table)
+    for line in _about(apart.values(), solved):
+        out.print(line, highlight=False)
+
+
+def _about(apart: "Iterable[Separation]", solved: Sequence[bool]) -> Iterator[str]:
+    """What "flat" is, and why there are dashes: with episodes of one kind nothing can be compared."""
+    found = list(apart)
+    yield "flat: the share of tasks whose episodes all earn the same, from which GRPO learns nothing."
+    dashes = "- in more, same and less: "
+    if not any(solved):
+        yield f"{dashes}no episode is solved, and there is none to compare the others with."
+    elif all(solved):
+        yield f"{dashes}every episode is solved, and there is no other to compare them with."
+    elif not any(each.pairs for each in found):
+        yield f"{dashes}no task has both a solved and another episode; play each several times (eval --k 8)."
+    if not any(each.groups for each in found):
+        yield "- in flat: no task has several episodes; play each several times (eval --k 8)."
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -282,19 +300,7 @@ class _Environments:
             self._opened[split] = open_env(self._id, **self._options, split=split, reward=self._names[0])
         chosen = self._opened[split].options
         self.rewards = self.rewards or {name: replace(chosen, reward=name).make_reward() for name in self._names}
-        return _task_of(trajectory, self._opened[split].tasks)
-
-
-def _task_of(trajectory: "Trajectory", tasks: Any) -> "Task":
-    hint = "Were they played with other options? Give the same ones with --set, such as --set size=small."
-    try:
-        task = tasks.by_id(trajectory.task_id)
-    except ConfigError as error:
-        raise ConfigError(f"{error} {hint}") from error
-    # The same id in another world is another task: scoring against its gold would be wrong without a word.
-    if not any(text and text in trajectory.prompt for text in (task.request, task.user.opening)):
-        raise ConfigError(f"Task {task.id!r} asks for something else than the recorded episode does. {hint}")
-    return task
+        return task_of(trajectory, self._opened[split].tasks)
 
 
 def _means(returns: Sequence[float], solved: Sequence[bool]) -> dict[str, float | None]:

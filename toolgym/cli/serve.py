@@ -6,11 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import gymnasium
 import typer
 
-import toolgym  # noqa: F401 (registers the environments)
-from toolgym.cli.common import Settings, progress_console
+from toolgym.cli.common import Settings, parse_settings, progress_console
 from toolgym.errors import ConfigError, did_you_mean
-from toolgym.options import parse_settings
-from toolgym.registration import domains
 
 if TYPE_CHECKING:
     from toolgym.mcp.server import ToolServer
@@ -60,6 +57,8 @@ def build(name: str, options: dict[str, Any]) -> "ToolServer":
     Raises:
         ConfigError: no such name, or an option that its server does not have.
     """
+    from toolgym.registration import domains
+
     known = domains()
     spec = gymnasium.registry.get(name)
     domain = spec.kwargs.get("domain") if spec is not None else name.lower()

@@ -2,6 +2,7 @@
 
 import heapq
 import math
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,11 +11,14 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from toolgym.cli.common import JsonFlag, out, print_json_list
-from toolgym.errors import ConfigError
+from toolgym.cli.common import JsonFlag, Settings, out, parse_settings, print_json_list
+from toolgym.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from toolgym.trajectory import Trajectory
+
+_OUTCOMES = ("solved", "unsolved", "policy_error", "tool_error", "infra_error", "truncated")
+"""`toolgym.trajectory.Outcome`."""
 
 
 def show(
@@ -23,21 +27,37 @@ def show(
         int | None,
         typer.Option("--episode", "-n", help="Show this episode step by step (0 is the first, -1 the last)."),
     ] = None,
-    outcome: Annotated[str | None, typer.Option(help="Only episodes that ended so: solved, unsolved, ...")] = None,
+    outcome: Annotated[
+        str | None,
+        typer.Option(help=f"Only episodes that ended so, which are then numbered anew: {', '.join(_OUTCOMES)}."),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="With the policy and the tools, and no text shortened.")] = False,
+    env: Annotated[
+        str | None, typer.Option("--env", "-e", help="The episode's environment, where not the one that it names.")
+    ] = None,
+    settings: Settings = None,
     json: JsonFlag = False,
 ) -> None:
-    """Lists the episodes of a trajectory file, or shows one with every step and its rewards.
+    """Lists the episodes of a trajectory file, or shows one: every step with its rewards, and why it is not solved.
+
+    For why, the environment of the episode is made once more: give --set the options that it was played with.
 
     \b
     Examples:
       toolgym eval --agent oracle --episodes 5 --output runs/oracle.jsonl
       toolgym show runs/oracle.jsonl
       toolgym show runs/oracle.jsonl --episode 3
+      toolgym show runs/oracle.jsonl --outcome unsolved --episode 0 --set size=small
       toolgym show runs/oracle.jsonl --outcome truncated --json
     """
+    from toolgym.cli.explained import say_why
     from toolgym.rendering import print_trajectory
     from toolgym.tasks.linting import visible
     from toolgym.trajectory import trajectory_to_json
+
+    if outcome is not None and outcome not in _OUTCOMES:
+        raise ConfigError(did_you_mean(outcome, _OUTCOMES, "outcome"))
+    options = parse_settings(settings)
 
     if not file.is_file():
         raise ConfigError(f"There is no file {file}. `toolgym eval --output {file}` would write one.")
@@ -48,17 +68,26 @@ def show(
         print_json_list(trajectory_to_json(trajectory) for trajectory in shown)
         return
     if chosen is not None:
-        print_trajectory(chosen)
+        print_trajectory(chosen, full=full, policy="--full shows them", console=out)
+        say_why(chosen, env, options, out, full=full)
         return
     rows = sorted(_row(*each) for each in _episodes(file, outcome))
     table = Table(title=escape(visible(f"{file.name}: {len(rows)} episodes")), title_justify="left")
     trained = any(row[1] is not None for row in rows)
-    for column in ("episode", *(["step"] if trained else []), "task", "outcome", "turns", "calls", "reward"):
+    # Of a part of the file: the number that `--episode` takes beside `--outcome`, and the one that it takes alone.
+    whole = ["of all"] if outcome is not None else []
+    for column in ("episode", *whole, *(["step"] if trained else []), "task", "outcome", "turns", "calls", "reward"):
         table.add_column(column, justify="left" if column in ("task", "outcome") else "right")
-    for number, step, *rest in rows:
+    for place, (number, step, *rest) in enumerate(rows):
+        numbers = [str(place), str(number)] if whole else [str(number)]
         cells = [str("" if step is None else step)] if trained else []
-        table.add_row(str(number), *cells, *(escape(visible(str(cell))) for cell in rest))
+        table.add_row(*numbers, *cells, *(escape(visible(str(cell))) for cell in rest))
     out.print(table)
+    if rows:
+        only = f" --outcome {outcome}" if outcome is not None else ""
+        out.print(f"One of them, step by step: toolgym show {shlex.quote(str(file))}{only} --episode 0", soft_wrap=True)
+    elif outcome is not None:
+        out.print(f"No episode ended as {outcome}: `toolgym show {shlex.quote(str(file))}` lists all.", soft_wrap=True)
 
 
 def _episodes(file: Path, outcome: str | None) -> Iterator[tuple[int, "Trajectory"]]:

@@ -1,7 +1,7 @@
 """`toolgym tasks`: checks a tasks file against its server, and prints the schema of such files."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -9,7 +9,9 @@ from rich.markup import escape
 from toolgym.cli.common import JsonFlag, out, print_json
 from toolgym.cli.inspect import Servers, server_of
 from toolgym.errors import TaskError
-from toolgym.tasks.freezing import Execution
+
+if TYPE_CHECKING:
+    from toolgym.tasks.freezing import Execution
 
 __all__ = ["app"]
 
@@ -59,7 +61,7 @@ def check(
     """
     from toolgym.mcp_env import McpDomain, McpOptions
     from toolgym.tasks.files import Frozen, read_tasks, write_frozen
-    from toolgym.tasks.freezing import execute_twice
+    from toolgym.tasks.freezing import Execution, execute_twice
 
     tasks, _ = read_tasks(file)
     options = McpOptions(
@@ -87,7 +89,7 @@ def check(
         raise typer.Exit(1)
 
 
-def _entry(task_id: str, execution: Execution | TaskError) -> dict[str, Any]:
+def _entry(task_id: str, execution: "Execution | TaskError") -> dict[str, Any]:
     """What is said of a task."""
     if isinstance(execution, TaskError):
         return {"task": task_id, "status": "failed", "detail": str(execution)}

@@ -6,7 +6,8 @@ write their assertions on records that the gold chain changes.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +15,7 @@ from toolgym.saying.text_form import plain, same_text
 from toolgym.tasks import Assertion
 from toolgym.world import Diff, canonical
 
-__all__ = ["BaseLookup", "holds", "states_equal"]
+__all__ = ["BaseLookup", "Difference", "Value", "differences", "holds", "states_equal", "value_at"]
 
 BaseLookup = Callable[[str, str], Any]
 """(table, record id) -> the base's record, or None where the base has none."""
@@ -33,6 +34,105 @@ def states_equal(diff_a: Diff, diff_b: Diff, unordered: Iterable[str] = ()) -> b
     """
     patterns = tuple(_segments(path) for path in unordered)
     return _same(_touched(diff_a), _touched(diff_b), patterns)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value of a state: of a record, or of a path in it."""
+
+    value: Any = None
+    there: bool = True
+    """Whether there is one at all: a deleted record, or a path that leads nowhere, has none."""
+    changed: bool = True
+    """False: nothing was done to the record, so that it is as it was at the start; `value` is then what is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where two states differ: in `table`, record `key`, at the dotted `path` (empty: the record itself)."""
+
+    table: str
+    key: str
+    path: str
+    expected: Value
+    found: Value
+
+
+_UNCHANGED = Value(changed=False)
+
+
+def differences(
+    expected: Diff, found: Diff, unordered: Iterable[str] = (), base: BaseLookup | None = None
+) -> list[Difference]:
+    """Where the state of one diff is not that of another; empty where `states_equal` is True, and only there.
+
+    A record that only one of the two changed is compared with what it was at the start, where `base` tells it.
+    """
+    patterns = tuple(_segments(path) for path in unordered)
+    out: list[Difference] = []
+    for table in [*expected, *(table for table in found if table not in expected)]:
+        left, right = expected.get(table, {}), found.get(table, {})
+        for key in [*left, *(key for key in right if key not in left)]:
+            below = _below(_below(patterns, table), key)
+            if key in left and key in right:
+                apart = list(_apart(left[key], right[key], below, ""))
+            else:
+                apart = _apart_from_start(table, key, left, right, below, base)
+            out += [Difference(table, key, *each) for each in apart]
+    return out
+
+
+def _apart_from_start(
+    table: str,
+    key: str,
+    left: Mapping[str, Any],
+    right: Mapping[str, Any],
+    patterns: tuple[tuple[str, ...], ...],
+    base: BaseLookup | None,
+) -> list[tuple[str, Value, Value]]:
+    """How a record that one side changed differs from the start, on which the other side is."""
+    wanted = key in left
+    changed = left[key] if wanted else right[key]
+    start = _UNCHANGED
+    if base is not None:
+        before = base(table, key)
+        apart = _apart(changed, before, patterns, "")
+        inner = [(path, now, Value(was.value, was.there, changed=False)) for path, now, was in apart]
+        if inner:
+            return inner if wanted else [(path, was, now) for path, now, was in inner]
+        start = Value(before, before is not None, changed=False)
+    return [("", _of(changed), start) if wanted else ("", start, _of(changed))]
+
+
+def _apart(a: Any, b: Any, patterns: tuple[tuple[str, ...], ...], path: str) -> Iterator[tuple[str, Value, Value]]:
+    """The innermost places at which two values are not the same."""
+    if _same(a, b, patterns):
+        return
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        for key in [*a, *(key for key in b if key not in a)]:
+            inner = f"{path}.{key}" if path else str(key)
+            if key in a and key in b:
+                yield from _apart(a[key], b[key], _below(patterns, key), inner)
+            else:
+                yield inner, Value(a.get(key), key in a), Value(b.get(key), key in b)
+    elif isinstance(a, list | tuple) and isinstance(b, list | tuple) and len(a) == len(b) and () not in patterns:
+        for index, (x, y) in enumerate(zip(a, b, strict=True)):
+            yield from _apart(x, y, _below(patterns, str(index)), f"{path}.{index}" if path else str(index))
+    elif path:
+        yield path, Value(a), Value(b)
+    else:
+        yield path, _of(a), _of(b)
+
+
+def _of(record: Any) -> Value:
+    """A record as a value; None: it was deleted."""
+    return Value(record, record is not None)
+
+
+def value_at(record: Any, path: str) -> Value:
+    """The value at a dotted path of a record."""
+    value = _MISSING if record is None else _at(record, path)
+    return Value(None, there=False) if value is _MISSING else Value(value)
 
 
 def _touched(diff: Diff) -> Diff:
