@@ -1,34 +1,29 @@
-"""One environment by its id, with errors that say what there is instead."""
+"""One environment by its id, with errors that say what there is instead, and what is doubtful about it."""
 
 from dataclasses import fields
-from inspect import signature
 from typing import Any
 
 import gymnasium
 
+from toolgym.custom import TaskList
 from toolgym.env import ToolEnv
 from toolgym.errors import ConfigError, did_you_mean
-from toolgym.options import EnvOptions
+from toolgym.options import EnvOptions, check_options, env_options
 from toolgym.registration import env_ids
 
-__all__ = ["open_env", "takes"]
+__all__ = ["doubts", "open_env", "takes"]
 
-_OPTIONS = tuple(
-    name
-    for name in [*(field.name for field in fields(EnvOptions)), *signature(ToolEnv).parameters]
-    if name not in ("domain", "options", "overrides")
-)
-"""What `gymnasium.make` takes for an environment that is a `ToolEnv`."""
+_READS = "airline"
+"""The domain that the built-in policy can read."""
 
 
 def _options_of(env_id: str) -> tuple[str, ...]:
     """What `gymnasium.make` takes for an id."""
     if gymnasium.registry[env_id].entry_point != "toolgym.mcp_env:make_env":
-        return _OPTIONS
-    from toolgym.mcp_env import McpOptions  # brings in what speaks to servers
+        return env_options()
+    from toolgym.mcp_env import mcp_options  # brings in what speaks to servers
 
-    world = ("size", "dialect", "domain_seed")
-    return (*(field.name for field in fields(McpOptions)), *(name for name in _OPTIONS if name not in world))
+    return mcp_options()
 
 
 def takes(env_id: str, option: str) -> bool:
@@ -45,10 +40,7 @@ def open_env(env_id: str, **options: Any) -> ToolEnv:
         ConfigError: no such id, an option it does not have, or an environment that is no `ToolEnv`.
     """
     if env_id in env_ids():
-        known = _options_of(env_id)
-        for name in options:
-            if name not in known:
-                raise ConfigError(did_you_mean(name, known, "option"))
+        check_options(options, _options_of(env_id))
     try:
         env = gymnasium.make(env_id, **options).unwrapped
     except ImportError as error:
@@ -63,3 +55,25 @@ def open_env(env_id: str, **options: Any) -> ToolEnv:
         env.close()
         raise ConfigError(f"{env_id} is no ToolGym environment. Known: {', '.join(env_ids())}.")
     return env
+
+
+def doubts(env: ToolEnv, model: str = "") -> list[str]:
+    """A sentence for each doubt.
+
+    Args:
+        env: the environment.
+        model: the model that is to act or to learn, where there is one.
+    """
+    out = []
+    tasks = env.domain.tasks(env.options.split)
+    if isinstance(tasks, TaskList) and tasks.unsplit:
+        out.append(
+            "tasks without a split are in every split, so the agent is tested on tasks that it is trained on; give "
+            "each task a split (split: train, split: test)"
+        )
+    if model.partition(":")[0] == "builtin" and env.domain.name != _READS:
+        out.append(
+            f"{model} reads the airline's tools and requests alone, and can learn little of {env.domain.name!r}; take "
+            "a pretrained model (toolgym eval --agent hf:MODEL, toolgym train --model MODEL)"
+        )
+    return out
