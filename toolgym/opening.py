@@ -1,5 +1,6 @@
 """One environment by its id, with errors that say what there is instead, and what is doubtful about it."""
 
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
@@ -8,10 +9,14 @@ import gymnasium
 from toolgym.custom import TaskList
 from toolgym.env import ToolEnv
 from toolgym.errors import ConfigError, did_you_mean
+from toolgym.loading import load_named, names_object
 from toolgym.options import EnvOptions, check_options, env_options
 from toolgym.registration import env_ids
 
-__all__ = ["doubts", "open_env", "takes"]
+__all__ = ["bring_env", "brought", "doubts", "open_env", "takes"]
+
+_BROUGHT: dict[str, Callable[..., Any]] = {}
+"""What makes an environment that the user's own command named by `FILE.py:NAME`."""
 
 _READS = "airline"
 """The domain that the built-in policy can read."""
@@ -33,6 +38,31 @@ def takes(env_id: str, option: str) -> bool:
     return option in (field.name for field in fields(EnvOptions))
 
 
+def bring_env(name: str) -> None:
+    """Makes `FILE.py:NAME` or `module:NAME` an id that `open_env` knows: a function or class that makes a `ToolEnv`.
+
+    It runs code: only for what the user's own command or program says, never for what a file says. Any other id is left
+    as it is.
+
+    Raises:
+        ConfigError: there is no such file or name, or what has the name cannot be called.
+    """
+    if not names_object(name) or name in _BROUGHT:
+        return
+    made = load_named(name)
+    if not callable(made):
+        raise ConfigError(
+            f"{name} is a {type(made).__name__}; --env takes a function or a class that makes a ToolEnv, called with "
+            "the environment's options: def make_env(**options): return ToolEnv(domain, **options)"
+        )
+    _BROUGHT[name] = made
+
+
+def brought(env_id: str) -> Callable[..., Any] | None:
+    """What `bring_env` found under an id."""
+    return _BROUGHT.get(env_id)
+
+
 def open_env(env_id: str, **options: Any) -> ToolEnv:
     """The bare `ToolEnv` behind a Gymnasium id, whatever wrappers it was registered with.
 
@@ -41,14 +71,19 @@ def open_env(env_id: str, **options: Any) -> ToolEnv:
     """
     if env_id in env_ids():
         check_options(options, _options_of(env_id))
+    own = brought(env_id)
     try:
-        env = gymnasium.make(env_id, **options).unwrapped
+        env = (gymnasium.make(env_id, **options) if own is None else own(**options)).unwrapped
     except ImportError as error:
         raise ConfigError(
             f"{env_id} cannot be imported: {error}. Install what registers it, or put its folder on PYTHONPATH"
         ) from error
     except gymnasium.error.UnregisteredEnv:
         raise ConfigError(did_you_mean(env_id, env_ids(), "environment")) from None
+    except AttributeError as error:
+        if own is None or error.name != "unwrapped":
+            raise
+        raise ConfigError(f"{env_id} makes a {type(error.obj).__name__}, not a ToolEnv") from error
     except TypeError as error:
         raise ConfigError(f"{env_id} cannot be made with {sorted(options)}: {error}") from error
     if not isinstance(env, ToolEnv):

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from toolgym.cli.common import EnvId, JsonFlag, Seed, Settings, Split, out, print_json, progress_console
 from toolgym.errors import ConfigError
+from toolgym.opening import bring_env, doubts
 from toolgym.options import parse_settings
 
 
@@ -88,7 +89,6 @@ def evaluate(
     from toolgym.agents.evaluation.evaluation import AgentOptions, EvalOptions, make_policy
     from toolgym.agents.evaluation.evaluation import evaluate as run
     from toolgym.agents.evaluation.report import report_table
-    from toolgym.opening import doubts
 
     if temperature is None and k > 1 and not agent.startswith("api:"):
         temperature = 1.0
@@ -108,6 +108,7 @@ def evaluate(
         raise ConfigError(f"{str(output)!r} is a folder; --output takes a file, such as {str(output / 'eval.jsonl')!r}")
     if "split" in env_options:
         raise ConfigError("The split is an option of its own: --split.")
+    bring_env(env)
     kind, _, name = agent.partition(":")
     if kind in ("builtin", "hf"):
         from toolgym.agents.training.run_folder import settings_of, tell_settings

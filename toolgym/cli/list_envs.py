@@ -8,7 +8,7 @@ from rich.table import Table
 import toolgym  # noqa: F401 (registers the environments)
 from toolgym.cli.common import JsonFlag, Settings, out, print_json
 from toolgym.errors import ConfigError
-from toolgym.opening import open_env
+from toolgym.opening import bring_env, open_env
 from toolgym.options import parse_settings
 from toolgym.registration import env_ids
 
@@ -51,6 +51,7 @@ def list_envs(
     """
     chosen = parse_settings(settings)
     if env is not None:
+        bring_env(env)
         open_env(env, **chosen).close()  # an unknown id is an error here, not a line in a table
     found = [describe(env_id, chosen) for env_id in ([env] if env is not None else env_ids())]
     if json:

@@ -17,7 +17,7 @@ from toolgym.cli.list_envs import tool_table
 from toolgym.env import ToolEnv
 from toolgym.errors import did_you_mean
 from toolgym.messages import ToolCall, Turn, render
-from toolgym.opening import open_env
+from toolgym.opening import bring_env, open_env
 from toolgym.options import parse_settings, parse_value
 from toolgym.rendering import print_trajectory
 
@@ -236,6 +236,7 @@ def play(
       toolgym play --set size=small --set user=scripted --gold
       echo "get_user_details user_id=ann_1" | toolgym play --seed 3
     """
+    bring_env(env)
     player = Player(open_env(env, split=split, **parse_settings(settings)), out, show_gold=gold)
     try:
         player.reset(seed=seed, task=task)
