@@ -1,15 +1,16 @@
-"""`CustomDomain`: an environment of your own from a session and a list of tasks."""
+"""`CustomDomain`: an environment of your own from a session and a list of tasks; and some tasks of a set, chosen."""
 
 from collections.abc import Callable, Iterator, Sequence
+from numbers import Integral
 from typing import Any
 
-from toolgym.domain import Split
+from toolgym.domain import Split, TaskSet
 from toolgym.errors import ConfigError, TaskError, did_you_mean
 from toolgym.mcp.session import ToolSession
 from toolgym.tasks import Task
 from toolgym.tasks._stored import StoredTasks, fitting
 
-__all__ = ["CustomDomain", "TaskList"]
+__all__ = ["ChosenTasks", "CustomDomain", "TaskList", "indexed"]
 
 
 class TaskList:
@@ -36,6 +37,13 @@ class TaskList:
 
     def __iter__(self) -> Iterator[Task]:
         return iter(self._tasks)
+
+    @property
+    def unsplit(self) -> bool:
+        """Whether some of them are in every split."""
+        tasks = self._tasks
+        splits = tasks.splits() if isinstance(tasks, StoredTasks) else {task.split for task in tasks}
+        return "custom" in splits
 
     def by_id(self, task_id: str) -> Task:
         """The task of that id.
@@ -83,3 +91,63 @@ class CustomDomain:
     ) -> TaskList:
         """The tasks of a split that fit."""
         return TaskList(fitting(self._tasks, split, depth, kinds))
+
+
+def indexed(tasks: TaskSet, index: int) -> Task:
+    """The task of an index.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if not 0 <= index < len(tasks):
+        raise ConfigError(f"There is no task {index}: this environment has tasks 0 to {len(tasks) - 1}")
+    return tasks[int(index)]
+
+
+class ChosenTasks:
+    """A `TaskSet` of the tasks that were asked for; any other of the split is still found by its id.
+
+    Args:
+        tasks: the split.
+        chosen: an id, an index or a `Task`, or several, each of which counts once.
+
+    Raises:
+        ConfigError: there is no such task, or something else was given.
+    """
+
+    def __init__(self, tasks: TaskSet, chosen: Any):
+        self._all = tasks
+        several = isinstance(chosen, Sequence) and not isinstance(chosen, str)
+        picked = [self._pick(one) for one in (chosen if several else (chosen,))]
+        self._tasks = tuple({task.id: task for task in picked}.values())
+        if not self._tasks:
+            raise ConfigError("task=[] chooses no task: give ids or indices, or leave it out")
+
+    def _pick(self, one: Any) -> Task:
+        if isinstance(one, Task):
+            return one
+        if isinstance(one, str):
+            return self._all.by_id(one)
+        if isinstance(one, Integral) and not isinstance(one, bool):
+            return indexed(self._all, int(one))
+        raise ConfigError(f"task is a task's id or index, or a list of such; got {one!r:.100}")
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __getitem__(self, index: int, /) -> Task:
+        return self._tasks[index]
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(self._tasks)
+
+    def by_id(self, task_id: str) -> Task:
+        """The task of that id, chosen or not.
+
+        Raises:
+            ConfigError: the split has none.
+        """
+        for task in self._tasks:
+            if task.id == task_id:
+                return task
+        return self._all.by_id(task_id)

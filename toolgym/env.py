@@ -6,12 +6,13 @@ import gymnasium
 import numpy as np
 from gymnasium.error import ResetNeeded
 
+from toolgym.custom import ChosenTasks, indexed
 from toolgym.domain import Domain, Size
 from toolgym.episode import Episode, StepReturn
 from toolgym.errors import ConfigError, CopyError, InfraError, did_you_mean
 from toolgym.mcp.session import ToolSession, ToolSpec
 from toolgym.observations import Prompt
-from toolgym.options import EnvOptions
+from toolgym.options import EnvOptions, check_options, env_options
 from toolgym.registration import make_domain
 from toolgym.rendering import print_trajectory, trajectory_text
 from toolgym.spaces import Message
@@ -72,6 +73,7 @@ class ToolEnv(gymnasium.Env[str, str]):
     ):
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ConfigError(did_you_mean(render_mode, self.metadata["render_modes"], "render mode"))
+        check_options(overrides, env_options())
         self.options = (options or EnvOptions()).override(overrides)
         self.render_mode = render_mode
         self.domain = make_domain(domain, size=size, dialect=dialect, seed=domain_seed)
@@ -82,6 +84,8 @@ class ToolEnv(gymnasium.Env[str, str]):
                 f"No task of {self.domain.name!r} fits: split={self.options.split!r}, depth={self.options.depth!r}, "
                 f"kinds={self.options.kinds!r}"
             )
+        if self.options.task is not None:
+            self.tasks = ChosenTasks(self.tasks, self.options.task)
         self.reward = self.options.make_reward()
         self._user: User = make_user(self.options.user)
         self._session: ToolSession | None = self.domain.session()
@@ -274,21 +278,18 @@ class ToolEnv(gymnasium.Env[str, str]):
     # Starting an episode -----------------------------------------------------------------------------------------
 
     def _pick(self, options: dict[str, Any] | None) -> Task:
-        chosen = self.options.task
+        chosen = None
         for name, value in (options or {}).items():
             if name != "task":
                 raise ConfigError(did_you_mean(name, ("task",), "reset option"))
-            chosen = chosen if value is None else value
-        count = len(self.tasks)
+            chosen = value
         if chosen is None:
-            return self.tasks[int(self.np_random.integers(count))]
+            return self.tasks[int(self.np_random.integers(len(self.tasks)))]
         if isinstance(chosen, Task):
             return chosen
         if isinstance(chosen, str):
             return self.tasks.by_id(chosen)
-        if not 0 <= chosen < count:
-            raise ConfigError(f"There is no task {chosen}: this environment has tasks 0 to {count - 1}")
-        return self.tasks[int(chosen)]
+        return indexed(self.tasks, chosen)
 
     def _start_session(self, task: Task) -> None:
         """Puts the session into the task's world; one whose server failed or was interrupted is replaced, once."""

@@ -21,7 +21,7 @@ from toolgym.mcp.connection import WireOptions
 from toolgym.mcp.session import ToolSession
 from toolgym.mcp.state import StateTool, make_state_options
 from toolgym.messages import ToolCall
-from toolgym.options import EnvOptions
+from toolgym.options import EnvOptions, check_options, env_options
 from toolgym.sampling import sample_arguments
 from toolgym.tasks import GoldAction, GoldCall, Task
 from toolgym.tasks._stored import fitting
@@ -30,7 +30,7 @@ from toolgym.tasks.freezing import freeze
 from toolgym.vector import ToolVectorEnv
 from toolgym.world import canonical
 
-__all__ = ["McpDomain", "McpOptions", "load_server", "make_env", "make_vector_env"]
+__all__ = ["McpDomain", "McpOptions", "load_server", "make_env", "make_vector_env", "mcp_options"]
 
 _RANDOM_TASKS = 1000
 _RANDOM_CALLS = 3
@@ -274,7 +274,14 @@ def make_vector_env(
     )
 
 
+def mcp_options() -> tuple[str, ...]:
+    """What `gymnasium.make` takes for `ToolGym/MCP-v0`."""
+    world = ("size", "dialect", "domain_seed")
+    return (*(field.name for field in fields(McpOptions)), *(name for name in env_options() if name not in world))
+
+
 def _domain_of(settings: Mapping[str, Any]) -> tuple[McpDomain, dict[str, Any]]:
+    check_options(settings, mcp_options())
     ours = {field.name for field in fields(McpOptions)}
     chosen = {name: value for name, value in settings.items() if name in ours}
     return McpDomain(McpOptions(**chosen)), {name: value for name, value in settings.items() if name not in ours}

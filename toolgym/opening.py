@@ -1,37 +1,37 @@
-"""One environment by its id, with errors that say what there is instead."""
+"""One environment by its id, with errors that say what there is instead, and what is doubtful about it."""
 
+from collections.abc import Callable
 from dataclasses import fields
-from inspect import signature
 from typing import Any
 
 import gymnasium
 
+from toolgym.custom import TaskList
 from toolgym.env import ToolEnv
 from toolgym.errors import ConfigError, did_you_mean
-from toolgym.options import EnvOptions
+from toolgym.loading import load_named, names_object
+from toolgym.options import EnvOptions, check_options, env_options
 from toolgym.registration import env_ids
 
-__all__ = ["WORLD_OPTIONS", "open_env", "takes"]
+__all__ = ["WORLD_OPTIONS", "bring_env", "brought", "doubts", "open_env", "takes"]
 
 WORLD_OPTIONS = ("size", "dialect", "domain_seed")
 """Options that choose among a domain's worlds, and run nothing: files of episodes keep them, as `meta["world"]`."""
 
-_OPTIONS = tuple(
-    name
-    for name in [*(field.name for field in fields(EnvOptions)), *signature(ToolEnv).parameters]
-    if name not in ("domain", "options", "overrides")
-)
-"""What `gymnasium.make` takes for an environment that is a `ToolEnv`."""
+_BROUGHT: dict[str, Callable[..., Any]] = {}
+"""What makes an environment that the user's own command named by `FILE.py:NAME`."""
+
+_READS = "airline"
+"""The domain that the built-in policy can read."""
 
 
 def _options_of(env_id: str) -> tuple[str, ...]:
     """What `gymnasium.make` takes for an id."""
     if gymnasium.registry[env_id].entry_point != "toolgym.mcp_env:make_env":
-        return _OPTIONS
-    from toolgym.mcp_env import McpOptions  # brings in what speaks to servers
+        return env_options()
+    from toolgym.mcp_env import mcp_options  # brings in what speaks to servers
 
-    world = ("size", "dialect", "domain_seed")
-    return (*(field.name for field in fields(McpOptions)), *(name for name in _OPTIONS if name not in world))
+    return mcp_options()
 
 
 def takes(env_id: str, option: str) -> bool:
@@ -41,6 +41,31 @@ def takes(env_id: str, option: str) -> bool:
     return option in (field.name for field in fields(EnvOptions))
 
 
+def bring_env(name: str) -> None:
+    """Makes `FILE.py:NAME` or `module:NAME` an id that `open_env` knows: a function or class that makes a `ToolEnv`.
+
+    It runs code: only for what the user's own command or program says, never for what a file says. Any other id is left
+    as it is.
+
+    Raises:
+        ConfigError: there is no such file or name, or what has the name cannot be called.
+    """
+    if not names_object(name) or name in _BROUGHT:
+        return
+    made = load_named(name)
+    if not callable(made):
+        raise ConfigError(
+            f"{name} is a {type(made).__name__}; --env takes a function or a class that makes a ToolEnv, called with "
+            "the environment's options: def make_env(**options): return ToolEnv(domain, **options)"
+        )
+    _BROUGHT[name] = made
+
+
+def brought(env_id: str) -> Callable[..., Any] | None:
+    """What `bring_env` found under an id."""
+    return _BROUGHT.get(env_id)
+
+
 def open_env(env_id: str, **options: Any) -> ToolEnv:
     """The bare `ToolEnv` behind a Gymnasium id, whatever wrappers it was registered with.
 
@@ -48,21 +73,45 @@ def open_env(env_id: str, **options: Any) -> ToolEnv:
         ConfigError: no such id, an option it does not have, or an environment that is no `ToolEnv`.
     """
     if env_id in env_ids():
-        known = _options_of(env_id)
-        for name in options:
-            if name not in known:
-                raise ConfigError(did_you_mean(name, known, "option"))
+        check_options(options, _options_of(env_id))
+    own = brought(env_id)
     try:
-        env = gymnasium.make(env_id, **options).unwrapped
+        env = (gymnasium.make(env_id, **options) if own is None else own(**options)).unwrapped
     except ImportError as error:
         raise ConfigError(
             f"{env_id} cannot be imported: {error}. Install what registers it, or put its folder on PYTHONPATH"
         ) from error
     except gymnasium.error.UnregisteredEnv:
         raise ConfigError(did_you_mean(env_id, env_ids(), "environment")) from None
+    except AttributeError as error:
+        if own is None or error.name != "unwrapped":
+            raise
+        raise ConfigError(f"{env_id} makes a {type(error.obj).__name__}, not a ToolEnv") from error
     except TypeError as error:
         raise ConfigError(f"{env_id} cannot be made with {sorted(options)}: {error}") from error
     if not isinstance(env, ToolEnv):
         env.close()
         raise ConfigError(f"{env_id} is no ToolGym environment. Known: {', '.join(env_ids())}.")
     return env
+
+
+def doubts(env: ToolEnv, model: str = "") -> list[str]:
+    """A sentence for each doubt.
+
+    Args:
+        env: the environment.
+        model: the model that is to act or to learn, where there is one.
+    """
+    out = []
+    tasks = env.domain.tasks(env.options.split)
+    if isinstance(tasks, TaskList) and tasks.unsplit:
+        out.append(
+            "tasks without a split are in every split, so the agent is tested on tasks that it is trained on; give "
+            "each task a split (split: train, split: test)"
+        )
+    if model.partition(":")[0] == "builtin" and env.domain.name != _READS:
+        out.append(
+            f"{model} reads the airline's tools and requests alone, and can learn little of {env.domain.name!r}; take "
+            "a pretrained model (toolgym eval --agent hf:MODEL, toolgym train --model MODEL)"
+        )
+    return out

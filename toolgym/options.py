@@ -1,6 +1,6 @@
 """`EnvOptions`: everything that can be chosen about an environment, whatever its domain; and how it is written."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from toolgym.rewards.presets import RewardSpec
     from toolgym.users import UserSpec
 
-__all__ = ["EnvOptions", "parse_settings", "parse_value"]
+__all__ = ["EnvOptions", "check_options", "env_options", "parse_settings", "parse_value"]
 
 _SPLITS = ("train", "validation", "test", "test_unseen", "custom")
 
@@ -32,8 +32,8 @@ class EnvOptions:
     """Only tasks composed of so many atomic tasks."""
     kinds: str | Sequence[str] | None = None
     """Only tasks all of whose atomic kinds are among these (or are this one)."""
-    task: str | int | None = None
-    """One task, by id or index in the split: every reset starts it. None: a random one each time."""
+    task: "str | int | Sequence[str | int] | None" = None
+    """Only these tasks of the split, by id or index: of one task that one at every reset. None: all of them."""
     user: "UserSpec" = "none"
     """Who answers responses: `none` (the first response ends the episode), `scripted`, `llm`, `llm:MODEL`,
     `LLMUserOptions`, or a `User`."""
@@ -101,6 +101,22 @@ class EnvOptions:
             if name not in reward.terms:
                 raise ConfigError(did_you_mean(name, reward.terms, "reward term"))
         return replace(reward, weights={**reward.weights, **(self.reward_weights or {})})
+
+
+def env_options() -> tuple[str, ...]:
+    """What `gymnasium.make` takes for an environment of a domain: the options, how its worlds are made, and a mode."""
+    return (*(field.name for field in fields(EnvOptions)), "size", "dialect", "domain_seed", "render_mode")
+
+
+def check_options(given: Iterable[str], known: Sequence[str]) -> None:
+    """Refuses an option that there is not.
+
+    Raises:
+        ConfigError: it names the nearest of all that there are.
+    """
+    for name in given:
+        if name not in known:
+            raise ConfigError(did_you_mean(name, known, "option"))
 
 
 def parse_settings(settings: Sequence[str] | None) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from ray.exceptions import GetTimeoutError, RayActorError
 from toolgym.env import ToolEnv
 from toolgym.episode import StepReturn
 from toolgym.errors import ConfigError, InfraError
-from toolgym.opening import open_env
+from toolgym.opening import bring_env, brought, open_env
 
 if TYPE_CHECKING:
     from toolgym.domain import TaskSet
@@ -69,7 +69,7 @@ def ray_envs(
         raise ConfigError(f"{workers} workers need as many CPUs, but the Ray cluster has {cpus}: take fewer")
     remote: Any = ray.remote  # its type knows no options of actors
     actor = remote(num_cpus=1, max_restarts=-1, max_concurrency=_AT_ONCE)(_Worker)
-    actors = [actor.remote(env_id, options) for _ in range(workers)]
+    actors = [actor.remote(env_id, options, brought(env_id) is not None) for _ in range(workers)]
     try:
         ray.get([made.ready.remote() for made in actors], timeout=_START_S)
     except GetTimeoutError as error:
@@ -90,7 +90,9 @@ def _new_name() -> str:
 class _Worker:
     """The actor: environments by name. One that it does not know (it is new, or was restarted) is a fresh one."""
 
-    def __init__(self, env_id: str, options: dict[str, Any]):
+    def __init__(self, env_id: str, options: dict[str, Any], own: bool = False):
+        if own:
+            bring_env(env_id)
         self.first = open_env(env_id, **options)
         self.envs: dict[str, ToolEnv] = {}
 

@@ -140,6 +140,7 @@ def evaluate(
     *,
     agent: str = "",
     on_episode: Callable[[EpisodeScore, int], None] | None = None,
+    on_open: Callable[[ToolEnv], None] | None = None,
 ) -> Report:
     """Runs `k` episodes on each of the tasks and reports.
 
@@ -148,11 +149,12 @@ def evaluate(
         options: what to run.
         agent: the agent's name, for the report.
         on_episode: called as each episode ends, with its score and the number of episodes in all.
+        on_open: called once, with the environment, before anything is played.
 
     Raises:
         ConfigError: the environment or its options do not exist.
     """
-    return report_of(play(policy, options, on_episode=on_episode), options, agent=agent)
+    return report_of(play(policy, options, on_episode=on_episode, on_open=on_open), options, agent=agent)
 
 
 def play(
@@ -161,6 +163,7 @@ def play(
     *,
     part: tuple[int, int] = (0, 1),
     on_episode: Callable[[EpisodeScore, int], None] | None = None,
+    on_open: Callable[[ToolEnv], None] | None = None,
 ) -> dict[int, EpisodeScore]:
     """The scores of an evaluation's episodes, by the episode's number.
 
@@ -169,12 +172,15 @@ def play(
         options: what to run.
         part: (i, n): only every n-th episode from the i-th on, for one of n processes that share an evaluation.
         on_episode: as in `evaluate`.
+        on_open: as in `evaluate`.
 
     Raises:
         ConfigError: the environment or its options do not exist.
     """
     env_options = {"split": options.split, **options.env_options}
     first = open_env(options.env_id, **env_options)
+    if on_open is not None:
+        on_open(first)
     writing = frozenset(tool.name for tool in first.tools if tool.writes is not False)
     count = min(options.episodes, len(first.tasks))
     order = np.random.default_rng(np.random.SeedSequence(options.seed)).permutation(len(first.tasks))[:count]
@@ -190,7 +196,8 @@ def play(
         task_index, trial = every[number]
         task = first.tasks[task_index]
         trajectory = _finished(rollout, options, task.id)
-        scores[number] = score_episode(trajectory, task, trial=trial, writing_tools=writing)
+        score = score_episode(trajectory, task, trial=trial, writing_tools=writing)
+        scores[number] = replace(score, error=rollout.error)
         if writer is not None:
             writer.write(trajectory)
         if on_episode is not None:

@@ -187,6 +187,8 @@ class EpisodeScore:
     errors: Mapping[str, int] = field(default_factory=dict)
     idle_solves: bool = False
     """Whether the task would have been solved by doing nothing and saying nothing of use."""
+    error: str = ""
+    """Why the infrastructure failed, where it did."""
 
     @property
     def solved(self) -> bool:

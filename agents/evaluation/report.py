@@ -77,6 +77,8 @@ class Report:
     overall: Summary
     by_depth: Mapping[str, Summary] = field(default_factory=dict)
     by_kind: Mapping[str, Summary] = field(default_factory=dict)
+    lost: Mapping[str, int] = field(default_factory=dict)
+    """Why the infrastructure lost episodes -> how many, the most frequent first."""
 
     def to_json(self) -> dict[str, Any]:
         """The report as `toolgym eval --json` prints it.
@@ -91,6 +93,7 @@ class Report:
             **self.settings,
             "k": self.k,
             **figures,
+            "lost": dict(self.lost),
             "by_depth": {name: group.to_json() for name, group in self.by_depth.items()},
             "by_kind": {name: group.to_json() for name, group in self.by_kind.items()},
         }
@@ -111,6 +114,7 @@ def summarise(scores: Iterable[EpisodeScore], k: int, settings: Mapping[str, Any
         overall=_summary(every, k, seed),
         by_depth={str(depth): _summary([s for s in every if s.depth == depth], k, seed) for depth in depths},
         by_kind={kind: _summary([s for s in every if kind in s.kind], k, seed) for kind in kinds},
+        lost=dict(Counter(score.error or "no reason is known" for score in every if not score.counts).most_common()),
     )
 
 

@@ -63,6 +63,8 @@ class Rollout:
     outcome: Outcome | None = None
     """How it ended; None while it runs."""
     truncation: Truncation | None = None
+    error: str = ""
+    """Why the infrastructure failed, where it did."""
     trajectory: Trajectory | None = None
     cut: list[int] = field(default_factory=list)
     """The steps whose turn was cut before its end."""
@@ -223,8 +225,8 @@ def _begin(
     for index, start in waiting:
         try:
             observation, info = env.reset(seed=start.seed, options=dict(start.options) if start.options else None)
-        except InfraError:
-            finish(slot, index, Rollout([], outcome="infra_error"))
+        except InfraError as error:
+            finish(slot, index, Rollout([], outcome="infra_error", error=f"{type(error).__name__}: {error}"))
             continue
         running[slot] = index, Rollout(policy.start(slot, observation, info, env=env))  # pyright: ignore[reportArgumentType]
         return
@@ -233,7 +235,7 @@ def _begin(
 def _take(rollout: Rollout, completion: Completion, tokenizer: Any) -> bool:
     """Records a sampled turn; whether there is an action to take. Otherwise the episode is over."""
     if completion.stop == "error":
-        rollout.outcome = "infra_error"
+        rollout.outcome, rollout.error = "infra_error", completion.text
         return False
     if completion.stop == "context" and not completion.token_ids:
         if not rollout.spans:
@@ -255,5 +257,6 @@ def _answer(policy: Policy, slot: int, rollout: Rollout, answer: tuple[Any, Any,
     if terminated or truncated:
         rollout.outcome = info.get("outcome") or ("truncated" if truncated else "unsolved")
         rollout.truncation = info.get("truncation")
+        rollout.error = str(info.get("error") or "")
     else:
         rollout.add_context(policy.observe(slot, observation, info))

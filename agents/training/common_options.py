@@ -65,7 +65,7 @@ own."""
 class CommonOptions:
     """Options of every run."""
 
-    env: Annotated[str, "environment id"] = "ToolGym/Airline-v0"
+    env: Annotated[str, "environment id, or FILE.py:NAME of your own"] = "ToolGym/Airline-v0"
     model: Annotated[str, "builtin:clean, builtin:imperfect, a checkpoint's folder or a hub id"] = "builtin:imperfect"
     output: Annotated[Path, "folder for checkpoints, metrics.jsonl and TensorBoard's files"] = Path("runs/latest")
     steps: Annotated[int, "training steps"] = 50

@@ -16,7 +16,7 @@ from toolgym.errors import ConfigError, did_you_mean
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Curve", "Run", "choose", "draw", "read_run", "read_runs", "smooth", "summary"]
+__all__ = ["Curve", "Run", "choose", "draw", "over_seeds", "read_run", "read_runs", "smooth", "summary"]
 
 _USUAL = ("eval/pass@1", "solved", "reward", "entropy", "loss")
 _AT_MOST = 4
@@ -70,6 +70,35 @@ def read_run(folder: Path, name: str | None = None) -> Run:
     curves = _curves(lines)
     curves |= {f"eval/{figure}": curve for figure, curve in _curves(_lines(folder / "evaluations.jsonl")).items()}
     return Run(name or folder.name, lines[-1]["step"], curves)
+
+
+def over_seeds(runs: Sequence[Run], folders: Sequence[Path]) -> list[Run]:
+    """Runs whose options are equal but for the seed and the folder as one: the mean of each figure, over the steps that
+    all of them have; its intervals are the lowest and the highest value.
+
+    Raises:
+        ConfigError: a folder's config.json cannot be read.
+    """
+    groups: dict[str, list[Run]] = {}
+    for run, folder in zip(runs, folders, strict=True):
+        try:
+            options = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            key = json.dumps({name: options[name] for name in sorted(options) if name not in ("seed", "output")})
+        except (OSError, ValueError, TypeError) as error:
+            raise ConfigError(f"{folder / 'config.json'} does not say how the run was made: {error}") from error
+        groups.setdefault(key, []).append(run)
+    return [_mean(group) if len(group) > 1 else group[0] for group in groups.values()]
+
+
+def _mean(runs: Sequence[Run]) -> Run:
+    curves = {}
+    for name in set.intersection(*(set(run.curves) for run in runs)):
+        values = [dict(zip(run.curves[name].steps, run.curves[name].values, strict=True)) for run in runs]
+        steps = sorted(set.intersection(*map(set, values)))
+        at = [[each[step] for each in values] for step in steps]
+        if steps:
+            curves[name] = Curve(steps, [sum(one) / len(one) for one in at], [(min(one), max(one)) for one in at])
+    return Run(f"{runs[0].name} and {len(runs) - 1} more seeds", min(run.steps for run in runs), curves)
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
@@ -191,7 +220,7 @@ def draw(runs: Sequence[Run], figures: Sequence[str], path: Path, smoothing: flo
 
 def _add(axes: "Axes", curve: Curve, colour: Any, smoothing: float) -> None:
     if len(curve.intervals) == len(curve.values):
-        low, high = zip(*curve.intervals, strict=True)
+        low, high = (smooth(end, smoothing) for end in zip(*curve.intervals, strict=True))
         axes.fill_between(curve.steps, low, high, color=colour, alpha=0.12, linewidth=0)
     if smoothing:
         axes.plot(curve.steps, curve.values, color=colour, alpha=0.2, linewidth=1)

@@ -201,8 +201,10 @@ def learner_main(
     description = about or (sys.modules[train.__module__].__doc__ or "").partition("\n")[0]
     prog = f"toolgym train --algo {algo}"
     from toolgym.agents.training.run_folder import writes
+    from toolgym.opening import bring_env
 
     options: Any = parse_options(config, argv, prog=prog, description=description, defaults=defaults)
+    bring_env(getattr(options, "env", ""))
     with writes(Path(getattr(options, "output", "."))):
         print(train(options))
     return 0

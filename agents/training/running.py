@@ -41,7 +41,7 @@ from toolgym.agents.training.schedule import schedule_args
 from toolgym.agents.training.sizing import BySize, settled, unset
 from toolgym.agents.training.train_evaluation import EvaluateEvery
 from toolgym.errors import ConfigError
-from toolgym.opening import open_env
+from toolgym.opening import doubts, open_env
 from toolgym.options import parse_settings
 
 if TYPE_CHECKING:
@@ -247,9 +247,12 @@ def load(
 
 
 def _opening_tokens(config: Any, tokenizer: PreTrainedTokenizerBase) -> int:
-    """The tokens of the first task's opening."""
+    """The tokens of the first task's opening; what is doubtful about the environment is printed, to stderr."""
     env = open_env(config.env, split=config.split, **env_options(config))
     try:
+        if not int(os.environ.get("RANK", "0")):
+            for doubt in doubts(env, config.model):
+                print(f"Warning: {doubt}", file=sys.stderr)
         observation, info = env.reset(options={"task": 0})
         return len(ChatFormat(tokenizer).opening(observation, info))
     finally:

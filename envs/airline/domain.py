@@ -81,10 +81,13 @@ class AirlineTasks:
             ConfigError: the set has none.
         """
         tail = task_id.rpartition("-")[2]
-        if tail.isascii() and tail.isdigit():
+        if tail.isascii() and tail.isdigit() and len(tail) < 10:
             index = int(tail)
             if index < TASKS_OF[self._source.split] and self._source.task_id(index) == task_id and self._has(index):
                 return _task(self._source, index)
+            if index < TASKS_OF[self._source.split] and self._has(index):
+                near = self._source.task_id(index)
+                raise ConfigError(f"No task {task_id!r} in {self._source.split!r}. Did you mean {near!r}?")
         first = self._source.task_id(self._indices[0]) if self._indices else "(none)"
         raise ConfigError(
             f"No task {task_id!r} among these {len(self)} of {self._source.split!r}; the first is {first!r}."

@@ -155,7 +155,7 @@ def _portable(make: Callable[[], ToolEnv]) -> _InFile | bytes:
 
     A pickle of functions from files that others cannot import (tests, notebooks) holds them by value.
     """
-    module = sys.modules.get(getattr(make, "__module__", ""))
+    module = sys.modules.get(getattr(getattr(make, "func", make), "__module__", ""))  # of a partial: its function's
     file, name = getattr(module, "__file__", None), getattr(make, "__qualname__", "")
     if module is not None and file is not None and getattr(module, name, None) is make:
         return _InFile(file, module.__name__, name)

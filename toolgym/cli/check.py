@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -31,9 +32,12 @@ def check(
       toolgym check --only oracle --only fork --json
     """
     from toolgym.checker import CheckReport, CheckResult, check_tool_env
-    from toolgym.opening import open_env
+    from toolgym.opening import bring_env, brought, open_env
 
     chosen = parse_settings(settings)
+    bring_env(env)
+    own = brought(env)
+    checked, words = (env, chosen) if own is None else (partial(own, **chosen) if chosen else own, None)
     open_env(env, **chosen).close()  # what is wrong with the options is one error, not one of every check
     results: list[CheckResult] = []
 
@@ -43,7 +47,7 @@ def check(
             out.print(str(result), markup=False, highlight=False, soft_wrap=True)
 
     with progress_console.status("checking"), suppress(ConformanceError):  # its message is the report, shown below
-        check_tool_env(env, options=chosen, episodes=episodes, seed=seed, only=only, on_result=show)
+        check_tool_env(checked, options=words, episodes=episodes, seed=seed, only=only, on_result=show)
     report = CheckReport(env, tuple(results))
     if json:
         print_json({"env": env, "passed": report.passed, "checks": [asdict(result) for result in results]})

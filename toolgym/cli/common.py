@@ -26,7 +26,7 @@ __all__ = [
     "read_jsonl",
 ]
 
-EnvId = Annotated[str, typer.Option("--env", "-e", help="The environment's Gymnasium id.", show_default=True)]
+EnvId = Annotated[str, typer.Option("--env", "-e", help="A Gymnasium id, or FILE.py:NAME of your own.")]
 Split = Annotated[str, typer.Option("--split", help="train, validation, test or test_unseen.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seeds every choice.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for a script to read.")]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from toolgym.cli.common import EnvId, JsonFlag, Seed, Settings, Split, out, parse_settings, print_json, progress_console
@@ -74,7 +75,8 @@ def evaluate(
 ) -> None:
     """Runs an agent on a split: pass@k, pass^k, tool recall, reward and errors, with 95% intervals.
 
-    Episodes that the infrastructure broke are counted apart and enter no figure.
+    Episodes that the infrastructure broke are counted apart and enter no figure; why is said on stderr. Exits with 1
+    where all of them are lost.
 
     \b
     Examples:
@@ -86,6 +88,7 @@ def evaluate(
     from toolgym.agents.evaluation.evaluation import AgentOptions, EvalOptions, make_policy
     from toolgym.agents.evaluation.evaluation import evaluate as run
     from toolgym.agents.evaluation.report import report_table
+    from toolgym.opening import bring_env, doubts
 
     if temperature is None and k > 1 and not agent.startswith("api:"):
         temperature = 1.0
@@ -105,6 +108,7 @@ def evaluate(
         raise ConfigError(f"{str(output)!r} is a folder; --output takes a file, such as {str(output / 'eval.jsonl')!r}")
     if "split" in env_options:
         raise ConfigError("The split is an option of its own: --split.")
+    bring_env(env)
     kind, _, name = agent.partition(":")
     if kind in ("builtin", "hf"):
         from toolgym.agents.training.run_folder import settings_of, tell_settings
@@ -136,8 +140,12 @@ def evaluate(
         done = progress.tasks[0].completed + 1
         progress.update(bar, total=total, advance=1, description=f"{agent}: {solved / done:.0%} solved")
 
+    def opened(environment) -> None:
+        for doubt in doubts(environment, agent):
+            progress_console.print(f"[yellow]Warning:[/] {escape(doubt)}", soft_wrap=True, highlight=False)
+
     try:
-        report = run(policy, options, agent=agent, on_episode=ended)
+        report = run(policy, options, agent=agent, on_episode=ended, on_open=opened)
     finally:
         if progress.live.is_started:
             progress.stop()
@@ -152,3 +160,9 @@ def evaluate(
             highlight=False,
             soft_wrap=True,
         )
+    overall = report.overall
+    for reason, count in list(report.lost.items())[:1]:
+        message = f"{overall.infra_errors} of {overall.episodes} episodes were lost; {count} of them: {reason:.500}"
+        progress_console.print(f"[red]{escape(message)}[/]", soft_wrap=True, highlight=False)
+    if overall.infra_errors == overall.episodes:
+        raise typer.Exit(1)

@@ -48,11 +48,12 @@ def list_envs(
       toolgym list ToolGym/Airline-v0
       toolgym list --json | jq '.[].tasks'
     """
-    from toolgym.opening import open_env
+    from toolgym.opening import bring_env, open_env
     from toolgym.registration import env_ids
 
     chosen = parse_settings(settings)
     if env is not None:
+        bring_env(env)
         open_env(env, **chosen).close()  # an unknown id is an error here, not a line in a table
     found = [describe(env_id, chosen) for env_id in ([env] if env is not None else env_ids())]
     if json:
@@ -80,6 +81,8 @@ def env_table(found: list[dict[str, Any]]) -> Table:
 
 def tool_table(tools: list[dict[str, Any]]) -> Table:
     """The tools with what they do."""
+    from toolgym.tasks.linting import visible
+
     table = Table(title="tools", title_justify="left")
     for column in ("name", "writes", "what it does"):
         table.add_column(column, no_wrap=column == "name")

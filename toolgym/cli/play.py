@@ -324,8 +324,9 @@ def play(
       toolgym play --set size=small --set user=scripted --gold
       echo "get_user_details user_id=ann_1" | toolgym play --seed 3
     """
-    from toolgym.opening import open_env
+    from toolgym.opening import bring_env, open_env
 
+    bring_env(env)
     player = Player(open_env(env, split=split, **parse_settings(settings)), out, show_gold=gold)
     try:
         player.reset(seed=seed, task=task)

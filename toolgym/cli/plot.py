@@ -22,6 +22,9 @@ def plot(
     smoothing: Annotated[
         float, typer.Option(min=0, max=0.999, help="How much of each step's running mean is that of the step before.")
     ] = 0.8,
+    seeds: Annotated[
+        bool, typer.Option("--over-seeds", help="Draw runs that differ in the seed alone as one: mean and range.")
+    ] = False,
     json: JsonFlag = False,
 ) -> None:
     """Draws the figures of runs beside each other, a colour a run: a smoothed line over a faint one.
@@ -32,11 +35,14 @@ def plot(
     Examples:
       toolgym plot runs/grpo
       toolgym plot runs/grpo runs/dapo --figures solved,eval/pass@1,kl --output curves.png
+      toolgym plot runs/grpo-0 runs/grpo-1 --over-seeds
       toolgym plot runs/grpo --json
     """
-    from toolgym.agents.training.curves import choose, draw, read_runs, summary
+    from toolgym.agents.training.curves import choose, draw, over_seeds, read_runs, summary
 
     read = read_runs(runs)
+    if seeds:
+        read = over_seeds(read, list(dict.fromkeys(folder.resolve() for folder in runs)))
     chosen = choose(read, [name for given in figures or () for name in given.replace(",", " ").split()])
     path = output or (None if json else runs[0] / "curves.png")
     if path is not None:

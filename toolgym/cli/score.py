@@ -252,6 +252,7 @@ class _Environments:
     """
 
     def __init__(self, file: Path, names: Sequence[str], env: str | None, options: dict[str, Any]):
+        from toolgym.opening import bring_env
         from toolgym.trajectory import iterate_trajectories
 
         self.rewards: dict[str, Reward] = {}
@@ -265,7 +266,9 @@ class _Environments:
             self.episodes += 1
             if trajectory.outcome not in (None, "infra_error"):
                 ids.add(trajectory.env_id)
-        ids = {env} if env is not None else ids
+        if env is not None:
+            bring_env(env)
+            ids = {env}
         if len(ids) > 1:
             raise ConfigError(
                 f"The episodes are of several environments ({', '.join(sorted(ids))}): score a file of one."

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
+_UNSEEN = (
+    "no state is seen (name the reading tools that show it with --state-tool, or state_tools or a workspace under "
+    '"toolgym" in mcp.json)'
+)
+
 app = typer.Typer(help="Checks tasks, and prints their schema.", no_args_is_help=True)
 
 
@@ -100,7 +105,7 @@ def _entry(task_id: str, execution: "Execution | TaskError") -> dict[str, Any]:
     changed, seen = execution.changed, execution.frozen.diff
     records = sum(len(table) for table in (seen or {}).values())
     facts = [f"differs in {changed}" if changed else f"{len(execution.frozen.results)} calls"]
-    facts.append("no state is seen" if seen is None else f"{records} records changed")
+    facts.append(_UNSEEN if seen is None else f"{records} records changed")
     if execution.varying:
         facts.append(f"the results of {', '.join(execution.varying.values())} differ from run to run")
     return {"task": task_id, "status": "changed" if changed else "ok", "detail": ", ".join(facts)}

@@ -99,6 +99,12 @@ class CombinedSession(ToolSession):
     def state(self) -> dict[str, dict[str, Any]] | None:
         return _together({name: session.state() for name, session in self._sessions.items()})
 
+    def sees(self) -> tuple[str, ...] | None:
+        seen = {server: session.sees() for server, session in self._sessions.items()}
+        if all(sources is None for sources in seen.values()):
+            return None
+        return tuple(sorted(f"{server}: {source}" for server, sources in seen.items() for source in sources or ()))
+
     def state_version(self) -> int | None:
         versions = [session.state_version() for session in self._sessions.values()]
         known = [version for version in versions if version is not None]

@@ -225,6 +225,11 @@ class ReplaySession(WireSession):
     def state(self) -> Tables | None:
         return loop.run(self._tables()) if self._watches else None
 
+    def sees(self) -> tuple[str, ...]:
+        if not self._watches:
+            return ()
+        return self._state.sources(workspace=self._connection.workspace is not None)
+
     def state_version(self) -> int:
         return self._version
 

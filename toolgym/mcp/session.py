@@ -80,6 +80,13 @@ class ToolSession(ABC):
         """The whole state as it is seen from outside; None where it is not seen, or is a `World`."""
         return None
 
+    def sees(self) -> tuple[str, ...] | None:
+        """Where the state is seen (`state_tool: NAME`, `workspace`) and what of it is not (`ignore: PATH`), sorted.
+
+        Empty: it is not seen. None: it is a `World`.
+        """
+        return None
+
     def state_version(self) -> int | None:
         """A number that changes whenever the state may have changed; None where that is not known."""
         return None

@@ -171,6 +171,9 @@ class SimulatedSession(ToolSession):
         twin._before, twin._version = list(self._before), self._version
         return twin
 
+    def sees(self) -> tuple[str, ...]:
+        return ()
+
     def diff(self) -> None:
         """None: a simulated tool keeps no world that could be compared."""
 

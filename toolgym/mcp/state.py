@@ -5,8 +5,10 @@ final state and assertions work as they do for a `ToolServer`. A server may also
 by which its state is reset, taken and put back, and is then not started anew for each episode.
 """
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -41,6 +43,11 @@ class StateTool:
     key: str = ""
     """The field that tells records of a list apart; by default the first of id, key, name, path, uri."""
 
+    def text(self) -> str:
+        """Its name, or the JSON of what was given of it."""
+        given = {name: value for name, value in asdict(self).items() if value}
+        return self.name if len(given) == 1 else json.dumps(given, sort_keys=True)
+
 
 @dataclass(frozen=True, slots=True)
 class StateOptions:
@@ -63,9 +70,15 @@ class StateOptions:
         """All tools that agents do not see."""
         return frozenset({*self.hidden, self.reset_tool, self.snapshot_tool, self.restore_tool})
 
+    def sources(self, *, workspace: bool) -> tuple[str, ...]:
+        """What is looked at, and what of it does not count, as texts (see `ToolSession.sees`)."""
+        tools = [f"state_tool: {tool.text()}" for tool in self.state_tools]
+        seen = tools or (["workspace"] if workspace else [f"snapshot: {self.snapshot_tool}"])
+        return tuple(sorted([*seen, *(f"ignore: {path}" for path in self.ignore)]))
+
 
 def make_state_options(
-    state_tools: Iterable[str | Mapping[str, Any] | StateTool] = (),
+    state_tools: str | Iterable[str | Mapping[str, Any] | StateTool] = (),
     hidden: Sequence[str] = (),
     reset_tools: Mapping[str, str] | None = None,
     ignore: str | Sequence[str] = (),
@@ -73,7 +86,7 @@ def make_state_options(
     """Options from plain values.
 
     Args:
-        state_tools: names, or objects with the fields of `StateTool`.
+        state_tools: names, or objects with the fields of `StateTool`; one name may stand alone.
         hidden: as in `StateOptions`.
         reset_tools: other names for `reset`, `snapshot` and `restore`.
         ignore: as in `StateOptions`; one path may stand alone.
@@ -82,7 +95,7 @@ def make_state_options(
         ConfigError: an entry of another form.
     """
     tools = []
-    for entry in state_tools:
+    for entry in (state_tools,) if isinstance(state_tools, str) else state_tools:
         try:
             tools.append(entry if isinstance(entry, StateTool) else StateTool(**_named(entry)))
         except TypeError as error:
@@ -161,8 +174,13 @@ def tables_diff(before: Tables, after: Tables) -> Diff:
     return diff
 
 
+def _hash(path: FilePath) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def files_of(folder: FilePath) -> dict[str, Any]:
-    """A workspace's files: relative path -> text (or, where it is none or long, its size in bytes)."""
+    """A workspace's files: relative path -> text (or, where it is none or long, its size in bytes and its SHA-256)."""
     files = {}
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
@@ -170,5 +188,6 @@ def files_of(folder: FilePath) -> dict[str, Any]:
             continue
         size = path.stat().st_size
         text = path.read_bytes().decode(errors="replace") if size <= _MAX_TEXT else ""
-        files[inside.as_posix()] = text if size <= _MAX_TEXT and "�" not in text else {"bytes": size}
+        is_text = size <= _MAX_TEXT and "�" not in text
+        files[inside.as_posix()] = text if is_text else {"bytes": size, "sha256": _hash(path)}
     return files

@@ -60,6 +60,11 @@ class StoredTasks(Sequence[Task]):
         ids = self._store.ids
         return ids if self._places is None else [ids[place] for place in self._places]
 
+    def splits(self) -> set[str]:
+        """The splits that they name."""
+        places = range(len(self._store.lines)) if self._places is None else self._places
+        return {self._store.about[place].split for place in places}
+
     def where(self, fits: Callable[[Any], bool]) -> "StoredTasks":
         """Those that fit, by `split`, `depth` and `kind`; what is held is shared."""
         good = {about for about in self._store.known if fits(about)}

@@ -18,7 +18,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from toolgym import _strict_json
 from toolgym._files import WriteLock, write_whole
@@ -84,6 +93,13 @@ class Frozen(_Model):
     diff: Diff | None = Field(default_factory=dict, description="The state's difference; null: no state is seen.")
     results: tuple[str, ...] = Field(default=(), description="Each call's result, as text.")
     writes: tuple[bool, ...] = Field(default=(), description="Whether each call may have changed the state.")
+    state: tuple[str, ...] | None = Field(
+        default=None, description="Where the state was seen, and what of it did not count; empty: nowhere."
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_unknown(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in dump(self).items() if name != "state" or value is not None}
 
 
 class AuthoredTask(_Model):

@@ -3,8 +3,9 @@
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from toolgym.errors import ForkUnsupportedError, TaskError, did_you_mean
+from toolgym.errors import ConfigError, ForkUnsupportedError, TaskError, did_you_mean
 from toolgym.mcp.ignore import differing
 from toolgym.mcp.session import ToolSession
 from toolgym.saying.refusals import Refusal, refusing
@@ -39,7 +40,8 @@ class Execution:
         kept = before["results"]
         results = [kept[i] if i in self.varying and i < len(kept) else text for i, text in enumerate(now["results"])]
         now["results"] = results
-        return ", ".join(name for name in ("results", "diff", "writes") if before[name] != now[name])
+        names = [name for name in ("results", "diff", "writes") if before[name] != now[name]]
+        return ", ".join(names + ([told] if (told := _elsewhere(before, self.frozen.state)) else []))
 
 
 def execute(task: Task, session: ToolSession) -> Execution:
@@ -65,7 +67,8 @@ def execute(task: Task, session: ToolSession) -> Execution:
         results.append(result)
         wrote = specs[gold.name].writes
         writes.append(gold.writes or (before is None or session.state_version() != before) if wrote is None else wrote)
-    frozen = Frozen(diff=session.diff(), results=tuple(result.text for result in results), writes=tuple(writes))
+    texts = tuple(result.text for result in results)
+    frozen = Frozen(diff=session.diff(), results=texts, writes=tuple(writes), state=session.sees())
     return Execution(task, frozen)
 
 
@@ -104,6 +107,21 @@ def _compared(one: Execution, other: Execution | TaskError, drifting: Sequence[s
     return replace(one, unsteady=tuple(unsteady), varying=varying)
 
 
+def _elsewhere(known: Mapping[str, Any], sees: Sequence[str] | None) -> str:
+    """How the state that was frozen and the one that is seen differ in where they are seen; empty: not, or unknown."""
+    before = known.get("state")
+    if sees is None or (before is None and (sees or not known.get("diff"))):
+        return ""
+    if before is not None and list(before) == list(sees):
+        return ""
+    was = "some state" if before is None else _listed(before)
+    return f"where the state is seen (frozen with {was}; now {_listed(sees)})"
+
+
+def _listed(sources: Sequence[str]) -> str:
+    return "; ".join(sources) or "no state"
+
+
 def freeze(task: Task, session: ToolSession) -> Task:
     """The task with the final state of its gold chain, executed unless its file already says what came of it.
 
@@ -113,8 +131,15 @@ def freeze(task: Task, session: ToolSession) -> Task:
 
     Raises:
         TaskError: the chain cannot be executed.
+        ConfigError: it was frozen with a state that is seen elsewhere than this session's.
     """
     known = task.meta.get("frozen")
+    if known is not None and (told := _elsewhere(known, session.sees())):
+        raise ConfigError(
+            f"Task {task.id!r} differs in {told}, so no episode could reach its final state. Give the environment the "
+            'same state_tools, ignore and workspace (state_tools=[...]; or under "toolgym" in mcp.json), or freeze the '
+            "tasks anew: toolgym tasks check FILE --servers ... --write"
+        )
     frozen = execute(task, session).frozen if known is None else Frozen.model_validate(known)
     writes = list(frozen.writes)
     gold = tuple(
