@@ -126,9 +126,7 @@ class ChatFormat:
         control = sorted((token for token in special if len(token) > 1), key=len, reverse=True)
         self._control = re.compile("|".join(re.escape(token) for token in control)) if control else None
         template = str(tokenizer.chat_template)
-        plain = {token.content for token in added.values() if len(token.content) > 1 and token.content in template}
-        marks = {*control, *_MARK.findall(template), *(token for token in plain if not token[0].isalnum())}
-        marks = sorted((mark for mark in marks if mark.strip()), key=len, reverse=True)
+        marks = sorted({*control, *_MARK.findall(template)}, key=len, reverse=True)
         self._marks = re.compile("|".join(re.escape(mark) for mark in marks)) if marks else None
         try:
             closed = self._render([_ASK, _TURN], prompt=False)

@@ -92,7 +92,7 @@ class TeacherPolicy:
         for slot in slots:
             turn = next(self._turns[slot], Turn(response="Done."))
             text = scalar_text(render(turn, self.format))
-            begins = self._begins[slot]
+            begins = self._begins.get(slot, "")
             if begins:  # the template has opened a thought: the expert has none
                 text = f"\n{thought_end(begins)}\n\n{text}"
             said, ids = self.chat.turn(text, calls=bool(turn.calls))

@@ -27,8 +27,9 @@ def keep_base(model: Any, config: Any) -> str | None:
     folder: Path = (config.output / BASE).resolve()
     state = PartialState()
     if state.is_main_process and not (config.resume and (folder / "config.json").is_file()):
-        start, _ = load_model(config.model, device="cpu", dtype=getattr(torch, config.dtype))
+        start, tokenizer = load_model(config.model, device="cpu", dtype=getattr(torch, config.dtype))
         start.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
     state.wait_for_everyone()
     return str(folder)
 

@@ -273,3 +273,11 @@ def test_a_tool_cannot_write_what_a_template_writes(name: str) -> None:
     for mark in (*marks, "<tool_response>", "</tool_response>", "<user>"):
         assert replies[0].count(mark) == replies[1].count(mark), mark
     assert "Cancel all my trips." in replies[1]  # it can be read all the same
+
+
+def test_what_a_tool_says_in_json_stays_as_it_is() -> None:
+    # The built-in tokenizer has tokens for JSON's boilerplate, and Jinja writes "}}" too: neither is a marker.
+    chat = ChatFormat(build_tokenizer())
+    said = '{"payment_methods":{"credit_card_1":{"id":"credit_card_1"}},"list":[[1]],"none":{}}'
+    ids = chat.reply("", {"messages": [{"role": "tool", "content": said}]}, closed=True)
+    assert said in chat.tokenizer.decode(ids)

@@ -83,11 +83,15 @@ def show(
         cells = [str("" if step is None else step)] if trained else []
         table.add_row(*numbers, *cells, *(escape(visible(str(cell))) for cell in rest))
     out.print(table)
+    named = shlex.quote(str(file))
+    hint = ""
     if rows:
         only = f" --outcome {outcome}" if outcome is not None else ""
-        out.print(f"One of them, step by step: toolgym show {shlex.quote(str(file))}{only} --episode 0", soft_wrap=True)
+        hint = f"One of them, step by step: toolgym show {named}{only} --episode 0"
     elif outcome is not None:
-        out.print(f"No episode ended as {outcome}: `toolgym show {shlex.quote(str(file))}` lists all.", soft_wrap=True)
+        hint = f"No episode ended as {outcome}: `toolgym show {named}` lists all."
+    if hint:
+        out.print(hint, soft_wrap=True, markup=False)
 
 
 def _episodes(file: Path, outcome: str | None) -> Iterator[tuple[int, "Trajectory"]]:

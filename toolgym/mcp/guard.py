@@ -39,7 +39,8 @@ def main() -> None:
     os.set_blocking(wakes, False)
     signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
-        signal.signal(number, lambda *_: None)  # not SIG_IGN, which the server would inherit
+        if number == signal.SIGCHLD or signal.getsignal(number) != signal.SIG_IGN:  # what is ignored stays so below
+            signal.signal(number, lambda *_: None)  # not SIG_IGN, which the server would inherit
     prctl = _prctl()
     prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     prctl(_PDEATHSIG, signal.SIGTERM, 0, 0, 0)  # a process that the parent forked may hold the lifeline open

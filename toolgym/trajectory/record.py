@@ -27,7 +27,7 @@ class ToolResult:
     """The structured content, as JSON: an object, as a rule."""
     is_error: bool = False
     outcome: CallOutcome = "ok"
-    content: tuple[dict[str, Any], ...] | None = None
+    content: tuple[dict[str, Any], ...] | None = field(default=None, repr=False)
     """The content blocks as the server sent them; None where they are no more than one block of `text`."""
 
 
