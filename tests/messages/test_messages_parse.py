@@ -157,3 +157,12 @@ def test_time_is_linear_in_the_length(piece: str) -> None:
         begin = time.process_time()
         parse(whole)
         assert time.process_time() - begin < 3.0
+
+
+@pytest.mark.parametrize("key", ["input", "args", "argument", "kwargs"])
+def test_arguments_under_another_key_are_not_lost(key):
+    call = json.dumps({"name": "pay", key: {"amount": 5}})
+    turn = parse(f"<tool_call>{call}</tool_call>")
+    assert turn.calls == ()
+    assert [problem.kind for problem in turn.problems] == ["bad_call"]
+    assert f'"{key}" in place of arguments' in turn.problems[0].message

@@ -6,6 +6,7 @@ are written and in what free text between the blocks means.
 A tag counts where it stands by itself. Inside a thought, a block, the string of a call or quotation marks it is text.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -41,6 +42,7 @@ _TYPES: dict[str, tuple[TokenType, TokenType]] = {
 }
 _TYPES.update({_CLOSES[tag]: types for tag, types in [*_TYPES.items()]})
 _OTHER_NAMES = ("params", "parameters")
+_KEYS = ("arguments", *_OTHER_NAMES)
 
 
 def _after(first: str) -> str:
@@ -385,6 +387,9 @@ def read_arguments(name: str, call: dict[str, Any]) -> dict[str, Any] | str:
         except ValueError as error:
             return f"The arguments of {name} are not valid JSON: {error}."
     if given is None:
+        other = next((key for key, value in call.items() if type(value) is dict and value and key not in _KEYS), None)
+        if other is not None:  # carried out without them, the call would do something else than was asked for
+            return f"The call of {name} has {json.dumps(other)} in place of arguments."
         return {}
     return given if type(given) is dict else f"The arguments of {name} must be a JSON object."
 
