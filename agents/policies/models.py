@@ -31,6 +31,7 @@ __all__ = [
 
 BASE = "base"
 """The folder of a run in which the model lies that its adapter is for, where that is no other's."""
+_GIVE = "builtin:clean, builtin:imperfect, the folder of a whole checkpoint, or a Hugging Face id"
 _LONGEST = 400
 """Characters of another library's message that are shown."""
 _FAMILIES = {"builtin": "toolgym.agents.builtin.shipped:checkpoint_path"}
@@ -41,10 +42,14 @@ def model_path(name: str) -> str:
     """The folder or hub id of a model by name: `builtin:NAME` is a checkpoint that is shipped, another name is its own.
 
     Raises:
-        ConfigError: no such checkpoint is shipped.
+        ConfigError: no such checkpoint is shipped, or what can only be a folder is not there.
     """
     home = _FAMILIES.get(name.partition(":")[0])
-    return load_named(home)(name) if home is not None else name
+    if home is not None:
+        return load_named(home)(name)
+    if (name.startswith(("/", ".", "~")) or name.count("/") > 1) and not Path(name).expanduser().exists():
+        raise ConfigError(f"cannot load the model {name!r}: there is no such folder. Give {_GIVE}")
+    return name
 
 
 def adapter_base(path: str) -> str | None:
@@ -217,8 +222,7 @@ def config_errors(name: str | Path) -> Iterator[None]:
         if not isinstance(error, OSError | ValueError | ImportError):
             said = f"{type(error).__name__}: {said}"
         raise ConfigError(
-            f"cannot load the model {str(name)!r}: {said[:_LONGEST]}{'…' if len(said) > _LONGEST else ''}. Give "
-            "builtin:clean, builtin:imperfect, the folder of a whole checkpoint, or a Hugging Face id"
+            f"cannot load the model {str(name)!r}: {said[:_LONGEST]}{'…' if len(said) > _LONGEST else ''}. Give {_GIVE}"
         ) from error
 
 

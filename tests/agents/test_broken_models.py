@@ -169,3 +169,9 @@ def test_markers_that_no_text_can_hold_may_lie_behind_the_embeddings(start: str)
     tokenizer.chat_template = str(tokenizer.chat_template) + "<image>"
     with pytest.raises(ConfigError, match="embeddings have none: <image>; take the tokenizer"):
         check_vocabulary(model, tokenizer)
+
+
+def test_a_folder_that_is_not_there_is_said() -> None:
+    for name in ("/gone/final", "./gone", "runs/gone/final"):
+        with pytest.raises(ConfigError, match=f"'{name}': there is no such folder.*builtin:clean"):
+            load_model(name)
