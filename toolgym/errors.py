@@ -83,6 +83,7 @@ class ConformanceError(ToolGymError, AssertionError):
 def did_you_mean(given: str, known: Iterable[str], what: str = "name") -> str:
     """A sentence for an error message: what was given, the nearest known name, and all known names."""
     names = sorted(known)
-    near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(given, names, n=1, cutoff=0.6)
+    near = near or [name for name in names if len(given) > 2 and name.startswith(given)]
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return f"Unknown {what} {given!r}.{hint} Known: {', '.join(names) or '(none)'}."

@@ -105,13 +105,13 @@ def test_any_message_is_searched_in_linear_time(start: str, piece: str) -> None:
 
 
 def test_long_texts_are_not_kept() -> None:
-    from toolgym.rewards import communication
+    from toolgym.saying import facts
 
-    before = communication._kept.cache_info().currsize
+    before = facts._kept.cache_info().currsize
     for number in range(100):
         normalise(f"{number} " + "x" * 5_000)
-    assert communication._kept.cache_info().currsize == before
-    assert (communication._kept.cache_info().maxsize or 0) * communication._KEPT_CHARS < 1_000_000
+    assert facts._kept.cache_info().currsize == before
+    assert (facts._kept.cache_info().maxsize or 0) * facts._KEPT_CHARS < 1_000_000
 
 
 @pytest.mark.parametrize(
