@@ -29,7 +29,7 @@ LIBRARY = (
     {"mcp", "rendering"},
     {"tasks", "observations", "spaces"},
     {"users", "rewards", "domain"},
-    {"options", "registration", "custom"},
+    {"options", "registration", "custom", "composing"},
     {"episode"},
     {"env"},
     {"vector", "wrappers"},

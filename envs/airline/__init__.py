@@ -1,6 +1,6 @@
 """The airline domain: worlds and tasks from a seed, the policy document, and demonstrations with mistakes."""
 
-from toolgym.envs.airline.domain import AirlineDomain, AirlineTasks, policy_text
+from toolgym.envs.airline.domain import AirlineDomain, policy_text
 from toolgym.envs.airline.world import build_base
 
-__all__ = ["AirlineDomain", "AirlineTasks", "build_base", "policy_text"]
+__all__ = ["AirlineDomain", "build_base", "policy_text"]

@@ -12,7 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from toolgym.domain import Size, Split
-from toolgym.envs.airline.domain import AirlineDomain, AirlineTasks
+from toolgym.envs.airline.domain import AirlineDomain
 from toolgym.errors import ConfigError
 from toolgym.tasks import Task
 
@@ -73,7 +73,7 @@ def main(
     """Shows tasks with their gold chains and checklists, or statistics of them."""
     try:
         domain = AirlineDomain(size=size, seed=seed)
-        chosen: AirlineTasks = domain.tasks(split, depth=depth, kinds=kinds.split(",") if kinds else None)
+        chosen = domain.tasks(split, depth=depth, kinds=kinds.split(",") if kinds else None)
     except ConfigError as error:
         raise typer.BadParameter(str(error)) from error
     tasks = [chosen[place] for place in islice(range(len(chosen)), start, start + count)]

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
+from toolgym.composing.names import rng_for
 from toolgym.envs.airline.airports import AIRPORTS
-from toolgym.envs.airline.names import rng_for
 from toolgym.envs.airline.rules import CABINS, NOW, TODAY
 from toolgym.envs.airline.spec import WorldSpec
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from toolgym.composing.execution import value_of
 from toolgym.envs.airline.domain import airline_server
-from toolgym.envs.airline.execution import value_of
 from toolgym.envs.airline.rules import CABINS, CANCELLED_FLIGHT_USD, DELAYED_FLIGHT_USD
 from toolgym.envs.airline.story import hhmm
 from toolgym.errors import TaskError

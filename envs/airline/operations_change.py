@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from toolgym.envs.airline.names import draw_dob
+from toolgym.composing.names import draw_dob
 from toolgym.envs.airline.operation import (
     Known,
     Prepared,

@@ -100,7 +100,7 @@ def _prepare_compensation(scene: Scene, trip: dict[str, Any], *, allowed: bool) 
                 f"Sorry, no compensation is due for {known.rid}.",
                 plan=f"{why}: refuse.",
                 refusals=refusal(known.rid, "compensation"),
-                by_membership=True,
+                looks=(user_id,),
             )
         arguments = {"user_id": user_id, "amount": amount}
         text = (yield Do(f"{why}: ${amount} to {user_id}.", (call("certificate", arguments),)))[0]

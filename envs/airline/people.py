@@ -6,9 +6,10 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
+from toolgym.composing.names import draw_digits, draw_dob, draw_name, rng_for
 from toolgym.domain import Split
 from toolgym.envs.airline.flights import FlightPlan
-from toolgym.envs.airline.names import ReservationIds, draw_digits, draw_dob, draw_name, rng_for
+from toolgym.envs.airline.ids import ReservationIds
 from toolgym.envs.airline.rules import CABINS, EXTRA_BAG_USD, INSURANCE_USD, NOW, TODAY, free_bags
 from toolgym.envs.airline.spec import WorldSpec
 

@@ -5,14 +5,13 @@
 
 import random
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final
 
+from toolgym.composing.story import Style
 from toolgym.envs.airline.phrases_other import OTHER_PHRASES
 from toolgym.envs.airline.phrases_trip import TRIP_PHRASES
 
-__all__ = ["PHRASES", "TOPIC_WORDS", "Style", "phrase"]
-
-Style = Literal["seen", "unseen"]
+__all__ = ["PHRASES", "TOPIC_WORDS", "phrase"]
 
 PHRASES: Final = {**TRIP_PHRASES, **OTHER_PHRASES}
 """Topic -> (phrasings of `train`, `validation` and `test`, phrasings of `test_unseen`)."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from toolgym.envs.airline.names import draw_dob
+from toolgym.composing.names import draw_dob
 from toolgym.envs.airline.stories_lookup import (
     best_onestop,
     choose_onestop,

@@ -138,6 +138,6 @@ def _together(endings: Sequence[Done]) -> Done:
         said=tuple(fact for ending in endings for fact in ending.said),
         unsaid=tuple(fact for ending in endings for fact in ending.unsaid),
         refusals=tuple(refusal for ending in endings for refusal in ending.refusals),
-        by_membership=any(ending.by_membership for ending in endings),
+        looks=tuple(look for ending in endings for look in ending.looks),
         assertions=tuple(assertion for ending in endings for assertion in ending.assertions),
     )

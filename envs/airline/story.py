@@ -1,21 +1,16 @@
-"""A story: one thing that a customer wants, the words for it, and the script of the agent that does it right.
-
-The script is a generator: it yields `Do` (a turn's plan and calls) and is sent their results, so what it plans and
-answers follows from the request and the results so far, never from the world behind them. A task runs one script, or
-two in lock step as parallel calls.
-"""
+"""Where a story of the airline is made, its atomic kinds, and the choices among flights."""
 
 import random
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from toolgym.envs.airline.names import draw_name
-from toolgym.envs.airline.requests import Style, phrase
+from toolgym.composing.names import draw_name
+from toolgym.composing.story import Do, Done, PlannedCall, Run, Story, Style
+from toolgym.composing.worlds import split_of
+from toolgym.envs.airline.requests import phrase
 from toolgym.envs.airline.rules import TODAY
 from toolgym.envs.airline.spec import SPECS
-from toolgym.envs.airline.world import split_of
-from toolgym.tasks import Assertion, RefusedCheck
 from toolgym.world import Base
 
 __all__ = ["TOOL_OF", "WRITING_KINDS", "Do", "Done", "PlannedCall", "Run", "Scene", "Story", "call", "pick"]
@@ -44,66 +39,11 @@ _FREE_WORDING: Final = frozenset({"calculate", "transfer"})
 """Kinds whose argument can be worded in many ways, so that only the call itself is checked."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedCall:
-    """One call of a script and its atomic kind."""
-
-    kind: str
-    arguments: dict[str, Any]
-
-    @property
-    def checked(self) -> dict[str, Any]:
-        """The arguments that a checklist asks for."""
-        return {} if self.kind in _FREE_WORDING else self.arguments
-
-
 def call(kind: str, arguments: dict[str, Any]) -> PlannedCall:
     """A call of the kind's tool."""
-    return PlannedCall(kind, arguments)
-
-
-@dataclass(frozen=True, slots=True)
-class Do:
-    """A turn with calls: parallel where there are several."""
-
-    plan: str
-    calls: tuple[PlannedCall, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """How a script ends."""
-
-    response: str
-    plan: str = ""
-    """Why, where a decision was taken last."""
-    said: tuple[str, ...] = ()
-    """What the customer asked to be told."""
-    unsaid: tuple[str, ...] = ()
-    """What would be wrong to say."""
-    refusals: tuple[RefusedCheck, ...] = ()
-    """What is refused; `subject` is the reservation whose record shows why."""
-    by_membership: bool = False
-    """Whether the refusal also depends on the customer's membership."""
-    assertions: tuple[Assertion, ...] = ()
-
-
-Run = Generator[Do, list[Any], Done]
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """One thing that the customer of a task wants."""
-
-    clause: str
-    opening: str
-    """How a customer who does not tell everything at once begins."""
-    outline: str
-    run: Callable[[], Run]
-    facts: dict[str, str] = field(default_factory=dict)
-    """Topic of `requests.TOPIC_WORDS` -> the sentence that answers it."""
-    tells: str = ""
-    """Who the customer says to be: `user`, `name`, or nothing."""
+    return PlannedCall(
+        kind, TOOL_OF[kind], arguments, kind in WRITING_KINDS, free=kind in _FREE_WORDING, required=kind == "transfer"
+    )
 
 
 @dataclass(slots=True)

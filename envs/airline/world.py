@@ -13,31 +13,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+from toolgym.composing.worlds import check_key, split_of
 from toolgym.domain import Size, Split
 from toolgym.envs.airline.flights import FlightPlan, make_flights
-from toolgym.envs.airline.names import SPLITS
 from toolgym.envs.airline.people import People
 from toolgym.envs.airline.rules import NOW
 from toolgym.envs.airline.spec import SPECS, WorldSpec
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.world import Base
 
-__all__ = ["LazyTable", "build_base", "split_of", "user_count", "user_id_at", "world_key"]
+__all__ = ["LazyTable", "build_base", "user_count", "user_id_at"]
 
-WORLDS_PER_SPLIT: Final = 100_000_000
 _KEPT: Final[dict[str, int]] = {"small": 256, "standard": 12, "large": 2}
 """Bases kept in memory, by size."""
 _KEPT_RECORDS: Final = 4096
-
-
-def world_key(split: Split, k: int, seed: int = 0) -> int:
-    """The key of world `k` of a split, for a domain made with `seed`."""
-    return (seed * len(SPLITS) + SPLITS.index(split)) * WORLDS_PER_SPLIT + k
-
-
-def split_of(key: int) -> Split:
-    """The split whose names a world uses."""
-    return SPLITS[key // WORLDS_PER_SPLIT % len(SPLITS)]
 
 
 class LazyTable(Mapping[str, Any]):
@@ -149,8 +138,7 @@ def build_base(key: int, size: Size = "standard", *, dialect: str = "standard") 
     Raises:
         ConfigError: a negative key, or an unknown size.
     """
-    if isinstance(key, bool) or not isinstance(key, int) or key < 0:
-        raise ConfigError(f"A world key is an int >= 0; given {key!r}.")
+    check_key(key)
     if size not in _BUILDERS:
         raise ConfigError(did_you_mean(str(size), _BUILDERS, "world size"))
     return _BUILDERS[size](key, size, dialect)

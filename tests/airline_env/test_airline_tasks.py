@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from toolgym.composing.making import Source, TaskMaker
+from toolgym.composing.names import SPLITS
 from toolgym.domain import Split
 from toolgym.envs.airline import AirlineDomain
+from toolgym.envs.airline.composer import AirlineComposer
 from toolgym.envs.airline.compositions import DEPTHS, HELD_OUT, Recipe
 from toolgym.envs.airline.domain import airline_server
-from toolgym.envs.airline.generate import Source, TaskMaker
 from toolgym.envs.airline.mistakes import _WEIGHED
-from toolgym.envs.airline.names import SPLITS
 from toolgym.envs.airline.phrases_other import OTHER_PHRASES
 from toolgym.envs.airline.phrases_trip import TRIP_PHRASES
 from toolgym.envs.airline.requests import TOPIC_WORDS
@@ -58,7 +59,9 @@ def play(task: Task, actions: tuple[GoldAction, ...], size: str = "small") -> tu
 
 
 def recipes_of(split: Split, count: int) -> list[Recipe]:
-    maker = TaskMaker(Source(split, "small", "standard", 0), airline_server("small", "standard").session)
+    maker = TaskMaker(
+        Source(split, "small", "standard", 0), AirlineComposer(), airline_server("small", "standard").session
+    )
     return [maker.recipe(index) for index in range(count)]
 
 
@@ -315,7 +318,9 @@ def test_tasks_are_found_by_id_and_by_place() -> None:
 
 def test_order_of_access_does_not_matter() -> None:
     source = Source("train", "small", "standard", 0)
-    forward, backward = (TaskMaker(source, airline_server("small", "standard").session) for _ in range(2))
+    forward, backward = (
+        TaskMaker(source, AirlineComposer(), airline_server("small", "standard").session) for _ in range(2)
+    )
     places = range(3480, 3500)  # a world with relatives that would otherwise ask for the same
     ahead = [forward.make(place) for place in places]
     back = [backward.make(place) for place in reversed(places)]
@@ -370,7 +375,8 @@ def test_a_golden_cancellation() -> None:
 _FINGERPRINT = """
 import hashlib
 from toolgym.envs.airline import AirlineDomain
-from toolgym.envs.airline.world import build_base, user_id_at, world_key
+from toolgym.composing.worlds import world_key
+from toolgym.envs.airline.world import build_base, user_id_at
 from toolgym.world import canonical
 CASES = ("small", "train", (0, 19, 555)), ("small", "test_unseen", (3, 30)), ("standard", "test", (0, 9))
 parts = []

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolgym.envs.airline.names import SPLITS, ReservationIds, draw_name, owner, reservation_id_owner, rng_for
+from toolgym.composing.names import SPLITS, draw_name, owner, rng_for
+from toolgym.composing.worlds import split_of, world_key
+from toolgym.envs.airline.ids import ReservationIds, reservation_id_owner
 from toolgym.envs.airline.rules import EXTRA_BAG_USD, INSURANCE_USD, NOW, TODAY, free_bags
-from toolgym.envs.airline.world import LazyTable, build_base, split_of, user_count, user_id_at, world_key
+from toolgym.envs.airline.world import LazyTable, build_base, user_count, user_id_at
 from toolgym.errors import ConfigError
 from toolgym.world import Base, canonical
 

@@ -3,15 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from toolgym.envs.airline.execution import ExecutedCall, Execution
-from toolgym.envs.airline.rules import (
-    CANCELLED_FLIGHT_USD,
-    DELAYED_FLIGHT_USD,
-    EXTRA_BAG_USD,
-    GOODWILL_MAX_USD,
-    INSURANCE_USD,
-)
-from toolgym.envs.airline.story import TOOL_OF, WRITING_KINDS, Done
+from toolgym.composing.execution import ExecutedCall, Execution
+from toolgym.composing.story import Done
 from toolgym.tasks import (
     Assertion,
     CallCheck,
@@ -24,18 +17,14 @@ from toolgym.tasks import (
 
 __all__ = ["derive_assertions", "derive_checklist"]
 
-_POLICY_AMOUNTS: Final = tuple(
-    f"${amount}"
-    for amount in (EXTRA_BAG_USD, INSURANCE_USD, CANCELLED_FLIGHT_USD, DELAYED_FLIGHT_USD, GOODWILL_MAX_USD)
-)
-"""What an answer may reckon with although no tool's result shows it."""
 _CALL_WEIGHT, _STATE_WEIGHT, _SAID_WEIGHT, _NO_WRITE_WEIGHT = 1.0, 2.0, 2.0, 1.0
+_UNCHANGED: Final = Assertion(table="*", op="unchanged")
 
 
 def derive_assertions(execution: Execution) -> tuple[Assertion, ...]:
     """What must hold of the final state; for a chain that writes nothing, that all is as it was."""
     made = tuple(assertion for ending in execution.endings for assertion in ending.assertions)
-    return made if execution.diff else (*made, Assertion(table="*", op="unchanged"))
+    return made if execution.diff else (*made, _UNCHANGED)
 
 
 def _shown(arguments: dict[str, Any]) -> str:
@@ -46,21 +35,21 @@ def _call_items(calls: Sequence[ExecutedCall]) -> list[dict[str, Any]]:
     """An item a call; a call depends on those of its story's turn before, whose results it uses."""
     items = []
     for number, executed in enumerate(calls):
-        kind = executed.planned.kind
+        planned = executed.planned
         turns_before = [other.turn for other in calls if other.story == executed.story and other.turn < executed.turn]
         before = max(turns_before, default=-1)
         needs = [i for i, other in enumerate(calls) if other.story == executed.story and other.turn == before]
-        with_arguments = f" with {_shown(executed.planned.checked)}" if executed.planned.checked else ""
+        with_arguments = f" with {_shown(planned.checked)}" if planned.checked else ""
         items.append(
             {
                 "id": f"call-{number + 1}",
-                "question": f"Did the agent call {TOOL_OF[kind]}{with_arguments}?",
-                "check": CallCheck(name=TOOL_OF[kind], arguments=executed.planned.checked),
+                "question": f"Did the agent call {planned.tool}{with_arguments}?",
+                "check": CallCheck(name=planned.tool, arguments=planned.checked),
                 "weight": _CALL_WEIGHT,
                 "depends_on": tuple(f"call-{i + 1}" for i in needs),
-                "evidence": f"a successful call of {TOOL_OF[kind]}",
-                "focus": kind,
-                "required": kind == "transfer",
+                "evidence": f"a successful call of {planned.tool}",
+                "focus": planned.kind,
+                "required": planned.required,
             }
         )
     return items
@@ -81,7 +70,7 @@ def _state_items(execution: Execution) -> list[dict[str, Any]]:
     ]
 
 
-def _said_items(execution: Execution) -> list[dict[str, Any]]:
+def _said_items(execution: Execution, allowed: tuple[str, ...]) -> list[dict[str, Any]]:
     told = [ending for ending in execution.endings if ending.said]
     # What the right answer says besides, of another story or of the same one, is not wrong to say.
     right = " ".join(ending.response for ending in execution.endings).lower()
@@ -92,7 +81,7 @@ def _said_items(execution: Execution) -> list[dict[str, Any]]:
             "check": SaidCheck(
                 facts=ending.said,
                 forbidden=tuple(value for value in ending.unsaid if value.lower() not in right),
-                allowed=_POLICY_AMOUNTS,
+                allowed=allowed,
             ),
             "weight": _SAID_WEIGHT / len(told),
             "evidence": "the agent's response",
@@ -103,13 +92,13 @@ def _said_items(execution: Execution) -> list[dict[str, Any]]:
     ]
 
 
-def _refused_items(execution: Execution) -> list[dict[str, Any]]:
+def _refused_items(execution: Execution, subject: str) -> list[dict[str, Any]]:
     """An item a refusal; it counts from a look at what its rule depends on."""
     refused = [(story, ending, check) for story, ending in enumerate(execution.endings) for check in ending.refusals]
     return [
         {
             "id": f"refused-{number + 1}",
-            "question": "Did the agent refuse, after a look at the reservation, and say why?",
+            "question": f"Did the agent refuse, after a look at the {subject}, and say why?",
             "check": check,
             "weight": _SAID_WEIGHT / len(refused),
             "depends_on": tuple(
@@ -126,15 +115,14 @@ def _refused_items(execution: Execution) -> list[dict[str, Any]]:
 
 
 def _shows(executed: ExecutedCall, ending: Done, check: RefusedCheck) -> bool:
-    """Whether the call shows what the refusal's rule depends on."""
+    """Whether the call looks at a record that the refusal's rule depends on."""
     planned = executed.planned
-    if planned.kind == "user":
-        return ending.by_membership
-    return planned.kind == "reservation" and planned.arguments["reservation_id"] == check.subject
+    ids = (*ending.looks, check.subject)
+    return not planned.writes and any(value in ids for value in planned.arguments.values() if isinstance(value, str))
 
 
 def _no_write_item(execution: Execution) -> dict[str, Any]:
-    tools = {TOOL_OF[executed.planned.kind] for executed in execution.calls if executed.planned.kind in WRITING_KINDS}
+    tools = {executed.planned.tool for executed in execution.calls if executed.planned.writes}
     question = f"Did only {', '.join(sorted(tools))} change anything?" if tools else "Was nothing changed?"
     return {
         "id": "no-other-change",
@@ -146,13 +134,21 @@ def _no_write_item(execution: Execution) -> dict[str, Any]:
     }
 
 
-def derive_checklist(execution: Execution) -> tuple[ChecklistItem, ...]:
-    """Binary items, all told by program; their weights sum to 1."""
+def derive_checklist(
+    execution: Execution, *, allowed: tuple[str, ...] = (), subject: str = "record"
+) -> tuple[ChecklistItem, ...]:
+    """Binary items, all told by program; their weights sum to 1.
+
+    Args:
+        execution: the executed gold chain.
+        allowed: what an answer may reckon with although no tool's result shows it (amounts of the policy).
+        subject: what a refusal is about, as the question calls it.
+    """
     items = [
         *_call_items(execution.calls),
         *_state_items(execution),
-        *_said_items(execution),
-        *_refused_items(execution),
+        *_said_items(execution, allowed),
+        *_refused_items(execution, subject),
         _no_write_item(execution),
     ]
     total = sum(item["weight"] for item in items)

@@ -1,0 +1,159 @@
+"""Runs the scripts of a task's stories on a real session: the execution filter (AC-Planner section 3.2).
+
+Stories go in lock step, so that their calls of one turn are parallel calls. A candidate of which any call fails is
+discarded. `needless` tells the calls that could be left out: it runs the scripts again on a session in the same world,
+each time without one of the calls, whose result then breaks whatever script looks at it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from toolgym import _json
+from toolgym.composing.story import Do, Done, PlannedCall, Run, Story
+from toolgym.mcp.session import ToolSession
+from toolgym.messages import ToolCall
+from toolgym.tasks import GoldAction, GoldCall
+from toolgym.trajectory import ToolResult
+from toolgym.world import Diff
+
+__all__ = ["ExecutedCall", "Execution", "execute", "needless", "value_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutedCall:
+    """A call that succeeded: of which story, in which turn."""
+
+    planned: PlannedCall
+    story: int
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A gold chain that was executed."""
+
+    actions: tuple[GoldAction, ...]
+    calls: tuple[ExecutedCall, ...]
+    endings: tuple[Done, ...]
+    diff: Diff
+
+
+def value_of(result: ToolResult) -> Any:
+    """What a tool returned, as JSON or text."""
+    structured = result.structured
+    if structured is not None:
+        return structured["result"] if set(structured) == {"result"} else structured
+    try:
+        return _json.loads(result.text)
+    except ValueError:
+        return result.text
+
+
+class _Track:
+    """One story's script and where it stands."""
+
+    def __init__(self, run: Run):
+        self.run = run
+        self.ending: Done | None = None
+        self.todo: Do | None = None
+        self.advance(None)
+
+    def advance(self, results: list[Any] | None) -> None:
+        try:
+            self.todo = next(self.run) if results is None else self.run.send(results)
+        except StopIteration as stop:
+            self.todo, self.ending = None, stop.value
+
+
+def _gold_call(planned: PlannedCall) -> GoldCall:
+    return GoldCall(name=planned.tool, arguments=planned.arguments, writes=planned.writes)
+
+
+class _Left:
+    """The result of a call that was left out: whoever looks at it fails."""
+
+    def _looked_at(self, *_: Any, **__: Any) -> NoReturn:
+        raise _MissingError
+
+    __getitem__ = __iter__ = __len__ = __bool__ = __eq__ = __contains__ = __hash__ = __str__ = __format__ = _looked_at
+    __lt__ = __gt__ = __le__ = __ge__ = __add__ = __int__ = __float__ = _looked_at
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise _MissingError
+
+
+class _MissingError(Exception):
+    """A script looked at what it was not shown."""
+
+
+def execute(session: ToolSession, world_key: Any, stories: Sequence[Story], without: int = -1) -> Execution | None:
+    """Executes the stories in a fresh world; None where a call fails.
+
+    Args:
+        session: is reset to the world.
+        world_key: the world's key.
+        stories: what is done, in parallel where there are several.
+        without: the place of a call that is left out.
+    """
+    session.reset(world_key)
+    tracks = [_Track(story.run()) for story in stories]
+    outline = " + ".join(story.outline for story in stories)
+    actions: list[GoldAction] = []
+    executed: list[ExecutedCall] = []
+    place = 0
+    while any(track.todo for track in tracks):
+        plan = " ".join(track.todo.plan for track in tracks if track.todo)
+        calls: list[GoldCall] = []
+        for number, track in enumerate(tracks):
+            if track.todo is None:
+                continue
+            results = []
+            for planned in track.todo.calls:
+                place += 1
+                if place - 1 == without:
+                    results.append(_Left())
+                    continue
+                result = session.call(ToolCall(planned.tool, planned.arguments))
+                if result.is_error:
+                    return None
+                results.append(value_of(result))
+                calls.append(_gold_call(planned))
+                executed.append(ExecutedCall(planned, number, len(actions)))
+            track.advance(results)
+        actions.append(GoldAction(plan=plan if actions else f"{outline}. {plan}", calls=tuple(calls)))
+    endings = tuple(track.ending for track in tracks if track.ending is not None)
+    reasons = " ".join(ending.plan for ending in endings if ending.plan)
+    response = " ".join(ending.response for ending in endings)
+    actions.append(GoldAction(plan=reasons or None, response=response))
+    return Execution(tuple(actions), tuple(executed), endings, session.diff() or {})
+
+
+def needless(session: ToolSession, world_key: Any, stories: Sequence[Story], done: Execution) -> Iterator[int]:
+    """The places of calls whose omission breaks nothing: the same end is reached, and the same is said.
+
+    A call that only reads is needed where a script looks at its result. One that was made before with the same
+    arguments, and nothing was written since, is not.
+    """
+    seen: dict[tuple[str, str], int] = {}
+    written = 0
+    for place, executed in enumerate(done.calls):
+        planned = executed.planned
+        key = (planned.tool, repr(planned.arguments))
+        if not planned.writes and not planned.required and seen.get(key) == written:
+            yield place
+            continue
+        seen[key] = written
+        written += planned.writes
+        if planned.required:
+            continue
+        try:
+            other = execute(session, world_key, stories, without=place)
+        except _MissingError:
+            continue
+        if other is not None and _same(other.diff, done.diff) and other.actions[-1] == done.actions[-1]:
+            yield place
+
+
+def _same(one: Mapping[str, Any], two: Mapping[str, Any]) -> bool:
+    return one == two

@@ -1,0 +1,251 @@
+"""Makes task `index` of a split: a recipe, a world and customer that suit it, the words, the executed gold chain."""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from toolgym.composing.checks import derive_assertions, derive_checklist
+from toolgym.composing.execution import Execution, execute, needless
+from toolgym.composing.names import SPLITS, rng_for
+from toolgym.composing.story import Story, Style
+from toolgym.composing.worlds import world_key
+from toolgym.domain import Size, Split
+from toolgym.errors import TaskError
+from toolgym.mcp.session import ToolSession
+from toolgym.tasks import Task, UserScript
+from toolgym.world import Base
+
+__all__ = ["TASKS_OF", "Composer", "Recipe", "Source", "TaskMaker"]
+
+TASKS_OF: Final[dict[Split, int]] = {"train": 20_000, "validation": 2_000, "test": 2_000, "test_unseen": 2_000}
+"""Tasks of each split."""
+
+_TRIES_PER_WORLD: Final = 500
+_WORLDS_TRIED: Final = 1_000
+_MOST_RELATED: Final = 2_000
+"""How far back equal requests are looked for in a world that serves more tasks."""
+_TASK_KEY, _STORY_KEY = 1, 2
+
+
+class Recipe(Protocol):
+    """A kind of task: one story, or several in parallel."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def composition(self) -> str:
+        """The atomic kinds, joined by `;` (serial) and `||` (parallel)."""
+        ...
+
+    @property
+    def depth(self) -> int: ...
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The atomic kinds in the composition's order."""
+        ...
+
+    @property
+    def refused(self) -> bool:
+        """Whether nothing may be changed: all that is asked for is forbidden."""
+        ...
+
+    @property
+    def held_out(self) -> bool:
+        """Whether only `test_unseen` has it."""
+        ...
+
+
+class Composer(Protocol):
+    """What a domain gives so that tasks are made of it."""
+
+    name: str
+    tasks_per_world: Mapping[Size, int]
+    unordered: tuple[str, ...]
+    """Paths of lists in a diff whose order does not matter (`Task.unordered`)."""
+    allowed: tuple[str, ...]
+    """What an answer may reckon with although no tool's result shows it."""
+    subject: str
+    """What a refusal is about, in a checklist's question."""
+    topic_words: Mapping[str, tuple[str, ...]]
+    """Topic -> words in an agent's question that ask for it."""
+    minimal: bool
+    """Whether tasks with a call that could be left out are thrown away."""
+
+    def draw(self, rng: random.Random, split: Split) -> Recipe:
+        """The kind of a task of the split."""
+        ...
+
+    def base(self, key: int, size: Size, dialect: str) -> Base:
+        """The world of a key; kept."""
+        ...
+
+    def speakers(self, base: Base) -> int:
+        """How many customers the world has."""
+        ...
+
+    def stories(
+        self, recipe: Any, base: Base, place: int, style: Style, rng: random.Random
+    ) -> tuple[Sequence[Story], str, dict[str, str]] | None:
+        """The stories of the recipe with customer `place`, the whole request, what can be asked; None: none suits."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Which tasks: a split of the domain made with `seed`, `size` and `dialect`."""
+
+    split: Split
+    size: Size
+    dialect: str
+    seed: int
+
+    @property
+    def style(self) -> Style:
+        return "unseen" if self.split == "test_unseen" else "seen"
+
+    def worlds(self, together: int) -> int:
+        """The number of worlds that the tasks are spread over, `together` in each; spare ones apart."""
+        return -(-TASKS_OF[self.split] // together)
+
+    def spare_world(self, index: int, detour: int, together: int) -> int:
+        """A world of task `index` alone, for when none of the customers of its own world suits it."""
+        return self.worlds(together) + (detour - 1) * TASKS_OF[self.split] + index
+
+    def task_id(self, index: int, domain: str) -> str:
+        """The id of task `index`."""
+        tail = "" if self.dialect == "standard" else f"-{self.dialect}"
+        seed = f"-s{self.seed}" if self.seed else ""
+        return f"{domain}-{self.size}{tail}{seed}-{self.split}-{index:05d}"
+
+    def rng(self, purpose: int, index: int) -> random.Random:
+        """The random choices of one purpose for task `index`."""
+        return rng_for(self.seed, SPLITS.index(self.split), purpose, index)
+
+
+@dataclass
+class TaskMaker:
+    """Makes the tasks of a source, each the same whatever was made before.
+
+    Two tasks never ask for the same in the same words. Ids and names are those of the task's world, and there a task
+    differs from the earlier ones of its recipe, which are made first where that is still to be done.
+
+    Args:
+        source: which tasks.
+        composer: the domain's part.
+        new_session: opens a session on the server of the source's worlds.
+    """
+
+    source: Source
+    composer: Composer
+    new_session: Callable[[], ToolSession]
+    thrown_away: Counter[str] = field(default_factory=Counter)
+    """How many candidates each filter threw away: `unsuited`, `fails`, `depth`, `needless`, `repeated`."""
+
+    def __post_init__(self) -> None:
+        self._session = self.new_session()
+        self._recipes: dict[int, Recipe] = {}
+        self._requests: dict[int, str] = {}
+
+    def recipe(self, index: int) -> Recipe:
+        """The kind of task that `index` is; it does not depend on the worlds."""
+        if index not in self._recipes:
+            self._recipes[index] = self.composer.draw(self.source.rng(_TASK_KEY, index), self.source.split)
+        return self._recipes[index]
+
+    def make(self, index: int) -> Task:
+        """Task `index`.
+
+        Raises:
+            TaskError: no world of the split has a customer that suits the task (not seen to happen).
+        """
+        source, composer, recipe = self.source, self.composer, self.recipe(index)
+        rng, together = source.rng(_STORY_KEY, index), composer.tasks_per_world[source.size]
+        taken = {self._request(other) for other in self._relatives(index)}
+        home, place = divmod(index, together)
+        for detour in range(_WORLDS_TRIED):
+            world = home if not detour else source.spare_world(index, detour, together)
+            key = world_key(source.split, world, source.seed)
+            base = composer.base(key, source.size, source.dialect)
+            speakers = composer.speakers(base)
+            for attempt in range(min(speakers, _TRIES_PER_WORLD)):
+                task = self._try(index, recipe, key, base, (place + attempt) % speakers, rng)
+                if task is not None and task.request in taken:
+                    self.thrown_away["repeated"] += 1
+                elif task is not None:
+                    self._requests[index] = task.request
+                    return task
+        raise TaskError(f"no world of {source.split!r} suits {recipe.name!r} (task {index})")
+
+    def _relatives(self, index: int) -> Iterator[int]:
+        """The earlier tasks of the same world and recipe."""
+        name = self.recipe(index).name
+        together = min(self.composer.tasks_per_world[self.source.size], _MOST_RELATED)
+        return (other for other in range(index - index % together, index) if self.recipe(other).name == name)
+
+    def _request(self, index: int) -> str:
+        return self._requests[index] if index in self._requests else self.make(index).request
+
+    def _try(self, index: int, recipe: Recipe, key: int, base: Base, place: int, rng: random.Random) -> Task | None:
+        """The task of one customer; None where a filter throws it away."""
+        made = self.composer.stories(recipe, base, place, self.source.style, rng)
+        if made is None:
+            return self._throw("unsuited")
+        stories, request, facts = made
+        execution = execute(self._session, key, stories)
+        if execution is None:
+            return self._throw("fails")
+        if len(execution.calls) != recipe.depth:
+            return self._throw("depth")
+        if self.composer.minimal and next(needless(self._session, key, stories, execution), None) is not None:
+            return self._throw("needless")
+        return self._task(index, recipe, key, stories, execution, request, facts)
+
+    def _throw(self, reason: str) -> None:
+        self.thrown_away[reason] += 1
+
+    def _task(
+        self,
+        index: int,
+        recipe: Recipe,
+        key: int,
+        stories: Sequence[Story],
+        execution: Execution,
+        request: str,
+        facts: dict[str, str],
+    ) -> Task:
+        source, composer = self.source, self.composer
+        for story in stories:
+            for topic, sentence in story.facts.items():
+                facts[topic] = f"{facts[topic]} {sentence}" if topic in facts else sentence
+        openings = list(dict.fromkeys(story.opening for story in stories))
+        return Task(
+            id=source.task_id(index, composer.name),
+            domain=composer.name,
+            kind=tuple(executed.planned.kind for executed in execution.calls),
+            composition=recipe.composition,
+            depth=recipe.depth,
+            split=source.split,
+            world_seed=key,
+            request=request,
+            user=UserScript(
+                opening=" ".join(openings),
+                facts=facts,
+                keywords={topic: composer.topic_words[topic] for topic in facts},
+            ),
+            forbidden=recipe.refused,
+            gold=execution.actions,
+            gold_diff=execution.diff,
+            unordered=composer.unordered,
+            assertions=derive_assertions(execution),
+            checklist=derive_checklist(execution, allowed=composer.allowed, subject=composer.subject),
+            meta={
+                "recipe": recipe.name,
+                "held_out": recipe.held_out,
+                "size": source.size,
+                "dialect": source.dialect,
+            },
+        )

@@ -1,0 +1,81 @@
+"""A story: one thing that a customer wants, the words for it, and the script of the agent that does it right.
+
+The script is a generator: it yields `Do` (a turn's plan and calls) and is sent their results, so what it plans and
+answers follows from the request and the results so far, never from the world behind them. A task runs one script, or
+several in lock step as parallel calls.
+"""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from toolgym.tasks import Assertion, RefusedCheck
+
+__all__ = ["Do", "Done", "PlannedCall", "Run", "Story", "Style"]
+
+Style = Literal["seen", "unseen"]
+"""Whose phrasings: those of `train`, `validation` and `test`, or those of `test_unseen` alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCall:
+    """One call of a script and its atomic kind (AC-Planner's Gamma_1)."""
+
+    kind: str
+    tool: str
+    arguments: dict[str, Any]
+    writes: bool = False
+    """Whether it changes the world."""
+    free: bool = False
+    """Whether an argument can be worded in many ways, so that only the call itself is checked."""
+    required: bool = False
+    """Whether the task counts as solved only with this very call, though it changes nothing."""
+
+    @property
+    def checked(self) -> dict[str, Any]:
+        """The arguments that a checklist asks for."""
+        return {} if self.free else self.arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    """A turn with calls: parallel where there are several."""
+
+    plan: str
+    calls: tuple[PlannedCall, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a script ends."""
+
+    response: str
+    plan: str = ""
+    """Why, where a decision was taken last."""
+    said: tuple[str, ...] = ()
+    """What the customer asked to be told."""
+    unsaid: tuple[str, ...] = ()
+    """What would be wrong to say."""
+    refusals: tuple[RefusedCheck, ...] = ()
+    """What is refused; `subject` is the id of the record that shows why."""
+    looks: tuple[str, ...] = ()
+    """Ids, beside the subjects, that a refusal's rule depends on: of the customer, where membership decides."""
+    assertions: tuple[Assertion, ...] = ()
+
+
+Run = Generator[Do, list[Any], Done]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One thing that the customer of a task wants."""
+
+    clause: str
+    opening: str
+    """How a customer who does not tell everything at once begins."""
+    outline: str
+    run: Callable[[], Run]
+    facts: dict[str, str] = field(default_factory=dict)
+    """Topic -> the sentence that answers it."""
+    tells: str = ""
+    """How the customer says who it is (`user`: by id), or nothing."""
