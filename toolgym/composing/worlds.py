@@ -1,4 +1,4 @@
-"""World keys: ints that name a world and tell its split, so that a server which is given a key alone serves its names."""
+"""World keys: ints that name a world and tell its split, so that whoever is given one alone knows whose names it has."""
 
 from typing import Final
 
