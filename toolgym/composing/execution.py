@@ -5,19 +5,20 @@ discarded. `needless` tells the calls that could be left out: it runs the script
 each time without one of the calls, whose result then breaks whatever script looks at it.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from toolgym import _json
-from toolgym.composing.story import Do, Done, PlannedCall, Run, Story
+from toolgym.composing.story import Do, Done, PlannedCall, Run, Story, UnfitError
 from toolgym.mcp.session import ToolSession
 from toolgym.messages import ToolCall
 from toolgym.tasks import GoldAction, GoldCall
 from toolgym.trajectory import ToolResult
 from toolgym.world import Diff
 
-__all__ = ["ExecutedCall", "Execution", "execute", "needless", "value_of"]
+__all__ = ["ExecutedCall", "Execution", "execute", "is_given", "needless", "value_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class _MissingError(Exception):
 
 
 def execute(session: ToolSession, world_key: Any, stories: Sequence[Story], without: int = -1) -> Execution | None:
-    """Executes the stories in a fresh world; None where a call fails.
+    """Executes the stories in a fresh world; None where a call fails, or a script meets what it was not made for.
 
     Args:
         session: is reset to the world.
@@ -96,6 +97,13 @@ def execute(session: ToolSession, world_key: Any, stories: Sequence[Story], with
         stories: what is done, in parallel where there are several.
         without: the place of a call that is left out.
     """
+    try:
+        return _execute(session, world_key, stories, without)
+    except UnfitError:
+        return None
+
+
+def _execute(session: ToolSession, world_key: Any, stories: Sequence[Story], without: int) -> Execution | None:
     session.reset(world_key)
     tracks = [_Track(story.run()) for story in stories]
     outline = " + ".join(story.outline for story in stories)
@@ -153,6 +161,11 @@ def needless(session: ToolSession, world_key: Any, stories: Sequence[Story], don
             continue
         if other is not None and _same(other.diff, done.diff) and other.actions[-1] == done.actions[-1]:
             yield place
+
+
+def is_given(request: str, done: Execution) -> bool:
+    """Whether the request itself holds what is to be told."""
+    return any(re.search(rf"(?<!\w){re.escape(fact)}(?!\w)", request) for end in done.endings for fact in end.said)
 
 
 def _same(one: Mapping[str, Any], two: Mapping[str, Any]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from toolgym.composing.checks import derive_assertions, derive_checklist
-from toolgym.composing.execution import Execution, execute, needless
+from toolgym.composing.execution import Execution, execute, is_given, needless
 from toolgym.composing.names import SPLITS, rng_for
 from toolgym.composing.story import Story, Style
 from toolgym.composing.worlds import world_key
@@ -93,6 +93,10 @@ class Composer(Protocol):
         """The stories of the recipe with customer `place`, the whole request, what can be asked; None: none suits."""
         ...
 
+    def finish(self, execution: Execution, base: Base) -> Execution:
+        """The execution with what it leaves to the domain (assertions on what changed)."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -143,7 +147,8 @@ class TaskMaker:
     composer: Composer
     new_session: Callable[[], ToolSession]
     thrown_away: Counter[str] = field(default_factory=Counter)
-    """How many candidates each filter threw away: `unsuited`, `fails`, `depth`, `needless`, `repeated`."""
+    """How many candidates each filter threw away: `unsuited`, `fails`, `depth`, `needless`,
+    `given` (the request says what is asked for) and `repeated`."""
 
     def __post_init__(self) -> None:
         self._session = self.new_session()
@@ -202,6 +207,9 @@ class TaskMaker:
             return self._throw("depth")
         if self.composer.minimal and next(needless(self._session, key, stories, execution), None) is not None:
             return self._throw("needless")
+        if self.composer.minimal and is_given(request, execution):
+            return self._throw("given")
+        execution = self.composer.finish(execution, base)
         return self._task(index, recipe, key, stories, execution, request, facts)
 
     def _throw(self, reason: str) -> None:

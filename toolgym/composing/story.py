@@ -11,10 +11,14 @@ from typing import Any, Literal
 
 from toolgym.tasks import Assertion, RefusedCheck
 
-__all__ = ["Do", "Done", "PlannedCall", "Run", "Story", "Style"]
+__all__ = ["Do", "Done", "PlannedCall", "Run", "Story", "Style", "UnfitError"]
 
 Style = Literal["seen", "unseen"]
 """Whose phrasings: those of `train`, `validation` and `test`, or those of `test_unseen` alone."""
+
+
+class UnfitError(Exception):
+    """A script meets what it was not made for: the candidate is discarded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +83,5 @@ class Story:
     """Topic -> the sentence that answers it."""
     tells: str = ""
     """How the customer says who it is (`user`: by id), or nothing."""
+    intro: dict[str, str] = field(default_factory=dict)
+    """Topic -> a sentence that the request begins with; those of several stories are said once."""

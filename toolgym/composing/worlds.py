@@ -1,4 +1,4 @@
-"""World keys: ints that name a world and tell its split, so that whoever is given one alone knows whose names it has."""
+"""World keys: ints that name a world and tell its split, so that whoever has one knows whose names are in it."""
 
 from typing import Final
 

@@ -1,0 +1,191 @@
+"""The library's MCP server: a catalogue, loans, holds and fines on a copy-on-write world."""
+
+from datetime import date, timedelta
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from toolgym.composing.serving import command, seeded_server
+from toolgym.mcp.server import ToolError
+from toolgym.world import World
+
+__all__ = ["build_server"]
+
+MemberId = Annotated[str, Field(description="The member's id, such as 'ana_reyes_21'.")]
+BookId = Annotated[str, Field(description="The book's id, such as 'B-4821'.")]
+LoanId = Annotated[str, Field(description="The loan's id, such as 'L-48213'.")]
+HoldId = Annotated[str, Field(description="The hold's id, such as 'H-4821'.")]
+FineId = Annotated[str, Field(description="The fine's id, such as 'F-4821'.")]
+Branch = Annotated[str, Field(description="The branch where it is picked up: central, north, harbour or park.")]
+
+BRANCHES = ("central", "north", "harbour", "park")
+
+
+def found(world: World, table: str, key: str, noun: str) -> dict[str, Any]:
+    """The record, for reading only.
+
+    Raises:
+        ToolError: there is none.
+    """
+    record = world.get(table, key)
+    if record is None:
+        raise ToolError(f"no {noun} {key[:60]!r}")
+    return record
+
+
+def _of(world: World, table: str, name: str, value: str) -> list[dict[str, Any]]:
+    return [record for _, record in world.items(table) if record[name] == value]
+
+
+def get_member(world: World, member_id: MemberId) -> dict[str, Any]:
+    """Shows a member: name, e-mail, membership and its end, and home branch."""
+    return found(world, "members", member_id, "member")
+
+
+def find_member_by_email(world: World, email: Annotated[str, Field(description="The member's e-mail.")]) -> str:
+    """Finds the id of the member with an e-mail address."""
+    for key, record in world.items("members"):
+        if record["email"] == email:
+            return key
+    raise ToolError("no member has that e-mail")
+
+
+def get_book(world: World, book_id: BookId) -> dict[str, Any]:
+    """Shows a book: title, author, genre, year, pages and free copies."""
+    return found(world, "books", book_id, "book")
+
+
+def search_books(world: World, genre: Annotated[str, Field(description="The genre.")]) -> list[dict[str, Any]]:
+    """Lists the books of a genre."""
+    return _of(world, "books", "genre", genre)
+
+
+def get_loan(world: World, loan_id: LoanId) -> dict[str, Any]:
+    """Shows a loan: book, due date, renewals and status."""
+    return found(world, "loans", loan_id, "loan")
+
+
+def list_loans(world: World, member_id: MemberId) -> list[dict[str, Any]]:
+    """Lists a member's loans."""
+    found(world, "members", member_id, "member")
+    return _of(world, "loans", "member_id", member_id)
+
+
+def get_hold(world: World, hold_id: HoldId) -> dict[str, Any]:
+    """Shows a hold: book, branch and place in the queue."""
+    return found(world, "holds", hold_id, "hold")
+
+
+def list_holds(world: World, member_id: MemberId) -> list[dict[str, Any]]:
+    """Lists a member's holds."""
+    found(world, "members", member_id, "member")
+    return _of(world, "holds", "member_id", member_id)
+
+
+def list_fines(world: World, member_id: MemberId) -> list[dict[str, Any]]:
+    """Lists a member's fines."""
+    found(world, "members", member_id, "member")
+    return _of(world, "fines", "member_id", member_id)
+
+
+def renew_loan(world: World, loan_id: LoanId) -> dict[str, Any]:
+    """Extends a loan by fourteen days."""
+    found(world, "loans", loan_id, "loan")
+    loan = world.edit("loans", loan_id)
+    if loan["status"] != "open":
+        raise ToolError(f"loan {loan_id} is {loan['status']}")
+    loan["due"] = (date.fromisoformat(loan["due"]) + timedelta(days=14)).isoformat()
+    loan["renewals"] += 1
+    return loan
+
+
+def report_lost(world: World, loan_id: LoanId) -> dict[str, Any]:
+    """Marks the book of a loan as lost."""
+    found(world, "loans", loan_id, "loan")
+    loan = world.edit("loans", loan_id)
+    if loan["status"] != "open":
+        raise ToolError(f"loan {loan_id} is {loan['status']}")
+    loan["status"] = "lost"
+    return loan
+
+
+def return_book(world: World, loan_id: LoanId) -> dict[str, Any]:
+    """Takes a book back, ends its loan and frees the copy."""
+    found(world, "loans", loan_id, "loan")
+    loan = world.edit("loans", loan_id)
+    if loan["status"] != "open":
+        raise ToolError(f"loan {loan_id} is {loan['status']}")
+    loan["status"] = "returned"
+    world.edit("books", loan["book_id"])["copies"] += 1
+    return loan
+
+
+def place_hold(world: World, member_id: MemberId, book_id: BookId, branch: Branch) -> dict[str, Any]:
+    """Places a hold on a book, for pick-up at a branch."""
+    found(world, "members", member_id, "member")
+    found(world, "books", book_id, "book")
+    if branch not in BRANCHES:
+        raise ToolError(f"no branch {branch[:40]!r}")
+    queue = len(_of(world, "holds", "book_id", book_id))
+    number = 1000 + world.count("holds")
+    while world.has("holds", f"H-{number}"):
+        number += 1
+    hold = {"hold_id": f"H-{number}", "member_id": member_id, "book_id": book_id, "branch": branch, "queue": queue + 1}
+    world.put("holds", hold["hold_id"], hold)
+    return hold
+
+
+def move_hold(world: World, hold_id: HoldId, branch: Branch) -> dict[str, Any]:
+    """Changes the branch where a hold is picked up."""
+    found(world, "holds", hold_id, "hold")
+    if branch not in BRANCHES:
+        raise ToolError(f"no branch {branch[:40]!r}")
+    hold = world.edit("holds", hold_id)
+    hold["branch"] = branch
+    return hold
+
+
+def cancel_hold(world: World, hold_id: HoldId) -> str:
+    """Cancels a hold."""
+    found(world, "holds", hold_id, "hold")
+    world.delete("holds", hold_id)
+    return "cancelled"
+
+
+def pay_fine(world: World, fine_id: FineId, amount: Annotated[int, Field(ge=1, description="Dollars.")]) -> dict[str, Any]:
+    """Pays a fine in full."""
+    found(world, "fines", fine_id, "fine")
+    fine = world.edit("fines", fine_id)
+    if fine["status"] == "paid":
+        raise ToolError(f"fine {fine_id} is paid")
+    if amount != fine["amount"]:
+        raise ToolError(f"the fine is ${fine['amount']}")
+    fine["status"] = "paid"
+    return fine
+
+
+def extend_membership(
+    world: World, member_id: MemberId, months: Annotated[int, Field(ge=1, le=60, description="Months.")]
+) -> dict[str, Any]:
+    """Extends a membership by some months of thirty days."""
+    found(world, "members", member_id, "member")
+    member = world.edit("members", member_id)
+    member["until"] = (date.fromisoformat(member["until"]) + timedelta(days=30 * months)).isoformat()
+    return member
+
+
+READS = (
+    get_member, find_member_by_email, get_book, search_books, get_loan, list_loans, get_hold, list_holds, list_fines,
+)  # fmt: skip
+WRITES = (renew_loan, report_lost, return_book, place_hold, move_hold, cancel_hold, pay_fine, extend_membership)
+
+build_server = seeded_server(
+    "library",
+    "Tools of a city library. They check that a change is consistent, not that the policy allows it.",
+    READS,
+    WRITES,
+    "toolgym.envs.library:LIBRARY",
+)
+
+if __name__ == "__main__":
+    command("library", build_server)

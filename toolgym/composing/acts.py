@@ -1,0 +1,272 @@
+"""What is done with a record: an act made for a scene, its words, and the script that decides by what tools showed."""
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from toolgym.composing.declaration import Act, Fixed, Key, Own, Pick, Reckoned, Rule, Seen, Speaker, Wish
+from toolgym.composing.scenes import Found, Record, Scene
+from toolgym.composing.story import Do, Done, PlannedCall, UnfitError
+from toolgym.composing.ways import Way
+from toolgym.composing.words import fill
+from toolgym.tasks import RefusedCheck
+
+__all__ = ["Known", "MadeAct", "make_act"]
+
+_TRIES = 12
+
+
+@dataclass
+class Known:
+    """What the agent knows at some point of a script."""
+
+    subject: Record
+    looks: tuple[str, ...] = ()
+    """Ids in the calls that showed the subject."""
+    speaker: Record | None = None
+
+
+@dataclass
+class MadeAct:
+    """An act for one record of a scene."""
+
+    scene: Scene
+    act: Act
+    wishes: dict[str, Any]
+    picks: dict[str, Found]
+    carried: dict[str, tuple[Found, str]]
+    """Parameter -> the record whose field the customer wants as its value."""
+    forbidden: Rule | None
+    """The rule that it breaks, where the right answer is to refuse."""
+    words: str = ""
+    facts: dict[str, str] = field(default_factory=dict)
+    intro: dict[str, str] = field(default_factory=dict)
+
+    def says_who(self) -> bool:
+        """Whether the customer's id must be told, because no record names it."""
+        if any(isinstance(source, Speaker) for source in self.act.takes.values()):
+            return True
+        owned = self.act.on and self.scene.owner_field(self.scene.declaration.table(self.act.on))
+        return not owned and self._needs_speaker(self.scene.declaration.rules_of(self.act))
+
+    def run(self, known: Known) -> Generator[Do, list[Any], Done]:
+        """Looks at what the rules need, decides, and acts or refuses. `known` is brought up to date."""
+        act, scene = self.act, self.scene
+        rules = scene.declaration.rules_of(act)
+        seen = Seen(known.subject, dict(self.wishes), {}, known.speaker, scene.today)
+        for name, (found, field_name) in self.carried.items():
+            seen.wishes = {**seen.wishes, name: (yield from found.run())[field_name]}
+        broken = [rule for rule in rules if not rule.sees and rule.broken(seen)]
+        if not broken and known.speaker is None and self._needs_speaker(rules):
+            known.speaker = seen.speaker = yield from self._look_at_speaker(known)
+        if not broken:
+            broken = [rule for rule in rules if rule.sees == ("speaker",) and rule.broken(seen)]
+        if not broken:
+            for name, found in self.picks.items():
+                seen.picked = {**seen.picked, name: (yield from found.run(known.subject or None))}
+            broken = [rule for rule in rules if "picked" in rule.sees and rule.broken(seen)]
+        if broken:
+            return self._refuse(broken, known, seen)
+        if self.forbidden is not None:
+            raise UnfitError(f"{self.forbidden.name} is not broken")
+        return (yield from self._do(known, seen))
+
+    def _needs_speaker(self, rules: list[Rule]) -> bool:
+        if any("speaker" in rule.sees for rule in rules):
+            return True
+        sources = self.act.takes.values()
+        return self.forbidden is None and any(isinstance(one, Reckoned) and "speaker" in one.sees for one in sources)
+
+    def _look_at_speaker(self, known: Known) -> Generator[Do, list[Any], Record]:
+        declaration = self.scene.declaration
+        read = declaration.reads(declaration.who)
+        if read is None:
+            raise UnfitError(f"no tool reads {declaration.who}")
+        owner = self.scene.owner_field(declaration.table(self.act.on)) if self.act.on else ""
+        speaker = known.subject[owner] if owner and owner in known.subject else self.scene.speaker_id
+        arguments = {**read.fixed, next(iter(read.by)): speaker}
+        return (yield Do(f"{read.kind} {speaker}.", (PlannedCall(read.kind, read.tool, arguments),)))[0]
+
+    def _refuse(self, broken: list[Rule], known: Known, seen: Seen) -> Done:
+        if [rule.name for rule in broken] != [self.forbidden.name if self.forbidden else ""]:
+            raise UnfitError("another rule is broken than was meant")
+        rule, act = broken[0], self.act
+        why = fill(rule.why, self._shown(known.subject, seen))
+        subject = str(known.subject.get(self._key, "")) if known.subject else ""
+        what = f" {subject}" if subject else ""
+        others = [other for other in self.scene.declaration.acts if other.about[0] != act.about[0]]
+        unrelated = tuple(dict.fromkeys(other.about[0] for other in others if other.about[0] not in act.about))
+        response = f"Sorry, I cannot {act.about[0]}{what}: {why}."
+        check = RefusedCheck(about=act.about, unrelated=unrelated, done=act.past, subject=subject)
+        speaker = str(seen.speaker[self._speaker_key]) if seen.speaker and "speaker" in rule.sees else ""
+        looks = (*known.looks, *([speaker] if speaker else []))
+        return Done(response, plan=f"{why}: refuse.", refusals=(check,), looks=looks)
+
+    @property
+    def _key(self) -> str:
+        return self.scene.declaration.table(self.act.on).key if self.act.on else ""
+
+    @property
+    def _speaker_key(self) -> str:
+        declaration = self.scene.declaration
+        return declaration.table(declaration.who).key
+
+    def _shown(self, subject: Mapping[str, Any], seen: Seen) -> dict[str, Any]:
+        """Values as they are said: of the record, and of the parameters."""
+        table = self.scene.declaration.table(self.act.on) if self.act.on else None
+        values: dict[str, Any] = dict(subject)
+        for name, value in subject.items():
+            if table is not None and name in table.fields and not isinstance(value, list | dict):
+                values[name] = table.fields[name].show(value)
+        for name, wish in self.act.wishes().items():
+            if seen.wishes.get(name) is not None:
+                values[name] = wish.field.show(seen.wishes[name])
+        return values
+
+    def _do(self, known: Known, seen: Seen) -> Generator[Do, list[Any], Done]:
+        act, declaration = self.act, self.scene.declaration
+        arguments = {}
+        for name, source in act.takes.items():
+            value = self._value(name, source, known, seen)
+            if value is not None or not (isinstance(source, Wish) and source.optional):
+                arguments[name] = value
+        reasons = [found.why(seen.picked[name]) for name, found in self.picks.items()]
+        why = fill(act.plan, self._shown(known.subject, seen)) if act.plan else ""
+        plan = " ".join(part for part in (*reasons, why, f"{act.kind} {' '.join(map(str, arguments.values()))}.") if part)
+        result = (yield Do(plan, (PlannedCall(act.kind, act.tool, arguments, writes=True),)))[0]
+        given = {}
+        if act.gives:
+            given = dict(result)
+            known.subject = given
+            known.looks = (str(given[declaration.table(act.gives).key]),)
+        values = self._shown(known.subject, seen)
+        values |= {
+            name: self._said(name, value) for name, value in arguments.items() if not isinstance(act.takes[name], Own)
+        }
+        if isinstance(result, dict) and not act.gives:
+            values |= {name: value for name, value in result.items() if name not in values}
+        if act.gives and act.gives != act.on:
+            table = declaration.table(act.gives)
+            values |= {name: table.fields[name].show(value) for name, value in given.items() if name in table.fields}
+        told = tuple(fill(part, values) for part in act.told)
+        return Done(fill(act.done, values), said=told)
+
+    def _said(self, name: str, value: Any) -> Any:
+        source = self.act.takes[name]
+        return source.field.show(value) if isinstance(source, Wish) and value is not None else value
+
+    def _value(self, name: str, source: Any, known: Known, seen: Seen) -> Any:
+        if isinstance(source, Key):
+            return known.subject[self._key]
+        if isinstance(source, Own):
+            return known.subject[source.field]
+        if isinstance(source, Speaker):
+            return self.scene.speaker_id
+        if isinstance(source, Fixed):
+            return source.value
+        if isinstance(source, Wish):
+            return seen.wishes[name]
+        if isinstance(source, Pick):
+            record = seen.picked[name]
+            return record[source.field or self.scene.declaration.table(source.table).key]
+        assert isinstance(source, Reckoned)
+        return source.by(seen)
+
+
+def make_act(
+    scene: Scene,
+    act: Act,
+    subject: Record | None,
+    it: str,
+    *,
+    forbidden: Rule | None,
+    picks: Mapping[str, Way],
+    carried: Mapping[str, tuple[Way, str]],
+) -> MadeAct | None:
+    """The act for a record, with wishes that fit the rules (or break just the one); None where it does not suit.
+
+    Args:
+        scene: where.
+        act: the act.
+        subject: the record that it is about; None where there is none.
+        it: what the customer calls the record.
+        forbidden: the rule that is to be broken.
+        picks: the way to the record of each `Pick`.
+        carried: parameter -> the way to the record whose field is wanted, and the field.
+    """
+    if act.when is not None and subject is not None and not act.when(subject):
+        return None
+    made = MadeAct(scene, act, {}, {}, {}, forbidden)
+    if made.says_who():
+        made.intro["id"] = scene.say("speaker", id=scene.speaker_id)
+    for name, (way, field_name) in carried.items():
+        found = scene.find(way)
+        if found is None:
+            return None
+        made.carried[name] = (found, field_name)
+        made.intro.update(found.intro)
+    for name, way in picks.items():
+        fits = act.picks()[name].fits
+        found = scene.find(way, lambda record, fits=fits: fits is None or fits(subject, record), subject)
+        if found is None:
+            return None
+        made.picks[name] = found
+        made.intro.update(found.intro)
+    for _ in range(_TRIES):
+        if _wish(scene, made, subject or {}):
+            _word(scene, made, it)
+            return made
+    return None
+
+
+def _wish(scene: Scene, made: MadeAct, subject: Record) -> bool:
+    """Draws what the customer wants; tells whether exactly the right rules are broken by it in this world."""
+    act, forbidden = made.act, made.forbidden
+    scene.draw.record = dict(subject)
+    wishes: dict[str, Any] = {}
+    for name, wish in act.wishes().items():
+        if name in made.carried:
+            found, field_name = made.carried[name]
+            value = found.record[field_name]
+        else:
+            drawn = wish.field if forbidden is None else forbidden.tempts.get(name, wish.field)
+            value = drawn.make(scene.draw)
+        if wish.differs and subject and subject.get(wish.differs) == value:
+            return False
+        wishes[name] = value
+    made.wishes = wishes
+    picked = {name: found.record for name, found in made.picks.items()}
+    if act.on and not subject:  # it will be created: only the script can tell
+        return forbidden is None
+    seen = Seen(subject, wishes, picked, scene.speaker, scene.today)
+    broken = [rule for rule in scene.declaration.rules_of(act) if rule.broken(seen)]
+    return broken == ([] if forbidden is None else [forbidden])
+
+
+def _word(scene: Scene, made: MadeAct, it: str) -> None:
+    """The request's words, and what the customer answers when it is asked."""
+    act, values = made.act, {"it": it}
+    for name, wish in act.wishes().items():
+        topic = wish.topic or name.replace("_", " ")
+        if name in made.carried:
+            found, field_name = made.carried[name]
+            made_field = scene.declaration.table(found.way.table).fields[field_name]
+            values[name] = scene.say("same as", label=made_field.label or field_name, from_=found.words)
+            made.facts.update(found.facts)
+        elif made.wishes[name] is None:
+            values[name] = ""
+        else:
+            values[name] = wish.field.show(made.wishes[name])
+        made.facts[topic] = sentence(fill(wish.fact, {"value": values[name]}))
+    for name, found in made.picks.items():
+        values[name] = found.words
+        topic = act.picks()[name].topic or scene.declaration.table(found.way.table).noun
+        made.facts.update(found.facts)
+        made.facts[topic] = sentence(f"{found.words}.")
+    phrases = act.unseen if scene.style == "unseen" else act.words
+    made.words = fill(scene.rng.choice(phrases), values)
+
+
+def sentence(text: str) -> str:
+    """The text with a capital first."""
+    return text[:1].upper() + text[1:]

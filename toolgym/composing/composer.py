@@ -1,0 +1,184 @@
+"""A declared domain as a `Composer`, and the whole of it as a `Domain` for the environment."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, Final
+
+from toolgym.composing.declaration import Declaration
+from toolgym.composing.domain import ComposedDomain, Workshop
+from toolgym.composing.execution import Execution, execute, is_given, needless
+from toolgym.composing.policy import render_policy
+from toolgym.composing.recipes import Kitchen, Together
+from toolgym.composing.scenes import Scene
+from toolgym.composing.stories import make_story
+from toolgym.composing.story import Story, Style
+from toolgym.composing.tables import build_world
+from toolgym.composing.words import GENERIC_TOPICS, join_facts
+from toolgym.composing.worlds import world_key
+from toolgym.domain import Size, Split
+from toolgym.errors import ConfigError, did_you_mean
+from toolgym.mcp.server import ToolServer
+from toolgym.tasks import Assertion
+from toolgym.world import Base
+
+__all__ = ["DeclaredComposer", "DeclaredDomain", "worlds_of"]
+
+_KEPT: Final[dict[str, int]] = {"small": 256, "standard": 6, "large": 2}
+_PROBES: Final = tuple(world_key("validation", 50_000_000 + k) for k in range(6))
+"""Worlds in which it is tried whether a recipe can be made at all."""
+_TRIED: Final = 14
+"""Executions after which a recipe counts as one that cannot be made."""
+
+
+class DeclaredComposer:
+    """What the kit makes a declared domain's tasks of (see `toolgym.composing.making.Composer`)."""
+
+    unordered: tuple[str, ...] = ()
+    minimal = True
+
+    def __init__(self, declaration: Declaration):
+        self.declaration = declaration
+        self.name = declaration.name
+        self.tasks_per_world: Mapping[Size, int] = declaration.tasks_per_world
+        self.allowed: tuple[str, ...] = ()
+        self.subject = "record"
+        self.topic_words = _topics(declaration)
+        self.kitchen = Kitchen(declaration, self._works)
+        self._bases = {size: lru_cache(maxsize=kept)(self._base) for size, kept in _KEPT.items()}
+
+    def draw(self, rng: random.Random, split: Split) -> Together:
+        """The kind of a task of the split."""
+        return self.kitchen.draw(rng, split)
+
+    def base(self, key: int, size: Size, dialect: str) -> Base:
+        """The world of a key; the latest ones are kept."""
+        if size not in self._bases:
+            raise ConfigError(did_you_mean(str(size), self._bases, "world size"))
+        return self._bases[size](key, size, dialect)
+
+    def _base(self, key: int, size: Size, dialect: str) -> Base:
+        return build_world(self.declaration.tables, key, size, {**self.declaration.meta, "dialect": dialect})
+
+    def speakers(self, base: Base) -> int:
+        """How many customers the world has."""
+        return len(base.tables[self.declaration.who])
+
+    def stories(
+        self, recipe: Together, base: Base, place: int, style: Style, rng: random.Random
+    ) -> tuple[Sequence[Story], str, dict[str, str]] | None:
+        """The stories of the recipe with customer `place`, the whole request and who speaks; None: none suits."""
+        ids: list[str] = base.index("speakers", lambda made: list(made.tables[self.declaration.who]))
+        scene = Scene(self.declaration, base, ids[place], style, rng)
+        stories: list[Story] = []
+        for outline in recipe.outlines:
+            story = make_story(scene, outline)
+            if story is None:
+                return None
+            stories.append(story)
+        intro: dict[str, str] = {}
+        for story in stories:
+            intro = {**story.intro, **intro}
+        if len(intro) > 1:  # one who tells its id need not be found
+            return None
+        parts = [*intro.values(), stories[0].clause]
+        for story in stories[1:]:
+            parts += [scene.say("also"), story.clause]
+        facts: dict[str, str] = {}
+        join_facts(facts, intro)
+        return stories, " ".join(parts), facts
+
+    def finish(self, execution: Execution, base: Base) -> Execution:
+        """The execution, with an assertion for every field that it changed."""
+        asserted = tuple(_asserted(execution, base))
+        if not asserted:
+            return execution
+        first, *others = execution.endings
+        return replace(execution, endings=(replace(first, assertions=asserted), *others))
+
+    def _works(self, recipe: Together) -> bool:
+        """Whether the recipe can be made: looked for in a few worlds, the same ones in any process."""
+        session = self.server("small", "standard").session()
+        rng, tried = random.Random(recipe.name), 0
+        for key in _PROBES:
+            base = self.base(key, "small", "standard")
+            for place in range(self.speakers(base)):
+                made = self.stories(recipe, base, place, "seen", rng)
+                if made is None:
+                    continue
+                done = execute(session, key, made[0])
+                right = done is not None and len(done.calls) == recipe.depth and not is_given(made[1], done)
+                if right and done and next(needless(session, key, made[0], done), None) is None:
+                    return True
+                tried += 1
+                if tried >= _TRIED:
+                    return False
+        return False
+
+    server: Callable[[Size, str], ToolServer]
+    """The server of a size and dialect; set by the domain's workshop."""
+
+
+def _asserted(execution: Execution, base: Base) -> list[Assertion]:
+    out = []
+    for table, records in execution.diff.items():
+        for key, record in records.items():
+            before: Any = base.tables[table].get(key)
+            if record is None:
+                out.append(Assertion(table=table, key=key, op="absent"))
+            elif not isinstance(record, dict) or not isinstance(before, dict):
+                values = record.items() if isinstance(record, dict) else [("", record)]
+                out += [Assertion(table=table, key=key, path=path, value=value) for path, value in values if path != "history"]
+            else:
+                changed = [name for name, value in record.items() if name not in before or before[name] != value]
+                out += [Assertion(table=table, key=key, path=name, value=record[name]) for name in changed]
+    return out
+
+
+def _topics(declaration: Declaration) -> dict[str, tuple[str, ...]]:
+    """Topic -> words in an agent's question that ask for it."""
+    topics = dict(GENERIC_TOPICS)
+    for table in declaration.tables:
+        topics.setdefault(table.noun, (table.noun, table.nouns, f"which {table.noun}"))
+        for name, made in table.fields.items():
+            label = made.label or name
+            topics.setdefault(label, (label,))
+    for act in declaration.acts:
+        for name, wish in act.wishes().items():
+            topic = wish.topic or name.replace("_", " ")
+            topics.setdefault(topic, (topic,))
+        for name, pick in act.picks().items():
+            topic = pick.topic or declaration.table(pick.table).noun
+            topics.setdefault(topic, (topic, name.replace("_", " ")))
+    return topics
+
+
+@lru_cache(maxsize=64)
+def _workshop(declaration: Declaration) -> Workshop:
+    composer = DeclaredComposer(declaration)
+    workshop = Workshop(composer, declaration.new_server)
+    composer.server = workshop.server
+    return workshop
+
+
+def worlds_of(declaration: Declaration, size: Size, dialect: str) -> Callable[[Any], Base]:
+    """What builds a server's worlds: those that the tasks are made in, shared with them."""
+    return lambda key: _workshop(declaration).composer.base(key, size, dialect)
+
+
+class DeclaredDomain(ComposedDomain):
+    """The domain of a declaration.
+
+    Args:
+        declaration: what it declares.
+        size: `small` (fits a tiny model's context), `standard` or `large`.
+        dialect: how the server's tools behave.
+        seed: other seeds give other worlds and tasks.
+    """
+
+    def __init__(self, declaration: Declaration, size: Size = "standard", dialect: str = "standard", seed: int = 0):
+        self.declaration = declaration
+        self._text = lru_cache(maxsize=1)(lambda: render_policy(declaration))
+        kinds = {look.kind: look.tool for look in declaration.looks} | {act.kind: act.tool for act in declaration.acts}
+        super().__init__(_workshop(declaration), self._text, kinds, size, dialect, seed)

@@ -1,0 +1,262 @@
+"""What a domain declares: tables, what its tools look up and do, the policy's rules, and words. The kit does the rest.
+
+    Declaration(
+        name="library", title="City library", role="You are the librarian's assistant.", who="members",
+        tables=(MEMBERS, BOOKS, LOANS), server=build_server,
+        looks=(Look("loan", "get_loan", "loans", {"loan_id": "loan_id"}), ...),
+        acts=(Act("renew", "renew_loan", on="loans", takes={"loan_id": Key()}, words=("Please renew {it}.",), ...),),
+        rules=(Rule("overdue", ("renew",), lambda seen: seen.subject["due"] < seen.today, "Overdue loans ..."),),
+    )
+
+Everything an agent needs to know is either told by the customer or given by a tool, and by their types the kit finds
+the ways to it: an argument of type `Ref("books")` is told, or read from a loan, which is found in its owner's list.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from toolgym.composing.fields import Field
+from toolgym.composing.tables import Table
+from toolgym.domain import Size
+from toolgym.mcp.server import ToolServer
+
+__all__ = ["Act", "Declaration", "Fixed", "Key", "Look", "Own", "Pick", "Reckoned", "Rule", "Seen", "Speaker", "Wish"]
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """A tool that shows records of a table.
+
+    Args:
+        kind: its atomic kind, a word.
+        tool: the tool's name.
+        gives: the table whose records it shows.
+        by: parameter -> the field of those records that it must equal. By the key field it is a read of one record.
+        many: whether it shows a list of records instead of one.
+        shows: the fields that it shows, where those are not all; a tool that answers with a bare id shows the key alone.
+        fixed: parameter -> a value that is always the same.
+    """
+
+    kind: str
+    tool: str
+    gives: str
+    by: Mapping[str, str]
+    many: bool = False
+    shows: tuple[str, ...] = ()
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+
+# What an act's parameter is filled with.
+
+
+@dataclass(frozen=True)
+class Key:
+    """The id of the record that the act is about."""
+
+
+@dataclass(frozen=True)
+class Own:
+    """A field of that record, as a tool showed it."""
+
+    field: str
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """The id of the customer who speaks."""
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Always the same."""
+
+    value: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Wish:
+    """What the customer wants.
+
+    Args:
+        field: makes the value; the record in its `Draw` is the one that the act is about.
+        topic: what an agent asks for it by; the parameter's name by default.
+        differs: the field of the record that it must differ from.
+        fact: how the customer answers when asked for it; "{value}." by default.
+        carried: `table.field`s of the same type whose value can be wanted instead ("the same as ..."): an output of
+            one atomic task becomes an input of another.
+        optional: left out of the call where the value is None.
+    """
+
+    field: Field
+    topic: str = ""
+    differs: str = ""
+    fact: str = "{value}."
+    carried: tuple[str, ...] = ()
+    optional: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Pick:
+    """The id of a record of another table, which is found as the customer describes it ("the cheapest room").
+
+    Args:
+        table: the other table.
+        fits: whether a record of it makes sense for the subject (None where there is no subject).
+        field: the field that is passed on; the key by default.
+        topic: what an agent asks for it by; the table's noun by default.
+    """
+
+    table: str
+    fits: Callable[[Mapping[str, Any] | None, Mapping[str, Any]], bool] | None = None
+    field: str = ""
+    topic: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Reckoned:
+    """Follows from what is seen; `sees` names what else than the subject must be looked at (`speaker`)."""
+
+    by: Callable[["Seen"], Any]
+    sees: tuple[str, ...] = ()
+
+
+Source = Key | Own | Speaker | Fixed | Wish | Pick | Reckoned
+
+
+@dataclass
+class Seen:
+    """What the agent knows when it decides: records as tools showed them, and what the customer wants."""
+
+    subject: Mapping[str, Any]
+    """The record that the act is about; empty where there is none."""
+    wishes: Mapping[str, Any] = field(default_factory=dict)
+    """Parameter -> what the customer wants."""
+    picked: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Parameter -> the record that was picked for it."""
+    speaker: Mapping[str, Any] | None = None
+    """The customer's own record, where it was looked at."""
+    today: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """A rule of the policy that forbids acts.
+
+    Args:
+        name: a word.
+        acts: the kinds of the acts that it forbids where it is broken.
+        broken: whether the act that is asked for breaks it: a function of what the agent sees.
+        text: its sentence in the policy document.
+        why: what the refusal says ("{due} is past"); fields of the subject and wishes can stand in it.
+        sees: what it looks at besides subject and wishes: `speaker`, `picked`.
+        tempts: parameter -> a field whose values break the rule, where usual wishes would not.
+    """
+
+    name: str
+    acts: tuple[str, ...]
+    broken: Callable[[Seen], bool]
+    text: str
+    why: str
+    sees: tuple[str, ...] = ()
+    tempts: Mapping[str, Field] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Act:
+    """A tool that changes something, as a thing that customers ask for.
+
+    Args:
+        kind: its atomic kind, a word.
+        tool: the tool's name.
+        on: the table of the record that it is about; "" where it needs none.
+        takes: parameter -> what it is filled with.
+        words: requests; `{it}` is the record as the customer names it, `{parameter}` a wish.
+        unseen: requests of `test_unseen` alone.
+        done: the answer; fields of the record afterwards and parameters can stand in it.
+        gives: the table of the record that it answers with; "" where it answers with something else.
+        when: whether it makes sense for the record (not whether the policy allows it).
+        told: what the customer must be told afterwards: parts of `done` ("${fee}").
+        about: beginnings of words for it and its rules, for what a refusal must name.
+        past: participles that would claim that it was done.
+        plan: why it is done, in the agent's plan.
+        weight: how often it occurs.
+    """
+
+    kind: str
+    tool: str
+    on: str
+    takes: Mapping[str, Source]
+    words: tuple[str, ...]
+    unseen: tuple[str, ...]
+    done: str
+    about: tuple[str, ...]
+    past: tuple[str, ...]
+    gives: str = ""
+    when: Callable[[Mapping[str, Any]], bool] | None = None
+    told: tuple[str, ...] = ()
+    plan: str = ""
+    weight: float = 1.0
+
+    def wishes(self) -> dict[str, Wish]:
+        """The parameters that the customer chooses."""
+        return {name: source for name, source in self.takes.items() if isinstance(source, Wish)}
+
+    def picks(self) -> dict[str, Pick]:
+        """The parameters that are found."""
+        return {name: source for name, source in self.takes.items() if isinstance(source, Pick)}
+
+
+@dataclass(frozen=True, eq=False)
+class Declaration:
+    """A domain.
+
+    Args:
+        name: one word, small letters; the server's name too.
+        title: the policy document's heading.
+        role: who the agent is and whom it serves, in the policy document.
+        who: the table of those who speak.
+        tables: each after those that its records name.
+        looks: what tools show.
+        acts: what tools do.
+        rules: what the policy forbids.
+        new_server: `(size, dialect) -> ToolServer` on seeded worlds.
+        notes: further sentences of the policy document, by heading.
+        meta: facts of every world that tools may read.
+        tasks_per_world: how many tasks share a world of each size.
+    """
+
+    name: str
+    title: str
+    role: str
+    who: str
+    tables: Sequence[Table]
+    looks: Sequence[Look]
+    acts: Sequence[Act]
+    rules: Sequence[Rule]
+    new_server: Callable[[Size, str], ToolServer]
+    notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    tasks_per_world: Mapping[Size, int] = field(
+        default_factory=lambda: {"small": 20, "standard": 1_000, "large": 5_000}
+    )
+
+    def table(self, name: str) -> Table:
+        """The table of that name."""
+        return next(table for table in self.tables if table.name == name)
+
+    def act(self, kind: str) -> Act:
+        """The act of that kind."""
+        return next(act for act in self.acts if act.kind == kind)
+
+    def rules_of(self, act: Act) -> list[Rule]:
+        """The rules that an act may break."""
+        return [rule for rule in self.rules if act.kind in rule.acts]
+
+    def reads(self, table: str) -> Look | None:
+        """What reads a whole record of the table by its id; None where nothing does."""
+        key = self.table(table).key
+        for look in self.looks:
+            if look.gives == table and not look.many and not look.shows and list(look.by.values()) == [key]:
+                return look
+        return None

@@ -1,0 +1,287 @@
+"""The typed fields of a table's records: how a value is made, shown, asked for, and what tells a record by it.
+
+A field that has a `label` can be asked for; one that has `told` tells its record apart ("the one {value}"); one with
+`extremes` orders the records ("the cheapest"). A `Ref` names a record of another table, and by that type the kit joins
+what one tool gives to what another needs.
+"""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, Final
+
+from toolgym.composing.names import draw_name, owner
+from toolgym.domain import Split
+
+__all__ = [
+    "TODAY",
+    "Choice",
+    "Clock",
+    "Code",
+    "Day",
+    "Draw",
+    "Field",
+    "Flag",
+    "Made",
+    "Money",
+    "Name",
+    "Number",
+    "Pattern",
+    "Ref",
+    "Refs",
+    "Words",
+]
+
+TODAY: Final = date(2026, 6, 15)
+"""The present of every generated world."""
+_LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+_TRIES: Final = 400
+
+
+@dataclass(slots=True)
+class Draw:
+    """What a value may depend on while its record is made."""
+
+    rng: random.Random
+    split: Split
+    index: int = 0
+    record: dict[str, Any] = field(default_factory=dict)
+    """The fields made so far."""
+    parent: Mapping[str, Any] | None = None
+    """The record that this one belongs to (`Table.per`)."""
+    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The tables made before this one."""
+    used: set[str] = field(default_factory=set)
+    """Ids that the table has already."""
+    place: int = 0
+    """Which of its parent's children this is."""
+
+    keys: dict[str, list[str]] = field(default_factory=dict)
+
+    def ids(self, table: str) -> list[str]:
+        """The ids of a table made before."""
+        if table not in self.keys:
+            self.keys[table] = list(self.tables[table])
+        return self.keys[table]
+
+    def pick(self, table: str) -> dict[str, Any]:
+        """A random record of a table made before."""
+        return self.tables[table][self.rng.choice(self.ids(table))]
+
+    def day(self, first: int, last: int) -> str:
+        """A date from `first` to `last` days from today, ISO form."""
+        return (TODAY + timedelta(days=self.rng.randint(first, last))).isoformat()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """A typed field; subclasses make its values.
+
+    Args:
+        label: what a customer calls it ("due date"); without one nobody asks for it.
+        told: how a customer tells a record by it ("to {value}"); without it nobody does.
+        extremes: words for the records with the least and the most of it ("cheapest", "most expensive").
+        total: what a sum over several records is called ("cost"); without it nobody asks for one.
+    """
+
+    label: str = ""
+    told: str = ""
+    extremes: tuple[str, str] | None = None
+    total: str = ""
+
+    def make(self, draw: Draw) -> Any:
+        """A value for the record being made."""
+        raise NotImplementedError
+
+    def show(self, value: Any) -> str:
+        """The value in an answer or request."""
+        return str(value)
+
+    @property
+    def type(self) -> str:
+        """Values of equal types can stand for each other."""
+        return type(self).__name__.lower()
+
+
+@dataclass(frozen=True)
+class Made(Field):
+    """Made by a function of the `Draw`; `kind` is its type."""
+
+    by: Callable[[Draw], Any]
+    kind: str = "made"
+
+    def make(self, draw: Draw) -> Any:
+        return self.by(draw)
+
+    @property
+    def type(self) -> str:
+        return self.kind
+
+
+@dataclass(frozen=True)
+class Name(Field):
+    """An invented name of the split; of `words` parts."""
+
+    words: int = 1
+    longest: int = 8
+
+    def make(self, draw: Draw) -> str:
+        return " ".join(draw_name(draw.rng, draw.split, self.longest) for _ in range(self.words))
+
+
+@dataclass(frozen=True)
+class Choice(Field):
+    """One of a few values; repeat one to make it likelier."""
+
+    values: tuple[Any, ...]
+
+    def make(self, draw: Draw) -> Any:
+        return draw.rng.choice(self.values)
+
+    @property
+    def type(self) -> str:
+        return "choice"
+
+
+@dataclass(frozen=True)
+class Words(Field):
+    """Words from parts: one of each of the lists, joined by a blank ("red" "bicycle")."""
+
+    parts: tuple[Sequence[str], ...]
+
+    def make(self, draw: Draw) -> str:
+        return " ".join(draw.rng.choice(part) for part in self.parts)
+
+
+@dataclass(frozen=True)
+class Number(Field):
+    """A whole number from `low` to `high` in steps of `step`, with a unit behind it when shown."""
+
+    low: int
+    high: int
+    step: int = 1
+    unit: str = ""
+
+    def make(self, draw: Draw) -> int:
+        return draw.rng.randrange(self.low, self.high + 1, self.step)
+
+    def show(self, value: Any) -> str:
+        return f"{value} {self.unit}" if self.unit else str(value)
+
+    @property
+    def type(self) -> str:
+        return f"number {self.unit}"
+
+
+@dataclass(frozen=True)
+class Money(Number):
+    """Whole dollars."""
+
+    def show(self, value: Any) -> str:
+        return f"${value}"
+
+    @property
+    def type(self) -> str:
+        return "money"
+
+
+@dataclass(frozen=True)
+class Day(Field):
+    """A date from `first` to `last` days from today, ISO form."""
+
+    first: int
+    last: int
+
+    def make(self, draw: Draw) -> str:
+        return draw.day(self.first, self.last)
+
+
+@dataclass(frozen=True)
+class Clock(Field):
+    """A time of day from `first` to `last` (hours) in steps of `step` minutes, `HH:MM`."""
+
+    first: int = 8
+    last: int = 18
+    step: int = 30
+
+    def make(self, draw: Draw) -> str:
+        minutes = draw.rng.randrange(self.first * 60, self.last * 60 + 1, self.step)
+        return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+@dataclass(frozen=True)
+class Flag(Field):
+    """True with a probability."""
+
+    probability: float = 0.5
+
+    def make(self, draw: Draw) -> bool:
+        return draw.rng.random() < self.probability
+
+    def show(self, value: Any) -> str:
+        return "yes" if value else "no"
+
+
+@dataclass(frozen=True)
+class Pattern(Field):
+    """Text in which `#` is a digit, `?` a letter, and `{field}` a field made before, in small letters without blanks."""
+
+    pattern: str
+
+    def make(self, draw: Draw) -> str:
+        values = {key: str(value).lower().replace(" ", "_") for key, value in draw.record.items()}
+        text = self.pattern.format_map(values)
+        return "".join(_fill(draw.rng, letter) for letter in text)
+
+    @property
+    def type(self) -> str:
+        return f"text {self.pattern}"
+
+
+def _fill(rng: random.Random, letter: str) -> str:
+    if letter == "#":
+        return str(rng.randrange(10))
+    return rng.choice(_LETTERS) if letter == "?" else letter
+
+
+@dataclass(frozen=True)
+class Code(Pattern):
+    """An id of the split, like a `Pattern`: no two records and no two splits share one. A table's key is one."""
+
+    def make(self, draw: Draw) -> str:
+        for _ in range(_TRIES):
+            code = super().make(draw)
+            if code not in draw.used and owner(code) == draw.split:
+                return code
+        raise ValueError(f"the pattern {self.pattern!r} has too few ids for {len(draw.used)} records and more")
+
+
+@dataclass(frozen=True)
+class Ref(Field):
+    """The id of a record of another table: the parent's where it is the parent's table, else a random one."""
+
+    table: str
+
+    def make(self, draw: Draw) -> str:
+        if draw.parent is not None and self.table == draw.parent.get("_table"):
+            return draw.parent["_key"]
+        return draw.rng.choice(draw.ids(self.table))
+
+    @property
+    def type(self) -> str:
+        return f"ref {self.table}"
+
+
+@dataclass(frozen=True)
+class Refs(Field):
+    """The ids of the records of a table made later that name this one: filled in when that table is made."""
+
+    table: str
+
+    def make(self, draw: Draw) -> list[str]:
+        return []
+
+    @property
+    def type(self) -> str:
+        return f"refs {self.table}"

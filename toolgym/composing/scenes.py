@@ -1,0 +1,422 @@
+"""A scene: a world, its customer and the random choices left; and the records that a way leads to in it."""
+
+import random
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from toolgym.composing.declaration import Declaration, Look
+from toolgym.composing.fields import Draw, Ref, Refs
+from toolgym.composing.story import Do, PlannedCall, Style, UnfitError
+from toolgym.composing.tables import Table
+from toolgym.composing.ways import From, Way
+from toolgym.composing.words import fill, say
+from toolgym.domain import Split
+from toolgym.world import Base
+
+__all__ = ["Finding", "Found", "Scene", "rows_of"]
+
+Record = Mapping[str, Any]
+Finding = Generator[Do, list[Any], Record]
+Suits = Callable[[Record], bool]
+
+
+def _anything(_: Record) -> bool:
+    return True
+
+
+@dataclass
+class Scene:
+    """Where a story is made."""
+
+    declaration: Declaration
+    base: Base
+    speaker_id: str
+    style: Style
+    rng: random.Random
+    taken: set[str] = field(default_factory=set)
+    """Records that another story of the task is about already."""
+
+    @property
+    def split(self) -> Split:
+        return self.base.meta["split"]
+
+    @property
+    def today(self) -> str:
+        return self.base.meta["today"]
+
+    @property
+    def speaker(self) -> Record:
+        return self.base.tables[self.declaration.who][self.speaker_id]
+
+    @cached_property
+    def draw(self) -> Draw:
+        """For values that the customer wants."""
+        return Draw(self.rng, self.split, tables=self.base.tables)
+
+    def say(self, topic: str, **values: object) -> str:
+        return say(self.rng, topic, self.style, **values)
+
+    def owner_field(self, table: Table) -> str:
+        """The field by which a record belongs to a customer; "" where records belong to nobody."""
+        owners = table.refs(self.declaration.who)
+        return owners[0] if owners else ""
+
+    def own(self, table: Table) -> list[Record]:
+        """The records of a table that the customer can speak of: its own, or all where they belong to nobody."""
+        owner = self.owner_field(table)
+        if table.name == self.declaration.who:
+            return [self.speaker]
+        if owner:
+            return self.related(table, owner, self.speaker_id)
+        if table.per and self.declaration.table(table.per).refs(self.declaration.who):
+            parents = self.own(self.declaration.table(table.per))
+            link, key = table.refs(table.per)[0], self.declaration.table(table.per).key
+            return [record for parent in parents for record in self.related(table, link, parent[key])]
+        return self.base.index(("all", table.name), lambda base: list(base.tables[table.name].values()))
+
+    def related(self, table: Table, name: str, value: Any) -> list[Record]:
+        """The records of a table whose field has the value."""
+
+        def build(base: Base) -> dict[Any, list[Record]]:
+            rows: dict[Any, list[Record]] = {}
+            for record in base.tables[table.name].values():
+                rows.setdefault(_hashable(record.get(name)), []).append(record)
+            return rows
+
+        return self.base.index(("by", table.name, name), build).get(_hashable(value), [])
+
+    def referring(self, table: Table, name: str, key: str) -> list[Record]:
+        """The records of a table whose list of ids has the key."""
+
+        def build(base: Base) -> dict[str, list[Record]]:
+            rows: dict[str, list[Record]] = {}
+            for record in base.tables[table.name].values():
+                for item in record[name]:
+                    rows.setdefault(item, []).append(record)
+            return rows
+
+        return self.base.index(("refs", table.name, name), build).get(key, [])
+
+    # Ways ----------------------------------------------------------------------------------------------------------
+
+    def find(self, way: Way, suits: Suits = _anything, known: Record | None = None) -> "Found | None":
+        """A record that the way leads to and that suits, with the words for it; None where there is none.
+
+        Args:
+            way: the way.
+            suits: tells the records that will do.
+            known: the record that is known already, for ways that start from one of its fields.
+        """
+        table = self.declaration.table(way.table)
+        records = [record for record in self._reachable(way, table, known) if suits(record)]
+        self.rng.shuffle(records)
+        for record in records[:12]:
+            if str(record[table.key]) not in self.taken:
+                found = self.locate(way, record, suits, known)
+                if found is not None:
+                    return found
+        return None
+
+    def _reachable(self, way: Way, table: Table, known: Record | None) -> list[Record]:
+        """The records that the way may lead to, as far as that can be told at once."""
+        for name, source in way.inputs:
+            made = table.fields[way.look.by[name]]
+            if source == "subject" and known is not None and isinstance(made, Ref):
+                return self.related(table, way.look.by[name], known[self._field_to(known, made.table)])
+        return list(self.own(table))
+
+    def _field_to(self, known: Record, table: str) -> str:
+        """The field of the known record that names a record of the table."""
+        for other in self.declaration.tables:
+            if set(other.fields) == set(known):
+                return other.refs(table)[0]
+        raise KeyError(table)
+
+    def locate(self, way: Way, record: Record, suits: Suits, known: Record | None = None) -> "Found | None":
+        """The way to this very record (or, for an `extreme`, to the extreme one beside it); None where it leads astray."""
+        table, look = self.declaration.table(way.table), way.look
+        inputs: dict[str, Any] = {}
+        found = Found(self, way, record, "", inputs)
+        marks: list[str] = []
+        followed: Found | None = None
+        for name, source in way.inputs:
+            field_name = look.by[name]
+            value = record[field_name]
+            if isinstance(source, From):
+                followed = self._before(source, record, field_name, table)
+                if followed is None:
+                    return None
+                inputs[name] = followed
+                found.intro.update(followed.intro)
+                found.facts.update(followed.facts)
+            elif source == "speaker":
+                if value != self.speaker_id:
+                    return None
+                inputs[name] = value
+                found.intro["id"] = self.say("speaker", id=value)
+            elif source == "subject":
+                inputs[name] = (known, self._field_to(known or {}, table.fields[field_name].table))  # type: ignore[attr-defined]
+            else:
+                inputs[name] = value
+                if not self._mark(found, table, field_name, value, marks):
+                    return None
+        return self._chosen(found, table, marks, followed, suits, known)
+
+    def _mark(self, found: "Found", table: Table, name: str, value: Any, marks: list[str]) -> bool:
+        """How the customer tells a value that a look-up needs."""
+        made = table.fields[name]
+        if name == table.key:
+            return True
+        if table.name == self.declaration.who:
+            found.intro[made.label or name] = f"My {made.label or name} is {made.show(value)}."
+            found.facts[made.label or name] = f"It is {made.show(value)}."
+            return True
+        if isinstance(made, Ref):
+            marks.append(f"of {self.declaration.table(made.table).noun} {value}")
+        elif made.told:
+            marks.append(fill(made.told, {"value": made.show(value)}))
+        else:
+            return False
+        return True
+
+    def _before(self, source: From, record: Record, field_name: str, table: Table) -> "Found | None":
+        """The record that is found first, whose field leads to this one."""
+        other = self.declaration.table(source.way.table)
+        linked, value = other.fields[source.field], record[field_name]
+        if source.field == other.key:
+            before = [self.base.tables[other.name][value]]
+        elif isinstance(linked, Refs):
+            before = self.referring(other, source.field, value)
+        else:
+            before = self.related(other, source.field, value)
+        mine = self.own(other)
+        before = [item for item in before if any(item is one for one in mine)] if self.owner_field(other) else list(before)
+        self.rng.shuffle(before)
+        for item in before[:4]:
+            found = self.locate(source.way, item, lambda one, item=item: one is item)
+            if found is not None:
+                return found
+        return None
+
+    def _candidates(self, found: "Found", table: Table, known: Record | None) -> list[Record]:
+        """All records that the look-up shows (or, in a fan, that are read) in this world."""
+        way, records = found.way, None
+        if way.fan:
+            before = next(item for item in found.inputs.values() if isinstance(item, Found))
+            source = next(source for _, source in way.inputs if isinstance(source, From))
+            return [self.base.tables[table.name][key] for key in before.record[source.field]]
+        for name, value in way.look.by.items():
+            same = self.related(table, value, found.record[value])
+            records = same if records is None else [one for one in records if any(one is two for two in same)]
+        del known
+        return list(self.base.tables[table.name].values()) if records is None else records
+
+    def _chosen(
+        self,
+        found: "Found",
+        table: Table,
+        marks: list[str],
+        followed: "Found | None",
+        suits: Suits,
+        known: Record | None,
+    ) -> "Found | None":
+        """How the record is picked out of those that are shown, and what it is called."""
+        way = found.way
+        mine = "" if self.owner_field(table) or table.name == self.declaration.who else "public "
+        names = {"noun": table.noun, "nouns": table.nouns}
+        mark = " ".join(marks)
+        if way.pick == "one":
+            candidates = self._candidates(found, table, known) if way.fan or way.look.many else [found.record]
+            if len(candidates) != 1 or (way.fan and len(candidates) != way.fan):
+                return None
+            if way.fan:
+                found.words = self.say(f"{mine}the only" if not mine else "public only", **names)
+            elif followed is not None and followed.way.table != self.declaration.who:
+                found.words = self.say("followed", **names, from_=followed.words)
+            elif mark:
+                found.words = self.say(f"{mine}by mark", **names, mark=mark)
+            else:
+                found.words = self.say(f"{mine}by id", **names, id=found.record[table.key])
+                found.facts[table.noun] = f"The {table.noun} is {found.record[table.key]}."
+            return found
+        candidates = self._candidates(found, table, known)
+        if len(candidates) < 2 or (way.fan and len(candidates) != way.fan):
+            return None
+        of = f" of {followed.words}" if followed is not None and followed.way.table != self.declaration.who else ""
+        visible = [name for name in table.fields if not way.look.shows or name in way.look.shows]
+        if way.pick == "told":
+            return self._told_apart(found, table, candidates, visible, names, mark + of, mine)
+        return self._extreme(found, table, candidates, visible, names, mark + of, mine, suits)
+
+    def _told_apart(
+        self,
+        found: "Found",
+        table: Table,
+        candidates: list[Record],
+        visible: list[str],
+        names: dict[str, str],
+        mark: str,
+        mine: str,
+    ) -> "Found | None":
+        asked = set(found.way.look.by.values())
+        able = [
+            name
+            for name in visible
+            if table.fields[name].told and name not in asked and _once(found.record, candidates, name)
+        ]
+        if not able:
+            return None
+        name = self.rng.choice(able)
+        made, value = table.fields[name], found.record[name]
+        told = fill(made.told, {"value": made.show(value)})
+        found.words = self.say(f"{mine}by mark", **names, mark=f"{told} {mark}".strip())
+        found.choose = lambda rows: [row for row in rows if row[name] == value]
+        found.facts[table.noun] = f"The {table.noun} {told}."
+        found.chosen_by = name
+        return found
+
+    def _extreme(
+        self,
+        found: "Found",
+        table: Table,
+        candidates: list[Record],
+        visible: list[str],
+        names: dict[str, str],
+        mark: str,
+        mine: str,
+        suits: Suits,
+    ) -> "Found | None":
+        orders = [name for name in visible if table.fields[name].extremes]
+        if not orders:
+            return None
+        name, most = self.rng.choice(orders), self.rng.random() < 0.5
+        best = (max if most else min)(row[name] for row in candidates)
+        chosen = [row for row in candidates if row[name] == best]
+        if len(chosen) != 1 or not suits(chosen[0]) or str(chosen[0][table.key]) in self.taken:
+            return None
+        found.record = chosen[0]
+        extremes = table.fields[name].extremes
+        assert extremes is not None
+        which = extremes[most]
+        found.words = f"{self.say(f'{mine}extreme', **names, which=which)} {mark}".strip()
+        found.choose = lambda rows: [row for row in rows if row[name] == (max if most else min)(one[name] for one in rows)]
+        found.facts[table.noun] = f"The {which} {table.noun}."
+        found.chosen_by = name
+        return found
+
+
+def _once(record: Record, candidates: list[Record], name: str) -> bool:
+    """Whether no other candidate has the record's value."""
+    return sum(row[name] == record[name] for row in candidates) == 1
+
+
+def _hashable(value: Any) -> Any:
+    return repr(value) if isinstance(value, list | dict) else value
+
+
+def rows_of(result: Any, table: Table) -> list[dict[str, Any]]:
+    """The records in a list tool's result: a list of records or ids, or an object that holds one such list."""
+    if isinstance(result, dict) and table.key not in result:
+        lists = [value for value in result.values() if isinstance(value, list)]
+        result = lists[0] if len(lists) == 1 else list(result.values())
+    return [row if isinstance(row, dict) else {table.key: row} for row in result]
+
+
+@dataclass
+class Found:
+    """A record that a way leads to: the words for it, and the look-ups that find it again from what tools show."""
+
+    scene: Scene
+    way: Way
+    record: Record
+    words: str
+    inputs: dict[str, Any]
+    """Parameter -> a value, a `Found` whose record has it, or (the known record, its field)."""
+    intro: dict[str, str] = field(default_factory=dict)
+    """What the customer says first: who it is."""
+    facts: dict[str, str] = field(default_factory=dict)
+    """What it answers when it is asked."""
+    choose: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] | None = None
+    chosen_by: str = ""
+    looks: list[str] = field(default_factory=list)
+    """Ids in the calls that show the record, once they are made."""
+
+    def run(self, known: Record | None = None) -> Finding:
+        """The look-ups; returns the record as the tools show it.
+
+        Args:
+            known: the record that is known already, as a tool showed it.
+        """
+        declaration, way = self.scene.declaration, self.way
+        table, look = declaration.table(way.table), way.look
+        arguments: dict[str, Any] = dict(look.fixed)
+        ids: list[Any] = []
+        for name, source in way.inputs:
+            value = self.inputs[name]
+            if isinstance(value, Found):
+                assert isinstance(source, From)
+                shown = yield from value.run(known)
+                value = shown[source.field]
+                ids = value if isinstance(value, list) else []
+            elif source == "subject":
+                assert known is not None
+                value = known[value[1]]
+            arguments[name] = value
+        if ids:
+            record = yield from self._read_all(look, ids)
+        else:
+            result = (yield Do(_plan(look, arguments), (_call(look, arguments),)))[0]
+            self.looks = [value for value in arguments.values() if isinstance(value, str)]
+            record = self._shown(result, table)
+        if way.read is not None:
+            key = {name: record[table.key] for name in way.read.by}
+            record = (yield Do(f"{self._why(record)}{_plan(way.read, key)}", (_call(way.read, key),)))[0]
+            self.looks = [str(value) for value in key.values()]
+        return record
+
+    def _read_all(self, look: Look, ids: list[Any]) -> Finding:
+        parameter = next(iter(look.by))
+        calls = tuple(_call(look, {**look.fixed, parameter: key}) for key in ids)
+        rows = yield Do(f"{look.kind} {', '.join(map(str, ids))}.", calls)
+        record = self._pick(rows)
+        self.looks = [str(record[self.scene.declaration.table(self.way.table).key])]
+        return record
+
+    def _shown(self, result: Any, table: Table) -> Record:
+        if not self.way.look.many:
+            shows = self.way.look.shows
+            return {table.key: result} if shows == (table.key,) and not isinstance(result, dict) else result
+        return self._pick(rows_of(result, table))
+
+    def _pick(self, rows: list[dict[str, Any]]) -> Record:
+        chosen = rows if self.choose is None else self.choose(rows)
+        if len(chosen) != 1:
+            raise UnfitError(f"{len(chosen)} records fit {self.words!r}")
+        self.weighed = rows
+        return chosen[0]
+
+    weighed: list[dict[str, Any]] = field(default_factory=list)
+    """The records that the last pick compared."""
+
+    def _why(self, record: Record) -> str:
+        why = self.why(record)
+        return f"{why} " if why else ""
+
+    def why(self, record: Record) -> str:
+        """What the pick compared, for a plan: `A1 $20, B2 $10: B2.`"""
+        if not self.chosen_by or len(self.weighed) < 2:
+            return ""
+        table = self.scene.declaration.table(self.way.table)
+        made = table.fields[self.chosen_by]
+        shown = ", ".join(f"{row[table.key]} {made.show(row[self.chosen_by])}" for row in self.weighed[:8])
+        return f"{shown}: {record[table.key]}."
+
+
+def _call(look: Look, arguments: dict[str, Any]) -> PlannedCall:
+    return PlannedCall(look.kind, look.tool, arguments)
+
+
+def _plan(look: Look, arguments: Mapping[str, Any]) -> str:
+    return f"{look.kind} {' '.join(str(value) for value in arguments.values())}.".replace(" .", ".")
