@@ -3,17 +3,25 @@
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 
 from toolgym.domain import Domain, Size
 from toolgym.errors import ConfigError, did_you_mean
 
+if TYPE_CHECKING:
+    from toolgym.composing.declaration import Declaration
+
 __all__ = ["domains", "env_ids", "make_domain", "register_domain", "register_env", "register_envs"]
 
-_DOMAINS: dict[str, str | Callable[..., Domain]] = {"airline": "toolgym.envs.airline:AirlineDomain"}
-_ENVS = {"ToolGym/Airline-v0": "airline"}
+_DECLARED = ("library",)
+"""The domains that are declarations: `toolgym.envs.NAME:NAME`, in capitals."""
+_DOMAINS: dict[str, str | Callable[..., Domain]] = {
+    "airline": "toolgym.envs.airline:AirlineDomain",
+    **{name: f"toolgym.envs.{name}:{name.upper()}" for name in _DECLARED},
+}
+_ENVS = {f"ToolGym/{name.capitalize()}-v0": name for name in _DOMAINS}
 _MCP = "ToolGym/MCP-v0"
 _ENTRY_POINTS = ("toolgym.env:ToolEnv", "toolgym.mcp_env:make_env")
 
@@ -76,7 +84,7 @@ def env_ids() -> list[str]:
 
 
 def make_domain(
-    domain: Domain | str, *, size: Size | None = None, dialect: str | None = None, seed: int | None = None
+    domain: "Domain | Declaration | str", *, size: Size | None = None, dialect: str | None = None, seed: int | None = None
 ) -> Domain:
     """The domain of a name (one a process for each choice of options, so that its worlds are shared), or the one given.
 
@@ -89,6 +97,8 @@ def make_domain(
         if domain not in _DOMAINS:
             raise ConfigError(did_you_mean(domain, _DOMAINS, "domain"))
         return _build(domain, chosen)
+    if not hasattr(domain, "session"):
+        return _declared(domain, chosen)
     if chosen:
         names = ", ".join(name for name, _ in chosen)
         raise ConfigError(f"{names} cannot be set for a domain that is made already; give them to the domain itself")
@@ -101,4 +111,19 @@ def _build(name: str, options: tuple[tuple[str, Any], ...]) -> Domain:
     if isinstance(entry_point, str):
         module, _, attribute = entry_point.partition(":")
         entry_point = getattr(import_module(module), attribute)
-    return entry_point(**dict(options))
+    return entry_point(**dict(options)) if callable(entry_point) else _declared(entry_point, options)
+
+
+@lru_cache(maxsize=64)
+def _declared(declaration: Any, options: tuple[tuple[str, Any], ...]) -> Domain:
+    """The domain of a declaration.
+
+    Raises:
+        ConfigError: it is no declaration.
+    """
+    from toolgym.composing.composer import DeclaredDomain  # speaks to servers, which takes its time to import
+    from toolgym.composing.declaration import Declaration
+
+    if not isinstance(declaration, Declaration):
+        raise ConfigError(f"a domain is a name, a Domain or a Declaration, not {type(declaration).__name__}")
+    return DeclaredDomain(declaration, **dict(options))

@@ -212,7 +212,7 @@ def make_act(
             return None
         made.picks[name] = found
         made.intro.update(found.intro)
-    for _ in range(_TRIES):
+    for _ in range(_TRIES if act.wishes() else 1):
         if _wish(scene, made, subject or {}):
             _word(scene, made, it)
             return made

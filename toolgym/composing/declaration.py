@@ -14,6 +14,7 @@ the ways to it: an argument of type `Ref("books")` is told, or read from a loan,
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from toolgym.composing.fields import Field
@@ -241,17 +242,29 @@ class Declaration:
         default_factory=lambda: {"small": 20, "standard": 1_000, "large": 5_000}
     )
 
+    @cached_property
+    def _by_name(self) -> dict[str, Table]:
+        return {table.name: table for table in self.tables}
+
+    @cached_property
+    def _by_kind(self) -> dict[str, Act]:
+        return {act.kind: act for act in self.acts}
+
+    @cached_property
+    def _rules(self) -> dict[str, list[Rule]]:
+        return {act.kind: [rule for rule in self.rules if act.kind in rule.acts] for act in self.acts}
+
     def table(self, name: str) -> Table:
         """The table of that name."""
-        return next(table for table in self.tables if table.name == name)
+        return self._by_name[name]
 
     def act(self, kind: str) -> Act:
         """The act of that kind."""
-        return next(act for act in self.acts if act.kind == kind)
+        return self._by_kind[kind]
 
     def rules_of(self, act: Act) -> list[Rule]:
         """The rules that an act may break."""
-        return [rule for rule in self.rules if act.kind in rule.acts]
+        return self._rules[act.kind]
 
     def reads(self, table: str) -> Look | None:
         """What reads a whole record of the table by its id; None where nothing does."""

@@ -7,13 +7,13 @@ An outline is one story: look-ups and acts in series. A recipe is one outline, o
 import random
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
-from itertools import product
+from itertools import combinations, product
 from typing import Any, Final
 
-from toolgym.composing.declaration import Act, Declaration, Pick, Reckoned, Rule
+from toolgym.composing.declaration import Act, Declaration, Pick, Reckoned, Rule, Speaker
 from toolgym.composing.stories import Outline
 from toolgym.composing.ways import Way, ways_to
 from toolgym.domain import Split
@@ -99,9 +99,30 @@ class Kitchen:
         Raises:
             ConfigError: two have one name, or an input of an act has no way.
         """
-        made = [*self._questions(), *self._acts()]
+        made = [self._with_speaker(outline) for outline in (*self._questions(), *self._acts())]
         unique = {outline.name: outline for outline in made if 1 <= outline.depth <= _DEEPEST}
         return tuple(unique.values())
+
+    def _with_speaker(self, outline: Outline) -> Outline:
+        """The outline, with how the customer says who it is, and what is looked up by that alone."""
+        ways = [way for way in (outline.way, *(one[2] for one in outline.picks), *(one[2] for one in outline.carried)) if way]
+        speaks, first = "", set[str]()
+        for way in ways:
+            for link in way.links():
+                sources = [source for _, source in link.inputs]
+                if link.table == self.declaration.who and "told" in sources:
+                    speaks = "mark"
+                    first.add(link.look.kind)
+                elif sources == ["speaker"]:
+                    speaks = speaks or "id"
+                    first.add(link.look.kind)
+        acts = [self.declaration.act(kind) for kind in outline.acts]
+        if any(isinstance(source, Speaker) for act in acts for source in act.takes.values()):
+            speaks = speaks or "id"
+        read = self.declaration.reads(self.declaration.who)
+        if read is not None and any(self._looks_at_speaker(act, outline.forbidden) for act in acts):
+            first.add(read.kind)
+        return replace(outline, speaks=speaks, first=frozenset(first))
 
     # Outlines ------------------------------------------------------------------------------------------------------
 
@@ -290,6 +311,10 @@ class Kitchen:
             if outline is None:
                 return None
             outlines.append(outline)
+        if len({outline.speaks for outline in outlines if outline.speaks}) > 1:
+            return None  # one who tells its id need not be found
+        if any(not one.first.isdisjoint(two.first) for one, two in combinations(outlines, 2)):
+            return None  # what was looked up already need not be looked up again
         names = [outline.name for outline in outlines]
         acts = [outline.acts for outline in outlines if outline.acts]
         if len(set(names)) < len(names) or len(set(acts)) < len(acts):

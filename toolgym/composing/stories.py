@@ -46,6 +46,11 @@ class Outline:
     question: Question | None = None
     weight: float = field(default=1.0, compare=False)
 
+    speaks: str = ""
+    """How the customer says who it is: by `id`, by another `mark`, or not at all."""
+    first: frozenset[str] = frozenset()
+    """The kinds of the look-ups that depend on nothing but who speaks."""
+
     @property
     def writes(self) -> bool:
         """Whether the right answer changes the world."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from toolgym.composing.fields import TODAY, Draw, Field, Ref, Refs
@@ -42,9 +43,10 @@ class Table:
         """Several of the records."""
         return self.plural or f"{self.noun}s"
 
-    def refs(self, table: str) -> list[str]:
+    @lru_cache(maxsize=4096)  # noqa: B019 (declarations live as long as the process)
+    def refs(self, table: str) -> tuple[str, ...]:
         """The fields that name a record of the table."""
-        return [name for name, made in self.fields.items() if isinstance(made, Ref) and made.table == table]
+        return tuple(name for name, made in self.fields.items() if isinstance(made, Ref) and made.table == table)
 
 
 def build_world(tables: Sequence[Table], key: int, size: Size, meta: Mapping[str, Any]) -> Base:

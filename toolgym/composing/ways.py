@@ -83,6 +83,13 @@ class Way:
         """Whether it leads over several records of the table."""
         return self.pick != "one"
 
+    def links(self) -> "Iterator[Way]":
+        """This way and those that its inputs come from."""
+        yield self
+        for _, source in self.inputs:
+            if isinstance(source, From):
+                yield from source.way.links()
+
     def uses(self, given: Given) -> bool:
         """Whether a value is given in this way anywhere."""
         return any(source.way.uses(given) if isinstance(source, From) else source == given for _, source in self.inputs)
