@@ -41,7 +41,9 @@ BOOKS = Table(
         "author": Name(2, 7, label="author", told="by {value}"),
         "genre": Choice(GENRES, label="genre", told="about {value}"),
         "year": Number(1950, 2025, label="year", extremes=("oldest", "newest")),
-        "pages": Number(80, 900, 10, label="number of pages", extremes=("shortest", "longest"), total="number of pages"),
+        "pages": Number(
+            80, 900, 10, label="number of pages", extremes=("shortest", "longest"), total="number of pages"
+        ),
         "copies": Number(0, 5, label="number of free copies"),
     },
     {"small": 24, "standard": 400, "large": 2000},

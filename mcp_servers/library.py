@@ -152,7 +152,9 @@ def cancel_hold(world: World, hold_id: HoldId) -> str:
     return "cancelled"
 
 
-def pay_fine(world: World, fine_id: FineId, amount: Annotated[int, Field(ge=1, description="Dollars.")]) -> dict[str, Any]:
+def pay_fine(
+    world: World, fine_id: FineId, amount: Annotated[int, Field(ge=1, description="Dollars.")]
+) -> dict[str, Any]:
     """Pays a fine in full."""
     found(world, "fines", fine_id, "fine")
     fine = world.edit("fines", fine_id)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import gymnasium
 
@@ -84,7 +84,11 @@ def env_ids() -> list[str]:
 
 
 def make_domain(
-    domain: "Domain | Declaration | str", *, size: Size | None = None, dialect: str | None = None, seed: int | None = None
+    domain: "Domain | Declaration | str",
+    *,
+    size: Size | None = None,
+    dialect: str | None = None,
+    seed: int | None = None,
 ) -> Domain:
     """The domain of a name (one a process for each choice of options, so that its worlds are shared), or the one given.
 
@@ -102,7 +106,7 @@ def make_domain(
     if chosen:
         names = ", ".join(name for name, _ in chosen)
         raise ConfigError(f"{names} cannot be set for a domain that is made already; give them to the domain itself")
-    return domain
+    return cast(Domain, domain)
 
 
 @lru_cache(maxsize=32)
@@ -111,7 +115,8 @@ def _build(name: str, options: tuple[tuple[str, Any], ...]) -> Domain:
     if isinstance(entry_point, str):
         module, _, attribute = entry_point.partition(":")
         entry_point = getattr(import_module(module), attribute)
-    return entry_point(**dict(options)) if callable(entry_point) else _declared(entry_point, options)
+    made = entry_point(**dict(options)) if callable(entry_point) else _declared(entry_point, options)
+    return cast(Domain, made)
 
 
 @lru_cache(maxsize=64)

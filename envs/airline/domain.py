@@ -5,6 +5,7 @@ from importlib import resources
 from typing import cast
 
 from toolgym.composing.domain import ComposedDomain, Workshop
+from toolgym.composing.making import Composer
 from toolgym.domain import Size
 from toolgym.envs.airline.composer import AirlineComposer
 from toolgym.envs.airline.story import TOOL_OF
@@ -25,7 +26,7 @@ def _new_server(size: Size, dialect: str) -> ToolServer:
     return build_server(size=size, dialect=cast(DialectName, dialect))
 
 
-_WORKSHOP = Workshop(AirlineComposer(), _new_server)
+_WORKSHOP = Workshop(cast(Composer, AirlineComposer()), _new_server)
 
 
 def airline_server(size: Size, dialect: DialectName) -> ToolServer:

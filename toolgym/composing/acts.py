@@ -132,7 +132,9 @@ class MadeAct:
                 arguments[name] = value
         reasons = [found.why(seen.picked[name]) for name, found in self.picks.items()]
         why = fill(act.plan, self._shown(known.subject, seen)) if act.plan else ""
-        plan = " ".join(part for part in (*reasons, why, f"{act.kind} {' '.join(map(str, arguments.values()))}.") if part)
+        plan = " ".join(
+            part for part in (*reasons, why, f"{act.kind} {' '.join(map(str, arguments.values()))}.") if part
+        )
         result = (yield Do(plan, (PlannedCall(act.kind, act.tool, arguments, writes=True),)))[0]
         given = {}
         if act.gives:

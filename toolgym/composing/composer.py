@@ -4,11 +4,12 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from toolgym.composing.declaration import Declaration
 from toolgym.composing.domain import ComposedDomain, Workshop
 from toolgym.composing.execution import Execution, execute, is_given, needless
+from toolgym.composing.making import Composer
 from toolgym.composing.policy import render_policy
 from toolgym.composing.recipes import Kitchen, Together
 from toolgym.composing.scenes import Scene
@@ -129,7 +130,11 @@ def _asserted(execution: Execution, base: Base) -> list[Assertion]:
                 out.append(Assertion(table=table, key=key, op="absent"))
             elif not isinstance(record, dict) or not isinstance(before, dict):
                 values = record.items() if isinstance(record, dict) else [("", record)]
-                out += [Assertion(table=table, key=key, path=path, value=value) for path, value in values if path != "history"]
+                out += [
+                    Assertion(table=table, key=key, path=path, value=value)
+                    for path, value in values
+                    if path != "history"
+                ]
             else:
                 changed = [name for name, value in record.items() if name not in before or before[name] != value]
                 out += [Assertion(table=table, key=key, path=name, value=record[name]) for name in changed]
@@ -157,7 +162,7 @@ def _topics(declaration: Declaration) -> dict[str, tuple[str, ...]]:
 @lru_cache(maxsize=64)
 def _workshop(declaration: Declaration) -> Workshop:
     composer = DeclaredComposer(declaration)
-    workshop = Workshop(composer, declaration.new_server)
+    workshop = Workshop(cast(Composer, composer), declaration.new_server)
     composer.server = workshop.server
     return workshop
 

@@ -35,7 +35,7 @@ class Look:
         gives: the table whose records it shows.
         by: parameter -> the field of those records that it must equal. By the key field it is a read of one record.
         many: whether it shows a list of records instead of one.
-        shows: the fields that it shows, where those are not all; a tool that answers with a bare id shows the key alone.
+        shows: the fields that it shows, where those are not all; a bare id is the key alone.
         fixed: parameter -> a value that is always the same.
     """
 

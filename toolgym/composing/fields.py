@@ -225,7 +225,7 @@ class Flag(Field):
 
 @dataclass(frozen=True)
 class Pattern(Field):
-    """Text in which `#` is a digit, `?` a letter, and `{field}` a field made before, in small letters without blanks."""
+    """Text in which `#` is a digit, `?` a letter, and `{field}` a field made before, in small letters, no blanks."""
 
     pattern: str
 

@@ -12,11 +12,11 @@ _GENERAL: Final = (
     "missing.",
     "Look a fact up before you rely on it. Before you change a record, look at it, so that you know that the rules "
     "allow it.",
-    "Refuse what this policy forbids, say why, and change nothing. A request of several parts is served part by part: do "
-    "what is allowed and refuse the rest.",
-    "Answer questions with the exact value that a tool shows, or that follows from such values. Say nothing that you have "
-    "not looked up.",
-    "A record that is named by what it is (\"the latest\", \"the one of ...\") is found by looking at all that it could be.",
+    "Refuse what this policy forbids, say why, and change nothing. A request of several parts is served part by part: "
+    "do what is allowed and refuse the rest.",
+    "Answer questions with the exact value that a tool shows, or that follows from such values. Say nothing that you "
+    "have not looked up.",
+    'A record that is named by what it is ("the latest", "the one of ...") is found by a look at all that it could be.',
 )
 
 

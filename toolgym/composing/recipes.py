@@ -105,7 +105,11 @@ class Kitchen:
 
     def _with_speaker(self, outline: Outline) -> Outline:
         """The outline, with how the customer says who it is, and what is looked up by that alone."""
-        ways = [way for way in (outline.way, *(one[2] for one in outline.picks), *(one[2] for one in outline.carried)) if way]
+        ways = [
+            way
+            for way in (outline.way, *(one[2] for one in outline.picks), *(one[2] for one in outline.carried))
+            if way
+        ]
         speaks, first = "", set[str]()
         for way in ways:
             for link in way.links():
@@ -151,7 +155,7 @@ class Kitchen:
 
     def _mine(self, way: Way) -> bool:
         """Whether the way leads over all of the customer's records, and no others."""
-        return len(way.inputs) == 1 and way.uses("speaker") and not isinstance(way.inputs[0][1], str) or [
+        return (len(way.inputs) == 1 and way.uses("speaker") and not isinstance(way.inputs[0][1], str)) or [
             source for _, source in way.inputs
         ] == ["speaker"]
 
@@ -160,7 +164,9 @@ class Kitchen:
         for act in declaration.acts:
             ways: list[Way | None] = list(ways_to(declaration, act.on)[: 2 * _WAYS]) if act.on else [None]
             if not ways:
-                raise ConfigError(f"{declaration.name}: nothing leads to a record of {act.on!r}, which {act.kind!r} needs")
+                raise ConfigError(
+                    f"{declaration.name}: nothing leads to a record of {act.on!r}, which {act.kind!r} needs"
+                )
             for way in ways:
                 yield from self._variants((act,), way, _WAYS)
                 for rule in declaration.rules_of(act):
@@ -179,7 +185,9 @@ class Kitchen:
             return []
         return [other for other in self.declaration.acts if other is not act and other.on == act.gives]
 
-    def _variants(self, acts: tuple[Act, ...], way: Way | None, most: int, rule: Rule | None = None) -> Iterator[Outline]:
+    def _variants(
+        self, acts: tuple[Act, ...], way: Way | None, most: int, rule: Rule | None = None
+    ) -> Iterator[Outline]:
         """The outlines of acts in series, one for each choice of ways to what they pick and carry."""
         choices: list[list[tuple[int, str, Way]]] = []
         for place, act in enumerate(acts):
@@ -197,7 +205,11 @@ class Kitchen:
             yield self._outline(acts, way, picks, (), rule)
             if rule is None and len(acts) == 1:
                 yield from (self._outline(acts, way, picks, (carried,), None) for carried in self._carried(acts[0]))
-        if rule is None and acts[-1].gives and any(made.label for made in self.declaration.table(acts[-1].gives).fields.values()):
+        if (
+            rule is None
+            and acts[-1].gives
+            and any(made.label for made in self.declaration.table(acts[-1].gives).fields.values())
+        ):
             for picks in list(product(*choices))[:1]:
                 yield self._outline(acts, way, picks, (), None, asks=True)
 
@@ -294,7 +306,9 @@ class Kitchen:
 
     def _single(self, rng: random.Random, depth: int, held_out: bool) -> Together | None:
         draw = rng.random()
-        sort = "refused" if draw < _FORBIDDEN_SHARE else "reads" if draw < _FORBIDDEN_SHARE + _READING_SHARE else "writes"
+        sort = (
+            "refused" if draw < _FORBIDDEN_SHARE else "reads" if draw < _FORBIDDEN_SHARE + _READING_SHARE else "writes"
+        )
         outline = self._one(rng, depth, sort, held_out)
         return None if outline is None else Together((outline,), held_out)
 

@@ -135,7 +135,7 @@ class Scene:
         raise KeyError(table)
 
     def locate(self, way: Way, record: Record, suits: Suits, known: Record | None = None) -> "Found | None":
-        """The way to this very record (or, for an `extreme`, to the extreme one beside it); None where it leads astray."""
+        """The way to this record (or, for an `extreme`, to the extreme one beside it); None where it leads astray."""
         table, look = self.declaration.table(way.table), way.look
         inputs: dict[str, Any] = {}
         found = Found(self, way, record, "", inputs)
@@ -192,7 +192,9 @@ class Scene:
         else:
             before = self.related(other, source.field, value)
         mine = self.own(other)
-        before = [item for item in before if any(item is one for one in mine)] if self.owner_field(other) else list(before)
+        before = (
+            [item for item in before if any(item is one for one in mine)] if self.owner_field(other) else list(before)
+        )
         self.rng.shuffle(before)
         for item in before[:4]:
             found = self.locate(source.way, item, lambda one, item=item: one is item)
@@ -207,7 +209,7 @@ class Scene:
             before = next(item for item in found.inputs.values() if isinstance(item, Found))
             source = next(source for _, source in way.inputs if isinstance(source, From))
             return [self.base.tables[table.name][key] for key in before.record[source.field]]
-        for name, value in way.look.by.items():
+        for value in way.look.by.values():
             same = self.related(table, value, found.record[value])
             records = same if records is None else [one for one in records if any(one is two for two in same)]
         del known
@@ -301,7 +303,9 @@ class Scene:
         assert extremes is not None
         which = extremes[most]
         found.words = f"{self.say(f'{mine}extreme', **names, which=which)} {mark}".strip()
-        found.choose = lambda rows: [row for row in rows if row[name] == (max if most else min)(one[name] for one in rows)]
+        found.choose = lambda rows: [
+            row for row in rows if row[name] == (max if most else min)(one[name] for one in rows)
+        ]
         found.facts[table.noun] = f"The {which} {table.noun}."
         found.chosen_by = name
         return found
@@ -371,7 +375,7 @@ class Found:
             self.looks = [value for value in arguments.values() if isinstance(value, str)]
             record = self._shown(result, table)
         if way.read is not None:
-            key = {name: record[table.key] for name in way.read.by}
+            key = dict.fromkeys(way.read.by, record[table.key])
             record = (yield Do(f"{self._why(record)}{_plan(way.read, key)}", (_call(way.read, key),)))[0]
             self.looks = [str(value) for value in key.values()]
         return record

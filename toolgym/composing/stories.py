@@ -1,4 +1,4 @@
-"""The stories of a declared domain: a record is found, and facts are asked of it or acts done with it, one after another."""
+"""The stories of a declared domain: a record is found, and asked about, or acts are done with it one after another."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,7 +7,7 @@ from typing import Any, Literal
 from toolgym.composing.acts import Known, MadeAct, make_act, sentence
 from toolgym.composing.declaration import Rule, Seen
 from toolgym.composing.fields import Field
-from toolgym.composing.scenes import Found, Record, Scene, rows_of
+from toolgym.composing.scenes import Found, Record, Scene
 from toolgym.composing.story import Do, Done, Run, Story, UnfitError
 from toolgym.composing.tables import Table
 from toolgym.composing.ways import Way
@@ -33,7 +33,7 @@ class Outline:
         picks: act's place and parameter -> the way to the record picked for it.
         carried: act's place and parameter -> the way to a record and the field wanted of it.
         question: what is asked; after the acts, where there are some.
-        """
+    """
 
     name: str
     composition: str
@@ -111,7 +111,13 @@ def _take(scene: Scene, found: Found) -> None:
 
 
 def _story(
-    scene: Scene, clause: str, outline: str, run: Callable[[], Run], intro: Mapping[str, str], facts: Mapping[str, str], about: str
+    scene: Scene,
+    clause: str,
+    outline: str,
+    run: Callable[[], Run],
+    intro: Mapping[str, str],
+    facts: Mapping[str, str],
+    about: str,
 ) -> Story:
     """A story with what the scripted user knows."""
     known: dict[str, str] = {}
@@ -168,19 +174,35 @@ def _fact(scene: Scene, outline: Outline) -> Story | None:
     if found is None:
         return None
     told = {found.chosen_by, *outline.way.look.by.values()} - {table.key}
-    able = [(name, made) for name, made in table.fields.items() if made.label and name not in told and found.record.get(name) is not None]
+    able = [
+        (name, made)
+        for name, made in table.fields.items()
+        if made.label and name not in told and found.record.get(name) is not None
+    ]
     if not able:
         return None
     question = scene.rng.choice(able)
     own = table.name == scene.declaration.who
-    clause = scene.say("my fact", label=question[1].label) if own else scene.say("fact", label=question[1].label, it=found.words)
+    clause = (
+        scene.say("my fact", label=question[1].label)
+        if own
+        else scene.say("fact", label=question[1].label, it=found.words)
+    )
     _take(scene, found)
 
     def run() -> Run:
         record = yield from found.run()
         return replace(_tell(scene, table, question, record), plan=found.why(record) if found.way.read is None else "")
 
-    return _story(scene, clause, "look", run, found.intro, found.facts, f"I have a question about {'my' if own else 'a'} {table.noun}.")
+    return _story(
+        scene,
+        clause,
+        "look",
+        run,
+        found.intro,
+        found.facts,
+        f"I have a question about {'my' if own else 'a'} {table.noun}.",
+    )
 
 
 def _asked_after(scene: Scene, table: Table) -> tuple[str, Field] | None:
@@ -210,7 +232,7 @@ def _others(scene: Scene, table: Table, name: str, made: Field, value: str) -> t
 def _overview(scene: Scene, outline: Outline) -> Story | None:
     """A sum, a count or an extreme over all records that a way leads over."""
     assert outline.way is not None
-    table = scene.declaration.table(outline.way.table)
+    table, most = scene.declaration.table(outline.way.table), scene.rng.random() < 0.5
     found = scene.find(outline.way)
     if found is None or found.choose is None:
         return None
@@ -228,7 +250,6 @@ def _overview(scene: Scene, outline: Outline) -> Story | None:
             return None
         name = scene.rng.choice(able)
         extremes = table.fields[name].extremes
-        most = scene.rng.random() < 0.5
         assert extremes is not None
         clause = scene.say("which", which=extremes[most], **names)
     else:
@@ -286,7 +307,15 @@ def _difference(scene: Scene, outline: Outline) -> Story | None:
         return Done(f"The difference is {value}.", f"{a} - {b} = {value}.", said=(value,))
 
     facts = {table.noun: sentence(f"{one.words} and {two.words}.")}
-    return _story(scene, clause, "look twice", run, {**one.intro, **two.intro}, facts, f"I have a question about two {table.nouns}.")
+    return _story(
+        scene,
+        clause,
+        "look twice",
+        run,
+        {**one.intro, **two.intro},
+        facts,
+        f"I have a question about two {table.nouns}.",
+    )
 
 
 def _returned(script: Any, results: list[Any]) -> Record:

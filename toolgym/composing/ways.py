@@ -73,7 +73,9 @@ class Way:
     @property
     def name(self) -> str:
         """A short name, different for different ways."""
-        inputs = ",".join(f"{source.way.name}.{source.field}" if isinstance(source, From) else source for _, source in self.inputs)
+        inputs = ",".join(
+            f"{source.way.name}.{source.field}" if isinstance(source, From) else source for _, source in self.inputs
+        )
         read = f">{self.read.kind}" if self.read else ""
         fan = f"*{self.fan}" if self.fan else ""
         return f"{self.look.kind}{fan}({inputs}){'' if self.pick == 'one' else ':' + self.pick}{read}"
@@ -142,7 +144,9 @@ def _inputs(
         if made.told:
             yield "told"
         return
-    if subject and any(isinstance(known, Ref) and known.table == target for known in declaration.table(subject).fields.values()):
+    if subject and any(
+        isinstance(known, Ref) and known.table == target for known in declaration.table(subject).fields.values()
+    ):
         yield "subject"
     if name == table.key and target != declaration.who:
         for other in declaration.tables:
@@ -180,8 +184,7 @@ def _with_picks(
         (
             source
             for _, source in inputs
-            if isinstance(source, From)
-            and isinstance(declaration.table(source.way.table).fields[source.field], Refs)
+            if isinstance(source, From) and isinstance(declaration.table(source.way.table).fields[source.field], Refs)
         ),
         None,
     )

@@ -60,7 +60,12 @@ _PHRASES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("I am curious about the {label} of {it}.", "Which {label} does {it} have?"),
     ),
     "my fact": (
-        ("What is my {label}?", "Please tell me my {label}.", "Which {label} do you have for me?", "I need my {label}."),
+        (
+            "What is my {label}?",
+            "Please tell me my {label}.",
+            "Which {label} do you have for me?",
+            "I need my {label}.",
+        ),
         ("I am curious which {label} I have with you.", "Kindly look up my {label}."),
     ),
     "total": (
@@ -76,7 +81,10 @@ _PHRASES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("Give me the id of the {which} {noun} of mine.",),
     ),
     "difference": (
-        ("How much more is the {label} of {it} than that of {other}?", "By how much do the {label}s of {it} and {other} differ?"),
+        (
+            "How much more is the {label} of {it} than that of {other}?",
+            "By how much do the {label}s of {it} and {other} differ?",
+        ),
         ("What is the difference in {label} between {it} and {other}?",),
     ),
     "same as": (("the {label} of {from_}",), ("what {from_} has as {label}",)),
@@ -108,7 +116,12 @@ def fill(text: str, values: Mapping[str, object]) -> str:
 def smaller(text: str) -> str:
     """The sentence as it goes on behind a connective: its first word small, unless it is a name, an id or "I"."""
     first = text.split(" ", 1)[0].rstrip(",.'")
-    keeps = first in ("I", "I'd", "I've") or first.startswith("I'") or not first[:1].isupper() or first[1:] != first[1:].lower()
+    keeps = (
+        first in ("I", "I'd", "I've")
+        or first.startswith("I'")
+        or not first[:1].isupper()
+        or first[1:] != first[1:].lower()
+    )
     return text if keeps else text[0].lower() + text[1:]
 
 
