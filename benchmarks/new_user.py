@@ -106,7 +106,10 @@ def steps(install: str, *, quick_only: bool = False) -> list[Step]:
         Step("plot", "toolgym plot runs/quick --output runs/curves.png"),
         Step("new server", "toolgym new server shop"),
         Step("check", f"toolgym check {shop}"),
-        *(Step(name, f"python examples/{name}.py") for name in ("episode", "own_reward", "own_server", "tree_search")),
+        *(
+            Step(name, f"python examples/{name}.py")
+            for name in ("episode", "own_reward", "own_server", "own_domain", "tree_search")
+        ),
         Step("own_algorithm", f"python examples/own_algorithm.py --output runs/own {tiny}"),
         Step("own_grpo_trainer", "python examples/own_grpo_trainer.py runs/trl 1"),
         Step("two_seeds", f"python examples/two_seeds.py runs/sweep {tiny}"),
