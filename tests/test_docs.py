@@ -5,7 +5,7 @@ A block's fate is told by its language and by an HTML comment on the line before
 - `python`: executed; the blocks of one page share their names, in order. A `text` block right after one shows what it
   prints, exactly.
 - `bash`: executed in an empty folder that links to the checkout's folders. A `text` block after it shows its output.
-- `json`: must be JSON. `text`, `mermaid`: shown only.
+- `json`: must be JSON. `text`, `mermaid`, `bibtex`: shown only.
 - `<!-- run: no (reason) -->`: not executed, and why.
 - `<!-- run: slow -->`: executed, but only with the slow tests.
 """
@@ -23,7 +23,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-LANGUAGES = {"python", "bash", "json", "text", "mermaid"}
+LANGUAGES = {"python", "bash", "json", "text", "mermaid", "bibtex"}
 BLOCK = re.compile(
     r"^(?P<indent> *)(?:<!-- run: (?P<run>[^\n]*?) -->\n+(?P=indent))?"
     r"```(?P<language>\S*)\n(?P<body>.*?)^(?P=indent)```$",

@@ -11,6 +11,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 PROMISES = {
     "episode.py": "outcome:     solved",
     "many_episodes.py": "episodes, mean return",
+    "own_domain.py": "a refusal is solved",
     "own_reward.py": "a call more than needed: solved, reward 0.9",
     "own_server.py": "outcome:   solved",
     "tree_search.py": "outcome: solved",
