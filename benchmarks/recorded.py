@@ -3,14 +3,14 @@
 `benchmarks/recorded_airline.py` and `benchmarks/recorded_retail.py` are its commands. Their folder holds the domain's
 public world (`airline/`) and `recorded_airline*.jsonl` and `gold_airline*.jsonl`. A line there is a sequence of calls
 from the fresh world, with each call's observation and kind, and the final state as edits. Where it holds
-`fuzz*.jsonl.xz` and `gold*.jsonl.xz` instead, as tau2's does, a line names its domain, a call says whether it failed,
-and there is no final state to compare.
+`fuzz.jsonl.xz`, `gold.jsonl.xz` and `rewards.jsonl.xz` instead, as tau2's does, a line names its domain, a call says
+whether it failed (or is only made), and the final state is a hash.
 """
 
 import lzma
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,7 +24,7 @@ from toolgym.mcp.inprocess import InProcessSession
 from toolgym.mcp.server import ToolServer
 from toolgym.mcp_servers.common.domain_tools import DomainTools
 from toolgym.messages import ToolCall
-from toolgym.world import Base, Diff, copy_json
+from toolgym.world import Base, Diff, World, copy_json
 
 
 @dataclass(frozen=True)
@@ -133,21 +133,35 @@ def _compare(session: InProcessSession, recorded: Mapping[str, Any]) -> tuple[st
     return None if changed == recorded.get("db_changed", False) else (f"failed, state changed: {changed}", told)
 
 
-def replay(server: ToolServer, sequences: Iterator[tuple[str, Mapping[str, Any]]]) -> Report:
-    """Replays (name, sequence) pairs, each from the fresh world, and compares every call and final state."""
+def replay(
+    server: ToolServer,
+    sequences: Iterator[tuple[str, Mapping[str, Any]]],
+    final_hash: Callable[[World], str] | None = None,
+) -> Report:
+    """Replays (name, sequence) pairs, each from the fresh world, and compares every call and final state.
+
+    Args:
+        server: whose tools are compared.
+        sequences: see `sequences_of`.
+        final_hash: the reference's hash of a world, for sequences that record one.
+    """
     report = Report()
     for name, sequence in sequences:
         session = server.session()
-        calls = sequence["calls"] if "calls" in sequence else sequence["steps"]
-        for position, recorded in enumerate(calls):
-            difference = _compare(session, recorded)
-            report.count(recorded["kind"], difference, f"{name} call {position}")
-        if "db_diff" not in sequence:
-            continue
-        base = session.base
-        ours, theirs = _apart(base, session.diff()), _apart(base, expected_diff(base, sequence["db_diff"]))
-        difference = ("different final state", f"{ours} instead of {theirs}"[:2000])
-        report.count("final state", None if equal(ours, theirs) else difference, name)
+        for position, recorded in enumerate(_calls(sequence)):
+            if "kind" in recorded:
+                difference = _compare(session, recorded)
+                report.count(recorded["kind"], difference, f"{name} call {position}")
+            else:
+                session.call(ToolCall(recorded["name"], recorded["kwargs"]))
+        if "db_diff" in sequence:
+            base = session.base
+            ours, theirs = _apart(base, session.diff()), _apart(base, expected_diff(base, sequence["db_diff"]))
+            difference = ("different final state", f"{ours} instead of {theirs}"[:2000])
+            report.count("final state", None if equal(ours, theirs) else difference, name)
+        elif final_hash is not None and sequence.get("db_hash"):
+            same = final_hash(session.world) == sequence["db_hash"]
+            report.count("final state", None if same else ("different final state", "another hash"), name)
     return report
 
 
@@ -156,23 +170,34 @@ def sequences_of(folder: Path, domain: str) -> Iterator[tuple[str, Mapping[str, 
     for path in sorted([*folder.glob(f"recorded_{domain}*.jsonl"), *folder.glob(f"gold_{domain}*.jsonl")]):
         for number, line in enumerate(path.read_bytes().splitlines(), 1):
             yield f"{path.name}:{number}", orjson.loads(line)
-    for path in sorted([*folder.glob("fuzz*.jsonl.xz"), *folder.glob("gold*.jsonl.xz")]):
+    for path in sorted(folder.glob("*.jsonl.xz")):
         for number, line in enumerate(lzma.decompress(path.read_bytes()).splitlines(), 1):
             sequence = orjson.loads(line)
             if sequence["domain"] == domain:
-                calls = sequence["calls"] if "calls" in sequence else sequence["steps"]
-                kinds = [{"kind": "tool_error" if call["error"] else "ok", **call} for call in calls]
-                yield f"{path.name}:{number}", {"calls": kinds}
+                calls = [_tau2_call(call) for call in _calls(sequence)]
+                yield f"{path.name}:{number}", {"calls": calls, "db_hash": sequence["db_hash"]}
 
 
-def run(tools: DomainTools) -> None:
+def _calls(sequence: Mapping[str, Any]) -> list[Any]:
+    return sequence["calls"] if "calls" in sequence else sequence["steps"]
+
+
+def _tau2_call(call: Any) -> dict[str, Any]:
+    """A call of tau2's recordings: with a result, or the bare [name, arguments, requestor] of its rewards."""
+    if isinstance(call, list):
+        return {"name": call[0], "kwargs": call[1]}
+    return {**call, "kind": "tool_error" if call["error"] else "ok"}
+
+
+def run(tools: DomainTools, final_hash: Callable[[World], str] | None = None) -> None:
     """Runs the command of a domain, which prints the agreement figures, and each exception with its reason."""
 
     def main(
         data: Annotated[Path, typer.Option(help=f"Folder with {tools.name}/ and the recordings.")],
         dialect: Annotated[str, typer.Option(help="The dialect that is compared.")] = "tau_bench",
     ) -> None:
-        report = replay(tools.server(data=data / tools.name, dialect=dialect), sequences_of(data, tools.name))
+        server = tools.server(data=data / tools.name, dialect=dialect)
+        report = replay(server, sequences_of(data, tools.name), final_hash)
         _show(report, f"{tools.name}, dialect {dialect}, against the recordings")
 
     typer.run(main)
