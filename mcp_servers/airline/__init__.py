@@ -9,10 +9,9 @@ server.run("stdio")                                 # or for any MCP client
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from toolgym.domain import Size
-from toolgym.errors import ConfigError, did_you_mean
 from toolgym.mcp.server import ToolServer
 from toolgym.mcp_servers.airline.bookings import book_reservation, cancel_reservation, send_certificate
 from toolgym.mcp_servers.airline.changes import (
@@ -22,20 +21,18 @@ from toolgym.mcp_servers.airline.changes import (
 )
 from toolgym.mcp_servers.airline.dialects import DIALECTS, DialectName
 from toolgym.mcp_servers.airline.lookups import (
-    calculate,
     get_reservation_details,
     get_user_details,
     list_all_airports,
     search_direct_flight,
     search_onestop_flight,
-    think,
-    transfer_to_human_agents,
 )
-from toolgym.mcp_servers.airline.public_world import load_base
-from toolgym.mcp_servers.airline.schema import unenforced
+from toolgym.mcp_servers.airline.public_world import FILES, load_base
+from toolgym.mcp_servers.common.domain_tools import DomainTools
+from toolgym.mcp_servers.common.tools import calculate, think, transfer_to_human_agents
 from toolgym.world import Base
 
-__all__ = ["READS", "WRITES", "build_server"]
+__all__ = ["READS", "TOOLS", "WRITES", "build_server"]
 
 READS: tuple[Callable[..., Any], ...] = (
     calculate,
@@ -56,9 +53,26 @@ WRITES: tuple[Callable[..., Any], ...] = (
     update_reservation_passengers,
 )
 
-_INSTRUCTIONS = (
-    "Tools of an airline's booking system. They check that a request is consistent, not that the airline's policy "
-    "allows it: whoever calls them answers for that."
+
+def _build_base(world_key: Any, size: Size, dialect: str) -> Base:
+    from toolgym.envs.airline.world import build_base  # a server of files needs no generator
+
+    return build_base(world_key, size, dialect=cast(DialectName, dialect))
+
+
+TOOLS = DomainTools(
+    name="airline",
+    owner="airline",
+    instructions=(
+        "Tools of an airline's booking system. They check that a request is consistent, not that the airline's policy "
+        "allows it: whoever calls them answers for that."
+    ),
+    reads=READS,
+    writes=WRITES,
+    build_base=_build_base,
+    load_base=load_base,
+    files=FILES,
+    dialects=DIALECTS,
 )
 
 
@@ -83,29 +97,4 @@ def build_server(
         ConfigError: the data cannot be read, more than one of `data`, `seed` and `base` is given, or the dialect is
             unknown or is not the base's.
     """
-    if dialect not in DIALECTS:
-        raise ConfigError(did_you_mean(dialect, DIALECTS, "dialect"))
-    if sum(source is not None for source in (data, seed, base)) > 1:
-        raise ConfigError("a world comes from one of data, seed and base")
-    if data is not None:
-        base = load_base(data, dialect)
-    if base is None:
-        build, default_key = _seeded(size, dialect), 0 if seed is None else seed
-        server = ToolServer("airline", build, instructions=_INSTRUCTIONS, default_world_key=default_key)
-    elif base.meta.get("dialect", "standard") == dialect:
-        server = ToolServer("airline", base=base, instructions=_INSTRUCTIONS)
-    else:
-        raise ConfigError(f"the base is of dialect {base.meta['dialect']!r}, the server of {dialect!r}")
-    enforced = DIALECTS[dialect].checks_arguments
-    for tool in sorted(READS + WRITES, key=lambda tool: tool.__name__):
-        server.tool(writes=tool in WRITES)(tool if enforced else unenforced(tool))
-    return server
-
-
-def _seeded(size: Size, dialect: DialectName) -> Callable[[Any], Base]:
-    def build(world_key: Any) -> Base:
-        from toolgym.envs.airline.world import build_base  # a server of files needs no generator
-
-        return build_base(world_key, size, dialect=dialect)
-
-    return build
+    return TOOLS.server(data=data, seed=seed, size=size, dialect=dialect, base=base)

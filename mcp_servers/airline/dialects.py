@@ -8,17 +8,16 @@ to hang. One failure changes the state, as there: a booking that lists one certi
 from dataclasses import dataclass
 from typing import Literal
 
+from toolgym.mcp_servers.common.dialects import BaseDialect
 from toolgym.world import World
 
 DialectName = Literal["standard", "tau_bench"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
+class Dialect(BaseDialect):
     """What differs between the dialects; the defaults are the standard one's."""
 
-    checks_arguments: bool = True
-    """Arguments must have the advertised types, and lists and counts must make sense."""
     moves_seats: bool = True
     """Bookings and changes take seats; cancellations and changes give them back."""
     stores_cabin: bool = True

@@ -2,12 +2,8 @@
 
 import datetime
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
-
-from toolgym.mcp.server import ToolError
-from toolgym.mcp_servers.airline.calculator import evaluate
 from toolgym.mcp_servers.airline.dialects import Dialect, dialect_of
 from toolgym.mcp_servers.airline.records import find_reservation, find_user
 from toolgym.mcp_servers.airline.schema import AirportCode, Date, ReservationId, UserId
@@ -117,25 +113,3 @@ def search_onestop_flight(
                     ]
                 )
     return offers
-
-
-def calculate(
-    world: World, expression: Annotated[str, Field(description="The expression, such as '2 * (119 + 30)'.")]
-) -> str:
-    """Works out an arithmetic expression of numbers, + - * / and parentheses."""
-    try:
-        return evaluate(expression)
-    except ValueError as error:
-        raise ToolError(str(error)) from None
-
-
-def think(world: World, thought: Annotated[str, Field(description="The thought.")]) -> str:
-    """Notes a thought, without looking anything up or changing anything."""
-    return ""
-
-
-def transfer_to_human_agents(
-    world: World, summary: Annotated[str, Field(description="What the user wants and what was done so far.")]
-) -> str:
-    """Hands the user over to a human agent, for requests that the tools or the policy cannot serve."""
-    return "Transfer successful"

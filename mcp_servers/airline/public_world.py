@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from toolgym import _json
-from toolgym.errors import ConfigError
-from toolgym.mcp_servers.airline.dialects import DialectName
+from toolgym.mcp_servers.common.domain_tools import read_records
 from toolgym.world import Base
+
+FILES = ("flights.json", "reservations.json", "users.json")
 
 TODAY = "2024-05-15T15:00:00"
 """The public world's clock, which never moves."""
@@ -34,19 +34,11 @@ AIRPORTS = {
 }
 
 
-def load_base(folder: Path, dialect: DialectName) -> Base:
+def load_base(folder: Path, dialect: str) -> Base:
     """The world in `flights.json`, `reservations.json` and `users.json` of a folder.
 
     Raises:
         ConfigError: a file is missing or is no JSON object.
     """
-    tables = {}
-    for table in ("flights", "reservations", "users"):
-        path = folder / f"{table}.json"
-        try:
-            tables[table] = _json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"cannot read the airline world's {path}: {error}") from error
-        if not isinstance(tables[table], dict):
-            raise ConfigError(f"{path} must hold an object of records by id, not {type(tables[table]).__name__}")
+    tables = {Path(name).stem: read_records(folder / name, "airline") for name in FILES}
     return Base(tables, {"today": TODAY, "seed": 0, "ids": "public", "airports": AIRPORTS, "dialect": dialect})

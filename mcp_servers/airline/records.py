@@ -3,15 +3,8 @@
 from typing import Any
 
 from toolgym.mcp.server import ToolError
+from toolgym.mcp_servers.common.arguments import shown
 from toolgym.world import World
-
-_MAX_SHOWN = 60
-
-
-def shown(value: Any) -> str:
-    """A value for an error message, cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
 def find_user(world: World, user_id: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolgym.mcp_servers.airline.calculator import evaluate
+from toolgym.mcp_servers.common.calculator import evaluate
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,8 @@ external = [pytest.mark.external, pytest.mark.skipif(not DATA.is_dir(), reason="
 
 @pytest.fixture(scope="module")
 def recorded() -> ModuleType:
-    """benchmarks/recorded_airline.py, which is a script and in no package."""
-    spec = importlib.util.spec_from_file_location("recorded_airline", CHECKOUT / "benchmarks" / "recorded_airline.py")
+    """benchmarks/recorded.py, which is in no package."""
+    spec = importlib.util.spec_from_file_location("recorded", CHECKOUT / "benchmarks" / "recorded.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -40,7 +40,7 @@ class TestAgainstTheRecordings:
 
     def test_every_call_and_final_state_agrees(self, recorded: ModuleType) -> None:
         server = build_server(data=DATA / "airline", dialect="tau_bench")
-        report = recorded.replay(server, recorded.sequences_of(DATA))
+        report = recorded.replay(server, recorded.sequences_of(DATA, "airline"))
         found: dict[str, list[str]] = {}
         for item in report.disagreements:
             found.setdefault(item.reason, []).append(item.where)
@@ -54,7 +54,7 @@ class TestAgainstTheRecordings:
         # What the dialects share: well-typed reads of a fresh world, except one-stop searches across midnight.
         server = build_server(data=DATA / "airline")
         compared = Counter()
-        for _, sequence in recorded.sequences_of(DATA):
+        for _, sequence in recorded.sequences_of(DATA, "airline"):
             for call in sequence.get("calls", []):
                 if call["name"] in {"get_user_details", "get_reservation_details", "search_direct_flight"}:
                     is_plain = call["kind"] == "ok" and call["tag"] in {"plain", "other_valid_id"}
@@ -67,7 +67,7 @@ class TestAgainstTheRecordings:
 
     def test_a_wrong_tool_is_noticed(self, recorded: ModuleType) -> None:
         # The replay must be able to fail: the standard dialect takes seats, so final states differ.
-        report = recorded.replay(build_server(data=DATA / "airline"), recorded.sequences_of(DATA))
+        report = recorded.replay(build_server(data=DATA / "airline"), recorded.sequences_of(DATA, "airline"))
         assert {item.reason for item in report.disagreements} >= {"different final state", "different result"}
         assert report.agreed["ok"] < report.total["ok"]
 
