@@ -30,6 +30,7 @@ LIBRARY = (
     {"tasks", "observations", "spaces"},
     {"users", "rewards", "domain"},
     {"options", "registration", "custom"},
+    {"perturbing"},
     {"episode"},
     {"env"},
     {"vector", "wrappers"},
