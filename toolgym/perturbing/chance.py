@@ -13,6 +13,8 @@ import numpy as np
 __all__ = ["Chance", "number_of"]
 
 T = TypeVar("T")
+_REMEMBERED = 2000
+"""Ranks that are kept: the names of parameters and keys come again and again, those that are data do not."""
 
 
 def number_of(seed: int | None, count: int) -> int:
@@ -28,11 +30,12 @@ class Chance:
         task_id: its task's.
     """
 
-    __slots__ = ("_key",)
+    __slots__ = ("_key", "_ranks")
 
     def __init__(self, number: int, task_id: str):
         told = f"{number}\0{task_id}".encode(errors="surrogatepass")
         self._key = hashlib.blake2b(told, digest_size=32).digest()
+        self._ranks: dict[tuple[str, ...], int] = {}
 
     def rank(self, *about: str) -> int:
         """An integer in [0, 2^64), evenly spread."""
@@ -49,4 +52,15 @@ class Chance:
 
     def shuffled(self, names: Iterable[str], *about: str) -> list[str]:
         """The names in an order that does not depend on the one they come in."""
-        return sorted(names, key=lambda name: (self.rank(*about, name), name))
+        ranks = self._ranks
+
+        def place(name: str) -> tuple[int, str]:
+            key = (*about, name)
+            rank = ranks.get(key)
+            if rank is None:
+                rank = self.rank(*key)
+                if len(ranks) < _REMEMBERED:
+                    ranks[key] = rank
+            return rank, name
+
+        return sorted(names, key=place)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from toolgym.mcp.arguments import unknown_tool
 from toolgym.mcp.session import ToolSpec
@@ -88,11 +89,13 @@ def _fits(name: str, taken: set[str]) -> bool:
     return 0 < len(name) <= _LONGEST and _folded(name) not in taken
 
 
+@lru_cache(maxsize=4096)
 def _folded(name: str) -> str:
     """Names that differ only in style are the same: an agent could not tell which is which."""
     return re.sub(r"[^a-z0-9]", "", name.lower()) or name
 
 
+@lru_cache(maxsize=4096)
 def _split(name: str) -> _Words:
     return tuple(word.lower() for word in _WORD.findall(name) if word.isascii())
 

@@ -12,8 +12,7 @@ from toolgym.trajectory import ToolResult
 
 __all__ = ["Reordering"]
 
-_DEEPEST = 100
-"""Levels of a result that are looked at; deeper ones stay as they are."""
+_NESTED = (dict, list)
 
 
 class Reordering(Layer):
@@ -55,22 +54,25 @@ class Reordering(Layer):
             write = _writer(value, result.text)
         if write is None:
             return result
-        structured = None if result.structured is None else self._keys(result.structured)
-        return replace(result, text=write(self._keys(value)), structured=structured)
+        try:
+            shown = self._keys(value)
+            structured = shown if value is result.structured else self._keys(result.structured)
+            return ToolResult(write(shown), structured, False, result.outcome)
+        except RecursionError:  # nobody reads what is nested so deep
+            return result
 
-    def _keys(self, value: Any, depth: int = 0) -> Any:
+    def _keys(self, value: Any) -> Any:
         """The value with the keys of its objects in the episode's order."""
-        kind = type(value)
-        if kind is dict:
+        keys_of = self._keys
+        if type(value) is dict:
             keys = tuple(value)
-            order = self._orders.get(keys)
-            if order is None:
-                order = self._order(keys)
-            if depth >= _DEEPEST:
-                return value
-            return {key: self._keys(value[key], depth + 1) for key in order}
-        if kind is list and depth < _DEEPEST:
-            return [self._keys(item, depth + 1) for item in value]
+            out = {}
+            for key in self._orders.get(keys) or self._order(keys):
+                item = value[key]
+                out[key] = keys_of(item) if type(item) in _NESTED else item
+            return out
+        if type(value) is list:
+            return [keys_of(item) if type(item) in _NESTED else item for item in value]
         return value
 
     def _order(self, keys: tuple[str, ...]) -> tuple[str, ...]:

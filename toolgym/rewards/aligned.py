@@ -67,7 +67,7 @@ def _open_calls(task: Task) -> list[tuple[PreparedCall, ...]]:
 class _Progress:
     """Which gold actions are carried out, while steps are added."""
 
-    __slots__ = ("attempts", "best", "chain", "open", "runs")
+    __slots__ = ("attempts", "begun", "best", "chain", "open", "runs")
 
     def __init__(self, task: Task):
         self.chain = _chain(task)
@@ -76,6 +76,8 @@ class _Progress:
         self.attempts: dict[int, list[Turn]] = {}
         self.runs: dict[int, list[Turn]] = {}
         """The attempts as the server took them: without refused calls, and none where all were refused."""
+        self.begun: dict[int, tuple[tuple[ToolCall, ...], tuple[ToolCall, ...]]] = {}
+        """Position -> of a message at it some of whose calls were unavailable: its calls, and those that passed."""
         self.best: dict[tuple[Score, int], tuple[int, float]] = {}
         """(score function, position) -> how many of the attempts are scored, and the best score."""
 
@@ -103,9 +105,14 @@ class _Progress:
         if target is None:
             return
         self.attempts.setdefault(target, []).append(turn)
-        run = _as_run(step)
+        run = self.run(target, step)
         if run is not None:
             self.runs.setdefault(target, []).append(run)
+        if any(result.outcome == "unavailable" for result in results):
+            said, _ = self.begun.get(target, (turn.calls, ()))
+            self.begun[target] = said, () if run is None else run.calls
+        elif self.begun:
+            self.begun.pop(target, None)
         wanted = self.open[target]
         if not wanted:
             if turn.response is not None and not turn.calls:
@@ -119,6 +126,17 @@ class _Progress:
             self.open[target] = wanted
         else:
             del self.open[target]
+
+    def run(self, target: int, step: Step) -> Turn | None:
+        """The step's message at an action as the server took it: without refused calls; None where all of them were.
+
+        Where it makes calls again that were unavailable, it goes on with the message in which they were made first.
+        """
+        turn, (said, passed) = _as_run(step), self.begun.get(target, ((), ()))
+        if turn is None or not passed or not any(call in said and call not in passed for call in turn.calls):
+            return turn
+        whole = [call for call in said if call in passed or call in turn.calls]
+        return replace(turn, calls=(*whole, *(call for call in turn.calls if call not in said)))
 
     def best_attempt(self, score: Score, position: int) -> float | None:
         """The best score of the attempts at an action that the server took; None without any."""
@@ -201,7 +219,7 @@ def improvement(score: Score, trajectory: Trajectory, task: Task) -> float:
         return 0.0
     progress = _progress(steps[:-1], task)
     target = progress.target(steps[-1].turn)
-    turn = _as_run(steps[-1])
+    turn = None if target is None else progress.run(target, steps[-1])
     if target is None or turn is None:
         return 0.0
     value = score(turn, progress.chain[target])
