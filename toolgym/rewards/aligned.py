@@ -76,8 +76,8 @@ class _Progress:
         self.attempts: dict[int, list[Turn]] = {}
         self.runs: dict[int, list[Turn]] = {}
         """The attempts as the server took them: without refused calls, and none where all were refused."""
-        self.begun: dict[int, tuple[tuple[ToolCall, ...], tuple[ToolCall, ...]]] = {}
-        """Position -> of a message at it some of whose calls were unavailable: its calls, and those that passed."""
+        self.begun: dict[int, tuple[tuple[ToolCall, ...], tuple[bool, ...]]] = {}
+        """Position -> of a message at it some of whose calls were unavailable: its calls, and which have passed."""
         self.best: dict[tuple[Score, int], tuple[int, float]] = {}
         """(score function, position) -> how many of the attempts are scored, and the best score."""
 
@@ -108,11 +108,8 @@ class _Progress:
         run = self.run(target, step)
         if run is not None:
             self.runs.setdefault(target, []).append(run)
-        if any(result.outcome == "unavailable" for result in results):
-            said, _ = self.begun.get(target, (turn.calls, ()))
-            self.begun[target] = said, () if run is None else run.calls
-        elif self.begun:
-            self.begun.pop(target, None)
+        if self.begun or any(result.outcome == "unavailable" for result in results):
+            self._begin(target, step)
         wanted = self.open[target]
         if not wanted:
             if turn.response is not None and not turn.calls:
@@ -133,10 +130,23 @@ class _Progress:
         Where it makes calls again that were unavailable, it goes on with the message in which they were made first.
         """
         turn, (said, passed) = _as_run(step), self.begun.get(target, ((), ()))
-        if turn is None or not passed or not any(call in said and call not in passed for call in turn.calls):
+        if turn is None or not any(passed):
             return turn
-        whole = [call for call in said if call in passed or call in turn.calls]
-        return replace(turn, calls=(*whole, *(call for call in turn.calls if call not in said)))
+        now, others = _passed_now(said, passed, turn.calls)
+        if now == passed:
+            return turn
+        return replace(turn, calls=(*(call for call, there in zip(said, now, strict=True) if there), *others))
+
+    def _begin(self, target: int, step: Step) -> None:
+        """Notes what a message leaves to be made again: of itself, or of the message that it goes on with."""
+        run, (said, passed) = _as_run(step), self.begun.pop(target, ((), ()))
+        now, _ = _passed_now(said, passed, run.calls if run else ())
+        if _passed_now(said, passed, step.turn.calls)[0] == passed:  # it is a message of its own
+            pairs = zip(step.turn.calls, step.results, strict=False)
+            open_ = [(call, got) for call, got in pairs if not got.is_error or got.outcome == "unavailable"]
+            said, now = tuple(call for call, _ in open_), tuple(not got.is_error for _, got in open_)
+        if not all(now):
+            self.begun[target] = said, now
 
     def best_attempt(self, score: Score, position: int) -> float | None:
         """The best score of the attempts at an action that the server took; None without any."""
@@ -161,6 +171,20 @@ def _without(wanted: tuple[PreparedCall, ...], calls: Sequence[ToolCall]) -> tup
         else:
             return None
     return wanted
+
+
+def _passed_now(
+    said: tuple[ToolCall, ...], passed: tuple[bool, ...], calls: Sequence[ToolCall]
+) -> tuple[tuple[bool, ...], list[ToolCall]]:
+    """Which calls of a message have passed once others passed too, and those of the others that are not of it."""
+    now, others = list(passed), []
+    for call in calls:
+        place = next((i for i, one in enumerate(said) if not now[i] and one == call), None)
+        if place is None:
+            others.append(call)
+        else:
+            now[place] = True
+    return tuple(now), others
 
 
 def _as_run(step: Step) -> Turn | None:
