@@ -20,7 +20,7 @@ def tool_named(name: str) -> Any:
     def tool(world: World, parcel_id: str, user_id: str = "") -> dict[str, str]:
         raise AssertionError("a distractor was carried out")
 
-    tool.__name__, tool.__doc__ = name, f"Stands beside get_parcel and others, as {name}."
+    tool.__name__, tool.__doc__ = name, f"Stands beside others, as {name}."
     return tool
 
 

@@ -84,5 +84,5 @@ def test_without_another_domain_it_is_said(monkeypatch):
     from toolgym.env import ToolEnv
 
     monkeypatch.setattr(registration, "_DOMAINS", {"airline": registration._DOMAINS["airline"]})
-    with pytest.raises(ConfigError, match="have 0 tools to lend .there is no other domain"):
+    with pytest.raises(ConfigError, match=r"have 0 tools to lend \(there is no other domain"):
         ToolEnv("airline", size="small", distractors=1)

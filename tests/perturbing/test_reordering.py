@@ -76,7 +76,7 @@ def test_errors_and_content_of_several_blocks_stay():
 
 
 def test_an_order_holds_for_an_episode_and_differs_between_episodes():
-    value = {name: 1 for name in "abcdefgh"}
+    value = dict.fromkeys("abcdefgh", 1)
     text = _json.dumps(value).decode()
     orders = {heard(text, value, number).text for number in range(30)}
     assert len(orders) == 30
@@ -93,7 +93,12 @@ def test_nesting_that_python_cannot_follow_is_left():
 def tool(name: str) -> ToolSpec:
     properties = {
         "enum": {"type": "string", "enum": ["x", "y", "z", 1, None]},
-        "place": {"type": "object", "properties": {"b": {}, "a": {}}, "required": ["b", "a"], "default": {"b": 1, "a": 2}},
+        "place": {
+            "type": "object",
+            "properties": {"b": {}, "a": {}},
+            "required": ["b", "a"],
+            "default": {"b": 1, "a": 2},
+        },
         "many": {"type": "array", "items": {"enum": [3, 2, 1]}, "examples": [[3, 2, 1]]},
     }
     return ToolSpec(name, "Looks.", {"type": "object", "properties": properties, "required": ["place", "enum"]})

@@ -86,7 +86,7 @@ def _endless(name: str, candidates: Callable[[str], Iterator[_Words]]) -> Iterat
 
 
 def _fits(name: str, taken: set[str]) -> bool:
-    return 0 < len(name) <= _LONGEST and _folded(name) not in taken
+    return name[:1].isalpha() and len(name) <= _LONGEST and _folded(name) not in taken
 
 
 @lru_cache(maxsize=4096)
