@@ -1,6 +1,7 @@
 """Perturbed episodes in files, evaluations, demonstrations and on the command line."""
 
 import json
+from typing import cast
 
 import pytest
 
@@ -9,7 +10,7 @@ from toolgym.agents.policies.scripted import OraclePolicy
 from toolgym.cli import main
 from toolgym.perturbing import as_played
 from toolgym.rewards.rescoring import rescore
-from toolgym.trajectory import read_trajectories
+from toolgym.trajectory import Trajectory, read_trajectories
 
 SETTINGS = [part for item in ("distractors=4", "rename=true", "flaky=0.3", "reorder=true") for part in ("--set", item)]
 
@@ -101,13 +102,11 @@ def test_demonstrations_are_played_in_the_episodes_names(airline):
     experts = demonstrate(env, tokenizer, tasks, gold_chain)
     assert [expert.outcome for expert in experts] == ["solved"] * 12
     imperfect = demonstrate(env, tokenizer, tasks, imperfect_chain(0))
-    assert not any(
-        result.outcome in ("unknown_tool", "invalid_arguments")
-        for episode in imperfect
-        for _, result in episode.trajectory.calls
-    )
+    trajectories = [cast(Trajectory, episode.trajectory) for episode in imperfect]
+    outcomes = {result.outcome for trajectory in trajectories for _, result in trajectory.calls}
+    assert not outcomes & {"unknown_tool", "invalid_arguments"}
     expert = max(experts, key=lambda each: len(each.rewards))
     index = experts.index(expert)
-    for branch, step in zip(branches(env, index, expert), expert.trajectory.steps, strict=True):
+    for branch, step in zip(branches(env, index, expert), cast(Trajectory, expert.trajectory).steps, strict=True):
         assert branch.env.step(step.turn.text)[0] == step.observation
         branch.env.close()

@@ -65,7 +65,7 @@ def test_a_call_comes_back_as_it_was(tools, number, data):
     extra = data.draw(st.dictionaries(st.text(max_size=3).filter(lambda key: key not in names.parameters), st.none()))
     given_ = {**dict.fromkeys(tools[name], 1), **{key: 1 for key in extra if key not in names.parameters.values()}}
     call = ToolCall(name, given_)
-    layer = Renaming(names)
+    layer: Any = Renaming(names)
     said = names.call(call)
     assert layer.sent(said) == call
     assert list(layer.sent(said).arguments) == list(given_)
