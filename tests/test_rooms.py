@@ -31,6 +31,7 @@ LIBRARY = (
     {"users", "rewards", "domain"},
     {"composing"},
     {"options", "registration", "custom"},
+    {"perturbing"},
     {"episode"},
     {"env"},
     {"vector", "wrappers"},

@@ -13,6 +13,8 @@ from toolgym.errors import ConfigError, CopyError, InfraError, did_you_mean
 from toolgym.mcp.session import ToolSession, ToolSpec
 from toolgym.observations import Prompt
 from toolgym.options import EnvOptions, check_options, env_options
+from toolgym.perturbing import Perturbation, PerturbedSession, Perturber
+from toolgym.perturbing.chance import number_of
 from toolgym.registration import make_domain
 from toolgym.rendering import print_trajectory, trajectory_text
 from toolgym.spaces import Message
@@ -88,14 +90,13 @@ class ToolEnv(gymnasium.Env[str, str]):
             self.tasks = ChosenTasks(self.tasks, self.options.task)
         self.reward = self.options.make_reward()
         self._user: User = make_user(self.options.user)
-        self._session: ToolSession | None = self.domain.session()
-        self._prompt = Prompt(
-            self.domain.policy(),
-            self._session.tools,
-            self.options.format,
-            user_answers=self.options.user != "none",
-            full=self.options.prompt == "full",
-        )
+        self._session: ToolSession | None = self._new_session()
+        self._prompt = self._make_prompt(self.domain.policy(), self._session.tools)
+        self._perturber: Perturber | None = None
+        if self.options.perturbs:
+            self._perturber = Perturber(self.options, self.domain.name, self.domain.policy(), self._session)
+        self._perturbation: Perturbation | None = None
+        self._seeded: tuple[int | None, int] = (None, 0)  # the last seed, and the resets since
         self.action_space = Message(self._session.tools)
         self.observation_space = Message()
         self._episode: Episode | None = None
@@ -116,8 +117,21 @@ class ToolEnv(gymnasium.Env[str, str]):
 
     @property
     def task(self) -> Task:
-        """The current task, gold and all: for experts, rewards and tests, never for the agent."""
+        """The current task, gold and all: for experts, rewards and tests, never for the agent.
+
+        Where tools are renamed, its calls are in the agent's names; `perturbation.original` has the others.
+        """
         return self.episode.task
+
+    @property
+    def perturbation(self) -> Perturbation | None:
+        """What was done to the current episode (`toolgym.perturbing`); None where nothing was."""
+        return self._perturbation
+
+    @property
+    def policy(self) -> str:
+        """The policy document, in the current episode's names."""
+        return self.domain.policy() if self._perturbation is None else self._perturbation.policy
 
     @property
     def trajectory(self) -> Trajectory:
@@ -128,7 +142,7 @@ class ToolEnv(gymnasium.Env[str, str]):
     def session(self) -> ToolSession:
         """The connection to the tools."""
         if self._session is None:
-            self._session = self.domain.session()
+            self._session = self._new_session()
         return self._session
 
     @property
@@ -162,27 +176,35 @@ class ToolEnv(gymnasium.Env[str, str]):
 
         Args:
             seed: seeds the choice of tasks, for this and the following resets.
-            options: `{"task": …}`: an id or index in the split, or a `Task`.
+            options: `{"task": …}`: an id or index in the split, or a `Task`; `{"perturbation": number}`: what the
+                episode's perturbations are drawn by, with the task's id (by default: the last seed and the number of
+                resets since).
 
         Raises:
             ConfigError: an unknown option or task.
             InfraError: the tools could not be started, twice.
         """
         super().reset(seed=seed)
+        options = dict(options or {})
+        number = options.pop("perturbation", None)
         task = self._pick(options)
         self._start_session(task)
+        prompt, meta = self._prompt, {"split": self.options.split}
+        if number is not None or self._perturber is not None:
+            task, prompt = self._perturb(task, seed, number)
+            meta |= cast(Perturbation, self._perturbation).meta
         request = self._user.start(task)
         trajectory = Trajectory(
             env_id=self.spec.id if self.spec else self.domain.name,
             task_id=task.id,
             seed=seed,
-            prompt=self._prompt.text(request),
-            meta={"split": self.options.split},
+            prompt=prompt.text(request),
+            meta=meta,
         )
         self._episode = Episode(self.session, self._user, task, trajectory, self.options, self.reward)
         info: dict[str, Any] = {
-            "messages": self._prompt.messages(request),
-            "tools": self._prompt.tools(),
+            "messages": prompt.messages(request),
+            "tools": prompt.tools(),
             "task_id": task.id,
             "split": self.options.split,
         }
@@ -254,9 +276,10 @@ class ToolEnv(gymnasium.Env[str, str]):
         """A fresh environment with the same domain, options and prompt, not yet reset."""
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
-        twin._session, twin._user, twin._episode = self.domain.session(), make_user(self.options.user), None
+        twin._session, twin._user, twin._episode = self._new_session(), make_user(self.options.user), None
+        twin._perturbation, twin._seeded = None, (None, 0)
         twin._np_random = twin._np_random_seed = twin._rng_state = None
-        twin.action_space, twin.observation_space = Message(self.tools), Message()
+        twin.action_space, twin.observation_space = Message(twin.tools), Message()
         return twin
 
     def render(self) -> str | None:  # type: ignore[override]
@@ -281,7 +304,7 @@ class ToolEnv(gymnasium.Env[str, str]):
         chosen = None
         for name, value in (options or {}).items():
             if name != "task":
-                raise ConfigError(did_you_mean(name, ("task",), "reset option"))
+                raise ConfigError(did_you_mean(name, ("task", "perturbation"), "reset option"))
             chosen = value
         if chosen is None:
             return self.tasks[int(self.np_random.integers(len(self.tasks)))]
@@ -290,6 +313,37 @@ class ToolEnv(gymnasium.Env[str, str]):
         if isinstance(chosen, str):
             return self.tasks.by_id(chosen)
         return indexed(self.tasks, chosen)
+
+    def _new_session(self) -> ToolSession:
+        session = self.domain.session()
+        return PerturbedSession(session) if self.options.perturbs else session
+
+    def _make_prompt(self, policy: str, tools: tuple[ToolSpec, ...]) -> Prompt:
+        answers, full = self.options.user != "none", self.options.prompt == "full"
+        return Prompt(policy, tools, self.options.format, user_answers=answers, full=full)
+
+    def _perturb(self, task: Task, seed: int | None, number: Any) -> tuple[Task, Prompt]:
+        """Puts the episode's perturbations around its session: its task and its opening, in the agent's names.
+
+        Raises:
+            ConfigError: a number that is none, or no perturbation is on.
+        """
+        if self._perturber is None:
+            raise ConfigError(
+                "The reset option 'perturbation' is for environments with distractors, rename, flaky or reorder"
+            )
+        last, count = (seed, 0) if seed is not None else self._seeded
+        self._seeded = (last, count + 1)
+        if number is None:
+            number = number_of(last, count)
+        elif isinstance(number, bool) or not (isinstance(number, int) and 0 <= number < 2**63):
+            raise ConfigError(f"The reset option 'perturbation' is an int from 0 to 2**63 - 1, not {number!r:.100}")
+        session = cast(PerturbedSession, self.session)
+        made = self._perturbation = self._perturber.begin(session, task, number)
+        if not self._perturber.shows:
+            return made.task, self._prompt
+        cast(Message, self.action_space).tools = session.tools
+        return made.task, self._make_prompt(made.policy, session.tools)
 
     def _start_session(self, task: Task) -> None:
         """Puts the session into the task's world; one whose server failed or was interrupted is replaced, once."""

@@ -290,11 +290,16 @@ class Episode:
 
 
 def _why_unsolved(trajectory: Trajectory) -> Outcome:
-    """Whose the last fault was that no call which went well came after: the policy's, or a tool that refused."""
+    """Whose the last fault was that no call which went well came after: the policy's, or a tool that refused.
+
+    That a tool was unavailable is nobody's.
+    """
     for step in reversed(trajectory.steps):
         if step.turn.problems:
             return "policy_error"
         for result in reversed(step.results):
+            if result.outcome == "unavailable":
+                continue
             if result.outcome == "ok":
                 return "unsolved"
             return "tool_error" if result.outcome == "tool_error" else "policy_error"

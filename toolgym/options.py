@@ -59,6 +59,14 @@ class EnvOptions:
     """Wall-clock seconds until the episode is truncated, checked after each step. What happens then depends on time."""
     max_message_chars: int = 200_000
     """A longer action is not read: the model is told so."""
+    distractors: int = 0
+    """Tools of other registered domains that stand among the task's; a call of one is refused and changes nothing."""
+    rename: bool = False
+    """Whether tools and parameters have other plausible names, new ones each episode; the old ones are unknown."""
+    flaky: float = 0.0
+    """The probability that a call is `unavailable` and does nothing; the same call passes when it is made again."""
+    reorder: bool = False
+    """Whether tools, parameters, enum values and the keys of results are in another order."""
     reveal_gold: bool = False
     """Whether `info["task"]` at reset is the `Task`, gold and all."""
 
@@ -75,6 +83,13 @@ class EnvOptions:
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int | float) and value > 0):
                 raise ConfigError(f"{name} must be greater than 0, not {value!r}")
+        for name in ("rename", "reorder"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"{name} is true or false, not {getattr(self, name)!r:.100}")
+        if isinstance(self.distractors, bool) or not (isinstance(self.distractors, int) and self.distractors >= 0):
+            raise ConfigError(f"distractors is a number of tools, at least 0, not {self.distractors!r:.100}")
+        if isinstance(self.flaky, bool) or not (isinstance(self.flaky, int | float) and 0 <= self.flaky <= 1):
+            raise ConfigError(f"flaky is a probability, from 0 to 1, not {self.flaky!r:.100}")
 
     def override(self, changes: Mapping[str, Any]) -> "EnvOptions":
         """These options with some changed.
@@ -87,6 +102,11 @@ class EnvOptions:
             if name not in names:
                 raise ConfigError(did_you_mean(name, names, "option"))
         return replace(self, **changes)
+
+    @property
+    def perturbs(self) -> bool:
+        """Whether any perturbation is on (`toolgym.perturbing`)."""
+        return bool(self.distractors or self.rename or self.flaky or self.reorder)
 
     def make_reward(self) -> Reward:
         """The reward that these options describe.

@@ -17,6 +17,8 @@ from toolgym.agents.rollouts.rollout import Rollout, Start, rollouts
 from toolgym.env import ToolEnv
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.opening import WORLD_OPTIONS, open_env
+from toolgym.perturbing.chance import number_of
+from toolgym.perturbing.names import names_of
 from toolgym.trajectory import Trajectory, TrajectoryWriter
 
 __all__ = ["AGENTS", "DTYPES", "AgentOptions", "EvalOptions", "evaluate", "make_policy", "play", "report_of"]
@@ -196,17 +198,24 @@ def play(
         task_index, trial = every[number]
         task = first.tasks[task_index]
         trajectory = _finished(rollout, options, task.id)
-        score = score_episode(trajectory, task, trial=trial, writing_tools=writing)
+        names = names_of(trajectory)
+        played, tools = (names.task(task), map(names.tool, writing)) if names else (task, writing)
+        score = score_episode(trajectory, played, trial=trial, writing_tools=tools)
         scores[number] = replace(score, error=rollout.error)
         if writer is not None:
             writer.write(trajectory)
         if on_episode is not None:
             on_episode(scores[number], len(numbers))
 
-    starts = [Start(options={"task": every[number][0]}) for number in numbers]
+    starts = [Start(options=_start(first, options.seed, *every[number])) for number in numbers]
     with _closing(envs), nullcontext() if options.output is None else TrajectoryWriter(options.output) as writer:
         rollouts(policy, envs, starts, on_end=ended)
     return scores
+
+
+def _start(env: ToolEnv, seed: int, task: int, trial: int) -> dict[str, Any]:
+    """An episode's reset options: its perturbations depend on the evaluation's seed and the trial, not on its slot."""
+    return {"task": task, "perturbation": number_of(seed, trial)} if env.options.perturbs else {"task": task}
 
 
 def report_of(scores: Mapping[int, EpisodeScore], options: EvalOptions, *, agent: str = "") -> Report:

@@ -15,6 +15,7 @@ import numpy as np
 from toolgym.agents.policies.policy import Completion
 from toolgym.errors import ConfigError
 from toolgym.messages import ToolCall, Turn, render
+from toolgym.perturbing import Retrying
 from toolgym.sampling import sample_arguments
 from toolgym.tasks import GoldAction, Task
 
@@ -42,11 +43,11 @@ def gold_turns(task: Task) -> Iterator[Turn]:
 
 
 class OraclePolicy:
-    """Follows the gold chain of the environment's task, whatever the environment says."""
+    """Follows the gold chain of the environment's task; of what it is told it heeds that a tool was unavailable."""
 
     def __init__(self, format: str = "toolgym"):
         self.format = format
-        self._turns: dict[int, Iterator[Turn]] = {}
+        self._turns: dict[int, Retrying] = {}
 
     def start(self, slot: int, observation: str, info: dict[str, Any], env: "ToolEnv | None" = None) -> list[int]:
         """Takes the gold chain of `env`'s task.
@@ -56,11 +57,12 @@ class OraclePolicy:
         """
         if env is None:
             raise ConfigError("The oracle reads the gold chain from the environment: pass `env` to `start`.")
-        self._turns[slot] = gold_turns(cast("ToolEnv", env.unwrapped).task)
+        self._turns[slot] = Retrying(gold_turns(cast("ToolEnv", env.unwrapped).task))
         return []
 
     def observe(self, slot: int, observation: str, info: dict[str, Any]) -> list[int]:
-        """Takes no notice."""
+        """Notes what was unavailable, to call it again."""
+        self._turns[slot].hear(info)
         return []
 
     def generate(self, slots: Sequence[int]) -> list[Completion]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from toolgym.agents.policies.lm import LMPolicy
 from toolgym.agents.rollouts.rollout import Rollout, Start, rollouts
 from toolgym.errors import ConfigError, InfraError
+from toolgym.perturbing.names import META
 
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
@@ -55,7 +56,9 @@ def branches(env: "ToolEnv", task: int, episode: Rollout) -> list[Branch]:
         raise ConfigError("branches needs an episode with its trajectory: all of its steps, and no other's")
     out: list[Branch] = []
     try:
-        env.reset(options={"task": task})
+        about = episode.trajectory.meta.get(META)  # the same names and failures once more
+        again = {} if about is None else {"perturbation": about["number"]}
+        env.reset(options={"task": task, **again})
         for step, (start, end) in zip(episode.trajectory.steps, episode.spans, strict=True):
             context = episode.prompt_ids + episode.completion_ids[:start]
             out.append(Branch(env.fork(), context, episode.completion_ids[start:end]))

@@ -4,7 +4,7 @@ The environment answers for real, so a demonstration's results, errors and rewar
 words would have met. Only the expert's tokens carry loss.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,6 +19,7 @@ from toolgym.agents.rollouts.rollout import Rollout, Start, rollouts
 from toolgym.errors import ConfigError
 from toolgym.formats.tagged import thought_end
 from toolgym.messages import Turn, render
+from toolgym.perturbing import Retrying
 from toolgym.tasks import GoldAction, Task
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class TeacherPolicy:
     def __init__(self, tokenizer: PreTrainedTokenizerBase, chain: Chain = gold_chain, format: str = "toolgym"):
         self.tokenizer, self.chain, self.format = tokenizer, chain, format
         self.chat = ChatFormat(tokenizer)
-        self._turns: dict[int, Iterator[Turn]] = {}
+        self._turns: dict[int, Retrying] = {}
         self._begins: dict[int, str] = {}
         self._last: dict[int, int] = {}
 
@@ -75,13 +76,14 @@ class TeacherPolicy:
         """
         if env is None:
             raise ConfigError("A teacher reads the task from the environment: pass `env` to `start`.")
-        self._turns[slot] = iter([gold_turn(action) for action in self.chain(cast(Any, env.unwrapped).task)])
+        self._turns[slot] = Retrying([gold_turn(action) for action in _played(self.chain, cast(Any, env.unwrapped))])
         ids = self.chat.opening(observation, info)
         self._begins[slot] = self.chat.begins(ids)
         return ids
 
     def observe(self, slot: int, observation: str, info: dict[str, Any]) -> list[int]:
-        """The ids of the environment's answer."""
+        """The ids of the environment's answer; what was unavailable is called again."""
+        self._turns[slot].hear(info)
         ids = self.chat.reply(observation, info, closed=True, by=self._last.get(slot))
         self._begins[slot] = self.chat.begins(ids)
         return ids
@@ -104,6 +106,14 @@ class TeacherPolicy:
         """Frees the slot."""
         self._turns.pop(slot, None)
         self._last.pop(slot, None)
+
+
+def _played(chain: Chain, env: "ToolEnv") -> Iterable[GoldAction]:
+    """A chain for the environment's task, in its episode's names: chains are made in those of the domain."""
+    perturbation = getattr(env, "perturbation", None)
+    if perturbation is None or perturbation.names is None:
+        return chain(env.task)
+    return [perturbation.names.action(action) for action in chain(perturbation.original)]
 
 
 def demonstrate(

@@ -18,6 +18,7 @@ from toolgym.checker._transcripts import (
     UnsendableError,
     gold_actions,
     play,
+    play_gold,
     same,
     transcript,
     transcripts_of_two_processes,
@@ -274,7 +275,7 @@ def _respond(text: str) -> str:
 
 def _follow_gold(env: ToolEnv, index: int) -> str | None:
     env.reset(options={"task": index})
-    return play(env, [*gold_actions(env.task), *[_respond("Done.")] * _CLOSINGS])
+    return play_gold(env, [Turn(response="Done.")] * _CLOSINGS)
 
 
 def _state(env: ToolEnv) -> tuple[Any, ...]:

@@ -16,9 +16,19 @@ from toolgym import registration
 from toolgym.env import ToolEnv
 from toolgym.errors import ConformanceError
 from toolgym.messages import Turn, render
+from toolgym.perturbing import Retrying
 from toolgym.tasks import Task
 
-__all__ = ["GIBBERISH", "UnsendableError", "gold_actions", "play", "same", "transcript", "transcripts_of_two_processes"]
+__all__ = [
+    "GIBBERISH",
+    "UnsendableError",
+    "gold_actions",
+    "play",
+    "play_gold",
+    "same",
+    "transcript",
+    "transcripts_of_two_processes",
+]
 
 GIBBERISH = (
     "",
@@ -55,12 +65,28 @@ _RANDOM_ACTIONS = 4
 _WORKER = "from toolgym.checker._transcripts import work; work()"
 
 
-def gold_actions(task: Task) -> list[str]:
-    """The gold chain as messages in the default format."""
+def gold_turns(task: Task) -> list[Turn]:
+    """The gold chain as turns."""
     return [
-        render(Turn(plan=action.plan, calls=tuple(call.call() for call in action.calls), response=action.response))
+        Turn(plan=action.plan, calls=tuple(call.call() for call in action.calls), response=action.response)
         for action in task.gold
     ]
+
+
+def gold_actions(task: Task) -> list[str]:
+    """The gold chain as messages in the default format."""
+    return [render(turn) for turn in gold_turns(task)]
+
+
+def play_gold(env: ToolEnv, closing: Iterable[Turn]) -> str | None:
+    """Follows the gold chain, with calls made again whose tool was unavailable; returns the outcome."""
+    turns = Retrying([*gold_turns(env.task), *closing])
+    for turn in turns:
+        _, _, terminated, truncated, info = env.step(render(turn))
+        if terminated or truncated:
+            return info["outcome"]
+        turns.hear(info)
+    return None
 
 
 def play(env: ToolEnv, actions: Iterable[str]) -> str | None:

@@ -10,6 +10,7 @@ from toolgym.errors import ConfigError, ToolGymError
 
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
+    from toolgym.mcp.inprocess import InProcessSession
     from toolgym.rewards.assertions import BaseLookup
     from toolgym.rewards.explaining import Reason
     from toolgym.tasks import Task
@@ -36,13 +37,20 @@ def print_reasons(reasons: "Sequence[Reason]", console: Console, *, full: bool =
 
 def base_of(env: "ToolEnv") -> "BaseLookup | None":
     """What records were at the start of the running episode, where its tools run in this process."""
-    from toolgym.mcp.inprocess import InProcessSession
-
-    session = env.session
-    if not isinstance(session, InProcessSession):
+    session = _in_process(env)
+    if session is None:
         return None
     tables = session.base.tables
     return lambda table, key: tables[table].get(key) if table in tables else None
+
+
+def _in_process(env: "ToolEnv") -> "InProcessSession | None":
+    """The session, where its tools run in this process."""
+    from toolgym.mcp.inprocess import InProcessSession
+    from toolgym.perturbing import PerturbedSession
+
+    session = env.session.inner if isinstance(env.session, PerturbedSession) else env.session
+    return session if isinstance(session, InProcessSession) else None
 
 
 def reasons_of(trajectory: "Trajectory", env_id: str | None, options: Mapping[str, Any]) -> "list[Reason]":
@@ -51,7 +59,6 @@ def reasons_of(trajectory: "Trajectory", env_id: str | None, options: Mapping[st
     Raises:
         ToolGymError: it cannot be told; the message says why.
     """
-    from toolgym.mcp.inprocess import InProcessSession
     from toolgym.opening import WORLD_OPTIONS, open_env
     from toolgym.rewards.explaining import why_unsolved
 
@@ -67,20 +74,22 @@ def reasons_of(trajectory: "Trajectory", env_id: str | None, options: Mapping[st
     env = open_env(env_id or trajectory.env_id, **chosen)
     try:
         task = task_of(trajectory, env.tasks)
-        if not isinstance(env.session, InProcessSession):
+        if _in_process(env) is None:
             return why_unsolved(trajectory, task)
-        env.reset(options={"task": task})
+        env.reset(options={"task": task.id})
         return why_unsolved(trajectory, task, base_of(env))
     finally:
         env.close()
 
 
 def task_of(trajectory: "Trajectory", tasks: Any) -> "Task":
-    """The task that a recorded episode was about.
+    """The task that a recorded episode was about, in the names that the episode had.
 
     Raises:
         ConfigError: the tasks have none of its id, or another one.
     """
+    from toolgym.perturbing import as_played
+
     hint = "Were they played with other options? Give the same ones with --set, such as --set size=small."
     try:
         task = tasks.by_id(trajectory.task_id)
@@ -89,7 +98,7 @@ def task_of(trajectory: "Trajectory", tasks: Any) -> "Task":
     # The same id in another world is another task: scoring against its gold would be wrong without a word.
     if not any(text and text in trajectory.prompt for text in (task.request, task.user.opening)):
         raise ConfigError(f"Task {task.id!r} asks for something else than the recorded episode does. {hint}")
-    return task
+    return as_played(task, trajectory)
 
 
 def say_why(

@@ -128,7 +128,7 @@ class Player:
             case ":policy":
                 from rich.markdown import Markdown
 
-                self.console.print(Markdown(self.env.domain.policy()))
+                self.console.print(Markdown(self.env.policy))
             case ":task":
                 self._say_task()
             case ":history":

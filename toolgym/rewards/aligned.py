@@ -67,7 +67,7 @@ def _open_calls(task: Task) -> list[tuple[PreparedCall, ...]]:
 class _Progress:
     """Which gold actions are carried out, while steps are added."""
 
-    __slots__ = ("attempts", "best", "chain", "open", "runs")
+    __slots__ = ("attempts", "begun", "best", "chain", "open", "runs")
 
     def __init__(self, task: Task):
         self.chain = _chain(task)
@@ -76,6 +76,8 @@ class _Progress:
         self.attempts: dict[int, list[Turn]] = {}
         self.runs: dict[int, list[Turn]] = {}
         """The attempts as the server took them: without refused calls, and none where all were refused."""
+        self.begun: dict[int, tuple[tuple[ToolCall, ...], tuple[bool, ...]]] = {}
+        """Position -> of a message at it some of whose calls were unavailable: its calls, and which have passed."""
         self.best: dict[tuple[Score, int], tuple[int, float]] = {}
         """(score function, position) -> how many of the attempts are scored, and the best score."""
 
@@ -103,9 +105,11 @@ class _Progress:
         if target is None:
             return
         self.attempts.setdefault(target, []).append(turn)
-        run = _as_run(step)
+        run = self.run(target, step)
         if run is not None:
             self.runs.setdefault(target, []).append(run)
+        if self.begun or any(result.outcome == "unavailable" for result in results):
+            self._begin(target, step)
         wanted = self.open[target]
         if not wanted:
             if turn.response is not None and not turn.calls:
@@ -119,6 +123,30 @@ class _Progress:
             self.open[target] = wanted
         else:
             del self.open[target]
+
+    def run(self, target: int, step: Step) -> Turn | None:
+        """The step's message at an action as the server took it: without refused calls; None where all of them were.
+
+        Where it makes calls again that were unavailable, it goes on with the message in which they were made first.
+        """
+        turn, (said, passed) = _as_run(step), self.begun.get(target, ((), ()))
+        if turn is None or not any(passed):
+            return turn
+        now, others = _passed_now(said, passed, turn.calls)
+        if now == passed:
+            return turn
+        return replace(turn, calls=(*(call for call, there in zip(said, now, strict=True) if there), *others))
+
+    def _begin(self, target: int, step: Step) -> None:
+        """Notes what a message leaves to be made again: of itself, or of the message that it goes on with."""
+        run, (said, passed) = _as_run(step), self.begun.pop(target, ((), ()))
+        now, _ = _passed_now(said, passed, run.calls if run else ())
+        if _passed_now(said, passed, step.turn.calls)[0] == passed:  # it is a message of its own
+            pairs = zip(step.turn.calls, step.results, strict=False)
+            open_ = [(call, got) for call, got in pairs if not got.is_error or got.outcome == "unavailable"]
+            said, now = tuple(call for call, _ in open_), tuple(not got.is_error for _, got in open_)
+        if not all(now):
+            self.begun[target] = said, now
 
     def best_attempt(self, score: Score, position: int) -> float | None:
         """The best score of the attempts at an action that the server took; None without any."""
@@ -143,6 +171,20 @@ def _without(wanted: tuple[PreparedCall, ...], calls: Sequence[ToolCall]) -> tup
         else:
             return None
     return wanted
+
+
+def _passed_now(
+    said: tuple[ToolCall, ...], passed: tuple[bool, ...], calls: Sequence[ToolCall]
+) -> tuple[tuple[bool, ...], list[ToolCall]]:
+    """Which calls of a message have passed once others passed too, and those of the others that are not of it."""
+    now, others = list(passed), []
+    for call in calls:
+        place = next((i for i, one in enumerate(said) if not now[i] and one == call), None)
+        if place is None:
+            others.append(call)
+        else:
+            now[place] = True
+    return tuple(now), others
 
 
 def _as_run(step: Step) -> Turn | None:
@@ -201,7 +243,7 @@ def improvement(score: Score, trajectory: Trajectory, task: Task) -> float:
         return 0.0
     progress = _progress(steps[:-1], task)
     target = progress.target(steps[-1].turn)
-    turn = _as_run(steps[-1])
+    turn = None if target is None else progress.run(target, steps[-1])
     if target is None or turn is None:
         return 0.0
     value = score(turn, progress.chain[target])

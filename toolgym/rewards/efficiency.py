@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from toolgym.errors import ConfigError
+from toolgym.messages import ToolCall
 from toolgym.rewards.base import Reward, Term, register
 from toolgym.rewards.state import outcome_term
 from toolgym.tasks import Task
@@ -30,6 +31,11 @@ __all__ = [
 ]
 
 _EPS = 1e-6
+
+
+def _made(trajectory: Trajectory) -> list[ToolCall]:
+    """The calls that count: not those whose tool was unavailable, which have to be made again."""
+    return [call for call, result in trajectory.calls if result.outcome != "unavailable"]
 
 
 def otc_factor(made: int, needed: int | None, max_calls: int = 10) -> float:
@@ -65,7 +71,7 @@ class OTCTerm:
         if not outcome:
             return 0.0
         needed = len(task.gold_calls) if self.needed == "gold" else None
-        return outcome * otc_factor(len(trajectory.calls), needed, self.max_calls)
+        return outcome * otc_factor(len(_made(trajectory)), needed, self.max_calls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,7 @@ class ConditionalEfficiencyTerm:
     def __call__(self, trajectory: Trajectory, task: Task, /) -> float:
         if not outcome_term(trajectory, task):
             return 0.0
-        made, needed = len(trajectory.calls), len(task.gold_calls)
+        made, needed = len(_made(trajectory)), len(task.gold_calls)
         return 1.0 if made <= needed else needed / made if needed else 1.0 / (1 + made)
 
 
@@ -109,9 +115,8 @@ class CallCost:
     def __call__(self, trajectory: Trajectory, task: Task, /) -> float:
         if not trajectory.steps:
             return 0.0
-        step = trajectory.steps[-1]
-        calls = step.turn.calls[: len(step.results)]
-        return 0.0 - sum(self.per_tool.get(call.name, self.cost) for call in calls)
+        latest = Trajectory(trajectory.env_id, trajectory.task_id, steps=trajectory.steps[-1:])
+        return 0.0 - sum(self.per_tool.get(call.name, self.cost) for call in _made(latest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +139,7 @@ class Budget:
     def used(self, trajectory: Trajectory) -> dict[str, float]:
         """Resource -> the share of its limit that is spent (above 1: overspent). A limit of 0 counts each unit as 1."""
         made: dict[str, int] = {}
-        for call, _ in trajectory.calls:
+        for call in _made(trajectory):
             made[call.name] = made.get(call.name, 0) + 1
         out: dict[str, float] = {}
         if self.calls is not None:

@@ -191,6 +191,9 @@ def _paid(trajectory: Trajectory, task: Task, options: StepToolOptions) -> int:
             done = map(_succeeded, step.results) if not step.turn.problems else ()
             now = sum(new and good for new, good in zip(fresh, done, strict=False))
         seen.update(calls)
+        for call, result in zip(calls, step.results, strict=False):
+            if result.outcome == "unavailable":  # it did nothing, and must be made again
+                seen.discard(call)
         now = min(now, left)
         left -= now
     return now

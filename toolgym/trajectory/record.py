@@ -9,8 +9,9 @@ from toolgym.world import Diff
 
 __all__ = ["CallOutcome", "Outcome", "Step", "ToolResult", "Trajectory", "Truncation"]
 
-CallOutcome = Literal["ok", "tool_error", "invalid_arguments", "unknown_tool", "infra_error"]
-"""`tool_error`: the tool ran and refused; the next two are the policy's fault, `infra_error` never is."""
+CallOutcome = Literal["ok", "tool_error", "invalid_arguments", "unknown_tool", "infra_error", "unavailable"]
+"""`tool_error`: the tool ran and refused; the next two are the policy's fault, `infra_error` never is. `unavailable`:
+for now the tool did nothing, which is nobody's fault; the same call passes when it is made again."""
 
 Outcome = Literal["solved", "unsolved", "policy_error", "tool_error", "infra_error", "truncated"]
 

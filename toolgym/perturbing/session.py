@@ -1,0 +1,119 @@
+"""`PerturbedSession`: a session with layers around it, on the agent's side of every transport."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from toolgym.mcp.arguments import refuse
+from toolgym.mcp.session import ToolSession, ToolSpec
+from toolgym.messages import ToolCall
+from toolgym.trajectory import ToolResult
+from toolgym.world import Diff
+
+__all__ = ["Layer", "PerturbedSession"]
+
+Tools = tuple[ToolSpec, ...]
+
+
+class Layer:
+    """One perturbation of one episode: what stands between the agent and its tools. This one changes nothing."""
+
+    def listed(self, tools: Tools) -> Tools:
+        """The tools as they are shown further out."""
+        return tools
+
+    def sent(self, call: ToolCall) -> ToolCall | ToolResult:
+        """The call as it is sent further in, or its result, where it is not sent on."""
+        return call
+
+    def heard(self, call: ToolCall, result: ToolResult) -> ToolResult:
+        """The result as it is shown further out. `call` is what `sent` was given."""
+        return result
+
+    def fork(self) -> "Layer":
+        """A layer in the same state that shares nothing mutable: of one without state, itself."""
+        return self
+
+
+class PerturbedSession(ToolSession):
+    """A session whose calls pass through layers.
+
+    Args:
+        inner: the session on the tools.
+        layers: the perturbations, the one nearest to the agent first. None: nothing is changed.
+    """
+
+    def __init__(self, inner: ToolSession, layers: Sequence[Layer] = ()):
+        self.inner = inner
+        self.fork_kind, self.suspends = inner.fork_kind, inner.suspends
+        self.perturb(layers)
+
+    def perturb(self, layers: Sequence[Layer]) -> None:
+        """Puts the layers of a new episode in place of those of the last."""
+        self._layers = tuple(layers)
+        tools = self.inner.tools
+        for layer in reversed(self._layers):
+            tools = layer.listed(tools)
+        self._tools = tools
+
+    @property
+    def tools(self) -> Tools:
+        return self._tools if self._layers else self.inner.tools
+
+    @property
+    def listed_tools(self) -> Tools:
+        return self.inner.listed_tools
+
+    def call(self, call: ToolCall) -> ToolResult:
+        passed: list[tuple[Layer, ToolCall]] = []
+        sent = self._sent(call, passed)
+        return _heard(sent if type(sent) is ToolResult else self.inner.call(sent), passed)  # type: ignore[arg-type]
+
+    async def call_async(self, call: ToolCall) -> ToolResult:
+        passed: list[tuple[Layer, ToolCall]] = []
+        sent = self._sent(call, passed)
+        result = sent if isinstance(sent, ToolResult) else await self.inner.call_async(sent)
+        return _heard(result, passed)
+
+    def _sent(self, call: ToolCall, passed: list[tuple[Layer, ToolCall]]) -> ToolCall | ToolResult:
+        """Takes a call inwards, and notes each layer that it has passed."""
+        refused = refuse(call)
+        if refused is not None:
+            return refused
+        for layer in self._layers:
+            sent = layer.sent(call)
+            if type(sent) is ToolResult:
+                return sent
+            passed.append((layer, call))
+            call = sent  # type: ignore[assignment]
+        return call
+
+    def reset(self, world_key: Any = None) -> None:
+        self.inner.reset(world_key)
+
+    def fork(self) -> "PerturbedSession":
+        twin = object.__new__(PerturbedSession)
+        twin.inner, twin.fork_kind, twin.suspends = self.inner.fork(), self.fork_kind, self.suspends
+        twin._layers, twin._tools = tuple([layer.fork() for layer in self._layers]), self._tools
+        return twin
+
+    def diff(self) -> Diff | None:
+        return self.inner.diff()
+
+    def state(self) -> dict[str, dict[str, Any]] | None:
+        return self.inner.state()
+
+    def sees(self) -> tuple[str, ...] | None:
+        return self.inner.sees()
+
+    def state_version(self) -> int | None:
+        return self.inner.state_version()
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def _heard(result: ToolResult, passed: list[tuple[Layer, ToolCall]]) -> ToolResult:
+    """Takes a result outwards, through the layers that its call has passed."""
+    for layer, call in reversed(passed):
+        result = layer.heard(call, result)
+    return result
