@@ -20,6 +20,7 @@ HEAVY = {
     "transformers",
     "trl",
     "docker",
+    "psycopg",
     "ray",
     "datasets",
     "accelerate",

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 _UNSEEN = (
-    "no state is seen (name the reading tools that show it with --state-tool, or state_tools or a workspace under "
-    '"toolgym" in mcp.json)'
+    "no state is seen (name the reading tools that show it with --state-tool, or state_tools, a workspace or a "
+    'database under "toolgym" in mcp.json)'
 )
 
 app = typer.Typer(help="Checks tasks, and prints their schema.", no_args_is_help=True)

@@ -30,6 +30,8 @@ from toolgym.errors import ConfigError, did_you_mean
 from toolgym.mcp.connection import CommandTarget, Target, UrlTarget
 from toolgym.mcp.docker import make_target
 from toolgym.mcp.http_transport import SSE_ADVICE
+from toolgym.mcp.postgres import check_url, require_postgres
+from toolgym.mcp.rows import NO_DATABASE, DatabaseOptions
 from toolgym.mcp.secrets import is_url
 from toolgym.mcp.state import StateOptions, make_state_options
 
@@ -61,10 +63,21 @@ class _Entry(BaseModel):
         return {key: item for key, item in listed.items() if key not in _OTHERS}
 
 
+class _Database(_Entry):
+    """The database that the state is in; as `DatabaseOptions`."""
+
+    env: str = Field(default=NO_DATABASE.env, pattern=r"^[^=]+$", description="an environment variable's name")
+    max_rows: int = Field(default=NO_DATABASE.max_rows, gt=0, description="a number above 0")
+    tables: list[str] = Field(default=[], description="a list of tables' names")
+    template: str = Field(default="", description="a database's name")
+    url: str = Field(default="", description="a URL that begins with postgresql://")
+
+
 class _Ours(_Entry):
     """What ToolGym adds to an entry."""
 
     container: dict[str, Any] | None = Field(default=None, description="an object of container options")
+    database: _Database | None = Field(default=None, description="an object with 'url', 'template', 'tables', ...")
     hidden_tools: list[str] | None = Field(default=None, description="a list of tools' names")
     ignore: str | list[str] | None = Field(default=None, description="a list of paths such as 'orders.*.created_at'")
     reset_tools: dict[str, str] | None = Field(
@@ -169,10 +182,12 @@ def _checked(name: str, entry: Any, where: str) -> "_Server":
         found = error.errors(include_url=False, include_context=False)
         problem = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
         path = [str(part) for part in problem["loc"] if not str(part).endswith("]") and part not in _BRANCHES]
+        within = path[:2] == ["toolgym", "database"] and len(path) > 2
         ours = path[0] == "toolgym" and len(path) > 1
-        model, key = (_Ours, path[1]) if ours else (_Server, path[0])
+        model, key = (_Database, path[2]) if within else (_Ours, path[1]) if ours else (_Server, path[0])
         if problem["type"] == "extra_forbidden":
-            what = f"toolgym option of server {name!r}:" if ours else "key"
+            what = "database option" if within else "toolgym option" if ours else "key"
+            what += f" of server {name!r}:" if ours else ""
             message = did_you_mean(key, [*model.model_fields, *([] if ours else _OTHERS)], what)
             raise ConfigError(f"{where}, server {name!r}: {message}") from None
         wanted = model.model_fields[key].description
@@ -192,6 +207,7 @@ def _entry(name: str, given: Any, folder: Path, where: str) -> Entry:
     entry = _checked(name, given, where)
     ours = entry.toolgym or _Ours()
     state = make_state_options(ours.state_tools or (), ours.hidden_tools or (), ours.reset_tools, ours.ignore or ())
+    database = _database(entry, name, where)
     if entry.simulated is not None:
         return Entry(name, None, state, entry.simulated, folder)
     env = {key: _expanded(_text(value), name) for key, value in (entry.env or {}).items()}
@@ -218,11 +234,39 @@ def _entry(name: str, given: Any, folder: Path, where: str) -> Entry:
             default if cwd is None else str(folder / cwd),
             place,
             entry.mode,
+            database,
             shown,
         )
     else:
         raise ConfigError(f"Server {name!r} must have {_NEEDS} (in {where})")
     return Entry(name, target, state)
+
+
+def _database(entry: _Server, name: str, where: str) -> DatabaseOptions:
+    """Where the server's state is, if it is in a database."""
+    ours = entry.toolgym or _Ours()
+    given = ours.database
+    if given is None:
+        return NO_DATABASE
+    try:
+        if entry.command is None or entry.simulated is not None or entry.url is not None or entry.docker is not None:
+            raise ConfigError("a 'database' goes with a 'command', which is started anew for each episode.")
+        if ours.state_tools and given.tables:
+            raise ConfigError("its state is seen by 'state_tools', or in the 'tables' of its 'database', not by both.")
+        if given.url:
+            url = _expanded(given.url, name)
+            if not given.template:
+                raise ConfigError("its 'database' has a 'url', and needs a 'template': the database that is copied.")
+            check_url(url, given.template)
+            require_postgres()
+            return DatabaseOptions(url, given.template, given.env, tuple(given.tables), given.max_rows)
+        if ours.workspace is None or given.template or "env" in given.model_fields_set:
+            raise ConfigError(
+                "its 'database' needs a 'url' (PostgreSQL), or a 'workspace' with SQLite files beside it."
+            )
+    except ConfigError as error:
+        raise ConfigError(f"{where}, server {name!r}: {error}") from None
+    return DatabaseOptions(tables=tuple(given.tables), max_rows=given.max_rows)
 
 
 def _text(value: str | float) -> str:

@@ -42,7 +42,9 @@ from toolgym.mcp.docker_transport import ContainerTransport
 from toolgym.mcp.endpoint import CONTROL_METHOD, EXPIRED_CODE, EXTENSION_ID, ControlParams
 from toolgym.mcp.http_transport import SSE_ADVICE, BoundedHttpTransport, speaks_sse
 from toolgym.mcp.listing import REFUSED, all_tools
-from toolgym.mcp.secrets import redact, secrets_of, shown_url
+from toolgym.mcp.postgres import SHOWN_NAME, EpisodeDatabase
+from toolgym.mcp.rows import NO_DATABASE, DatabaseOptions
+from toolgym.mcp.secrets import redact, redacted, secrets_of, shown_url
 from toolgym.mcp.session import ToolSpec
 from toolgym.mcp.tool import tidy_schema
 from toolgym.mcp.transports import BoundedStdioTransport, MemoryTransport, Streams
@@ -86,6 +88,9 @@ class CommandTarget:
     see `toolgym.mcp.workspace`."""
     mode: Mode = "auto"
     """As in `WireOptions`; `legacy` in either of them holds."""
+    database: DatabaseOptions = NO_DATABASE
+    """Where it has a URL, each started server gets a PostgreSQL database of its own: `{database}` in its command and
+    environment stands for its name, `{database_url}` for its URL. Agents see it as `toolgym_database`."""
     shown: tuple[str, ...] = ()
     """The command as messages show it: without what was filled in from the environment, which may be a secret."""
 
@@ -178,6 +183,8 @@ class Connection:
         self._stdio: BoundedStdioTransport | ContainerTransport | None = None
         self.workspace: Path | None = None
         """The copy of the target's workspace that this server has."""
+        self.database: EpisodeDatabase | None = None
+        """The database that this server has to itself."""
 
     @classmethod
     async def open(cls, target: Target, options: WireOptions) -> "Connection":
@@ -243,7 +250,7 @@ class Connection:
         extensions = (capabilities.extensions if capabilities is not None else None) or {}
         tools = await all_tools(client)
         self.has_episodes = EXTENSION_ID in extensions or any(EXTENSION_ID in (tool.meta or {}) for tool in tools)
-        self.listed = tuple(tool_spec(tool) for tool in tools)
+        self.listed = tuple(self._shown_spec(tool_spec(tool)) for tool in tools)
         by_name: dict[str, ToolSpec] = {}
         for spec in self.listed:
             if spec.refused is not None:
@@ -267,13 +274,27 @@ class Connection:
             return self._stdio
         if target.workspace is not None:
             await _to_the_end(partial(self._copy_workspace, target.workspace))
-            target = _placed(target, str(self.workspace))
+        if target.database.url:
+            await _to_the_end(partial(self._make_database, target.database))
+        target = _placed(target, self.workspace, self.database)
         folder = "" if self.workspace is None else str(outer(self.workspace))
         self._stdio = BoundedStdioTransport(target.command, target.env, target.cwd, limit, folder)
         return self._stdio
 
     def _copy_workspace(self, template: str) -> None:
         self.workspace = copied(template)
+
+    def _make_database(self, options: DatabaseOptions) -> None:
+        database = EpisodeDatabase(options, self.options.timeout_s)
+        self._secrets = database.secrets
+        database.create(self.options.start_timeout_s)
+        self.database = database
+
+    @property
+    def _renamed(self) -> list[tuple[str, str]]:
+        """What differs in each episode, and what agents see in its place."""
+        pairs = [] if self.workspace is None else [(str(self.workspace), WORKSPACE)]
+        return pairs if self.database is None else [*pairs, (self.database.name, SHOWN_NAME)]
 
     async def call_tool(self, name: str, arguments: dict[str, Any], meta: dict[str, Any]) -> CallToolResult:
         """One tool call, as the server answers it; its content is read by `toolgym.mcp.content.raw_answer`.
@@ -282,22 +303,37 @@ class Connection:
             MCPError: the server refused the request itself.
             InfraError: the server died, did not answer in time or answered nonsense.
         """
-        client = self._usable()
-        if self.workspace is None:
-            return await self._within_limits(client.call_tool_mcp(name, arguments, meta=meta), f"call of {name!r}")
+        client, what = self._usable(), f"call of {name!r}"
+        if not self._renamed:
+            return await self._within_limits(client.call_tool_mcp(name, arguments, meta=meta), what)
         arguments = self.placed(arguments)
-        result = await self._within_limits(client.call_tool_mcp(name, arguments, meta=meta), f"call of {name!r}")
+        try:
+            result = await self._within_limits(client.call_tool_mcp(name, arguments, meta=meta), what)
+        except MCPError as error:
+            error.error.message = self.shown(error.error.message)
+            raise
         if result.meta is not None and RAW_META in result.meta:
             result.meta[RAW_META] = self.shown(result.meta[RAW_META])
         return result
 
     def placed(self, value: Any) -> Any:
-        """A JSON value with the workspace's real path in place of what agents see."""
-        return value if self.workspace is None else _renamed(value, WORKSPACE, str(self.workspace))
+        """A JSON value with the real names of the workspace and the database in place of what agents see."""
+        for real, seen in self._renamed:
+            value = _replaced(value, lambda text, real=real, seen=seen: text.replace(seen, real))
+        return value
 
     def shown(self, value: Any) -> Any:
-        """A JSON value with what agents see in place of the workspace's real path."""
-        return value if self.workspace is None else _renamed(value, str(self.workspace), WORKSPACE)
+        """A JSON value with what agents see in place of the real names of the workspace and the database."""
+        if self.database is not None:
+            value = _replaced(value, lambda text: redacted(text, self._secrets))
+        for real, seen in self._renamed:
+            value = _replaced(value, lambda text, real=real, seen=seen: text.replace(real, seen))
+        return value
+
+    def _shown_spec(self, spec: ToolSpec) -> ToolSpec:
+        if not self._renamed:
+            return spec
+        return replace(spec, description=self.shown(spec.description), input_schema=self.shown(spec.input_schema))
 
     async def control(self, params: ControlParams) -> dict[str, Any]:
         """One request on the control channel.
@@ -358,6 +394,7 @@ class Connection:
     def stderr_tail(self) -> str:
         """The end of what the server wrote to stderr, for a message."""
         tail = self._stdio.stderr_tail if self._stdio is not None else ""
+        tail = redacted(tail, self._secrets) if self._secrets else tail
         return f"\nIts last output on stderr:\n{tail}" if tail else ""
 
     async def close(self) -> None:
@@ -376,6 +413,9 @@ class Connection:
         finally:
             if self.workspace is not None:
                 await _to_the_end(partial(remove, str(outer(self.workspace))))
+            database, self.database = self.database, None
+            if database is not None:
+                await _to_the_end(database.drop)
 
 
 _abandoned: set["asyncio.Future[Any]"] = set()
@@ -433,21 +473,34 @@ async def _to_the_end(work: Callable[[], None]) -> None:
         raise
 
 
-def _placed(target: CommandTarget, folder: str) -> CommandTarget:
-    """The target with its workspace's folder filled in."""
-    command = tuple(part.replace("{workspace}", folder) for part in target.command)
-    env = {name: value.replace("{workspace}", folder) for name, value in target.env.items()}
-    return replace(target, command=command, env=env, cwd=target.cwd or folder)
+def _placed(target: CommandTarget, workspace: Path | None, database: EpisodeDatabase | None) -> CommandTarget:
+    """The target with its workspace's folder and its database's name and URL filled in."""
+    filled = {} if workspace is None else {"{workspace}": str(workspace)}
+    env = dict(target.env)
+    if database is not None:
+        filled |= {"{database}": database.name, "{database_url}": database.url}
+        name = target.database.env
+        if not any(place in env.get(name, "") for place in filled):
+            env[name] = database.url
+    env = {name: _filled(text, filled) for name, text in env.items()}
+    command = tuple(_filled(part, filled) for part in target.command)
+    return replace(target, command=command, env=env, cwd=target.cwd or (None if workspace is None else str(workspace)))
 
 
-def _renamed(value: Any, old: str, new: str) -> Any:
-    """A JSON value with a path written otherwise in every string."""
+def _filled(text: str, places: Mapping[str, str]) -> str:
+    for place, value in places.items():
+        text = text.replace(place, value)
+    return text
+
+
+def _replaced(value: Any, replace: Callable[[str], str]) -> Any:
+    """A JSON value with every string replaced."""
     if isinstance(value, str):
-        return value.replace(old, new)
+        return replace(value)
     if isinstance(value, dict):
-        return {key: _renamed(item, old, new) for key, item in value.items()}
+        return {key: _replaced(item, replace) for key, item in value.items()}
     if isinstance(value, list):
-        return [_renamed(item, old, new) for item in value]
+        return [_replaced(item, replace) for item in value]
     return value
 
 

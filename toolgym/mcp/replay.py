@@ -6,17 +6,20 @@ reconnecting and forked by repeating the calls on a new one. A server with reset
 reset, no fork.
 """
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
 from toolgym.errors import CallTimeoutError, ForkUnsupportedError, InfraError
 from toolgym.mcp import loop
 from toolgym.mcp.arguments import unknown_tool
-from toolgym.mcp.connection import Connection, MemoryTarget, UrlTarget
+from toolgym.mcp.connection import CommandTarget, Connection, MemoryTarget, UrlTarget
 from toolgym.mcp.ignore import below, make_paths, without
 from toolgym.mcp.pool import Pool
+from toolgym.mcp.rows import NO_DATABASE
 from toolgym.mcp.session import ToolSpec
-from toolgym.mcp.state import StateOptions, Tables, answer_of, files_of, table_of, tables_diff
+from toolgym.mcp.sqlite_state import workspace_tables
+from toolgym.mcp.state import StateOptions, Tables, answer_of, table_of, tables_diff
 from toolgym.mcp.wire import WireSession
 from toolgym.messages import ToolCall
 from toolgym.trajectory import ToolResult
@@ -42,6 +45,7 @@ class ReplaySession(WireSession):
         self._base: Tables | None = None
         self._ignored = make_paths(self._state.ignore)
         target = pool.target
+        self._database = target.database if isinstance(target, CommandTarget) else NO_DATABASE
         self._restarts = not (isinstance(target, UrlTarget) or (isinstance(target, MemoryTarget) and not target.fresh))
         self._use(connection)
         stateless = all(tool.writes is False for tool in self._specs)
@@ -56,7 +60,14 @@ class ReplaySession(WireSession):
         self._reset_spec = all_tools.get(state.reset_tool)
         # Only a server that can be had twice can be copied: a twin needs a process of its own.
         self._copies = self._restarts and {state.snapshot_tool, state.restore_tool} <= all_tools.keys()
-        self._watches = bool(state.state_tools) or connection.workspace is not None or state.snapshot_tool in all_tools
+        self._watches = bool(state.state_tools or self._places()) or state.snapshot_tool in all_tools
+
+    def _places(self) -> list[str]:
+        """Where else than by tools the state is seen, as `sees` says it."""
+        connection, options = self._connection, self._database
+        places = [] if connection.workspace is None else ["workspace"]
+        places += [] if connection.database is None else [f"database: {options.template}"]
+        return [*places, *([f"tables: {', '.join(sorted(options.tables))}"] if options.tables else [])]
 
     @property
     def tools(self) -> tuple[ToolSpec, ...]:
@@ -207,12 +218,25 @@ class ReplaySession(WireSession):
             tables.setdefault(table, {}).update(table_of(tool, result, below(self._ignored, table)))
         if tables:
             return tables
-        if self._state.snapshot_tool in {tool.name for tool in self._connection.tools}:
+        offered = {tool.name for tool in self._connection.tools}
+        if self._state.snapshot_tool in offered and self._connection.database is None:
             state = answer_of(await self._operate(self._state.snapshot_tool, {}))
             state = state if isinstance(state, dict) else {"state": state}
             return {name: value if isinstance(value, dict) else {"value": value} for name, value in state.items()}
-        if self._connection.workspace is not None:
-            tables["files"] = files_of(self._connection.workspace)
+        return await asyncio.to_thread(self._look)
+
+    def _look(self) -> Tables:
+        """What is in the server's workspace and in its database."""
+        connection, options, first = self._connection, self._database, self._base is None
+        tables: Tables = {}
+        if connection.database is not None:
+            tables = connection.database.tables(self._ignored, first=first)
+        if connection.workspace is not None:
+            options = NO_DATABASE if options.url else options
+            try:
+                tables |= workspace_tables(connection.workspace, options, self._ignored, first=first)
+            except OSError as error:
+                raise InfraError(f"The server's workspace cannot be read: {error.strerror}") from error
         return tables
 
     def diff(self) -> Diff | None:
@@ -228,7 +252,7 @@ class ReplaySession(WireSession):
     def sees(self) -> tuple[str, ...]:
         if not self._watches:
             return ()
-        return self._state.sources(workspace=self._connection.workspace is not None)
+        return self._state.sources(self._places())
 
     def state_version(self) -> int:
         return self._version

@@ -81,7 +81,8 @@ class ToolSession(ABC):
         return None
 
     def sees(self) -> tuple[str, ...] | None:
-        """Where the state is seen (`state_tool: NAME`, `workspace`) and what of it is not (`ignore: PATH`), sorted.
+        """Where the state is seen (`state_tool: NAME`, `workspace`, `database: TEMPLATE`, `tables: NAMES`) and what of
+        it is not (`ignore: PATH`), sorted.
 
         Empty: it is not seen. None: it is a `World`.
         """

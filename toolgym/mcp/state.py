@@ -7,7 +7,7 @@ by which its state is reset, taken and put back, and is then not started anew fo
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
@@ -18,7 +18,7 @@ from toolgym.mcp.ignore import Path, below, without
 from toolgym.trajectory import ToolResult
 from toolgym.world import Diff
 
-__all__ = ["StateOptions", "StateTool", "Tables", "files_of", "make_state_options", "table_of", "tables_diff"]
+__all__ = ["StateOptions", "StateTool", "Tables", "files_of", "make_state_options", "table_of", "tables_diff", "walked"]
 
 Tables = dict[str, dict[str, Any]]
 """Table name -> record id -> record."""
@@ -70,10 +70,14 @@ class StateOptions:
         """All tools that agents do not see."""
         return frozenset({*self.hidden, self.reset_tool, self.snapshot_tool, self.restore_tool})
 
-    def sources(self, *, workspace: bool) -> tuple[str, ...]:
-        """What is looked at, and what of it does not count, as texts (see `ToolSession.sees`)."""
+    def sources(self, places: Sequence[str]) -> tuple[str, ...]:
+        """What is looked at, and what of it does not count, as texts (see `ToolSession.sees`).
+
+        Args:
+            places: where else than by tools it is seen, as such texts.
+        """
         tools = [f"state_tool: {tool.text()}" for tool in self.state_tools]
-        seen = tools or (["workspace"] if workspace else [f"snapshot: {self.snapshot_tool}"])
+        seen = tools or places or [f"snapshot: {self.snapshot_tool}"]
         return tuple(sorted([*seen, *(f"ignore: {path}" for path in self.ignore)]))
 
 
@@ -179,12 +183,24 @@ def _hash(path: FilePath) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def files_of(folder: FilePath) -> dict[str, Any]:
-    """A workspace's files: relative path -> text (or, where it is none or long, its size in bytes and its SHA-256)."""
-    files = {}
+def walked(folder: FilePath) -> Iterator[FilePath]:
+    """The files in a workspace that count, in order: no links, nothing of version control or of installed packages."""
     for path in sorted(folder.rglob("*")):
+        if not (_SKIPPED & set(path.relative_to(folder).parts) or path.is_symlink()) and path.is_file():
+            yield path
+
+
+def files_of(folder: FilePath, hidden: Collection[str] = ()) -> dict[str, Any]:
+    """A workspace's files: relative path -> text (or, where it is none or long, its size in bytes and its SHA-256).
+
+    Args:
+        folder: the workspace.
+        hidden: relative paths of files that are left out.
+    """
+    files = {}
+    for path in walked(folder):
         inside = path.relative_to(folder)
-        if _SKIPPED & set(inside.parts) or path.is_symlink() or not path.is_file():
+        if inside.as_posix() in hidden:
             continue
         size = path.stat().st_size
         text = path.read_bytes().decode(errors="replace") if size <= _MAX_TEXT else ""

@@ -137,8 +137,8 @@ def freeze(task: Task, session: ToolSession) -> Task:
     if known is not None and (told := _elsewhere(known, session.sees())):
         raise ConfigError(
             f"Task {task.id!r} differs in {told}, so no episode could reach its final state. Give the environment the "
-            'same state_tools, ignore and workspace (state_tools=[...]; or under "toolgym" in mcp.json), or freeze the '
-            "tasks anew: toolgym tasks check FILE --servers ... --write"
+            'same state_tools, ignore, workspace and database (state_tools=[...]; or under "toolgym" in mcp.json), or '
+            "freeze the tasks anew: toolgym tasks check FILE --servers ... --write"
         )
     frozen = execute(task, session).frozen if known is None else Frozen.model_validate(known)
     writes = list(frozen.writes)
