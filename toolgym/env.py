@@ -18,7 +18,7 @@ from toolgym.rendering import print_trajectory, trajectory_text
 from toolgym.spaces import Message
 from toolgym.tasks import Task
 from toolgym.trajectory import Trajectory
-from toolgym.users import User, make_user
+from toolgym.users import User, UserTools, make_user
 
 __all__ = ["ToolEnv"]
 
@@ -171,6 +171,7 @@ class ToolEnv(gymnasium.Env[str, str]):
         super().reset(seed=seed)
         task = self._pick(options)
         self._start_session(task)
+        self._user.tools = UserTools(self.session) if self.session.user_tools else None
         request = self._user.start(task)
         trajectory = Trajectory(
             env_id=self.spec.id if self.spec else self.domain.name,

@@ -60,7 +60,8 @@ class EnvOptions:
     max_message_chars: int = 200_000
     """A longer action is not read: the model is told so."""
     reveal_gold: bool = False
-    """Whether `info["task"]` at reset is the `Task`, gold and all."""
+    """Whether `info["task"]` at reset is the `Task`, gold and all, and `info["user_calls"]` after a step what the user
+    called."""
 
     def __post_init__(self) -> None:
         if isinstance(self.kinds, str):

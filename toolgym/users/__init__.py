@@ -1,15 +1,16 @@
 """Who the agent talks to: nobody (`none`), a `scripted` user, or an `llm` behind an OpenAI-compatible endpoint."""
 
+from copy import copy
 from typing import TYPE_CHECKING, Union
 
 from toolgym.errors import ConfigError, did_you_mean
-from toolgym.users.base import NoUser, User, UserReply
+from toolgym.users.base import NoUser, User, UserReply, UserTools
 from toolgym.users.scripted import ScriptedUser
 
 if TYPE_CHECKING:
     from toolgym.users.llm import LLMUserOptions
 
-__all__ = ["NoUser", "ScriptedUser", "User", "UserReply", "make_user"]
+__all__ = ["NoUser", "ScriptedUser", "User", "UserReply", "UserTools", "make_user"]
 
 UserSpec = Union[str, User, "LLMUserOptions"]
 
@@ -21,7 +22,8 @@ def make_user(spec: UserSpec) -> User:
         ConfigError: no such user, or a model is needed and none was named.
     """
     if isinstance(spec, User):
-        return spec.fork()
+        twin = spec.fork()
+        return copy(twin) if twin is spec else twin  # each has the tools of its own episode
     if isinstance(spec, str):
         if spec == "none":
             return NoUser()
