@@ -35,6 +35,8 @@ def make_server() -> ToolServer:
     @server.tool(writes=True)
     def set_line(world: World, id: str, active: bool) -> str:
         """Switches a line on or off."""
+        if not world.has("lines", id):
+            raise ToolError(f"No line {id!r}")
         world.edit("lines", id)["active"] = active
         return f"{id} is {'on' if active else 'off'}"
 
