@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium
 import pytest
 
+from toolgym import registration
 from toolgym.checker import check_tool_env
 from toolgym.env import ToolEnv
 from toolgym.errors import ConfigError, InfraError, TaskError
@@ -275,7 +276,8 @@ def test_a_script_names_only_tools_that_the_user_has(phone: Any) -> None:
         env.reset(options={"task": phone.task().model_copy(update={"user": agents})})
 
 
-def test_an_id_may_have_a_user_by_default(phone: Any) -> None:
+def test_an_id_may_have_a_user_by_default(phone: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registration, "_DOMAINS", registration._DOMAINS.copy())
     register_domain("phone-of-a-test", phone.phone_domain)
     register_env("Test/Phone-v0", "phone-of-a-test", user="scripted")
     try:
