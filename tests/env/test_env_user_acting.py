@@ -92,8 +92,29 @@ def test_reports_are_filled() -> None:
 
 
 pieces = st.sampled_from(
-    "turn off|airplane mode|it|and|then|. |, |?|reboot|set network mode to 5g|please|if|not|i will|status bar|wi-fi|"
-    "what is the problem|line|confirm|cancelled|{text}".split("|")
+    [
+        "turn off",
+        "airplane mode",
+        "it",
+        "and",
+        "then",
+        ". ",
+        ", ",
+        "?",
+        "reboot",
+        "set network mode to 5g",
+        "please",
+        "if",
+        "not",
+        "i will",
+        "status bar",
+        "wi-fi",
+        "what is the problem",
+        "line",
+        "confirm",
+        "cancelled",
+        "{text}",
+    ]
 )
 
 
