@@ -1,12 +1,16 @@
 """What tests of several parts share: one thread a process, cheap garbage collections, a chat endpoint over HTTP."""
 
 import gc
+import importlib.util
 import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -124,3 +128,15 @@ def slowly() -> Callable[[bytes, float], Iterator[bytes]]:
             time.sleep(pause_s)
 
     return pieces
+
+
+@pytest.fixture(scope="session")
+def phone() -> ModuleType:
+    """A domain in which the user has tools of its own: `env/phone_domain.py`."""
+    name = "toolgym_test_phone_domain"
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / "env" / "phone_domain.py")
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

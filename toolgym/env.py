@@ -20,7 +20,7 @@ from toolgym.rendering import print_trajectory, trajectory_text
 from toolgym.spaces import Message
 from toolgym.tasks import Task
 from toolgym.trajectory import Trajectory
-from toolgym.users import User, make_user
+from toolgym.users import User, UserTools, make_user
 
 __all__ = ["ToolEnv"]
 
@@ -193,6 +193,7 @@ class ToolEnv(gymnasium.Env[str, str]):
         if number is not None or self._perturber is not None:
             task, prompt = self._perturb(task, seed, number)
             meta |= cast(Perturbation, self._perturbation).meta
+        self._user.tools = UserTools(self.session) if self.session.user_tools else None
         request = self._user.start(task)
         trajectory = Trajectory(
             env_id=self.spec.id if self.spec else self.domain.name,

@@ -8,6 +8,7 @@ many at once (`ToolVectorEnv`).
 import asyncio
 import time
 from collections.abc import Generator
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -21,7 +22,7 @@ from toolgym.options import EnvOptions
 from toolgym.rewards.base import Reward
 from toolgym.rewards.state import solved
 from toolgym.tasks import Task
-from toolgym.trajectory import Outcome, Step, ToolResult, Trajectory, Truncation
+from toolgym.trajectory import Act, Outcome, Step, ToolResult, Trajectory, Truncation
 from toolgym.users import User, UserReply
 from toolgym.world import Diff
 
@@ -58,6 +59,7 @@ class _Doings:
     results: list[ToolResult]
     reply: UserReply | None = None
     diff: Diff | None = None
+    agent_changed: bool = False
     truncation: Truncation | None = None
     failure: InfraError | None = None
 
@@ -96,7 +98,8 @@ class Episode:
         self._calls = 0
         self._tokens = self._count(trajectory.prompt)
         self._started_s = 0.0 if options.max_seconds is None else time.monotonic()
-        self._version = session.state_version()
+        # What the user did before its request shows in the first step's diff.
+        self._version = None if user.tools is not None and user.tools.acted else session.state_version()
         self.interrupted = False
         """Whether a step has begun whose end was not seen: what it did is not known, and the episode cannot go on."""
 
@@ -122,10 +125,15 @@ class Episode:
         now = self.trajectory
         twin = object.__new__(Episode)
         twin.session, twin.user, twin.task = self.session.fork(), self.user.fork(), self.task
+        if self.user.tools is not None:
+            if twin.user is self.user:
+                twin.user = copy(self.user)
+            twin.user.tools = self.user.tools.bound_to(twin.session)
         twin.trajectory = replace(now, steps=now.steps.copy(), meta=now.meta.copy())
         twin.options, twin.reward = self.options, self.reward
         twin._calls, twin._tokens, twin._started_s = self._calls, self._tokens, self._started_s
-        twin._version, twin.interrupted = twin.session.state_version(), False
+        twin._version = None if self._version is None else twin.session.state_version()
+        twin.interrupted = False
         return twin
 
     # Driving -----------------------------------------------------------------------------------------------------
@@ -205,6 +213,9 @@ class Episode:
         if notice:
             observation = format_step(turn, did.results, said, notice)
         step = Step(turn, tuple(did.results), observation, said, did.diff)
+        if self.user.tools is not None:
+            step.user_acts = self.user.tools.taken()
+            step.agent_changed = did.agent_changed and bool(step.user_acts)
         trajectory.steps.append(step)
         self._close_if_over(did, finished)
         if did.failure is None:
@@ -216,20 +227,34 @@ class Episode:
         return observation, step.reward, finished or did.failure is not None, did.truncation is not None, info
 
     def _act(self, turn: Turn, did: _Doings) -> Generator[Request, Answer, None]:
-        """The calls in order, then the user's reply, then the diff where the state may have changed."""
+        """The calls in order, then the user's reply, then the diff where the state may have changed.
+
+        Where the user may change it too, the diff is looked at in between, so that it is known who did what.
+        """
+        tools = self.user.tools
+        if tools is not None and tools.acted:  # before its request
+            yield from self._look(did)
         for call in turn.calls:
             if self._calls >= self.options.max_calls:
                 did.truncation = "calls"
                 break
             self._calls += 1
             did.results.append(cast(ToolResult, (yield call)))
+        if tools is not None and did.results:
+            before = self.trajectory.diff if did.diff is None else did.diff
+            yield from self._look(did)
+            did.agent_changed = did.diff is not None and did.diff != before
         if turn.response is not None and did.truncation is None:
             did.reply = cast(UserReply, (yield Said(turn.response)))
-        if did.results:
-            version = self.session.state_version()
-            if version is None or version != self._version:
-                self._version = version
-                did.diff = cast(Diff, (yield _DIFF))
+        if did.results or (tools is not None and tools.acted):
+            yield from self._look(did)
+
+    def _look(self, did: _Doings) -> Generator[Request, Answer, None]:
+        """The diff, where the state may have changed since the last look."""
+        version = self.session.state_version()
+        if version is None or version != self._version:
+            self._version = version
+            did.diff = cast(Diff, (yield _DIFF))
 
     def _read(self, action: str) -> Turn:
         if not isinstance(action, str):
@@ -284,9 +309,16 @@ class Episode:
             info["outcome"] = self.trajectory.outcome
         if did.truncation is not None:
             info["truncation"] = did.truncation
+        if step.user_acts and self.options.reveal_gold:
+            info["user_calls"] = [_told(act) for act in step.user_acts]
         if did.failure is not None:
             info["error"] = self.trajectory.meta["error"]
         return info
+
+
+def _told(act: Act) -> dict[str, Any]:
+    call, result = act.call, act.result
+    return {"name": call.name, "arguments": call.arguments, "outcome": result.outcome, "text": result.text}
 
 
 def _why_unsolved(trajectory: Trajectory) -> Outcome:

@@ -27,6 +27,7 @@ from toolgym.tasks import GoldAction, GoldCall, Task
 from toolgym.tasks._stored import fitting
 from toolgym.tasks.files import TaskSource, read_tasks
 from toolgym.tasks.freezing import freeze
+from toolgym.users import listening
 from toolgym.vector import ToolVectorEnv
 from toolgym.world import canonical
 
@@ -143,7 +144,7 @@ class McpDomain:
         if task.id not in self._frozen:
             session = self.session()
             try:
-                self._frozen[task.id] = freeze(task, session)
+                self._frozen[task.id] = freeze(task, session, listening)
             finally:
                 session.close()
         return self._frozen[task.id]

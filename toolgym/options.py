@@ -68,7 +68,8 @@ class EnvOptions:
     reorder: bool = False
     """Whether tools, parameters, enum values and the keys of results are in another order."""
     reveal_gold: bool = False
-    """Whether `info["task"]` at reset is the `Task`, gold and all."""
+    """Whether `info["task"]` at reset is the `Task`, gold and all, and `info["user_calls"]` after a step what the user
+    called."""
 
     def __post_init__(self) -> None:
         if isinstance(self.kinds, str):

@@ -41,8 +41,10 @@ def register_domain(name: str, entry_point: str | Callable[..., Domain]) -> None
     _DOMAINS[name] = entry_point
 
 
-def register_env(env_id: str, domain: str) -> None:
+def register_env(env_id: str, domain: str, **options: Any) -> None:
     """Registers a Gymnasium id for a registered domain, with ToolGym's own vector environment. Twice is harmless.
+
+    `options` are the id's defaults, over those of `EnvOptions`: `user="scripted"` where tasks cannot be played without.
 
     Gymnasium's passive checker and order enforcement stay off: `ToolEnv` checks both itself, and `gymnasium.make` then
     gives the bare environment, whose `fork` is in reach and whose step costs no wrappers.
@@ -53,7 +55,7 @@ def register_env(env_id: str, domain: str) -> None:
         env_id,
         entry_point="toolgym.env:ToolEnv",
         vector_entry_point="toolgym.vector:ToolVectorEnv",
-        kwargs={"domain": domain},
+        kwargs={"domain": domain, **options},
         disable_env_checker=True,
         order_enforce=False,
     )

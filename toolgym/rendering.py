@@ -101,6 +101,9 @@ def _lines(step: Step, longest: int) -> Iterator[Table]:
         yield line("response", turn.response, "bold")
     for problem in turn.problems:
         yield line("problem", problem.message, "yellow")
+    for act in step.user_acts:
+        yield line("user", f"calls {act.call.name}({_arguments(act.call.arguments)})", "dim blue")
+        yield line("  →", act.result.text, "red" if act.result.is_error else "green")
     if step.user is not None:
         yield line("user", step.user, "blue")
     terms = ", ".join(f"{name} {value:.3g}" for name, value in step.rewards.items())

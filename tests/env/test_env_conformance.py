@@ -21,7 +21,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 def test_conformance(env_id: str) -> None:
     report = check_tool_env(env_id, options=OPTIONS.get(env_id), episodes=8)
     assert report.passed
-    assert len(report.results) == 9
+    assert len(report.results) == 10
 
 
 @pytest.mark.slow

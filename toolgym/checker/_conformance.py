@@ -24,6 +24,8 @@ from toolgym.checker._transcripts import (
     transcripts_of_two_processes,
 )
 from toolgym.env import ToolEnv
+from toolgym.mcp.inprocess import InProcessSession
+from toolgym.mcp.session import ToolSession
 from toolgym.messages import ToolCall, Turn, render
 from toolgym.sampling import sample_arguments
 from toolgym.tasks import JudgedCheck, Task
@@ -40,6 +42,8 @@ _TRANSCRIPT_EPISODES = 8
 _RANDOM_SOLVES_AT_MOST = 0.05
 _SECRET_MIN_CHARS = 8
 """Shorter gold values (a cabin, a digit) occur anywhere by chance."""
+_ABSENT = "no_such_tool_at_all"
+"""A name that no tool has."""
 _SECRET_KEYS = ("gold", "gold_diff", "assertions", "checklist")
 
 
@@ -200,6 +204,61 @@ def check_reads(setup: Setup) -> str:
     return f"{calls} calls"
 
 
+def check_user_tools_are_hidden(setup: Setup) -> str:
+    """The agent can neither list nor call the user's tools, on the environment's session and on its server's wires."""
+    with setup.env() as env:
+        _, info = env.reset(options={"task": setup.task_indices(env)[0]})
+        hidden = env.session.user_tools
+        if not hidden:
+            return "the user has no tools"
+        shown = {tool["function"]["name"] for tool in info["tools"]} | {tool.name for tool in env.tools}
+        assert not shown & {tool.name for tool in hidden}, f"the agent is shown tools of the user's: {sorted(shown)}"
+        for tool in hidden:
+            answers = [_answer_of_fork(env, _call(name)) for name in (tool.name, _ABSENT)]
+            told = answers[0].replace(tool.name, _ABSENT)
+            assert told == answers[1], f"a call of the user's {tool.name!r} is told as {answers[0]!r}"
+        _assert_unknown(env.session, setup, "the environment's session")
+        also = _wires(env.session.server) if isinstance(env.session, InProcessSession) else ()
+        places = ["the environment"]
+        for where, session in also:
+            _assert_unknown(session, setup, where)
+            places.append(where)
+        return f"{len(hidden)} tools, in {', '.join(places)}"
+
+
+def _answer_of_fork(env: ToolEnv, action: str) -> str:
+    fork = env.fork()
+    try:
+        return fork.step(action)[0]
+    finally:
+        fork.close()
+
+
+def _wires(server: Any) -> Iterator[tuple[str, ToolSession]]:
+    """The server behind the whole protocol, without a transport and over HTTP."""
+    from toolgym.mcp.connect import connect  # what speaks to servers takes its time
+    from toolgym.mcp.serve import serving
+
+    with connect(server.fastmcp) as handle:
+        yield "memory", handle.session()
+    with serving(server) as url, connect(url) as handle:
+        yield "HTTP", handle.session()
+
+
+def _assert_unknown(session: ToolSession, setup: Setup, where: str) -> None:
+    rng, before = setup.rng(2), session.diff()
+    listed = {tool.name for tool in session.tools} | {tool.name for tool in session.listed_tools}
+    assert session.user_tools, f"the user has no tools over {where}"
+    for tool in session.user_tools:
+        assert tool.name not in listed, f"{where} lists the user's {tool.name!r} to the agent"
+        for arguments in (sample_arguments(tool.input_schema, rng), {}):
+            result = session.call(ToolCall(tool.name, arguments))
+            absent = session.call(ToolCall(_ABSENT, arguments))
+            told = (result.text.replace(tool.name, _ABSENT), result.outcome)
+            assert told == (absent.text, absent.outcome), f"over {where} the agent may call the user's {tool.name!r}"
+    assert session.diff() == before, f"over {where} the agent changed the world with the user's tools"
+
+
 def check_vectors(setup: Setup) -> str:
     """Gymnasium's sync and async vector environments and ToolGym's own give the same, in every autoreset mode."""
     with setup.env() as env:
@@ -258,6 +317,7 @@ CHECKS: dict[str, Callable[[Setup], str]] = {
     "gold_is_hidden": check_gold_is_hidden,
     "fork": check_fork,
     "reads_change_nothing": check_reads,
+    "user_tools_are_hidden": check_user_tools_are_hidden,
     "determinism": check_determinism,
     "vector": check_vectors,
 }
@@ -267,6 +327,10 @@ def _make_rendering(make: Callable[[], ToolEnv], **made_with: Any) -> ToolEnv:
     env = make()
     env.render_mode = made_with.get("render_mode")
     return env
+
+
+def _call(name: str) -> str:
+    return render(Turn(calls=(ToolCall(name, {}),)))
 
 
 def _respond(text: str) -> str:

@@ -67,6 +67,7 @@ def check(
     from toolgym.mcp_env import McpDomain, McpOptions
     from toolgym.tasks.files import Frozen, read_tasks, write_frozen
     from toolgym.tasks.freezing import Execution, execute_twice
+    from toolgym.users import listening
 
     tasks, _ = read_tasks(file)
     options = McpOptions(
@@ -77,7 +78,7 @@ def check(
     frozen: dict[str, Frozen] = {}
     report: list[dict[str, Any]] = []
     try:
-        for task, execution in zip(tasks, execute_twice(tasks, session), strict=True):
+        for task, execution in zip(tasks, execute_twice(tasks, session, listening), strict=True):
             report.append(_entry(task.id, execution))
             if isinstance(execution, Execution) and not execution.unsteady:
                 frozen[task.id] = execution.frozen

@@ -112,7 +112,7 @@ def parse_openai(text: str, found: tuple[int, Any] | None = None) -> Turn:
     calls: list[ToolCall] = []
     problems: list[ParseProblem] = []
     for item in given[:MAX_CALLS]:
-        call = _to_call(item)
+        call = read_call(item)
         if isinstance(call, ToolCall):
             calls.append(call)
         elif len(problems) < 8:
@@ -193,8 +193,8 @@ def _joined(parts: list[str | None]) -> str | None:
     return "\n".join(given) if given else None
 
 
-def _to_call(item: Any) -> ToolCall | str:
-    """The call, or a sentence that says why it is none."""
+def read_call(item: Any) -> ToolCall | str:
+    """The call that an item of `tool_calls` makes, or a sentence that says why it is none."""
     function = item.get("function", item) if type(item) is dict else None
     if type(function) is not dict:
         return "A tool call must be an object with a function (its name and arguments)."

@@ -29,6 +29,7 @@ class CombinedSession(ToolSession):
     def __init__(self, sessions: Mapping[str, ToolSession]):
         self._sessions = dict(sessions)
         self._owner: dict[str, tuple[ToolSession, str]] = {}
+        self._user_owner: dict[str, tuple[ToolSession, str]] = {}
         self._find_tools()
         worst = max(_KINDS.index(session.fork_kind) for session in self._sessions.values())
         self.fork_kind: ForkKind = _KINDS[worst]
@@ -36,15 +37,20 @@ class CombinedSession(ToolSession):
 
     def _find_tools(self) -> None:
         specs: list[ToolSpec] = []
-        self._owner = {}
+        user_specs: list[ToolSpec] = []
+        self._owner, self._user_owner = {}, {}
         for server, session in self._sessions.items():
-            for tool in session.tools:
-                name = f"{server}_{tool.name}"
-                if name in self._owner:
-                    raise ConfigError(f"Two tools are called {name!r}; rename a server in mcp.json.")
-                self._owner[name] = (session, tool.name)
-                specs.append(replace(tool, name=name))
-        self._specs = tuple(specs)
+            for tools, owner, found in (
+                (session.tools, self._owner, specs),
+                (session.user_tools, self._user_owner, user_specs),
+            ):
+                for tool in tools:
+                    name = f"{server}_{tool.name}"
+                    if name in self._owner or name in self._user_owner:
+                        raise ConfigError(f"Two tools are called {name!r}; rename a server in mcp.json.")
+                    owner[name] = (session, tool.name)
+                    found.append(replace(tool, name=name))
+        self._specs, self._user_specs = tuple(specs), tuple(user_specs)
 
     @property
     def tools(self) -> tuple[ToolSpec, ...]:
@@ -69,6 +75,22 @@ class CombinedSession(ToolSession):
         if owner is None:
             return unknown_tool(str(call.name).encode(errors="replace").decode())
         return await owner[0].call_async(ToolCall(owner[1], call.arguments))
+
+    @property
+    def user_tools(self) -> tuple[ToolSpec, ...]:
+        return self._user_specs
+
+    def call_as_user(self, call: ToolCall) -> ToolResult:
+        owner = self._user_owner.get(call.name) if isinstance(call.name, str) else None
+        if owner is None:
+            return unknown_tool(str(call.name).encode(errors="replace").decode())
+        return owner[0].call_as_user(ToolCall(owner[1], call.arguments))
+
+    async def call_as_user_async(self, call: ToolCall) -> ToolResult:
+        owner = self._user_owner.get(call.name) if isinstance(call.name, str) else None
+        if owner is None:
+            return unknown_tool(str(call.name).encode(errors="replace").decode())
+        return await owner[0].call_as_user_async(ToolCall(owner[1], call.arguments))
 
     def reset(self, world_key: Any = None) -> None:
         """Resets every server; a world key is an object of server name -> its key.

@@ -41,7 +41,7 @@ from toolgym.mcp.docker import DockerTarget
 from toolgym.mcp.docker_transport import ContainerTransport
 from toolgym.mcp.endpoint import CONTROL_METHOD, EXPIRED_CODE, EXTENSION_ID, ControlParams
 from toolgym.mcp.http_transport import SSE_ADVICE, BoundedHttpTransport, speaks_sse
-from toolgym.mcp.listing import REFUSED, all_tools
+from toolgym.mcp.listing import REFUSED, all_tools, all_user_tools
 from toolgym.mcp.postgres import SHOWN_NAME, EpisodeDatabase
 from toolgym.mcp.rows import NO_DATABASE, DatabaseOptions
 from toolgym.mcp.secrets import redact, redacted, secrets_of, shown_url
@@ -166,8 +166,10 @@ class Connection:
         """The tools as they were listed when the connection was opened: an episode's tools do not change."""
         self.listed: tuple[ToolSpec, ...] = ()
         """The same with every tool whose name came twice, and those that had to be refused."""
+        self.user_tools: tuple[ToolSpec, ...] = ()
+        """The tools of the user, where the server is a `ToolServer` that has some."""
         self.reading: frozenset[str] = frozenset()
-        """The names of the tools that only read."""
+        """The names of the tools that only read, the user's among them."""
         self.has_episodes = False
         """Whether the server is a `ToolServer`."""
         self.dead = False
@@ -258,7 +260,9 @@ class Connection:
                 continue
             by_name.setdefault(spec.name, spec)  # a name that comes twice can only mean one tool: the first
         self.tools = tuple(by_name.values())
-        self.reading = frozenset(spec.name for spec in self.tools if spec.writes is False)
+        if self.has_episodes:
+            self.user_tools = tuple(tool_spec(tool) for tool in await all_user_tools(client))
+        self.reading = frozenset(spec.name for spec in (*self.tools, *self.user_tools) if spec.writes is False)
         if self.server is not None:
             self.server_tools = tuple(await self.server.list_tools())
 

@@ -5,6 +5,7 @@ A tool call names its episode in `_meta`:
 - `toolgym/episode`: the id. One not seen before starts a fresh episode. Without it: the MCP session's episode on an
   older, session-bearing HTTP connection, else the process's default episode.
 - `toolgym/world`: the world key of an episode that this request starts.
+- `toolgym/role`: `user` where the caller acts for the user that the agent talks to (see `toolgym.mcp.roles`).
 - `toolgym/opened`: true where the caller has opened the episode before, so that a lost one is an error and not a fresh
   start.
 
@@ -34,6 +35,7 @@ from pydantic import PrivateAttr
 from toolgym.errors import ConfigError, EpisodeExpiredError
 from toolgym.mcp.arguments import refuse
 from toolgym.mcp.episodes import Episode, EpisodeKey, EpisodeStore
+from toolgym.mcp.session import Role
 from toolgym.mcp.tool import BoundTool
 from toolgym.messages import ToolCall
 from toolgym.trajectory import ToolResult
@@ -47,16 +49,19 @@ __all__ = [
     "EXTENSION_ID",
     "OPENED_META",
     "OUTCOME_META",
+    "ROLE_META",
     "VERSION_META",
     "WORLD_META",
     "ControlParams",
     "EpisodeTool",
     "EpisodesExtension",
+    "bound_episode",
 ]
 
 EPISODE_META = "toolgym/episode"
 WORLD_META = "toolgym/world"
 OPENED_META = "toolgym/opened"
+ROLE_META = "toolgym/role"
 EXPIRED_META = "toolgym/expired"
 OUTCOME_META = "toolgym/outcome"
 VERSION_META = "toolgym/version"
@@ -73,7 +78,8 @@ MAX_ID = 200
 T = TypeVar("T")
 
 
-def _bound_episode(request: Any) -> str | None:
+def bound_episode(request: Any) -> str | None:
+    """The episode of an HTTP request's endpoint, where that has one."""
     return None if request is None else request.scope.get(BOUND_EPISODE)
 
 
@@ -81,7 +87,7 @@ def _episode_key(context: FastMCPRequestContext | None) -> EpisodeKey:
     """The episode that a request belongs to."""
     if context is None:
         return "default", ""
-    bound = _bound_episode(context.request)
+    bound = bound_episode(context.request)
     if bound is not None:
         return "id", bound
     named = (context.meta or {}).get(EPISODE_META)
@@ -118,7 +124,7 @@ class EpisodeTool(Tool):
 
     @classmethod
     def of(cls, bound: BoundTool, store: EpisodeStore) -> "EpisodeTool":
-        """The FastMCP tool of a bound tool."""
+        """The FastMCP tool of a bound tool; its `meta` says what it is, since the older protocol has no extensions."""
         source = bound.function_tool
         tool = cls(
             name=source.name,
@@ -126,10 +132,15 @@ class EpisodeTool(Tool):
             parameters=source.parameters,
             output_schema=source.output_schema,
             annotations=ToolAnnotations(read_only_hint=not bound.writes, open_world_hint=False),
-            meta={EXTENSION_ID: True},  # the older protocol does not carry extensions
+            meta={EXTENSION_ID: True, ROLE_META: bound.role} if bound.role == "user" else {EXTENSION_ID: True},
         )
         tool._bound, tool._store = bound, store
         return tool
+
+    @property
+    def role(self) -> Role:
+        """Whose tool it is."""
+        return self._bound.role
 
     async def run(self, arguments: dict[str, Any]) -> WireResult:
         refused = refuse(ToolCall(self.name, arguments))
@@ -201,7 +212,7 @@ class EpisodesExtension(ServerExtension):
         return (MethodBinding(CONTROL_METHOD, ControlParams, self._control),)
 
     async def _control(self, context: ServerRequestContext[Any, Any], params: ControlParams) -> dict[str, Any]:
-        if _bound_episode(context.request) is not None:
+        if bound_episode(context.request) is not None:
             raise MCPError(code=METHOD_NOT_FOUND, message="Method not found", data=CONTROL_METHOD)
         try:
             return await self._run(params)

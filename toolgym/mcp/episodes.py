@@ -27,15 +27,23 @@ class Episode:
     """One world, and the calls made on it. The world is made at the first use.
 
     Args:
-        tools: the server's tools by name.
+        tools: the agent's tools by name.
         build: gives the `Base` of a world key.
         world_key: which of the server's worlds.
+        user_tools: the user's tools by name.
     """
 
-    __slots__ = ("_build", "_epoch", "_resting", "_tools", "_world", "lock", "world_key")
+    __slots__ = ("_build", "_epoch", "_resting", "_tools", "_user_tools", "_world", "lock", "world_key")
 
-    def __init__(self, tools: Mapping[str, BoundTool], build: Callable[[Any], Base], world_key: Any = None):
+    def __init__(
+        self,
+        tools: Mapping[str, BoundTool],
+        build: Callable[[Any], Base],
+        world_key: Any = None,
+        user_tools: Mapping[str, BoundTool] | None = None,
+    ):
         self._tools, self._build, self.world_key = tools, build, world_key
+        self._user_tools = user_tools or {}
         self._world: World | None = None
         self._resting: World | None = None  # the world, while it is without its base
         self._epoch = 0
@@ -74,7 +82,7 @@ class Episode:
         return True
 
     def call(self, call: ToolCall) -> ToolResult:
-        """Runs one call."""
+        """Runs one call of the agent's."""
         refused = refuse(call)
         if refused is not None:
             return refused
@@ -83,6 +91,14 @@ class Episode:
             return unknown_tool(call.name)
         result, self._world = tool.run(self.world, call.arguments)
         return result
+
+    def call_as_user(self, call: ToolCall) -> ToolResult:
+        """Runs one call of the user's."""
+        refused = refuse(call)
+        if refused is not None:
+            return refused
+        tool = self._user_tools.get(call.name)
+        return unknown_tool(call.name) if tool is None else self.run(tool, call.arguments)
 
     def run(self, tool: BoundTool, arguments: dict[str, Any]) -> ToolResult:
         """Runs a tool on arguments that `refuse` has let through."""
@@ -97,7 +113,7 @@ class Episode:
 
     def fork(self) -> "Episode":
         """An episode in the same state that shares nothing mutable."""
-        twin = Episode(self._tools, self._build, self.world_key)
+        twin = Episode(self._tools, self._build, self.world_key, self._user_tools)
         twin._world, twin._epoch = self.world.fork(), self._epoch
         return twin
 

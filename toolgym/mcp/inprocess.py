@@ -4,8 +4,7 @@ A call is a function call in its caller's thread: it takes as long as the tool t
 tool that may hang over stdio or HTTP; its client's limit then holds, and its process can be ended.
 """
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from toolgym.mcp.episodes import Episode
 from toolgym.mcp.session import ForkKind, ToolSession, ToolSpec
@@ -16,18 +15,32 @@ from toolgym.world import Base, Diff, World
 __all__ = ["InProcessSession"]
 
 
+class _Serves(Protocol):
+    """What a session asks of its `ToolServer`."""
+
+    @property
+    def tool_specs(self) -> tuple[ToolSpec, ...]: ...
+
+    @property
+    def user_tool_specs(self) -> tuple[ToolSpec, ...]: ...
+
+
 class InProcessSession(ToolSession):
     """One episode on a `ToolServer` of this process; made by `ToolServer.session`."""
 
     fork_kind: ForkKind = "copy"
     suspends = False
 
-    def __init__(self, specs: Callable[[], tuple[ToolSpec, ...]], episode: Episode):
-        self._specs, self._episode = specs, episode
+    def __init__(self, server: _Serves, episode: Episode):
+        self.server, self._episode = server, episode
 
     @property
     def tools(self) -> tuple[ToolSpec, ...]:
-        return self._specs()
+        return self.server.tool_specs
+
+    @property
+    def user_tools(self) -> tuple[ToolSpec, ...]:
+        return self.server.user_tool_specs
 
     @property
     def world(self) -> World:
@@ -45,11 +58,14 @@ class InProcessSession(ToolSession):
     async def call_async(self, call: ToolCall) -> ToolResult:
         return self._episode.call(call)
 
+    def call_as_user(self, call: ToolCall) -> ToolResult:
+        return self._episode.call_as_user(call)
+
     def reset(self, world_key: Any = None) -> None:
         self._episode.reset(world_key)
 
     def fork(self) -> "InProcessSession":
-        return InProcessSession(self._specs, self._episode.fork())
+        return InProcessSession(self.server, self._episode.fork())
 
     def diff(self) -> Diff:
         return self._episode.diff()

@@ -5,17 +5,20 @@ schema describes no object. Here such an entry is replaced by a stand-in of its 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from mcp.shared.dispatcher import CallOptions
+from mcp.shared.exceptions import MCPError
 from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
 from mcp.shared.transport_context import TransportContext
+from mcp_types import PaginatedRequestParams
 from mcp_types.methods import validate_server_result
 from pydantic import ValidationError
 
 from toolgym.mcp.content import with_raw_content
+from toolgym.mcp.endpoint import ROLE_META
 
-__all__ = ["REFUSED", "TolerantDispatcher", "all_tools", "without_refused"]
+__all__ = ["REFUSED", "TolerantDispatcher", "all_tools", "all_user_tools", "without_refused"]
 
 REFUSED = "x-toolgym-refused"
 """The key of a stand-in's input schema that says why the tool was refused."""
@@ -81,6 +84,17 @@ async def all_tools(client: Any) -> list[Any]:
             break
         cursors.add(cursor)
     return found
+
+
+async def all_user_tools(client: Any) -> list[Any]:
+    """Every tool that a `ToolServer` has for the user; none where it knows of no roles, or may not be asked."""
+    # With a cursor, if an empty one: the client takes a listing without for the whole, and forgets the agent's tools.
+    params = PaginatedRequestParams(cursor="", _meta=cast(Any, {ROLE_META: "user"}))
+    try:
+        page = await client.session.list_tools(params=params)
+    except MCPError:  # the endpoint of one episode is the agent's
+        return []
+    return [tool for tool in page.tools if (tool.meta or {}).get(ROLE_META) == "user"]
 
 
 def without_refused(answer: dict[str, Any], version: str) -> dict[str, Any]:

@@ -27,7 +27,8 @@ from toolgym.errors import ConfigError
 from toolgym.mcp.endpoint import EpisodesExtension, EpisodeTool
 from toolgym.mcp.episodes import Episode, EpisodeLimits, EpisodeStore
 from toolgym.mcp.inprocess import InProcessSession
-from toolgym.mcp.session import ToolSpec
+from toolgym.mcp.roles import Roles
+from toolgym.mcp.session import Role, ToolSpec
 from toolgym.mcp.tool import BoundTool, ToolError
 from toolgym.world import Base, canonical
 
@@ -68,7 +69,9 @@ class ToolServer:
         self._build_world, self._base = build_world, base
         self._default_world_key, self._kept_worlds = default_world_key, kept_worlds
         self._tools: dict[str, BoundTool] = {}
+        self._user_tools: dict[str, BoundTool] = {}
         self._specs: tuple[ToolSpec, ...] = ()
+        self._user_specs: tuple[ToolSpec, ...] = ()
         self._bases: OrderedDict[bytes, Base] = OrderedDict()
         self._records = 0
         self._bases_lock = threading.Lock()
@@ -77,10 +80,13 @@ class ToolServer:
         self.fastmcp: FastMCP = FastMCP(name, instructions=instructions, on_duplicate="error")
         """The protocol side of this server, for any MCP client."""
         self.fastmcp.add_extension(EpisodesExtension(self.episodes))
+        self.fastmcp.add_middleware(Roles(self._tool))
         # Otherwise the SDK lists all tools at each HTTP call, to look one schema up: half of the call's time.
         self.fastmcp._mcp_server.get_tool_input_schema = self._input_schema
 
-    def tool(self, *, writes: bool, blocking: bool = False, name: str | None = None) -> Callable[[F], F]:
+    def tool(
+        self, *, writes: bool, blocking: bool = False, name: str | None = None, role: Role = "agent"
+    ) -> Callable[[F], F]:
         """Makes a function a tool: `def f(world: World, ...)`; its docstring's first sentence is prompt text.
 
         Args:
@@ -88,18 +94,24 @@ class ToolServer:
             blocking: whether it may take long; the server then runs it in a thread, so that other episodes go on. A
                 client's time limit ends its waiting, not the function: Python has no way to interrupt one. In process
                 a tool runs in its caller's thread, `blocking` or not, and no time limit holds there.
-            name: the tool's name; the function's by default.
+            name: the tool's name; the function's by default. A name is one side's only.
+            role: whose it is: the agent's, or the user's that the agent talks to (`user`). Both act in one world; the
+                agent can neither see nor call the user's tools (see `session.as_user()`).
 
         Raises:
-            ConfigError: the name is taken, or the function cannot be a tool.
+            ConfigError: the name is taken, the function cannot be a tool, or there is no such role.
         """
 
         def register(fn: F) -> F:
-            bound = BoundTool(fn, writes, blocking, name)
-            if bound.name in self._tools:
+            bound = BoundTool(fn, writes, blocking, name, role)
+            if self._tool(bound.name) is not None:
                 raise ConfigError(f"Server {self.name!r} has a tool named {bound.name!r} already.")
-            self._tools[bound.name] = bound
-            self._specs = (*self._specs, bound.spec)
+            if role == "agent":
+                self._tools[bound.name] = bound
+                self._specs = (*self._specs, bound.spec)
+            else:
+                self._user_tools[bound.name] = bound
+                self._user_specs = (*self._user_specs, bound.spec)
             self.fastmcp.add_tool(EpisodeTool.of(bound, self.episodes))
             return fn
 
@@ -107,8 +119,16 @@ class ToolServer:
 
     @property
     def tool_specs(self) -> tuple[ToolSpec, ...]:
-        """The tools, in the order of their registration."""
+        """The agent's tools, in the order of their registration."""
         return self._specs
+
+    @property
+    def user_tool_specs(self) -> tuple[ToolSpec, ...]:
+        """The user's tools, in the order of their registration."""
+        return self._user_specs
+
+    def _tool(self, name: str) -> BoundTool | None:
+        return self._tools.get(name) or self._user_tools.get(name)
 
     def base(self, world_key: Any = None) -> Base:
         """The base of a world key: built once and kept while it is in use.
@@ -150,18 +170,18 @@ class ToolServer:
 
     def session(self, world_key: Any = None) -> InProcessSession:
         """A new in-process session. Its world is built at the first call, or by `reset`."""
-        return InProcessSession(lambda: self._specs, self._episode(world_key))
+        return InProcessSession(self, self._episode(world_key))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "ToolServer":
         """The server itself: Gymnasium copies an environment's keywords, and its episodes share the server."""
         return self
 
     def _input_schema(self, name: str) -> dict[str, Any] | None:
-        tool = self._tools.get(name)
+        tool = self._tool(name)
         return None if tool is None else tool.spec.input_schema
 
     def _episode(self, world_key: Any) -> Episode:
-        return Episode(self._tools, self.base, world_key)
+        return Episode(self._tools, self.base, world_key, self._user_tools)
 
     def run(
         self,

@@ -8,11 +8,15 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from toolgym.mcp.arguments import refuse, unknown_tool
 from toolgym.messages import ToolCall
 from toolgym.trajectory import ToolResult
 from toolgym.world import Diff
 
 ForkKind = Literal["copy", "replay", "none"]
+
+Role = Literal["agent", "user"]
+"""Whose tool it is, and for whom a client calls: the agent, or the user that the agent talks to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +56,26 @@ class ToolSession(ABC):
         """The tools as the server listed them: a name may come twice, some may be refused or hidden from agents."""
         return self.tools
 
+    @property
+    def user_tools(self) -> tuple[ToolSpec, ...]:
+        """The tools of the user that the agent talks to, in the server's order. The agent cannot call them."""
+        return ()
+
+    def as_user(self) -> "ToolSession":
+        """This episode as its user has it: a session that lists and calls the user's tools only, on the same world."""
+        return UserSession(self)
+
     @abstractmethod
     def call(self, call: ToolCall) -> ToolResult:
         """Runs one call and waits for its result."""
+
+    def call_as_user(self, call: ToolCall) -> ToolResult:
+        """Runs one call of the user's; a session whose user has no tools refuses every one."""
+        return refuse(call) or unknown_tool(call.name)
+
+    async def call_as_user_async(self, call: ToolCall) -> ToolResult:
+        """Like `call_as_user`; other episodes go on meanwhile."""
+        return self.call_as_user(call)
 
     @abstractmethod
     async def call_async(self, call: ToolCall) -> ToolResult:
@@ -95,3 +116,48 @@ class ToolSession(ABC):
     @abstractmethod
     def close(self) -> None:
         """Ends the episode and frees what it holds. Closing twice is harmless."""
+
+
+class UserSession(ToolSession):
+    """The user's side of a session: lists and calls the user's tools only. There is one world, whoever acts in it.
+
+    Made by `ToolSession.as_user`. A fork is the user's side of a fork of the session; closing it ends nothing, unless
+    it is such a fork.
+    """
+
+    def __init__(self, session: ToolSession, owns: bool = False):
+        self._session, self._owns = session, owns
+        self.fork_kind: ForkKind = session.fork_kind
+        self.suspends = session.suspends
+
+    @property
+    def tools(self) -> tuple[ToolSpec, ...]:
+        return self._session.user_tools
+
+    def call(self, call: ToolCall) -> ToolResult:
+        return self._session.call_as_user(call)
+
+    async def call_async(self, call: ToolCall) -> ToolResult:
+        return await self._session.call_as_user_async(call)
+
+    def reset(self, world_key: Any = None) -> None:
+        self._session.reset(world_key)
+
+    def fork(self) -> "UserSession":
+        return UserSession(self._session.fork(), owns=True)
+
+    def diff(self) -> Diff | None:
+        return self._session.diff()
+
+    def state(self) -> dict[str, dict[str, Any]] | None:
+        return self._session.state()
+
+    def sees(self) -> tuple[str, ...] | None:
+        return self._session.sees()
+
+    def state_version(self) -> int | None:
+        return self._session.state_version()
+
+    def close(self) -> None:
+        if self._owns:
+            self._session.close()

@@ -6,7 +6,7 @@ Every transport runs this same code; the wire only carries the `ToolResult` that
 import inspect
 import logging
 from collections.abc import Callable
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import orjson
 from fastmcp.exceptions import ToolError
@@ -16,8 +16,8 @@ from fastmcp.utilities.types import get_cached_typeadapter
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
-from toolgym.errors import ConfigError
-from toolgym.mcp.session import ToolSpec
+from toolgym.errors import ConfigError, did_you_mean
+from toolgym.mcp.session import Role, ToolSpec
 from toolgym.trajectory import ToolResult
 from toolgym.world import World, copy_json
 
@@ -43,14 +43,25 @@ class BoundTool:
             raises is a `HalfDoneError`.
         blocking: whether it may take long, so that a server should run it in a thread.
         name: the tool's name; the function's by default.
+        role: whose tool it is: the agent's, or the user's.
 
     Raises:
-        ConfigError: `fn` is async, or its first parameter cannot take a world.
+        ConfigError: `fn` is async, its first parameter cannot take a world, or there is no such role.
     """
 
-    __slots__ = ("_copies", "_validate", "_wraps", "blocking", "fn", "function_tool", "name", "spec", "writes")
+    __slots__ = ("_copies", "_validate", "_wraps", "blocking", "fn", "function_tool", "name", "role", "spec", "writes")
 
-    def __init__(self, fn: Callable[..., Any], writes: bool, blocking: bool = False, name: str | None = None):
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        writes: bool,
+        blocking: bool = False,
+        name: str | None = None,
+        role: Role = "agent",
+    ):
+        if role not in get_args(Role):
+            raise ConfigError(did_you_mean(str(role), get_args(Role), "role"))
+        self.role: Role = role
         public = _without_world(fn)
         tool = FunctionTool.from_function(public, name=name or fn.__name__)
         self.fn, self.writes, self.blocking, self.name = fn, writes, blocking, tool.name

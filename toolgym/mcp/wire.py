@@ -29,13 +29,14 @@ from toolgym.mcp.endpoint import (
     EXPIRED_META,
     OPENED_META,
     OUTCOME_META,
+    ROLE_META,
     VERSION_META,
     WORLD_META,
     ControlParams,
 )
 from toolgym.mcp.pool import Pool
 from toolgym.mcp.results import refused_request, to_result
-from toolgym.mcp.session import ForkKind, ToolSession, ToolSpec
+from toolgym.mcp.session import ForkKind, Role, ToolSession, ToolSpec
 from toolgym.messages import ToolCall
 from toolgym.trajectory import ToolResult
 from toolgym.world import Diff
@@ -126,14 +127,15 @@ class WireSession(ToolSession):
 
     async def _send(self, call: ToolCall, meta: dict[str, Any]) -> tuple[ToolResult, dict[str, Any]]:
         """One call on the connection: its result, and the answer's `_meta`."""
+        tools = self.user_tools if ROLE_META in meta else self.tools
         try:
             answer = await self._connection.call_tool(call.name, call.arguments, meta)
         except MCPError as error:
-            return refused_request(self.tools, call, error), {}
+            return refused_request(tools, call, error), {}
         given = answer.meta or {}
         # Only a `ToolServer` knows what its outcomes mean.
         outcome = given.get(OUTCOME_META) if self._connection.has_episodes else None
-        return to_result(self.tools, call, answer, outcome), given
+        return to_result(tools, call, answer, outcome), given
 
     async def _send_read(self, call: ToolCall, meta: dict[str, Any]) -> tuple[ToolResult, dict[str, Any]]:
         """A call that only reads: sent again where the infrastructure failed, all within one call's time limit.
@@ -194,8 +196,28 @@ class EpisodeSession(WireSession):
         """The episode's id on its server, as in the endpoint `/episodes/ID/mcp`."""
         return self._id
 
-    async def _call(self, call: ToolCall) -> ToolResult:
+    @property
+    def user_tools(self) -> tuple[ToolSpec, ...]:
+        return self._connection.user_tools
+
+    def call_as_user(self, call: ToolCall) -> ToolResult:
+        refused = refuse(call)
+        if refused is not None:
+            return refused
+        with self._watched(call):
+            return loop.run(self._call(call, "user"))
+
+    async def call_as_user_async(self, call: ToolCall) -> ToolResult:
+        refused = refuse(call)
+        if refused is not None:
+            return refused
+        with self._watched(call):
+            return await asyncio.wrap_future(loop.submit(self._call(call, "user")))
+
+    async def _call(self, call: ToolCall, role: Role = "agent") -> ToolResult:
         meta: dict[str, Any] = {EPISODE_META: self._id}
+        if role != "agent":
+            meta[ROLE_META] = role
         if self._opened:
             meta[OPENED_META] = True
         elif self._world_key is not None:

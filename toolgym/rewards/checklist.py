@@ -11,7 +11,8 @@ the episode alone. When an item counts:
   `unchanged`) must not pay for doing nothing, so `checklist_term` credits them only when the episode ends.
 
 A world change is put down to the successful calls of its step: a `no_write` item forgives a change in a step that has a
-successful call of an allowed tool.
+successful call of an allowed tool. It is about what the agent changes: what the user does itself is no matter, while
+`state` items see what either of them did.
 """
 
 from collections import defaultdict
@@ -224,9 +225,10 @@ class _Scan:
 
     def _write(self, step: Step) -> None:
         changed = step.diff or {}
-        if changed == self.diff:
-            return
+        by_agent = step.agent_changed if step.user_acts else changed != self.diff
         self.diff = changed
+        if not by_agent:
+            return
         succeeded = {
             call.name for call, result in zip(step.turn.calls, step.results, strict=False) if not result.is_error
         }

@@ -185,6 +185,8 @@ def _writes(trajectory: Trajectory, allow: tuple[str, ...]) -> str:
         if step.diff is None or step.diff == last:
             continue
         last = step.diff
+        if step.user_acts and not step.agent_changed:
+            continue
         calls = [call.name for call, result in zip(step.turn.calls, step.results, strict=False) if not result.is_error]
         if not set(allow) & set(calls):
             out.append(f"step {number} ({', '.join(calls)})")

@@ -5,6 +5,7 @@ from toolgym.tasks.task import (
     CallCheck,
     Check,
     ChecklistItem,
+    DoneCheck,
     GoldAction,
     GoldCall,
     JudgedCheck,
@@ -13,6 +14,8 @@ from toolgym.tasks.task import (
     SaidCheck,
     StateCheck,
     Task,
+    UserAction,
+    UserCall,
     UserScript,
 )
 
@@ -21,6 +24,7 @@ __all__ = [
     "CallCheck",
     "Check",
     "ChecklistItem",
+    "DoneCheck",
     "GoldAction",
     "GoldCall",
     "JudgedCheck",
@@ -29,5 +33,7 @@ __all__ = [
     "SaidCheck",
     "StateCheck",
     "Task",
+    "UserAction",
+    "UserCall",
     "UserScript",
 ]

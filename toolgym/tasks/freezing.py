@@ -1,7 +1,7 @@
 """Freezing a task: its gold chain is executed, and what it did becomes what success means."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,9 @@ from toolgym.tasks.files import Frozen
 from toolgym.world import canonical
 
 __all__ = ["Execution", "execute", "execute_twice", "freeze"]
+
+Told = Callable[[Task, ToolSession], Callable[[str], object]]
+"""Who is told the gold chain's responses: a task and its session -> what hears them (`toolgym.users.listening`)."""
 
 _APART_S = 1.1
 """Seconds between two looks at a state: clocks of seconds have moved on."""
@@ -44,11 +47,16 @@ class Execution:
         return ", ".join(names + ([told] if (told := _elsewhere(before, self.frozen.state)) else []))
 
 
-def execute(task: Task, session: ToolSession) -> Execution:
+def execute(task: Task, session: ToolSession, user: Told | None = None) -> Execution:
     """Runs the gold chain from the task's initial state.
 
+    Args:
+        task: the task.
+        session: its tools.
+        user: its user, where that does something itself (`UserScript.actions`).
+
     Raises:
-        TaskError: a call failed, or there is no such tool.
+        TaskError: a call failed, or there is no such tool; or nobody is there to do the user's part.
         InfraError: the server failed.
     """
     try:
@@ -57,22 +65,38 @@ def execute(task: Task, session: ToolSession) -> Execution:
         raise TaskError(f"Task {task.id!r} cannot start from a known state: {error}") from error
     specs = {tool.name: tool for tool in session.tools}
     results, writes = [], []
-    for number, gold in enumerate(task.gold_calls, 1):
-        if gold.name not in specs:
-            raise TaskError(f"Task {task.id!r}, call {number}: {did_you_mean(gold.name, specs, 'tool')}")
-        before = session.state_version()
-        result = session.call(gold.call())
-        if result.is_error:
-            raise TaskError(f"Task {task.id!r}, call {number} ({gold.name}) failed: {result.text[:500]}")
-        results.append(result)
-        wrote = specs[gold.name].writes
-        writes.append(gold.writes or (before is None or session.state_version() != before) if wrote is None else wrote)
+    tell = _listener(task, session, user)
+    for action in task.gold:
+        for gold in action.calls:
+            number = len(results) + 1
+            if gold.name not in specs:
+                raise TaskError(f"Task {task.id!r}, call {number}: {did_you_mean(gold.name, specs, 'tool')}")
+            before = session.state_version()
+            result = session.call(gold.call())
+            if result.is_error:
+                raise TaskError(f"Task {task.id!r}, call {number} ({gold.name}) failed: {result.text[:500]}")
+            results.append(result)
+            wrote, version = specs[gold.name].writes, session.state_version()
+            writes.append(gold.writes or before is None or version != before if wrote is None else wrote)
+        if action.response is not None:
+            tell(action.response)
     texts = tuple(result.text for result in results)
     frozen = Frozen(diff=session.diff(), results=texts, writes=tuple(writes), state=session.sees())
     return Execution(task, frozen)
 
 
-def execute_twice(tasks: Sequence[Task], session: ToolSession) -> list[Execution | TaskError]:
+def _listener(task: Task, session: ToolSession, user: Told | None) -> Callable[[str], object]:
+    if not task.user.actions:
+        return lambda response: None
+    if user is None:
+        raise TaskError(f"Task {task.id!r} has its user do something, and was run without one")
+    try:
+        return user(task, session)
+    except ConfigError as error:
+        raise TaskError(str(error)) from error
+
+
+def execute_twice(tasks: Sequence[Task], session: ToolSession, user: Told | None = None) -> list[Execution | TaskError]:
     """Runs each gold chain twice, and compares: what came of the first run, or why the chain cannot be run.
 
     Between the two runs the state is looked at twice, more than a second apart, with nothing called: what differs then
@@ -81,18 +105,21 @@ def execute_twice(tasks: Sequence[Task], session: ToolSession) -> list[Execution
     Raises:
         InfraError: the server failed.
     """
-    first = [_tried(task, session) for task in tasks]
+    first = [_tried(task, session, user) for task in tasks]
     drifting: list[str] = []
     if any(isinstance(one, Execution) for one in first):
         before = session.state()
         time.sleep(_APART_S)
         drifting = differing(before, session.state())
-    return [_compared(one, _tried(one.task, session), drifting) if isinstance(one, Execution) else one for one in first]
+    return [
+        _compared(one, _tried(one.task, session, user), drifting) if isinstance(one, Execution) else one
+        for one in first
+    ]
 
 
-def _tried(task: Task, session: ToolSession) -> Execution | TaskError:
+def _tried(task: Task, session: ToolSession, user: Told | None) -> Execution | TaskError:
     try:
-        return execute(task, session)
+        return execute(task, session, user)
     except TaskError as error:
         return error
 
@@ -122,7 +149,7 @@ def _listed(sources: Sequence[str]) -> str:
     return "; ".join(sources) or "no state"
 
 
-def freeze(task: Task, session: ToolSession) -> Task:
+def freeze(task: Task, session: ToolSession, user: Told | None = None) -> Task:
     """The task with the final state of its gold chain, executed unless its file already says what came of it.
 
     A call that was made is a point of the checklist. It is required where nothing else would tell success: the state
@@ -140,7 +167,7 @@ def freeze(task: Task, session: ToolSession) -> Task:
             'same state_tools, ignore, workspace and database (state_tools=[...]; or under "toolgym" in mcp.json), or '
             "freeze the tasks anew: toolgym tasks check FILE --servers ... --write"
         )
-    frozen = execute(task, session).frozen if known is None else Frozen.model_validate(known)
+    frozen = execute(task, session, user).frozen if known is None else Frozen.model_validate(known)
     writes = list(frozen.writes)
     gold = tuple(
         GoldAction(

@@ -14,9 +14,12 @@ from toolgym.world import Diff
 __all__ = [
     "Assertion",
     "ChecklistItem",
+    "DoneCheck",
     "GoldAction",
     "GoldCall",
     "Task",
+    "UserAction",
+    "UserCall",
     "UserScript",
 ]
 
@@ -148,11 +151,49 @@ class ChecklistItem(_Model):
     """Whether the conversation ends when the item is unsatisfied at its turn's end (CM2)."""
 
 
+class UserCall(_Model):
+    """One call of a tool of the user's."""
+
+    name: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class DoneCheck(_Model):
+    """What the user looks at first: where `shows` is in what the call gives, there is nothing to do."""
+
+    call: UserCall
+    shows: str = Field(min_length=1)
+    """Text of the result, case aside: `"airplane":false`."""
+    say: str
+    """What the user says then, with fields as in `UserAction.report`."""
+
+
+class UserAction(_Model):
+    """Something that the user does with its own tools when it is told to, or asked what they show."""
+
+    words: tuple[str, ...] = Field(min_length=1)
+    """Phrases that call for it. Each stands for all its words, in any order, in one clause of what the agent says; `|`
+    parts alternatives of a word: `turn|switch off airplane|flight mode`."""
+    calls: tuple[UserCall, ...] = Field(min_length=1)
+    """What it calls, in order, up to the first call that fails."""
+    values: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Arguments that the clause must name too, in every call: an argument -> words -> its value. The user asks for one
+    that it does not find."""
+    report: str = "{text}"
+    """What it says then. `{text}` is what the last call gave, `{a.b.0}` a value of its structured content, and
+    `{a:yes|no}` one of two texts, as that is true or false."""
+    failed: str = "That did not work: {text}"
+    """What it says where a call failed."""
+    done_if: DoneCheck | None = None
+    """Spares it what is done already: for tools that toggle."""
+
+
 class UserScript(_Model):
     """What a scripted user knows and does.
 
-    The user opens with `opening` (or, where that is empty, with the whole `Task.request`), gives a fact when asked for
-    it, answers yes or no when asked to confirm, and ends the conversation when the agent says it is done.
+    The user opens with `opening` (or, where that is empty, with its symptoms, or the whole `Task.request`), gives a
+    fact when asked for it, does what it is told and reports it, answers yes or no when asked to confirm, and ends the
+    conversation when the agent says it is done.
     """
 
     opening: str = ""
@@ -162,6 +203,10 @@ class UserScript(_Model):
     """Topic -> words in the agent's question that call for it."""
     confirms: bool = True
     """Answers yes (or no) when asked whether to go ahead."""
+    symptoms: str = ""
+    """What it has noticed, without knowing why: said when asked what the problem is."""
+    actions: tuple[UserAction, ...] = ()
+    """What it can be told to do with tools of its own; such a task cannot be played with `user="none"`."""
 
 
 class Task(_Model):

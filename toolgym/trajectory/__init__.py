@@ -8,9 +8,11 @@ from toolgym.trajectory.files import (
     trajectory_from_json,
     trajectory_to_json,
 )
-from toolgym.trajectory.record import CallOutcome, Outcome, Step, ToolResult, Trajectory, Truncation
+from toolgym.trajectory.record import Act, Actor, CallOutcome, Outcome, Step, ToolResult, Trajectory, Truncation
 
 __all__ = [
+    "Act",
+    "Actor",
     "CallOutcome",
     "Outcome",
     "Step",

@@ -8,7 +8,9 @@ begins, a line a step, and a line when it ends, in the order in which they happe
     {"type": "step", "episode": 0, "turn": {…}, "results": […], "observation": …, "user": …, "diff": …, "reward": …, …}
     {"type": "end", "episode": 0, "outcome": …, "truncation": …, "meta": {…}}
 
-A reward that is NaN (no score) is null.
+A reward that is NaN (no score) is null. A step in which the user called tools has more:
+
+    {…, "user_acts": [{"actor": "user", "name": …, "arguments": {…}, "result": {…}}], "agent_changed": false}
 """
 
 from collections.abc import Callable
@@ -21,7 +23,7 @@ from typing_extensions import TypedDict
 
 from toolgym import _strict_json
 from toolgym.formats.turn import CutMessage, ParseProblem, ToolCall, Turn
-from toolgym.trajectory.record import Step, ToolResult, Trajectory
+from toolgym.trajectory.record import Act, Step, ToolResult, Trajectory
 
 MAX_DEPTH = 240
 """Levels of nesting of a line: what a policy and a server say, and what stands around it."""
@@ -49,6 +51,13 @@ class _Result(TypedDict):
     content: NotRequired[list[dict[str, Any]]]
 
 
+class _Act(TypedDict):
+    actor: Literal["user"]
+    name: str
+    arguments: dict[str, Any]
+    result: _Result
+
+
 class _Step(TypedDict):
     turn: _Turn
     results: list[_Result]
@@ -57,6 +66,8 @@ class _Step(TypedDict):
     diff: dict[str, dict[str, Any]] | None
     reward: float | None
     rewards: dict[str, float | None]
+    user_acts: NotRequired[list[_Act]]
+    agent_changed: NotRequired[bool]
 
 
 class _Opening(TypedDict):
@@ -159,8 +170,23 @@ def result_to_json(result: ToolResult) -> dict[str, Any]:
     return data if content is None else {**data, "content": list(content)}
 
 
+def result_from_json(data: dict[str, Any]) -> ToolResult:
+    content = data.get("content")
+    return ToolResult(**{**data, "content": None if content is None else tuple(content)})
+
+
+def _act_to_json(act: Act) -> dict[str, Any]:
+    call = act.call
+    result = result_to_json(act.result)
+    return {"actor": act.actor, "name": call.name, "arguments": call.arguments, "result": result}
+
+
+def act_from_json(data: dict[str, Any]) -> Act:
+    return Act(data["actor"], ToolCall(data["name"], data["arguments"]), result_from_json(data["result"]))
+
+
 def step_to_json(step: Step) -> dict[str, Any]:
-    return {
+    data = {
         "turn": turn_to_json(step.turn),
         "results": [result_to_json(result) for result in step.results],
         "observation": step.observation,
@@ -169,6 +195,10 @@ def step_to_json(step: Step) -> dict[str, Any]:
         "reward": step.reward,
         "rewards": step.rewards,
     }
+    if step.user_acts:
+        acts = [_act_to_json(act) for act in step.user_acts]
+        return {**data, "user_acts": acts, "agent_changed": step.agent_changed}
+    return data
 
 
 def opening_to_json(trajectory: Trajectory) -> dict[str, Any]:

@@ -17,15 +17,17 @@ from toolgym._files import WriteLock, cut_torn_line, put
 from toolgym._strict_json import numbered
 from toolgym.errors import TrajectoryError
 from toolgym.trajectory._lines import (
+    act_from_json,
     check_record,
     dump_line,
     ending_to_json,
     load_line,
     opening_to_json,
+    result_from_json,
     step_to_json,
     turn_from_json,
 )
-from toolgym.trajectory.record import Step, ToolResult, Trajectory
+from toolgym.trajectory.record import Step, Trajectory
 
 __all__ = [
     "TornTrajectoryWarning",
@@ -243,22 +245,19 @@ def _opened(record: dict[str, Any]) -> Trajectory:
 def _step_from_json(record: dict[str, Any]) -> Step:
     return Step(
         turn=turn_from_json(record["turn"]),
-        results=tuple(_result_from_json(result) for result in record["results"]),
+        results=tuple(result_from_json(result) for result in record["results"]),
         observation=record["observation"],
         user=record["user"],
         diff=record["diff"],
         reward=_number(record["reward"]),
         rewards={name: _number(value) for name, value in record["rewards"].items()},
+        user_acts=tuple(act_from_json(act) for act in record.get("user_acts", ())),
+        agent_changed=record.get("agent_changed", False),
     )
 
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else value  # JSON has no NaN
-
-
-def _result_from_json(record: dict[str, Any]) -> ToolResult:
-    content = record.get("content")
-    return ToolResult(**{**record, "content": None if content is None else tuple(content)})
 
 
 def _records(path: Path) -> Iterator[tuple[int, Any]]:

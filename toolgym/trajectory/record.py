@@ -7,7 +7,7 @@ from typing import Any, Literal
 from toolgym.messages import ToolCall, Turn
 from toolgym.world import Diff
 
-__all__ = ["CallOutcome", "Outcome", "Step", "ToolResult", "Trajectory", "Truncation"]
+__all__ = ["Act", "Actor", "CallOutcome", "Outcome", "Step", "ToolResult", "Trajectory", "Truncation"]
 
 CallOutcome = Literal["ok", "tool_error", "invalid_arguments", "unknown_tool", "infra_error", "unavailable"]
 """`tool_error`: the tool ran and refused; the next two are the policy's fault, `infra_error` never is. `unavailable`:
@@ -32,6 +32,18 @@ class ToolResult:
     """The content blocks as the server sent them; None where they are no more than one block of `text`."""
 
 
+Actor = Literal["agent", "user"]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A tool call of either side, and what it gave."""
+
+    actor: Actor
+    call: ToolCall
+    result: ToolResult
+
+
 @dataclass(slots=True)
 class Step:
     """One action and what came of it."""
@@ -47,6 +59,11 @@ class Step:
     """The world's diff after this step; None where it is the same as after the step before (or at the start)."""
     reward: float = 0.0
     rewards: dict[str, float] = field(default_factory=dict)
+    user_acts: tuple[Act, ...] = ()
+    """What the user called between the agent's calls and its reply (in the first step also before the request). The
+    agent sees nothing of it but the reply."""
+    agent_changed: bool = False
+    """Where the user acted: whether the agent's calls of this step changed the world too."""
 
 
 @dataclass(slots=True)
@@ -73,8 +90,17 @@ class Trajectory:
 
     @property
     def calls(self) -> list[tuple[ToolCall, ToolResult]]:
-        """Every executed call with its result, in order."""
+        """Every executed call of the agent's with its result, in order."""
         return [pair for step in self.steps for pair in zip(step.turn.calls, step.results, strict=False)]
+
+    @property
+    def acts(self) -> list[Act]:
+        """Every executed call of either side, in order."""
+        out = []
+        for step in self.steps:
+            out += [Act("agent", call, result) for call, result in zip(step.turn.calls, step.results, strict=False)]
+            out += step.user_acts
+        return out
 
     def prefixes(self) -> Iterator["Trajectory"]:
         """The episode as it was after each step: what a reward of that step sees. Only the last has the outcome."""

@@ -1,10 +1,12 @@
-"""A user that follows a `UserScript`: gives facts when asked, confirms or declines, ends the talk. Deterministic."""
+"""A user that follows a `UserScript`: tells facts, does what it is told, confirms, ends the talk. Deterministic."""
 
 import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from toolgym.errors import ConfigError, did_you_mean
 from toolgym.tasks import Task, UserScript
+from toolgym.users.acting import carried_out, instructions, is_told
 from toolgym.users.base import User, UserReply
 from toolgym.users.closing import asks, closes
 
@@ -25,12 +27,18 @@ _OFFER = re.compile(
     r"glad to|reach out|if)\b)|^\W*(?:anything|something) else\W*$"
 )
 _HELP = re.compile(r"\b(how (can|may|could) (i|we) (help|assist)|what can i do for you|what would you like)\b")
+_TROUBLE = re.compile(
+    r"\bwhat(?: exactly)?(?: is| seems to be|'s) (?:the |your )?(?:exact )?(?:problem|issue|matter|trouble|wrong)\b"
+    r"|\bwhat (?:happens|problem|issue|trouble|symptoms?)\b|\bdescribe (?:the |your |what )"
+    r"|\btell me (?:more|about (?:the |your )?(?:problem|issue|trouble))\b|\bwhat do you (?:see|notice|observe)\b"
+)
 _YES = "Yes, please go ahead."
 _NO = "No, please do not do that."
 _BYE = "No, that is all. Thank you."
 _THANKS = "Thank you, that is all."
 _UNKNOWN = "I do not have any other information."
 _WAIT = "Okay."
+_LOST = "I am sorry, I do not understand what I should do."
 _PATIENCE = 3
 """Replies in a row that bring the talk no further before the user gives up and leaves."""
 
@@ -38,8 +46,9 @@ _PATIENCE = 3
 class ScriptedUser(User):
     """Answers by rules over `Task.user`; the same conversation always gets the same replies.
 
-    A response that asks for facts gets them (topics in the script's order); one that asks whether to go ahead gets
-    yes or no; one that says the work is done, or cannot be done, ends the conversation (`toolgym.users.closing`); so
+    A response that asks for facts gets them (topics in the script's order); one that tells it to do something that it
+    can do gets that done, with what came of it (`toolgym.users.acting`); one that asks whether to go ahead gets yes or
+    no; one that says the work is done, or cannot be done, ends the conversation (`toolgym.users.closing`); so
     does one that asks for further wishes. Anything else gets a short answer, three of which in a row end the
     conversation too.
     """
@@ -50,18 +59,29 @@ class ScriptedUser(User):
         self._idle = 0
 
     def start(self, task: Task) -> str:
+        """Opens the conversation.
+
+        Raises:
+            ConfigError: the script has the user call a tool that it does not have.
+        """
         self._script = task.user
-        self._opening = task.user.opening or task.request
+        self._opening = task.user.opening or task.user.symptoms or task.request
         self._idle = 0
+        if task.user.actions:
+            self._check_tools(task)
         return self._opening
 
     def reply(self, response: str) -> UserReply:
         text = response.lower().replace("’", "'")
+        done = self._done(response)
         asking = " ".join(sentence for sentence in _SENTENCE.findall(text) if _ASKING.search(sentence))
         answers = [self._script.facts[topic] for topic in self._asked(asking)]
         # "Please confirm your user id" asks for a fact; a bare "please confirm" asks for a yes.
-        if _PROCEED.search(asking) or (not answers and _CONFIRM.search(asking)):
+        if not done and (_PROCEED.search(asking) or (not answers and _CONFIRM.search(asking))):
             answers.append(_YES if self._script.confirms else _NO)
+        if not done and self._script.symptoms and _TROUBLE.search(text):
+            answers.append(self._script.symptoms)
+        answers = [*done, *answers]
         if answers:
             self._idle = 0
             return UserReply(" ".join(answers))
@@ -71,7 +91,27 @@ class ScriptedUser(User):
             return UserReply(_THANKS, done=True)
         if _HELP.search(text):
             return self._idle_reply(self._opening)
+        if self._script.actions and not asks(text) and is_told(text):
+            return self._idle_reply(_LOST)
         return self._idle_reply(_UNKNOWN if "?" in text or asks(text) else _WAIT)
+
+    def _done(self, response: str) -> list[str]:
+        """Does what the response tells; returns what it says of each."""
+        if not self._script.actions or self.tools is None:
+            return []
+        tools = self.tools
+        return [carried_out(each, tools) for each in instructions(response, self._script.actions)]
+
+    def _check_tools(self, task: Task) -> None:
+        known = () if self.tools is None else tuple(tool.name for tool in self.tools.specs)
+        for action in task.user.actions:
+            for call in (*action.calls, *(() if action.done_if is None else (action.done_if.call,))):
+                if call.name not in known:
+                    hint = did_you_mean(call.name, known, "tool of the user's")
+                    raise ConfigError(
+                        f"Task {task.id!r} has its user call {call.name!r}. {hint} A server's tools for the user are "
+                        'those with @server.tool(role="user")'
+                    )
 
     def _asked(self, asking: str) -> list[str]:
         """Topics that the asking sentences call for, in the script's order."""
