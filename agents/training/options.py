@@ -5,6 +5,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
+from importlib import import_module
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -13,7 +14,6 @@ from rich.console import Console
 from rich.text import Text
 
 from toolgym.errors import ConfigError, did_you_mean
-from toolgym.loading import load_named
 
 __all__ = ["Groups", "check_choices", "check_idle", "check_ranges", "learner_main", "parse_options"]
 
@@ -220,8 +220,14 @@ def learner_main(
 
     bring_env(getattr(options, "env", ""))
     with writes(Path(getattr(options, "output", "."))):
-        print((load_named(train) if isinstance(train, str) else train)(options))
+        print((_imported(train) if isinstance(train, str) else train)(options))
     return 0
+
+
+def _imported(name: str) -> Callable[[Any], Path]:
+    """What has the name `module:NAME`."""
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 def _kind_and_help(hint: Any) -> tuple[Any, str]:

@@ -69,8 +69,10 @@ def evaluate(
         int, typer.Option(min=0, help="Ray actors that the environments run in (0: in this process).")
     ] = 0,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Append each trajectory to this JSON Lines file as it ends.")
+        Path | None, typer.Option("--output", "-o", help="Write each trajectory to this JSON Lines file as it ends.")
     ] = None,
+    append: Annotated[bool, typer.Option("--append", help="Add to the episodes that --output holds.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin --output anew, whatever it holds.")] = False,
     json: JsonFlag = False,
 ) -> None:
     """Runs an agent on a split: pass@k, pass^k, tool recall, reward and errors, with 95% intervals.
@@ -104,8 +106,7 @@ def evaluate(
         concurrency=concurrency,
     )
     env_options = parse_settings(settings)
-    if output is not None and output.is_dir():
-        raise ConfigError(f"{str(output)!r} is a folder; --output takes a file, such as {str(output / 'eval.jsonl')!r}")
+    _check_output(output, append, overwrite)
     if "split" in env_options:
         raise ConfigError("The split is an option of its own: --split.")
     bring_env(env)
@@ -125,6 +126,7 @@ def evaluate(
         env_options=env_options,
         agent=sampling,
         output=output,
+        overwrite=overwrite,
         env_workers=env_workers,
     )
     policy = make_policy(agent, sampling, seed=seed)
@@ -155,14 +157,32 @@ def evaluate(
         out.print(report_table(report))
     if output is not None:
         file = shlex.quote(str(output))
-        progress_console.print(
-            f"{progress.tasks[0].completed:.0f} episodes were added to {file}: toolgym show {file}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        done = f"{progress.tasks[0].completed:.0f} episodes were {'added' if append else 'written'} to {file}"
+        progress_console.print(f"{done}: toolgym show {file}", highlight=False, soft_wrap=True, markup=False)
     overall = report.overall
     for reason, count in list(report.lost.items())[:1]:
         message = f"{overall.infra_errors} of {overall.episodes} episodes were lost; {count} of them: {reason:.500}"
         progress_console.print(f"[red]{escape(message)}[/]", soft_wrap=True, highlight=False)
     if overall.infra_errors == overall.episodes:
         raise typer.Exit(1)
+
+
+def _check_output(output: Path | None, append: bool, overwrite: bool) -> None:
+    """Raises where episodes cannot be written, or would silently be mixed with others: before anything is played.
+
+    Raises:
+        ConfigError: `output` is a folder, or a file that holds something and nobody said what is to become of that.
+    """
+    if append and overwrite:
+        raise ConfigError("--append keeps what the file holds and --overwrite does not: give one of the two")
+    if output is None:
+        if append or overwrite:
+            raise ConfigError(f"{'--append' if append else '--overwrite'} is of --output, which was not given")
+        return
+    if output.is_dir():
+        raise ConfigError(f"{str(output)!r} is a folder; --output takes a file, such as {str(output / 'eval.jsonl')!r}")
+    if output.is_file() and output.stat().st_size and not (append or overwrite):
+        raise ConfigError(
+            f"{str(output)!r} holds something already: add to it (--append), begin anew (--overwrite), or give another "
+            "--output"
+        )
