@@ -18,6 +18,8 @@ FILES = {
     "broken.py": "def f(:\n",
     "exits.py": "import sys\nsys.exit('no licence')\n",
     "norun.py": "x = 1\n",
+    "pay.py": "def boom(trajectory, task):\n    raise OSError('no judge')\n\n\ndef much(*_):\n    return 'much'\n\n\n"
+    "def endless(*_):\n    return float('inf')\n\n\ndef none(*_):\n    return float('nan')\n",
     "args.json": '{"mcpServers": {"a": {"command": "python", "args": "server.py"}}}',
     "comand.json": '{"mcpServers": {"a": {"comand": "python", "args": ["server.py"]}}}',
     "brace.json": '{"mcpServers": {\n  "a": {"command": "python",\n  "args": ["server.py"]\n}\n',
@@ -68,6 +70,14 @@ def one_line(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     return lines[0]
 
 
+def exit_status(*arguments: str) -> object:
+    try:
+        main(arguments)
+    except SystemExit as stop:
+        return stop.code or 0
+    return 0
+
+
 def servers(name: str) -> tuple[str, ...]:
     return ("--set", f"servers={name}")
 
@@ -107,6 +117,9 @@ def servers(name: str) -> tuple[str, ...]:
         (("train", "--algo", "nope"), "Unknown algorithm 'nope'"),
         (("train", "--algo", "grpo", "--setps", 3), "Did you mean '--steps'?"),
         (("eval", "--set", "reward=raises.py:pay", *SMALL), "RuntimeError: no licence"),
+        (("eval", "-n", 1, "--set", "reward=pay.py:boom", *SMALL), "reward 'boom' raised OSError: no judge ("),
+        (("eval", "-n", 1, "--set", "reward=pay.py:much", *SMALL), "the reward 'much' returned 'much' for a step"),
+        (("eval", "-n", 1, "--set", "reward=pay.py:endless", *SMALL), "returned inf for a step"),
         (("inspect", "-s", "raises.py:server"), "RuntimeError: no licence (raises.py, line 1)"),
         (("inspect", "-s", "norun.py:x"), "1 is no server"),
         # Servers.
@@ -136,7 +149,7 @@ def servers(name: str) -> tuple[str, ...]:
         ),
         (("tasks", "check", "number.yaml", "-s", "norun.py"), "line 3: tasks.0.request: expected a text"),
         (("tasks", "check", "list.yaml", "-s", "norun.py"), "got a list [1]"),
-        (("tasks", "check", "missing.yaml", "-s", "norun.py"), "tasks.0.request: it is missing"),
+        (("tasks", "check", "missing.yaml", "-s", "norun.py"), "tasks.0.request: Field required"),
         (("tasks", "check", "brace.yaml", "-s", "norun.py"), "brace.yaml, line 5"),
         (("tasks", "check", "brace.jsonl", "-s", "norun.py"), "brace.jsonl, line 2"),
         (("tasks", "check", "infinite.yaml", "-s", "norun.py"), "infinite.yaml, line 4"),
@@ -164,12 +177,7 @@ def test_a_file_that_raised_is_loaded_anew_the_next_time(capsys: pytest.CaptureF
 
 def test_episodes_are_not_mixed_without_a_word(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     def played(*words: str) -> str:
-        main_status = 0
-        try:
-            main(["eval", "-n", "2", *SMALL, "-o", "new.jsonl", *words])
-        except SystemExit as stop:
-            main_status = stop.code or 0
-        assert main_status == 0
+        assert exit_status("eval", "-n", "2", *SMALL, "-o", "new.jsonl", *words) == 0
         return capsys.readouterr().err
 
     def count() -> int:
@@ -187,3 +195,14 @@ def test_episodes_are_not_mixed_without_a_word(capsys: pytest.CaptureFixture[str
     assert count() == 2
     assert "one of the two" in one_line(capsys, "eval", *SMALL, "-o", "new.jsonl", "--append", "--overwrite")
     assert "--output" in one_line(capsys, "eval", *SMALL, "--append")
+
+
+def test_a_reward_that_is_no_number_is_said_by_score_too(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    assert exit_status("eval", "-n", "2", *SMALL, "-o", "played.jsonl") == 0
+    capsys.readouterr()
+    scored = ("score", "played.jsonl", *SMALL, "-r")
+    assert "the reward 'boom' raised OSError: no judge" in one_line(capsys, *scored, "pay.py:boom")
+    assert "returned 'much' for a step" in one_line(capsys, *scored, "pay.py:much")
+    # NaN is "no score": it is counted, and is no 0.
+    assert exit_status(*scored, "pay.py:none") == 0
+    assert "Without a score: 2 by pay.py:none" in " ".join(capsys.readouterr().out.split())

@@ -24,6 +24,22 @@ def test_help_has_examples(toolgym, command):
     assert "Examples:" in done.out
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        *([command.name] for command in app.registered_commands),
+        ["new", "server"],
+        ["tasks", "check"],
+        ["docker", "build"],
+    ],
+)
+def test_help_at_80_columns_cuts_nothing(toolgym, command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = toolgym(*command, "--help").out
+    assert "…" not in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
 def test_no_arguments_show_the_commands(toolgym):
     done = toolgym()
     for command in ("list", "demo", "play", "eval", "train", "serve", "show", "score"):

@@ -1,6 +1,7 @@
 """`toolgym eval`: how well an agent does."""
 
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from toolgym.cli.common import EnvId, JsonFlag, Seed, Settings, Split, out, parse_settings, print_json, progress_console
 from toolgym.errors import ConfigError
+
+_model = partial(typer.Option, rich_help_panel="The model that acts")
+_files = partial(typer.Option, rich_help_panel="Files and speed")
 
 
 def evaluate(
@@ -25,11 +29,14 @@ def evaluate(
     settings: Settings = None,
     temperature: Annotated[
         float | None,
-        typer.Option(min=0, help="Sampling temperature (default: greedy for one trial, 1 for more; an API's own)."),
+        _model(
+            min=0,
+            help="Sampling temperature (default: greedy for one trial, 1 for more; an API's own).",
+        ),
     ] = None,
     max_new_tokens: Annotated[
         int | None,
-        typer.Option(
+        _model(
             min=1,
             help="The longest turn of a model (default: 256; from 50M parameters on 1024, which a model that thinks "
             "needs; an API's own limit).",
@@ -37,42 +44,48 @@ def evaluate(
     ] = None,
     context_tokens: Annotated[
         int | None,
-        typer.Option(min=2, help="The longest episode of a local model (default: 8192, or what its opening needs)."),
+        _model(
+            min=2,
+            help="The longest episode of a local model (default: 8192, or what its opening needs).",
+        ),
     ] = None,
     dtype: Annotated[
         str,
-        typer.Option(
+        _model(
             help="A local model's weights: float32, bfloat16 or float16; auto: float32, but bfloat16 from 50M "
-            "parameters on where that is fast."
+            "parameters on where that is fast.",
         ),
     ] = "auto",
     thinking: Annotated[
         bool | None,
-        typer.Option(
+        _model(
             "--thinking/--no-thinking",
             help="Whether a local model thinks first, where its chat template can switch it (default: the template's).",
         ),
     ] = None,
-    device: Annotated[str | None, typer.Option(help="Where a local model runs (default: CUDA, else CPU).")] = None,
+    device: Annotated[str | None, _model(help="Where a local model runs (default: CUDA, else CPU).")] = None,
     threads: Annotated[
         int | None,
-        typer.Option(
+        _model(
             min=1,
             help="Torch threads of a local model (default: of a small one 1, unless more are clearly faster now).",
         ),
     ] = None,
     base_url: Annotated[
-        str | None, typer.Option(help="The endpoint of an api: agent (default: $OPENAI_BASE_URL).")
+        str | None,
+        _model(help="The endpoint of an api: agent (default: $OPENAI_BASE_URL)."),
     ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, help="Episodes at once.")] = 16,
+    concurrency: Annotated[int, _files(min=1, help="Episodes at once.")] = 16,
     env_workers: Annotated[
-        int, typer.Option(min=0, help="Ray actors that the environments run in (0: in this process).")
+        int,
+        _files(min=0, help="Ray actors that the environments run in (0: in this process)."),
     ] = 0,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write each trajectory to this JSON Lines file as it ends.")
+        Path | None,
+        _files("--output", "-o", help="Write each trajectory to this JSON Lines file as it ends."),
     ] = None,
-    append: Annotated[bool, typer.Option("--append", help="Add to the episodes that --output holds.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin --output anew, whatever it holds.")] = False,
+    append: Annotated[bool, _files("--append", help="Add to the episodes that --output holds.")] = False,
+    overwrite: Annotated[bool, _files("--overwrite", help="Begin --output anew, whatever it holds.")] = False,
     json: JsonFlag = False,
 ) -> None:
     """Runs an agent on a split: pass@k, pass^k, tool recall, reward and errors, with 95% intervals.

@@ -388,8 +388,6 @@ def _task_error(error: ValidationError, located: Located, name: str, prefix: tup
         message = problem["msg"].removeprefix("Value error, ")
         if (wanted := _WANTED.get(problem["type"])) is not None:
             message = f"expected {wanted}, got {_shown(problem['input'])}"
-        if problem["type"] == "missing":
-            message = "it is missing"
         if problem["type"] == "extra_forbidden":
             known = (Task if "domain" in str(error.title) else AuthoredTask).model_fields
             known = TaskFile.model_fields if len(path) == 1 and not prefix else known
