@@ -21,7 +21,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from accelerate.utils import gather_object
@@ -30,9 +30,10 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallba
 from toolgym.agents.grpo import grpo_advantages
 from toolgym.agents.rollouts.episodes import EpisodeBatch, rounding
 from toolgym.agents.rollouts.rollout import Rollout
-from toolgym.agents.training.options import check_idle, learner_main
+from toolgym.agents.training import awpo_options
+from toolgym.agents.training.awpo_options import AWPOOptions
 from toolgym.agents.training.run_folder import read_number
-from toolgym.agents.training.running import RunConfig, prepare, run
+from toolgym.agents.training.running import prepare, run
 from toolgym.agents.training.trainer import ToolTrainer
 from toolgym.errors import ConfigError
 
@@ -49,54 +50,6 @@ __all__ = [
 
 _EPS = 1e-4
 _PEAK_FILE = "awpo.json"
-
-
-@dataclass(frozen=True)
-class AWPOOptions(RunConfig):
-    """Options of an AWPO run."""
-
-    reward: Annotated[str | None, "reward preset; its components must be awpo's"] = "awpo"
-    judge: Annotated[Literal["offline", "none"], "who scores reasoning; none: the outcome reward alone"] = "offline"
-    gate: Annotated[bool, "mix by Eq. 25 (off, Table 5: the mixed reward alone)"] = True
-    difficulty: Annotated[bool, "weight groups by Eq. 27 (off, Table 5: all alike)"] = True
-    dynamic_clip: Annotated[bool, "clip by Eq. 29 (off, Table 5: by --epsilon)"] = True
-    epsilon_mix: Annotated[float, "a mixed reward whose share of the spread (Eq. 24) reaches this is left out"] = 0.75
-    epsilon_min: Annotated[float, "clip radius of a batch that relies on the mixed reward alone"] = 0.1
-    epsilon_max: Annotated[float, "clip radius of a batch that relies on the outcome alone"] = 0.28
-    peak: Annotated[float | None, "R_out_max, in [0, 2] (default: the highest group mean so far)"] = None
-    base_weight: Annotated[float, "weight of groups that are too easy or too hard (alpha_base)"] = 0.5
-    prior_weight: Annotated[float, "weight of groups of intermediate difficulty (alpha_prio)"] = 1.0
-    low: Annotated[float, "mean outcome above which a group is of intermediate difficulty (tau_low)"] = 0.3
-    high: Annotated[float, "mean outcome below which it is (tau_high)"] = 1.8
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.epsilon_min <= self.epsilon_max or self.low >= self.high:
-            raise ConfigError(
-                f"AWPO needs 0 <= epsilon_min <= epsilon_max and low < high, got epsilon_min={self.epsilon_min}, "
-                f"epsilon_max={self.epsilon_max}, low={self.low}, high={self.high}"
-            )
-        if self.difficulty and not self.prior_weight >= self.base_weight > 0:
-            raise ConfigError(
-                f"AWPO needs prior_weight >= base_weight > 0, got {self.prior_weight}, {self.base_weight}"
-            )
-        if self.dynamic_clip:
-            check_idle(self, ["epsilon", "epsilon_high"], "with dynamic_clip: Eq. 29 sets both bounds")
-        else:
-            check_idle(self, ["epsilon_min", "epsilon_max"], "without dynamic_clip")
-        if self.judge == "none":
-            check_idle(self, ["epsilon_mix", "peak", "epsilon_min"], "with judge='none': there is no mixed reward")
-        if not self.gate:
-            check_idle(self, ["epsilon_mix", "peak"], "without gate")
-        if not self.difficulty:
-            check_idle(self, ["base_weight", "prior_weight", "low", "high"], "without difficulty")
-        if not self.gate and self.judge == "none":
-            raise ConfigError("without gate the mixed reward is all there is, and judge='none' leaves none; choose one")
-
-    @property
-    def reward_options(self) -> dict[str, Any] | None:
-        """Options of the reward preset."""
-        return {"judge": "offline"} if self.judge == "offline" and self.reward == "awpo" else None
 
 
 @dataclass(frozen=True)
@@ -281,7 +234,7 @@ def train(config: AWPOOptions) -> Path:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
-    return learner_main("awpo", AWPOOptions, train, argv)
+    return awpo_options.main(argv)
 
 
 if __name__ == "__main__":

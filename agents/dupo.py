@@ -20,9 +20,8 @@ Shapes: B rollouts in groups of G, S steps, T tokens; C positions with K candida
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -31,13 +30,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallba
 from toolgym.agents.grpo import grpo_advantages
 from toolgym.agents.rollouts.episodes import TYPE_CODES, EpisodeBatch, rounding
 from toolgym.agents.rollouts.rollout import Rollout
+from toolgym.agents.training import dupo_options
 from toolgym.agents.training.budget import expected_steps
 from toolgym.agents.training.dupo_candidates import PrefixScorer, candidates_of
-from toolgym.agents.training.expert import ExpertTrainer, check_token_mean, clipped_objective, token_mean
-from toolgym.agents.training.options import check_idle, learner_main
-from toolgym.agents.training.running import LossType, RunConfig, prepare, run
+from toolgym.agents.training.dupo_options import DUPOOptions
+from toolgym.agents.training.expert import ExpertTrainer, clipped_objective, token_mean
+from toolgym.agents.training.running import prepare, run
 from toolgym.domain import TaskSet
-from toolgym.errors import ConfigError
 from toolgym.tasks import Task
 
 __all__ = [
@@ -54,62 +53,6 @@ __all__ = [
 ]
 
 _TYPES = tuple(TYPE_CODES)[1:]
-
-
-@dataclass(frozen=True)
-class DUPOOptions(RunConfig):
-    """Options of a DUPO run."""
-
-    reward: Annotated[str | None, "reward preset"] = "ac_planner"
-    loss: Annotated[LossType, "how tokens are averaged: Eq. 8 has the mean over tokens"] = "dapo"
-    candidates: Annotated[Literal["rollout", "token"], "what is compared; token: --rollouts candidates a position"] = (
-        "rollout"
-    )
-    credit: Annotated[Literal["step", "episode"], "Eq. 11 on each step's reward, or on the episode's return"] = "step"
-    type_weights: Annotated[tuple[float, ...], "rho of tag_plan, tag_tool, tag_resp, plan, tool, resp (Figure 5)"] = (
-        1.0,
-        1.0,
-        1.0,
-        1.0,
-        1.0,
-        1.0,
-    )
-    normalise_types: Annotated[bool, "scale rho to sum 1"] = False
-    plan: Annotated[bool, "train plans (off, Table 3: the gold has none, and plans carry no loss)"] = True
-    dynamic_clip: Annotated[bool, "upper clip by Eq. 12 (off, Table 4: epsilon_high)"] = True
-    unified: Annotated[bool, "anneal from SFT to RL (off, Table 5: RL alone)"] = True
-    zeta: Annotated[float, "how fast gamma falls, in (0, 1] (Figure 6)"] = 0.1
-    semantic: Annotated[float, "lambda_sem of Eq. 19 (Table 6)"] = 0.5
-    decay: Annotated[Literal["exponential", "linear", "discrete", "none"], "of later actions (Table 7)"] = "exponential"
-    floor: Annotated[float, "the least that Eq. 11 divides by"] = 0.1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_token_mean(self)
-        if len(self.type_weights) != len(_TYPES) or min(self.type_weights) < 0 or sum(self.type_weights) <= 0:
-            raise ConfigError(f"type_weights needs six numbers >= 0, not all 0, for {', '.join(_TYPES)}")
-        if not self.unified:
-            check_idle(self, ["zeta"], "without unified: there is no SFT to anneal from")
-        if not self.plan and not any(self.type_weights[i] for i, name in enumerate(_TYPES) if "plan" not in name):
-            raise ConfigError("without plan, type_weights needs a number above 0 for tools or responses")
-        if not 0 < self.zeta <= 1 or self.floor <= 0:
-            raise ConfigError(f"DUPO needs 0 < zeta <= 1 and floor > 0, got zeta={self.zeta}, floor={self.floor}")
-        if self.reward != "ac_planner" and (
-            self.candidates == "token" or self.semantic != 0.5 or self.decay != "exponential"
-        ):
-            raise ConfigError(
-                f"reward={self.reward!r} and candidates={self.candidates!r}, semantic={self.semantic}, "
-                f"decay={self.decay!r}: token candidates, semantic and decay belong to the reward ac_planner"
-            )
-        if self.candidates == "token" and self.credit != "step":
-            raise ConfigError("credit would have no effect on token candidates; leave it at 'step'")
-        if self.candidates == "token":
-            check_idle(self, ("vllm",), "on token candidates: nothing is sampled turn by turn")
-
-    @property
-    def reward_options(self) -> dict[str, Any] | None:
-        """Options of the reward preset."""
-        return {"semantic": self.semantic, "decay": self.decay} if self.reward == "ac_planner" else None
 
 
 def mean_advantages(
@@ -376,7 +319,7 @@ def train(config: DUPOOptions) -> Path:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
-    return learner_main("dupo", DUPOOptions, train, argv)
+    return dupo_options.main(argv)
 
 
 if __name__ == "__main__":

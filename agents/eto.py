@@ -22,9 +22,9 @@ Shapes: B pairs, T tokens.
 import copy
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from datasets import Dataset
@@ -37,14 +37,15 @@ from toolgym.agents.policies.lm import LMPolicy
 from toolgym.agents.rollouts.branches import Branch, branches, continuations, episodes, steps_of
 from toolgym.agents.rollouts.demonstrations import demonstrate, gold_chain
 from toolgym.agents.rollouts.rollout import Rollout
+from toolgym.agents.training import eto_options
 from toolgym.agents.training.base_trainer import EpochTrainer
 from toolgym.agents.training.budget import StepBudget
 from toolgym.agents.training.callbacks import run_callbacks
-from toolgym.agents.training.explore import PLAYED, ExploreOptions, Progress, explored, make_policy, once
-from toolgym.agents.training.options import check_ranges, learner_main
+from toolgym.agents.training.eto_options import ETOOptions
+from toolgym.agents.training.explore import PLAYED, Progress, explored, make_policy, once
 from toolgym.agents.training.run_folder import begin, one_writer
 from toolgym.agents.training.running import load, lora, make_envs, task_order, train_and_save
-from toolgym.agents.training.sizing import BySize, settled
+from toolgym.agents.training.sizing import settled
 from toolgym.agents.training.tuning import tuning_args
 from toolgym.errors import ConfigError
 
@@ -52,28 +53,6 @@ if TYPE_CHECKING:
     from toolgym.env import ToolEnv
 
 __all__ = ["ETOOptions", "Pair", "episode_pairs", "explore_pairs", "main", "make_trainer", "step_pairs", "train"]
-
-
-@dataclass(frozen=True)
-class ETOOptions(ExploreOptions):
-    """Options of an ETO run."""
-
-    output: Annotated[Path, "folder for checkpoints, metrics.jsonl and TensorBoard's files"] = Path("runs/eto")
-    pairs: Annotated[Literal["episode", "step"], "whole episodes (ETO), or steps at the same state (TP-LLaMA)"] = (
-        "episode"
-    )
-    expert: Annotated[bool, "what is preferred is the expert's; off: the policy's own success where it has one"] = True
-    beta: Annotated[float, "DPO's: how far the policy may move from the one it starts from"] = 0.1
-    learning_rate: Annotated[
-        float | None, "AdamW's (default: 5e-5; from 50M parameters on 1e-6, for an adapter 1e-5)"
-    ] = None
-    BY_SIZE: ClassVar[BySize] = replace(ExploreOptions.BY_SIZE, rates=(5e-5, 1e-6, 1e-5))
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_ranges(self, above_0=("beta",))
-        if self.demonstrations != "clean":
-            raise ConfigError("demonstrations='imperfect' has no effect here: what is preferred must be right")
 
 
 @dataclass(frozen=True)
@@ -311,7 +290,7 @@ def train(config: ETOOptions) -> Path:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
-    return learner_main("eto", ETOOptions, train, argv)
+    return eto_options.main(argv)
 
 
 if __name__ == "__main__":

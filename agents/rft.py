@@ -16,9 +16,9 @@ Deviation: what Yuan et al. tell apart by their equations, we tell apart by all 
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -26,28 +26,16 @@ from toolgym.agents.rollouts.branches import episodes, steps_of
 from toolgym.agents.rollouts.demonstrations import Example, demonstrate
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.sft import expert_chain, fit, fitting
+from toolgym.agents.training import rft_options
 from toolgym.agents.training.budget import StepBudget
-from toolgym.agents.training.explore import PLAYED, ExploreOptions, Progress, explored, make_policy, once
-from toolgym.agents.training.options import check_idle, learner_main
+from toolgym.agents.training.explore import PLAYED, Progress, explored, make_policy, once
+from toolgym.agents.training.rft_options import RFTOptions
 from toolgym.agents.training.run_folder import begin, one_writer
 from toolgym.agents.training.running import load, make_envs, task_order
 from toolgym.agents.training.sizing import settled
 from toolgym.errors import ConfigError
 
 __all__ = ["RFTOptions", "distinct_successes", "main", "train", "training_examples"]
-
-
-@dataclass(frozen=True)
-class RFTOptions(ExploreOptions):
-    """Options of an RFT run."""
-
-    output: Annotated[Path, "folder for checkpoints, metrics.jsonl and TensorBoard's files"] = Path("runs/rft")
-    experts: Annotated[bool, "train on the expert's episodes too"] = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.experts:
-            check_idle(self, ["demonstrations"], "without experts")
 
 
 _KEPT = ("prompt_ids", "completion_ids", "env_mask", "outcome", "cut")
@@ -142,7 +130,7 @@ def train(config: RFTOptions) -> Path:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
-    return learner_main("rft", RFTOptions, train, argv)
+    return rft_options.main(argv)
 
 
 if __name__ == "__main__":

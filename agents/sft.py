@@ -10,7 +10,6 @@ Shapes: B sequences, T tokens.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,12 +22,13 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from toolgym.agents.rollouts.demonstrations import Chain, Example, demonstrate, examples, gold_chain, imperfect_chain
 from toolgym.agents.rollouts.rollout import Rollout
+from toolgym.agents.training import sft_options
 from toolgym.agents.training.base_trainer import EpochTrainer
 from toolgym.agents.training.budget import StepBudget
 from toolgym.agents.training.callbacks import run_callbacks
-from toolgym.agents.training.options import learner_main
 from toolgym.agents.training.run_folder import begin, one_writer
 from toolgym.agents.training.running import load, lora, make_envs, task_order, train_and_save
+from toolgym.agents.training.sft_options import SFTOptions
 from toolgym.agents.training.sizing import settled
 from toolgym.agents.training.tuning import TuningOptions, tuning_args
 from toolgym.errors import ConfigError
@@ -46,11 +46,6 @@ __all__ = [
 ]
 
 _IGNORED = -100
-
-
-@dataclass(frozen=True)
-class SFTOptions(TuningOptions):
-    """Options of an SFT run."""
 
 
 def expert_chain(config: TuningOptions) -> Chain:
@@ -160,7 +155,7 @@ def fit(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
-    return learner_main("sft", SFTOptions, train, argv)
+    return sft_options.main(argv)
 
 
 if __name__ == "__main__":

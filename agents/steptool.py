@@ -26,15 +26,15 @@ Shapes: B sequences, T completion tokens, S steps, L prompt and completion.
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 from trl.trainer.grpo_config import GRPOConfig
 
 from toolgym.agents.rollouts.episodes import EpisodeBatch
+from toolgym.agents.training import steptool_options
 from toolgym.agents.training.critic import (
     ValueHead,
     clipped_value_loss,
@@ -44,11 +44,10 @@ from toolgym.agents.training.critic import (
     token_weights,
     whiten,
 )
-from toolgym.agents.training.options import check_idle, learner_main
 from toolgym.agents.training.run_folder import read_number
-from toolgym.agents.training.running import LossType, RunConfig, prepare, run
+from toolgym.agents.training.running import prepare, run
+from toolgym.agents.training.steptool_options import StepToolPPOOptions
 from toolgym.agents.training.trainer import ToolTrainer, check_own_loss, without_idle_columns
-from toolgym.errors import ConfigError
 
 __all__ = [
     "StepToolPPOOptions",
@@ -61,53 +60,6 @@ __all__ = [
 ]
 
 _STATE = "steptool_state.json"
-
-
-@dataclass(frozen=True)
-class StepToolPPOOptions(RunConfig):
-    """Options of a StepTool or PPO run."""
-
-    reward: Annotated[str | None, "reward preset; its steps' rewards are what is optimised (Eq. 3)"] = "steptool"
-    loss: Annotated[LossType, "how tokens are averaged: TRL's loss_type"] = "dapo"
-    beta: Annotated[float, "first coefficient of the KL penalty (0.3 in §5.1.4); 0 keeps no reference model"] = 0.3
-    kl_target: Annotated[float, "the coefficient adapts towards this KL to the starting model, nats an episode"] = 6.0
-    kl_horizon: Annotated[float, "episodes over which the coefficient adapts; 0: it stays"] = 10_000.0
-    gamma: Annotated[float, "discount of Eq. 5, a token (a step with --values step)"] = 1.0
-    lam: Annotated[float, "GAE's lambda (Eq. 7)"] = 0.95
-    values: Annotated[Literal["token", "step"], "what has a value: each token, or each step"] = "token"
-    fit_value: Annotated[bool, "fit the value head to the first batch's returns; off: it starts at 0"] = True
-    value_coef: Annotated[float, "weight of the value loss"] = 0.1
-    value_clip: Annotated[float, "a value may move this far from its old one"] = 0.2
-    whiten: Annotated[bool, "advantages to mean 0 and deviation 1 over the batch"] = True
-    step_reward: Annotated[bool, "off: intermediate rewards are 0 (ablation, §5.5; `ppo`)"] = True
-    optimise: Annotated[
-        Literal["trajectory", "steps"], "steps: each step is a trajectory of its own (ablation, §5.5)"
-    ] = "trajectory"
-    source: Annotated[
-        Literal["paper", "reference_code"], "reference_code: step k's reward times the number of steps after it"
-    ] = "paper"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.beta == 0:
-            check_idle(self, ["kl_target", "kl_horizon"], "with beta=0")
-        if self.kl_horizon == 0:
-            check_idle(self, ["kl_target"], "with kl_horizon=0: the coefficient stays")
-        if self.optimise == "steps" and self.values == "step":
-            check_idle(self, ["gamma", "lam"], "with optimise='steps' and values='step': each trajectory is one step")
-        if not (0 <= self.gamma <= 1 and 0 <= self.lam <= 1):
-            raise ConfigError(f"gamma and lam must be in [0, 1], got gamma={self.gamma}, lam={self.lam}")
-        if self.value_clip <= 0 or self.value_coef < 0 or self.kl_target <= 0 or self.kl_horizon < 0 or self.beta < 0:
-            raise ConfigError(
-                "value_clip and kl_target must be above 0, value_coef, kl_horizon and beta at least 0; got "
-                f"value_clip={self.value_clip}, kl_target={self.kl_target}, value_coef={self.value_coef}, "
-                f"kl_horizon={self.kl_horizon}, beta={self.beta}"
-            )
-        if self.source == "reference_code" and not self.step_reward:
-            raise ConfigError(
-                'source="reference_code" makes the last step\'s reward 0, and step_reward=False all others: nothing '
-                "would be rewarded; choose one"
-            )
 
 
 # The algorithm -------------------------------------------------------------------------------------------------------
@@ -364,9 +316,7 @@ def train(config: StepToolPPOOptions) -> Path:
 
 def main(argv: Sequence[str] | None = None, preset: str = "steptool") -> int:
     """The command line; the preset `ppo` pays the final reward only."""
-    defaults = {"step_reward": False} if preset == "ppo" else None
-    about = "PPO with a critic on the policy's trunk and the final reward only." if preset == "ppo" else None
-    return learner_main(preset, StepToolPPOOptions, train, argv, defaults=defaults, about=about)
+    return steptool_options.main(argv, preset)
 
 
 if __name__ == "__main__":

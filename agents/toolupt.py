@@ -18,10 +18,10 @@ Shapes: B sequences in groups of G, T tokens; E expert episodes of L tokens.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
@@ -29,8 +29,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallba
 from toolgym.agents.grpo import grpo_advantages
 from toolgym.agents.rollouts.episodes import EpisodeBatch, all_equal
 from toolgym.agents.rollouts.rollout import Rollout
+from toolgym.agents.training import toolupt_options
 from toolgym.agents.training.budget import expected_steps
-from toolgym.agents.training.expert import ExpertTokens, ExpertTrainer, check_token_mean, clipped_objective, token_mean
+from toolgym.agents.training.expert import ExpertTokens, ExpertTrainer, clipped_objective, token_mean
 from toolgym.agents.training.mixing import (
     chord_expert_loss,
     luffy_expert_loss,
@@ -38,9 +39,8 @@ from toolgym.agents.training.mixing import (
     srft_expert_loss,
     srft_self_loss,
 )
-from toolgym.agents.training.options import check_idle, learner_main
-from toolgym.agents.training.running import LossType, RunConfig, prepare, run
-from toolgym.errors import ConfigError
+from toolgym.agents.training.running import prepare, run
+from toolgym.agents.training.toolupt_options import ToolUPTOptions
 from toolgym.rewards.aligned import attempt
 from toolgym.rewards.toolupt import token_rewards
 from toolgym.tasks import Task
@@ -60,49 +60,6 @@ __all__ = [
 
 _EPS = 1e-4
 _CALL_TYPES = ("tool", "tag_tool")
-
-
-@dataclass(frozen=True)
-class ToolUPTOptions(RunConfig):
-    """Options of a ToolUPT run."""
-
-    reward: Annotated[str | None, "reward preset"] = "toolupt"
-    loss: Annotated[LossType, "how tokens are averaged: Eq. 18 has the mean over tokens"] = "dapo"
-    fine_grained: Annotated[bool, "FGAE on token rewards (off: GRPO's advantage of the episode's return)"] = True
-    expert: Annotated[
-        Literal["spo", "sft", "none", "luffy", "srft", "chord"], "what is learnt of expert episodes beside the RL loss"
-    ] = "spo"
-    preference: Annotated[float, "beta of Eq. 20"] = 1.0
-    gamma_low: Annotated[float, "gamma at the ends of a cycle (spo, sft)"] = 0.05
-    gamma_high: Annotated[float, "gamma at its peak (spo, sft)"] = 0.5
-    cycles: Annotated[int, "cycles of gamma in the run"] = 3
-    warm_up: Annotated[float, "share of a cycle in which gamma rises"] = 0.25
-    mu: Annotated[float, "weight of CHORD's expert loss"] = 0.1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_token_mean(self)
-        other = f"with expert={self.expert!r}"
-        if self.expert != "spo":
-            check_idle(self, ["preference"], other)
-        if self.expert not in ("spo", "sft"):
-            check_idle(self, ["gamma_low", "gamma_high", "cycles", "warm_up"], other)
-        if self.expert != "chord":
-            check_idle(self, ["mu"], other)
-        if self.expert == "srft":
-            check_idle(self, ["epsilon", "epsilon_high"], other)
-            check_idle(
-                self, ["vllm"], f"{other}: its loss reads the sign of advantages, not a server's weights in them"
-            )
-        if not 0 <= self.gamma_low <= self.gamma_high <= 1 or self.cycles < 1 or not 0 <= self.warm_up < 1:
-            raise ConfigError(
-                "gamma needs 0 <= gamma_low <= gamma_high <= 1, cycles >= 1 and 0 <= warm_up < 1, got "
-                f"{self.gamma_low}, {self.gamma_high}, {self.cycles}, {self.warm_up}"
-            )
-        if self.expert in ("luffy", "srft", "chord") and self.fine_grained:
-            raise ConfigError(
-                f"expert={self.expert!r} is a baseline with the advantage of whole episodes: use --no-fine-grained"
-            )
 
 
 def rollout_token_rewards(rollout: Rollout, expert: Rollout, task: Task | None) -> list[float]:
@@ -346,7 +303,7 @@ def train(config: ToolUPTOptions) -> Path:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
-    return learner_main("toolupt", ToolUPTOptions, train, argv)
+    return toolupt_options.main(argv)
 
 
 if __name__ == "__main__":

@@ -25,10 +25,9 @@ Shapes: B sequences in groups of G, T tokens, S steps.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -48,11 +47,10 @@ from toolgym.agents.rollouts.forks import (
     states_of,
 )
 from toolgym.agents.rollouts.rollout import Rollout
-from toolgym.agents.training.common_options import processes
-from toolgym.agents.training.options import learner_main
-from toolgym.agents.training.running import RunConfig, prepare, run
-from toolgym.agents.training.sizing import BySize
+from toolgym.agents.training import tree_options
+from toolgym.agents.training.running import prepare, run
 from toolgym.agents.training.trainer import ToolTrainer
+from toolgym.agents.training.tree_options import TreeOptions, VineOptions
 from toolgym.errors import ConfigError
 
 __all__ = [
@@ -67,55 +65,6 @@ __all__ = [
 ]
 
 _EPS = 1e-4
-
-
-def _check_at_once(config: RunConfig) -> None:
-    """Raises where episodes would have to wait for one another: a step's forks are kept until it is over."""
-    most = config.groups * config.rollouts // processes()
-    if config.concurrency is not None and config.concurrency < most:
-        raise ConfigError(f"forks need all episodes of a step at once: concurrency={config.concurrency}, not {most}")
-
-
-@dataclass(frozen=True)
-class TreeOptions(RunConfig):
-    """Options of a tree run."""
-
-    roots: Annotated[
-        int | None,
-        "episodes of a group that begin at its opening; the others fork off states of theirs (default: half)",
-    ] = None
-    blend: Annotated[float, "share of the fork-relative advantage; the rest is the trajectory's"] = 0.5
-    scale: Annotated[bool, "divide advantages by the group's standard deviation"] = True
-    BY_SIZE: ClassVar[BySize] = replace(RunConfig.BY_SIZE, may_wait=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_at_once(self)
-        if not 1 <= self.root_count <= self.rollouts or not 0 <= self.blend <= 1:
-            raise ConfigError(
-                f"roots must be between 1 and rollouts={self.rollouts} and blend between 0 and 1, got "
-                f"roots={self.roots}, blend={self.blend}"
-            )
-
-    @property
-    def root_count(self) -> int:
-        """`roots`, or half of the rollouts."""
-        return self.rollouts // 2 if self.roots is None else self.roots
-
-
-@dataclass(frozen=True)
-class VineOptions(RunConfig):
-    """Options of a vine run."""
-
-    rollouts: Annotated[int, "episodes a task that are learnt from"] = 2
-    samples: Annotated[int, "continuations a state whose mean return is its value"] = 4
-    BY_SIZE: ClassVar[BySize] = replace(RunConfig.BY_SIZE, may_wait=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_at_once(self)
-        if self.samples < 1:
-            raise ConfigError(f"samples must be at least 1, got {self.samples}")
 
 
 # The algorithms ----------------------------------------------------------------------------------------------------
@@ -283,11 +232,7 @@ def train(config: TreeOptions | VineOptions) -> Path:
 
 def main(argv: Sequence[str] | None = None, preset: str = "tree") -> int:
     """The command line; the preset `vine` takes values from forks instead of growing trees."""
-    kind: Any = VineOptions if preset == "vine" else TreeOptions
-    about = (
-        "Vine: the value of a state is the mean return of forked continuations from it." if preset == "vine" else None
-    )
-    return learner_main(preset, kind, train, argv, about=about)
+    return tree_options.main(argv, preset)
 
 
 if __name__ == "__main__":

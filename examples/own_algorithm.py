@@ -5,6 +5,8 @@
 
     python examples/own_algorithm.py --output runs/own --steps 1 --groups 2 --rollouts 2
 
+What trains is imported where it is used, so that `--help` and a mistyped option answer at once.
+
 The estimator: each episode's return against the mean of the whole batch, cut to [-clip, clip]. B episodes, T tokens.
 """
 
@@ -12,13 +14,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import torch
-
-from toolgym.agents.rollouts.episodes import EpisodeBatch
-from toolgym.agents.training import RunConfig, learner_main, prepare, run
+from toolgym.agents.training import RunConfig, learner_main
 from toolgym.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+    from toolgym.agents.rollouts.episodes import EpisodeBatch
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,10 @@ class Options(RunConfig):
             raise ConfigError(f"clip must be greater than 0, got {self.clip}")
 
 
-def above_the_batch(batch: EpisodeBatch, clip: float) -> torch.Tensor:
+def above_the_batch(batch: "EpisodeBatch", clip: float) -> "torch.Tensor":
     """The advantages `(B, T)`; 0 on the environment's tokens and in episodes that cannot be learnt from."""
+    import torch
+
     if not batch.usable_B.any():
         return torch.zeros_like(batch.logprobs_BT)
     advantages_B = batch.returns_B - batch.returns_B[batch.usable_B].mean()
@@ -44,6 +50,8 @@ def above_the_batch(batch: EpisodeBatch, clip: float) -> torch.Tensor:
 
 def train(options: Options) -> Path:
     """Trains, and returns the folder of the final model."""
+    from toolgym.agents.training import prepare, run
+
     return run(prepare(options, partial(above_the_batch, clip=options.clip)), options)
 
 

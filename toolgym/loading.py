@@ -3,12 +3,13 @@
 import importlib
 import importlib.util
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
 from toolgym.errors import ConfigError, did_you_mean
 
-__all__ = ["load_named", "names_object"]
+__all__ = ["load_named", "names_object", "raised"]
 
 
 def names_object(text: str) -> bool:
@@ -24,13 +25,15 @@ def load_named(text: str) -> Any:
         text: `module:NAME` or `FILE.py:NAME`.
 
     Raises:
-        ConfigError: there is no such file, module or name.
+        ConfigError: there is no such file, module or name, or it raises when it is loaded.
     """
     place, _, name = text.rpartition(":")
     try:
         module = _module_of(Path(place)) if place.endswith(".py") else importlib.import_module(place)
     except (ImportError, OSError) as error:
         raise ConfigError(f"Cannot load {place!r}: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever a user's file does
+        raise ConfigError(f"Cannot load {place!r}: {raised(error, place)}") from error
     if not hasattr(module, name):
         known = [key for key in vars(module) if not key.startswith("_")]
         raise ConfigError(did_you_mean(name, known, f"name in {place}"))
@@ -51,5 +54,17 @@ def _module_of(path: Path) -> Any:
         raise ImportError(f"there is no file {path}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[path.stem]  # or half of it would be there the next time
+        raise
     return module
+
+
+def raised(error: BaseException, place: str) -> str:
+    """What a user's file raised, in one line: the error, and the last line of the file that it came through."""
+    file = Path(place).resolve()
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == file]
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return what.partition("\n")[0] + (f" ({place}, line {lines[-1]})" if lines else "")

@@ -8,8 +8,8 @@ import gymnasium
 
 from toolgym.custom import TaskList
 from toolgym.env import ToolEnv
-from toolgym.errors import ConfigError, did_you_mean
-from toolgym.loading import load_named, names_object
+from toolgym.errors import ConfigError, ToolGymError, did_you_mean
+from toolgym.loading import load_named, names_object, raised
 from toolgym.options import EnvOptions, check_options, env_options
 from toolgym.registration import env_ids
 
@@ -88,7 +88,12 @@ def open_env(env_id: str, **options: Any) -> ToolEnv:
             raise
         raise ConfigError(f"{env_id} makes a {type(error.obj).__name__}, not a ToolEnv") from error
     except TypeError as error:
-        raise ConfigError(f"{env_id} cannot be made with {sorted(options)}: {error}") from error
+        what = str(error) if own is None else raised(error, env_id.rpartition(":")[0])
+        raise ConfigError(f"{env_id} cannot be made with {sorted(options)}: {what}") from error
+    except Exception as error:
+        if own is None or isinstance(error, ToolGymError):
+            raise
+        raise ConfigError(f"{env_id} cannot be made: {raised(error, env_id.rpartition(':')[0])}") from error
     if not isinstance(env, ToolEnv):
         env.close()
         raise ConfigError(f"{env_id} is no ToolGym environment. Known: {', '.join(env_ids())}.")

@@ -74,7 +74,9 @@ class EvalOptions:
     """More keywords for `gymnasium.make`."""
     agent: AgentOptions = AgentOptions()
     output: Path | None = None
-    """A JSON Lines file that gets every trajectory as its episode ends."""
+    """A JSON Lines file that gets every trajectory as its episode ends: it is added to what is there."""
+    overwrite: bool = False
+    """Whether what `output` holds makes way, once the first episode can begin."""
     env_workers: int = 0
     """Ray actors that the environments run in (`toolgym.ray_envs`); 0: in this process."""
 
@@ -208,7 +210,11 @@ def play(
             on_episode(scores[number], len(numbers))
 
     starts = [Start(options=_start(first, options.seed, *every[number])) for number in numbers]
-    with _closing(envs), nullcontext() if options.output is None else TrajectoryWriter(options.output) as writer:
+    output = options.output
+    with (
+        _closing(envs),
+        nullcontext() if output is None else TrajectoryWriter(output, anew=options.overwrite) as writer,
+    ):
         rollouts(policy, envs, starts, on_end=ended)
     return scores
 

@@ -5,17 +5,18 @@ from typing import TYPE_CHECKING
 from toolgym._exports import lazy_exports
 
 if TYPE_CHECKING:
+    from toolgym.agents.training.common_options import RunConfig
     from toolgym.agents.training.expert import ExpertTrainer
     from toolgym.agents.training.options import learner_main
     from toolgym.agents.training.registry import algorithms
-    from toolgym.agents.training.running import RunConfig, prepare, run
+    from toolgym.agents.training.running import prepare, run
     from toolgym.agents.training.trainer import ToolTrainer
 
 __all__ = ["ExpertTrainer", "RunConfig", "ToolTrainer", "algorithms", "learner_main", "prepare", "run"]
 
 _HOME = {
     "ExpertTrainer": "expert",
-    "RunConfig": "running",
+    "RunConfig": "common_options",
     "ToolTrainer": "trainer",
     "algorithms": "registry",
     "learner_main": "options",

@@ -1,21 +1,35 @@
-"""The options that every run has, whatever it learns from: one definition for all learners."""
+"""The options that every run has, whatever it learns from: one definition for all learners.
+
+Options are read before anything that trains is imported: modules of options import no torch and no transformers.
+"""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
-from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK, get_available_reporting_integrations
-
-from toolgym.agents.policies.decoding import SamplingOptions
-from toolgym.agents.policies.vllm import VLLMServer
 from toolgym.agents.training.options import Groups, check_choices, check_idle, check_ranges
 from toolgym.agents.training.schedule import Schedule, check_schedule
 from toolgym.agents.training.sizing import BySize
-from toolgym.agents.training.train_evaluation import check_evaluation
 from toolgym.errors import ConfigError, did_you_mean
 
-__all__ = ["CommonOptions", "PlayOptions", "check_reports", "largest_divisor", "processes"]
+if TYPE_CHECKING:
+    from toolgym.agents.policies.decoding import SamplingOptions
+    from toolgym.agents.policies.vllm import VLLMServer
+
+__all__ = [
+    "CommonOptions",
+    "LossType",
+    "PlayOptions",
+    "RunConfig",
+    "check_reports",
+    "check_token_mean",
+    "largest_divisor",
+    "processes",
+]
+
+LossType = Literal["grpo", "dapo", "dr_grpo", "bnpo"]
+_MOST_EPISODES = 65_536
 
 
 def check_reports(place: str) -> None:
@@ -24,12 +38,22 @@ def check_reports(place: str) -> None:
     Raises:
         ConfigError: what it needs is not installed.
     """
+    from transformers.integrations.integration_utils import get_available_reporting_integrations
+
     usable = ("none", "all", *get_available_reporting_integrations())
     if place not in usable:
         raise ConfigError(
             f"report_to={place!r} needs a package that is not installed: install it (pip install "
             f"{place.replace('_', '-')}), or report to one of {', '.join(usable)}"
         )
+
+
+def _check_place(place: str) -> None:
+    """Raises where transformers knows no such place to report to."""
+    from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
+
+    if place not in (known := ("none", "all", *INTEGRATION_TO_CALLBACK)):
+        raise ConfigError(f"report_to: {did_you_mean(place, known, 'place')}")
 
 
 _GROUPS = {
@@ -114,9 +138,9 @@ class CommonOptions:
 
     def __post_init__(self) -> None:
         check_choices(self)
-        if self.report_to not in (known := ("none", "all", *INTEGRATION_TO_CALLBACK)):
-            raise ConfigError(f"report_to: {did_you_mean(self.report_to, known, 'place')}")
-        check_evaluation(self)
+        if self.report_to != "none":
+            _check_place(self.report_to)
+        _check_evaluation(self)
         check_schedule(self)
         check_ranges(
             self, above_0=("learning_rate", "micro_batch", "save_steps"), least_0=("lora_rank", "env_steps", "steps")
@@ -152,21 +176,117 @@ class PlayOptions:
             check_idle(self, ("vllm_weights",), "without vllm")
 
     @property
-    def sampling(self) -> SamplingOptions:
+    def sampling(self) -> "SamplingOptions":
         """How turns are sampled; the run's options must be settled."""
+        from toolgym.agents.policies.decoding import SamplingOptions
+
         return SamplingOptions(
             temperature=self.temperature,
             max_new_tokens=cast(int, self.max_new_tokens),
             context_tokens=self.context_tokens,
         )
 
-    def server(self, output: Path) -> VLLMServer | None:
+    def server(self, output: Path) -> "VLLMServer | None":
         """The vLLM server that samples, if one does.
 
         Raises:
             ConfigError: there is none at the URL.
         """
+        from toolgym.agents.policies.vllm import VLLMServer
+
         return None if self.vllm is None else VLLMServer(self.vllm, self.vllm_weights or output / "vllm")
+
+
+@dataclass(frozen=True)
+class RunConfig(PlayOptions, CommonOptions):
+    """Options of every on-policy run."""
+
+    reward: Annotated[str | None, "reward preset, or FILE.py:NAME of your own (default: the environment's)"] = None
+    groups: Annotated[int, "tasks a step"] = 8
+    rollouts: Annotated[int, "episodes a task: the group that is compared"] = 8
+    learning_rate: Annotated[
+        float | None, "AdamW's (default: 2e-4; from 50M parameters on 1e-6, for an adapter 1e-5)"
+    ] = None
+    max_grad_norm: Annotated[float, "gradients are scaled down to this norm"] = 1.0
+    beta: Annotated[float, "weight of the KL to the starting model; 0 keeps no reference model"] = 0.0
+    epsilon: Annotated[float, "lower (and, without --epsilon-high, upper) clip of the ratio"] = 0.2
+    epsilon_high: Annotated[float | None, "upper clip of the ratio"] = None
+    iterations: Annotated[int, "optimizer passes over each batch of episodes"] = 1
+    minibatches: Annotated[int, "optimizer steps that each batch of episodes is split into"] = 1
+    loss: Annotated[LossType, "how tokens are averaged: TRL's loss_type"] = "grpo"
+    importance_sampling_level: Annotated[
+        Literal["token", "sequence"], "ratio of each token, or of the whole sequence (GSPO)"
+    ] = "token"
+    micro_batch: Annotated[int | None, "episodes a forward pass, at most (default: 16; from 50M parameters on 2)"] = (
+        None
+    )
+    concurrency: Annotated[
+        int | None, "episodes at once (default: a step's; of a larger model on a GPU what its memory holds)"
+    ] = None
+    record: Annotated[bool, "keep the episodes in the folder's episodes.jsonl, for `toolgym show`"] = False
+    BY_SIZE: ClassVar[BySize] = BySize(rates=(2e-4, 1e-6, 1e-5), micro_batch=(16, 2))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_playing()
+        check_ranges(self, above_0=("max_grad_norm",), least_0=("beta", "epsilon", "epsilon_high"))
+        if self.vllm is not None and self.temperature != 1.0:
+            raise ConfigError(
+                f"temperature must be 1.0 with vllm, got {self.temperature}: vLLM says log-probabilities at 1, "
+                "and the ratio to them weighs each token's advantage"
+            )
+        if self.steps < 1 or self.groups < 1 or self.rollouts < 2:
+            raise ConfigError(
+                f"steps and groups must be at least 1 and rollouts at least 2, got steps={self.steps}, "
+                f"groups={self.groups}, rollouts={self.rollouts}"
+            )
+        shares = self.minibatches * processes()
+        if shares < 1 or self.groups * self.rollouts % shares:
+            raise ConfigError(
+                f"groups * rollouts = {self.groups * self.rollouts} must be a multiple of minibatches * processes, got "
+                f"minibatches={self.minibatches}, processes={processes()}"
+            )
+        if self.groups * self.rollouts > _MOST_EPISODES:
+            raise ConfigError(
+                f"a step has groups * rollouts = {self.groups * self.rollouts} episodes, at most {_MOST_EPISODES} are "
+                "possible: lower groups or rollouts"
+            )
+        passes = self.iterations * self.minibatches
+        if passes < 1 or self.save_steps % passes or self.steps % passes:
+            raise ConfigError(
+                f"steps and save_steps must be multiples of iterations * minibatches = {passes}, got {self.steps} and "
+                f"{self.save_steps}: a checkpoint within a batch of episodes could not go on with the same one"
+            )
+
+    @property
+    def rows(self) -> int:
+        """Episodes a forward pass: the most, up to `micro_batch`, that divide a process's part of a minibatch."""
+        part = self.groups * self.rollouts // (self.minibatches * processes())
+        return largest_divisor(part, self.micro_batch or self.BY_SIZE.micro_batch[0])
+
+
+def check_token_mean(config: RunConfig) -> None:
+    """Raises where an option would have no effect on a loss that is a mean over tokens without KL.
+
+    Raises:
+        ConfigError: such an option is set.
+    """
+    names = ["loss", "beta", "importance_sampling_level"]
+    check_idle(config, names, "on the paper's loss, a mean over tokens of token ratios, without KL")
+
+
+def _check_evaluation(config: Any) -> None:
+    """Raises where a run's `eval_…` options are out of range, or would have no effect.
+
+    Raises:
+        ConfigError: it names the option, its value and what it may be.
+    """
+    from toolgym.options import EnvOptions
+
+    check_ranges(config, least_0=("eval_steps", "eval_temperature"), above_0=("eval_episodes",))
+    EnvOptions(split=config.eval_split)
+    if not config.eval_steps:
+        check_idle(config, ("eval_episodes", "eval_split", "eval_temperature"), "without eval_steps")
 
 
 def processes() -> int:

@@ -18,11 +18,9 @@ from trl.trainer.grpo_config import GRPOConfig
 
 from toolgym.agents.rollouts.demonstrations import demonstrate
 from toolgym.agents.rollouts.rollout import Rollout
-from toolgym.agents.training.options import check_idle
-from toolgym.agents.training.running import RunConfig
 from toolgym.agents.training.trainer import ToolTrainer, check_own_loss
 
-__all__ = ["ExpertTokens", "ExpertTrainer", "PolicyTokens", "check_token_mean", "clipped_objective", "token_mean"]
+__all__ = ["ExpertTokens", "ExpertTrainer", "PolicyTokens", "clipped_objective", "token_mean"]
 
 
 @dataclass(frozen=True)
@@ -70,16 +68,6 @@ def clipped_objective(
 def token_mean(values: torch.Tensor, weights: torch.Tensor, total: torch.Tensor | float) -> torch.Tensor:
     """`sum(weights * values) / total`: a micro-batch's part of a mean over all tokens of the batch."""
     return (values * weights).sum() / total
-
-
-def check_token_mean(config: RunConfig) -> None:
-    """Raises where an option would have no effect on a loss that is a mean over tokens without KL.
-
-    Raises:
-        ConfigError: such an option is set.
-    """
-    names = ["loss", "beta", "importance_sampling_level"]
-    check_idle(config, names, "on the paper's loss, a mean over tokens of token ratios, without KL")
 
 
 class ExpertTrainer(ToolTrainer):

@@ -4,9 +4,8 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, cast
+from typing import Any, cast
 
 from accelerate import PartialState
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -14,15 +13,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from toolgym._files import append_line, cut_torn_line, write_whole
 from toolgym.agents.policies.lm import LMPolicy
 from toolgym.agents.training.budget import StepBudget
-from toolgym.agents.training.common_options import PlayOptions
-from toolgym.agents.training.options import check_ranges
-from toolgym.agents.training.sizing import BySize, settled
-from toolgym.agents.training.tuning import TuningOptions
+from toolgym.agents.training.sizing import settled
+from toolgym.agents.training.tuning import ExploreOptions
 from toolgym.errors import ConfigError
 
 __all__ = [
     "PLAYED",
-    "ExploreOptions",
     "Progress",
     "explored",
     "make_policy",
@@ -32,23 +28,6 @@ __all__ = [
 
 PLAYED = "played.jsonl"
 """The file of a run's folder that keeps what was played, until all is."""
-
-
-@dataclass(frozen=True)
-class ExploreOptions(PlayOptions, TuningOptions):
-    """Options of a run that plays before it trains. Samples and temperature are StepTool's (§5.1.4)."""
-
-    samples: Annotated[int, "the policy's own episodes on each of the --episodes tasks"] = 3
-    temperature: Annotated[float, "of the sampling"] = 0.7
-    concurrency: Annotated[
-        int | None, "episodes at once (default: 32; of a larger model on a GPU what its memory holds)"
-    ] = None
-    BY_SIZE: ClassVar[BySize] = replace(TuningOptions.BY_SIZE, at_once=32)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_playing()
-        check_ranges(self, above_0=("samples",))
 
 
 def make_policy(config: ExploreOptions, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> LMPolicy:

@@ -5,9 +5,13 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
+from importlib import import_module
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from rich.console import Console
+from rich.text import Text
 
 from toolgym.errors import ConfigError, did_you_mean
 
@@ -46,7 +50,7 @@ def parse_options(
     parsed, unknown = parser.parse_known_args(argv)
     if unknown:
         known = [name for action in parser._actions for name in action.option_strings]
-        parser.error(did_you_mean(unknown[0], known, "option").partition(" Known:")[0])
+        parser.error(did_you_mean(unknown[0], known, "option").partition(" Known:")[0].rstrip("."))
     given = vars(parsed)
     return config(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
 
@@ -162,10 +166,13 @@ class _Collect(argparse.Action):
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in a line, and where to read more."""
+    """Says what is wrong in one red line, and where to read more, as the other commands do."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n`{self.prog} --help` lists the options.\n")
+        told = f"{message}{'' if message.endswith('?') else '.'} `{self.prog} --help` lists the options."
+        line = Text.assemble(("Error: ", "bold red"), (told, "red"))
+        Console(stderr=True).print(line, soft_wrap=True)
+        raise SystemExit(2)
 
 
 class _Formatter(argparse.HelpFormatter):
@@ -188,7 +195,7 @@ class _Formatter(argparse.HelpFormatter):
 def learner_main(
     algo: str,
     config: type[T],
-    train: Callable[[T], Path],
+    train: Callable[[T], Path] | str,
     argv: Sequence[str] | None,
     *,
     defaults: Mapping[str, Any] | None = None,
@@ -196,18 +203,31 @@ def learner_main(
 ) -> int:
     """A learner's command line: reads its options, trains, and prints the folder of the final model.
 
-    What `--help` says of it is `about`, or the first line of the file that `train` is in.
+    Args:
+        algo: its name.
+        config: its options.
+        train: what trains, or its name as `module:NAME`: that is imported once the options were read, so that `--help`
+            and a mistyped option answer at once.
+        argv: the words; None: those of the program.
+        defaults: see `parse_options`.
+        about: what `--help` says of it, if not the first line of the file that the options are in.
     """
-    description = about or (sys.modules[train.__module__].__doc__ or "").partition("\n")[0]
+    description = about or (sys.modules[config.__module__].__doc__ or "").partition("\n")[0]
     prog = f"toolgym train --algo {algo}"
+    options: Any = parse_options(config, argv, prog=prog, description=description, defaults=defaults)
     from toolgym.agents.training.run_folder import writes
     from toolgym.opening import bring_env
 
-    options: Any = parse_options(config, argv, prog=prog, description=description, defaults=defaults)
     bring_env(getattr(options, "env", ""))
     with writes(Path(getattr(options, "output", "."))):
-        print(train(options))
+        print((_imported(train) if isinstance(train, str) else train)(options))
     return 0
+
+
+def _imported(name: str) -> Callable[[Any], Path]:
+    """What has the name `module:NAME`."""
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 def _kind_and_help(hint: Any) -> tuple[Any, str]:

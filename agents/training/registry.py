@@ -1,6 +1,7 @@
-"""The learning algorithms by name: a module of this folder with a `main(argv)`.
+"""The learning algorithms by name: the module of an algorithm's options, with a `main(argv)`.
 
-Algorithms that are one file with other options share its module: `MODULE:PRESET` calls `main(argv, PRESET)`. One of
+That module imports nothing that trains; its `main` does, once it has read the options. Algorithms that are one file
+with other options share its module: `MODULE:PRESET` calls `main(argv, PRESET)`. One of
 a user's own goes by where its main is: `FILE.py:main` or `package.module:main`.
 """
 
@@ -13,22 +14,22 @@ from toolgym.loading import load_named, names_object
 __all__ = ["algorithms", "main"]
 
 _MODULES = {
-    "awpo": "toolgym.agents.awpo",
-    "dapo": "toolgym.agents.grpo:dapo",
-    "dr_grpo": "toolgym.agents.grpo:dr_grpo",
-    "dupo": "toolgym.agents.dupo",
-    "eto": "toolgym.agents.eto",
-    "grpo": "toolgym.agents.grpo",
-    "gspo": "toolgym.agents.grpo:gspo",
-    "ppo": "toolgym.agents.steptool:ppo",
-    "rft": "toolgym.agents.rft",
-    "rloo": "toolgym.agents.grpo:rloo",
-    "sft": "toolgym.agents.sft",
-    "steptool": "toolgym.agents.steptool",
-    "toolrl": "toolgym.agents.grpo:toolrl",
-    "toolupt": "toolgym.agents.toolupt",
-    "tree": "toolgym.agents.tree",
-    "vine": "toolgym.agents.tree:vine",
+    "awpo": "toolgym.agents.training.awpo_options",
+    "dapo": "toolgym.agents.training.grpo_options:dapo",
+    "dr_grpo": "toolgym.agents.training.grpo_options:dr_grpo",
+    "dupo": "toolgym.agents.training.dupo_options",
+    "eto": "toolgym.agents.training.eto_options",
+    "grpo": "toolgym.agents.training.grpo_options",
+    "gspo": "toolgym.agents.training.grpo_options:gspo",
+    "ppo": "toolgym.agents.training.steptool_options:ppo",
+    "rft": "toolgym.agents.training.rft_options",
+    "rloo": "toolgym.agents.training.grpo_options:rloo",
+    "sft": "toolgym.agents.training.sft_options",
+    "steptool": "toolgym.agents.training.steptool_options",
+    "toolrl": "toolgym.agents.training.grpo_options:toolrl",
+    "toolupt": "toolgym.agents.training.toolupt_options",
+    "tree": "toolgym.agents.training.tree_options",
+    "vine": "toolgym.agents.training.tree_options:vine",
 }
 
 

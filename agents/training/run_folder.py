@@ -34,6 +34,7 @@ from toolgym.opening import takes
 
 __all__ = [
     "begin",
+    "check_folder",
     "drop_later",
     "kept",
     "latest_checkpoint",
@@ -139,8 +140,7 @@ def begin(config: Any, *made: Path) -> str | None:
             nothing that was kept, or the run there was begun with other options.
     """
     output = config.output
-    if output.exists() and not output.is_dir():
-        raise ConfigError(f"{str(output)!r} is a file; give a folder as --output")
+    check_folder(output)
     if config.resume:
         found = latest_checkpoint(output)
         if found is None and not any(file.is_file() for file in made):
@@ -162,6 +162,23 @@ def begin(config: Any, *made: Path) -> str | None:
     return found
 
 
+def check_folder(output: Path) -> None:
+    """Raises where a run's folder cannot be made: before the model is loaded.
+
+    Raises:
+        ConfigError: it or one above it is a file, or may not be written to.
+    """
+    if output.exists() and not output.is_dir():
+        raise ConfigError(f"{str(output)!r} is a file; give a folder as --output")
+    above = next((folder for folder in (output, *output.absolute().parents) if folder.exists()), Path())
+    if not above.is_dir():
+        raise ConfigError(f"cannot write to {str(output)!r}: {str(above)!r} is a file. Give another --output")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise ConfigError(
+            f"cannot write to {str(output)!r}: {str(above)!r} may not be written to. Give another --output"
+        )
+
+
 @contextmanager
 def writes(output: Path) -> Iterator[None]:
     """Says in one error what goes wrong where a run writes into its folder.
@@ -169,6 +186,7 @@ def writes(output: Path) -> Iterator[None]:
     Raises:
         ConfigError: the folder cannot be made or written to, or the disk is full.
     """
+    check_folder(output)
     try:
         yield
     except (OSError, SafetensorError, RuntimeError) as error:

@@ -5,9 +5,9 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
@@ -23,8 +23,7 @@ from toolgym.agents.rollouts.environments import copies
 from toolgym.agents.rollouts.recording import RecordEpisodes
 from toolgym.agents.training.adapters import keep_base
 from toolgym.agents.training.callbacks import StopOnInterrupt, interrupts_as_before, one_tensorboard, run_callbacks
-from toolgym.agents.training.common_options import CommonOptions, PlayOptions, check_reports, largest_divisor, processes
-from toolgym.agents.training.options import check_ranges
+from toolgym.agents.training.common_options import RunConfig, check_reports, processes
 from toolgym.agents.training.orders import task_order
 from toolgym.agents.training.run_folder import (
     EPISODES,
@@ -38,7 +37,7 @@ from toolgym.agents.training.run_folder import (
     tell_settings,
 )
 from toolgym.agents.training.schedule import schedule_args
-from toolgym.agents.training.sizing import BySize, settled, unset
+from toolgym.agents.training.sizing import settled, unset
 from toolgym.agents.training.train_evaluation import EvaluateEvery
 from toolgym.errors import ConfigError
 from toolgym.opening import doubts, open_env
@@ -63,76 +62,6 @@ __all__ = [
 ]
 
 C = TypeVar("C")
-_MOST_EPISODES = 65_536
-LossType = Literal["grpo", "dapo", "dr_grpo", "bnpo"]
-
-
-@dataclass(frozen=True)
-class RunConfig(PlayOptions, CommonOptions):
-    """Options of every on-policy run."""
-
-    reward: Annotated[str | None, "reward preset, or FILE.py:NAME of your own (default: the environment's)"] = None
-    groups: Annotated[int, "tasks a step"] = 8
-    rollouts: Annotated[int, "episodes a task: the group that is compared"] = 8
-    learning_rate: Annotated[
-        float | None, "AdamW's (default: 2e-4; from 50M parameters on 1e-6, for an adapter 1e-5)"
-    ] = None
-    max_grad_norm: Annotated[float, "gradients are scaled down to this norm"] = 1.0
-    beta: Annotated[float, "weight of the KL to the starting model; 0 keeps no reference model"] = 0.0
-    epsilon: Annotated[float, "lower (and, without --epsilon-high, upper) clip of the ratio"] = 0.2
-    epsilon_high: Annotated[float | None, "upper clip of the ratio"] = None
-    iterations: Annotated[int, "optimizer passes over each batch of episodes"] = 1
-    minibatches: Annotated[int, "optimizer steps that each batch of episodes is split into"] = 1
-    loss: Annotated[LossType, "how tokens are averaged: TRL's loss_type"] = "grpo"
-    importance_sampling_level: Annotated[
-        Literal["token", "sequence"], "ratio of each token, or of the whole sequence (GSPO)"
-    ] = "token"
-    micro_batch: Annotated[int | None, "episodes a forward pass, at most (default: 16; from 50M parameters on 2)"] = (
-        None
-    )
-    concurrency: Annotated[
-        int | None, "episodes at once (default: a step's; of a larger model on a GPU what its memory holds)"
-    ] = None
-    record: Annotated[bool, "keep the episodes in the folder's episodes.jsonl, for `toolgym show`"] = False
-    BY_SIZE: ClassVar[BySize] = BySize(rates=(2e-4, 1e-6, 1e-5), micro_batch=(16, 2))
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_playing()
-        check_ranges(self, above_0=("max_grad_norm",), least_0=("beta", "epsilon", "epsilon_high"))
-        if self.vllm is not None and self.temperature != 1.0:
-            raise ConfigError(
-                f"temperature must be 1.0 with vllm, got {self.temperature}: vLLM says log-probabilities at 1, "
-                "and the ratio to them weighs each token's advantage"
-            )
-        if self.steps < 1 or self.groups < 1 or self.rollouts < 2:
-            raise ConfigError(
-                f"steps and groups must be at least 1 and rollouts at least 2, got steps={self.steps}, "
-                f"groups={self.groups}, rollouts={self.rollouts}"
-            )
-        shares = self.minibatches * processes()
-        if shares < 1 or self.groups * self.rollouts % shares:
-            raise ConfigError(
-                f"groups * rollouts = {self.groups * self.rollouts} must be a multiple of minibatches * processes, got "
-                f"minibatches={self.minibatches}, processes={processes()}"
-            )
-        if self.groups * self.rollouts > _MOST_EPISODES:
-            raise ConfigError(
-                f"a step has groups * rollouts = {self.groups * self.rollouts} episodes, at most {_MOST_EPISODES} are "
-                "possible: lower groups or rollouts"
-            )
-        passes = self.iterations * self.minibatches
-        if passes < 1 or self.save_steps % passes or self.steps % passes:
-            raise ConfigError(
-                f"steps and save_steps must be multiples of iterations * minibatches = {passes}, got {self.steps} and "
-                f"{self.save_steps}: a checkpoint within a batch of episodes could not go on with the same one"
-            )
-
-    @property
-    def rows(self) -> int:
-        """Episodes a forward pass: the most, up to `micro_batch`, that divide a process's part of a minibatch."""
-        part = self.groups * self.rollouts // (self.minibatches * processes())
-        return largest_divisor(part, self.micro_batch or self.BY_SIZE.micro_batch[0])
 
 
 def _updates(config: Any) -> int:

@@ -1,18 +1,14 @@
 """Learning rates over a run: transformers' schedules, with a warm-up whose first step learns already."""
 
-from typing import Any, Literal
-
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
-from transformers.optimization import (
-    get_constant_schedule_with_warmup,
-    get_cosine_schedule_with_warmup,
-    get_linear_schedule_with_warmup,
-)
-from transformers.trainer_utils import SchedulerType
+from typing import TYPE_CHECKING, Any, Literal
 
 from toolgym.agents.training.options import check_ranges
 from toolgym.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
+    from torch.optim.lr_scheduler import LambdaLR
+    from transformers.trainer_utils import SchedulerType
 
 __all__ = ["Schedule", "check_schedule", "schedule_args", "warmed_up"]
 
@@ -40,11 +36,18 @@ def schedule_args(schedule: Schedule, warmup_steps: int) -> dict[str, Any]:
     return {"lr_scheduler_type": kind, "warmup_steps": warmup_steps}
 
 
-def warmed_up(kind: SchedulerType, optimizer: Optimizer, warmup_steps: int, steps: int) -> LambdaLR:
+def warmed_up(kind: "SchedulerType", optimizer: "Optimizer", warmup_steps: int, steps: int) -> "LambdaLR":
     """transformers' schedule of that name, a step further on: warm-up goes over 1/(N + 1), ..., N/(N + 1) of the rate.
 
     transformers' own first rate is 0. The step of it would play its episodes and learn nothing from them.
     """
+    from transformers.optimization import (
+        get_constant_schedule_with_warmup,
+        get_cosine_schedule_with_warmup,
+        get_linear_schedule_with_warmup,
+    )
+    from transformers.trainer_utils import SchedulerType
+
     for group in optimizer.param_groups:
         group.setdefault("initial_lr", group["lr"])  # torch asks for it of a schedule that does not begin at its start
     if kind == SchedulerType.CONSTANT_WITH_WARMUP:

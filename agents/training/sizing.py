@@ -6,14 +6,12 @@ rates that are usual for its kind, passes of a few episodes, recomputed activati
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import torch
-
-from toolgym.agents.policies.decoding import roomy_context
-from toolgym.agents.policies.machine import fast_bf16
-from toolgym.agents.policies.sizes import ModelSize
 from toolgym.errors import ConfigError
+
+if TYPE_CHECKING:
+    from toolgym.agents.policies.sizes import ModelSize
 
 __all__ = ["BySize", "episodes_at_once", "settled", "unset", "weight_bytes"]
 
@@ -46,7 +44,7 @@ class BySize:
     """Whether fewer episodes may run at once where memory is short."""
 
 
-def weight_bytes(size: ModelSize, number_bytes: int, *, frozen: bool, reference: bool = False) -> int:
+def weight_bytes(size: "ModelSize", number_bytes: int, *, frozen: bool, reference: bool = False) -> int:
     """Bytes of a run's weights and, where they are not `frozen` under an adapter, of gradients and Adam's two averages.
 
     Args:
@@ -58,7 +56,7 @@ def weight_bytes(size: ModelSize, number_bytes: int, *, frozen: bool, reference:
     return size.parameters * number_bytes * (1 + reference + (0 if frozen else 3))
 
 
-def episodes_at_once(memory: int, weights: int, size: ModelSize, *, context: int, number_bytes: int) -> int:
+def episodes_at_once(memory: int, weights: int, size: "ModelSize", *, context: int, number_bytes: int) -> int:
     """How many episodes a device holds beside the model and its optimizer.
 
     Args:
@@ -86,7 +84,7 @@ def unset(config: Any) -> list[str]:
     return [name for name in _OPTIONS if hasattr(config, name) and getattr(config, name) in (None, "auto")]
 
 
-def settled(config: T, size: ModelSize | None = None, opening: int = 0, *, processes: int = 1) -> T:
+def settled(config: T, size: "ModelSize | None" = None, opening: int = 0, *, processes: int = 1) -> T:
     """The options of a run with a value for each (see `unset`); those that were given stay.
 
     Args:
@@ -101,8 +99,13 @@ def settled(config: T, size: ModelSize | None = None, opening: int = 0, *, proce
     return replace(out, concurrency=_concurrency(out, size, processes)) if "concurrency" in names else out
 
 
-def _values(config: Any, size: ModelSize | None, opening: int) -> dict[str, Any]:
+def _values(config: Any, size: "ModelSize | None", opening: int) -> dict[str, Any]:
     """The value of each option where it is not given, but for those that follow from other ones."""
+    import torch
+
+    from toolgym.agents.policies.decoding import roomy_context
+    from toolgym.agents.policies.machine import fast_bf16
+
     larger = size is not None and not size.small
     adapter = larger and config.lora_rank > 0
     by_size: BySize = config.BY_SIZE
@@ -126,8 +129,10 @@ def _values(config: Any, size: ModelSize | None, opening: int) -> dict[str, Any]
     }
 
 
-def _concurrency(config: Any, size: ModelSize | None, processes: int) -> int:
+def _concurrency(config: Any, size: "ModelSize | None", processes: int) -> int:
     """Episodes at once: all that there are to play, but on a GPU no more than its memory holds."""
+    import torch
+
     by_size: BySize = config.BY_SIZE
     most = by_size.at_once or max(1, config.groups * config.rollouts // processes)
     elsewhere = getattr(config, "vllm", None) is not None

@@ -18,29 +18,15 @@ from toolgym.agents.evaluation.evaluation import AgentOptions, EvalOptions, play
 from toolgym.agents.evaluation.metrics import EpisodeScore
 from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
 from toolgym.agents.policies.machine import release_memory
-from toolgym.agents.training.options import check_idle, check_ranges
 from toolgym.agents.training.run_folder import drop_later, next_best, point_to_best, read_json, save_settings
 from toolgym.opening import open_env
-from toolgym.options import EnvOptions
 
-__all__ = ["EvaluateEvery", "check_evaluation"]
+__all__ = ["EvaluateEvery"]
 
 _LOGGED = ("pass@1", "mean_reward", "tool_recall", "call_recall", "turns", "infra_errors", "seconds")
 """The figures that go where the run reports to, each as `eval_…`."""
 _MEASURE = ("env", "split", "episodes", "temperature", "seed", "env_options")
 """What two evaluations must have in common, or neither is the better one."""
-
-
-def check_evaluation(config: Any) -> None:
-    """Raises where a run's `eval_…` options are out of range, or would have no effect.
-
-    Raises:
-        ConfigError: it names the option, its value and what it may be.
-    """
-    check_ranges(config, least_0=("eval_steps", "eval_temperature"), above_0=("eval_episodes",))
-    EnvOptions(split=config.eval_split)
-    if not config.eval_steps:
-        check_idle(config, ("eval_episodes", "eval_split", "eval_temperature"), "without eval_steps")
 
 
 def _sampling(config: Any) -> SamplingOptions:

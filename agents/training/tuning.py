@@ -1,18 +1,16 @@
 """What runs share that train on episodes made beforehand: SFT, and the learners that play first (RFT, ETO)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-import torch
-
-from toolgym.agents.training.common_options import CommonOptions, largest_divisor, processes
+from toolgym.agents.training.common_options import CommonOptions, PlayOptions, largest_divisor, processes
 from toolgym.agents.training.options import check_ranges
 from toolgym.agents.training.schedule import Schedule, schedule_args
 from toolgym.agents.training.sizing import BySize, settled
 from toolgym.errors import ConfigError
 
-__all__ = ["TuningOptions", "tuning_args"]
+__all__ = ["ExploreOptions", "TuningOptions", "tuning_args"]
 
 
 @dataclass(frozen=True)
@@ -57,8 +55,27 @@ class TuningOptions(CommonOptions):
         return largest_divisor(self.batch // processes(), self.micro_batch or self.BY_SIZE.micro_batch[0])
 
 
+@dataclass(frozen=True)
+class ExploreOptions(PlayOptions, TuningOptions):
+    """Options of a run that plays before it trains. Samples and temperature are StepTool's (§5.1.4)."""
+
+    samples: Annotated[int, "the policy's own episodes on each of the --episodes tasks"] = 3
+    temperature: Annotated[float, "of the sampling"] = 0.7
+    concurrency: Annotated[
+        int | None, "episodes at once (default: 32; of a larger model on a GPU what its memory holds)"
+    ] = None
+    BY_SIZE: ClassVar[BySize] = replace(TuningOptions.BY_SIZE, at_once=32)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_playing()
+        check_ranges(self, above_0=("samples",))
+
+
 def tuning_args(config: TuningOptions) -> dict[str, Any]:
     """TRL's arguments of every run on data that is made before it trains."""
+    import torch
+
     config = settled(config)
     cuda = torch.cuda.is_available()
     return {

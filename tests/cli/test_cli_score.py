@@ -56,7 +56,8 @@ def episodes(toolgym, tmp_path):
     """A file of 8 episodes of 4 tasks, half of them solved."""
     path = tmp_path / "episodes.jsonl"
     for agent in ("oracle", "noop"):
-        assert toolgym("eval", "-a", agent, "-n", 4, "-o", path, "--set", "size=small", "--set", "depth=5").code == 0
+        settings = ("--set", "size=small", "--set", "depth=5")
+        assert toolgym("eval", "-a", agent, "-n", 4, "-o", path, "--append", *settings).code == 0
     return path
 
 

@@ -13,7 +13,7 @@ def episodes(toolgym, tmp_path):
     """A file of 3 solved episodes and then 3 in which nothing was done."""
     path = tmp_path / "episodes.jsonl"
     for agent in ("oracle", "noop"):
-        done = toolgym("eval", "-a", agent, "-n", 3, "-o", path, "--set", "size=small", "--set", "depth=5")
+        done = toolgym("eval", "-a", agent, "-n", 3, "-o", path, "--append", "--set", "size=small", "--set", "depth=5")
         assert done.code == 0
         # Where it wrote, and what shows it: beside the report, which is all of stdout.
         assert f"3 episodes were added to {path}: toolgym show {path}" in done.err

@@ -10,6 +10,7 @@ def test_my_environment():                                                # your
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -65,6 +66,7 @@ def check_tool_env(
     seed: int = 0,
     only: Sequence[str] | None = None,
     on_result: Callable[[CheckResult], None] | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
 ) -> CheckReport:
     """Checks an environment from every side.
 
@@ -76,6 +78,9 @@ def check_tool_env(
         seed: seeds every choice.
         only: the names of the checks to run; all by default.
         on_result: is given each check's result as it comes.
+        on_progress: is given a check's name, how much of it is done, and of how much.
+
+    One environment serves the checks that need none of their own, so that a server is not started for each of them.
 
     Raises:
         ConformanceError: checks failed; the message is the whole report.
@@ -92,11 +97,15 @@ def check_tool_env(
         make, title = env, getattr(env, "__qualname__", repr(env))
     setup = Setup(make, episodes, seed)
     results: list[CheckResult] = []
-    for name in CHECKS:
-        if only is None or name in only:
-            results.append(_run(name, setup))
-            if on_result is not None:
-                on_result(results[-1])
+    with closing(setup):
+        for name in CHECKS:
+            if only is None or name in only:
+                if on_progress is not None:
+                    setup.tell = partial(on_progress, name)
+                    setup.tell(0, 1)
+                results.append(_run(name, setup))
+                if on_result is not None:
+                    on_result(results[-1])
     report = CheckReport(title, tuple(results))
     if not report.passed:
         raise ConformanceError(str(report))

@@ -3,10 +3,10 @@
 import contextlib
 import io
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
@@ -34,11 +34,15 @@ from toolgym.world import canonical
 
 __all__ = ["CHECKS", "Setup"]
 
+T = TypeVar("T")
+
 _CLOSINGS = 3
 """Responses after the gold chain before a conversation that does not end counts as unsolved."""
 _RANDOM_TURNS = 8
 _TRANSCRIPT_EPISODES = 8
 """Enough to meet every sort of action; each fresh process builds its worlds anew."""
+_REPLAYED_TASKS = 5
+"""Tasks whose episodes are forked where each fork starts a server."""
 _RANDOM_SOLVES_AT_MOST = 0.05
 _SECRET_MIN_CHARS = 8
 """Shorter gold values (a cabin, a digit) occur anywhere by chance."""
@@ -47,7 +51,11 @@ _ABSENT = "no_such_tool_at_all"
 _SECRET_KEYS = ("gold", "gold_diff", "assertions", "checklist")
 
 
-@dataclass(frozen=True)
+def _untold(done: int, total: int) -> None:
+    """Shows no progress."""
+
+
+@dataclass
 class Setup:
     """What the checks work on.
 
@@ -55,32 +63,55 @@ class Setup:
         make: makes the environment; called often, also in other processes.
         episodes: how many tasks a check plays.
         seed: seeds every choice.
+        tell: is told how much of a check is done, and of how much.
     """
 
     make: Callable[[], ToolEnv]
     episodes: int
     seed: int
+    tell: Callable[[int, int], None] = _untold
+    _shared: ToolEnv | None = field(default=None, init=False)
 
     def rng(self, *key: int) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
 
-    def task_indices(self, env: ToolEnv) -> list[int]:
+    def task_indices(self, env: ToolEnv, at_most: int | None = None) -> list[int]:
         """Tasks spread evenly over the split."""
-        count = min(self.episodes, len(env.tasks))
+        count = min(self.episodes, len(env.tasks), at_most or self.episodes)
         return np.unique(np.linspace(0, len(env.tasks) - 1, count).astype(int)).tolist()
+
+    def each(self, items: Sequence[T]) -> Iterator[T]:
+        """The items; what is done of them is told."""
+        for number, item in enumerate(items):
+            self.tell(number, len(items))
+            yield item
 
     @contextlib.contextmanager
     def env(self) -> Iterator[ToolEnv]:
-        env = self.make()
+        """The environment on which the checks act that need none of their own, so that its server is started once.
+
+        Each begins with a reset, which has to do. After a check that failed the next one gets a new environment.
+        """
+        env, self._shared = self._shared or self.make(), None
         try:
             yield env
-        finally:
+        except BaseException:
             env.close()
+            raise
+        self._shared = env
+
+    def close(self) -> None:
+        """Closes the environment that the checks shared."""
+        if self._shared is not None:
+            self._shared.close()
+            self._shared = None
 
 
 def check_gymnasium(setup: Setup) -> str:
     """Gymnasium's own `check_env`, without a single warning."""
-    with setup.env() as env, warnings.catch_warnings(record=True) as caught, contextlib.redirect_stdout(io.StringIO()):
+    quiet = contextlib.redirect_stdout(io.StringIO())
+    # An environment of its own, for `check_env` closes it.
+    with contextlib.closing(setup.make()) as env, warnings.catch_warnings(record=True) as caught, quiet:
         warnings.simplefilter("always")
         if env.spec is None:  # without one, check_env leaves out determinism and the render modes
             env.spec = EnvSpec(id="Checked-v0", entry_point=partial(_make_rendering, setup.make))
@@ -107,7 +138,7 @@ def check_oracle(setup: Setup) -> str:
     """Following the gold chain solves every task."""
     with setup.env() as env:
         indices = setup.task_indices(env)
-        for index in indices:
+        for index in setup.each(indices):
             outcome = _follow_gold(env, index)
             assert outcome == "solved", f"the gold chain of task {env.task.id!r} ends {outcome!r}"
     return f"{len(indices)} of {len(indices)} tasks solved"
@@ -118,7 +149,7 @@ def check_random(setup: Setup) -> str:
     solved, played = 0, 0
     with setup.env() as env:
         env.action_space.seed(setup.seed)
-        for index in setup.task_indices(env):
+        for index in setup.each(setup.task_indices(env)):
             env.reset(options={"task": index})
             if not any(call.writes for call in env.task.gold_calls):
                 continue
@@ -135,7 +166,7 @@ def check_gold_is_hidden(setup: Setup) -> str:
     with setup.env() as env:
         assert not env.options.reveal_gold, "check the environment without reveal_gold=True"
         rules = f"{env.domain.policy()} {env.tools}"
-        for index in setup.task_indices(env):
+        for index in setup.each(setup.task_indices(env)):
             observation, info = env.reset(options={"task": index})
             task, public = env.task, f"{rules} {env.task.request} {env.task.user.model_dump_json()}"
             said = {name: value for name, value in info.items() if name != "tools"}
@@ -158,16 +189,16 @@ def check_fork(setup: Setup) -> str:
         kind = env.session.fork_kind
         if kind == "none":
             return "not applicable: the session cannot fork"
-        for index in setup.task_indices(env):
-            for part in (0, 2):
-                _assert_fork(env, setup.seed, index, part)
-    return f"by {kind}"
+        indices = setup.task_indices(env, _REPLAYED_TASKS if kind == "replay" else None)
+        for index, part in setup.each([(index, part) for index in indices for part in (0, 2)]):
+            _assert_fork(env, setup.seed, index, part)
+    return f"by {kind}, in {len(indices)} tasks"
 
 
 def check_any_string(setup: Setup) -> str:
     """Any string may be stepped, and the episode goes on or ends as it should."""
     with setup.env() as env:
-        for number, text in enumerate(GIBBERISH):
+        for number, text in setup.each([*enumerate(GIBBERISH)]):
             env.reset(seed=setup.seed + number)
             try:
                 observation, reward, terminated, truncated, info = env.step(text)
@@ -187,7 +218,7 @@ def check_reads(setup: Setup) -> str:
     """Tools that say they only read change nothing, and neither does a call that fails."""
     rng, calls = setup.rng(1), 0
     with setup.env() as env:
-        for index in setup.task_indices(env):
+        for index in setup.each(setup.task_indices(env)):
             env.reset(options={"task": index})
             gold = {call.name: call.arguments for call in env.task.gold_calls}
             for tool in env.tools:
@@ -263,7 +294,7 @@ def check_vectors(setup: Setup) -> str:
     """Gymnasium's sync and async vector environments and ToolGym's own give the same, in every autoreset mode."""
     with setup.env() as env:
         suspends = env.suspends
-        for mode in AutoresetMode:
+        for mode in setup.each([*AutoresetMode]):
             others: list[VectorEnv] = [ToolVectorEnv(2, env, autoreset_mode=mode)]
             if not suspends:  # a server's connections do not survive the fork of a process
                 others.append(AsyncVectorEnv([setup.make] * 2, shared_memory=False, autoreset_mode=mode))

@@ -2,9 +2,10 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -93,6 +94,7 @@ def _global(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line. Exits with 0, with 2 for what the caller can mend, with 130 when interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    shown, warnings.formatwarning = warnings.formatwarning, _warning
     try:
         app(given, prog_name="toolgym")
     except ToolGymError as error:
@@ -109,6 +111,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:  # a file that cannot be read or written, a full disk, a port that is taken
         what = f"{error.filename}: " if error.filename is not None else ""
         _fail(given, f"{what}{error.strerror or error}")
+    finally:
+        warnings.formatwarning = shown
+
+
+def _warning(message: Warning | str, *_: Any, **__: Any) -> str:
+    """A warning in a line, without the place in ToolGym's code where it came up."""
+    return f"Warning: {message}\n"
 
 
 def _fail(given: Sequence[str], message: str) -> None:

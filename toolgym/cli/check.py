@@ -6,6 +6,7 @@ from functools import partial
 from typing import Annotated
 
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from toolgym.cli.common import EnvId, JsonFlag, Seed, Settings, out, parse_settings, print_json, progress_console
 from toolgym.errors import ConformanceError
@@ -46,8 +47,29 @@ def check(
         if not json:
             out.print(str(result), markup=False, highlight=False, soft_wrap=True)
 
-    with progress_console.status("checking"), suppress(ConformanceError):  # its message is the report, shown below
-        check_tool_env(checked, options=words, episodes=episodes, seed=seed, only=only, on_result=show)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    # Results go to stdout while the bar stands; only where both are the terminal may they go the bar's way.
+    progress = Progress(*columns, console=progress_console, transient=True, redirect_stdout=out.is_terminal)
+    bar = progress.add_task("")
+
+    def goes_on(name: str, done: int, total: int) -> None:
+        progress.start()  # not before: an error in an option stands alone
+        progress.update(bar, description=name, completed=done, total=total)
+
+    try:
+        with suppress(ConformanceError):  # its message is the report, shown below
+            check_tool_env(
+                checked,
+                options=words,
+                episodes=episodes,
+                seed=seed,
+                only=only,
+                on_result=show,
+                on_progress=goes_on,
+            )
+    finally:
+        if progress.live.is_started:
+            progress.stop()
     report = CheckReport(env, tuple(results))
     if json:
         print_json({"env": env, "passed": report.passed, "checks": [asdict(result) for result in results]})

@@ -1,6 +1,7 @@
 """`toolgym eval`: how well an agent does."""
 
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from toolgym.cli.common import EnvId, JsonFlag, Seed, Settings, Split, out, parse_settings, print_json, progress_console
 from toolgym.errors import ConfigError
+
+_model = partial(typer.Option, rich_help_panel="The model that acts")
+_files = partial(typer.Option, rich_help_panel="Files and speed")
 
 
 def evaluate(
@@ -25,11 +29,14 @@ def evaluate(
     settings: Settings = None,
     temperature: Annotated[
         float | None,
-        typer.Option(min=0, help="Sampling temperature (default: greedy for one trial, 1 for more; an API's own)."),
+        _model(
+            min=0,
+            help="Sampling temperature (default: greedy for one trial, 1 for more; an API's own).",
+        ),
     ] = None,
     max_new_tokens: Annotated[
         int | None,
-        typer.Option(
+        _model(
             min=1,
             help="The longest turn of a model (default: 256; from 50M parameters on 1024, which a model that thinks "
             "needs; an API's own limit).",
@@ -37,40 +44,48 @@ def evaluate(
     ] = None,
     context_tokens: Annotated[
         int | None,
-        typer.Option(min=2, help="The longest episode of a local model (default: 8192, or what its opening needs)."),
+        _model(
+            min=2,
+            help="The longest episode of a local model (default: 8192, or what its opening needs).",
+        ),
     ] = None,
     dtype: Annotated[
         str,
-        typer.Option(
+        _model(
             help="A local model's weights: float32, bfloat16 or float16; auto: float32, but bfloat16 from 50M "
-            "parameters on where that is fast."
+            "parameters on where that is fast.",
         ),
     ] = "auto",
     thinking: Annotated[
         bool | None,
-        typer.Option(
+        _model(
             "--thinking/--no-thinking",
             help="Whether a local model thinks first, where its chat template can switch it (default: the template's).",
         ),
     ] = None,
-    device: Annotated[str | None, typer.Option(help="Where a local model runs (default: CUDA, else CPU).")] = None,
+    device: Annotated[str | None, _model(help="Where a local model runs (default: CUDA, else CPU).")] = None,
     threads: Annotated[
         int | None,
-        typer.Option(
+        _model(
             min=1,
             help="Torch threads of a local model (default: of a small one 1, unless more are clearly faster now).",
         ),
     ] = None,
     base_url: Annotated[
-        str | None, typer.Option(help="The endpoint of an api: agent (default: $OPENAI_BASE_URL).")
+        str | None,
+        _model(help="The endpoint of an api: agent (default: $OPENAI_BASE_URL)."),
     ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, help="Episodes at once.")] = 16,
+    concurrency: Annotated[int, _files(min=1, help="Episodes at once.")] = 16,
     env_workers: Annotated[
-        int, typer.Option(min=0, help="Ray actors that the environments run in (0: in this process).")
+        int,
+        _files(min=0, help="Ray actors that the environments run in (0: in this process)."),
     ] = 0,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Append each trajectory to this JSON Lines file as it ends.")
+        Path | None,
+        _files("--output", "-o", help="Write each trajectory to this JSON Lines file as it ends."),
     ] = None,
+    append: Annotated[bool, _files("--append", help="Add to the episodes that --output holds.")] = False,
+    overwrite: Annotated[bool, _files("--overwrite", help="Begin --output anew, whatever it holds.")] = False,
     json: JsonFlag = False,
 ) -> None:
     """Runs an agent on a split: pass@k, pass^k, tool recall, reward and errors, with 95% intervals.
@@ -104,8 +119,7 @@ def evaluate(
         concurrency=concurrency,
     )
     env_options = parse_settings(settings)
-    if output is not None and output.is_dir():
-        raise ConfigError(f"{str(output)!r} is a folder; --output takes a file, such as {str(output / 'eval.jsonl')!r}")
+    _check_output(output, append, overwrite)
     if "split" in env_options:
         raise ConfigError("The split is an option of its own: --split.")
     bring_env(env)
@@ -125,6 +139,7 @@ def evaluate(
         env_options=env_options,
         agent=sampling,
         output=output,
+        overwrite=overwrite,
         env_workers=env_workers,
     )
     policy = make_policy(agent, sampling, seed=seed)
@@ -155,14 +170,32 @@ def evaluate(
         out.print(report_table(report))
     if output is not None:
         file = shlex.quote(str(output))
-        progress_console.print(
-            f"{progress.tasks[0].completed:.0f} episodes were added to {file}: toolgym show {file}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        done = f"{progress.tasks[0].completed:.0f} episodes were {'added' if append else 'written'} to {file}"
+        progress_console.print(f"{done}: toolgym show {file}", highlight=False, soft_wrap=True, markup=False)
     overall = report.overall
     for reason, count in list(report.lost.items())[:1]:
         message = f"{overall.infra_errors} of {overall.episodes} episodes were lost; {count} of them: {reason:.500}"
         progress_console.print(f"[red]{escape(message)}[/]", soft_wrap=True, highlight=False)
     if overall.infra_errors == overall.episodes:
         raise typer.Exit(1)
+
+
+def _check_output(output: Path | None, append: bool, overwrite: bool) -> None:
+    """Raises where episodes cannot be written, or would silently be mixed with others: before anything is played.
+
+    Raises:
+        ConfigError: `output` is a folder, or a file that holds something and nobody said what is to become of that.
+    """
+    if append and overwrite:
+        raise ConfigError("--append keeps what the file holds and --overwrite does not: give one of the two")
+    if output is None:
+        if append or overwrite:
+            raise ConfigError(f"{'--append' if append else '--overwrite'} is of --output, which was not given")
+        return
+    if output.is_dir():
+        raise ConfigError(f"{str(output)!r} is a folder; --output takes a file, such as {str(output / 'eval.jsonl')!r}")
+    if output.is_file() and output.stat().st_size and not (append or overwrite):
+        raise ConfigError(
+            f"{str(output)!r} holds something already: add to it (--append), begin anew (--overwrite), or give another "
+            "--output"
+        )

@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
-from toolgym.cli.common import JsonFlag, out, print_json
+from toolgym.cli.common import JsonFlag, out, print_json, progress_console
 from toolgym.errors import ConfigError
 
 
@@ -52,6 +53,8 @@ def plot(
     summaries = [summary(run, smoothing) for run in read]
     if json:
         print_json(summaries)
+        if path is not None:
+            _say_written(path, progress_console)
         return
     table = Table(title="smoothed last value (highest, at its step)", title_justify="left")
     table.add_column("run")
@@ -61,7 +64,12 @@ def plot(
         cells = (_cell(entry["figures"].get(name)) for name in chosen)
         table.add_row(entry["run"], str(entry["steps"]), *cells)
     out.print(table)
-    out.print(f"Written: {path}", highlight=False, soft_wrap=True)
+    if path is not None:
+        _say_written(path, out)
+
+
+def _say_written(path: Path, console: Console) -> None:
+    console.print(f"Written: {path}", highlight=False, soft_wrap=True, markup=False)
 
 
 def _cell(figure: dict | None) -> str:

@@ -45,10 +45,22 @@ def serve(
     from toolgym.mcp.serve import serve as serve_tools
 
     server = build(domain, parse_settings(settings))
-    if transport == "http":
+
+    def listens() -> None:
         where = f"http://{host}:{port}"
-        progress_console.print(f"Serving {server.name} at {where}/mcp and {where}/episodes/ID/mcp; Ctrl+C ends it.")
-    serve_tools(server, transport, host=host, port=port, token=token, allow_open=allow_open, agent_token=agent_token)
+        told = f"Serving {server.name} at {where}/mcp and {where}/episodes/ID/mcp; Ctrl+C ends it."
+        progress_console.print(told, soft_wrap=True)
+
+    serve_tools(
+        server,
+        transport,
+        host=host,
+        port=port,
+        token=token,
+        allow_open=allow_open,
+        agent_token=agent_token,
+        on_listen=listens,
+    )
 
 
 def build(name: str, options: dict[str, Any]) -> "ToolServer":

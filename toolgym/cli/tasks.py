@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from toolgym.cli.common import JsonFlag, out, print_json
+from toolgym.cli.common import JsonFlag, out, print_json, progress_console
 from toolgym.cli.inspect import Servers, server_of
 from toolgym.errors import TaskError
 
@@ -86,6 +86,8 @@ def check(
         session.close()
     if write or output is not None:
         write_frozen(file, output or file, frozen)
+        told = f"Written: {output or file}, with {len(frozen)} frozen tasks"
+        progress_console.print(told, highlight=False, soft_wrap=True, markup=False)
     if json:
         print_json(report)
     else:

@@ -1,5 +1,7 @@
 """`toolgym train`: an algorithm by name; everything else on the command line is the algorithm's."""
 
+import shutil
+import textwrap
 from typing import Annotated
 
 import typer
@@ -29,7 +31,8 @@ def train(
 
     if algo is None:
         typer.echo(context.get_help())
-        typer.echo(f"Algorithms: {', '.join(registry.algorithms())}")
+        names = f"Algorithms: {', '.join(registry.algorithms())}"
+        typer.echo(textwrap.fill(names, shutil.get_terminal_size().columns, subsequent_indent="  "))
         if not help:
             raise ConfigError("Which algorithm? Name one with --algo.")
         return

@@ -151,6 +151,8 @@ def read_config(source: Mapping[str, Any] | Path, server: str | None = None) -> 
         folder, where = source.resolve().parent, str(source)
         try:
             source = json.loads(source.read_text(encoding="utf-8-sig"))
+        except json.JSONDecodeError as error:
+            raise ConfigError(f"{where}, line {error.lineno}: not JSON: {error.msg}") from error
         except (OSError, ValueError, RecursionError) as error:
             raise ConfigError(f"{where!r} cannot be read, or is not JSON: {error}") from error
         if not isinstance(source, Mapping):
@@ -205,6 +207,11 @@ def _kind(value: Any) -> str:
 
 def _entry(name: str, given: Any, folder: Path, where: str) -> Entry:
     entry = _checked(name, given, where)
+    kinds = [key for key in ("command", "url", "docker", "simulated") if getattr(entry, key) is not None]
+    if len(kinds) > 1:
+        raise ConfigError(
+            f"{where}, server {name!r}: it has {' and '.join(map(repr, kinds))}; a server is one of them."
+        )
     ours = entry.toolgym or _Ours()
     state = make_state_options(ours.state_tools or (), ours.hidden_tools or (), ours.reset_tools, ours.ignore or ())
     database = _database(entry, name, where)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from fastmcp import FastMCP
 
@@ -150,7 +150,12 @@ def _target(target: Connectable, token: str | None) -> Target:
         raise ConfigError(f"{str(target)!r}: a server file ends in .py, a server list in .json.")
     if callable(target):
         return MemoryTarget(target, fresh=True)
-    command = tuple(cast(Sequence[str], target))
+    if not isinstance(target, Sequence):
+        raise ConfigError(
+            f"{target!r:.60} is no server: expected a ToolServer, a FastMCP or a function that makes one, a "
+            "file, a URL, docker:IMAGE or a command as a list."
+        )
+    command = tuple(target)
     if not command or not all(isinstance(part, str) for part in command):
         raise ConfigError(f"A command is a list of strings, such as ['python', 'server.py']; it was {target!r}.")
     return CommandTarget(command, environment())

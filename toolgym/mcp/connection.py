@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 import os
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -68,6 +69,10 @@ T = TypeVar("T")
 Mode = Literal["auto", "legacy"]
 """The protocol's revision: negotiated, or the older one with a handshake."""
 
+_PLACE = re.compile(r'File "(.+)", line (\d+)')
+"""A frame of Python's traceback."""
+_LAST_LINES, _LAST_WORDS = 3, 500
+"""Lines and characters of what a server wrote to stderr that a message has."""
 _CLOSE_S = 8.0
 
 WORKSPACE = "/workspace"
@@ -208,10 +213,8 @@ class Connection:
                     await self._start()
         except Exception as error:
             redact(error, self._secrets)
-            reason = (
-                f"no answer within {options.start_timeout_s:g} s" if isinstance(error, TimeoutError) else str(error)
-            )
             tail = self.stderr_tail()
+            reason = _why_not_started(error, target, options, silent=not tail)
             await self.close()
             if isinstance(target, UrlTarget) and await speaks_sse(target.url, target.headers, target.token):
                 reason = f"it speaks another transport: {SSE_ADVICE}"
@@ -396,10 +399,10 @@ class Connection:
         return ServerDiedError(f"{_describe(self.target)} went away during the {what}: {error}{self.stderr_tail()}")
 
     def stderr_tail(self) -> str:
-        """The end of what the server wrote to stderr, for a message."""
+        """The end of what the server wrote to stderr, for a message: in one line, without the frames of a traceback."""
         tail = self._stdio.stderr_tail if self._stdio is not None else ""
-        tail = redacted(tail, self._secrets) if self._secrets else tail
-        return f"\nIts last output on stderr:\n{tail}" if tail else ""
+        said = _last_words(redacted(tail, self._secrets) if self._secrets else tail)
+        return f"; it last said: {said}" if said else ""
 
     async def close(self) -> None:
         """Ends the connection, and the server where it was started for it."""
@@ -444,6 +447,27 @@ async def _at_most(limit_s: float, work: Awaitable[T]) -> T:
     if not task.done():
         raise TimeoutError
     return task.result()
+
+
+def _why_not_started(error: Exception, target: Target, options: WireOptions, *, silent: bool) -> str:
+    """Why a server could not be started, in words."""
+    if isinstance(error, TimeoutError):
+        return f"no answer within {options.start_timeout_s:g} s"
+    if not isinstance(target, CommandTarget) or not isinstance(error, MCPError):
+        return str(error) or type(error).__name__
+    if error.error.code != CONNECTION_CLOSED:
+        return str(error)
+    script = any(part.endswith(".py") for part in target.command[-1:])
+    return "it ended before it answered" + (". Does its file call run(), as in server.run()?" * (silent and script))
+
+
+def _last_words(said: str) -> str:
+    """The last lines of an output in one; of a traceback the error and where it was raised."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    places = [found for line in lines if (found := _PLACE.match(line))]
+    if lines and places:
+        return f"{lines[-1][-_LAST_WORDS:]} ({places[-1][1]}, line {places[-1][2]})"
+    return " / ".join(lines[-_LAST_LINES:])[-_LAST_WORDS:]
 
 
 def _forgotten(task: "asyncio.Future[Any]") -> None:

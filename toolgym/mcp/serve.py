@@ -6,12 +6,14 @@ cannot be guessed keeps agents out of each other's episodes.
 """
 
 import asyncio
+import errno
 import hmac
 import json
+import os
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -65,6 +67,7 @@ def serve(
     allow_open: bool = False,
     agent_token: str | None = None,
     limits: ServeLimits | None = None,
+    on_listen: Callable[[], None] | None = None,
 ) -> None:
     """Serves until interrupted.
 
@@ -77,16 +80,44 @@ def serve(
         agent_token: what a client of an episode's endpoint must send. Where there is a token and none for agents, these
             endpoints are closed.
         limits: times, sizes and connections.
+        on_listen: called once the port is this server's (HTTP).
 
     Raises:
         ConfigError: `host` is not a loopback address, there is no token, and `allow_open` is False; or the tokens are
-            empty or the same.
+            empty or the same; or the address cannot be listened on.
     """
     if transport == "stdio":
         _fastmcp(server).run("stdio", show_banner=False, log_level="WARNING")
         return
     _check_exposure(host, token, allow_open)
-    uvicorn.Server(_config(http_app(server, token, agent_token, limits), host, port, limits)).run()
+    config = _config(http_app(server, token, agent_token, limits), host, port, limits)
+    with _listening(host, port) as listener:
+        if on_listen is not None:
+            on_listen()
+        uvicorn.Server(config).run([listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        ConfigError: the port is taken, or the address is none of this machine.
+    """
+    listener = None
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        if listener is not None:
+            listener.close()
+        taken = error.errno == errno.EADDRINUSE
+        cure = "end what listens there, or give another port" if taken else "give another host or port"
+        raise ConfigError(f"Cannot listen on {host}:{port}: {error.strerror or error}; {cure}") from error
+    return listener
 
 
 @contextmanager

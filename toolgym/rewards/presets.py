@@ -2,12 +2,12 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import partial, wraps
 from importlib import import_module
 from typing import Any, cast
 
-from toolgym.errors import ConfigError, did_you_mean
-from toolgym.loading import load_named, names_object
+from toolgym.errors import ConfigError, ToolGymError, did_you_mean
+from toolgym.loading import load_named, names_object, raised
 from toolgym.rewards.base import Preset, Reward, Term, register, registered
 from toolgym.rewards.checklist import checklist_term
 from toolgym.rewards.state import outcome_term, state_term
@@ -82,6 +82,22 @@ def preset_names() -> list[str]:
     return sorted({*_HOMES, *registered()})
 
 
+def _of_file(term: Callable[..., Any], place: str) -> Term:
+    """A term whose own errors name it and its file."""
+    name = getattr(term, "__name__", "reward")
+
+    @wraps(term)
+    def scored(trajectory: Any, task: Any) -> float:
+        try:
+            return term(trajectory, task)
+        except ToolGymError:
+            raise
+        except Exception as error:  # it may do anything
+            raise ConfigError(f"the reward {name!r} raised {raised(error, place)}") from error
+
+    return scored
+
+
 def make_reward(spec: RewardSpec = "default", **options: Any) -> Reward:
     """The reward that `spec` names or describes.
 
@@ -93,7 +109,9 @@ def make_reward(spec: RewardSpec = "default", **options: Any) -> Reward:
         ConfigError: an unknown preset or option, or something that is no reward.
     """
     if isinstance(spec, str) and names_object(spec):
-        spec = cast(RewardSpec, load_named(spec))
+        found, place = load_named(spec), spec.rpartition(":")[0]
+        # A term of a file that a command or a file of options names is a user's to mend: it is said which and where.
+        spec = _of_file(found, place) if callable(found) and not isinstance(found, Reward) else cast(RewardSpec, found)
     if isinstance(spec, str):
         preset = _preset(spec)
         _check_options(preset, options)

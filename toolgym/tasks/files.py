@@ -16,6 +16,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal, cast
 
 from pydantic import (
@@ -29,7 +30,7 @@ from pydantic import (
     model_validator,
 )
 
-from toolgym import _strict_json
+from toolgym import _json, _strict_json
 from toolgym._files import WriteLock, write_whole
 from toolgym.errors import ConfigError, TaskError, did_you_mean
 from toolgym.tasks import Assertion, ChecklistItem, GoldAction, GoldCall, SaidCheck, Task, UserScript
@@ -356,13 +357,37 @@ def _entry(located: Located, name: str, place: tuple[int]) -> Task | AuthoredTas
         raise _task_error(error, located, name, place) from error
 
 
+_WANTED = {
+    **dict.fromkeys(("tuple_type", "list_type", "set_type", "frozen_set_type", "iterable_type"), "a list"),
+    **dict.fromkeys(
+        ("dict_type", "mapping_type", "model_type", "model_attributes_type"), "an object of names and values"
+    ),
+    "string_type": "a text (in quotes, where it looks like something else)",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    "none_required": "null",
+}
+"""What pydantic finds wrong -> what a tasks file should have there, in the words of such files."""
+
+
+def _shown(value: Any) -> str:
+    """A value of a file in a message."""
+    kinds = {dict: "an object", list: "a list", bool: "", NoneType: ""}
+    kind = kinds.get(type(value), "a text" if isinstance(value, str) else "")
+    shown = _json.dumps(value).decode() if isinstance(value, str | int | float | list | dict | None) else repr(value)
+    return f"{kind} {shown:.60}".strip()
+
+
 def _task_error(error: ValidationError, located: Located, name: str, prefix: tuple[str | int, ...]) -> TaskError:
     """What is wrong, a line a problem, each with its place."""
     lines = []
-    for problem in error.errors(include_url=False, include_context=False, include_input=False)[:10]:
+    for problem in error.errors(include_url=False, include_context=False)[:10]:
         path = (*prefix, *problem["loc"])
         where = ".".join(str(part) for part in path)
         message = problem["msg"].removeprefix("Value error, ")
+        if (wanted := _WANTED.get(problem["type"])) is not None:
+            message = f"expected {wanted}, got {_shown(problem['input'])}"
         if problem["type"] == "extra_forbidden":
             known = (Task if "domain" in str(error.title) else AuthoredTask).model_fields
             known = TaskFile.model_fields if len(path) == 1 and not prefix else known

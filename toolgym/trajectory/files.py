@@ -54,6 +54,7 @@ class TrajectoryWriter:
 
     Args:
         path: the file; it and its folders are made if they are not there. A torn last line is cut off first.
+        anew: whether what the file holds makes way, once it is locked.
 
     Raises:
         LockedError: somebody else is writing the file; the message says who.
@@ -61,7 +62,7 @@ class TrajectoryWriter:
             episode would have a gap. What was written before stays.
     """
 
-    def __init__(self, path: str | os.PathLike[str]):
+    def __init__(self, path: str | os.PathLike[str], *, anew: bool = False):
         self.path = Path(path)
         self._failed = ""
         try:
@@ -76,6 +77,8 @@ class TrajectoryWriter:
             self._file.close()
             raise
         try:
+            if anew and self.path.is_file():
+                self._file.truncate(0)
             cut_torn_line(self.path)
             self._put({"type": "header", "schema": SCHEMA_VERSION})
         except BaseException:

@@ -1,0 +1,43 @@
+"""ETO and step-wise DPO: preference pairs of success and failure from the policy's own exploration, through TRL's DPO.
+
+Its options and its command line; the algorithm is in `toolgym.agents.eto`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from toolgym.agents.training.options import check_ranges, learner_main
+from toolgym.agents.training.sizing import BySize
+from toolgym.agents.training.tuning import ExploreOptions
+from toolgym.errors import ConfigError
+
+__all__ = ["ETOOptions", "main"]
+
+
+@dataclass(frozen=True)
+class ETOOptions(ExploreOptions):
+    """Options of an ETO run."""
+
+    output: Annotated[Path, "folder for checkpoints, metrics.jsonl and TensorBoard's files"] = Path("runs/eto")
+    pairs: Annotated[Literal["episode", "step"], "whole episodes (ETO), or steps at the same state (TP-LLaMA)"] = (
+        "episode"
+    )
+    expert: Annotated[bool, "what is preferred is the expert's; off: the policy's own success where it has one"] = True
+    beta: Annotated[float, "DPO's: how far the policy may move from the one it starts from"] = 0.1
+    learning_rate: Annotated[
+        float | None, "AdamW's (default: 5e-5; from 50M parameters on 1e-6, for an adapter 1e-5)"
+    ] = None
+    BY_SIZE: ClassVar[BySize] = replace(ExploreOptions.BY_SIZE, rates=(5e-5, 1e-6, 1e-5))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_ranges(self, above_0=("beta",))
+        if self.demonstrations != "clean":
+            raise ConfigError("demonstrations='imperfect' has no effect here: what is preferred must be right")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line: what trains is imported once it was read."""
+    return learner_main("eto", ETOOptions, "toolgym.agents.eto:train", argv)

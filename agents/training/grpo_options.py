@@ -1,0 +1,100 @@
+"""The GRPO family on multi-turn tool episodes: one estimator and one loss, and what each paper changes in them.
+
+Its options and its command line; the algorithm is in `toolgym.agents.grpo`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from toolgym.agents.training.common_options import RunConfig
+from toolgym.agents.training.options import check_idle, learner_main
+from toolgym.errors import ConfigError, did_you_mean
+
+__all__ = ["PRESETS", "GRPOOptions", "main", "preset"]
+
+
+@dataclass(frozen=True)
+class GRPOOptions(RunConfig):
+    """Options of a run of the family."""
+
+    level: Annotated[Literal["episode", "step"], "what is normalised: the episode's return, or each step's reward"] = (
+        "episode"
+    )
+    scale: Annotated[bool, "divide by the group's standard deviation"] = True
+    baseline: Annotated[Literal["mean", "leave_one_out"], "compared with the group's mean, or the others' (RLOO)"] = (
+        "mean"
+    )
+    dynamic_sampling: Annotated[bool, "replace groups whose returns are all equal (DAPO Eq. 11)"] = False
+    attempts: Annotated[int, "with dynamic sampling: how often at most a group is played"] = 4
+    overlong: Annotated[bool, "episodes near the context's end lose up to 1 (DAPO Eq. 13)"] = False
+    overlong_cache: Annotated[float, "with overlong: the last share of the context, over which the loss grows"] = 0.2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.baseline == "leave_one_out" and (self.scale or self.level == "step"):
+            raise ConfigError(
+                f"baseline='leave_one_out' compares unscaled returns: scale={self.scale} and level={self.level!r} "
+                "would have no effect; set scale=False (--no-scale) and level='episode'"
+            )
+        if self.dynamic_sampling and self.level == "step":
+            raise ConfigError(
+                "dynamic_sampling replaces groups whose returns are equal, but with level='step' such a group has a "
+                "gradient all the same; set level='episode' or leave out dynamic_sampling"
+            )
+        if not self.dynamic_sampling:
+            check_idle(self, ["attempts"], "without dynamic_sampling")
+        if not self.overlong:
+            check_idle(self, ["overlong_cache"], "without overlong")
+        if self.attempts < 1 or not 0 < self.overlong_cache < 1:
+            raise ConfigError(
+                f"attempts must be at least 1 and overlong_cache between 0 and 1, got attempts={self.attempts}, "
+                f"overlong_cache={self.overlong_cache}"
+            )
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "grpo": {},
+    "dr_grpo": {"scale": False, "loss": "dr_grpo"},
+    # DAPO §4.1: clip at 0.2 and 0.28; the last 4,096 of 20,480 tokens are the cache.
+    "dapo": {"epsilon_high": 0.28, "dynamic_sampling": True, "loss": "dapo", "overlong": True},
+    # GSPO §5.1: clip at 3e-4 and 4e-4, each batch in four minibatches (so runs and checkpoints end on multiples of 4).
+    "gspo": {
+        "importance_sampling_level": "sequence",
+        "epsilon": 3e-4,
+        "epsilon_high": 4e-4,
+        "minibatches": 4,
+        "steps": 48,
+        "save_steps": 48,
+    },
+    "rloo": {"baseline": "leave_one_out", "scale": False, "loss": "dr_grpo"},
+    "toolrl": {"reward": "toolrl"},
+}
+"""Name -> what differs from `GRPOOptions`' own defaults."""
+
+
+_ABOUT = {
+    "grpo": "GRPO: advantages of returns normalised within a group (DeepSeekMath, Shao et al. 2024).",
+    "dr_grpo": "Dr.GRPO: GRPO without division by the deviation and by each answer's length (Liu et al. 2025).",
+    "dapo": "DAPO: GRPO with a higher upper clip, dynamic sampling, token mean and overlong shaping (Yu et al. 2025).",
+    "gspo": "GSPO: GRPO with one ratio a sequence (Zheng et al. 2025).",
+    "rloo": "RLOO: each return against the mean of the others' (Ahmadian et al. 2024).",
+    "toolrl": "ToolRL: GRPO with that paper's reward of format and correctness (Qian et al. 2025).",
+}
+
+
+def preset(name: str) -> dict[str, Any]:
+    """The options that make one of the family.
+
+    Raises:
+        ConfigError: no such name.
+    """
+    if name not in PRESETS:
+        raise ConfigError(did_you_mean(name, PRESETS, "member of the GRPO family"))
+    return dict(PRESETS[name])
+
+
+def main(argv: Sequence[str] | None = None, algo: str = "grpo") -> int:
+    """The command line of one of the family: what trains is imported once it was read."""
+    train = "toolgym.agents.grpo:train"
+    return learner_main(algo, GRPOOptions, train, argv, defaults=preset(algo), about=_ABOUT[algo])
