@@ -1,4 +1,4 @@
-"""What the tests of your own server share: the raw server, quick options, a count of what is left behind, PostgreSQL."""
+"""What the tests of your own server share: raw server, quick options, a count of what is left behind, PostgreSQL."""
 
 import os
 import shutil

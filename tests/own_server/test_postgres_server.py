@@ -1,4 +1,4 @@
-"""A real server over stdio whose state is in a PostgreSQL database: one an episode, seen by rows, dropped afterwards."""
+"""A real server over stdio whose state is in a PostgreSQL database: one an episode, seen by rows, then dropped."""
 
 import json
 import os
@@ -97,7 +97,7 @@ def test_what_differs_in_each_episode_and_the_password_are_never_seen(shop, capl
             told[-1].append(next(tool.description for tool in session.tools if tool.name == "tell"))
             asked = session.call(ToolCall("run", {"sql": "ALTER DATABASE toolgym_database SET work_mem = '1MB'"}))
             assert asked.text == "done", "what agents see names the database"
-            with pytest.raises(InfraError, match="toolgym_database|last output") as died:
+            with pytest.raises(InfraError, match=r"toolgym_database|last output|last said") as died:
                 session.call(ToolCall("die", {}))
             whole = "".join(traceback.format_exception(died.value)) + repr(died.value)
             told[-1].append(whole.partition("stderr:")[2].partition("\n\n")[0])
