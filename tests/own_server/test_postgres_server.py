@@ -124,7 +124,7 @@ def test_a_server_may_be_told_in_its_own_words(shop):
         ("password", "password authentication failed"),
         ("template", "template database \"nope\" does not exist. Make it, load"),
         ("used", "being accessed by other users.* Close what is connected to 'shop'"),
-        ("right", "permission denied to create database .*CREATEDB"),
+        ("right", "permission denied to create database.*CREATEDB"),
         ("copy", "permission denied to copy database .*IS_TEMPLATE"),
         ("port", "(?i)connection refused"),
         ("maintenance", "database \"gone\" does not exist"),
