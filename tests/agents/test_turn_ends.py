@@ -9,6 +9,7 @@ from toolgym.agents.policies.chat import ChatFormat
 from toolgym.agents.rollouts.demonstrations import TeacherPolicy
 from toolgym.errors import ConfigError
 from toolgym.messages import ToolCall, Turn
+from toolgym.perturbing.retrying import Retrying
 
 TOOL = {"role": "tool", "content": "42"}
 USER = {"role": "user", "content": "hm"}
@@ -117,7 +118,7 @@ def test_a_turn_that_was_cut_is_closed_by_the_frame(shape: str, said: str) -> No
 def test_an_expert_ends_turns_as_the_template_does(shape: str, after_calls: str, after_words: str) -> None:
     tokenizer = tokenizer_of(shape)
     teacher = TeacherPolicy(tokenizer)
-    teacher._turns[0] = iter([Turn(calls=(ToolCall("look", {}),)), Turn(response="Done.")])
+    teacher._turns[0] = Retrying([Turn(calls=(ToolCall("look", {}),)), Turn(response="Done.")])
     for end, message in ((after_calls, TOOL), (after_words, USER)):
         (turn,) = teacher.generate([0])
         assert tokenizer.decode(turn.token_ids[-1:]) == end

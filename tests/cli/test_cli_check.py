@@ -53,8 +53,8 @@ def test_a_new_server_passes(
     files = ["--set", "servers=shop/server.py:server", "--set", "tasks=shop/tasks.yaml"]
     assert status_of("check", "--env", "ToolGym/MCP-v0", *files) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == "ToolGym/MCP-v0: 9 of 9 checks passed"
-    assert [line.split()[0] for line in lines[:-1]] == ["ok"] * 9
+    assert lines[-1] == "ToolGym/MCP-v0: 10 of 10 checks passed"
+    assert [line.split()[0] for line in lines[:-1]] == ["ok"] * 10
 
 
 def test_a_broken_environment_fails_by_status_line_and_json(broken_id: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,6 +30,7 @@ def test_a_sound_environment_passes_every_check(fresh_bank: Callable[[], ToolEnv
         "gold_is_hidden",
         "fork",
         "reads_change_nothing",
+        "user_tools_are_hidden",
         "determinism",
         "vector",
     ]

@@ -42,7 +42,7 @@ def follow_gold(env):
 def test_a_server_object_in_a_file_conforms(shop_file):
     env = f"{shop_file}:server"
     report = check_tool_env("ToolGym/MCP-v0", options={"servers": env, "tasks": [SHOP], "prompt": "short"})
-    assert len(report.results) == 9
+    assert len(report.results) == 10
 
 
 def test_a_python_file_is_served_over_stdio_and_ends_with_the_environment(shop_file, leftovers):

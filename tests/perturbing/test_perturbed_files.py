@@ -30,7 +30,7 @@ def test_recorded_episodes_are_scored_and_shown_without_the_options(capsys, tmp_
     monkeypatch.setenv("COLUMNS", "160")
     path = tmp_path / "episodes.jsonl"
     for agent in ("oracle", "noop"):
-        code, out = run(capsys, "eval", "-a", agent, "-n", 5, "-o", path, "--set", "size=small", *SETTINGS)
+        code, out = run(capsys, "eval", "-a", agent, "-n", 5, "-o", path, "--append", "--set", "size=small", *SETTINGS)
         assert code == 0, out
     recorded = read_trajectories(path)
     assert [episode.outcome for episode in recorded].count("solved") >= 5

@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from toolgym._files import WriteLock
 from toolgym.cli.common import EnvId, JsonFlag, Seed, Settings, Split, out, parse_settings, print_json, progress_console
 from toolgym.errors import ConfigError
 
@@ -195,6 +196,8 @@ def _check_output(output: Path | None, append: bool, overwrite: bool) -> None:
     if output.is_dir():
         raise ConfigError(f"{str(output)!r} is a folder; --output takes a file, such as {str(output / 'eval.jsonl')!r}")
     if output.is_file() and output.stat().st_size and not (append or overwrite):
+        with WriteLock(output):  # one that is being written is said to be that first
+            pass
         raise ConfigError(
             f"{str(output)!r} holds something already: add to it (--append), begin anew (--overwrite), or give another "
             "--output"
