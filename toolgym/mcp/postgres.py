@@ -179,7 +179,9 @@ class EpisodeDatabase:
                 found = [_Table(*row) for row in connection.execute(_TABLES)]
                 wanted = [table for table in found if selection.wants(table.name, table.full)]
                 if selection.wants(_DEFINITIONS):
-                    add_table(tables, _DEFINITIONS, *_definitions(connection), ignored)
+                    definitions, key = _definitions(connection)
+                    selection.take(len(definitions), _DEFINITIONS)
+                    add_table(tables, _DEFINITIONS, definitions, key, ignored)
                 _check_size(wanted)
                 if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
                     connection.execute("SET client_encoding = 'SQL_ASCII'")  # texts that are no UTF-8 come as they are
