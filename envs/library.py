@@ -3,7 +3,7 @@
 from toolgym.composing.declaration import Act, Declaration, Key, Look, Own, Pick, Rule, Speaker, Wish
 from toolgym.composing.fields import Choice, Code, Day, Money, Name, Number, Pattern, Ref, Words
 from toolgym.composing.tables import Table
-from toolgym.mcp_servers.library import BRANCHES, build_server
+from toolgym.mcp_servers.library import BRANCHES, TOOLS
 
 __all__ = ["LIBRARY"]
 
@@ -264,6 +264,6 @@ LIBRARY = Declaration(
     looks=LOOKS,
     acts=ACTS,
     rules=RULES,
-    new_server=lambda size, dialect: build_server(size=size, dialect=dialect),
+    new_server=lambda size, dialect: TOOLS.server(size=size, dialect=dialect),
     notes={"Loans": ("A renewal adds fourteen days.",), "Fines": ("A fine is paid in full.",)},
 )

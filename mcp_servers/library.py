@@ -5,11 +5,14 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from toolgym.composing.serving import command, seeded_server
+from toolgym.domain import Size
 from toolgym.mcp.server import ToolError
-from toolgym.world import World
+from toolgym.mcp_servers.common.command import command
+from toolgym.mcp_servers.common.domain_tools import DomainTools
+from toolgym.mcp_servers.common.records import find_record
+from toolgym.world import Base, World
 
-__all__ = ["build_server"]
+__all__ = ["BRANCHES", "TOOLS"]
 
 MemberId = Annotated[str, Field(description="The member's id, such as 'ana_reyes_21'.")]
 BookId = Annotated[str, Field(description="The book's id, such as 'B-4821'.")]
@@ -21,25 +24,13 @@ Branch = Annotated[str, Field(description="The branch where it is picked up: cen
 BRANCHES = ("central", "north", "harbour", "park")
 
 
-def found(world: World, table: str, key: str, noun: str) -> dict[str, Any]:
-    """The record, for reading only.
-
-    Raises:
-        ToolError: there is none.
-    """
-    record = world.get(table, key)
-    if record is None:
-        raise ToolError(f"no {noun} {key[:60]!r}")
-    return record
-
-
 def _of(world: World, table: str, name: str, value: str) -> list[dict[str, Any]]:
     return [record for _, record in world.items(table) if record[name] == value]
 
 
 def get_member(world: World, member_id: MemberId) -> dict[str, Any]:
     """Shows a member: name, e-mail, membership and its end, and home branch."""
-    return found(world, "members", member_id, "member")
+    return find_record(world, "members", member_id, "member")
 
 
 def find_member_by_email(world: World, email: Annotated[str, Field(description="The member's e-mail.")]) -> str:
@@ -52,7 +43,7 @@ def find_member_by_email(world: World, email: Annotated[str, Field(description="
 
 def get_book(world: World, book_id: BookId) -> dict[str, Any]:
     """Shows a book: title, author, genre, year, pages and free copies."""
-    return found(world, "books", book_id, "book")
+    return find_record(world, "books", book_id, "book")
 
 
 def search_books(world: World, genre: Annotated[str, Field(description="The genre.")]) -> list[dict[str, Any]]:
@@ -62,35 +53,35 @@ def search_books(world: World, genre: Annotated[str, Field(description="The genr
 
 def get_loan(world: World, loan_id: LoanId) -> dict[str, Any]:
     """Shows a loan: book, due date, renewals and status."""
-    return found(world, "loans", loan_id, "loan")
+    return find_record(world, "loans", loan_id, "loan")
 
 
 def list_loans(world: World, member_id: MemberId) -> list[dict[str, Any]]:
     """Lists a member's loans."""
-    found(world, "members", member_id, "member")
+    find_record(world, "members", member_id, "member")
     return _of(world, "loans", "member_id", member_id)
 
 
 def get_hold(world: World, hold_id: HoldId) -> dict[str, Any]:
     """Shows a hold: book, branch and place in the queue."""
-    return found(world, "holds", hold_id, "hold")
+    return find_record(world, "holds", hold_id, "hold")
 
 
 def list_holds(world: World, member_id: MemberId) -> list[dict[str, Any]]:
     """Lists a member's holds."""
-    found(world, "members", member_id, "member")
+    find_record(world, "members", member_id, "member")
     return _of(world, "holds", "member_id", member_id)
 
 
 def list_fines(world: World, member_id: MemberId) -> list[dict[str, Any]]:
     """Lists a member's fines."""
-    found(world, "members", member_id, "member")
+    find_record(world, "members", member_id, "member")
     return _of(world, "fines", "member_id", member_id)
 
 
 def renew_loan(world: World, loan_id: LoanId) -> dict[str, Any]:
     """Extends a loan by fourteen days."""
-    found(world, "loans", loan_id, "loan")
+    find_record(world, "loans", loan_id, "loan")
     loan = world.edit("loans", loan_id)
     if loan["status"] != "open":
         raise ToolError(f"loan {loan_id} is {loan['status']}")
@@ -101,7 +92,7 @@ def renew_loan(world: World, loan_id: LoanId) -> dict[str, Any]:
 
 def report_lost(world: World, loan_id: LoanId) -> dict[str, Any]:
     """Marks the book of a loan as lost."""
-    found(world, "loans", loan_id, "loan")
+    find_record(world, "loans", loan_id, "loan")
     loan = world.edit("loans", loan_id)
     if loan["status"] != "open":
         raise ToolError(f"loan {loan_id} is {loan['status']}")
@@ -111,7 +102,7 @@ def report_lost(world: World, loan_id: LoanId) -> dict[str, Any]:
 
 def return_book(world: World, loan_id: LoanId) -> dict[str, Any]:
     """Takes a book back, ends its loan and frees the copy."""
-    found(world, "loans", loan_id, "loan")
+    find_record(world, "loans", loan_id, "loan")
     loan = world.edit("loans", loan_id)
     if loan["status"] != "open":
         raise ToolError(f"loan {loan_id} is {loan['status']}")
@@ -122,8 +113,8 @@ def return_book(world: World, loan_id: LoanId) -> dict[str, Any]:
 
 def place_hold(world: World, member_id: MemberId, book_id: BookId, branch: Branch) -> dict[str, Any]:
     """Places a hold on a book, for pick-up at a branch."""
-    found(world, "members", member_id, "member")
-    found(world, "books", book_id, "book")
+    find_record(world, "members", member_id, "member")
+    find_record(world, "books", book_id, "book")
     if branch not in BRANCHES:
         raise ToolError(f"no branch {branch[:40]!r}")
     queue = len(_of(world, "holds", "book_id", book_id))
@@ -137,7 +128,7 @@ def place_hold(world: World, member_id: MemberId, book_id: BookId, branch: Branc
 
 def move_hold(world: World, hold_id: HoldId, branch: Branch) -> dict[str, Any]:
     """Changes the branch where a hold is picked up."""
-    found(world, "holds", hold_id, "hold")
+    find_record(world, "holds", hold_id, "hold")
     if branch not in BRANCHES:
         raise ToolError(f"no branch {branch[:40]!r}")
     hold = world.edit("holds", hold_id)
@@ -147,7 +138,7 @@ def move_hold(world: World, hold_id: HoldId, branch: Branch) -> dict[str, Any]:
 
 def cancel_hold(world: World, hold_id: HoldId) -> str:
     """Cancels a hold."""
-    found(world, "holds", hold_id, "hold")
+    find_record(world, "holds", hold_id, "hold")
     world.delete("holds", hold_id)
     return "cancelled"
 
@@ -156,7 +147,7 @@ def pay_fine(
     world: World, fine_id: FineId, amount: Annotated[int, Field(ge=1, description="Dollars.")]
 ) -> dict[str, Any]:
     """Pays a fine in full."""
-    found(world, "fines", fine_id, "fine")
+    find_record(world, "fines", fine_id, "fine")
     fine = world.edit("fines", fine_id)
     if fine["status"] == "paid":
         raise ToolError(f"fine {fine_id} is paid")
@@ -170,7 +161,7 @@ def extend_membership(
     world: World, member_id: MemberId, months: Annotated[int, Field(ge=1, le=60, description="Months.")]
 ) -> dict[str, Any]:
     """Extends a membership by some months of thirty days."""
-    found(world, "members", member_id, "member")
+    find_record(world, "members", member_id, "member")
     member = world.edit("members", member_id)
     member["until"] = (date.fromisoformat(member["until"]) + timedelta(days=30 * months)).isoformat()
     return member
@@ -181,13 +172,25 @@ READS = (
 )  # fmt: skip
 WRITES = (renew_loan, report_lost, return_book, place_hold, move_hold, cancel_hold, pay_fine, extend_membership)
 
-build_server = seeded_server(
-    "library",
-    "Tools of a city library. They check that a change is consistent, not that the policy allows it.",
-    READS,
-    WRITES,
-    "toolgym.envs.library:LIBRARY",
+
+def _build_base(world_key: Any, size: Size, dialect: str) -> Base:
+    from toolgym.composing.composer import worlds_of  # what serves needs no composer until it builds a world
+    from toolgym.envs.library import LIBRARY
+
+    return worlds_of(LIBRARY, size, dialect)(world_key)
+
+
+TOOLS = DomainTools(
+    name="library",
+    owner="library",
+    instructions=(
+        "Tools of a city library. They check that a change is consistent, not that the library's policy allows it: "
+        "whoever calls them answers for that."
+    ),
+    reads=READS,
+    writes=WRITES,
+    build_base=_build_base,
 )
 
 if __name__ == "__main__":
-    command("library", build_server)
+    command(TOOLS)()

@@ -1,12 +1,12 @@
 """Stories about a trip: how the customer names it, and what is done with it, one operation after the other."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Final
 
+from toolgym.composing.story import after, together
 from toolgym.envs.airline.operation import Known, Prepared
 from toolgym.envs.airline.operations import OPERATIONS
-from toolgym.envs.airline.story import Do, Done, Run, Scene, Story, call
+from toolgym.envs.airline.story import Do, Run, Scene, Story, call
 
 __all__ = ["IDENTS", "make_trip", "trip_composition"]
 
@@ -94,9 +94,9 @@ def _story(scene: Scene, ident: str, trip: dict[str, Any], prepared: Sequence[Pr
         for place, part in enumerate(prepared):
             script = part.run(known)
             if place == 0 and naming:
-                script = _after(naming, script)
+                script = after(naming, script)
             endings.append((yield from script))
-        return _together(endings)
+        return together(endings)
 
     names = {"rid": trip["reservation_id"], "origin": trip["origin"], "destination": trip["destination"]}
     words = scene.say("trip_route" if IDENTS[ident] else "trip_id", names)
@@ -113,31 +113,3 @@ def _story(scene: Scene, ident: str, trip: dict[str, Any], prepared: Sequence[Pr
     outline = ", ".join(["trip" if not IDENTS[ident] else "profile, trip", *(part.outline for part in prepared)])
     opening = " ".join(part.opening for part in prepared)
     return Story(clause, opening, outline, run, facts, "user" if IDENTS[ident] else "")
-
-
-def _after(words: str, script: Run) -> Run:
-    """The script with `words` before its first plan."""
-    try:
-        todo = next(script)
-        todo = replace(todo, plan=f"{words} {todo.plan}")
-    except StopIteration as stop:
-        return replace(stop.value, plan=f"{words} {stop.value.plan}".rstrip())
-    while True:
-        results = yield todo
-        try:
-            todo = script.send(results)
-        except StopIteration as stop:
-            return stop.value
-
-
-def _together(endings: Sequence[Done]) -> Done:
-    """One ending of several."""
-    return Done(
-        response=" ".join(ending.response for ending in endings),
-        plan=" ".join(ending.plan for ending in endings if ending.plan),
-        said=tuple(fact for ending in endings for fact in ending.said),
-        unsaid=tuple(fact for ending in endings for fact in ending.unsaid),
-        refusals=tuple(refusal for ending in endings for refusal in ending.refusals),
-        looks=tuple(look for ending in endings for look in ending.looks),
-        assertions=tuple(assertion for ending in endings for assertion in ending.assertions),
-    )

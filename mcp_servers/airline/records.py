@@ -4,6 +4,7 @@ from typing import Any
 
 from toolgym.mcp.server import ToolError
 from toolgym.mcp_servers.common.arguments import shown
+from toolgym.mcp_servers.common.records import find_record
 from toolgym.world import World
 
 
@@ -13,10 +14,7 @@ def find_user(world: World, user_id: str) -> dict[str, Any]:
     Raises:
         ToolError: there is none.
     """
-    user = world.get("users", user_id)
-    if user is None:
-        raise ToolError(f"user {shown(user_id)} not found")
-    return user
+    return find_record(world, "users", user_id, "user")
 
 
 def find_reservation(world: World, reservation_id: str) -> dict[str, Any]:
@@ -25,10 +23,7 @@ def find_reservation(world: World, reservation_id: str) -> dict[str, Any]:
     Raises:
         ToolError: there is none.
     """
-    reservation = world.get("reservations", reservation_id)
-    if reservation is None:
-        raise ToolError(f"reservation {shown(reservation_id)} not found")
-    return reservation
+    return find_record(world, "reservations", reservation_id, "reservation")
 
 
 def find_flight_day(world: World, flight_number: str, date: str) -> tuple[dict[str, Any], dict[str, Any]]:

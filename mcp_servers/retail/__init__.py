@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from toolgym.domain import Size
+from toolgym.errors import ConfigError
 from toolgym.mcp.server import ToolServer
 from toolgym.mcp_servers.common.domain_tools import DomainTools
 from toolgym.mcp_servers.common.tools import calculate, think, transfer_to_human_agents
@@ -56,9 +57,7 @@ WRITES: tuple[Callable[..., Any], ...] = (
 
 
 def _build_base(world_key: Any, size: Size, dialect: str) -> Base:
-    from toolgym.envs.retail.world import build_base  # pyright: ignore[reportMissingImports]
-
-    return build_base(world_key, size, dialect=dialect)
+    raise ConfigError("The shop has no generated worlds yet: give it a public one (data=DIR, --data DIR).")
 
 
 TOOLS = DomainTools(

@@ -4,6 +4,7 @@ from typing import Any
 
 from toolgym.mcp.server import ToolError
 from toolgym.mcp_servers.common.arguments import shown
+from toolgym.mcp_servers.common.records import find_record
 from toolgym.mcp_servers.retail.dialects import dialect_of
 from toolgym.world import World
 
@@ -25,10 +26,7 @@ def find_user(world: World, user_id: str) -> dict[str, Any]:
     Raises:
         ToolError: there is none.
     """
-    user = world.get("users", user_id)
-    if user is None:
-        raise ToolError(f"user {shown(user_id)} not found")
-    return user
+    return find_record(world, "users", user_id, "user")
 
 
 def find_order(world: World, order_id: str) -> dict[str, Any]:
@@ -37,10 +35,7 @@ def find_order(world: World, order_id: str) -> dict[str, Any]:
     Raises:
         ToolError: there is none.
     """
-    order = world.get("orders", order_id)
-    if order is None:
-        raise ToolError(f"order {shown(order_id)} not found")
-    return order
+    return find_record(world, "orders", order_id, "order")
 
 
 def find_product(world: World, product_id: str) -> dict[str, Any]:
@@ -49,10 +44,7 @@ def find_product(world: World, product_id: str) -> dict[str, Any]:
     Raises:
         ToolError: there is none.
     """
-    product = world.get("products", product_id)
-    if product is None:
-        raise ToolError(f"product {shown(product_id)} not found")
-    return product
+    return find_record(world, "products", product_id, "product")
 
 
 def find_payment_method(world: World, order: dict[str, Any], payment_method_id: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ each time without one of the calls, whose result then breaks whatever script loo
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -159,14 +159,10 @@ def needless(session: ToolSession, world_key: Any, stories: Sequence[Story], don
             other = execute(session, world_key, stories, without=place)
         except _MissingError:
             continue
-        if other is not None and _same(other.diff, done.diff) and other.actions[-1] == done.actions[-1]:
+        if other is not None and other.diff == done.diff and other.actions[-1] == done.actions[-1]:
             yield place
 
 
 def is_given(request: str, done: Execution) -> bool:
     """Whether the request itself holds what is to be told."""
     return any(re.search(rf"(?<!\w){re.escape(fact)}(?!\w)", request) for end in done.endings for fact in end.said)
-
-
-def _same(one: Mapping[str, Any], two: Mapping[str, Any]) -> bool:
-    return one == two

@@ -6,6 +6,7 @@ what one tool gives to what another needs.
 """
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -75,7 +76,7 @@ class Draw:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Field:
+class Field(ABC):
     """A typed field; subclasses make its values.
 
     Args:
@@ -90,9 +91,9 @@ class Field:
     extremes: tuple[str, str] | None = None
     total: str = ""
 
+    @abstractmethod
     def make(self, draw: Draw) -> Any:
         """A value for the record being made."""
-        raise NotImplementedError
 
     def show(self, value: Any) -> str:
         """The value in an answer or request."""

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from toolgym.composing.declaration import Act, Declaration, Pick, Reckoned, Rule, Speaker
 from toolgym.composing.stories import Outline
-from toolgym.composing.ways import Way, ways_to
+from toolgym.composing.ways import From, Way, ways_to
 from toolgym.domain import Split
 from toolgym.errors import ConfigError
 
@@ -155,9 +155,11 @@ class Kitchen:
 
     def _mine(self, way: Way) -> bool:
         """Whether the way leads over all of the customer's records, and no others."""
-        return (len(way.inputs) == 1 and way.uses("speaker") and not isinstance(way.inputs[0][1], str)) or [
-            source for _, source in way.inputs
-        ] == ["speaker"]
+        sources = [source for _, source in way.inputs]
+        who = self.declaration.who
+        return sources == ["speaker"] or (
+            len(sources) == 1 and isinstance(sources[0], From) and sources[0].way.table == who
+        )
 
     def _acts(self) -> Iterator[Outline]:
         declaration = self.declaration

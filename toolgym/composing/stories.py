@@ -8,7 +8,7 @@ from toolgym.composing.acts import Known, MadeAct, make_act, sentence
 from toolgym.composing.declaration import Rule, Seen
 from toolgym.composing.fields import Field
 from toolgym.composing.scenes import Found, Record, Scene
-from toolgym.composing.story import Do, Done, Run, Story, UnfitError
+from toolgym.composing.story import Do, Done, Run, Story, UnfitError, after, together
 from toolgym.composing.tables import Table
 from toolgym.composing.ways import Way
 from toolgym.composing.words import join_facts, smaller
@@ -139,7 +139,7 @@ def _acted(scene: Scene, outline: Outline, found: Found | None, made: Sequence[M
     question = None
     last = made[-1].act
     if outline.question == "fact":
-        question = _asked_after(scene, declaration.table(last.gives))
+        question = _askedafter(scene, declaration.table(last.gives))
         if question is None:
             return None
         about = "my fact" if last.gives == declaration.who else "fact"
@@ -156,7 +156,7 @@ def _acted(scene: Scene, outline: Outline, found: Found | None, made: Sequence[M
         endings = []
         for place, act in enumerate(made):
             script = act.run(known)
-            endings.append((yield from (_after(why, script) if place == 0 and why else script)))
+            endings.append((yield from (after(why, script) if place == 0 and why else script)))
         if question is not None:
             endings.append(_tell(scene, declaration.table(last.gives), question, known.subject))
         return together(endings)
@@ -205,7 +205,7 @@ def _fact(scene: Scene, outline: Outline) -> Story | None:
     )
 
 
-def _asked_after(scene: Scene, table: Table) -> tuple[str, Field] | None:
+def _askedafter(scene: Scene, table: Table) -> tuple[str, Field] | None:
     able = [(name, made) for name, made in table.fields.items() if made.label]
     return scene.rng.choice(able) if able else None
 
@@ -324,31 +324,3 @@ def _returned(script: Any, results: list[Any]) -> Record:
     except StopIteration as stop:
         return stop.value
     raise UnfitError("the look-up takes more than one call")
-
-
-def _after(words: str, script: Run) -> Run:
-    """The script with `words` before its first plan."""
-    try:
-        todo = next(script)
-    except StopIteration as stop:
-        return replace(stop.value, plan=f"{words} {stop.value.plan}".rstrip())
-    todo = replace(todo, plan=f"{words} {todo.plan}")
-    while True:
-        results = yield todo
-        try:
-            todo = script.send(results)
-        except StopIteration as stop:
-            return stop.value
-
-
-def together(endings: Sequence[Done]) -> Done:
-    """One ending of several."""
-    return Done(
-        response=" ".join(ending.response for ending in endings),
-        plan=" ".join(ending.plan for ending in endings if ending.plan),
-        said=tuple(fact for ending in endings for fact in ending.said),
-        unsaid=tuple(fact for ending in endings for fact in ending.unsaid),
-        refusals=tuple(refusal for ending in endings for refusal in ending.refusals),
-        looks=tuple(look for ending in endings for look in ending.looks),
-        assertions=tuple(assertion for ending in endings for assertion in ending.assertions),
-    )

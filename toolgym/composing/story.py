@@ -5,13 +5,13 @@ answers follows from the request and the results so far, never from the world be
 several in lock step as parallel calls.
 """
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from toolgym.tasks import Assertion, RefusedCheck
 
-__all__ = ["Do", "Done", "PlannedCall", "Run", "Story", "Style", "UnfitError"]
+__all__ = ["Do", "Done", "PlannedCall", "Run", "Story", "Style", "UnfitError", "after", "together"]
 
 Style = Literal["seen", "unseen"]
 """Whose phrasings: those of `train`, `validation` and `test`, or those of `test_unseen` alone."""
@@ -85,3 +85,31 @@ class Story:
     """How the customer says who it is (`user`: by id), or nothing."""
     intro: dict[str, str] = field(default_factory=dict)
     """Topic -> a sentence that the request begins with; those of several stories are said once."""
+
+
+def after(words: str, script: Run) -> Run:
+    """The script with `words` before its first plan."""
+    try:
+        todo = next(script)
+    except StopIteration as stop:
+        return replace(stop.value, plan=f"{words} {stop.value.plan}".rstrip())
+    todo = replace(todo, plan=f"{words} {todo.plan}")
+    while True:
+        results = yield todo
+        try:
+            todo = script.send(results)
+        except StopIteration as stop:
+            return stop.value
+
+
+def together(endings: Sequence[Done]) -> Done:
+    """One ending of several."""
+    return Done(
+        response=" ".join(ending.response for ending in endings),
+        plan=" ".join(ending.plan for ending in endings if ending.plan),
+        said=tuple(fact for ending in endings for fact in ending.said),
+        unsaid=tuple(fact for ending in endings for fact in ending.unsaid),
+        refusals=tuple(refusal for ending in endings for refusal in ending.refusals),
+        looks=tuple(look for ending in endings for look in ending.looks),
+        assertions=tuple(assertion for ending in endings for assertion in ending.assertions),
+    )
