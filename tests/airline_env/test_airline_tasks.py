@@ -1,5 +1,6 @@
 """Airline tasks: gold chains execute and solve, splits are disjoint, requests distinct, and the same in any process."""
 
+import hashlib
 import os
 import re
 import subprocess
@@ -404,3 +405,15 @@ def test_worlds_and_tasks_are_the_same_in_any_process() -> None:
     }
     assert len(prints) == 1
     assert re.fullmatch(r"[0-9a-f]{64}\n", prints.pop())
+
+
+def test_v0_stays_as_it_is() -> None:
+    # What the built-in policy was trained on and the published figures were measured on: taken before the tasks were
+    # made by `toolgym.composing`.
+    digest = hashlib.sha256()
+    for size in ("small", "standard"):
+        for split in SPLITS:
+            tasks = domain(size).tasks(split)
+            for index in (0, 7, 97, 911):
+                digest.update(tasks[index].model_dump_json(exclude_defaults=True).encode())
+    assert digest.hexdigest() == "cdfe63783aefab7240a4307ca65bdb0808c433c56f40a8a4bd9439cf252e7d0a"

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from toolgym.composing.declaration import Act, Fixed, Key, Own, Pick, Reckoned, Rule, Seen, Speaker, Wish
-from toolgym.composing.scenes import Found, Record, Scene
+from toolgym.composing.found import Found, Record
+from toolgym.composing.scenes import Scene
 from toolgym.composing.story import Do, Done, PlannedCall, UnfitError
 from toolgym.composing.ways import Way
 from toolgym.composing.words import fill

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 from toolgym.composing.declaration import Declaration
 from toolgym.composing.domain import ComposedDomain, Workshop
-from toolgym.composing.execution import Execution, execute, is_given, needless
+from toolgym.composing.execution import Execution, execute, flaw
 from toolgym.composing.making import Composer
 from toolgym.composing.policy import render_policy
 from toolgym.composing.recipes import Kitchen, Together
@@ -109,8 +109,7 @@ class DeclaredComposer:
                 if made is None:
                     continue
                 done = execute(session, key, made[0])
-                right = done is not None and len(done.calls) == recipe.depth and not is_given(made[1], done)
-                if right and done and next(needless(session, key, made[0], done), None) is None:
+                if done is not None and len(done.calls) == recipe.depth and not flaw(session, key, *made[:2], done):
                     return True
                 tried += 1
                 if tried >= _TRIED:

@@ -18,7 +18,7 @@ from toolgym.tasks import GoldAction, GoldCall
 from toolgym.trajectory import ToolResult
 from toolgym.world import Diff
 
-__all__ = ["ExecutedCall", "Execution", "execute", "is_given", "needless", "value_of"]
+__all__ = ["ExecutedCall", "Execution", "execute", "flaw", "is_given", "needless", "value_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +135,26 @@ def _execute(session: ToolSession, world_key: Any, stories: Sequence[Story], wit
     response = " ".join(ending.response for ending in endings)
     actions.append(GoldAction(plan=reasons or None, response=response))
     return Execution(tuple(actions), tuple(executed), endings, session.diff() or {})
+
+
+def flaw(session: ToolSession, world_key: Any, stories: Sequence[Story], request: str, done: Execution) -> str:
+    """Why an executed candidate is no good task; "" where it is one.
+
+    `undone`: its calls write, and nothing is different in the end, so that doing nothing would be right too. `given`:
+    the request says what is asked for. `needless`: a call could be left out.
+
+    Args:
+        session: is reset to the world.
+        world_key: the world's key.
+        stories: what was executed.
+        request: what the customer says.
+        done: the execution.
+    """
+    if not done.diff and any(executed.planned.writes for executed in done.calls):
+        return "undone"
+    if is_given(request, done):
+        return "given"
+    return "" if next(needless(session, world_key, stories, done), None) is None else "needless"
 
 
 def needless(session: ToolSession, world_key: Any, stories: Sequence[Story], done: Execution) -> Iterator[int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from toolgym.composing.checks import derive_assertions, derive_checklist
-from toolgym.composing.execution import Execution, execute, is_given, needless
+from toolgym.composing.execution import Execution, execute, flaw
 from toolgym.composing.names import SPLITS, rng_for
 from toolgym.composing.story import Story, Style
 from toolgym.composing.worlds import world_key
@@ -73,7 +73,7 @@ class Composer(Protocol):
     topic_words: Mapping[str, tuple[str, ...]]
     """Topic -> words in an agent's question that ask for it."""
     minimal: bool
-    """Whether tasks with a call that could be left out are thrown away."""
+    """Whether candidates with a `flaw` are thrown away."""
 
     def draw(self, rng: random.Random, split: Split) -> Recipe:
         """The kind of a task of the split."""
@@ -147,8 +147,8 @@ class TaskMaker:
     composer: Composer
     new_session: Callable[[], ToolSession]
     thrown_away: Counter[str] = field(default_factory=Counter)
-    """How many candidates each filter threw away: `unsuited`, `fails`, `depth`, `needless`,
-    `given` (the request says what is asked for) and `repeated`."""
+    """How many candidates each filter threw away: `unsuited`, `fails`, `depth`, `repeated`,
+    and those of `flaw`."""
 
     def __post_init__(self) -> None:
         self._session = self.new_session()
@@ -205,10 +205,8 @@ class TaskMaker:
             return self._throw("fails")
         if len(execution.calls) != recipe.depth:
             return self._throw("depth")
-        if self.composer.minimal and next(needless(self._session, key, stories, execution), None) is not None:
-            return self._throw("needless")
-        if self.composer.minimal and is_given(request, execution):
-            return self._throw("given")
+        if self.composer.minimal and (reason := flaw(self._session, key, stories, request, execution)):
+            return self._throw(reason)
         execution = self.composer.finish(execution, base)
         return self._task(index, recipe, key, stories, execution, request, facts)
 

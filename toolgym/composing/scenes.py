@@ -1,24 +1,23 @@
 """A scene: a world, its customer and the random choices left; and the records that a way leads to in it."""
 
 import random
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from toolgym.composing.declaration import Declaration, Look
+from toolgym.composing.declaration import Declaration
 from toolgym.composing.fields import Draw, Ref, Refs
-from toolgym.composing.story import Do, PlannedCall, Style, UnfitError
+from toolgym.composing.found import Found, Record
+from toolgym.composing.story import Style
 from toolgym.composing.tables import Table
 from toolgym.composing.ways import From, Way
 from toolgym.composing.words import fill, say
 from toolgym.domain import Split
 from toolgym.world import Base
 
-__all__ = ["Finding", "Found", "Scene", "rows_of"]
+__all__ = ["Scene"]
 
-Record = Mapping[str, Any]
-Finding = Generator[Do, list[Any], Record]
 Suits = Callable[[Record], bool]
 
 
@@ -138,7 +137,7 @@ class Scene:
         """The way to this record (or, for an `extreme`, to the extreme one beside it); None where it leads astray."""
         table, look = self.declaration.table(way.table), way.look
         inputs: dict[str, Any] = {}
-        found = Found(self, way, record, "", inputs)
+        found = Found(self.declaration, way, record, "", inputs)
         marks: list[str] = []
         followed: Found | None = None
         for name, source in way.inputs:
@@ -202,7 +201,7 @@ class Scene:
                 return found
         return None
 
-    def _candidates(self, found: "Found", table: Table, known: Record | None) -> list[Record]:
+    def _candidates(self, found: "Found", table: Table) -> list[Record]:
         """All records that the look-up shows (or, in a fan, that are read) in this world."""
         way, records = found.way, None
         if way.fan:
@@ -212,7 +211,6 @@ class Scene:
         for value in way.look.by.values():
             same = self.related(table, value, found.record[value])
             records = same if records is None else [one for one in records if any(one is two for two in same)]
-        del known
         return list(self.base.tables[table.name].values()) if records is None else records
 
     def _chosen(
@@ -230,7 +228,7 @@ class Scene:
         names = {"noun": table.noun, "nouns": table.nouns}
         mark = " ".join(marks)
         if way.pick == "one":
-            candidates = self._candidates(found, table, known) if way.fan or way.look.many else [found.record]
+            candidates = self._candidates(found, table) if way.fan or way.look.many else [found.record]
             if len(candidates) != 1 or (way.fan and len(candidates) != way.fan):
                 return None
             if way.fan:
@@ -243,7 +241,7 @@ class Scene:
                 found.words = self.say(f"{mine}by id", **names, id=found.record[table.key])
                 found.facts[table.noun] = f"The {table.noun} is {found.record[table.key]}."
             return found
-        candidates = self._candidates(found, table, known)
+        candidates = self._candidates(found, table)
         if len(candidates) < 2 or (way.fan and len(candidates) != way.fan):
             return None
         of = f" of {followed.words}" if followed is not None and followed.way.table != self.declaration.who else ""
@@ -318,109 +316,3 @@ def _once(record: Record, candidates: list[Record], name: str) -> bool:
 
 def _hashable(value: Any) -> Any:
     return repr(value) if isinstance(value, list | dict) else value
-
-
-def rows_of(result: Any, table: Table) -> list[dict[str, Any]]:
-    """The records in a list tool's result: a list of records or ids, or an object that holds one such list."""
-    if isinstance(result, dict) and table.key not in result:
-        lists = [value for value in result.values() if isinstance(value, list)]
-        result = lists[0] if len(lists) == 1 else list(result.values())
-    return [row if isinstance(row, dict) else {table.key: row} for row in result]
-
-
-@dataclass
-class Found:
-    """A record that a way leads to: the words for it, and the look-ups that find it again from what tools show."""
-
-    scene: Scene
-    way: Way
-    record: Record
-    words: str
-    inputs: dict[str, Any]
-    """Parameter -> a value, a `Found` whose record has it, or (the known record, its field)."""
-    intro: dict[str, str] = field(default_factory=dict)
-    """What the customer says first: who it is."""
-    facts: dict[str, str] = field(default_factory=dict)
-    """What it answers when it is asked."""
-    choose: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] | None = None
-    chosen_by: str = ""
-    looks: list[str] = field(default_factory=list)
-    """Ids in the calls that show the record, once they are made."""
-
-    def run(self, known: Record | None = None) -> Finding:
-        """The look-ups; returns the record as the tools show it.
-
-        Args:
-            known: the record that is known already, as a tool showed it.
-        """
-        declaration, way = self.scene.declaration, self.way
-        table, look = declaration.table(way.table), way.look
-        arguments: dict[str, Any] = dict(look.fixed)
-        ids: list[Any] = []
-        for name, source in way.inputs:
-            value = self.inputs[name]
-            if isinstance(value, Found):
-                assert isinstance(source, From)
-                shown = yield from value.run(known)
-                value = shown[source.field]
-                ids = value if isinstance(value, list) else []
-            elif source == "subject":
-                assert known is not None
-                value = known[value[1]]
-            arguments[name] = value
-        if ids:
-            record = yield from self._read_all(look, ids)
-        else:
-            result = (yield Do(_plan(look, arguments), (_call(look, arguments),)))[0]
-            self.looks = [value for value in arguments.values() if isinstance(value, str)]
-            record = self._shown(result, table)
-        if way.read is not None:
-            key = dict.fromkeys(way.read.by, record[table.key])
-            record = (yield Do(f"{self._why(record)}{_plan(way.read, key)}", (_call(way.read, key),)))[0]
-            self.looks = [str(value) for value in key.values()]
-        return record
-
-    def _read_all(self, look: Look, ids: list[Any]) -> Finding:
-        parameter = next(iter(look.by))
-        calls = tuple(_call(look, {**look.fixed, parameter: key}) for key in ids)
-        rows = yield Do(f"{look.kind} {', '.join(map(str, ids))}.", calls)
-        record = self._pick(rows)
-        self.looks = [str(record[self.scene.declaration.table(self.way.table).key])]
-        return record
-
-    def _shown(self, result: Any, table: Table) -> Record:
-        if not self.way.look.many:
-            shows = self.way.look.shows
-            return {table.key: result} if shows == (table.key,) and not isinstance(result, dict) else result
-        return self._pick(rows_of(result, table))
-
-    def _pick(self, rows: list[dict[str, Any]]) -> Record:
-        chosen = rows if self.choose is None else self.choose(rows)
-        if len(chosen) != 1:
-            raise UnfitError(f"{len(chosen)} records fit {self.words!r}")
-        self.weighed = rows
-        return chosen[0]
-
-    weighed: list[dict[str, Any]] = field(default_factory=list)
-    """The records that the last pick compared."""
-
-    def _why(self, record: Record) -> str:
-        why = self.why(record)
-        return f"{why} " if why else ""
-
-    def why(self, record: Record) -> str:
-        """What the pick compared, for a plan: `A1 $20, B2 $10: B2.`"""
-        if not self.chosen_by or len(self.weighed) < 2:
-            return ""
-        table = self.scene.declaration.table(self.way.table)
-        made = table.fields[self.chosen_by]
-        shown = ", ".join(f"{row[table.key]} {made.show(row[self.chosen_by])}" for row in self.weighed[:8])
-        return f"{shown}: {record[table.key]}."
-
-
-def _call(look: Look, arguments: dict[str, Any]) -> PlannedCall:
-    return PlannedCall(look.kind, look.tool, arguments)
-
-
-def _plan(look: Look, arguments: Mapping[str, Any]) -> str:
-    return f"{look.kind} {' '.join(str(value) for value in arguments.values())}.".replace(" .", ".")

@@ -7,7 +7,8 @@ from typing import Any, Literal
 from toolgym.composing.acts import Known, MadeAct, make_act, sentence
 from toolgym.composing.declaration import Rule, Seen
 from toolgym.composing.fields import Field
-from toolgym.composing.scenes import Found, Record, Scene
+from toolgym.composing.found import Found, Record
+from toolgym.composing.scenes import Scene
 from toolgym.composing.story import Do, Done, Run, Story, UnfitError, after, together
 from toolgym.composing.tables import Table
 from toolgym.composing.ways import Way
