@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from toolgym.domain import Size
 from toolgym.mcp.server import ToolError
 from toolgym.mcp_servers.common.command import command
+from toolgym.mcp_servers.common.declared import declared_worlds
 from toolgym.mcp_servers.common.domain_tools import DomainTools
 from toolgym.mcp_servers.common.records import find_record
-from toolgym.world import Base, World
+from toolgym.world import World
 
 __all__ = ["BRANCHES", "TOOLS"]
 
@@ -173,13 +173,6 @@ READS = (
 WRITES = (renew_loan, report_lost, return_book, place_hold, move_hold, cancel_hold, pay_fine, extend_membership)
 
 
-def _build_base(world_key: Any, size: Size, dialect: str) -> Base:
-    from toolgym.composing.composer import worlds_of  # what serves needs no composer until it builds a world
-    from toolgym.envs.library import LIBRARY
-
-    return worlds_of(LIBRARY, size, dialect)(world_key)
-
-
 TOOLS = DomainTools(
     name="library",
     owner="library",
@@ -189,7 +182,7 @@ TOOLS = DomainTools(
     ),
     reads=READS,
     writes=WRITES,
-    build_base=_build_base,
+    build_base=declared_worlds("toolgym.envs.library:LIBRARY"),
 )
 
 if __name__ == "__main__":

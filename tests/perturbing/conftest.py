@@ -16,11 +16,12 @@ LENDER = Path(__file__).with_name("lender.py")
 
 
 @pytest.fixture
-def lender() -> Iterator[Path]:
-    """The file of a domain that is registered for the test and has six tools to lend to the airline."""
+def lender(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The file of a domain that alone is registered beside the airline, and has six tools to lend to it."""
+    monkeypatch.setattr(registration, "_DOMAINS", registration._DOMAINS)  # put back afterwards
+    distractors._tools_of.cache_clear()
     load_named(f"{LENDER}:register")()
     yield LENDER
-    del registration._DOMAINS["parcels"]
     registration._build.cache_clear()
     distractors._tools_of.cache_clear()
 

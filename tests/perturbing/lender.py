@@ -5,6 +5,7 @@ import json
 import sys
 from typing import Any
 
+from toolgym import registration
 from toolgym.custom import CustomDomain
 from toolgym.env import ToolEnv
 from toolgym.mcp.server import ToolServer
@@ -33,7 +34,8 @@ def parcels() -> CustomDomain:
 
 
 def register() -> None:
-    """Makes the domain known."""
+    """Makes the domain known, and no other beside the airline."""
+    registration._DOMAINS = {"airline": registration._DOMAINS["airline"]}
     register_domain("parcels", parcels)
 
 
