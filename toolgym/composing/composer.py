@@ -8,8 +8,8 @@ from typing import Any, Final, cast
 
 from toolgym.composing.declaration import Declaration
 from toolgym.composing.domain import ComposedDomain, Workshop
-from toolgym.composing.execution import Execution, execute, flaw
-from toolgym.composing.making import Composer
+from toolgym.composing.execution import Execution
+from toolgym.composing.making import Composer, Source, TaskMaker
 from toolgym.composing.policy import render_policy
 from toolgym.composing.recipes import Kitchen, Together
 from toolgym.composing.scenes import Scene
@@ -29,6 +29,7 @@ __all__ = ["DeclaredComposer", "DeclaredDomain", "worlds_of"]
 _KEPT: Final[dict[str, int]] = {"small": 256, "standard": 6, "large": 2}
 _PROBES: Final = tuple(world_key("validation", 50_000_000 + k) for k in range(6))
 """Worlds in which it is tried whether a recipe can be made at all."""
+_PROBED: Final = Source("validation", "small", "standard", 0)
 _TRIED: Final = 14
 """Executions after which a recipe counts as one that cannot be made."""
 
@@ -91,28 +92,34 @@ class DeclaredComposer:
         return stories, " ".join(parts), facts
 
     def finish(self, execution: Execution, base: Base) -> Execution:
-        """The execution, with an assertion for every field that it changed."""
-        asserted = tuple(_asserted(execution, base))
-        if not asserted:
-            return execution
-        first, *others = execution.endings
-        return replace(execution, endings=(replace(first, assertions=asserted), *others))
+        """The execution, with an assertion for every field that it changed.
+
+        What is rightly said of the other stories counts for no refusal as a word that has nothing to do with it.
+        """
+        right = " ".join(ending.response for ending in execution.endings).lower()
+        endings = [
+            replace(
+                ending,
+                refusals=tuple(
+                    check.model_copy(update={"unrelated": tuple(word for word in check.unrelated if word not in right)})
+                    for check in ending.refusals
+                ),
+            )
+            for ending in execution.endings
+        ]
+        endings[0] = replace(endings[0], assertions=tuple(_asserted(execution, base)))
+        return replace(execution, endings=tuple(endings))
 
     def _works(self, recipe: Together) -> bool:
         """Whether the recipe can be made: looked for in a few worlds, the same ones in any process."""
-        session = self.server("small", "standard").session()
-        rng, tried = random.Random(recipe.name), 0
+        maker = TaskMaker(_PROBED, cast(Composer, self), self.server("small", "standard").session)
+        rng = random.Random(recipe.name)
         for key in _PROBES:
             base = self.base(key, "small", "standard")
             for place in range(self.speakers(base)):
-                made = self.stories(recipe, base, place, "seen", rng)
-                if made is None:
-                    continue
-                done = execute(session, key, made[0])
-                if done is not None and len(done.calls) == recipe.depth and not flaw(session, key, *made[:2], done):
+                if maker.attempt(0, recipe, key, base, place, rng) is not None:
                     return True
-                tried += 1
-                if tried >= _TRIED:
+                if maker.thrown_away.total() - maker.thrown_away["unsuited"] >= _TRIED:
                     return False
         return False
 

@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 from toolgym import _json
 from toolgym.composing.story import Do, Done, PlannedCall, Run, Story, UnfitError
 from toolgym.mcp.session import ToolSession
-from toolgym.messages import ToolCall
+from toolgym.messages import ToolCall, Turn
 from toolgym.tasks import GoldAction, GoldCall
-from toolgym.trajectory import ToolResult
+from toolgym.trajectory import Step, ToolResult
 from toolgym.world import Diff
 
 __all__ = ["ExecutedCall", "Execution", "execute", "flaw", "is_given", "needless", "value_of"]
@@ -37,6 +37,8 @@ class Execution:
     actions: tuple[GoldAction, ...]
     calls: tuple[ExecutedCall, ...]
     endings: tuple[Done, ...]
+    steps: tuple[Step, ...]
+    """What the environment records of the chain, a step an action."""
     diff: Diff
 
 
@@ -109,10 +111,12 @@ def _execute(session: ToolSession, world_key: Any, stories: Sequence[Story], wit
     outline = " + ".join(story.outline for story in stories)
     actions: list[GoldAction] = []
     executed: list[ExecutedCall] = []
+    steps: list[Step] = []
     place = 0
     while any(track.todo for track in tracks):
         plan = " ".join(track.todo.plan for track in tracks if track.todo)
         calls: list[GoldCall] = []
+        answers: list[ToolResult] = []
         for number, track in enumerate(tracks):
             if track.todo is None:
                 continue
@@ -125,16 +129,21 @@ def _execute(session: ToolSession, world_key: Any, stories: Sequence[Story], wit
                 result = session.call(ToolCall(planned.tool, planned.arguments))
                 if result.is_error:
                     return None
+                answers.append(result)
                 results.append(value_of(result))
                 calls.append(_gold_call(planned))
                 executed.append(ExecutedCall(planned, number, len(actions)))
             track.advance(results)
         actions.append(GoldAction(plan=plan if actions else f"{outline}. {plan}", calls=tuple(calls)))
+        turn = Turn(plan=actions[-1].plan, calls=tuple(call.call() for call in calls))
+        steps.append(Step(turn, tuple(answers), diff=session.diff()))
     endings = tuple(track.ending for track in tracks if track.ending is not None)
     reasons = " ".join(ending.plan for ending in endings if ending.plan)
     response = " ".join(ending.response for ending in endings)
     actions.append(GoldAction(plan=reasons or None, response=response))
-    return Execution(tuple(actions), tuple(executed), endings, session.diff() or {})
+    diff = session.diff() or {}
+    steps.append(Step(Turn(plan=reasons or None, response=response), (), diff=diff))
+    return Execution(tuple(actions), tuple(executed), endings, tuple(steps), diff)
 
 
 def flaw(session: ToolSession, world_key: Any, stories: Sequence[Story], request: str, done: Execution) -> str:

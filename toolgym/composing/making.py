@@ -14,7 +14,9 @@ from toolgym.composing.worlds import world_key
 from toolgym.domain import Size, Split
 from toolgym.errors import TaskError
 from toolgym.mcp.session import ToolSession
+from toolgym.rewards.state import solved
 from toolgym.tasks import Task, UserScript
+from toolgym.trajectory import Trajectory
 from toolgym.world import Base
 
 __all__ = ["TASKS_OF", "Composer", "Recipe", "Source", "TaskMaker"]
@@ -148,7 +150,7 @@ class TaskMaker:
     new_session: Callable[[], ToolSession]
     thrown_away: Counter[str] = field(default_factory=Counter)
     """How many candidates each filter threw away: `unsuited`, `fails`, `depth`, `repeated`,
-    and those of `flaw`."""
+    `unsolved` (its own gold chain does not count as right) and those of `flaw`."""
 
     def __post_init__(self) -> None:
         self._session = self.new_session()
@@ -177,7 +179,7 @@ class TaskMaker:
             base = composer.base(key, source.size, source.dialect)
             speakers = composer.speakers(base)
             for attempt in range(min(speakers, _TRIES_PER_WORLD)):
-                task = self._try(index, recipe, key, base, (place + attempt) % speakers, rng)
+                task = self.attempt(index, recipe, key, base, (place + attempt) % speakers, rng)
                 if task is not None and task.request in taken:
                     self.thrown_away["repeated"] += 1
                 elif task is not None:
@@ -194,8 +196,17 @@ class TaskMaker:
     def _request(self, index: int) -> str:
         return self._requests[index] if index in self._requests else self.make(index).request
 
-    def _try(self, index: int, recipe: Recipe, key: int, base: Base, place: int, rng: random.Random) -> Task | None:
-        """The task of one customer; None where a filter throws it away."""
+    def attempt(self, index: int, recipe: Recipe, key: int, base: Base, place: int, rng: random.Random) -> Task | None:
+        """The task of one customer; None where a filter throws it away.
+
+        Args:
+            index: the task's place in the split.
+            recipe: what sort of task.
+            key: the world's key.
+            base: the world.
+            place: which customer.
+            rng: makes the choices that are left.
+        """
         made = self.composer.stories(recipe, base, place, self.source.style, rng)
         if made is None:
             return self._throw("unsuited")
@@ -208,7 +219,10 @@ class TaskMaker:
         if self.composer.minimal and (reason := flaw(self._session, key, stories, request, execution)):
             return self._throw(reason)
         execution = self.composer.finish(execution, base)
-        return self._task(index, recipe, key, stories, execution, request, facts)
+        task = self._task(index, recipe, key, stories, execution, request, facts)
+        if self.composer.minimal and not _solves(execution, task):
+            return self._throw("unsolved")
+        return task
 
     def _throw(self, reason: str) -> None:
         self.thrown_away[reason] += 1
@@ -255,3 +269,9 @@ class TaskMaker:
                 "dialect": source.dialect,
             },
         )
+
+
+def _solves(execution: Execution, task: Task) -> bool:
+    """Whether the execution counts as right: an answer may be one that the checks of answers do not take."""
+    trajectory = Trajectory(task.domain, task.id, steps=list(execution.steps), outcome="unsolved")
+    return solved(trajectory, task)
