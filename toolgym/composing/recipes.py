@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
-from itertools import combinations, product
+from itertools import permutations, product
 from typing import Any, Final
 
 from toolgym.composing.declaration import Act, Declaration, Pick, Reckoned, Rule, Speaker
@@ -110,10 +110,14 @@ class Kitchen:
             for way in (outline.way, *(one[2] for one in outline.picks), *(one[2] for one in outline.carried))
             if way
         ]
-        speaks, first = "", set[str]()
+        speaks, first, listed, named = "", set[str](), set[str](), set[str]()
         for way in ways:
             for link in way.links():
                 sources = [source for _, source in link.inputs]
+                if link.many:
+                    listed.add(link.table)
+                elif sources == ["told"] and link.table != self.declaration.who:
+                    named.add(link.table)
                 if link.table == self.declaration.who and "told" in sources:
                     speaks = "mark"
                     first.add(link.look.kind)
@@ -126,7 +130,7 @@ class Kitchen:
         read = self.declaration.reads(self.declaration.who)
         if read is not None and any(self._looks_at_speaker(act, outline.forbidden) for act in acts):
             first.add(read.kind)
-        return replace(outline, speaks=speaks, first=frozenset(first))
+        return replace(outline, speaks=speaks, first=frozenset(first), listed=frozenset(listed), named=frozenset(named))
 
     # Outlines ------------------------------------------------------------------------------------------------------
 
@@ -329,8 +333,9 @@ class Kitchen:
             outlines.append(outline)
         if len({outline.speaks for outline in outlines if outline.speaks}) > 1:
             return None  # one who tells its id need not be found
-        if any(not one.first.isdisjoint(two.first) for one, two in combinations(outlines, 2)):
-            return None  # what was looked up already need not be looked up again
+        for one, two in permutations(outlines, 2):
+            if not (one.first.isdisjoint(two.first) and one.listed.isdisjoint(two.named)):
+                return None  # what was shown already need not be looked up again
         names = [outline.name for outline in outlines]
         acts = [outline.acts for outline in outlines if outline.acts]
         if len(set(names)) < len(names) or len(set(acts)) < len(acts):

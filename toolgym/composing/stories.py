@@ -51,6 +51,10 @@ class Outline:
     """How the customer says who it is: by `id`, by another `mark`, or not at all."""
     first: frozenset[str] = frozenset()
     """The kinds of the look-ups that depend on nothing but who speaks."""
+    listed: frozenset[str] = frozenset()
+    """The tables of which several records are shown."""
+    named: frozenset[str] = frozenset()
+    """The tables of which a record is read by an id that is told."""
 
     @property
     def writes(self) -> bool:
