@@ -188,3 +188,18 @@ def test_a_number_that_is_none_is_an_error(airline, number):
         airline(flaky=0.1).reset(options={"task": 0, "perturbation": number})
     with pytest.raises(ConfigError, match="for environments with"):
         airline().reset(options={"task": 0, "perturbation": 7})
+
+
+@pytest.mark.parametrize(
+    "options", [{"rename": True}, {"flaky": 0.6}, {"reorder": True}, {"rename": True, "flaky": 0.6, "reorder": True}]
+)
+def test_the_users_tools_are_left_as_they_are(phone, follow, options):
+    # What the scripted user is told is said about its phone, and its calls go by the server's names.
+    plain, env = phone.phone_env(), phone.phone_env(**options)
+    for index in range(len(env.tasks)):
+        expected, _ = follow(plain, index)
+        outcome, _ = follow(env, index)
+        assert outcome == expected == "solved"
+        made = [(act.call, act.result.outcome) for act in env.trajectory.acts if act.actor == "user"]
+        assert made == [(act.call, act.result.outcome) for act in plain.trajectory.acts if act.actor == "user"]
+    assert env.session.user_tools == plain.session.user_tools != ()

@@ -63,6 +63,17 @@ class PerturbedSession(ToolSession):
     def listed_tools(self) -> Tools:
         return self.inner.listed_tools
 
+    @property
+    def user_tools(self) -> Tools:
+        """The user's tools, which no layer is around: they are not the agent's."""
+        return self.inner.user_tools
+
+    def call_as_user(self, call: ToolCall) -> ToolResult:
+        return self.inner.call_as_user(call)
+
+    async def call_as_user_async(self, call: ToolCall) -> ToolResult:
+        return await self.inner.call_as_user_async(call)
+
     def call(self, call: ToolCall) -> ToolResult:
         passed: list[tuple[Layer, ToolCall]] = []
         sent = self._sent(call, passed)
