@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -49,22 +50,28 @@ def children() -> set[int]:
     """Processes of this one that still run."""
     found = set()
     for task in Path("/proc/self/task").iterdir():
-        for child in (task / "children").read_text().split():
-            try:
-                state = Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[0]
-            except FileNotFoundError:
-                continue
-            if state != "Z":
-                found.add(int(child))
+        with suppress(FileNotFoundError):  # a thread may end meanwhile
+            for child in (task / "children").read_text().split():
+                with suppress(FileNotFoundError):
+                    state = Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[0]
+                    if state != "Z":
+                        found.add(int(child))
     return found
 
 
 @pytest.fixture
-def leftovers() -> Callable[[], tuple[int, int, int]]:
-    """How many child processes, threads and open descriptors there are."""
+def started() -> Callable[[], set[int]]:
+    """The ids of the child processes that this test started and that still run."""
+    others = children()  # the tests' PostgreSQL, for one
+    return lambda: children() - others
+
+
+@pytest.fixture
+def leftovers(started) -> Callable[[], tuple[int, int, int]]:
+    """How many child processes that this test started, threads and open descriptors there are."""
 
     def count() -> tuple[int, int, int]:
-        return len(children()), threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+        return len(started()), threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
 
     return count
 
