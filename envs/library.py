@@ -137,7 +137,7 @@ ACTS = (
         "return_book",
         "loans",
         {"loan_id": Key()},
-        ("I am bringing back {it}.", "Please take back {it}.", "I return {it}."),
+        ("I am bringing {it} back.", "Please take {it} back.", "I return {it}."),
         ("Here is what I borrowed: check in {it}.",),
         "{loan_id} is returned.",
         about=("return", "take back", "bring"),

@@ -34,7 +34,7 @@ LIBRARY = (
     {"perturbing"},
     {"episode"},
     {"env"},
-    {"vector", "wrappers"},
+    {"vector", "wrappers", "mistakes"},
     {"mcp_env", "checker"},
     {"opening"},
     {"ray_envs"},

@@ -9,7 +9,8 @@ and ids never occur in `test`. These two are shipped as package data, and go by 
 
 - `builtin:clean`: trained on the oracle's episodes;
 - `builtin:imperfect`: trained on from there on episodes of which about half hold one wrong decision, so that it knows
-  how to do everything and does it unreliably: the start from which reinforcement learning has something to do.
+  how to do everything and does it unreliably: the start from which reinforcement learning has something to do. (The
+  shipped one saw an earlier set of mistakes than `toolgym.mistakes` makes.)
 
 The architecture is Qwen3's (transformers), with the character-level tokenizer of `toolgym.agents.policies.tokenizer`.
 """

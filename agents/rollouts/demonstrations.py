@@ -6,6 +6,7 @@ words would have met. Only the expert's tokens carry loss.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -16,6 +17,7 @@ from toolgym.agents.policies.policy import Completion
 from toolgym.agents.policies.scripted import gold_turn
 from toolgym.agents.policies.tokenizer import scalar_text
 from toolgym.agents.rollouts.rollout import Rollout, Start, rollouts
+from toolgym.domain import Domain
 from toolgym.errors import ConfigError
 from toolgym.formats.tagged import thought_end
 from toolgym.messages import Turn, render
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Chain", "Example", "TeacherPolicy", "demonstrate", "examples", "gold_chain", "imperfect_chain"]
 
-Chain = Callable[[Task], Iterable[GoldAction]]
-"""The turns to play for a task: its gold chain, or one with mistakes."""
+Chain = Callable[[Task, Domain], Iterable[GoldAction]]
+"""The turns to play for a task of a domain: its gold chain, or one with mistakes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +41,18 @@ class Example:
     mask: list[int]
 
 
-def gold_chain(task: Task) -> Iterable[GoldAction]:
+def gold_chain(task: Task, domain: Domain) -> Iterable[GoldAction]:
     """The task's own chain."""
     return task.gold
 
 
-def imperfect_chain(seed: int) -> "Chain":
-    """Gold chains about half of which hold one wrong decision."""
-    from toolgym.envs.airline.mistakes import imperfect_gold
+def imperfect_chain(seed: int, rate: float = 0.55) -> "Chain":
+    """Gold chains about half of which (`rate`) hold one wrong decision (see `toolgym.mistakes`)."""
+    from toolgym.mistakes import Mistaker
 
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
-    return lambda task: imperfect_gold(task, rng)
+    mistaker = lru_cache(maxsize=None)(Mistaker)
+    return lambda task, domain: mistaker(domain).maybe(task, rng, rate)
 
 
 class TeacherPolicy:
@@ -112,8 +115,8 @@ def _played(chain: Chain, env: "ToolEnv") -> Iterable[GoldAction]:
     """A chain for the environment's task, in its episode's names: chains are made in those of the domain."""
     perturbation = getattr(env, "perturbation", None)
     if perturbation is None or perturbation.names is None:
-        return chain(env.task)
-    return [perturbation.names.action(action) for action in chain(perturbation.original)]
+        return chain(env.task, env.domain)
+    return [perturbation.names.action(action) for action in chain(perturbation.original, env.domain)]
 
 
 def demonstrate(

@@ -1,4 +1,4 @@
-"""The airline domain: worlds and tasks from a seed, the policy document, and demonstrations with mistakes."""
+"""The airline domain: worlds and tasks from a seed, and the policy document."""
 
 from toolgym.envs.airline.domain import AirlineDomain, policy_text
 from toolgym.envs.airline.world import build_base

@@ -18,7 +18,6 @@ from toolgym.envs.airline import AirlineDomain
 from toolgym.envs.airline.composer import AirlineComposer
 from toolgym.envs.airline.compositions import DEPTHS, HELD_OUT, Recipe
 from toolgym.envs.airline.domain import airline_server
-from toolgym.envs.airline.mistakes import _WEIGHED
 from toolgym.envs.airline.phrases_other import OTHER_PHRASES
 from toolgym.envs.airline.phrases_trip import TRIP_PHRASES
 from toolgym.envs.airline.requests import TOPIC_WORDS
@@ -33,6 +32,11 @@ from toolgym.tasks import GoldAction, SaidCheck, Task
 from toolgym.trajectory import Step, ToolResult, Trajectory
 
 SAMPLE = 240
+WEIGHED = re.compile(
+    r"((?:cheapest|earliest|latest) \w+: (?:\w+ (?:full|\$\d+|\d\d:\d\d)(?:, |: ))+"
+    r"|(?:[A-Z]{3} [A-Z]{3} \w{6}(?:, |: ))+)"
+)
+"""The part of a plan that compares offers or trips."""
 
 
 @lru_cache(maxsize=4)
@@ -223,7 +227,7 @@ def test_short_tasks_have_short_requests_and_plans() -> None:
     # Where nothing is worked out (bags, passengers), and without what a choice compares, they only announce.
     worked_out = {"update_reservation_baggages", "update_reservation_passengers"}
     bare = sorted(
-        len(_WEIGHED.sub("", action.plan or ""))
+        len(WEIGHED.sub("", action.plan or ""))
         for task in tasks
         if "||" not in task.meta["recipe"]
         for action in task.gold
