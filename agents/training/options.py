@@ -220,8 +220,17 @@ def learner_main(
 
     bring_env(getattr(options, "env", ""))
     with writes(Path(getattr(options, "output", "."))):
-        print((_imported(train) if isinstance(train, str) else train)(options))
+        print((_imported(train) if isinstance(train, str) else train)(options), flush=True)
+    _leave_the_others()
     return 0
+
+
+def _leave_the_others() -> None:
+    """Ends this process's part in a launch of several: left to the interpreter's end it may abort the process."""
+    from torch import distributed
+
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def _imported(name: str) -> Callable[[Any], Path]:

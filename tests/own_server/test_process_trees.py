@@ -73,9 +73,15 @@ def server_file(tmp_path):
 
 
 def gone(numbers, within_s: float = 20.0) -> bool:
+    def runs(number: int) -> bool:
+        try:
+            return psutil.Process(number).status() != "zombie"
+        except psutil.NoSuchProcess:
+            return False
+
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
-        if not any(psutil.pid_exists(number) and psutil.Process(number).status() != "zombie" for number in numbers):
+        if not any(runs(number) for number in numbers):
             return True
         time.sleep(0.05)
     return False
