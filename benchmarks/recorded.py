@@ -1,16 +1,16 @@
 """Replays recorded calls of public domains and says how far a dialect agrees with the public reference.
 
-`benchmarks/recorded_airline.py` and `benchmarks/recorded_retail.py` are its commands. Their folder holds the domain's
-public world (`airline/`) and `recorded_airline*.jsonl` and `gold_airline*.jsonl`. A line there is a sequence of calls
-from the fresh world, with each call's observation and kind, and the final state as edits. Where it holds
-`fuzz.jsonl.xz`, `gold.jsonl.xz` and `rewards.jsonl.xz` instead, as tau2's does, a line names its domain, a call says
-whether it failed (or is only made), and the final state is a hash.
+`benchmarks/recorded_airline.py`, `recorded_retail.py` and `recorded_telecom.py` are its commands. Their folder holds
+the domain's public world (`airline/`) and `recorded_airline*.jsonl` and `gold_airline*.jsonl`. A line there is a
+sequence of calls from the fresh world, with each call's observation and kind, and the final state as edits. Where it
+holds `fuzz.jsonl.xz`, `gold.jsonl.xz` and `rewards.jsonl.xz` instead, as tau2's does, a line names its domain, a call
+says whether it failed (or is only made) and whose it is, and the final state is a hash.
 """
 
 import lzma
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +24,7 @@ from toolgym.mcp.inprocess import InProcessSession
 from toolgym.mcp.server import ToolServer
 from toolgym.mcp_servers.common.domain_tools import DomainTools
 from toolgym.messages import ToolCall
+from toolgym.trajectory import ToolResult
 from toolgym.world import Base, Diff, World, copy_json
 
 
@@ -120,7 +121,7 @@ def _apart(base: Base, diff: Diff) -> Diff:
 def _compare(session: InProcessSession, recorded: Mapping[str, Any]) -> tuple[str, str] | None:
     """Makes one call and compares: None where it agrees, else (reason, detail)."""
     call, before = ToolCall(recorded["name"], recorded["kwargs"]), session.world.hash()
-    result = session.call(call)
+    result = _made(session, recorded)
     told = f"{call.name}({orjson.dumps(call.arguments).decode()}): {result.text[:300]}"
     if recorded["kind"] == "ok":
         if result.is_error:
@@ -133,10 +134,18 @@ def _compare(session: InProcessSession, recorded: Mapping[str, Any]) -> tuple[st
     return None if changed == recorded.get("db_changed", False) else (f"failed, state changed: {changed}", told)
 
 
+def _made(session: InProcessSession, recorded: Mapping[str, Any]) -> ToolResult:
+    """Makes one call, as the side that made it."""
+    call = ToolCall(recorded["name"], recorded["kwargs"])
+    return session.call_as_user(call) if recorded.get("requestor") == "user" else session.call(call)
+
+
 def replay(
     server: ToolServer,
     sequences: Iterator[tuple[str, Mapping[str, Any]]],
     final_hash: Callable[[World], str] | None = None,
+    set_up: Callable[[World, Mapping[str, Any]], None] | None = None,
+    judge: Callable[[World, Mapping[str, Any]], Iterable[tuple[str, str | None]]] | None = None,
 ) -> Report:
     """Replays (name, sequence) pairs, each from the fresh world, and compares every call and final state.
 
@@ -144,16 +153,20 @@ def replay(
         server: whose tools are compared.
         sequences: see `sequences_of`.
         final_hash: the reference's hash of a world, for sequences that record one.
+        set_up: makes the fresh world that of a sequence.
+        judge: what else is compared at a sequence's end: kinds, each with how the two differ (None: not at all).
     """
     report = Report()
     for name, sequence in sequences:
         session = server.session()
+        if set_up is not None:
+            set_up(session.world, sequence)
         for position, recorded in enumerate(_calls(sequence)):
             if "kind" in recorded:
                 difference = _compare(session, recorded)
                 report.count(recorded["kind"], difference, f"{name} call {position}")
             else:
-                session.call(ToolCall(recorded["name"], recorded["kwargs"]))
+                _made(session, recorded)
         if "db_diff" in sequence:
             base = session.base
             ours, theirs = _apart(base, session.diff()), _apart(base, expected_diff(base, sequence["db_diff"]))
@@ -162,6 +175,8 @@ def replay(
         elif final_hash is not None and sequence.get("db_hash"):
             same = final_hash(session.world) == sequence["db_hash"]
             report.count("final state", None if same else ("different final state", "another hash"), name)
+        for kind, detail in () if judge is None else judge(session.world, sequence):
+            report.count(kind, None if detail is None else (f"different {kind}", detail), name)
     return report
 
 
@@ -175,7 +190,7 @@ def sequences_of(folder: Path, domain: str) -> Iterator[tuple[str, Mapping[str, 
             sequence = orjson.loads(line)
             if sequence["domain"] == domain:
                 calls = [_tau2_call(call) for call in _calls(sequence)]
-                yield f"{path.name}:{number}", {"calls": calls, "db_hash": sequence["db_hash"]}
+                yield f"{path.name}:{number}", {**sequence, "calls": calls}
 
 
 def _calls(sequence: Mapping[str, Any]) -> list[Any]:
@@ -185,19 +200,32 @@ def _calls(sequence: Mapping[str, Any]) -> list[Any]:
 def _tau2_call(call: Any) -> dict[str, Any]:
     """A call of tau2's recordings: with a result, or the bare [name, arguments, requestor] of its rewards."""
     if isinstance(call, list):
-        return {"name": call[0], "kwargs": call[1]}
+        return {"name": call[0], "kwargs": call[1], "requestor": call[2]}
     return {**call, "kind": "tool_error" if call["error"] else "ok"}
 
 
-def run(tools: DomainTools, final_hash: Callable[[World], str] | None = None) -> None:
-    """Runs the command of a domain, which prints the agreement figures, and each exception with its reason."""
+def run(
+    tools: DomainTools,
+    final_hash: Callable[[World], str] | None = None,
+    first_dialect: str = "tau_bench",
+    tasks: Callable[[Path], "tuple[Any, Any]"] = lambda folder: (None, None),
+) -> None:
+    """Runs the command of a domain, which prints the agreement figures, and each exception with its reason.
+
+    Args:
+        tools: the domain's.
+        final_hash: see `replay`.
+        first_dialect: what is compared unless another is asked for.
+        tasks: `set_up` and `judge` of `replay`, from the domain's folder.
+    """
 
     def main(
         data: Annotated[Path, typer.Option(help=f"Folder with {tools.name}/ and the recordings.")],
-        dialect: Annotated[str, typer.Option(help="The dialect that is compared.")] = "tau_bench",
+        dialect: Annotated[str, typer.Option(help="The dialect that is compared.")] = first_dialect,
     ) -> None:
         server = tools.server(data=data / tools.name, dialect=dialect)
-        report = replay(server, sequences_of(data, tools.name), final_hash)
+        set_up, judge = tasks(data / tools.name)
+        report = replay(server, sequences_of(data, tools.name), final_hash, set_up, judge)
         _show(report, f"{tools.name}, dialect {dialect}, against the recordings")
 
     typer.run(main)

@@ -23,12 +23,12 @@ A larger one for many clients, at http://127.0.0.1:8000/mcp:
 _PUBLIC_EXAMPLE = """
 \b
 The public world, as the public tools behave:
-  python -m {module} --data DIR --dialect tau_bench
+  python -m {module} --data DIR --dialect {public}
 """
 _DIALECTS = {
     "standard": "standard: correct.",
     "tau_bench": "tau_bench: as the public reference, bugs included.",
-    "tau2": "tau2: as its successor.",
+    "tau2": "tau2: as the tools of tau2-bench.",
 }
 
 
@@ -39,7 +39,8 @@ def command(tools: DomainTools) -> typer.Typer:
     """
     module = f"toolgym.mcp_servers.{tools.name}"
     loads, chooses = tools.load_base is not None, len(tools.dialects) > 1
-    examples = _EXAMPLES + (_PUBLIC_EXAMPLE if loads and "tau_bench" in tools.dialects else "")
+    public = next((name for name in tools.dialects if name != "standard"), "standard")
+    examples = _EXAMPLES + (_PUBLIC_EXAMPLE if loads else "")
     files = " and ".join(filter(None, [", ".join(tools.files[:-1]), *tools.files[-1:]]))
     dialect_help = " ".join(_DIALECTS.get(name, f"{name}.") for name in tools.dialects)
     dialect_name = Literal[tuple(tools.dialects)]
@@ -73,5 +74,5 @@ def command(tools: DomainTools) -> typer.Typer:
             raise typer.BadParameter(str(error)) from error
 
     described = f"Runs the {tools.owner}'s MCP server, until it is interrupted."
-    app.command(help=described, epilog=examples.format(module=module))(serve)
+    app.command(help=described, epilog=examples.format(module=module, public=public))(serve)
     return app

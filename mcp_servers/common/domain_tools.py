@@ -17,6 +17,7 @@ from toolgym import _json
 from toolgym.domain import Size
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.mcp.server import ToolServer
+from toolgym.mcp.session import Role
 from toolgym.mcp_servers.common.arguments import unenforced
 from toolgym.mcp_servers.common.dialects import BaseDialect
 from toolgym.world import Base
@@ -36,6 +37,10 @@ class DomainTools:
     """The tools that change nothing."""
     writes: tuple[Callable[..., Any], ...]
     """The tools that may change the world."""
+    user_reads: tuple[Callable[..., Any], ...] = ()
+    """The tools of the user's that change nothing, where the user has tools of its own."""
+    user_writes: tuple[Callable[..., Any], ...] = ()
+    """The tools of the user's that may change the world."""
     build_base: Callable[[Any, Size, str], Base]
     """Makes a world of (world key, size, dialect); world keys are seeds."""
     load_base: Callable[[Path, str], Base] | None = None
@@ -83,8 +88,10 @@ class DomainTools:
         else:
             raise ConfigError(f"the base is of dialect {base.meta['dialect']!r}, the server of {dialect!r}")
         enforced = self.dialects[dialect].checks_arguments
-        for tool in sorted(self.reads + self.writes, key=lambda tool: tool.__name__):
-            made.tool(writes=tool in self.writes)(tool if enforced else unenforced(tool))
+        sides: dict[Role, Any] = {"agent": (self.reads, self.writes), "user": (self.user_reads, self.user_writes)}
+        for role, (reads, writes) in sides.items():
+            for tool in sorted(reads + writes, key=lambda tool: tool.__name__):
+                made.tool(writes=tool in writes, role=role)(tool if enforced else unenforced(tool))
         return made
 
     def _build(self, size: Size, dialect: str, world_key: Any) -> Base:
