@@ -49,6 +49,8 @@ class Found:
             known: the record that is known already, as a tool showed it.
         """
         declaration, way = self.declaration, self.way
+        if way.inside:
+            return (yield from self._inside(known))
         table, look = declaration.table(way.table), way.look
         arguments: dict[str, Any] = dict(look.fixed)
         ids: list[Any] = []
@@ -68,22 +70,36 @@ class Found:
         else:
             result = (yield Do(_plan(look, arguments), (_call(look, arguments),)))[0]
             self.looks = [value for value in arguments.values() if isinstance(value, str)]
-            record = self._shown(result, table)
+            record = self._shown(result, table, arguments)
         if way.read is not None:
             key = dict.fromkeys(way.read.by, record[table.key])
-            record = (yield Do(f"{self._why(record)}{_plan(way.read, key)}", (_call(way.read, key),)))[0]
+            result = (yield Do(f"{self._why(record)}{_plan(way.read, key)}", (_call(way.read, key),)))[0]
+            record = way.read.opened(result, key)
             self.looks = [str(value) for value in key.values()]
         return record
+
+    def _inside(self, known: Record | None) -> Finding:
+        """Picks out of a list inside the record that is known, or found first."""
+        ((name, source),) = self.way.inputs
+        before = self.inputs[name]
+        if source == "subject":
+            assert known is not None
+            return self._pick(known[name])
+        holder = yield from before.run(known)
+        self.looks = before.looks
+        return self._pick(holder[name])
 
     def _read_all(self, look: Look, ids: list[Any]) -> Finding:
         parameter = next(iter(look.by))
         calls = tuple(_call(look, {**look.fixed, parameter: key}) for key in ids)
-        rows = yield Do(f"{look.kind} {', '.join(map(str, ids))}.", calls)
+        results = yield Do(f"{look.kind} {', '.join(map(str, ids))}.", calls)
+        rows = [look.opened(result, call.arguments) for result, call in zip(results, calls, strict=True)]
         record = self._pick(rows)
         self.looks = [str(record[self.declaration.table(self.way.table).key])]
         return record
 
-    def _shown(self, result: Any, table: Table) -> Record:
+    def _shown(self, result: Any, table: Table, arguments: Mapping[str, Any]) -> Record:
+        result = self.way.look.opened(result, arguments)
         if not self.way.look.many:
             shows = self.way.look.shows
             return {table.key: result} if shows == (table.key,) and not isinstance(result, dict) else result

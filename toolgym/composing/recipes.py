@@ -124,6 +124,8 @@ class Kitchen:
                 elif sources == ["speaker"]:
                     speaks = speaks or "id"
                     first.add(link.look.kind)
+                elif sources == ["subject"] and link.table == self.declaration.who:
+                    first.add(link.look.kind)
         acts = [self.declaration.act(kind) for kind in outline.acts]
         if any(isinstance(source, Speaker) for act in acts for source in act.takes.values()):
             speaks = speaks or "id"
@@ -198,6 +200,8 @@ class Kitchen:
         choices: list[list[tuple[int, str, Way]]] = []
         for place, act in enumerate(acts):
             for name, pick in act.picks().items():
+                if rule is not None and place == len(acts) - 1:
+                    pick = rule.picks().get(name, pick)
                 if rule is not None and "picked" not in rule.sees and place == len(acts) - 1:
                     choices.append([(place, name, found) for found in self._ways_to_pick(act, pick)[:1]])
                 else:
@@ -220,7 +224,11 @@ class Kitchen:
                 yield self._outline(acts, way, picks, (), None, asks=True)
 
     def _ways_to_pick(self, act: Act, pick: Pick) -> list[Way]:
-        return [way for way in ways_to(self.declaration, pick.table, act.on) if way.depth <= 2]
+        start = act.picks()[pick.of].table if pick.of else act.on
+        ways = [way for way in ways_to(self.declaration, pick.table, start) if way.depth <= 2]
+        if start and self.declaration.holder(pick.table):  # an inner record is picked where the known one leads
+            return [way for way in ways if way.uses("subject")] or ways
+        return ways
 
     def _carried(self, act: Act) -> Iterator[tuple[int, str, Way, str]]:
         for name, wish in act.wishes().items():
@@ -255,7 +263,7 @@ class Kitchen:
                 knows = True
             chosen = [found for at, _, found in picks if at == place]
             if not last_refused or (rule is not None and "picked" in rule.sees):
-                parts += [found.composition for found in chosen]
+                parts += [found.composition for found in chosen if found.depth]
                 depth += sum(found.depth for found in chosen)
             if not last_refused:
                 parts.append(act.kind)

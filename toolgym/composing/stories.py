@@ -112,7 +112,7 @@ def _allowed(scene: Scene, outline: Outline, record: Record) -> bool:
 
 
 def _take(scene: Scene, found: Found) -> None:
-    scene.taken.add(str(found.record[scene.declaration.table(found.way.table).key]))
+    scene.taken.add(scene.mark_of(scene.declaration.table(found.way.table), found.record))
 
 
 def _story(
@@ -225,8 +225,8 @@ def _tell(scene: Scene, table: Table, question: tuple[str, Field], record: Recor
 def _others(scene: Scene, table: Table, name: str, made: Field, value: str) -> tuple[str, ...]:
     """Other values of a field in this world."""
 
-    def build(base: Any) -> tuple[str, ...]:
-        shown = (made.show(record[name]) for record in base.tables[table.name].values() if record.get(name) is not None)
+    def build(_: Any) -> tuple[str, ...]:
+        shown = (made.show(record[name]) for record in scene.rows(table) if record.get(name) is not None)
         return tuple(dict.fromkeys(shown))
 
     values = scene.base.index(("shown", table.name, name), build)
