@@ -66,13 +66,23 @@ class MadeAct:
         if not broken:
             for name, found in self.picks.items():
                 start = seen.picked.get(act.picks()[name].of, known.subject) or None
-                seen.picked = {**seen.picked, name: (yield from found.run(start))}
+                seen.picked = {**seen.picked, name: (yield from self._picked(found, start, known))}
             broken = [rule for rule in rules if "picked" in rule.sees and rule.broken(seen)]
         if broken:
             return self._refuse(broken, known, seen)
         if self.forbidden is not None:
             raise UnfitError(f"{self.forbidden.name} is not broken")
         return (yield from self._do(known, seen))
+
+    def _picked(self, found: Found, start: Record | None, known: Known) -> Generator[Do, list[Any], Record]:
+        """The record of a pick; what stands in the customer's own record is looked at once."""
+        who = self.scene.declaration.who
+        holder = next(iter(found.inputs.values()), None)
+        if found.way.inside and isinstance(holder, Found) and holder.way.table == who and known.speaker is not None:
+            return found.pick_in(known.speaker)
+        record = yield from found.run(start)
+        known.speaker = known.speaker or found.seen(self.scene.declaration.reads(who))
+        return record
 
     def _needs_speaker(self, rules: list[Rule]) -> bool:
         if any("speaker" in rule.sees for rule in rules):
@@ -266,7 +276,9 @@ def _word(scene: Scene, made: MadeAct, it: str) -> None:
         if name in made.carried:
             found, field_name = made.carried[name]
             made_field = scene.declaration.table(found.way.table).fields[field_name]
-            values[name] = scene.say("same as", label=made_field.label or field_name, from_=found.words)
+            own = found.way.table == scene.declaration.who
+            from_ = f"my {scene.declaration.table(found.way.table).noun}" if own else found.words
+            values[name] = scene.say("same as", label=made_field.label or field_name, from_=from_)
             made.facts.update(found.facts)
         elif made.wishes[name] is None:
             values[name] = ""

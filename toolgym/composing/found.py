@@ -1,6 +1,6 @@
 """A record that a way leads to: the words for it, and the look-ups that find it again from what tools show."""
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,10 @@ class Found:
         Args:
             known: the record that is known already, as a tool showed it.
         """
+        self.shown = yield from self._run(known)
+        return self.shown
+
+    def _run(self, known: Record | None) -> Finding:
         declaration, way = self.declaration, self.way
         if way.inside:
             return (yield from self._inside(known))
@@ -77,6 +81,28 @@ class Found:
             record = way.read.opened(result, key)
             self.looks = [str(value) for value in key.values()]
         return record
+
+    shown: Record | None = None
+    """The record as the tools showed it, once they did."""
+
+    def links(self) -> "Iterator[Found]":
+        """This one and those before it."""
+        yield self
+        for before in self.inputs.values():
+            if isinstance(before, Found):
+                yield from before.links()
+
+    def seen(self, read: Look | None) -> Record | None:
+        """The record that was read by a look on the way to this one; None where none was."""
+        if read is None:
+            return None
+        return next((one.shown for one in self.links() if read in (one.way.look, one.way.read)), None)
+
+    def pick_in(self, holder: Record) -> Record:
+        """The record inside one that was shown already."""
+        ((name, _),) = self.way.inputs
+        self.shown = self._pick(holder[name])
+        return self.shown
 
     def _inside(self, known: Record | None) -> Finding:
         """Picks out of a list inside the record that is known, or found first."""

@@ -191,7 +191,9 @@ class Kitchen:
         """The acts that can be done with what the act answers with."""
         if not act.gives:
             return []
-        return [other for other in self.declaration.acts if other is not act and other.on == act.gives]
+        return [
+            other for other in self.declaration.acts if other is not act and other.on == act.gives and other.follows
+        ]
 
     def _variants(
         self, acts: tuple[Act, ...], way: Way | None, most: int, rule: Rule | None = None
@@ -248,7 +250,7 @@ class Kitchen:
     ) -> Outline:
         parts = [way.composition] if way is not None else []
         depth = way.depth if way is not None else 0
-        knows = way is not None and way.table == self.declaration.who
+        knows = way is not None and self._reads_speaker(way)
         names = [way.name] if way is not None else []
         for place, act in enumerate(acts):
             last_refused = rule is not None and place == len(acts) - 1
@@ -263,8 +265,12 @@ class Kitchen:
                 knows = True
             chosen = [found for at, _, found in picks if at == place]
             if not last_refused or (rule is not None and "picked" in rule.sees):
-                parts += [found.composition for found in chosen if found.depth]
-                depth += sum(found.depth for found in chosen)
+                for found in chosen:
+                    in_speaker = self._reads_speaker(found) and found.inside
+                    if found.depth and not (in_speaker and knows):
+                        parts.append(found.composition)
+                        depth += found.depth
+                    knows = knows or in_speaker
             if not last_refused:
                 parts.append(act.kind)
                 depth += 1
@@ -288,6 +294,11 @@ class Kitchen:
             "fact" if asks else None,
             weight,
         )
+
+    def _reads_speaker(self, way: Way) -> bool:
+        """Whether the customer's own record is read on the way."""
+        read = self.declaration.reads(self.declaration.who)
+        return read is not None and any(read in (link.look, link.read) for link in way.links())
 
     def _looks_at_speaker(self, act: Act, rule: Rule | None) -> bool:
         """Whether the agent must look at the customer's own record before it acts (or refuses by the rule)."""

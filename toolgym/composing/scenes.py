@@ -160,9 +160,9 @@ class Scene:
                 holders = self._reachable(source.way, self.declaration.table(source.way.table), known)
             return [record for holder in holders for record in holder[name]]
         for name, source in way.inputs:
-            made = table.fields[way.look.by[name]]
-            if source == "subject" and known is not None and isinstance(made, Ref):
-                return self.related(table, way.look.by[name], known[self._field_to(known, made.table)])
+            if source == "subject" and known is not None:
+                by = way.look.by[name]
+                return self.related(table, by, known[self._field_to(known, _named_by(table, by))])
         return list(self.own(table))
 
     def _field_to(self, known: Record, table: str) -> str:
@@ -200,7 +200,7 @@ class Scene:
                 inputs[name] = value
                 found.intro["id"] = self.say("speaker", id=value)
             elif source == "subject":
-                inputs[name] = (known, self._field_to(known or {}, table.fields[field_name].table))  # type: ignore[attr-defined]
+                inputs[name] = (known, self._field_to(known or {}, _named_by(table, field_name)))
             else:
                 inputs[name] = value
                 if not look.told and not self._mark(found, table, field_name, value, marks):
@@ -311,8 +311,8 @@ class Scene:
         of = f" of {followed.words}" if followed is not None and followed.way.table != self.declaration.who else ""
         visible = [name for name in table.fields if not way.look.shows or name in way.look.shows]
         if way.pick == "told":
-            return self._told_apart(found, table, candidates, visible, names, mark + of, mine)
-        return self._extreme(found, table, candidates, visible, names, mark + of, mine, suits)
+            return self._told_apart(found, table, candidates, visible, names, (mark + of).strip(), mine)
+        return self._extreme(found, table, candidates, visible, names, (mark + of).strip(), mine, suits)
 
     def _told_apart(
         self,
@@ -374,6 +374,12 @@ class Scene:
         found.facts[table.noun] = f"The {which} {table.noun}."
         found.chosen_by = name
         return found
+
+
+def _named_by(table: Table, name: str) -> str:
+    """The table whose records a field names: its own, where it is the key."""
+    made = table.fields[name]
+    return made.table if isinstance(made, Ref) else table.name
 
 
 def _once(record: Record, candidates: list[Record], name: str) -> bool:

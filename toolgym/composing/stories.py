@@ -155,8 +155,8 @@ def _acted(scene: Scene, outline: Outline, found: Found | None, made: Sequence[M
     def run() -> Run:
         record = (yield from found.run()) if found is not None else {}
         known = Known(record, tuple(found.looks) if found else ())
-        if found is not None and found.way.table == declaration.who:
-            known.speaker = record
+        if found is not None:
+            known.speaker = found.seen(declaration.reads(declaration.who))
         why = found.why(record) if found is not None and found.way.read is None else ""
         endings = []
         for place, act in enumerate(made):
@@ -218,6 +218,8 @@ def _askedafter(scene: Scene, table: Table) -> tuple[str, Field] | None:
 def _tell(scene: Scene, table: Table, question: tuple[str, Field], record: Record) -> Done:
     """The answer to a question about a record, with values of other records that would be wrong."""
     name, made = question
+    if record[name] is None:
+        raise UnfitError(f"there is no {made.label}")
     value = made.show(record[name])
     return Done(f"The {made.label} is {value}.", said=(value,), unsaid=_others(scene, table, name, made, value))
 
