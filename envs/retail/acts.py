@@ -82,6 +82,7 @@ def _order_act(
         gives="orders",
         when=when,
         wants=wants,
+        follows=rest.pop("follows", ()),
         **rest,
     )
 
@@ -113,7 +114,6 @@ PENDING_ACTS = (
         when=lambda order: order["status"] != "cancelled",
         told=("{total}",),
         plan="{status}, {total} paid:",
-        follows=False,
     ),
     _order_act(
         "address",
@@ -131,6 +131,7 @@ PENDING_ACTS = (
         "modified",
         about=("address", "ship", "send", "deliver", "pending", "redirect"),
         pasts=("changed", "redirected", "updated"),
+        follows=("payment",),
         plan="{status}:",
     ),
     _order_act(
@@ -153,6 +154,7 @@ PENDING_ACTS = (
         "modified",
         about=("pay", "charge", "payment", "pending", "gift card"),
         pasts=("changed", "moved", "charged"),
+        follows=("address",),
         plan="{status}, {total}:",
     ),
     _order_act(
@@ -171,6 +173,7 @@ PENDING_ACTS = (
         "modified",
         about=("replace", "change", "item", "pending", "difference", "gift card"),
         pasts=("replaced", "changed"),
+        follows=("address", "payment"),
         plan="{status}:",
     ),
     _order_act(
@@ -189,6 +192,7 @@ PENDING_ACTS = (
         "modified",
         about=("replace", "change", "item", "pending", "difference", "gift card"),
         pasts=("replaced", "changed"),
+        follows=("address", "payment"),
         plan="{status}:",
         when=_has(2),
     ),

@@ -131,7 +131,7 @@ USERS = Table(
         "zip": Made(lambda draw: draw.record["address"]["zip"], label="zip code", told="{value}"),
         "city": Made(lambda draw: draw.record["address"]["city"], label="city"),
         "email": Made(_email, label="e-mail", told="with e-mail {value}"),
-        "methods": Records(METHODS, (2, 3, 1, 2, 3)),
+        "methods": Records(METHODS, (2, 3, 1, 3, 2, 3)),
         "orders": Refs("orders"),
     },
     {"small": 12, "standard": 300, "large": 2000},
@@ -203,7 +203,7 @@ ORDERS = Table(
             (*("pending", "delivered") * 4, "processed", "cancelled"), label="status", told="that is {value}"
         ),
         "address": Made(_order_address, kind="address"),
-        "city": Made(lambda draw: draw.record["address"]["city"], label="city", told="that goes to {value}"),
+        "city": Made(lambda draw: draw.record["address"]["city"], label="destination", told="that goes to {value}"),
         "zip": Made(lambda draw: draw.record["address"]["zip"], label="zip code"),
         "items": Records(ITEMS, (2, 1, 3, 2, 4, 1, 2)),
         "size": Made(lambda draw: _NUMBERS[len(draw.record["items"])], told="of {value}"),

@@ -201,7 +201,7 @@ class Act:
         past: participles that would claim that it was done.
         plan: why it is done, in the agent's plan.
         weight: how often it occurs.
-        follows: whether it makes sense after another act on the same record.
+        follows: the kinds of the acts after which it can be asked for on the same record; None: all.
         wants: name -> a `Wish` or `Pick` that is no parameter itself, but what `Reckoned` parameters follow from.
     """
 
@@ -219,7 +219,7 @@ class Act:
     told: tuple[str, ...] = ()
     plan: str = ""
     weight: float = 1.0
-    follows: bool = True
+    follows: tuple[str, ...] | None = None
     wants: Mapping[str, Wish | Pick] = field(default_factory=dict)
 
     def wishes(self) -> dict[str, Wish]:

@@ -114,13 +114,13 @@ class Kitchen:
         for way in ways:
             for link in way.links():
                 sources = [source for _, source in link.inputs]
-                if link.many:
+                if link.many or link.fan:
                     listed.add(link.table)
                 elif sources == ["told"] and link.table != self.declaration.who:
                     named.add(link.table)
                 if link.table == self.declaration.who and "told" in sources:
-                    speaks = "mark"
-                    first.add(link.look.kind)
+                    speaks = link.look.kind
+                    first |= {link.look.kind, *([link.read.kind] if link.read else [])}
                 elif sources == ["speaker"]:
                     speaks = speaks or "id"
                     first.add(link.look.kind)
@@ -191,9 +191,8 @@ class Kitchen:
         """The acts that can be done with what the act answers with."""
         if not act.gives:
             return []
-        return [
-            other for other in self.declaration.acts if other is not act and other.on == act.gives and other.follows
-        ]
+        others = [other for other in self.declaration.acts if other is not act and other.on == act.gives]
+        return [other for other in others if other.follows is None or act.kind in other.follows]
 
     def _variants(
         self, acts: tuple[Act, ...], way: Way | None, most: int, rule: Rule | None = None
@@ -326,7 +325,8 @@ class Kitchen:
     def works(self, recipe: Together) -> bool:
         """Whether the recipe can be made."""
         if recipe.name not in self._tried:
-            self._tried[recipe.name] = self._try(recipe)
+            alone = [Together((outline,)) for outline in recipe.outlines if len(recipe.outlines) > 1]
+            self._tried[recipe.name] = all(map(self.works, alone)) and self._try(recipe)
         return self._tried[recipe.name]
 
     def _single(self, rng: random.Random, depth: int, held_out: bool) -> Together | None:

@@ -308,11 +308,16 @@ class Scene:
         fewest = 1 if way.inside and way.pick == "told" else 2
         if len(candidates) < fewest or (way.fan and len(candidates) != way.fan):
             return None
-        of = f" of {followed.words}" if followed is not None and followed.way.table != self.declaration.who else ""
+        of = f" of {followed.words}" if followed is not None and self._worth_saying(followed) else ""
         visible = [name for name in table.fields if not way.look.shows or name in way.look.shows]
         if way.pick == "told":
             return self._told_apart(found, table, candidates, visible, names, (mark + of).strip(), mine)
         return self._extreme(found, table, candidates, visible, names, (mark + of).strip(), mine, suits)
+
+    def _worth_saying(self, followed: "Found") -> bool:
+        """Whether the customer says of what a record is: not where that is itself, or follows from what is known."""
+        sources = [source for _, source in followed.way.inputs]
+        return followed.way.table != self.declaration.who and sources != ["subject"]
 
     def _told_apart(
         self,
@@ -367,7 +372,8 @@ class Scene:
         extremes = table.fields[name].extremes
         assert extremes is not None
         which = extremes[most]
-        found.words = f"{self.say(f'{mine}extreme', **names, which=which)} {mark}".strip()
+        topic = "public extreme" if found.way.inside else f"{mine}extreme"
+        found.words = f"{self.say(topic, **names, which=which)} {mark}".strip()
         found.choose = lambda rows: [
             row for row in rows if row[name] == (max if most else min)(one[name] for one in rows)
         ]

@@ -48,7 +48,7 @@ class Outline:
     weight: float = field(default=1.0, compare=False)
 
     speaks: str = ""
-    """How the customer says who it is: by `id`, by another `mark`, or not at all."""
+    """How the customer says who it is: by `id`, by what the look-up of this kind needs, or not at all."""
     first: frozenset[str] = frozenset()
     """The kinds of the look-ups that depend on nothing but who speaks."""
     listed: frozenset[str] = frozenset()
@@ -102,13 +102,20 @@ def make_story(scene: Scene, outline: Outline) -> Story | None:
 
 
 def _allowed(scene: Scene, outline: Outline, record: Record) -> bool:
-    """Whether an only act's rules that need the record alone say what the outline wants: a quick look ahead."""
+    """Whether the first act's rules that need the record alone say what the outline wants: a quick look ahead."""
     act = scene.declaration.act(outline.acts[0])
-    if len(outline.acts) > 1 or act.wishes() or act.picks():
-        return True
+    forbidden = outline.forbidden if len(outline.acts) == 1 else None
     seen = Seen(record, {}, {}, scene.speaker, scene.today)
-    broken = [rule for rule in scene.declaration.rules_of(act) if rule.broken(seen)]
-    return broken == ([] if outline.forbidden is None else [outline.forbidden])
+    rules = scene.declaration.rules_of(act)
+    return all(_breaks(rule, seen) in (rule is forbidden, None) for rule in rules if "picked" not in rule.sees)
+
+
+def _breaks(rule: Rule, seen: Seen) -> bool | None:
+    """Whether the rule is broken; None where that depends on a wish that is not made yet."""
+    try:
+        return rule.broken(seen)
+    except KeyError:
+        return None
 
 
 def _take(scene: Scene, found: Found) -> None:
