@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from toolgym.domain import Size
-from toolgym.errors import ConfigError
 from toolgym.mcp.server import ToolServer
+from toolgym.mcp_servers.common.declared import declared_worlds
 from toolgym.mcp_servers.common.domain_tools import DomainTools
 from toolgym.mcp_servers.common.tools import calculate, think, transfer_to_human_agents
 from toolgym.mcp_servers.retail.addresses import modify_pending_order_address, modify_user_address
@@ -56,10 +56,6 @@ WRITES: tuple[Callable[..., Any], ...] = (
 )
 
 
-def _build_base(world_key: Any, size: Size, dialect: str) -> Base:
-    raise ConfigError("The shop has no generated worlds yet: give it a public one (data=DIR, --data DIR).")
-
-
 TOOLS = DomainTools(
     name="retail",
     owner="shop",
@@ -69,7 +65,7 @@ TOOLS = DomainTools(
     ),
     reads=READS,
     writes=WRITES,
-    build_base=_build_base,
+    build_base=declared_worlds("toolgym.envs.retail:RETAIL"),
     load_base=load_base,
     files=FILES,
     dialects=DIALECTS,

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from toolgym.composing.declaration import Act, Fixed, Key, Own, Pick, Reckoned, Rule, Seen, Speaker, Wish
@@ -9,7 +10,7 @@ from toolgym.composing.found import Found, Record
 from toolgym.composing.scenes import Scene
 from toolgym.composing.story import Do, Done, PlannedCall, UnfitError
 from toolgym.composing.ways import Way
-from toolgym.composing.words import fill
+from toolgym.composing.words import fill, join_facts
 from toolgym.tasks import RefusedCheck
 
 __all__ = ["Known", "MadeAct", "make_act"]
@@ -64,13 +65,24 @@ class MadeAct:
             broken = [rule for rule in rules if rule.sees == ("speaker",) and rule.broken(seen)]
         if not broken:
             for name, found in self.picks.items():
-                seen.picked = {**seen.picked, name: (yield from found.run(known.subject or None))}
+                start = seen.picked.get(act.picks()[name].of, known.subject) or None
+                seen.picked = {**seen.picked, name: (yield from self._picked(found, start, known))}
             broken = [rule for rule in rules if "picked" in rule.sees and rule.broken(seen)]
         if broken:
             return self._refuse(broken, known, seen)
         if self.forbidden is not None:
             raise UnfitError(f"{self.forbidden.name} is not broken")
         return (yield from self._do(known, seen))
+
+    def _picked(self, found: Found, start: Record | None, known: Known) -> Generator[Do, list[Any], Record]:
+        """The record of a pick; what stands in the customer's own record is looked at once."""
+        who = self.scene.declaration.who
+        holder = next(iter(found.inputs.values()), None)
+        if found.way.inside and isinstance(holder, Found) and holder.way.table == who and known.speaker is not None:
+            return found.pick_in(known.speaker)
+        record = yield from found.run(start)
+        known.speaker = known.speaker or found.seen(self.scene.declaration.reads(who))
+        return record
 
     def _needs_speaker(self, rules: list[Rule]) -> bool:
         if any("speaker" in rule.sees for rule in rules):
@@ -86,7 +98,8 @@ class MadeAct:
         owner = self.scene.owner_field(declaration.table(self.act.on)) if self.act.on else ""
         speaker = known.subject[owner] if owner and owner in known.subject else self.scene.speaker_id
         arguments = {**read.fixed, next(iter(read.by)): speaker}
-        return (yield Do(f"{read.kind} {speaker}.", (PlannedCall(read.kind, read.tool, arguments),)))[0]
+        shown = (yield Do(f"{read.kind} {speaker}.", (PlannedCall(read.kind, read.tool, arguments),)))[0]
+        return read.opened(shown, arguments)
 
     def _refuse(self, broken: list[Rule], known: Known, seen: Seen) -> Done:
         if [rule.name for rule in broken] != [self.forbidden.name if self.forbidden else ""]:
@@ -139,7 +152,8 @@ class MadeAct:
         result = (yield Do(plan, (PlannedCall(act.kind, act.tool, arguments, writes=True),)))[0]
         given = {}
         if act.gives:
-            given = dict(result)
+            read = declaration.reads(act.gives)
+            given = dict(read.opened(result, arguments) if read else result)
             known.subject = given
             known.looks = (str(given[declaration.table(act.gives).key]),)
         values = self._shown(known.subject, seen)
@@ -209,8 +223,9 @@ def make_act(
         made.carried[name] = (found, field_name)
         made.intro.update(found.intro)
     for name, way in picks.items():
-        fits = act.picks()[name].fits
-        found = scene.find(way, lambda record, fits=fits: fits is None or fits(subject, record), subject)
+        pick = act.picks()[name] if forbidden is None else forbidden.picks().get(name, act.picks()[name])
+        start = made.picks[pick.of].record if pick.of else subject
+        found = scene.find(way, partial(_suits, pick, start, made), start)
         if found is None:
             return None
         made.picks[name] = found
@@ -220,6 +235,13 @@ def make_act(
             _word(scene, made, it)
             return made
     return None
+
+
+def _suits(pick: Pick, start: Record | None, made: MadeAct, record: Record) -> bool:
+    """Whether the record can be picked: it makes sense, and was not picked before."""
+    return (pick.fits is None or pick.fits(start, record)) and all(
+        record is not other.record for other in made.picks.values()
+    )
 
 
 def _wish(scene: Scene, made: MadeAct, subject: Record) -> bool:
@@ -232,7 +254,7 @@ def _wish(scene: Scene, made: MadeAct, subject: Record) -> bool:
             found, field_name = made.carried[name]
             value = found.record[field_name]
         else:
-            drawn = wish.field if forbidden is None else forbidden.tempts.get(name, wish.field)
+            drawn = wish.field if forbidden is None else forbidden.wishes().get(name, wish.field)
             value = drawn.make(scene.draw)
         if wish.differs and subject and subject.get(wish.differs) == value:
             return False
@@ -254,7 +276,9 @@ def _word(scene: Scene, made: MadeAct, it: str) -> None:
         if name in made.carried:
             found, field_name = made.carried[name]
             made_field = scene.declaration.table(found.way.table).fields[field_name]
-            values[name] = scene.say("same as", label=made_field.label or field_name, from_=found.words)
+            own = found.way.table == scene.declaration.who
+            from_ = f"my {scene.declaration.table(found.way.table).noun}" if own else found.words
+            values[name] = scene.say("same as", label=made_field.label or field_name, from_=from_)
             made.facts.update(found.facts)
         elif made.wishes[name] is None:
             values[name] = ""
@@ -264,8 +288,7 @@ def _word(scene: Scene, made: MadeAct, it: str) -> None:
     for name, found in made.picks.items():
         values[name] = found.words
         topic = act.picks()[name].topic or scene.declaration.table(found.way.table).noun
-        made.facts.update(found.facts)
-        made.facts[topic] = sentence(f"{found.words}.")
+        join_facts(made.facts, {**found.facts, topic: sentence(f"{found.words}.")})
     phrases = act.unseen if scene.style == "unseen" else act.words
     made.words = fill(scene.rng.choice(phrases), values)
 

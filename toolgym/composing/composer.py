@@ -63,6 +63,11 @@ class DeclaredComposer:
     def _base(self, key: int, size: Size, dialect: str) -> Base:
         return build_world(self.declaration.tables, key, size, {**self.declaration.meta, "dialect": dialect})
 
+    def shaped(self, base: Base) -> Base:
+        """The world as the tools work on it: that of a declared one."""
+        shape = self.declaration.shape
+        return base if shape is None else base.index("shaped", lambda made: Base(shape(made.tables), made.meta))
+
     def speakers(self, base: Base) -> int:
         """How many customers the world has."""
         return len(base.tables[self.declaration.who])
@@ -107,7 +112,7 @@ class DeclaredComposer:
             )
             for ending in execution.endings
         ]
-        endings[0] = replace(endings[0], assertions=tuple(_asserted(execution, base)))
+        endings[0] = replace(endings[0], assertions=tuple(_asserted(execution, self.shaped(base))))
         return replace(execution, endings=tuple(endings))
 
     def _works(self, recipe: Together) -> bool:
@@ -150,6 +155,10 @@ def _asserted(execution: Execution, base: Base) -> list[Assertion]:
 def _topics(declaration: Declaration) -> dict[str, tuple[str, ...]]:
     """Topic -> words in an agent's question that ask for it."""
     topics = dict(GENERIC_TOPICS)
+    for look in declaration.looks:
+        if look.told:
+            labels = [declaration.table(look.gives).fields[name].label or name for name in look.by.values()]
+            topics[look.kind] = tuple(label.replace("_", " ") for label in labels)
     for table in declaration.tables:
         topics.setdefault(table.noun, (table.noun, table.nouns, f"which {table.noun}"))
         for name, made in table.fields.items():
@@ -175,7 +184,8 @@ def _workshop(declaration: Declaration) -> Workshop:
 
 def worlds_of(declaration: Declaration, size: Size, dialect: str) -> Callable[[Any], Base]:
     """What builds a server's worlds: those that the tasks are made in, shared with them."""
-    return lambda key: _workshop(declaration).composer.base(key, size, dialect)
+    composer = cast(DeclaredComposer, _workshop(declaration).composer)
+    return lambda key: composer.shaped(composer.base(key, size, dialect))
 
 
 class DeclaredDomain(ComposedDomain):

@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import Any
 
 from toolgym.composing.fields import Field
-from toolgym.composing.tables import Table
+from toolgym.composing.tables import Records, Table
 from toolgym.domain import Size
 from toolgym.mcp.server import ToolServer
 
@@ -37,6 +37,9 @@ class Look:
         many: whether it shows a list of records instead of one.
         shows: the fields that it shows, where those are not all; a bare id is the key alone.
         fixed: parameter -> a value that is always the same.
+        opens: makes what it shows, and the call's arguments, into a record of the table (a list of them where it shows
+            many), where the tool shows it in another shape; what an act gives is shown as the table's read shows it.
+        told: how a customer who is found by several values tells them together ("I am {first} {last}.").
     """
 
     kind: str
@@ -46,6 +49,12 @@ class Look:
     many: bool = False
     shows: tuple[str, ...] = ()
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    opens: Callable[[Any, Mapping[str, Any]], Any] | None = None
+    told: tuple[str, ...] = ()
+
+    def opened(self, result: Any, arguments: Mapping[str, Any]) -> Any:
+        """What a call of the tool showed, as records of the table."""
+        return result if self.opens is None else self.opens(result, arguments)
 
 
 # What an act's parameter is filled with.
@@ -106,12 +115,14 @@ class Pick:
         fits: whether a record of it makes sense for the subject (None where there is no subject).
         field: the field that is passed on; the key by default.
         topic: what an agent asks for it by; the table's noun by default.
+        of: the pick before it that stands for the subject: "another variant of the item that was picked".
     """
 
     table: str
     fits: Callable[[Mapping[str, Any] | None, Mapping[str, Any]], bool] | None = None
     field: str = ""
     topic: str = ""
+    of: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +162,7 @@ class Rule:
         text: its sentence in the policy document.
         why: what the refusal says ("{due} is past"); fields of the subject and wishes can stand in it.
         sees: what it looks at besides subject and wishes: `speaker`, `picked`.
-        tempts: parameter -> a field whose values break the rule, where usual wishes would not.
+        tempts: parameter -> a field whose values (or a `Pick` whose records) break the rule, where usual ones do not.
     """
 
     name: str
@@ -160,7 +171,15 @@ class Rule:
     text: str
     why: str
     sees: tuple[str, ...] = ()
-    tempts: Mapping[str, Field] = field(default_factory=dict)
+    tempts: Mapping[str, Field | Pick] = field(default_factory=dict)
+
+    def wishes(self) -> dict[str, Field]:
+        """The fields whose values break it."""
+        return {name: one for name, one in self.tempts.items() if isinstance(one, Field)}
+
+    def picks(self) -> dict[str, Pick]:
+        """The picks whose records break it."""
+        return {name: one for name, one in self.tempts.items() if isinstance(one, Pick)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,6 +201,8 @@ class Act:
         past: participles that would claim that it was done.
         plan: why it is done, in the agent's plan.
         weight: how often it occurs.
+        follows: the kinds of the acts after which it can be asked for on the same record; None: all.
+        wants: name -> a `Wish` or `Pick` that is no parameter itself, but what `Reckoned` parameters follow from.
     """
 
     kind: str
@@ -198,14 +219,16 @@ class Act:
     told: tuple[str, ...] = ()
     plan: str = ""
     weight: float = 1.0
+    follows: tuple[str, ...] | None = None
+    wants: Mapping[str, Wish | Pick] = field(default_factory=dict)
 
     def wishes(self) -> dict[str, Wish]:
-        """The parameters that the customer chooses."""
-        return {name: source for name, source in self.takes.items() if isinstance(source, Wish)}
+        """What the customer chooses."""
+        return {name: one for name, one in (*self.wants.items(), *self.takes.items()) if isinstance(one, Wish)}
 
     def picks(self) -> dict[str, Pick]:
-        """The parameters that are found."""
-        return {name: source for name, source in self.takes.items() if isinstance(source, Pick)}
+        """What is found."""
+        return {name: one for name, one in (*self.wants.items(), *self.takes.items()) if isinstance(one, Pick)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,6 +248,7 @@ class Declaration:
         notes: further sentences of the policy document, by heading.
         meta: facts of every world that tools may read.
         tasks_per_world: how many tasks share a world of each size.
+        shape: makes the tables that the tools work on of those that are declared, where they have another shape.
     """
 
     name: str
@@ -241,6 +265,7 @@ class Declaration:
     tasks_per_world: Mapping[Size, int] = field(
         default_factory=lambda: {"small": 20, "standard": 1_000, "large": 5_000}
     )
+    shape: Callable[[Mapping[str, Mapping[str, Any]]], Mapping[str, Mapping[str, Any]]] | None = None
 
     @cached_property
     def _by_name(self) -> dict[str, Table]:
@@ -257,6 +282,19 @@ class Declaration:
     def table(self, name: str) -> Table:
         """The table of that name."""
         return self._by_name[name]
+
+    @cached_property
+    def _holders(self) -> dict[str, tuple[Table, str]]:
+        return {
+            made.table.name: (table, name)
+            for table in self.tables
+            for name, made in table.fields.items()
+            if isinstance(made, Records)
+        }
+
+    def holder(self, name: str) -> tuple[Table, str] | None:
+        """The table, and its field, inside which the records of an inner table stand; None where it is no inner one."""
+        return self._holders.get(name)
 
     def act(self, kind: str) -> Act:
         """The act of that kind."""

@@ -57,6 +57,10 @@ class Draw:
     """Ids that the table has already."""
     place: int = 0
     """Which of its parent's children this is."""
+    siblings: Sequence[Mapping[str, Any]] = ()
+    """The records before this one of the list that it stands in (`toolgym.composing.tables.Records`)."""
+    inner: "dict[str, Draw]" = field(default_factory=dict)
+    """Inner table -> what its records are drawn with."""
 
     keys: dict[str, list[str]] = field(default_factory=dict)
 
@@ -84,12 +88,14 @@ class Field(ABC):
         told: how a customer tells a record by it ("to {value}"); without it nobody does.
         extremes: words for the records with the least and the most of it ("cheapest", "most expensive").
         total: what a sum over several records is called ("cost"); without it nobody asks for one.
+        names: whether `told` is a name for the record ("the {value}") instead of a mark ("the order {value}").
     """
 
     label: str = ""
     told: str = ""
     extremes: tuple[str, str] | None = None
     total: str = ""
+    names: bool = False
 
     @abstractmethod
     def make(self, draw: Draw) -> Any:

@@ -1,6 +1,6 @@
 """A record that a way leads to: the words for it, and the look-ups that find it again from what tools show."""
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,7 +48,13 @@ class Found:
         Args:
             known: the record that is known already, as a tool showed it.
         """
+        self.shown = yield from self._run(known)
+        return self.shown
+
+    def _run(self, known: Record | None) -> Finding:
         declaration, way = self.declaration, self.way
+        if way.inside:
+            return (yield from self._inside(known))
         table, look = declaration.table(way.table), way.look
         arguments: dict[str, Any] = dict(look.fixed)
         ids: list[Any] = []
@@ -68,22 +74,58 @@ class Found:
         else:
             result = (yield Do(_plan(look, arguments), (_call(look, arguments),)))[0]
             self.looks = [value for value in arguments.values() if isinstance(value, str)]
-            record = self._shown(result, table)
+            record = self._shown(result, table, arguments)
         if way.read is not None:
             key = dict.fromkeys(way.read.by, record[table.key])
-            record = (yield Do(f"{self._why(record)}{_plan(way.read, key)}", (_call(way.read, key),)))[0]
+            result = (yield Do(f"{self._why(record)}{_plan(way.read, key)}", (_call(way.read, key),)))[0]
+            record = way.read.opened(result, key)
             self.looks = [str(value) for value in key.values()]
         return record
+
+    shown: Record | None = None
+    """The record as the tools showed it, once they did."""
+
+    def links(self) -> "Iterator[Found]":
+        """This one and those before it."""
+        yield self
+        for before in self.inputs.values():
+            if isinstance(before, Found):
+                yield from before.links()
+
+    def seen(self, read: Look | None) -> Record | None:
+        """The record that was read by a look on the way to this one; None where none was."""
+        if read is None:
+            return None
+        return next((one.shown for one in self.links() if read in (one.way.look, one.way.read)), None)
+
+    def pick_in(self, holder: Record) -> Record:
+        """The record inside one that was shown already."""
+        ((name, _),) = self.way.inputs
+        self.shown = self._pick(holder[name])
+        return self.shown
+
+    def _inside(self, known: Record | None) -> Finding:
+        """Picks out of a list inside the record that is known, or found first."""
+        ((name, source),) = self.way.inputs
+        before = self.inputs[name]
+        if source == "subject":
+            assert known is not None
+            return self._pick(known[name])
+        holder = yield from before.run(known)
+        self.looks = before.looks
+        return self._pick(holder[name])
 
     def _read_all(self, look: Look, ids: list[Any]) -> Finding:
         parameter = next(iter(look.by))
         calls = tuple(_call(look, {**look.fixed, parameter: key}) for key in ids)
-        rows = yield Do(f"{look.kind} {', '.join(map(str, ids))}.", calls)
+        results = yield Do(f"{look.kind} {', '.join(map(str, ids))}.", calls)
+        rows = [look.opened(result, call.arguments) for result, call in zip(results, calls, strict=True)]
         record = self._pick(rows)
         self.looks = [str(record[self.declaration.table(self.way.table).key])]
         return record
 
-    def _shown(self, result: Any, table: Table) -> Record:
+    def _shown(self, result: Any, table: Table, arguments: Mapping[str, Any]) -> Record:
+        result = self.way.look.opened(result, arguments)
         if not self.way.look.many:
             shows = self.way.look.shows
             return {table.key: result} if shows == (table.key,) and not isinstance(result, dict) else result

@@ -114,15 +114,17 @@ class Kitchen:
         for way in ways:
             for link in way.links():
                 sources = [source for _, source in link.inputs]
-                if link.many:
+                if link.many or link.fan:
                     listed.add(link.table)
                 elif sources == ["told"] and link.table != self.declaration.who:
                     named.add(link.table)
                 if link.table == self.declaration.who and "told" in sources:
-                    speaks = "mark"
-                    first.add(link.look.kind)
+                    speaks = link.look.kind
+                    first |= {link.look.kind, *([link.read.kind] if link.read else [])}
                 elif sources == ["speaker"]:
                     speaks = speaks or "id"
+                    first.add(link.look.kind)
+                elif sources == ["subject"] and link.table == self.declaration.who:
                     first.add(link.look.kind)
         acts = [self.declaration.act(kind) for kind in outline.acts]
         if any(isinstance(source, Speaker) for act in acts for source in act.takes.values()):
@@ -189,7 +191,8 @@ class Kitchen:
         """The acts that can be done with what the act answers with."""
         if not act.gives:
             return []
-        return [other for other in self.declaration.acts if other is not act and other.on == act.gives]
+        others = [other for other in self.declaration.acts if other is not act and other.on == act.gives]
+        return [other for other in others if other.follows is None or act.kind in other.follows]
 
     def _variants(
         self, acts: tuple[Act, ...], way: Way | None, most: int, rule: Rule | None = None
@@ -198,6 +201,8 @@ class Kitchen:
         choices: list[list[tuple[int, str, Way]]] = []
         for place, act in enumerate(acts):
             for name, pick in act.picks().items():
+                if rule is not None and place == len(acts) - 1:
+                    pick = rule.picks().get(name, pick)
                 if rule is not None and "picked" not in rule.sees and place == len(acts) - 1:
                     choices.append([(place, name, found) for found in self._ways_to_pick(act, pick)[:1]])
                 else:
@@ -220,7 +225,11 @@ class Kitchen:
                 yield self._outline(acts, way, picks, (), None, asks=True)
 
     def _ways_to_pick(self, act: Act, pick: Pick) -> list[Way]:
-        return [way for way in ways_to(self.declaration, pick.table, act.on) if way.depth <= 2]
+        start = act.picks()[pick.of].table if pick.of else act.on
+        ways = [way for way in ways_to(self.declaration, pick.table, start) if way.depth <= 2]
+        if start and self.declaration.holder(pick.table):  # an inner record is picked where the known one leads
+            return [way for way in ways if way.uses("subject")] or ways
+        return ways
 
     def _carried(self, act: Act) -> Iterator[tuple[int, str, Way, str]]:
         for name, wish in act.wishes().items():
@@ -240,7 +249,7 @@ class Kitchen:
     ) -> Outline:
         parts = [way.composition] if way is not None else []
         depth = way.depth if way is not None else 0
-        knows = way is not None and way.table == self.declaration.who
+        knows = way is not None and self._reads_speaker(way)
         names = [way.name] if way is not None else []
         for place, act in enumerate(acts):
             last_refused = rule is not None and place == len(acts) - 1
@@ -255,8 +264,12 @@ class Kitchen:
                 knows = True
             chosen = [found for at, _, found in picks if at == place]
             if not last_refused or (rule is not None and "picked" in rule.sees):
-                parts += [found.composition for found in chosen]
-                depth += sum(found.depth for found in chosen)
+                for found in chosen:
+                    in_speaker = self._reads_speaker(found) and found.inside
+                    if found.depth and not (in_speaker and knows):
+                        parts.append(found.composition)
+                        depth += found.depth
+                    knows = knows or in_speaker
             if not last_refused:
                 parts.append(act.kind)
                 depth += 1
@@ -280,6 +293,11 @@ class Kitchen:
             "fact" if asks else None,
             weight,
         )
+
+    def _reads_speaker(self, way: Way) -> bool:
+        """Whether the customer's own record is read on the way."""
+        read = self.declaration.reads(self.declaration.who)
+        return read is not None and any(read in (link.look, link.read) for link in way.links())
 
     def _looks_at_speaker(self, act: Act, rule: Rule | None) -> bool:
         """Whether the agent must look at the customer's own record before it acts (or refuses by the rule)."""
@@ -307,7 +325,8 @@ class Kitchen:
     def works(self, recipe: Together) -> bool:
         """Whether the recipe can be made."""
         if recipe.name not in self._tried:
-            self._tried[recipe.name] = self._try(recipe)
+            alone = [Together((outline,)) for outline in recipe.outlines if len(recipe.outlines) > 1]
+            self._tried[recipe.name] = all(map(self.works, alone)) and self._try(recipe)
         return self._tried[recipe.name]
 
     def _single(self, rng: random.Random, depth: int, held_out: bool) -> Together | None:

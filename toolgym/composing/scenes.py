@@ -64,23 +64,56 @@ class Scene:
 
     def own(self, table: Table) -> list[Record]:
         """The records of a table that the customer can speak of: its own, or all where they belong to nobody."""
-        owner = self.owner_field(table)
+        owner, held = self.owner_field(table), self.declaration.holder(table.name)
         if table.name == self.declaration.who:
             return [self.speaker]
+        if held is not None:
+            return [record for holder in self.own(held[0]) for record in holder[held[1]]]
         if owner:
             return self.related(table, owner, self.speaker_id)
         if table.per and self.declaration.table(table.per).refs(self.declaration.who):
             parents = self.own(self.declaration.table(table.per))
             link, key = table.refs(table.per)[0], self.declaration.table(table.per).key
             return [record for parent in parents for record in self.related(table, link, parent[key])]
-        return self.base.index(("all", table.name), lambda base: list(base.tables[table.name].values()))
+        return self.rows(table)
+
+    def owned(self, table: Table) -> bool:
+        """Whether the table's records belong to customers."""
+        held = self.declaration.holder(table.name)
+        return self.owned(held[0]) if held else table.name == self.declaration.who or bool(self.owner_field(table))
+
+    def rows(self, table: Table) -> list[Record]:
+        """All records of a table, an inner one too."""
+
+        def build(base: Base) -> list[Record]:
+            held = self.declaration.holder(table.name)
+            if held is None:
+                return list(base.tables[table.name].values())
+            return [record for holder in self.rows(held[0]) for record in holder[held[1]]]
+
+        return self.base.index(("all", table.name), build)
+
+    def holder(self, table: Table, record: Record) -> Record:
+        """The record inside which one of an inner table stands."""
+        held = self.declaration.holder(table.name)
+        assert held is not None
+
+        def build(_: Base) -> dict[int, Record]:
+            return {id(inner): holder for holder in self.rows(held[0]) for inner in holder[held[1]]}
+
+        return self.base.index(("holders", table.name), build)[id(record)]
+
+    def mark_of(self, table: Table, record: Record) -> str:
+        """The id by which a record is taken: that of the one it stands in, where it is an inner one."""
+        held = self.declaration.holder(table.name)
+        return self.mark_of(held[0], self.holder(table, record)) if held else str(record[table.key])
 
     def related(self, table: Table, name: str, value: Any) -> list[Record]:
         """The records of a table whose field has the value."""
 
         def build(base: Base) -> dict[Any, list[Record]]:
             rows: dict[Any, list[Record]] = {}
-            for record in base.tables[table.name].values():
+            for record in self.rows(table):
                 rows.setdefault(_hashable(record.get(name)), []).append(record)
             return rows
 
@@ -91,7 +124,7 @@ class Scene:
 
         def build(base: Base) -> dict[str, list[Record]]:
             rows: dict[str, list[Record]] = {}
-            for record in base.tables[table.name].values():
+            for record in self.rows(table):
                 for item in record[name]:
                     rows.setdefault(item, []).append(record)
             return rows
@@ -112,7 +145,7 @@ class Scene:
         records = [record for record in self._reachable(way, table, known) if suits(record)]
         self.rng.shuffle(records)
         for record in records[:12]:
-            if str(record[table.key]) not in self.taken:
+            if self.mark_of(table, record) not in self.taken:
                 found = self.locate(way, record, suits, known)
                 if found is not None:
                     return found
@@ -120,10 +153,16 @@ class Scene:
 
     def _reachable(self, way: Way, table: Table, known: Record | None) -> list[Record]:
         """The records that the way may lead to, as far as that can be told at once."""
+        if way.inside:
+            ((name, source),) = way.inputs
+            holders: list[Record] = [known] if known is not None else []
+            if isinstance(source, From):
+                holders = self._reachable(source.way, self.declaration.table(source.way.table), known)
+            return [record for holder in holders for record in holder[name]]
         for name, source in way.inputs:
-            made = table.fields[way.look.by[name]]
-            if source == "subject" and known is not None and isinstance(made, Ref):
-                return self.related(table, way.look.by[name], known[self._field_to(known, made.table)])
+            if source == "subject" and known is not None:
+                by = way.look.by[name]
+                return self.related(table, by, known[self._field_to(known, _named_by(table, by))])
         return list(self.own(table))
 
     def _field_to(self, known: Record, table: str) -> str:
@@ -136,10 +175,15 @@ class Scene:
     def locate(self, way: Way, record: Record, suits: Suits, known: Record | None = None) -> "Found | None":
         """The way to this record (or, for an `extreme`, to the extreme one beside it); None where it leads astray."""
         table, look = self.declaration.table(way.table), way.look
+        if way.inside:
+            return self._locate_inside(way, table, record, suits, known)
         inputs: dict[str, Any] = {}
         found = Found(self.declaration, way, record, "", inputs)
         marks: list[str] = []
         followed: Found | None = None
+        if look.told:
+            values = {name: made.show(record[name]) for name, made in table.fields.items() if name in look.by.values()}
+            found.intro[look.kind] = found.facts[look.kind] = fill(self.rng.choice(look.told), values)
         for name, source in way.inputs:
             field_name = look.by[name]
             value = record[field_name]
@@ -156,12 +200,31 @@ class Scene:
                 inputs[name] = value
                 found.intro["id"] = self.say("speaker", id=value)
             elif source == "subject":
-                inputs[name] = (known, self._field_to(known or {}, table.fields[field_name].table))  # type: ignore[attr-defined]
+                inputs[name] = (known, self._field_to(known or {}, _named_by(table, field_name)))
             else:
                 inputs[name] = value
-                if not self._mark(found, table, field_name, value, marks):
+                if not look.told and not self._mark(found, table, field_name, value, marks):
                     return None
         return self._chosen(found, table, marks, followed, suits, known)
+
+    def _locate_inside(
+        self, way: Way, table: Table, record: Record, suits: Suits, known: Record | None
+    ) -> "Found | None":
+        """The way to a record inside one that is known, or found first."""
+        ((name, source),) = way.inputs
+        found, holder, followed = Found(self.declaration, way, record, "", {}), self.holder(table, record), None
+        if isinstance(source, From):
+            followed = self.locate(source.way, holder, lambda one: one is holder, known)
+            if followed is None:
+                return None
+            found.inputs[name] = followed
+            found.intro.update(followed.intro)
+            found.facts.update(followed.facts)
+        elif holder is not known:
+            return None
+        else:
+            found.inputs[name] = None
+        return self._chosen(found, table, [], followed, suits, known)
 
     def _mark(self, found: "Found", table: Table, name: str, value: Any, marks: list[str]) -> bool:
         """How the customer tells a value that a look-up needs."""
@@ -191,9 +254,7 @@ class Scene:
         else:
             before = self.related(other, source.field, value)
         mine = self.own(other)
-        before = (
-            [item for item in before if any(item is one for one in mine)] if self.owner_field(other) else list(before)
-        )
+        before = [item for item in before if any(item is one for one in mine)] if self.owned(other) else list(before)
         self.rng.shuffle(before)
         for item in before[:4]:
             found = self.locate(source.way, item, lambda one, item=item: one is item)
@@ -204,6 +265,8 @@ class Scene:
     def _candidates(self, found: "Found", table: Table) -> list[Record]:
         """All records that the look-up shows (or, in a fan, that are read) in this world."""
         way, records = found.way, None
+        if way.inside:
+            return list(self.holder(table, found.record)[way.inputs[0][0]])
         if way.fan:
             before = next(item for item in found.inputs.values() if isinstance(item, Found))
             source = next(source for _, source in way.inputs if isinstance(source, From))
@@ -211,7 +274,7 @@ class Scene:
         for value in way.look.by.values():
             same = self.related(table, value, found.record[value])
             records = same if records is None else [one for one in records if any(one is two for two in same)]
-        return list(self.base.tables[table.name].values()) if records is None else records
+        return self.rows(table) if records is None else records
 
     def _chosen(
         self,
@@ -224,7 +287,7 @@ class Scene:
     ) -> "Found | None":
         """How the record is picked out of those that are shown, and what it is called."""
         way = found.way
-        mine = "" if self.owner_field(table) or table.name == self.declaration.who else "public "
+        mine = "" if self.owned(table) else "public "
         names = {"noun": table.noun, "nouns": table.nouns}
         mark = " ".join(marks)
         if way.pick == "one":
@@ -242,13 +305,19 @@ class Scene:
                 found.facts[table.noun] = f"The {table.noun} is {found.record[table.key]}."
             return found
         candidates = self._candidates(found, table)
-        if len(candidates) < 2 or (way.fan and len(candidates) != way.fan):
+        fewest = 1 if way.inside and way.pick == "told" else 2
+        if len(candidates) < fewest or (way.fan and len(candidates) != way.fan):
             return None
-        of = f" of {followed.words}" if followed is not None and followed.way.table != self.declaration.who else ""
+        of = f" of {followed.words}" if followed is not None and self._worth_saying(followed) else ""
         visible = [name for name in table.fields if not way.look.shows or name in way.look.shows]
         if way.pick == "told":
-            return self._told_apart(found, table, candidates, visible, names, mark + of, mine)
-        return self._extreme(found, table, candidates, visible, names, mark + of, mine, suits)
+            return self._told_apart(found, table, candidates, visible, names, (mark + of).strip(), mine)
+        return self._extreme(found, table, candidates, visible, names, (mark + of).strip(), mine, suits)
+
+    def _worth_saying(self, followed: "Found") -> bool:
+        """Whether the customer says of what a record is: not where that is itself, or follows from what is known."""
+        sources = [source for _, source in followed.way.inputs]
+        return followed.way.table != self.declaration.who and sources != ["subject"]
 
     def _told_apart(
         self,
@@ -271,9 +340,12 @@ class Scene:
         name = self.rng.choice(able)
         made, value = table.fields[name], found.record[name]
         told = fill(made.told, {"value": made.show(value)})
-        found.words = self.say(f"{mine}by mark", **names, mark=f"{told} {mark}".strip())
+        if made.names:
+            found.words = f"{self.say(f'{mine}by name', name=told)} {mark}".strip()
+        else:
+            found.words = self.say(f"{mine}by mark", **names, mark=f"{told} {mark}".strip())
         found.choose = lambda rows: [row for row in rows if row[name] == value]
-        found.facts[table.noun] = f"The {table.noun} {told}."
+        found.facts[table.noun] = f"The {told}." if made.names else f"The {table.noun} {told}."
         found.chosen_by = name
         return found
 
@@ -294,19 +366,26 @@ class Scene:
         name, most = self.rng.choice(orders), self.rng.random() < 0.5
         best = (max if most else min)(row[name] for row in candidates)
         chosen = [row for row in candidates if row[name] == best]
-        if len(chosen) != 1 or not suits(chosen[0]) or str(chosen[0][table.key]) in self.taken:
+        if len(chosen) != 1 or not suits(chosen[0]) or self.mark_of(table, chosen[0]) in self.taken:
             return None
         found.record = chosen[0]
         extremes = table.fields[name].extremes
         assert extremes is not None
         which = extremes[most]
-        found.words = f"{self.say(f'{mine}extreme', **names, which=which)} {mark}".strip()
+        topic = "public extreme" if found.way.inside else f"{mine}extreme"
+        found.words = f"{self.say(topic, **names, which=which)} {mark}".strip()
         found.choose = lambda rows: [
             row for row in rows if row[name] == (max if most else min)(one[name] for one in rows)
         ]
         found.facts[table.noun] = f"The {which} {table.noun}."
         found.chosen_by = name
         return found
+
+
+def _named_by(table: Table, name: str) -> str:
+    """The table whose records a field names: its own, where it is the key."""
+    made = table.fields[name]
+    return made.table if isinstance(made, Ref) else table.name
 
 
 def _once(record: Record, candidates: list[Record], name: str) -> bool:

@@ -48,7 +48,7 @@ class Outline:
     weight: float = field(default=1.0, compare=False)
 
     speaks: str = ""
-    """How the customer says who it is: by `id`, by another `mark`, or not at all."""
+    """How the customer says who it is: by `id`, by what the look-up of this kind needs, or not at all."""
     first: frozenset[str] = frozenset()
     """The kinds of the look-ups that depend on nothing but who speaks."""
     listed: frozenset[str] = frozenset()
@@ -102,17 +102,24 @@ def make_story(scene: Scene, outline: Outline) -> Story | None:
 
 
 def _allowed(scene: Scene, outline: Outline, record: Record) -> bool:
-    """Whether an only act's rules that need the record alone say what the outline wants: a quick look ahead."""
+    """Whether the first act's rules that need the record alone say what the outline wants: a quick look ahead."""
     act = scene.declaration.act(outline.acts[0])
-    if len(outline.acts) > 1 or act.wishes() or act.picks():
-        return True
+    forbidden = outline.forbidden if len(outline.acts) == 1 else None
     seen = Seen(record, {}, {}, scene.speaker, scene.today)
-    broken = [rule for rule in scene.declaration.rules_of(act) if rule.broken(seen)]
-    return broken == ([] if outline.forbidden is None else [outline.forbidden])
+    rules = scene.declaration.rules_of(act)
+    return all(_breaks(rule, seen) in (rule is forbidden, None) for rule in rules if "picked" not in rule.sees)
+
+
+def _breaks(rule: Rule, seen: Seen) -> bool | None:
+    """Whether the rule is broken; None where that depends on a wish that is not made yet."""
+    try:
+        return rule.broken(seen)
+    except KeyError:
+        return None
 
 
 def _take(scene: Scene, found: Found) -> None:
-    scene.taken.add(str(found.record[scene.declaration.table(found.way.table).key]))
+    scene.taken.add(scene.mark_of(scene.declaration.table(found.way.table), found.record))
 
 
 def _story(
@@ -155,8 +162,8 @@ def _acted(scene: Scene, outline: Outline, found: Found | None, made: Sequence[M
     def run() -> Run:
         record = (yield from found.run()) if found is not None else {}
         known = Known(record, tuple(found.looks) if found else ())
-        if found is not None and found.way.table == declaration.who:
-            known.speaker = record
+        if found is not None:
+            known.speaker = found.seen(declaration.reads(declaration.who))
         why = found.why(record) if found is not None and found.way.read is None else ""
         endings = []
         for place, act in enumerate(made):
@@ -218,6 +225,8 @@ def _askedafter(scene: Scene, table: Table) -> tuple[str, Field] | None:
 def _tell(scene: Scene, table: Table, question: tuple[str, Field], record: Record) -> Done:
     """The answer to a question about a record, with values of other records that would be wrong."""
     name, made = question
+    if record[name] is None:
+        raise UnfitError(f"there is no {made.label}")
     value = made.show(record[name])
     return Done(f"The {made.label} is {value}.", said=(value,), unsaid=_others(scene, table, name, made, value))
 
@@ -225,8 +234,8 @@ def _tell(scene: Scene, table: Table, question: tuple[str, Field], record: Recor
 def _others(scene: Scene, table: Table, name: str, made: Field, value: str) -> tuple[str, ...]:
     """Other values of a field in this world."""
 
-    def build(base: Any) -> tuple[str, ...]:
-        shown = (made.show(record[name]) for record in base.tables[table.name].values() if record.get(name) is not None)
+    def build(_: Any) -> tuple[str, ...]:
+        shown = (made.show(record[name]) for record in scene.rows(table) if record.get(name) is not None)
         return tuple(dict.fromkeys(shown))
 
     values = scene.base.index(("shown", table.name, name), build)

@@ -11,7 +11,7 @@ from toolgym.composing.worlds import check_key, split_of
 from toolgym.domain import Size
 from toolgym.world import Base
 
-__all__ = ["Table", "build_world"]
+__all__ = ["Records", "Table", "build_world"]
 
 _TABLE_KEY = 20
 
@@ -25,7 +25,8 @@ class Table:
         noun: one of its records, in a request ("order").
         key: the field that holds a record's id; the first that is made unless it is made of others.
         fields: name -> field, in the order in which they are made.
-        rows: how many records a world of each size has, or how many each parent has (cyclically).
+        rows: how many records a world of each size has, or how many each parent has (cyclically); nothing for an inner
+            table, whose records stand inside those of another (`Records`).
         per: the table whose records these belong to.
         plural: the noun's plural.
     """
@@ -34,7 +35,7 @@ class Table:
     noun: str
     key: str
     fields: Mapping[str, Field]
-    rows: Mapping[Size, int] | Sequence[int]
+    rows: Mapping[Size, int] | Sequence[int] = ()
     per: str = ""
     plural: str = ""
 
@@ -49,6 +50,31 @@ class Table:
         return tuple(name for name, made in self.fields.items() if isinstance(made, Ref) and made.table == table)
 
 
+@dataclass(frozen=True)
+class Records(Field):
+    """A list of records of an inner table, which no tool shows but inside the record that has it.
+
+    Args:
+        table: the inner table. Its `Draw` has the fields of the outer record made so far as `parent`.
+        counts: how many records the list has, cyclically.
+    """
+
+    table: Table
+    counts: Sequence[int]
+
+    def make(self, draw: Draw) -> list[dict[str, Any]]:
+        inner = draw.inner.setdefault(self.table.name, Draw(draw.rng, draw.split, tables=draw.tables))
+        inner.parent, made = draw.record, []
+        for inner.place in range(self.counts[draw.index % len(self.counts)]):
+            inner.siblings = made
+            made.append(_record(self.table, inner))
+        return made
+
+    @property
+    def type(self) -> str:
+        return f"records {self.table.name}"
+
+
 def build_world(tables: Sequence[Table], key: int, size: Size, meta: Mapping[str, Any]) -> Base:
     """The world of a key: equal for equal arguments, in any process.
 
@@ -57,7 +83,8 @@ def build_world(tables: Sequence[Table], key: int, size: Size, meta: Mapping[str
     """
     check_key(key)
     made: dict[str, dict[str, Any]] = {}
-    for number, table in enumerate(tables):
+    inner = {field.table.name for table in tables for field in table.fields.values() if isinstance(field, Records)}
+    for number, table in enumerate(table for table in tables if table.name not in inner):
         made[table.name] = _records(table, rng_for(key, _TABLE_KEY, number), key, size, made)
         _link_back(table, tables, made)
     facts = {"today": TODAY.isoformat(), "seed": key, "size": size, "split": split_of(key), **meta}
@@ -82,12 +109,17 @@ def _records(
 
 
 def _add(table: Table, draw: Draw, records: dict[str, dict[str, Any]]) -> None:
-    draw.index, draw.record = len(records), {}
+    draw.index = len(records)
+    record = _record(table, draw)
+    records[record[table.key]] = record
+
+
+def _record(table: Table, draw: Draw) -> dict[str, Any]:
+    draw.record = {}
     for name, made in table.fields.items():
         draw.record[name] = made.make(draw)
-    key = draw.record[table.key]
-    draw.used.add(key)
-    records[key] = draw.record
+    draw.used.add(draw.record[table.key])
+    return draw.record
 
 
 def _link_back(table: Table, tables: Sequence[Table], made: dict[str, dict[str, Any]]) -> None:

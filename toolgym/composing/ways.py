@@ -59,13 +59,16 @@ class Way:
     def depth(self) -> int:
         """The number of calls."""
         before = sum(source.way.depth for _, source in self.inputs if isinstance(source, From))
+        if self.inside:
+            return before
         return before + (self.fan or 1) + (self.read is not None)
 
     @property
     def composition(self) -> str:
         """The atomic kinds, composed."""
         parts = [source.way.composition for _, source in self.inputs if isinstance(source, From)]
-        parts.append(f"({'||'.join([self.look.kind] * self.fan)})" if self.fan > 1 else self.look.kind)
+        if not self.inside:
+            parts.append(f"({'||'.join([self.look.kind] * self.fan)})" if self.fan > 1 else self.look.kind)
         if self.read is not None:
             parts.append(self.read.kind)
         return ";".join(parts)
@@ -79,6 +82,11 @@ class Way:
         read = f">{self.read.kind}" if self.read else ""
         fan = f"*{self.fan}" if self.fan else ""
         return f"{self.look.kind}{fan}({inputs}){'' if self.pick == 'one' else ':' + self.pick}{read}"
+
+    @property
+    def inside(self) -> bool:
+        """Whether it only picks a record inside one that is known, or found first."""
+        return not self.look.tool
 
     @property
     def many(self) -> bool:
@@ -127,6 +135,22 @@ def _enumerate(declaration: Declaration, table: str, subject: str, visited: froz
         options = [list(_inputs(declaration, made, name, subject, visited | {table})) for name in look.by.values()]
         for sources in product(*options):
             yield from _with_picks(declaration, made, look, tuple(zip(look.by, sources, strict=True)))
+    yield from _inside(declaration, made, subject, visited | {table})
+
+
+def _inside(declaration: Declaration, table: Table, subject: str, visited: frozenset[str]) -> Iterator[Way]:
+    """The ways to a record of an inner table: those to the record that holds it; none where that is known."""
+    held = declaration.holder(table.name)
+    if held is None:
+        return
+    holder, name = held
+    look = Look(table.name, "", table.name, {}, many=True)
+    if subject == holder.name:
+        yield from _with_picks(declaration, table, look, ((name, "subject"),))
+        return
+    for way in _enumerate(declaration, holder.name, subject, visited):
+        if _whole(way):
+            yield from _with_picks(declaration, table, look, ((name, From(way, name)),))
 
 
 def _inputs(
