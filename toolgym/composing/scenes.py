@@ -298,6 +298,8 @@ class Scene:
                 found.words = self.say(f"{mine}the only" if not mine else "public only", **names)
             elif followed is not None and followed.way.table != self.declaration.who:
                 found.words = self.say("followed", **names, from_=followed.words)
+            elif followed is not None and not mark:
+                found.words = self.say("own", **names)
             elif mark:
                 found.words = self.say(f"{mine}by mark", **names, mark=mark)
             else:
