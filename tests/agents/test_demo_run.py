@@ -26,6 +26,7 @@ def test_the_expert_episode_fits_its_frame(width: int) -> None:
     assert sum(line.plain.startswith("│ step ") for line in lines) == 3
 
 
+@pytest.mark.slow
 def test_the_demo_writes_what_it_promises(
     tokenizer: Any, tiny_model: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

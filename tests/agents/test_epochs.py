@@ -96,6 +96,7 @@ def test_a_run_that_goes_on_sees_what_it_had_not_seen(
             assert left == pytest.approx(right, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algo", ["sft", "rft", "eto"])
 def test_resumed_in_a_second_epoch_from_the_command_line(algo: str, start: str, metrics: Any, tmp_path: Path) -> None:
     words = ["--model", start, "--size", "small", "--prompt", "short", "--threads", "1", "--no-progress"]

@@ -195,6 +195,7 @@ with one_writer(Path(sys.argv[1])):
 """
 
 
+@pytest.mark.slow
 def test_two_runs_of_one_folder_are_noticed(start: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "run"
     command = [sys.executable, "-c", TRAINS, str(output)]

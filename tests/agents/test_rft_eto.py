@@ -290,6 +290,7 @@ def losses(output: Path) -> list[float]:
     return [json.loads(line)["loss"] for line in (output / "metrics.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algo", ["rft", "eto"])
 def test_from_the_command_line_and_resumed(algo: str, tokenizer: Any, tiny_model: Any, tmp_path: Path) -> None:
     save_checkpoint(tiny_model, tokenizer, tmp_path / "model")

@@ -110,6 +110,7 @@ main(sys.argv[2:])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [20_000, 200])  # within the weights; within the small files
 def test_a_disk_that_is_full_in_a_checkpoint(most: int, airline_arguments: list[str], tmp_path: Path) -> None:
     output = tmp_path / "run"

@@ -130,6 +130,7 @@ def test_imperfect_demonstrations_are_wrong_about_half_the_time(tokenizer: Any) 
     assert generate_examples("imperfect", 5, tokenizer, seed=1) == generate_examples("imperfect", 5, tokenizer, seed=1)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_made_by_the_command_loads_and_plays(tmp_path: Path) -> None:
     # The architecture is the real one, so this takes a few seconds; two steps teach nothing.
     common = ["--episodes", "6", "--epochs", "0.5", "--threads", "1"]
@@ -147,6 +148,7 @@ def test_a_checkpoint_made_by_the_command_loads_and_plays(tmp_path: Path) -> Non
     assert rollout.usable
 
 
+@pytest.mark.slow
 def test_sft_from_the_command_line(tokenizer: Any, tiny_model: Any, tmp_path: Path) -> None:
     save_checkpoint(tiny_model, tokenizer, tmp_path / "model")
     options = ["--model", str(tmp_path / "model"), "--size", "small", "--prompt", "short", "--threads", "1"]

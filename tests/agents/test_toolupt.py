@@ -222,6 +222,7 @@ def test_options_that_would_have_no_effect_raise() -> None:
             ToolUPTOptions(**changes)
 
 
+@pytest.mark.slow
 def test_interrupted_and_resumed_equals_uninterrupted(
     fresh: Any, tokenizer: Any, vowels: None, shape: dict[str, Any], resumes: Any
 ) -> None:
@@ -232,6 +233,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(
     assert all(line["toolupt/expert_loss"] > 0 and line["grad_norm"] > 0 for line in one)
 
 
+@pytest.mark.slow
 def test_without_expert_and_fgae_it_is_dapo(
     fresh: Any, tokenizer: Any, vowels: None, tmp_path: Path, shape: dict[str, Any], metrics: Any
 ) -> None:

@@ -322,6 +322,7 @@ def command(start: str, output: Path, url: str, *more: str) -> list[str]:
 REWARD = ("--reward", "test_vllm_letters")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("learner", [grpo, steptool], ids=["grpo", "steptool"])
 def test_each_step_samples_by_the_weights_of_the_step_before(
     learner: Any, standin: StandIn, start: str, tmp_path: Path, metrics: Any, letters: None

@@ -396,6 +396,7 @@ print(hashlib.sha256(b"".join(parts)).hexdigest())
 """
 
 
+@pytest.mark.slow
 def test_worlds_and_tasks_are_the_same_in_any_process() -> None:
     prints = {
         subprocess.run(

@@ -398,6 +398,7 @@ def test_units_do_not_depend_on_what_the_process_did_before(tiny: list[str], tmp
 PUBLISHED = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "learning"
 
 
+@pytest.mark.slow
 def test_the_documented_table_is_that_of_the_published_runs() -> None:
     runs, failed = read_runs(PUBLISHED, START)
     assert not failed

@@ -123,6 +123,7 @@ def starts_of(folder: Path, capsys: pytest.CaptureFixture[str], *checks: str) ->
     return count.read_text().count("started")
 
 
+@pytest.mark.slow
 def test_a_server_on_the_wire_is_started_once_for_the_checks_that_share_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

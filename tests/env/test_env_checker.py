@@ -132,6 +132,7 @@ def make_lawful() -> ToolEnv:
     return ToolEnv(small_domain())
 
 
+@pytest.mark.slow
 def test_what_depends_on_the_hash_seed_fails() -> None:
     assert check_tool_env(make_lawful, only=["determinism"], episodes=3).passed
     with pytest.raises(ConformanceError, match=r"FAIL determinism .* line 0 of the transcripts differs"):

@@ -165,6 +165,7 @@ likely = st.sampled_from(
 calls = likely | st.builds(ToolCall, names, arguments)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sequence=st.lists(calls, min_size=1, max_size=5), mask=st.booleans())
 def test_a_session_gives_what_the_client_gives(sequence, mask, exact):

@@ -141,6 +141,7 @@ def test_a_server_that_does_not_start(command, message):
             handle.session()
 
 
+@pytest.mark.slow
 def test_replay_forks_a_foreign_server():
     with failing(options=WireOptions(timeout_s=20)) as handle:
         session = handle.session()

@@ -147,6 +147,7 @@ def test_an_unknown_format_suggests_the_nearest() -> None:
         parse("x", "hermse")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece",
     ["<plan>", "</plan>", "<tool_call>", '<tool_call>{"name":"a"}</tool_call>', '{"a":', "&amp;", '"\n', "<"],

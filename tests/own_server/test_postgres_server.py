@@ -223,6 +223,7 @@ def test_what_a_killed_process_left_is_dropped_at_the_next_start_and_nothing_els
         shop.sql(f'DROP DATABASE "{name[:63]}"')
 
 
+@pytest.mark.slow
 def test_tasks_are_frozen_with_the_template_s_name_and_solved_by_the_oracle(shop, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SHOP_URL", shop.tcp())

@@ -125,6 +125,7 @@ def killed_script(server_file, template, forks: bool) -> str:
     return "\n".join([*lines, "print(json.dumps([family, folders, other]), flush=True)", "os.kill(os.getpid(), 9)"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forks", [False, True])
 def test_kill_9_of_this_process_ends_the_trees_and_removes_the_workspaces(server_file, tmp_path, forks):
     """Two servers with eight descendants each, one of them in a call that hangs."""

@@ -34,6 +34,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of a process's files")
 def test_a_full_disk_does_not_reach_the_client(tmp_path: Path, shop_file: Path) -> None:
     """A real client, the proxy and a real server, all over stdio; the file has room for some of the calls."""

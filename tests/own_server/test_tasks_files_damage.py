@@ -172,6 +172,7 @@ def test_an_alias_is_a_copy_and_not_the_same_list() -> None:
     assert [located.line(path) for path in (("a", 0, "k"), ("b", 0, "k"), ("d",))] == [2, 3, 5]
 
 
+@pytest.mark.slow
 def test_tasks_of_json_lines_are_held_as_their_lines(tmp_path: Path) -> None:
     """6,000 tasks are read, and at most 4,096 are objects: those asked for last."""
     path = tmp_path / "many.jsonl"
