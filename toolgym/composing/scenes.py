@@ -192,7 +192,9 @@ class Scene:
             before = self.related(other, source.field, value)
         mine = self.own(other)
         before = (
-            [item for item in before if any(item is one for one in mine)] if self.owner_field(other) else list(before)
+            [item for item in before if any(item is one for one in mine)]
+            if self.owner_field(other) or other.name == self.declaration.who
+            else list(before)
         )
         self.rng.shuffle(before)
         for item in before[:4]:
@@ -235,6 +237,8 @@ class Scene:
                 found.words = self.say(f"{mine}the only" if not mine else "public only", **names)
             elif followed is not None and followed.way.table != self.declaration.who:
                 found.words = self.say("followed", **names, from_=followed.words)
+            elif followed is not None and not mark:
+                found.words = self.say("own", **names)
             elif mark:
                 found.words = self.say(f"{mine}by mark", **names, mark=mark)
             else:

@@ -45,6 +45,7 @@ _PHRASES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("the {noun} {mark}",),
         ("that {noun} {mark}", "the one {noun} {mark}"),
     ),
+    "own": (("my {noun}",), ("the {noun} in my record",)),
     "the only": (("my {noun}", "the one {noun} that I have"), ("the only {noun} of mine", "my single {noun}")),
     "public only": (("the {noun}", "the only {noun}"), ("the single {noun}",)),
     "extreme": (("my {which} {noun}", "the {which} of my {nouns}"), ("the {which} {noun} of mine",)),
