@@ -71,7 +71,7 @@ def _last_four(draw: Draw) -> str:
 
 
 def _method_name(method: Record) -> str:
-    card = f"{method['brand']} card ending in {method['last_four']}"
+    card = f"{method['brand']} ending in {method['last_four']}"
     return {"gift_card": "gift card", "paypal": "PayPal account"}.get(method["source"], card)
 
 
