@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from toolgym.composing.fields import Code, Draw, Field, Flag, Made
+from toolgym.composing.names import owner
 from toolgym.composing.tables import Records, Table
 
-__all__ = ["HYGIENE", "PRODUCTS", "VARIANTS", "Dollars", "text_of"]
+__all__ = ["HYGIENE", "PRODUCTS", "VARIANTS", "Dollars", "Id", "text_of"]
 
 _COLOURS: Final = ("black", "white", "red", "blue", "green", "grey")
 _SIZES: Final = ("small", "medium", "large", "extra large")
@@ -33,11 +34,13 @@ _KINDS: Final[dict[str, tuple[float, float, dict[str, tuple[str, ...]]]]] = {
     "Patio Umbrella": (90, 340, {"color": _COLOURS, "size": ("6 ft", "7 ft", "9 ft")}),
     "Perfume": (45, 190, {"scent": ("woody", "floral", "oriental"), "size": ("30 ml", "50 ml", "100 ml")}),
     "Pet Bed": (25, 110, {"color": _COLOURS, "size": _SIZES}),
+    "Pillow": (18, 90, {"filling": ("down", "foam", "wool"), "size": _SIZES}),
     "Running Shoes": (70, 210, {"size": ("size 7", "size 8", "size 9", "size 10"), "color": _COLOURS}),
     "Skateboard": (60, 220, {"deck": ("maple", "bamboo", "plastic"), "length": ("28 inch", "31 inch", "34 inch")}),
     "Smart Watch": (120, 480, {"color": _COLOURS, "band": ("silicone", "leather", "metal")}),
     "Sunglasses": (40, 210, {"color": _COLOURS, "lens": ("polarized", "plain")}),
     "Suitcase": (70, 380, {"size": ("cabin size", "medium", "large"), "color": _COLOURS}),
+    "Swimsuit": (25, 110, {"color": _COLOURS, "size": _SIZES}),
     "Tea Kettle": (25, 110, {"material": ("steel", "glass", "ceramic"), "capacity": ("1 litre", "2 litres")}),
     "Toothbrush": (25, 160, {"color": _COLOURS, "bristles": ("soft", "firm")}),
     "Water Bottle": (12, 55, {"capacity": ("500 ml", "750 ml", "1 litre"), "color": _COLOURS}),
@@ -48,8 +51,22 @@ _LINES: Final = (
     *("Alpine", "Breeze", "Classic", "Comfort", "Harbor", "Horizon", "Junior", "Metro"),
     *("Nordic", "Prime", "Studio", "Summit", "Terra", "Urban", "Vista", "Willow"),
 )
-HYGIENE: Final = ("Earbuds", "Makeup Kit", "Perfume", "Toothbrush")
+HYGIENE: Final = ("Earbuds", "Makeup Kit", "Perfume", "Pillow", "Swimsuit", "Toothbrush")
 """What is neither taken back nor exchanged."""
+
+
+@dataclass(frozen=True)
+class Id(Code):
+    """An id of the split: the pattern's fields and letters as they are, and digits behind them."""
+
+    digits: int = 7
+
+    def make(self, draw: Draw) -> str:
+        prefix, low = self.pattern.format_map(draw.record), 10 ** (self.digits - 1)
+        while True:
+            made = f"{prefix}{draw.rng.randrange(low, 10 * low)}"
+            if owner(made) == draw.split and made not in draw.used:
+                return made
 
 
 @dataclass(frozen=True)
@@ -113,7 +130,7 @@ VARIANTS = Table(
     "variant",
     "item_id",
     {
-        "item_id": Code("##########", label="item id"),
+        "item_id": Id("", digits=10, label="item id"),
         "options": Made(_options),
         "text": Made(lambda draw: text_of(draw.record["options"]), told="in {value}"),
         "available": Stock(0.8, label="availability"),
@@ -126,9 +143,10 @@ PRODUCTS = Table(
     "product",
     "product_id",
     {
-        "product_id": Code("##########"),
+        "product_id": Id("", digits=10),
         "name": Name(label="name", told="{value}", names=True),
         "variants": Records(VARIANTS, (4, 5, 3, 6)),
+        "count": Made(lambda draw: len(draw.record["variants"]), label="number of variants"),
     },
     {"small": 10, "standard": 50, "large": 200},
 )

@@ -82,7 +82,8 @@ RULES: Final = (
         "hygiene",
         (*RETURNING, *EXCHANGING),
         lambda seen: any(item["name"].endswith(HYGIENE) for item in items_of(seen)),
-        "Earbuds, makeup kits, perfumes and toothbrushes are neither taken back nor exchanged, for reasons of hygiene.",
+        "Earbuds, makeup kits, perfumes, pillows, swimsuits and toothbrushes are neither taken back nor exchanged, for "
+        "reasons of hygiene.",
         "for reasons of hygiene the item stays with you",
         sees=("picked",),
     ),

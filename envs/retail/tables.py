@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from toolgym.composing.fields import Choice, Code, Draw, Field, Made, Name, Ref, Refs
-from toolgym.composing.names import owner
 from toolgym.composing.tables import Records, Table
-from toolgym.envs.retail.goods import Dollars, text_of
+from toolgym.envs.retail.goods import Dollars, Id, text_of
 
 __all__ = ["ITEMS", "METHODS", "ORDERS", "USERS", "Address", "open_order", "open_product", "open_user", "shape"]
 
@@ -53,21 +52,15 @@ class Address(Field):
         return ", ".join([*filter(None, parts), value["country"]])
 
 
-def _draw_id(draw: Draw, prefix: str) -> str:
-    """An id of seven digits that is the split's own."""
-    while True:
-        made = f"{prefix}{draw.rng.randrange(10**6, 10**7)}"
-        if owner(made) == draw.split and made not in draw.used:
-            return made
-
-
 # Payment methods ---------------------------------------------------------------------------------------------------
 
 
 def _source(draw: Draw) -> str:
     """A customer has one gift card and one PayPal account at most."""
     taken = {other["source"] for other in draw.siblings} - {"credit_card"}
-    return draw.rng.choice([source for source in ("gift_card", "paypal", "credit_card") if source not in taken])
+    return draw.rng.choice(
+        [source for source in ("gift_card", "gift_card", "paypal", "credit_card") if source not in taken]
+    )
 
 
 def _last_four(draw: Draw) -> str:
@@ -78,7 +71,7 @@ def _last_four(draw: Draw) -> str:
 
 
 def _method_name(method: Record) -> str:
-    card = f"{method['brand']} card ending in {method['last_four']}"
+    card = f"{method['brand']} ending in {method['last_four']}"
     return {"gift_card": "gift card", "paypal": "PayPal account"}.get(method["source"], card)
 
 
@@ -92,7 +85,7 @@ METHODS = Table(
     "method_id",
     {
         "source": Made(_source),
-        "method_id": Made(lambda draw: _draw_id(draw, f"{draw.record['source']}_"), label="id"),
+        "method_id": Id("{source}_", label="id"),
         "brand": Made(lambda draw: _if_card(draw, "credit_card", draw.rng.choice(_BRANDS))),
         "last_four": Made(lambda draw: _if_card(draw, "credit_card", _last_four(draw))),
         "balance": Dollars(
@@ -134,7 +127,7 @@ USERS = Table(
         "methods": Records(METHODS, (2, 3, 1, 3, 2, 3)),
         "orders": Refs("orders"),
     },
-    {"small": 12, "standard": 300, "large": 2000},
+    {"small": 20, "standard": 300, "large": 2000},
 )
 
 # Orders ------------------------------------------------------------------------------------------------------------
@@ -197,7 +190,7 @@ ORDERS = Table(
     "order",
     "order_id",
     {
-        "order_id": Made(lambda draw: _draw_id(draw, "#W")),
+        "order_id": Id("#W"),
         "user_id": Ref("users"),
         "status": Choice(
             (*("pending", "delivered") * 4, "processed", "cancelled"), label="status", told="that is {value}"
@@ -220,7 +213,7 @@ ORDERS = Table(
         ),
         "tracking": Made(_tracking, label="tracking number"),
     },
-    (2, 3, 1, 4, 2),
+    (2, 1, 3, 1, 2, 4, 1),
     per="users",
 )
 
@@ -292,7 +285,7 @@ def open_product(product: Record, arguments: Record) -> dict[str, Any]:
     """The declared record of a type of product that a tool showed."""
     key = product["product_id"]
     variants = [{**one, "text": text_of(one["options"]), "product_id": key} for one in product["variants"].values()]
-    return {**_pick(product, "product_id", "name"), "variants": variants}
+    return {**_pick(product, "product_id", "name"), "variants": variants, "count": len(variants)}
 
 
 def open_order(order: Record, arguments: Record) -> dict[str, Any]:

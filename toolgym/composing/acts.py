@@ -57,7 +57,12 @@ class MadeAct:
         rules = scene.declaration.rules_of(act)
         seen = Seen(known.subject, dict(self.wishes), {}, known.speaker, scene.today)
         for name, (found, field_name) in self.carried.items():
-            seen.wishes = {**seen.wishes, name: (yield from found.run())[field_name]}
+            if found.way.table == scene.declaration.who and known.speaker is not None:
+                record = known.speaker
+            else:
+                record = yield from found.run()
+                known.speaker = known.speaker or found.seen(scene.declaration.reads(scene.declaration.who))
+            seen.wishes = {**seen.wishes, name: record[field_name]}
         broken = [rule for rule in rules if not rule.sees and rule.broken(seen)]
         if not broken and known.speaker is None and self._needs_speaker(rules):
             known.speaker = seen.speaker = yield from self._look_at_speaker(known)

@@ -100,17 +100,19 @@ class Kitchen:
             ConfigError: two have one name, or an input of an act has no way.
         """
         made = [self._with_speaker(outline) for outline in (*self._questions(), *self._acts())]
-        unique = {outline.name: outline for outline in made if 1 <= outline.depth <= _DEEPEST}
+        unique = {outline.name: outline for outline in made if outline and 1 <= outline.depth <= _DEEPEST}
         return tuple(unique.values())
 
-    def _with_speaker(self, outline: Outline) -> Outline:
-        """The outline, with how the customer says who it is, and what is looked up by that alone."""
+    def _with_speaker(self, outline: Outline) -> Outline | None:
+        """The outline, with how the customer says who it is, and what is looked up by that alone; None where the
+        customer would say it in two ways.
+        """
         ways = [
             way
             for way in (outline.way, *(one[2] for one in outline.picks), *(one[2] for one in outline.carried))
             if way
         ]
-        speaks, first, listed, named = "", set[str](), set[str](), set[str]()
+        speaks, first, listed, named = set[str](), set[str](), set[str](), set[str]()
         for way in ways:
             for link in way.links():
                 sources = [source for _, source in link.inputs]
@@ -119,20 +121,23 @@ class Kitchen:
                 elif sources == ["told"] and link.table != self.declaration.who:
                     named.add(link.table)
                 if link.table == self.declaration.who and "told" in sources:
-                    speaks = link.look.kind
+                    speaks.add(link.look.kind)
                     first |= {link.look.kind, *([link.read.kind] if link.read else [])}
                 elif sources == ["speaker"]:
-                    speaks = speaks or "id"
+                    speaks.add("id")
                     first.add(link.look.kind)
                 elif sources == ["subject"] and link.table == self.declaration.who:
                     first.add(link.look.kind)
         acts = [self.declaration.act(kind) for kind in outline.acts]
+        if len(speaks) > 1:
+            return None
         if any(isinstance(source, Speaker) for act in acts for source in act.takes.values()):
-            speaks = speaks or "id"
+            speaks = speaks or {"id"}
         read = self.declaration.reads(self.declaration.who)
         if read is not None and any(self._looks_at_speaker(act, outline.forbidden) for act in acts):
             first.add(read.kind)
-        return replace(outline, speaks=speaks, first=frozenset(first), listed=frozenset(listed), named=frozenset(named))
+        said = next(iter(speaks), "")
+        return replace(outline, speaks=said, first=frozenset(first), listed=frozenset(listed), named=frozenset(named))
 
     # Outlines ------------------------------------------------------------------------------------------------------
 
@@ -255,8 +260,10 @@ class Kitchen:
             last_refused = rule is not None and place == len(acts) - 1
             for at, _, found, _ in carried:
                 if at == place:
-                    parts.append(found.composition)
-                    depth += found.depth
+                    if not (knows and found.table == self.declaration.who):
+                        parts.append(found.composition)
+                        depth += found.depth
+                    knows = knows or self._reads_speaker(found)
             if not knows and self._looks_at_speaker(act, rule if last_refused else None):
                 read = self.declaration.reads(self.declaration.who)
                 parts.append(read.kind if read else "?")

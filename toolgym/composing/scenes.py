@@ -374,7 +374,7 @@ class Scene:
         extremes = table.fields[name].extremes
         assert extremes is not None
         which = extremes[most]
-        topic = "public extreme" if found.way.inside else f"{mine}extreme"
+        topic = "inside extreme" if found.way.inside else f"{mine}extreme"
         found.words = f"{self.say(topic, **names, which=which)} {mark}".strip()
         found.choose = lambda rows: [
             row for row in rows if row[name] == (max if most else min)(one[name] for one in rows)

@@ -58,6 +58,10 @@ _PHRASES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "public only": (("the {noun}", "the only {noun}"), ("the single {noun}",)),
     "extreme": (("my {which} {noun}", "the {which} of my {nouns}"), ("the {which} {noun} of mine",)),
     "public extreme": (("the {which} {noun}", "the {which} of the {nouns}"), ("that {noun} which is the {which}",)),
+    "inside extreme": (
+        ("the {which} {noun}", "the {which} of the {nouns}"),
+        ("the {noun} that is the {which}", "whichever {noun} is the {which}"),
+    ),
     "followed": (("the {noun} of {from_}", "the {noun} that belongs to {from_}"), ("the {noun} behind {from_}",)),
     "fact": (
         (
