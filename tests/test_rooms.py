@@ -35,7 +35,7 @@ LIBRARY = (
     {"episode"},
     {"env"},
     {"vector", "wrappers", "mistakes"},
-    {"mcp_env", "checker"},
+    {"mcp_env", "mixed", "checker"},
     {"opening"},
     {"ray_envs"},
     {"scaffold"},

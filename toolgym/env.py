@@ -1,5 +1,7 @@
 """`ToolEnv`: an agent talks to a user and calls the tools of an MCP server, as a Gymnasium environment."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
 import gymnasium
@@ -23,6 +25,15 @@ from toolgym.trajectory import Trajectory
 from toolgym.users import User, UserTools, make_user
 
 __all__ = ["ToolEnv"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """What all episodes of one domain begin with, prepared once."""
+
+    policy: str
+    prompt: Prompt
+    perturber: Perturber | None
 
 
 class ToolEnv(gymnasium.Env[str, str]):
@@ -91,10 +102,9 @@ class ToolEnv(gymnasium.Env[str, str]):
         self.reward = self.options.make_reward()
         self._user: User = make_user(self.options.user)
         self._session: ToolSession | None = self._new_session()
-        self._prompt = self._make_prompt(self.domain.policy(), self._session.tools)
-        self._perturber: Perturber | None = None
-        if self.options.perturbs:
-            self._perturber = Perturber(self.options, self.domain.name, self.domain.policy(), self._session)
+        self._part_of: Callable[[Task], Domain] | None = getattr(self.domain, "part_of", None)
+        self._openings = {"": self._opening_of(self.domain, perturbed=self._part_of is None)}
+        self._opening = self._openings[""]
         self._perturbation: Perturbation | None = None
         self._seeded: tuple[int | None, int] = (None, 0)  # the last seed, and the resets since
         self.action_space = Message(self._session.tools)
@@ -131,7 +141,7 @@ class ToolEnv(gymnasium.Env[str, str]):
     @property
     def policy(self) -> str:
         """The policy document, in the current episode's names."""
-        return self.domain.policy() if self._perturbation is None else self._perturbation.policy
+        return self._opening.policy if self._perturbation is None else self._perturbation.policy
 
     @property
     def trajectory(self) -> Trajectory:
@@ -189,10 +199,14 @@ class ToolEnv(gymnasium.Env[str, str]):
         number = options.pop("perturbation", None)
         task = self._pick(options)
         self._start_session(task)
-        prompt, meta = self._prompt, {"split": self.options.split}
-        if number is not None or self._perturber is not None:
+        if self._part_of is not None:
+            self._enter(task.domain, self._part_of(task))
+        prompt, meta = self._opening.prompt, {"split": self.options.split}
+        if number is not None or self._opening.perturber is not None:
             task, prompt = self._perturb(task, seed, number)
             meta |= cast(Perturbation, self._perturbation).meta
+        if self._part_of is not None:
+            cast(Message, self.action_space).tools = self.session.tools
         self._user.tools = UserTools(self.session) if self.session.user_tools else None
         request = self._user.start(task)
         trajectory = Trajectory(
@@ -278,7 +292,7 @@ class ToolEnv(gymnasium.Env[str, str]):
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
         twin._session, twin._user, twin._episode = self._new_session(), make_user(self.options.user), None
-        twin._perturbation, twin._seeded = None, (None, 0)
+        twin._perturbation, twin._seeded, twin._opening = None, (None, 0), self._openings[""]
         twin._np_random = twin._np_random_seed = twin._rng_state = None
         twin.action_space, twin.observation_space = Message(twin.tools), Message()
         return twin
@@ -319,6 +333,20 @@ class ToolEnv(gymnasium.Env[str, str]):
         session = self.domain.session()
         return PerturbedSession(session) if self.options.perturbs else session
 
+    def _opening_of(self, domain: Domain, perturbed: bool = True) -> "_Opening":
+        """What the episodes of a domain, whose tools the session lists, begin with."""
+        policy, session = domain.policy(), self.session
+        tools = session.inner.tools if isinstance(session, PerturbedSession) else session.tools
+        perturbs = self.options.perturbs and perturbed
+        perturber = Perturber(self.options, domain.name, policy, session) if perturbs else None
+        return _Opening(policy, self._make_prompt(policy, tools), perturber)
+
+    def _enter(self, name: str, domain: Domain) -> None:
+        """Goes on in one domain of several, whose task the session is in."""
+        if name not in self._openings:
+            self._openings[name] = self._opening_of(domain)
+        self._opening = self._openings[name]
+
     def _make_prompt(self, policy: str, tools: tuple[ToolSpec, ...]) -> Prompt:
         answers, full = self.options.user != "none", self.options.prompt == "full"
         return Prompt(policy, tools, self.options.format, user_answers=answers, full=full)
@@ -329,7 +357,8 @@ class ToolEnv(gymnasium.Env[str, str]):
         Raises:
             ConfigError: a number that is none, or no perturbation is on.
         """
-        if self._perturber is None:
+        perturber = self._opening.perturber
+        if perturber is None:
             raise ConfigError(
                 "The reset option 'perturbation' is for environments with distractors, rename, flaky or reorder"
             )
@@ -340,9 +369,9 @@ class ToolEnv(gymnasium.Env[str, str]):
         elif isinstance(number, bool) or not (isinstance(number, int) and 0 <= number < 2**63):
             raise ConfigError(f"The reset option 'perturbation' is an int from 0 to 2**63 - 1, not {number!r:.100}")
         session = cast(PerturbedSession, self.session)
-        made = self._perturbation = self._perturber.begin(session, task, number)
-        if not self._perturber.shows:
-            return made.task, self._prompt
+        made = self._perturbation = perturber.begin(session, task, number)
+        if not perturber.shows:
+            return made.task, self._opening.prompt
         cast(Message, self.action_space).tools = session.tools
         return made.task, self._make_prompt(made.policy, session.tools)
 

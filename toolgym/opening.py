@@ -27,11 +27,16 @@ _READS = "airline"
 
 def _options_of(env_id: str) -> tuple[str, ...]:
     """What `gymnasium.make` takes for an id."""
-    if gymnasium.registry[env_id].entry_point != "toolgym.mcp_env:make_env":
-        return env_options()
-    from toolgym.mcp_env import mcp_options  # brings in what speaks to servers
+    made_by = gymnasium.registry[env_id].entry_point
+    if made_by == "toolgym.mcp_env:make_env":
+        from toolgym.mcp_env import mcp_options  # brings in what speaks to servers
 
-    return mcp_options()
+        return mcp_options()
+    if made_by == "toolgym.mixed:make_env":
+        from toolgym.mixed import mixed_options
+
+        return mixed_options()
+    return env_options()
 
 
 def takes(env_id: str, option: str) -> bool:

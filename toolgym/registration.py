@@ -13,7 +13,16 @@ from toolgym.errors import ConfigError, did_you_mean
 if TYPE_CHECKING:
     from toolgym.composing.declaration import Declaration
 
-__all__ = ["domains", "env_ids", "make_domain", "register_domain", "register_env", "register_envs"]
+__all__ = [
+    "domains",
+    "env_ids",
+    "make_domain",
+    "needs_user",
+    "own_domains",
+    "register_domain",
+    "register_env",
+    "register_envs",
+]
 
 _DECLARED = ("library", "retail")
 """The domains that are declarations: `toolgym.envs.NAME:NAME`, in capitals."""
@@ -22,8 +31,10 @@ _DOMAINS: dict[str, str | Callable[..., Domain]] = {
     **{name: f"toolgym.envs.{name}:{name.upper()}" for name in _DECLARED},
 }
 _ENVS = {f"ToolGym/{name.capitalize()}-v0": name for name in _DOMAINS}
-_MCP = "ToolGym/MCP-v0"
-_ENTRY_POINTS = ("toolgym.env:ToolEnv", "toolgym.mcp_env:make_env")
+_OWN = tuple(_DOMAINS)
+_MADE_IN = {"ToolGym/All-v0": "toolgym.mixed", "ToolGym/MCP-v0": "toolgym.mcp_env"}
+"""Ids with options of their own -> the module with their `make_env` and `make_vector_env`."""
+_ENTRY_POINTS = ("toolgym.env:ToolEnv", *(f"{module}:make_env" for module in _MADE_IN.values()))
 
 
 def register_domain(name: str, entry_point: str | Callable[..., Domain]) -> None:
@@ -65,19 +76,31 @@ def register_envs() -> None:
     """Registers ToolGym's own environments."""
     for env_id, domain in _ENVS.items():
         register_env(env_id, domain)
-    if _MCP not in gymnasium.registry:
-        gymnasium.register(
-            _MCP,
-            entry_point="toolgym.mcp_env:make_env",
-            vector_entry_point="toolgym.mcp_env:make_vector_env",
-            disable_env_checker=True,
-            order_enforce=False,
-        )
+    for env_id, module in _MADE_IN.items():
+        if env_id not in gymnasium.registry:
+            gymnasium.register(
+                env_id,
+                entry_point=f"{module}:make_env",
+                vector_entry_point=f"{module}:make_vector_env",
+                disable_env_checker=True,
+                order_enforce=False,
+            )
 
 
 def domains() -> list[str]:
     """The names of the registered domains, sorted."""
     return sorted(_DOMAINS)
+
+
+def own_domains() -> list[str]:
+    """The names of ToolGym's own domains, sorted."""
+    return sorted(_OWN)
+
+
+def needs_user(domain: str) -> bool:
+    """Whether the domain's tasks cannot be played without a user: its ids are registered with one."""
+    made = (spec.kwargs for spec in gymnasium.registry.values() if spec.kwargs.get("domain") == domain)
+    return any(kwargs.get("user", "none") != "none" for kwargs in made)
 
 
 def env_ids() -> list[str]:

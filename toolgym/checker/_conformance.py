@@ -25,7 +25,7 @@ from toolgym.checker._transcripts import (
 )
 from toolgym.env import ToolEnv
 from toolgym.mcp.inprocess import InProcessSession
-from toolgym.mcp.session import ToolSession
+from toolgym.mcp.session import ToolSession, ToolSpec, innermost
 from toolgym.messages import ToolCall, Turn, render
 from toolgym.sampling import sample_arguments
 from toolgym.tasks import JudgedCheck, Task
@@ -165,9 +165,9 @@ def check_gold_is_hidden(setup: Setup) -> str:
     """Nothing of the gold chain, the assertions or the checklist is in an observation or info."""
     with setup.env() as env:
         assert not env.options.reveal_gold, "check the environment without reveal_gold=True"
-        rules = f"{env.domain.policy()} {env.tools}"
         for index in setup.each(setup.task_indices(env)):
             observation, info = env.reset(options={"task": index})
+            rules = f"{env.domain.policy()} {env.tools}"
             task, public = env.task, f"{rules} {env.task.request} {env.task.user.model_dump_json()}"
             said = {name: value for name, value in info.items() if name != "tools"}
             told = f"{canonical(said).decode()} {observation}"
@@ -238,8 +238,13 @@ def check_reads(setup: Setup) -> str:
 def check_user_tools_are_hidden(setup: Setup) -> str:
     """The agent can neither list nor call the user's tools, on the environment's session and on its server's wires."""
     with setup.env() as env:
-        _, info = env.reset(options={"task": setup.task_indices(env)[0]})
-        hidden = env.session.user_tools
+        hidden: tuple[ToolSpec, ...] = ()
+        info: dict[str, Any] = {}
+        for index in setup.task_indices(env):  # of several domains only some may have users with tools
+            _, info = env.reset(options={"task": index})
+            hidden = env.session.user_tools
+            if hidden:
+                break
         if not hidden:
             return "the user has no tools"
         shown = {tool["function"]["name"] for tool in info["tools"]} | {tool.name for tool in env.tools}
@@ -249,7 +254,8 @@ def check_user_tools_are_hidden(setup: Setup) -> str:
             told = answers[0].replace(tool.name, _ABSENT)
             assert told == answers[1], f"a call of the user's {tool.name!r} is told as {answers[0]!r}"
         _assert_unknown(env.session, setup, "the environment's session")
-        also = _wires(env.session.server) if isinstance(env.session, InProcessSession) else ()
+        inner = innermost(env.session)
+        also = _wires(inner.server) if isinstance(inner, InProcessSession) else ()
         places = ["the environment"]
         for where, session in also:
             _assert_unknown(session, setup, where)

@@ -47,9 +47,9 @@ def base_of(env: "ToolEnv") -> "BaseLookup | None":
 def _in_process(env: "ToolEnv") -> "InProcessSession | None":
     """The session, where its tools run in this process."""
     from toolgym.mcp.inprocess import InProcessSession
-    from toolgym.perturbing import PerturbedSession
+    from toolgym.mcp.session import innermost
 
-    session = env.session.inner if isinstance(env.session, PerturbedSession) else env.session
+    session = innermost(env.session)
     return session if isinstance(session, InProcessSession) else None
 
 

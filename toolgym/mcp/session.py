@@ -118,6 +118,67 @@ class ToolSession(ABC):
         """Ends the episode and frees what it holds. Closing twice is harmless."""
 
 
+class WrappedSession(ToolSession):
+    """A session around another one, to which all goes that a subclass does not keep for itself; it has its own `fork`.
+
+    Args:
+        inner: the other one.
+    """
+
+    def __init__(self, inner: ToolSession):
+        self.inner = inner
+        self.fork_kind, self.suspends = inner.fork_kind, inner.suspends
+
+    @property
+    def tools(self) -> tuple[ToolSpec, ...]:
+        return self.inner.tools
+
+    @property
+    def listed_tools(self) -> tuple[ToolSpec, ...]:
+        return self.inner.listed_tools
+
+    @property
+    def user_tools(self) -> tuple[ToolSpec, ...]:
+        return self.inner.user_tools
+
+    def call(self, call: ToolCall) -> ToolResult:
+        return self.inner.call(call)
+
+    async def call_async(self, call: ToolCall) -> ToolResult:
+        return await self.inner.call_async(call)
+
+    def call_as_user(self, call: ToolCall) -> ToolResult:
+        return self.inner.call_as_user(call)
+
+    async def call_as_user_async(self, call: ToolCall) -> ToolResult:
+        return await self.inner.call_as_user_async(call)
+
+    def reset(self, world_key: Any = None) -> None:
+        self.inner.reset(world_key)
+
+    def diff(self) -> Diff | None:
+        return self.inner.diff()
+
+    def state(self) -> dict[str, dict[str, Any]] | None:
+        return self.inner.state()
+
+    def sees(self) -> tuple[str, ...] | None:
+        return self.inner.sees()
+
+    def state_version(self) -> int | None:
+        return self.inner.state_version()
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def innermost(session: ToolSession) -> ToolSession:
+    """The session without those around it."""
+    while isinstance(session, WrappedSession):
+        session = session.inner
+    return session
+
+
 class UserSession(ToolSession):
     """The user's side of a session: lists and calls the user's tools only. There is one world, whoever acts in it.
 

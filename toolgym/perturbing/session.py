@@ -1,13 +1,11 @@
 """`PerturbedSession`: a session with layers around it, on the agent's side of every transport."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from toolgym.mcp.arguments import refuse
-from toolgym.mcp.session import ToolSession, ToolSpec
+from toolgym.mcp.session import ToolSession, ToolSpec, WrappedSession
 from toolgym.messages import ToolCall
 from toolgym.trajectory import ToolResult
-from toolgym.world import Diff
 
 __all__ = ["Layer", "PerturbedSession"]
 
@@ -34,8 +32,8 @@ class Layer:
         return self
 
 
-class PerturbedSession(ToolSession):
-    """A session whose calls pass through layers.
+class PerturbedSession(WrappedSession):
+    """A session whose calls pass through layers; the user's do not: its tools are not the agent's.
 
     Args:
         inner: the session on the tools.
@@ -43,8 +41,7 @@ class PerturbedSession(ToolSession):
     """
 
     def __init__(self, inner: ToolSession, layers: Sequence[Layer] = ()):
-        self.inner = inner
-        self.fork_kind, self.suspends = inner.fork_kind, inner.suspends
+        super().__init__(inner)
         self.perturb(layers)
 
     def perturb(self, layers: Sequence[Layer]) -> None:
@@ -58,21 +55,6 @@ class PerturbedSession(ToolSession):
     @property
     def tools(self) -> Tools:
         return self._tools if self._layers else self.inner.tools
-
-    @property
-    def listed_tools(self) -> Tools:
-        return self.inner.listed_tools
-
-    @property
-    def user_tools(self) -> Tools:
-        """The user's tools, which no layer is around: they are not the agent's."""
-        return self.inner.user_tools
-
-    def call_as_user(self, call: ToolCall) -> ToolResult:
-        return self.inner.call_as_user(call)
-
-    async def call_as_user_async(self, call: ToolCall) -> ToolResult:
-        return await self.inner.call_as_user_async(call)
 
     def call(self, call: ToolCall) -> ToolResult:
         passed: list[tuple[Layer, ToolCall]] = []
@@ -98,29 +80,11 @@ class PerturbedSession(ToolSession):
             call = sent  # type: ignore[assignment]
         return call
 
-    def reset(self, world_key: Any = None) -> None:
-        self.inner.reset(world_key)
-
     def fork(self) -> "PerturbedSession":
         twin = object.__new__(PerturbedSession)
         twin.inner, twin.fork_kind, twin.suspends = self.inner.fork(), self.fork_kind, self.suspends
         twin._layers, twin._tools = tuple([layer.fork() for layer in self._layers]), self._tools
         return twin
-
-    def diff(self) -> Diff | None:
-        return self.inner.diff()
-
-    def state(self) -> dict[str, dict[str, Any]] | None:
-        return self.inner.state()
-
-    def sees(self) -> tuple[str, ...] | None:
-        return self.inner.sees()
-
-    def state_version(self) -> int | None:
-        return self.inner.state_version()
-
-    def close(self) -> None:
-        self.inner.close()
 
 
 def _heard(result: ToolResult, passed: list[tuple[Layer, ToolCall]]) -> ToolResult:

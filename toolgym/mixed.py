@@ -1,0 +1,310 @@
+"""`ToolGym/All-v0`: a task of any domain, each episode with the tools, the policy and the server of its task's domain.
+
+    gymnasium.make("ToolGym/All-v0", held_out=["library"])      # trains on all domains but one
+    gymnasium.make("ToolGym/All-v0", domains=["library"])       # and is tested on that one
+
+Task `i` is of a domain that a seeded rule tells: of any `D` tasks in a row from a multiple of `D` on, each of the `D`
+domains has one, in an order of their own; where a domain has fewer tasks, the others go on without it.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final, cast
+
+from gymnasium.vector import AutoresetMode
+
+from toolgym.composing.names import rng_for
+from toolgym.domain import Domain, Split, TaskSet
+from toolgym.env import ToolEnv
+from toolgym.errors import ConfigError, did_you_mean
+from toolgym.mcp.session import ForkKind, ToolSpec, WrappedSession
+from toolgym.options import EnvOptions, check_options, env_options
+from toolgym.registration import domains as registered
+from toolgym.registration import make_domain, needs_user, own_domains
+from toolgym.tasks import Task
+from toolgym.vector import ToolVectorEnv
+
+__all__ = ["MixedDomain", "MixedSession", "MixedTasks", "make_env", "make_vector_env", "mixed_options"]
+
+_ORDER_KEY: Final = 11
+_WORSE: Final[tuple[ForkKind, ...]] = ("none", "replay", "copy")
+
+
+class MixedDomain:
+    """Several domains as one.
+
+    Args:
+        parts: the domains by name.
+        seed: seeds the order of their tasks.
+    """
+
+    name = "all"
+
+    def __init__(self, parts: Mapping[str, Domain], seed: int = 0):
+        self.parts, self.seed = dict(parts), seed
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """The atomic kinds of all parts, and their tools."""
+        return {kind: tool for part in self.parts.values() for kind, tool in getattr(part, "kinds", {}).items()}
+
+    def policy(self) -> str:
+        """All policy documents; an episode has that of its task's domain alone."""
+        return "\n\n".join(part.policy() for part in self.parts.values())
+
+    def session(self) -> "MixedSession":
+        """A session that each reset puts on the server of the task's domain."""
+        return MixedSession(self.parts)
+
+    def part_of(self, task: Task) -> Domain:
+        """The domain of a task.
+
+        Raises:
+            ConfigError: it is none of these.
+        """
+        if task.domain not in self.parts:
+            raise ConfigError(f"Task {task.id!r}: {did_you_mean(task.domain, self.parts, 'domain')}")
+        return self.parts[task.domain]
+
+    def world_key(self, task: Task) -> tuple[str, Any]:
+        """The task's domain, and its world there."""
+        own = getattr(self.part_of(task), "world_key", None)
+        return task.domain, task.world_seed if own is None else own(task)
+
+    def tasks(
+        self, split: Split, *, depth: int | Sequence[int] | None = None, kinds: Sequence[str] | None = None
+    ) -> "MixedTasks":
+        """The tasks of a split, of all domains that have some that fit.
+
+        Raises:
+            ConfigError: an unknown split or kind, or nothing is left.
+        """
+        for kind in kinds or ():
+            if kind not in self.kinds:
+                raise ConfigError(did_you_mean(kind, self.kinds, "atomic kind"))
+        sets: dict[str, TaskSet] = {}
+        refused = ""
+        for name, part in self.parts.items():
+            of_part = getattr(part, "kinds", None)
+            known = kinds if kinds is None or of_part is None else [kind for kind in kinds if kind in of_part]
+            if known is not None and not known:
+                continue
+            try:
+                found = part.tasks(split, depth=depth, kinds=known)
+            except ConfigError as error:  # no task of it fits
+                refused = str(error)
+                continue
+            if len(found):
+                sets[name] = found
+        if not sets:
+            raise ConfigError(refused or f"No task of {split!r} has depth {depth!r} and kinds {kinds!r}.")
+        return MixedTasks(sets, self.seed)
+
+
+class MixedTasks:
+    """The tasks of several sets, in turns.
+
+    Their ids are those that they have in their own sets, behind their domain's name where an id does not begin with it.
+
+    Args:
+        sets: by domain.
+        seed: seeds the order.
+    """
+
+    def __init__(self, sets: Mapping[str, TaskSet], seed: int = 0):
+        self._sets, self._seed = dict(sets), seed
+        lengths = sorted({len(found) for found in self._sets.values()})
+        self._rounds = [0, *lengths]
+        """Where a set ends, counted in rounds: rounds in which each set that goes on has one task."""
+        self._active = [[name for name, found in self._sets.items() if len(found) > first] for first in self._rounds]
+        self._starts = [0]
+        for number, end in enumerate(lengths):
+            self._starts.append(self._starts[-1] + (end - self._rounds[number]) * len(self._active[number]))
+        self._order = lru_cache(maxsize=64)(self._ordered)
+
+    def _ordered(self, phase: int, number: int) -> list[str]:
+        names = list(self._active[phase])
+        rng_for(self._seed, _ORDER_KEY, number).shuffle(names)
+        return names
+
+    def place(self, index: int) -> tuple[str, int]:
+        """The domain of task `index`, and its index there.
+
+        Raises:
+            IndexError: there is no such task.
+        """
+        at = index + len(self) if index < 0 else index
+        if not 0 <= at < len(self):
+            raise IndexError(f"there is no task {index} among {len(self)}")
+        phase = bisect_right(self._starts, at) - 1
+        number, seat = divmod(at - self._starts[phase], len(self._active[phase]))
+        number += self._rounds[phase]
+        return self._order(phase, number)[seat], number
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def __getitem__(self, index: int, /) -> Task:
+        name, at = self.place(index)
+        return _named(self._sets[name][at], name)
+
+    def __iter__(self) -> Iterator[Task]:
+        for index in range(len(self)):
+            yield self[index]
+
+    def by_id(self, task_id: str) -> Task:
+        """The task of that id.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        refused = ""
+        for name in sorted(self._sets, key=len, reverse=True):
+            if not task_id.startswith(f"{name}-"):
+                continue
+            for own in (task_id, task_id[len(name) + 1 :]):
+                try:
+                    found = _named(self._sets[name].by_id(own), name)
+                except ConfigError as error:
+                    refused = refused or str(error)
+                    continue
+                if found.id == task_id:
+                    return found
+        names = ", ".join(sorted(self._sets))
+        raise ConfigError(refused or f"No task {task_id!r}: an id begins with its domain's name, one of {names}.")
+
+
+def _named(task: Task, domain: str) -> Task:
+    """The task with an id that begins with its domain's name, by which it is found again."""
+    if task.domain == domain and task.id.startswith(f"{domain}-"):
+        return task
+    id = task.id if task.id.startswith(f"{domain}-") else f"{domain}-{task.id}"
+    return task.model_copy(update={"id": id, "domain": domain})
+
+
+class MixedSession(WrappedSession):
+    """A session that a reset puts on the server of one of several domains; until then it lists the tools of all.
+
+    Args:
+        parts: the domains by name.
+    """
+
+    def __init__(self, parts: Mapping[str, Domain]):
+        self._parts = parts
+        self._open = {name: part.session() for name, part in parts.items()}
+        sessions = list(self._open.values())
+        super().__init__(sessions[0])
+        self.fork_kind = next(kind for kind in _WORSE if any(session.fork_kind == kind for session in sessions))
+        self.suspends = any(session.suspends for session in sessions)
+        self._all: tuple[ToolSpec, ...] | None = _union(session.tools for session in sessions)
+
+    @property
+    def tools(self) -> tuple[ToolSpec, ...]:
+        return self.inner.tools if self._all is None else self._all
+
+    def reset(self, world_key: Any = None) -> None:
+        """Starts a fresh episode of a domain.
+
+        Args:
+            world_key: the domain's name and the world (`MixedDomain.world_key`).
+        """
+        name, key = world_key
+        if name not in self._open:
+            self._open[name] = self._parts[name].session()
+        self.inner, self._all = self._open[name], None
+        self.inner.reset(key)
+
+    def fork(self) -> "MixedSession":
+        twin = object.__new__(MixedSession)
+        twin.inner, twin.fork_kind, twin.suspends = self.inner.fork(), self.fork_kind, self.suspends
+        twin._parts, twin._all = self._parts, self._all
+        twin._open = {name: twin.inner for name, session in self._open.items() if session is self.inner}
+        return twin
+
+    def close(self) -> None:
+        for session in self._open.values():
+            session.close()
+
+
+def _union(lists: Iterable[Sequence[ToolSpec]]) -> tuple[ToolSpec, ...]:
+    """All tools; of several with one name the first."""
+    found: dict[str, ToolSpec] = {}
+    for tools in lists:
+        for tool in tools:
+            found.setdefault(tool.name, tool)
+    return tuple(found.values())
+
+
+def make_env(render_mode: str | None = None, options: EnvOptions | None = None, **settings: Any) -> ToolEnv:
+    """The environment `ToolGym/All-v0`.
+
+    Args:
+        render_mode, options: as for `ToolEnv`.
+        settings: `domains`: names of registered domains (by default all of ToolGym's own whose tasks can be played with
+            the user that is chosen); `held_out`: those that are left out; and what `ToolEnv` takes, for each of them.
+
+    Raises:
+        ConfigError: an unknown domain or option, or no domain is left.
+    """
+    domain, overrides = _domain_of(settings, options)
+    return ToolEnv(domain, options, render_mode=render_mode, **overrides)
+
+
+def make_vector_env(
+    num_envs: int,
+    autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+    render_mode: str | None = None,
+    options: EnvOptions | None = None,
+    **settings: Any,
+) -> ToolVectorEnv:
+    """Many episodes of `ToolGym/All-v0` at once; arguments as for `ToolVectorEnv` and `make_env`."""
+    domain, overrides = _domain_of(settings, options)
+    return ToolVectorEnv(
+        num_envs, domain, autoreset_mode=autoreset_mode, options=options, render_mode=render_mode, **overrides
+    )
+
+
+def mixed_options() -> tuple[str, ...]:
+    """What `gymnasium.make` takes for `ToolGym/All-v0`."""
+    return ("domains", "held_out", *env_options())
+
+
+def _domain_of(settings: Mapping[str, Any], options: EnvOptions | None) -> tuple[MixedDomain, dict[str, Any]]:
+    check_options(settings, mixed_options())
+    overrides = dict(settings)
+    user = overrides.get("user", (options or EnvOptions()).user)
+    chosen = _chosen(overrides.pop("domains", None), overrides.pop("held_out", None) or (), user)
+    size, dialect, seed = (overrides.pop(name, None) for name in ("size", "dialect", "domain_seed"))
+    parts = {name: make_domain(name, size=size, dialect=dialect, seed=seed) for name in chosen}
+    return MixedDomain(parts, seed or 0), overrides
+
+
+def _chosen(domains: Any, held_out: Any, user: Any) -> list[str]:
+    """The names of the domains, each once.
+
+    Raises:
+        ConfigError: an unknown name, one whose tasks cannot be played without a user, or none is left.
+    """
+    out = _names("held_out", held_out)
+    if domains is None:
+        chosen = [name for name in own_domains() if user != "none" or not needs_user(name)]
+    else:
+        chosen = _names("domains", domains)
+        for name in chosen:
+            if user == "none" and name not in out and needs_user(name):
+                raise ConfigError(f"The tasks of {name!r} cannot be played without a user: add user='scripted'")
+    left = [name for name in chosen if name not in out]
+    if not left:
+        raise ConfigError(f"No domain is left of {chosen} without {out}: give domains= other names")
+    return left
+
+
+def _names(option: str, given: Any) -> list[str]:
+    names = (given,) if isinstance(given, str) else given
+    if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"{option} takes names of domains ({', '.join(registered())}), not {given!r:.100}")
+    for name in cast(Iterable[str], names):
+        if name not in registered():
+            raise ConfigError(f"{option}: {did_you_mean(name, registered(), 'domain')}")
+    return list(dict.fromkeys(cast(Iterable[str], names)))
