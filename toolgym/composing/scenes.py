@@ -141,6 +141,8 @@ class Scene:
             suits: tells the records that will do.
             known: the record that is known already, for ways that start from one of its fields.
         """
+        if not known and way.uses("subject"):  # it will be created: nobody knows yet what it leads to
+            return None
         table = self.declaration.table(way.table)
         records = [record for record in self._reachable(way, table, known) if suits(record)]
         self.rng.shuffle(records)
@@ -161,15 +163,15 @@ class Scene:
             return [record for holder in holders for record in holder[name]]
         for name, source in way.inputs:
             if source == "subject" and known is not None:
-                by = way.look.by[name]
-                return self.related(table, by, known[self._field_to(known, _named_by(table, by))])
+                field_name = way.look.by[name]
+                return self.related(table, field_name, known[self._field_to(known, _named(table, field_name))])
         return list(self.own(table))
 
     def _field_to(self, known: Record, table: str) -> str:
-        """The field of the known record that names a record of the table."""
+        """The field of the known record that names a record of the table; its id where it is one itself."""
         for other in self.declaration.tables:
             if set(other.fields) == set(known):
-                return other.refs(table)[0]
+                return other.key if other.name == table else other.refs(table)[0]
         raise KeyError(table)
 
     def locate(self, way: Way, record: Record, suits: Suits, known: Record | None = None) -> "Found | None":
@@ -187,6 +189,8 @@ class Scene:
         for name, source in way.inputs:
             field_name = look.by[name]
             value = record[field_name]
+            if value is None:  # it names none
+                return None
             if isinstance(source, From):
                 followed = self._before(source, record, field_name, table)
                 if followed is None:
@@ -200,7 +204,7 @@ class Scene:
                 inputs[name] = value
                 found.intro["id"] = self.say("speaker", id=value)
             elif source == "subject":
-                inputs[name] = (known, self._field_to(known or {}, _named_by(table, field_name)))
+                inputs[name] = (known, self._field_to(known or {}, _named(table, field_name)))
             else:
                 inputs[name] = value
                 if not look.told and not self._mark(found, table, field_name, value, marks):
@@ -300,6 +304,8 @@ class Scene:
                 found.words = self.say("followed", **names, from_=followed.words)
             elif followed is not None and not mark:
                 found.words = self.say("own", **names)
+            elif any(source == "subject" for _, source in way.inputs):
+                found.words = self.say("its", **names)
             elif mark:
                 found.words = self.say(f"{mine}by mark", **names, mark=mark)
             else:
@@ -384,8 +390,8 @@ class Scene:
         return found
 
 
-def _named_by(table: Table, name: str) -> str:
-    """The table whose records a field names: its own, where it is the key."""
+def _named(table: Table, name: str) -> str:
+    """The table whose records' ids a field of the table holds: its key's is the table itself."""
     made = table.fields[name]
     return made.table if isinstance(made, Ref) else table.name
 
