@@ -1,6 +1,6 @@
 """What customers want done with orders and profiles, and the tools that do it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from toolgym.composing.declaration import Act, Key, Own, Pick, Reckoned, Seen, Wish
@@ -14,9 +14,6 @@ CHANGING: Final = ("change", "change_two")
 """Acts that replace items of pending orders."""
 EXCHANGING: Final = ("exchange", "exchange_two")
 RETURNING: Final = ("return", "return_two", "return_all", "return_to")
-_PARTS: Final = ("address1", "address2", "city", "state", "country", "zip")
-
-Wants = Mapping[str, Wish | Pick]
 
 
 def items_of(seen: Seen) -> list[Mapping[str, Any]]:
@@ -55,17 +52,30 @@ def _part(name: str) -> Reckoned:
     return Reckoned(lambda seen: seen.wishes["address"][name])
 
 
+_ADDRESS: Final = {name: _part(name) for name in ("address1", "address2", "city", "state", "country", "zip")}
+_PAID_WITH: Final = Own("method_id")
+
+
+def _has(count: int) -> Callable[[Mapping[str, Any]], bool]:
+    return lambda order: len(order["items"]) >= count
+
+
+def _other_method(order: Mapping[str, Any] | None, method: Mapping[str, Any]) -> bool:
+    return order is None or method["method_id"] != order["method_id"]
+
+
 def _order_act(
     kind: str,
     tool: str,
     takes: Mapping[str, Any],
-    wants: Wants,
-    words: Sequence[str],
-    unseen: Sequence[str],
+    words: tuple[str, ...],
+    unseen: tuple[str, ...],
     done: str,
-    verb: str,
-    past: str,
-    when: Callable[[Mapping[str, Any]], bool] | None = None,
+    about: tuple[str, ...],
+    past: tuple[str, ...],
+    *,
+    follows: tuple[str, ...] = (),
+    plan: str = "{status}:",
     **rest: Any,
 ) -> Act:
     """An act on an order."""
@@ -74,31 +84,76 @@ def _order_act(
         tool,
         "orders",
         {"order_id": Key(), **takes},
-        tuple(words),
-        tuple(unseen),
+        words,
+        unseen,
         done,
-        about=(verb, *rest.pop("about", ())),
-        past=(past, *rest.pop("pasts", ())),
+        about,
+        past,
         gives="orders",
-        when=when,
-        wants=wants,
-        follows=rest.pop("follows", ()),
+        follows=follows,
+        plan=plan,
         **rest,
     )
 
 
-def _has(count: int) -> Callable[[Mapping[str, Any]], bool]:
-    return lambda order: len(order["items"]) >= count
+def _change(kind: str, count: int, words: tuple[str, ...], unseen: tuple[str, ...], done: str) -> Act:
+    """Replaces items of a pending order."""
+    return _order_act(
+        kind,
+        "modify_pending_order_items",
+        {"item_ids": _ITEM_IDS, "new_item_ids": _NEW_IDS, "payment_method_id": Pick("methods")},
+        words,
+        unseen,
+        done,
+        ("modify", "replace", "change", "item", "pending", "difference", "gift card"),
+        ("modified", "replaced", "changed"),
+        wants=_swaps(count),
+        when=_has(count),
+        follows=("address", "payment"),
+    )
 
 
-_ADDRESS: Final = {name: _part(name) for name in _PARTS}
+def _exchange(kind: str, count: int, words: tuple[str, ...], unseen: tuple[str, ...], done: str) -> Act:
+    """Exchanges items of a delivered order."""
+    return _order_act(
+        kind,
+        "exchange_delivered_order_items",
+        {"item_ids": _ITEM_IDS, "new_item_ids": _NEW_IDS, "payment_method_id": Pick("methods")},
+        words,
+        unseen,
+        done,
+        ("exchange", "swap", "trade", "item", "delivered", "difference", "gift card"),
+        ("exchanged", "requested", "swapped"),
+        wants=_swaps(count),
+        when=_has(count),
+    )
 
-PENDING_ACTS = (
+
+def _return(
+    kind: str, count: int, words: tuple[str, ...], unseen: tuple[str, ...], done: str, to: Own | Pick = _PAID_WITH
+) -> Act:
+    """Takes items of a delivered order back; all of them where `count` is 0."""
+    return _order_act(
+        kind,
+        "return_delivered_order_items",
+        {"item_ids": _ITEM_IDS, "payment_method_id": to},
+        words,
+        unseen,
+        done,
+        ("return", "take back", "refund", "delivered", "gift card"),
+        ("returned", "requested", "refunded"),
+        wants=_items(count),
+        when=_has(count),
+        told=("{refund}",),
+        plan="{status}, paid with {method_id}:",
+    )
+
+
+ACTS: Final = (
     _order_act(
         "cancel",
         "cancel_pending_order",
         {"reason": Wish(Choice(GOOD_REASONS), fact="The reason is: {value}.")},
-        {},
         (
             "Please cancel {it}; the reason is: {reason}.",
             "I want to cancel {it} ({reason}).",
@@ -107,10 +162,8 @@ PENDING_ACTS = (
         ),
         ("{it} should not be sent any more: {reason}.", "Kindly stop {it} before it leaves, reason: {reason}."),
         "{order_id} is cancelled, and {total} are refunded.",
-        "cancel",
-        "cancelled",
-        about=("pending", "reason", "call off", "stop"),
-        pasts=("canceled", "called off"),
+        ("cancel", "pending", "reason", "call off", "stop"),
+        ("cancelled", "canceled", "called off"),
         when=lambda order: order["status"] != "cancelled",
         told=("{total}",),
         plan="{status}, {total} paid:",
@@ -119,7 +172,6 @@ PENDING_ACTS = (
         "address",
         "modify_pending_order_address",
         _ADDRESS,
-        {"address": Wish(Address(), differs="address", carried=("users.address", "orders.address"))},
         (
             "Please send {it} to {address}.",
             "The address of {it} is wrong: it should be {address}.",
@@ -127,22 +179,15 @@ PENDING_ACTS = (
         ),
         ("Let {it} go to {address} instead.", "Redirect {it}: the right address is {address}."),
         "{order_id} goes to the new address.",
-        "modify",
-        "modified",
-        about=("address", "ship", "send", "deliver", "pending", "redirect"),
-        pasts=("changed", "redirected", "updated"),
+        ("modify", "address", "ship", "send", "deliver", "pending", "redirect"),
+        ("modified", "changed", "redirected", "updated"),
+        wants={"address": Wish(Address(), differs="address", carried=("users.address", "orders.address"))},
         follows=("payment",),
-        plan="{status}:",
     ),
     _order_act(
         "payment",
         "modify_pending_order_payment",
-        {
-            "payment_method_id": Pick(
-                "methods", lambda order, method: order is None or method["method_id"] != order["method_id"]
-            )
-        },
-        {},
+        {"payment_method_id": Pick("methods", _other_method)},
         (
             "I want to pay {it} with {payment_method_id} instead.",
             "Please charge {it} to {payment_method_id}.",
@@ -150,18 +195,14 @@ PENDING_ACTS = (
         ),
         ("Let {payment_method_id} pay for {it}.", "Put {it} on {payment_method_id}, not on what I chose first."),
         "{order_id} is now paid with {payment_method_id}.",
-        "modify",
-        "modified",
-        about=("pay", "charge", "payment", "pending", "gift card"),
-        pasts=("changed", "moved", "charged"),
+        ("modify", "pay", "charge", "payment", "pending", "gift card"),
+        ("modified", "changed", "moved", "charged"),
         follows=("address",),
         plan="{status}, {total}:",
     ),
-    _order_act(
+    _change(
         "change",
-        "modify_pending_order_items",
-        {"item_ids": _ITEM_IDS, "new_item_ids": _NEW_IDS, "payment_method_id": Pick("methods")},
-        _swaps(1),
+        1,
         (
             "In {it}, replace {item1} by {new1}; {payment_method_id} takes the difference.",
             "I chose wrongly in {it}: instead of {item1} I want {new1}. Use {payment_method_id} for the difference.",
@@ -169,41 +210,22 @@ PENDING_ACTS = (
         ),
         ("{it} should hold {new1} in place of {item1}, and {payment_method_id} covers the difference.",),
         "In {order_id} the item is replaced.",
-        "modify",
-        "modified",
-        about=("replace", "change", "item", "pending", "difference", "gift card"),
-        pasts=("replaced", "changed"),
-        follows=("address", "payment"),
-        plan="{status}:",
     ),
-    _order_act(
+    _change(
         "change_two",
-        "modify_pending_order_items",
-        {"item_ids": _ITEM_IDS, "new_item_ids": _NEW_IDS, "payment_method_id": Pick("methods")},
-        _swaps(2),
+        2,
         (
             "In {it}, replace {item1} by {new1}, and {item2} by {new2}; {payment_method_id} takes the difference.",
             "I want two other things in {it}: {new1} instead of {item1}, and {new2} instead of {item2}. "
             "Use {payment_method_id} for the difference.",
+            "Before {it} is sent, change {item1} to {new1} and {item2} to {new2}. {payment_method_id} settles that.",
         ),
         ("{it} should hold {new1} in place of {item1} and {new2} in place of {item2}; {payment_method_id} pays.",),
         "In {order_id} both items are replaced.",
-        "modify",
-        "modified",
-        about=("replace", "change", "item", "pending", "difference", "gift card"),
-        pasts=("replaced", "changed"),
-        follows=("address", "payment"),
-        plan="{status}:",
-        when=_has(2),
     ),
-)
-
-DELIVERED_ACTS = (
-    _order_act(
+    _return(
         "return",
-        "return_delivered_order_items",
-        {"item_ids": _ITEM_IDS, "payment_method_id": Own("method_id")},
-        _items(1),
+        1,
         (
             "I want to return {item1} from {it}; the refund goes to what I paid with.",
             "Please take back {item1} of {it}, and refund the way I paid.",
@@ -211,38 +233,21 @@ DELIVERED_ACTS = (
         ),
         ("Let me give {item1} from {it} back for a refund to the original payment method.",),
         "The return of the item of {order_id} is requested; {refund} will be refunded.",
-        "return",
-        "returned",
-        about=("take back", "refund", "delivered"),
-        pasts=("requested", "refunded"),
-        told=("{refund}",),
-        plan="{status}, paid with {method_id}:",
-        when=_has(2),
     ),
-    _order_act(
+    _return(
         "return_two",
-        "return_delivered_order_items",
-        {"item_ids": _ITEM_IDS, "payment_method_id": Own("method_id")},
-        _items(2),
+        2,
         (
             "I want to return {item1} and {item2} from {it}; the refund goes to what I paid with.",
             "Please take back both {item1} and {item2} of {it}, and refund the way I paid.",
+            "{item1} and {item2} from {it} go back, both of them, for a refund as I paid.",
         ),
         ("Two things from {it} go back to you, {item1} and {item2}; refund the original payment method.",),
         "The return of both items of {order_id} is requested; {refund} will be refunded.",
-        "return",
-        "returned",
-        about=("take back", "refund", "delivered"),
-        pasts=("requested", "refunded"),
-        told=("{refund}",),
-        plan="{status}, paid with {method_id}:",
-        when=_has(2),
     ),
-    _order_act(
+    _return(
         "return_all",
-        "return_delivered_order_items",
-        {"item_ids": _ITEM_IDS, "payment_method_id": Own("method_id")},
-        {},
+        0,
         (
             "I want to return everything from {it}; the refund goes to what I paid with.",
             "Please take back all of {it}, and refund the way I paid.",
@@ -250,23 +255,10 @@ DELIVERED_ACTS = (
         ),
         ("Let me give back all that was in {it}, for a refund to the original payment method.",),
         "The return of all of {order_id} is requested; {refund} will be refunded.",
-        "return",
-        "returned",
-        about=("take back", "refund", "delivered"),
-        pasts=("requested", "refunded"),
-        told=("{refund}",),
-        plan="{status}, paid with {method_id}:",
     ),
-    _order_act(
+    _return(
         "return_to",
-        "return_delivered_order_items",
-        {
-            "item_ids": _ITEM_IDS,
-            "payment_method_id": Pick(
-                "methods", lambda order, method: order is None or method["method_id"] != order["method_id"]
-            ),
-        },
-        _items(1),
+        1,
         (
             "I want to return {item1} from {it}, with the refund to {payment_method_id}.",
             "Please take back {item1} of {it} and refund it to {payment_method_id}.",
@@ -274,18 +266,11 @@ DELIVERED_ACTS = (
         ),
         ("Let me give back {item1} from {it}; credit {payment_method_id} for it.",),
         "The return of the item of {order_id} is requested; {refund} will be refunded to {payment_method_id}.",
-        "return",
-        "returned",
-        about=("take back", "refund", "delivered", "gift card"),
-        pasts=("requested", "refunded"),
-        told=("{refund}",),
-        plan="{status}, paid with {method_id}:",
+        Pick("methods", _other_method),
     ),
-    _order_act(
+    _exchange(
         "exchange",
-        "exchange_delivered_order_items",
-        {"item_ids": _ITEM_IDS, "new_item_ids": _NEW_IDS, "payment_method_id": Pick("methods")},
-        _swaps(1),
+        1,
         (
             "I want to exchange {item1} from {it} for {new1}; {payment_method_id} settles the difference.",
             "Please swap {item1} of {it} for {new1}, and use {payment_method_id} for the difference.",
@@ -293,35 +278,21 @@ DELIVERED_ACTS = (
         ),
         ("Let me trade {item1} from {it} for {new1}, with the difference on {payment_method_id}.",),
         "The exchange of the item of {order_id} is requested.",
-        "exchange",
-        "exchanged",
-        about=("swap", "trade", "item", "delivered", "difference", "gift card"),
-        pasts=("requested", "swapped"),
-        plan="{status}:",
     ),
-    _order_act(
+    _exchange(
         "exchange_two",
-        "exchange_delivered_order_items",
-        {"item_ids": _ITEM_IDS, "new_item_ids": _NEW_IDS, "payment_method_id": Pick("methods")},
-        _swaps(2),
+        2,
         (
             "From {it} I want to exchange {item1} for {new1}, and {item2} for {new2}; "
             "{payment_method_id} settles the difference.",
             "Please swap two things of {it}: {item1} for {new1}, and {item2} for {new2}. "
             "The difference is for {payment_method_id}.",
+            "Two things from {it} are not right for me. Exchange {item1} for {new1}, and {item2} for {new2}; "
+            "{payment_method_id} settles the difference.",
         ),
         ("Let me trade {item1} from {it} for {new1}, {item2} for {new2}, with the difference on {payment_method_id}.",),
         "The exchange of both items of {order_id} is requested.",
-        "exchange",
-        "exchanged",
-        about=("swap", "trade", "item", "delivered", "difference", "gift card"),
-        pasts=("requested", "swapped"),
-        plan="{status}:",
-        when=_has(2),
     ),
-)
-
-PROFILE_ACTS = (
     Act(
         "move",
         "modify_user_address",
@@ -334,10 +305,9 @@ PROFILE_ACTS = (
         ),
         ("From now on I live here: {address}. Put that into my profile.",),
         "Your profile has the new address.",
-        about=("change", "address", "profile", "ship", "deliver"),
-        past=("changed", "updated", "moved"),
+        ("change", "address", "profile", "ship", "deliver"),
+        ("changed", "updated", "moved"),
         gives="users",
         wants={"address": Wish(Address(), differs="address", carried=("orders.address",))},
     ),
 )
-ACTS = (*PENDING_ACTS, *DELIVERED_ACTS, *PROFILE_ACTS)
