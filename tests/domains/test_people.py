@@ -16,7 +16,7 @@ from toolgym.envs.people import PEOPLE
 from toolgym.mcp.session import ToolSession
 from toolgym.mcp_servers.people import TOOLS, last_day
 from toolgym.messages import ToolCall
-from toolgym.world import Base
+from toolgym.world import Base, Diff
 
 ANN, BOB = "E-00001", "E-00002"
 # Today is Monday 2026-06-15. Ann's vacation: 20 days, 3 taken (LV-2), 5 booked (LV-1).
@@ -110,6 +110,12 @@ def ok(session: ToolSession, name: str, **arguments: Any) -> Any:
     return result.structured
 
 
+def changed(session: ToolSession) -> Diff:
+    diff = session.diff()
+    assert diff is not None
+    return diff
+
+
 def refused(session: ToolSession, name: str, says: str, **arguments: Any) -> None:
     before = session.diff()
     result = session.call(ToolCall(name, arguments))
@@ -139,13 +145,11 @@ def test_a_leave_books_its_days_and_gives_them_back(session: ToolSession) -> Non
         "leave_id": "LV-10002", "employee_id": ANN, "kind": "vacation", "start": "2026-08-06", "days": 4,
         "end": "2026-08-11", "status": "requested",
     }  # fmt: skip
-    diff = session.diff()
-    assert diff is not None
+    diff = changed(session)
     assert (diff["balances"]["BL-1"]["booked"], diff["balances"]["BL-1"]["left"]) == (9, 8)
     assert diff["employees"][ANN]["leaves"] == ["LV-1", "LV-2", "LV-10002"]
     assert ok(session, "withdraw_leave", leave_id="LV-10002")["status"] == "withdrawn"
-    diff = session.diff()
-    assert diff is not None
+    diff = changed(session)
     assert diff.get("balances", {}) == {}
     refused(session, "withdraw_leave", "is withdrawn", leave_id="LV-10002")
 
@@ -182,8 +186,7 @@ def test_a_place_is_paid_by_the_team_until_there_is_none(session: ToolSession) -
     # Budget 500, cost 300: 200 are left. The one place is gone, so Bob waits, and nobody pays for him.
     first = ok(session, "enrol_in_training", employee_id=ANN, training_id="TR-1", team_id="T-001")
     assert first["status"] == "booked"
-    diff = session.diff()
-    assert diff is not None
+    diff = changed(session)
     assert diff["teams"]["T-001"]["budget"] == 200
     assert diff["trainings"]["TR-1"]["places"] == 0
     second = ok(session, "enrol_in_training", employee_id=BOB, training_id="TR-1", team_id="T-001")
@@ -194,8 +197,7 @@ def test_a_place_is_paid_by_the_team_until_there_is_none(session: ToolSession) -
     assert [one["enrolment_id"] for one in ok(session, "list_enrolments", employee_id=BOB)["result"]] == ["EN-10001"]
     ok(session, "cancel_enrolment", enrolment_id=second["enrolment_id"])
     ok(session, "cancel_enrolment", enrolment_id=first["enrolment_id"])
-    diff = session.diff()
-    assert diff is not None
+    diff = changed(session)
     assert set(diff) == {"enrolments"}  # the place is free and the budget is as it was
     refused(session, "cancel_enrolment", "is cancelled", enrolment_id=first["enrolment_id"])
 
@@ -214,8 +216,8 @@ def test_expenses_are_filed_and_withdrawn_until_they_are_paid(session: ToolSessi
 
 
 def test_records_of_the_employee_change(session: ToolSession) -> None:
-    changed = ok(session, "change_bank_account", employee_id=ANN, account="2222222222")
-    assert (changed["account"], changed["account_since"]) == ("2222222222", "2026-06-15")
+    record = ok(session, "change_bank_account", employee_id=ANN, account="2222222222")
+    assert (record["account"], record["account_since"]) == ("2222222222", "2026-06-15")
     for account in ("2222222222", "123", "12345678901", "12345abcde"):
         refused(session, "change_bank_account", "", employee_id=ANN, account=account)
     assert ok(session, "change_address", employee_id=ANN, address="2 New Lane")["address"] == "2 New Lane"
