@@ -154,7 +154,7 @@ def _acted(scene: Scene, outline: Outline, found: Found | None, made: Sequence[M
     question = None
     last = made[-1].act
     if outline.question == "fact":
-        question = _askedafter(scene, declaration.table(last.gives))
+        question = _askedafter(scene, declaration.table(last.gives), made[-1])
         if question is None:
             return None
         about = "my fact" if last.gives == declaration.who else "fact"
@@ -221,8 +221,9 @@ def _fact(scene: Scene, outline: Outline) -> Story | None:
     )
 
 
-def _askedafter(scene: Scene, table: Table) -> tuple[str, Field] | None:
-    able = [(name, made) for name, made in table.fields.items() if made.label]
+def _askedafter(scene: Scene, table: Table, act: MadeAct) -> tuple[str, Field] | None:
+    """What is asked of the record that the act gives: nothing that the customer has just asked for."""
+    able = [(name, made) for name, made in table.fields.items() if made.label and name not in act.wishes]
     return scene.rng.choice(able) if able else None
 
 

@@ -54,6 +54,7 @@ _PHRASES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("that {name}", "the {name} you have"),
     ),
     "own": (("my {noun}",), ("the {noun} in my record",)),
+    "its": (("its {noun}",), ("the {noun} that it has",)),
     "the only": (("my {noun}", "the one {noun} that I have"), ("the only {noun} of mine", "my single {noun}")),
     "public only": (("the {noun}", "the only {noun}"), ("the single {noun}",)),
     "extreme": (("my {which} {noun}", "the {which} of my {nouns}"), ("the {which} {noun} of mine",)),
@@ -63,7 +64,6 @@ _PHRASES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("the {noun} that is the {which}", "whichever {noun} is the {which}"),
     ),
     "followed": (("the {noun} of {from_}", "the {noun} that belongs to {from_}"), ("the {noun} behind {from_}",)),
-    "its": (("its {noun}", "the {noun} of it"), ("the {noun} that belongs to it",)),
     "fact": (
         (
             "What is the {label} of {it}?",
