@@ -182,6 +182,7 @@ class Act:
         past: participles that would claim that it was done.
         plan: why it is done, in the agent's plan.
         weight: how often it occurs.
+        follows: the kinds of the acts after which it can be asked for on the same record; None: all.
     """
 
     kind: str
@@ -198,6 +199,7 @@ class Act:
     told: tuple[str, ...] = ()
     plan: str = ""
     weight: float = 1.0
+    follows: tuple[str, ...] | None = None
 
     def wishes(self) -> dict[str, Wish]:
         """The parameters that the customer chooses."""

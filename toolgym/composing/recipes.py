@@ -189,7 +189,8 @@ class Kitchen:
         """The acts that can be done with what the act answers with."""
         if not act.gives:
             return []
-        return [other for other in self.declaration.acts if other is not act and other.on == act.gives]
+        others = [other for other in self.declaration.acts if other is not act and other.on == act.gives]
+        return [other for other in others if other.follows is None or act.kind in other.follows]
 
     def _variants(
         self, acts: tuple[Act, ...], way: Way | None, most: int, rule: Rule | None = None
