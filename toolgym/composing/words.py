@@ -64,6 +64,7 @@ _PHRASES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("the {noun} that is the {which}", "whichever {noun} is the {which}"),
     ),
     "followed": (("the {noun} of {from_}", "the {noun} that belongs to {from_}"), ("the {noun} behind {from_}",)),
+    "its": (("its {noun}", "the {noun} of it"), ("the {noun} that belongs to it",)),
     "fact": (
         (
             "What is the {label} of {it}?",
