@@ -54,7 +54,6 @@ _PHRASES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("that {name}", "the {name} you have"),
     ),
     "own": (("my {noun}",), ("the {noun} in my record",)),
-    "its": (("its {noun}",), ("the {noun} that it has",)),
     "the only": (("my {noun}", "the one {noun} that I have"), ("the only {noun} of mine", "my single {noun}")),
     "public only": (("the {noun}", "the only {noun}"), ("the single {noun}",)),
     "extreme": (("my {which} {noun}", "the {which} of my {nouns}"), ("the {which} {noun} of mine",)),
