@@ -2,9 +2,11 @@
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from toolgym.composing.declaration import Act, Fixed, Key, Own, Pick, Reckoned, Rule, Seen, Speaker, Wish
+from toolgym.composing.asking import asked, wrong
+from toolgym.composing.declaration import Act, Declaration, Fixed, Key, Own, Pick, Reckoned, Rule, Seen, Speaker, Wish
 from toolgym.composing.found import Found, Record
 from toolgym.composing.scenes import Scene
 from toolgym.composing.story import Do, Done, PlannedCall, UnfitError
@@ -12,7 +14,7 @@ from toolgym.composing.ways import Way
 from toolgym.composing.words import fill
 from toolgym.tasks import RefusedCheck
 
-__all__ = ["Known", "MadeAct", "make_act"]
+__all__ = ["Known", "MadeAct", "make_act", "makes_sense"]
 
 _TRIES = 12
 
@@ -57,20 +59,23 @@ class MadeAct:
         seen = Seen(known.subject, dict(self.wishes), {}, known.speaker, scene.today)
         for name, (found, field_name) in self.carried.items():
             seen.wishes = {**seen.wishes, name: (yield from found.run())[field_name]}
-        broken = [rule for rule in rules if not rule.sees and rule.broken(seen)]
+        broken = [rule for rule in rules if not rule.sees and self._breaks(rule, seen)]
         if not broken and known.speaker is None and self._needs_speaker(rules):
             known.speaker = seen.speaker = yield from self._look_at_speaker(known)
         if not broken:
-            broken = [rule for rule in rules if rule.sees == ("speaker",) and rule.broken(seen)]
+            broken = [rule for rule in rules if rule.sees == ("speaker",) and self._breaks(rule, seen)]
         if not broken:
             for name, found in self.picks.items():
                 seen.picked = {**seen.picked, name: (yield from found.run(known.subject or None))}
-            broken = [rule for rule in rules if "picked" in rule.sees and rule.broken(seen)]
+            broken = [rule for rule in rules if "picked" in rule.sees and self._breaks(rule, seen)]
         if broken:
             return self._refuse(broken, known, seen)
         if self.forbidden is not None:
             raise UnfitError(f"{self.forbidden.name} is not broken")
         return (yield from self._do(known, seen))
+
+    def _breaks(self, rule: Rule, seen: Seen) -> bool:
+        return asked(self.scene.declaration, f"Rule {rule.name!r}", self.act.on, rule.broken, seen)
 
     def _needs_speaker(self, rules: list[Rule]) -> bool:
         if any("speaker" in rule.sees for rule in rules):
@@ -139,7 +144,7 @@ class MadeAct:
         result = (yield Do(plan, (PlannedCall(act.kind, act.tool, arguments, writes=True),)))[0]
         given = {}
         if act.gives:
-            given = dict(result)
+            given = self._given(result)
             known.subject = given
             known.looks = (str(given[declaration.table(act.gives).key]),)
         values = self._shown(known.subject, seen)
@@ -153,6 +158,19 @@ class MadeAct:
             values |= {name: table.fields[name].show(value) for name, value in given.items() if name in table.fields}
         told = tuple(fill(part, values) for part in act.told)
         return Done(fill(act.done, values), said=told)
+
+    def _given(self, result: Any) -> dict[str, Any]:
+        """The record that the act answers with."""
+        act, fields = self.act, self.scene.declaration.table(self.act.gives).fields
+        try:
+            given = dict(result)
+        except (TypeError, ValueError):
+            given = {}
+        lacks = [name for name in fields if name not in given]
+        if lacks:
+            told = f"Act {act.kind!r}: what {act.tool!r} answers with is no whole record of {act.gives!r} (gives)"
+            raise wrong(self.scene.declaration, [f"{told}: it lacks {', '.join(lacks)}"])
+        return given
 
     def _said(self, name: str, value: Any) -> Any:
         source = self.act.takes[name]
@@ -173,7 +191,8 @@ class MadeAct:
             record = seen.picked[name]
             return record[source.field or self.scene.declaration.table(source.table).key]
         assert isinstance(source, Reckoned)
-        return source.by(seen)
+        part = f"Act {self.act.kind!r}, takes {name!r}: Reckoned"
+        return asked(self.scene.declaration, part, self.act.on, source.by, seen)
 
 
 def make_act(
@@ -197,7 +216,7 @@ def make_act(
         picks: the way to the record of each `Pick`.
         carried: parameter -> the way to the record whose field is wanted, and the field.
     """
-    if act.when is not None and subject is not None and not act.when(subject):
+    if subject is not None and not makes_sense(scene.declaration, act, subject):
         return None
     made = MadeAct(scene, act, {}, {}, {}, forbidden)
     if made.says_who():
@@ -210,7 +229,9 @@ def make_act(
         made.intro.update(found.intro)
     for name, way in picks.items():
         fits = act.picks()[name].fits
-        found = scene.find(way, lambda record, fits=fits: fits is None or fits(subject, record), subject)
+        part = f"Act {act.kind!r}, takes {name!r}: fits"
+        suits = partial(_fits, scene.declaration, part, fits, subject)
+        found = scene.find(way, suits, subject)
         if found is None:
             return None
         made.picks[name] = found
@@ -220,6 +241,15 @@ def make_act(
             _word(scene, made, it)
             return made
     return None
+
+
+def makes_sense(declaration: Declaration, act: Act, record: Record) -> bool:
+    """Whether an act makes sense for a record (`Act.when`)."""
+    return act.when is None or asked(declaration, f"Act {act.kind!r}: when", act.on, act.when, record)
+
+
+def _fits(declaration: Declaration, part: str, fits: Any, subject: Record | None, record: Record) -> bool:
+    return fits is None or asked(declaration, part, "", fits, subject, record)
 
 
 def _wish(scene: Scene, made: MadeAct, subject: Record) -> bool:
@@ -242,7 +272,7 @@ def _wish(scene: Scene, made: MadeAct, subject: Record) -> bool:
     if act.on and not subject:  # it will be created: only the script can tell
         return forbidden is None
     seen = Seen(subject, wishes, picked, scene.speaker, scene.today)
-    broken = [rule for rule in scene.declaration.rules_of(act) if rule.broken(seen)]
+    broken = [rule for rule in scene.declaration.rules_of(act) if made._breaks(rule, seen)]
     return broken == ([] if forbidden is None else [forbidden])
 
 
