@@ -104,14 +104,14 @@ BY_ITSELF: dict[str, tuple[Change, str]] = {
         "'cost': extremes are two words",
     ),
     "no choice": (lambda s: field(s, JOBS, "state", Choice(())), "'state': there is nothing to choose from"),
-    # 50 machines need 16 * 50 = 800 ids.
+    # 50 machines need 12 * 50 = 600 ids.
     "ids that run out": (
         lambda s: field(s, MACHINES, "machine_id", Code("M##")),
-        "'machine_id': the pattern 'M##' has 100 ids, and a world of 50 records needs 800, .*: add a #",
+        "'machine_id': the pattern 'M##' has 100 ids, and a world of 50 records needs 600, .*: add a #",
     ),
     # 100 people with 2, 3, 1, 2, ... jobs have 200.
     "ids of children that run out": (
-        lambda s: field(s, JOBS, "job_id", Code("J###")), "has 1,000 ids, and a world of 200 records needs 3,200"
+        lambda s: field(s, JOBS, "job_id", Code("J###")), "has 1,000 ids, and a world of 200 records needs 2,400"
     ),
     "ids of few words": (
         lambda s: table(
@@ -155,8 +155,8 @@ BY_ITSELF: dict[str, tuple[Change, str]] = {
         lambda s: takes(s, cost=Wish(Number(1, 9), carried=("jobs.price",))), "carried: Unknown field of jobs 'price'"
     ),
     "what is carried of another type": (
-        lambda s: takes(s, cost=Wish(Number(1, 9), carried=("jobs.cost",))),
-        "carried: 'jobs.cost' is of type 'money', and what is wanted 'number': they have to be equal",
+        lambda s: takes(s, cost=Wish(Number(1, 9), carried=("jobs.state",))),
+        "carried: 'jobs.state' is of type 'choice', and what is wanted 'number': they have to be equal",
     ),
     "what is picked": (lambda s: takes(s, machine_id=Pick("machine")), "'machine_id': .*Did you mean 'machines'"),
     "a field of what is picked": (

@@ -20,9 +20,9 @@ __all__ = ["placeholders", "problems"]
 _WORD: Final = re.compile(r"[a-z][a-z0-9_]*")
 _SIZES: Final = ("small", "standard", "large")
 _SEES: Final = ("speaker", "picked")
-_SPARE: Final = 16
-"""How many ids a key needs for each record: a split owns an eighth of them, and half of these are to stay free."""
-_MANY: Final = 1_000
+_SPARE: Final = 12
+"""How many ids a key needs for each record: a split owns an eighth of them, and a third of these are to stay free."""
+_MANY: Final = 10_000
 """How many values a field has at least whose values cannot be counted: names, what functions make."""
 
 
@@ -146,7 +146,7 @@ def _codes(declaration: Declaration) -> Iterator[str]:
         elif table.per and table.rows:
             counts[table.name] = counts.get(table.per, 0) * sum(table.rows) / len(table.rows)
         made = table.fields[table.key]
-        if not isinstance(made, Code):
+        if not isinstance(made, Code) or type(made).make is not Code.make:
             continue
         ids, needed = _capacity(table, made), round(counts.get(table.name, 0) * _SPARE)
         if ids < needed:
@@ -260,10 +260,11 @@ def _carried(declaration: Declaration, wish: Wish, path: str) -> Iterator[str]:
         yield did_you_mean(table, _all(declaration), "table")
     elif name not in _table(declaration, table).fields:
         yield did_you_mean(name, _table(declaration, table).fields, f"field of {table}")
-    elif _table(declaration, table).fields[name].type != wish.field.type:
-        found = _table(declaration, table).fields[name].type
-        types = f"{found.strip()!r}, and what is wanted {wish.field.type.strip()!r}"
-        yield f"{path!r} is of type {types}: they have to be equal"
+    else:
+        found, wanted = _table(declaration, table).fields[name], wish.field
+        if found.type != wanted.type and not (isinstance(found, type(wanted)) or isinstance(wanted, type(found))):
+            types = f"{found.type.strip()!r}, and what is wanted {wanted.type.strip()!r}"
+            yield f"{path!r} is of type {types}: they have to be equal"
 
 
 def _rule(declaration: Declaration, rule: Rule) -> Iterator[str]:
