@@ -240,7 +240,7 @@ def _act(declaration: Declaration, act: Act) -> Iterator[str]:
             if source.differs and (act.on in tables or not act.on) and source.differs not in on:
                 yield f"{where}: differs: {did_you_mean(source.differs, on, 'field of its record')}"
             for path in source.carried:
-                yield from (f"{where}: carried: {problem}" for problem in _carried(declaration, source, path))
+                yield from (f"{where}: carried: {problem}" for problem in _carried(declaration, path))
         elif isinstance(source, Pick):
             if source.table not in tables:
                 yield f"{where}: {did_you_mean(source.table, tables, 'table')}"
@@ -252,7 +252,7 @@ def _act(declaration: Declaration, act: Act) -> Iterator[str]:
         yield "a refusal is told by its words: give beginnings of words for it (about) and participles (past)"
 
 
-def _carried(declaration: Declaration, wish: Wish, path: str) -> Iterator[str]:
+def _carried(declaration: Declaration, path: str) -> Iterator[str]:
     table, dot, name = path.partition(".")
     if not dot:
         yield f"{path!r} is no 'table.field'"
@@ -260,11 +260,6 @@ def _carried(declaration: Declaration, wish: Wish, path: str) -> Iterator[str]:
         yield did_you_mean(table, _all(declaration), "table")
     elif name not in _table(declaration, table).fields:
         yield did_you_mean(name, _table(declaration, table).fields, f"field of {table}")
-    else:
-        found, wanted = _table(declaration, table).fields[name], wish.field
-        if found.type != wanted.type and not (isinstance(found, type(wanted)) or isinstance(wanted, type(found))):
-            types = f"{found.type.strip()!r}, and what is wanted {wanted.type.strip()!r}"
-            yield f"{path!r} is of type {types}: they have to be equal"
 
 
 def _rule(declaration: Declaration, rule: Rule) -> Iterator[str]:
@@ -276,14 +271,13 @@ def _rule(declaration: Declaration, rule: Rule) -> Iterator[str]:
         yield "it forbids nothing: name the acts that may break it"
     acts = [kinds[kind] for kind in rule.acts if kind in kinds]
     for name in rule.tempts:
-        if not any(name in act.wishes() for act in acts):
-            wishes = {wish for act in acts for wish in act.wishes()}
-            yield f"tempts: {did_you_mean(name, wishes, 'wish of its acts')}"
+        chosen = {wish for act in acts for wish in (*act.wishes(), *act.picks())}
+        if name not in chosen:
+            yield f"tempts: {did_you_mean(name, chosen, 'wish of its acts')}"
     yield from _sees(declaration, rule.sees, _SEES)
-    if "picked" in rule.sees:
-        for act in acts:
-            if not act.picks():
-                yield f"it sees what is picked, and {act.kind!r} picks nothing: give one of its parameters a Pick"
+    if "picked" in rule.sees and acts and not any(act.picks() for act in acts):
+        names = ", ".join(repr(act.kind) for act in acts)
+        yield f"it sees what is picked, and nothing is by {names}: give a parameter a Pick"
     if not rule.text.strip() or not rule.why.strip():
         yield "the policy document and the refusal need its words: give text and why"
 
