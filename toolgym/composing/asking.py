@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 from toolgym.composing.declaration import Declaration
 from toolgym.errors import DeclarationError, did_you_mean
 
-__all__ = ["asked", "guarded", "shown_by", "wrong"]
+__all__ = ["MISTAKES", "asked", "guarded", "shown_by", "wrong"]
 
 T = TypeVar("T")
-_MISTAKES = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError)
+MISTAKES = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError)
+"""What a function of a declaration fails with where it is wrong."""
 
 
 def wrong(declaration: Declaration, problems: list[str]) -> DeclarationError:
@@ -36,7 +37,7 @@ def asked(declaration: Declaration, part: str, table: str, decide: Callable[...,
     """
     try:
         return decide(*given)
-    except _MISTAKES as error:
+    except MISTAKES as error:
         raise wrong(declaration, [_told(declaration, part, table, error)]) from error
 
 
@@ -46,7 +47,7 @@ def _telling(declaration: Declaration, part: str, table: str) -> Iterator[None]:
         yield
     except DeclarationError:
         raise
-    except _MISTAKES as error:
+    except MISTAKES as error:
         raise wrong(declaration, [_told(declaration, part, table, error)]) from error
 
 
