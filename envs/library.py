@@ -29,7 +29,7 @@ BOOKS = Table(
     "book",
     "book_id",
     {
-        "book_id": Code("B-####"),
+        "book_id": Code("B-#####"),
         "title": Words(
             (
                 ("Silent", "Golden", "Last", "Broken", "Distant", "Red", "Hidden", "Little"),
@@ -68,7 +68,7 @@ HOLDS = Table(
     "hold",
     "hold_id",
     {
-        "hold_id": Code("H-####"),
+        "hold_id": Code("H-#####"),
         "member_id": Ref("members"),
         "book_id": Ref("books"),
         "branch": Choice(BRANCHES, label="branch", told="at {value}"),
@@ -82,7 +82,7 @@ FINES = Table(
     "fine",
     "fine_id",
     {
-        "fine_id": Code("F-####"),
+        "fine_id": Code("F-#####"),
         "member_id": Ref("members"),
         "amount": Money(2, 60, label="amount", told="of {value}", extremes=("smallest", "largest"), total="amount"),
         "reason": Choice(("late return", "damage", "lost card"), label="reason", told="for {value}"),

@@ -15,10 +15,10 @@ from toolgym.world import World
 __all__ = ["BRANCHES", "TOOLS"]
 
 MemberId = Annotated[str, Field(description="The member's id, such as 'ana_reyes_21'.")]
-BookId = Annotated[str, Field(description="The book's id, such as 'B-4821'.")]
+BookId = Annotated[str, Field(description="The book's id, such as 'B-48213'.")]
 LoanId = Annotated[str, Field(description="The loan's id, such as 'L-48213'.")]
-HoldId = Annotated[str, Field(description="The hold's id, such as 'H-4821'.")]
-FineId = Annotated[str, Field(description="The fine's id, such as 'F-4821'.")]
+HoldId = Annotated[str, Field(description="The hold's id, such as 'H-48213'.")]
+FineId = Annotated[str, Field(description="The fine's id, such as 'F-48213'.")]
 Branch = Annotated[str, Field(description="The branch where it is picked up: central, north, harbour or park.")]
 
 BRANCHES = ("central", "north", "harbour", "park")
@@ -118,7 +118,7 @@ def place_hold(world: World, member_id: MemberId, book_id: BookId, branch: Branc
     if branch not in BRANCHES:
         raise ToolError(f"no branch {branch[:40]!r}")
     queue = len(_of(world, "holds", "book_id", book_id))
-    number = 1000 + world.count("holds")
+    number = 10_000 + world.count("holds")
     while world.has("holds", f"H-{number}"):
         number += 1
     hold = {"hold_id": f"H-{number}", "member_id": member_id, "book_id": book_id, "branch": branch, "queue": queue + 1}

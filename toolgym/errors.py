@@ -16,6 +16,10 @@ class ConfigError(ToolGymError, ValueError):
     """An option, file or name that the caller gave cannot be used; the message says what would be."""
 
 
+class DeclarationError(ConfigError):
+    """A domain's declaration contradicts itself or its server; the message names each wrong part and what to do."""
+
+
 class LockedError(ConfigError):
     """Somebody else is writing the file or folder; the message says who, and since when."""
 

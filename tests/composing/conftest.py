@@ -83,7 +83,7 @@ def _act(kind: str, verb: str, past: str) -> Act:
         f"{kind}_job",
         "jobs",
         {"job_id": Key()},
-        (f"{verb} {{it}}.",),
+        (f"{verb} {{it}}.", f"Please {verb.lower()} {{it}}."),
         (f"Kindly {verb.lower()} {{it}}.",),
         f"{{job_id}} is {past}.",
         about=(verb.lower(),),

@@ -72,6 +72,21 @@ def test_tasks_are_as_deep_and_as_varied_as_is_said(name: str) -> None:
         assert all(task.gold_diff == {} for task in tasks if task.forbidden)
 
 
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("name", _DECLARED)
+def test_a_request_says_whose_world_it_is_about(name: str, split: Split) -> None:
+    # "Who wrote the newest book about cooking?" could be asked in any world, in just these words.
+    made = declaration(name)
+    domain = DeclaredDomain(made, size="small")
+    marks = [field for field, one in made.table(made.who).fields.items() if one.told]
+    for index in range(SAMPLE):
+        task = domain.tasks(split)[index]
+        tables = domain.server.base(task.world_seed).tables
+        ids = {key for table in tables.values() for key in table}
+        told = {str(record[field]) for record in tables[made.who].values() for field in marks}
+        assert any(word in task.request for word in ids | told), task.request
+
+
 @pytest.mark.parametrize("name", _DECLARED)
 def test_splits_share_no_ids(name: str) -> None:
     made = declaration(name)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from toolgym.composing.declaration import Act, Fixed, Key, Own, Pick, Reckoned, Rule, Seen, Speaker, Wish
+from toolgym.composing.asking import asked, wrong
+from toolgym.composing.declaration import Act, Declaration, Fixed, Key, Own, Pick, Reckoned, Rule, Seen, Speaker, Wish
 from toolgym.composing.found import Found, Record
 from toolgym.composing.scenes import Scene
 from toolgym.composing.story import Do, Done, PlannedCall, UnfitError
@@ -13,7 +14,7 @@ from toolgym.composing.ways import Way
 from toolgym.composing.words import fill, join_facts
 from toolgym.tasks import RefusedCheck
 
-__all__ = ["Known", "MadeAct", "make_act"]
+__all__ = ["Known", "MadeAct", "make_act", "makes_sense"]
 
 _TRIES = 12
 
@@ -54,7 +55,7 @@ class MadeAct:
     def run(self, known: Known) -> Generator[Do, list[Any], Done]:
         """Looks at what the rules need, decides, and acts or refuses. `known` is brought up to date."""
         act, scene = self.act, self.scene
-        if act.when is not None and known.subject and not act.when(known.subject):
+        if known.subject and not makes_sense(scene.declaration, act, known.subject):
             raise UnfitError(f"{act.kind} makes no sense for it any more")
         rules = scene.declaration.rules_of(act)
         seen = Seen(known.subject, dict(self.wishes), {}, known.speaker, scene.today)
@@ -65,16 +66,16 @@ class MadeAct:
                 record = yield from found.run()
                 known.speaker = known.speaker or found.seen(scene.declaration.reads(scene.declaration.who))
             seen.wishes = {**seen.wishes, name: record[field_name]}
-        broken = [rule for rule in rules if not rule.sees and rule.broken(seen)]
+        broken = [rule for rule in rules if not rule.sees and self._breaks(rule, seen)]
         if not broken and known.speaker is None and self._needs_speaker(rules):
             known.speaker = seen.speaker = yield from self._look_at_speaker(known)
         if not broken:
-            broken = [rule for rule in rules if rule.sees == ("speaker",) and rule.broken(seen)]
+            broken = [rule for rule in rules if rule.sees == ("speaker",) and self._breaks(rule, seen)]
         if not broken:
             for name, found in self.picks.items():
                 start = seen.picked.get(act.picks()[name].of, known.subject) or None
                 seen.picked = {**seen.picked, name: (yield from self._picked(found, start, known))}
-            broken = [rule for rule in rules if "picked" in rule.sees and rule.broken(seen)]
+            broken = [rule for rule in rules if "picked" in rule.sees and self._breaks(rule, seen)]
         if broken:
             return self._refuse(broken, known, seen)
         if self.forbidden is not None:
@@ -90,6 +91,9 @@ class MadeAct:
         record = yield from found.run(start)
         known.speaker = known.speaker or found.seen(self.scene.declaration.reads(who))
         return record
+
+    def _breaks(self, rule: Rule, seen: Seen) -> bool:
+        return asked(self.scene.declaration, f"Rule {rule.name!r}", self.act.on, rule.broken, seen)
 
     def _needs_speaker(self, rules: list[Rule]) -> bool:
         if any("speaker" in rule.sees for rule in rules):
@@ -159,8 +163,7 @@ class MadeAct:
         result = (yield Do(plan, (PlannedCall(act.kind, act.tool, arguments, writes=True),)))[0]
         given = {}
         if act.gives:
-            read = declaration.reads(act.gives)
-            given = dict(read.opened(result, arguments) if read else result)
+            given = self._given(result, arguments)
             known.subject = given
             known.looks = (str(given[declaration.table(act.gives).key]),)
         values = self._shown(known.subject, seen)
@@ -174,6 +177,20 @@ class MadeAct:
             values |= {name: table.fields[name].show(value) for name, value in given.items() if name in table.fields}
         told = tuple(fill(part, values) for part in act.told)
         return Done(fill(act.done, values), said=told)
+
+    def _given(self, result: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The record that the act answers with."""
+        act, fields = self.act, self.scene.declaration.table(self.act.gives).fields
+        read = self.scene.declaration.reads(self.act.gives)
+        try:
+            given = dict(read.opened(result, arguments) if read else result)
+        except (TypeError, ValueError):
+            given = {}
+        lacks = [name for name in fields if name not in given]
+        if lacks:
+            told = f"Act {act.kind!r}: what {act.tool!r} answers with is no whole record of {act.gives!r} (gives)"
+            raise wrong(self.scene.declaration, [f"{told}: it lacks {', '.join(lacks)}"])
+        return given
 
     def _said(self, name: str, value: Any) -> Any:
         source = self.act.takes[name]
@@ -194,7 +211,8 @@ class MadeAct:
             record = seen.picked[name]
             return record[source.field or self.scene.declaration.table(source.table).key]
         assert isinstance(source, Reckoned)
-        return source.by(seen)
+        part = f"Act {self.act.kind!r}, takes {name!r}: Reckoned"
+        return asked(self.scene.declaration, part, self.act.on, source.by, seen)
 
 
 def make_act(
@@ -218,7 +236,7 @@ def make_act(
         picks: the way to the record of each `Pick`.
         carried: parameter -> the way to the record whose field is wanted, and the field.
     """
-    if act.when is not None and subject is not None and not act.when(subject):
+    if subject is not None and not makes_sense(scene.declaration, act, subject):
         return None
     made = MadeAct(scene, act, {}, {}, {}, forbidden)
     if made.says_who():
@@ -232,7 +250,8 @@ def make_act(
     for name, way in picks.items():
         pick = act.picks()[name] if forbidden is None else forbidden.picks().get(name, act.picks()[name])
         start = made.picks[pick.of].record if pick.of else subject
-        found = scene.find(way, partial(_suits, pick, start, made), start)
+        part = f"Act {act.kind!r}, takes {name!r}: fits"
+        found = scene.find(way, partial(_suits, scene.declaration, part, pick, start, made), start)
         if found is None:
             return None
         made.picks[name] = found
@@ -244,11 +263,18 @@ def make_act(
     return None
 
 
-def _suits(pick: Pick, start: Record | None, made: MadeAct, record: Record) -> bool:
+def makes_sense(declaration: Declaration, act: Act, record: Record) -> bool:
+    """Whether an act makes sense for a record (`Act.when`)."""
+    return act.when is None or asked(declaration, f"Act {act.kind!r}: when", act.on, act.when, record)
+
+
+def _suits(
+    declaration: Declaration, part: str, pick: Pick, start: Record | None, made: MadeAct, record: Record
+) -> bool:
     """Whether the record can be picked: it makes sense, and was not picked before."""
-    return (pick.fits is None or pick.fits(start, record)) and all(
-        record is not other.record for other in made.picks.values()
-    )
+    if pick.fits is not None and not asked(declaration, part, "", pick.fits, start, record):
+        return False
+    return all(record is not other.record for other in made.picks.values())
 
 
 def _wish(scene: Scene, made: MadeAct, subject: Record) -> bool:
@@ -271,7 +297,7 @@ def _wish(scene: Scene, made: MadeAct, subject: Record) -> bool:
     if act.on and not subject:  # it will be created: only the script can tell
         return forbidden is None
     seen = Seen(subject, wishes, picked, scene.speaker, scene.today)
-    broken = [rule for rule in scene.declaration.rules_of(act) if rule.broken(seen)]
+    broken = [rule for rule in scene.declaration.rules_of(act) if made._breaks(rule, seen)]
     return broken == ([] if forbidden is None else [forbidden])
 
 

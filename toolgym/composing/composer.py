@@ -1,11 +1,14 @@
 """A declared domain as a `Composer`, and the whole of it as a `Domain` for the environment."""
 
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final, cast
 
+from toolgym.composing.asking import wrong
+from toolgym.composing.consistency import problems
 from toolgym.composing.declaration import Declaration
 from toolgym.composing.domain import ComposedDomain, Workshop
 from toolgym.composing.execution import Execution
@@ -16,6 +19,7 @@ from toolgym.composing.scenes import Scene
 from toolgym.composing.stories import make_story
 from toolgym.composing.story import Story, Style
 from toolgym.composing.tables import build_world
+from toolgym.composing.trials import tool_problems, try_out
 from toolgym.composing.words import GENERIC_TOPICS, join_facts
 from toolgym.composing.worlds import world_key
 from toolgym.domain import Size, Split
@@ -30,6 +34,7 @@ _KEPT: Final[dict[str, int]] = {"small": 256, "standard": 6, "large": 2}
 _PROBES: Final = tuple(world_key("validation", 50_000_000 + k) for k in range(6))
 """Worlds in which it is tried whether a recipe can be made at all."""
 _PROBED: Final = Source("validation", "small", "standard", 0)
+_WORDS: Final = re.compile(r"\w[\w-]*")
 _TRIED: Final = 14
 """Executions after which a recipe counts as one that cannot be made."""
 
@@ -89,6 +94,8 @@ class DeclaredComposer:
             intro = {**story.intro, **intro}
         if len(intro) > 1:  # one who tells its id need not be found
             return None
+        if not intro and not _names_one(base, stories):  # or another world's customer could say just the same
+            intro["id"] = scene.say("speaker", id=scene.speaker_id)
         parts = [*intro.values(), stories[0].clause]
         for story in stories[1:]:
             parts += [scene.say("also"), story.clause]
@@ -130,6 +137,12 @@ class DeclaredComposer:
 
     server: Callable[[Size, str], ToolServer]
     """The server of a size and dialect; set by the domain's workshop."""
+
+
+def _names_one(base: Base, stories: Sequence[Story]) -> bool:
+    """Whether the stories' words hold an id of their world."""
+    ids = base.index("ids", lambda made: {str(key) for table in made.tables.values() for key in table})
+    return any(not ids.isdisjoint(_WORDS.findall(story.clause)) for story in stories)
 
 
 def _asserted(execution: Execution, base: Base) -> list[Assertion]:
@@ -176,10 +189,30 @@ def _topics(declaration: Declaration) -> dict[str, tuple[str, ...]]:
 
 @lru_cache(maxsize=64)
 def _workshop(declaration: Declaration) -> Workshop:
+    found = problems(declaration)
+    if found:
+        raise wrong(declaration, found)
     composer = DeclaredComposer(declaration)
     workshop = Workshop(cast(Composer, composer), declaration.new_server)
     composer.server = workshop.server
     return workshop
+
+
+@lru_cache(maxsize=64)
+def _tried(declaration: Declaration) -> None:
+    """Tries the declaration beside its server, once a process.
+
+    Raises:
+        DeclarationError: it does not fit the server, or something is not as it is declared.
+    """
+    workshop = _workshop(declaration)
+    composer = cast(DeclaredComposer, workshop.composer)
+    session = workshop.server("small", "standard").session()
+    found = tool_problems(declaration, session.tools)
+    if found:
+        raise wrong(declaration, found)
+    worlds = [(key, composer.base(key, "small", "standard")) for key in _PROBES[:2]]
+    try_out(declaration, composer.kitchen.outlines, session, worlds)
 
 
 def worlds_of(declaration: Declaration, size: Size, dialect: str) -> Callable[[Any], Base]:
@@ -196,10 +229,15 @@ class DeclaredDomain(ComposedDomain):
         size: `small` (fits a tiny model's context), `standard` or `large`.
         dialect: how the server's tools behave.
         seed: other seeds give other worlds and tasks.
+
+    Raises:
+        DeclarationError: the declaration is wrong; the message names each wrong part.
     """
 
     def __init__(self, declaration: Declaration, size: Size = "standard", dialect: str = "standard", seed: int = 0):
         self.declaration = declaration
         self._text = lru_cache(maxsize=1)(lambda: render_policy(declaration))
         kinds = {look.kind: look.tool for look in declaration.looks} | {act.kind: act.tool for act in declaration.acts}
-        super().__init__(_workshop(declaration), self._text, kinds, size, dialect, seed)
+        workshop = _workshop(declaration)
+        _tried(declaration)
+        super().__init__(workshop, self._text, kinds, size, dialect, seed)

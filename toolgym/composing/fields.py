@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from toolgym.composing.names import draw_name, owner
 from toolgym.domain import Split
+from toolgym.errors import DeclarationError
 
 __all__ = [
     "TODAY",
@@ -261,7 +262,9 @@ class Code(Pattern):
             code = super().make(draw)
             if code not in draw.used and owner(code) == draw.split:
                 return code
-        raise ValueError(f"the pattern {self.pattern!r} has too few ids for {len(draw.used)} records and more")
+        raise DeclarationError(
+            f"The pattern {self.pattern!r} has too few ids for {len(draw.used) + 1} records: add a #"
+        )
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from toolgym.composing.acts import Known, MadeAct, make_act, sentence
+from toolgym.composing.acts import Known, MadeAct, make_act, makes_sense, sentence
+from toolgym.composing.asking import guarded
 from toolgym.composing.declaration import Rule, Seen
 from toolgym.composing.fields import Field
 from toolgym.composing.found import Found, Record
@@ -75,7 +76,7 @@ def make_story(scene: Scene, outline: Outline) -> Story | None:
     made: list[MadeAct] = []
 
     def suits(record: Record) -> bool:
-        return first.when is None or first.when(record)
+        return makes_sense(declaration, first, record)
 
     if outline.way is None:
         found, it, subject = None, "", None
@@ -133,13 +134,16 @@ def _story(
     intro: Mapping[str, str],
     facts: Mapping[str, str],
     about: str,
+    table: str,
 ) -> Story:
     """A story with what the scripted user knows."""
     known: dict[str, str] = {}
     join_facts(known, intro)
     join_facts(known, facts)
     known["details"] = clause
-    return Story(sentence(clause), about, outline, run, known, intro=dict(intro))
+    part = f"The script of {clause!r}"
+    told = lambda: guarded(scene.declaration, part, table, run())  # noqa: E731
+    return Story(sentence(clause), about, outline, told, known, intro=dict(intro))
 
 
 def _acted(scene: Scene, outline: Outline, found: Found | None, made: Sequence[MadeAct]) -> Story | None:
@@ -179,7 +183,7 @@ def _acted(scene: Scene, outline: Outline, found: Found | None, made: Sequence[M
 
     words = last.kind.replace("_", " ")
     names = ", ".join(["look", *outline.acts] if found else outline.acts)
-    return _story(scene, clause, names, run, intro, facts, f"I need help: {words}.")
+    return _story(scene, clause, names, run, intro, facts, f"I need help: {words}.", last.on)
 
 
 def _fact(scene: Scene, outline: Outline) -> Story | None:
@@ -218,6 +222,7 @@ def _fact(scene: Scene, outline: Outline) -> Story | None:
         found.intro,
         found.facts,
         f"I have a question about {'my' if own else 'a'} {table.noun}.",
+        table.name,
     )
 
 
@@ -297,7 +302,8 @@ def _overview(scene: Scene, outline: Outline) -> Story | None:
             raise UnfitError("several are the extreme one")
         return Done(f"It is {keys[0]}.", f"{shown}: {keys[0]}.", said=(keys[0],), unsaid=unsaid)
 
-    return _story(scene, clause, "look", run, found.intro, found.facts, f"I have a question about my {table.nouns}.")
+    about = f"I have a question about my {table.nouns}."
+    return _story(scene, clause, "look", run, found.intro, found.facts, about, table.name)
 
 
 def _difference(scene: Scene, outline: Outline) -> Story | None:
@@ -334,6 +340,7 @@ def _difference(scene: Scene, outline: Outline) -> Story | None:
         {**one.intro, **two.intro},
         facts,
         f"I have a question about two {table.nouns}.",
+        table.name,
     )
 
 

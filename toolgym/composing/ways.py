@@ -14,7 +14,7 @@ from toolgym.composing.declaration import Declaration, Look
 from toolgym.composing.fields import Ref, Refs
 from toolgym.composing.tables import Table
 
-__all__ = ["From", "Given", "Input", "Way", "ways_to"]
+__all__ = ["From", "Given", "Input", "Way", "inputs_of", "ways_by", "ways_to"]
 
 Given = Literal["told", "speaker", "subject"]
 """Where a value comes from without a call: the customer tells it, it is the customer's own id, or a field, or the id,
@@ -114,6 +114,17 @@ def ways_to(declaration: Declaration, table: str, subject: str = "") -> tuple[Wa
         subject: the table of a record that is known already, whose fields may be used.
     """
     return _ways(declaration, table, subject)
+
+
+def inputs_of(declaration: Declaration, table: Table, name: str) -> list[Input]:
+    """Where the value of a look-up's parameter can come from, which must equal a field of the table's records."""
+    return list(_inputs(declaration, table, name, "", frozenset({table.name})))
+
+
+def ways_by(declaration: Declaration, look: Look) -> list[Way]:
+    """The ways that end with the look-up, shorter ones first; what it shows need not be the whole record."""
+    found = [way for way in _enumerate(declaration, look.gives, "", frozenset()) if look in (way.look, way.read)]
+    return sorted(found, key=lambda way: (way.depth, way.name))
 
 
 @lru_cache(maxsize=256)

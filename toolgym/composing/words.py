@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from toolgym.composing.story import Style
+from toolgym.errors import DeclarationError, did_you_mean
 
 __all__ = ["GENERIC_TOPICS", "fill", "join_facts", "say", "smaller"]
 
@@ -112,19 +113,21 @@ GENERIC_TOPICS: Final[dict[str, tuple[str, ...]]] = {
 """Topic -> words in an agent's question that ask for it, in every domain."""
 
 
-class _Fields(dict[str, object]):
-    def __missing__(self, key: str) -> str:
-        raise KeyError(key)
-
-
 def say(rng: random.Random, topic: str, style: Style, **values: object) -> str:
     """One of the kit's phrasings of a topic, filled in."""
-    return rng.choice(_PHRASES[topic][style == "unseen"]).format_map(_Fields(values))
+    return rng.choice(_PHRASES[topic][style == "unseen"]).format_map(values)
 
 
 def fill(text: str, values: Mapping[str, object]) -> str:
-    """A template with its values; `KeyError` names a value that is missing."""
-    return text.format_map(_Fields(values))
+    """A template with its values.
+
+    Raises:
+        DeclarationError: nothing fills one of its places.
+    """
+    try:
+        return text.format_map(values)
+    except KeyError as error:
+        raise DeclarationError(f"{text!r}: {did_you_mean(str(error.args[0]), values, 'placeholder')}") from error
 
 
 def smaller(text: str) -> str:
