@@ -8,7 +8,7 @@ what one tool gives to what another needs.
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -59,6 +59,7 @@ class Draw:
     """Which of its parent's children this is."""
 
     keys: dict[str, list[str]] = field(default_factory=dict)
+    groups: dict[tuple[str, str], dict[Any, list[str]]] = field(default_factory=dict)
 
     def ids(self, table: str) -> list[str]:
         """The ids of a table made before."""
@@ -69,6 +70,14 @@ class Draw:
     def pick(self, table: str) -> dict[str, Any]:
         """A random record of a table made before."""
         return self.tables[table][self.rng.choice(self.ids(table))]
+
+    def related(self, table: str, name: str, value: Any) -> list[str]:
+        """The ids of the records of a table made before whose field has the value."""
+        if (table, name) not in self.groups:
+            groups = self.groups[table, name] = {}
+            for key, record in self.tables[table].items():
+                groups.setdefault(record[name], []).append(key)
+        return self.groups[table, name].get(value, [])
 
     def day(self, first: int, last: int) -> str:
         """A date from `first` to `last` days from today, ISO form."""
@@ -107,13 +116,17 @@ class Field(ABC):
 
 @dataclass(frozen=True)
 class Made(Field):
-    """Made by a function of the `Draw`; `kind` is its type."""
+    """Made by a function of the `Draw`; `kind` is its type, and `shown` how it is said ("${value}")."""
 
     by: Callable[[Draw], Any]
     kind: str = "made"
+    shown: str = "{value}"
 
     def make(self, draw: Draw) -> Any:
         return self.by(draw)
+
+    def show(self, value: Any) -> str:
+        return self.shown.format(value=value)
 
     @property
     def type(self) -> str:
@@ -260,11 +273,17 @@ class Code(Pattern):
 
 @dataclass(frozen=True)
 class Ref(Field):
-    """The id of a record of another table: the parent's where it is the parent's table, else a random one."""
+    """The id of a record of another table: what `by` chooses, or the parent's where it is the parent's table, else a
+    random one. `by` may give None: it names none.
+    """
 
     table: str
+    _: KW_ONLY
+    by: Callable[[Draw], str | None] | None = None
 
-    def make(self, draw: Draw) -> str:
+    def make(self, draw: Draw) -> str | None:
+        if self.by is not None:
+            return self.by(draw)
         if draw.parent is not None and self.table == draw.parent.get("_table"):
             return draw.parent["_key"]
         return draw.rng.choice(draw.ids(self.table))

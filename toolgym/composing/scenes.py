@@ -108,6 +108,8 @@ class Scene:
             suits: tells the records that will do.
             known: the record that is known already, for ways that start from one of its fields.
         """
+        if not known and way.uses("subject"):  # it will be created: nobody knows yet what it leads to
+            return None
         table = self.declaration.table(way.table)
         records = [record for record in self._reachable(way, table, known) if suits(record)]
         self.rng.shuffle(records)
@@ -121,9 +123,9 @@ class Scene:
     def _reachable(self, way: Way, table: Table, known: Record | None) -> list[Record]:
         """The records that the way may lead to, as far as that can be told at once."""
         for name, source in way.inputs:
-            made = table.fields[way.look.by[name]]
-            if source == "subject" and known is not None and isinstance(made, Ref):
-                return self.related(table, way.look.by[name], known[self._field_to(known, made.table)])
+            if source == "subject" and known is not None:
+                by = way.look.by[name]
+                return self.related(table, by, known[self._field_to(known, _named_by(table, by))])
         return list(self.own(table))
 
     def _field_to(self, known: Record, table: str) -> str:
@@ -156,7 +158,7 @@ class Scene:
                 inputs[name] = value
                 found.intro["id"] = self.say("speaker", id=value)
             elif source == "subject":
-                inputs[name] = (known, self._field_to(known or {}, table.fields[field_name].table))  # type: ignore[attr-defined]
+                inputs[name] = (known, self._field_to(known or {}, _named_by(table, field_name)))
             else:
                 inputs[name] = value
                 if not self._mark(found, table, field_name, value, marks):
@@ -307,6 +309,12 @@ class Scene:
         found.facts[table.noun] = f"The {which} {table.noun}."
         found.chosen_by = name
         return found
+
+
+def _named_by(table: Table, name: str) -> str:
+    """The table whose records a field names: its own, where it is the key."""
+    made = table.fields[name]
+    return made.table if isinstance(made, Ref) else table.name
 
 
 def _once(record: Record, candidates: list[Record], name: str) -> bool:

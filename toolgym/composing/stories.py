@@ -98,6 +98,8 @@ def make_story(scene: Scene, outline: Outline) -> Story | None:
         if act is None:
             return None
         made.append(act)
+        if act.act.gives and act.act.gives != act.act.on:
+            subject = None  # what comes next is done with what this creates
     return _acted(scene, outline, found, made)
 
 
