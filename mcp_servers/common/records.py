@@ -1,10 +1,11 @@
 """Finding a record, and saying which was not found."""
 
+from itertools import islice
 from typing import Any
 
 from toolgym.mcp.server import ToolError
 from toolgym.mcp_servers.common.arguments import shown
-from toolgym.world import World
+from toolgym.world import Base, World
 
 
 def find_record(world: World, table: str, key: str, noun: str) -> dict[str, Any]:
@@ -23,3 +24,36 @@ def find_record(world: World, table: str, key: str, noun: str) -> dict[str, Any]
     if record is None:
         raise ToolError(f"{noun} {shown(key)} not found")
     return record
+
+
+def records_by(world: World, table: str, name: str, value: Any) -> list[dict[str, Any]]:
+    """The records of a table whose field has a value, for reading only; the base's are found by an index.
+
+    Args:
+        world: the episode's world.
+        table: a table of which no record is ever deleted.
+        name: a field that never changes once a record is there.
+        value: what it must equal.
+    """
+
+    def build(base: Base) -> dict[Any, list[str]]:
+        ids: dict[Any, list[str]] = {}
+        for key, record in base.tables[table].items():
+            ids.setdefault(record[name], []).append(key)
+        return ids
+
+    known = world.base.index(("ids by", table, name), build).get(value, ())
+    records = [world.get(table, key) for key in known]
+    there = len(world.base.tables[table])
+    if world.count(table) > there:
+        added = (world.get(table, key) for key in islice(world.keys(table), there, None))
+        records += [record for record in added if record[name] == value]
+    return records
+
+
+def new_id(world: World, table: str, prefix: str, digits: int) -> str:
+    """An id that no record of the table has: the prefix and a number, the same for equal worlds."""
+    number = 10 ** (digits - 1) + world.count(table)
+    while world.has(table, f"{prefix}{number}"):
+        number += 1
+    return f"{prefix}{number}"
