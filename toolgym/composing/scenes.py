@@ -124,8 +124,8 @@ class Scene:
         """The records that the way may lead to, as far as that can be told at once."""
         for name, source in way.inputs:
             if source == "subject" and known is not None:
-                by = way.look.by[name]
-                return self.related(table, by, known[self._field_to(known, _named_by(table, by))])
+                field_name = way.look.by[name]
+                return self.related(table, field_name, known[self._field_to(known, _named(table, field_name))])
         return list(self.own(table))
 
     def _field_to(self, known: Record, table: str) -> str:
@@ -158,7 +158,7 @@ class Scene:
                 inputs[name] = value
                 found.intro["id"] = self.say("speaker", id=value)
             elif source == "subject":
-                inputs[name] = (known, self._field_to(known or {}, _named_by(table, field_name)))
+                inputs[name] = (known, self._field_to(known or {}, _named(table, field_name)))
             else:
                 inputs[name] = value
                 if not self._mark(found, table, field_name, value, marks):
@@ -311,8 +311,8 @@ class Scene:
         return found
 
 
-def _named_by(table: Table, name: str) -> str:
-    """The table whose records a field names: its own, where it is the key."""
+def _named(table: Table, name: str) -> str:
+    """The table whose records' ids a field of the table holds: its key's is the table itself."""
     made = table.fields[name]
     return made.table if isinstance(made, Ref) else table.name
 
