@@ -28,6 +28,7 @@ class Table:
         rows: how many records a world of each size has, or how many each parent has (cyclically).
         per: the table whose records these belong to.
         plural: the noun's plural.
+        pronoun: what stands for a record that was named before.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Table:
     rows: Mapping[Size, int] | Sequence[int]
     per: str = ""
     plural: str = ""
+    pronoun: str = "it"
 
     @property
     def nouns(self) -> str:
