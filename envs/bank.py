@@ -130,6 +130,7 @@ ACCOUNTS = Table(
     },
     (2, 3, 2, 1),
     per="customers",
+    pronoun="that account",
 )
 PAYEES = Table(
     "payees",
@@ -328,9 +329,9 @@ ACTS = (
             "Please put {amount} from {it} into {to_account_id}.",
             "I want to shift {amount} out of {it} and into {to_account_id}.",
         ), ("Top up {to_account_id} with {amount} out of {it}.",),
-        "The money is moved; the balance of {account_id} is now {balance}.",
-        about=("move money from", "move", "shift", "put"), past=("moved", "shifted"), gives="accounts",
-        told=("{balance}",), plan="{balance} and overdraft {overdraft}:"),
+        "{amount} is moved out of {account_id}.",
+        about=("move money from", "move", "shift", "put"), past=("moved", "shifted"),
+        plan="{balance} and overdraft {overdraft}:"),
     Act("order_new", "create_standing_order", "accounts", {
             "account_id": Key(),
             "payee_id": Pick("payees", fits=_same_customer),
@@ -471,7 +472,7 @@ BANK = Declaration(
     new_server=lambda size, dialect: TOOLS.server(size=size, dialect=dialect),
     notes={
         "Payments": (
-            "After a transfer or a move, tell the customer the new balance of the account that the money left.",
+            "After a transfer to a payee, tell the customer the new balance of the account.",
             "After an early repayment, tell the customer what is outstanding.",
         ),
         "Cards": (

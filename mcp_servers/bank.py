@@ -155,14 +155,14 @@ def move_money(
     to_account_id: Annotated[str, Field(description="The id of the account that receives the money.")],
     amount: Dollars,
 ) -> dict[str, Any]:
-    """Moves money to another account of the same customer, and shows the account that it left."""
+    """Moves money to another account of the same customer, and shows the new balances of both by account id."""
     account = find_record(world, "accounts", account_id, "account")
     other = find_record(world, "accounts", to_account_id, "account")
     if account_id == to_account_id or other["customer_id"] != account["customer_id"]:
         raise ToolError(f"account {to_account_id} is not another account of the same customer")
     _book(world, account_id, -amount, "Transfer between accounts")
     _book(world, to_account_id, amount, "Transfer between accounts")
-    return world.edit("accounts", account_id)
+    return {key: world.get("accounts", key)["balance"] for key in (account_id, to_account_id)}
 
 
 def freeze_card(world: World, card_id: CardId) -> dict[str, Any]:
