@@ -64,6 +64,7 @@ class Draw:
     """Inner table -> what its records are drawn with."""
 
     keys: dict[str, list[str]] = field(default_factory=dict)
+    groups: dict[tuple[str, str], dict[Any, list[str]]] = field(default_factory=dict)
 
     def ids(self, table: str) -> list[str]:
         """The ids of a table made before."""
@@ -74,6 +75,14 @@ class Draw:
     def pick(self, table: str) -> dict[str, Any]:
         """A random record of a table made before."""
         return self.tables[table][self.rng.choice(self.ids(table))]
+
+    def related(self, table: str, name: str, value: Any) -> list[str]:
+        """The ids of the records of a table made before whose field has the value."""
+        if (table, name) not in self.groups:
+            groups = self.groups[table, name] = {}
+            for key, record in self.tables[table].items():
+                groups.setdefault(record[name], []).append(key)
+        return self.groups[table, name].get(value, [])
 
     def day(self, first: int, last: int) -> str:
         """A date from `first` to `last` days from today, ISO form."""
@@ -114,13 +123,17 @@ class Field(ABC):
 
 @dataclass(frozen=True)
 class Made(Field):
-    """Made by a function of the `Draw`; `kind` is its type."""
+    """Made by a function of the `Draw`; `kind` is its type, and `shown` how it is said ("${value}")."""
 
     by: Callable[[Draw], Any]
     kind: str = "made"
+    shown: str = "{value}"
 
     def make(self, draw: Draw) -> Any:
         return self.by(draw)
+
+    def show(self, value: Any) -> str:
+        return self.shown.format(value=value)
 
     @property
     def type(self) -> str:

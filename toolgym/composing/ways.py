@@ -174,7 +174,10 @@ def _inputs(
         yield "speaker" if target == declaration.who else "told"
     elif isinstance(made, Ref):
         target = made.table
-        yield "speaker" if target == declaration.who else "told"
+        if target == declaration.who:
+            yield "speaker"
+        elif target == table.name or target not in visited:  # a record whose id is told need not be found by another
+            yield "told"
     else:
         if made.told:
             yield "told"
