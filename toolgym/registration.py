@@ -24,7 +24,7 @@ __all__ = [
     "register_envs",
 ]
 
-_DECLARED = ("bank", "library", "office", "people", "retail")
+_DECLARED = ("bank", "clinic", "library", "office", "people", "retail")
 """The domains that are declarations: `toolgym.envs.NAME:NAME`, in capitals."""
 _DOMAINS: dict[str, str | Callable[..., Domain]] = {
     "airline": "toolgym.envs.airline:AirlineDomain",
