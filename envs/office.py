@@ -259,6 +259,7 @@ ACTS = (
         ("Let {email} have a copy of {it}.",),
         "{mail_id} is forwarded to {email}.",
         about=("forward", "pass"), past=("forwarded", "passed on"), gives="mails",
+        when=lambda mail: mail["folder"] in MAIL_FOLDERS,
     ),
     Act(
         "mail_move", "move_mail", "mails",
@@ -267,6 +268,7 @@ ACTS = (
         ("I would like to find {it} in the {folder} folder from now on.",),
         "{mail_id} is in {folder}.",
         about=("move", "folder"), past=("moved",), gives="mails",
+        when=lambda mail: mail["folder"] in MAIL_FOLDERS,
     ),
     Act(
         "mail_delete", "delete_mail", "mails", {"mail_id": Key()},

@@ -243,8 +243,8 @@ def make_act(
         made.intro["id"] = scene.say("speaker", id=scene.speaker_id)
     for name, (way, field_name) in carried.items():
         found = scene.find(way)
-        if found is None:
-            return None
+        if found is None or (found.way.pick == "told" and found.chosen_by == field_name):
+            return None  # "the due date of the loan due on ..." says the value itself
         made.carried[name] = (found, field_name)
         made.intro.update(found.intro)
     for name, way in picks.items():
