@@ -16,7 +16,7 @@ from toolgym.envs.people import PEOPLE
 from toolgym.mcp.session import ToolSession
 from toolgym.mcp_servers.people import TOOLS, last_day
 from toolgym.messages import ToolCall
-from toolgym.world import Base, Diff
+from toolgym.world import Base
 
 ANN, BOB = "E-00001", "E-00002"
 # Today is Monday 2026-06-15. Ann's vacation: 20 days, 3 taken (LV-2), 5 booked (LV-1).
@@ -110,8 +110,8 @@ def ok(session: ToolSession, name: str, **arguments: Any) -> Any:
     return result.structured
 
 
-def changed(session: ToolSession) -> Diff:
-    diff = session.diff()
+def changed(session: ToolSession) -> dict[str, dict[str, Any]]:
+    diff: Any = session.diff()
     assert diff is not None
     return diff
 
