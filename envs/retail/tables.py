@@ -269,8 +269,8 @@ def open_user(user: Record, arguments: Record) -> dict[str, Any]:
     """The declared record of a user that a tool showed."""
     methods = []
     for key, method in user["payment_methods"].items():
-        made = {"brand": None, "last_four": None, "balance": None, **method, "method_id": key}
-        methods.append({**made, "name": _method_name(made)})
+        made = {name: method.get(name) for name in ("source", "brand", "last_four", "balance")}
+        methods.append({**made, "method_id": key, "name": _method_name(made)})
     return {
         "first": user["name"]["first_name"],
         "last": user["name"]["last_name"],

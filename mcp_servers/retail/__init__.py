@@ -1,5 +1,6 @@
 """The shop's MCP server: the public retail tool interface on a copy-on-write world.
 
+server = build_server(seed=7, size="small")                                 # a world of our own
 server = build_server(data=Path("tau_bench/retail"), dialect="tau_bench")   # the public world, as it was
 server = build_server(base=Base({"users": …, "orders": …, "products": …}))  # a world of one's own
 """
