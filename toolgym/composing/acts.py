@@ -53,6 +53,8 @@ class MadeAct:
     def run(self, known: Known) -> Generator[Do, list[Any], Done]:
         """Looks at what the rules need, decides, and acts or refuses. `known` is brought up to date."""
         act, scene = self.act, self.scene
+        if act.when is not None and known.subject and not act.when(known.subject):
+            raise UnfitError(f"{act.kind} makes no sense for it any more")
         rules = scene.declaration.rules_of(act)
         seen = Seen(known.subject, dict(self.wishes), {}, known.speaker, scene.today)
         for name, (found, field_name) in self.carried.items():

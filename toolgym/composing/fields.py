@@ -8,7 +8,7 @@ what one tool gives to what another needs.
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -260,11 +260,17 @@ class Code(Pattern):
 
 @dataclass(frozen=True)
 class Ref(Field):
-    """The id of a record of another table: the parent's where it is the parent's table, else a random one."""
+    """The id of a record of another table: what `by` chooses, or the parent's where it is the parent's table, else a
+    random one. `by` may give None: it names none.
+    """
 
     table: str
+    _: KW_ONLY
+    by: Callable[[Draw], str | None] | None = None
 
-    def make(self, draw: Draw) -> str:
+    def make(self, draw: Draw) -> str | None:
+        if self.by is not None:
+            return self.by(draw)
         if draw.parent is not None and self.table == draw.parent.get("_table"):
             return draw.parent["_key"]
         return draw.rng.choice(draw.ids(self.table))

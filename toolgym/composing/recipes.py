@@ -198,10 +198,10 @@ class Kitchen:
         choices: list[list[tuple[int, str, Way]]] = []
         for place, act in enumerate(acts):
             for name, pick in act.picks().items():
+                found = self._ways_to_pick(act, pick)
                 if rule is not None and "picked" not in rule.sees and place == len(acts) - 1:
-                    choices.append([(place, name, found) for found in self._ways_to_pick(act, pick)[:1]])
-                else:
-                    choices.append([(place, name, found) for found in self._ways_to_pick(act, pick)[: max(2, most)]])
+                    found = sorted(found, key=lambda way: way.uses("subject"))[:1]  # nobody looks: it is told
+                choices.append([(place, name, one) for one in found[: max(2, most)]])
                 if not choices[-1]:
                     raise ConfigError(
                         f"{self.declaration.name}: no way leads to a record of {pick.table!r}, which {act.kind!r} "

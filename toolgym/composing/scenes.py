@@ -108,6 +108,8 @@ class Scene:
             suits: tells the records that will do.
             known: the record that is known already, for ways that start from one of its fields.
         """
+        if not known and way.uses("subject"):  # it will be created: nobody knows yet what it leads to
+            return None
         table = self.declaration.table(way.table)
         records = [record for record in self._reachable(way, table, known) if suits(record)]
         self.rng.shuffle(records)
@@ -121,16 +123,16 @@ class Scene:
     def _reachable(self, way: Way, table: Table, known: Record | None) -> list[Record]:
         """The records that the way may lead to, as far as that can be told at once."""
         for name, source in way.inputs:
-            made = table.fields[way.look.by[name]]
-            if source == "subject" and known is not None and isinstance(made, Ref):
-                return self.related(table, way.look.by[name], known[self._field_to(known, made.table)])
+            if source == "subject" and known is not None:
+                field_name = way.look.by[name]
+                return self.related(table, field_name, known[self._field_to(known, _named(table, field_name))])
         return list(self.own(table))
 
     def _field_to(self, known: Record, table: str) -> str:
-        """The field of the known record that names a record of the table."""
+        """The field of the known record that names a record of the table; its id where it is one itself."""
         for other in self.declaration.tables:
             if set(other.fields) == set(known):
-                return other.refs(table)[0]
+                return other.key if other.name == table else other.refs(table)[0]
         raise KeyError(table)
 
     def locate(self, way: Way, record: Record, suits: Suits, known: Record | None = None) -> "Found | None":
@@ -143,6 +145,8 @@ class Scene:
         for name, source in way.inputs:
             field_name = look.by[name]
             value = record[field_name]
+            if value is None:  # it names none
+                return None
             if isinstance(source, From):
                 followed = self._before(source, record, field_name, table)
                 if followed is None:
@@ -156,7 +160,7 @@ class Scene:
                 inputs[name] = value
                 found.intro["id"] = self.say("speaker", id=value)
             elif source == "subject":
-                inputs[name] = (known, self._field_to(known or {}, table.fields[field_name].table))  # type: ignore[attr-defined]
+                inputs[name] = (known, self._field_to(known or {}, _named(table, field_name)))
             else:
                 inputs[name] = value
                 if not self._mark(found, table, field_name, value, marks):
@@ -235,6 +239,8 @@ class Scene:
                 found.words = self.say(f"{mine}the only" if not mine else "public only", **names)
             elif followed is not None and followed.way.table != self.declaration.who:
                 found.words = self.say("followed", **names, from_=followed.words)
+            elif any(source == "subject" for _, source in way.inputs):
+                found.words = self.say("its", **names)
             elif mark:
                 found.words = self.say(f"{mine}by mark", **names, mark=mark)
             else:
@@ -247,8 +253,8 @@ class Scene:
         of = f" of {followed.words}" if followed is not None and followed.way.table != self.declaration.who else ""
         visible = [name for name in table.fields if not way.look.shows or name in way.look.shows]
         if way.pick == "told":
-            return self._told_apart(found, table, candidates, visible, names, mark + of, mine)
-        return self._extreme(found, table, candidates, visible, names, mark + of, mine, suits)
+            return self._told_apart(found, table, candidates, visible, names, (mark + of).strip(), mine)
+        return self._extreme(found, table, candidates, visible, names, (mark + of).strip(), mine, suits)
 
     def _told_apart(
         self,
@@ -307,6 +313,12 @@ class Scene:
         found.facts[table.noun] = f"The {which} {table.noun}."
         found.chosen_by = name
         return found
+
+
+def _named(table: Table, name: str) -> str:
+    """The table whose records' ids a field of the table holds: its key's is the table itself."""
+    made = table.fields[name]
+    return made.table if isinstance(made, Ref) else table.name
 
 
 def _once(record: Record, candidates: list[Record], name: str) -> bool:

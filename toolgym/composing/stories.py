@@ -86,11 +86,12 @@ def make_story(scene: Scene, outline: Outline) -> Story | None:
         it, subject = found.words, found.record
     for place, kind in enumerate(outline.acts):
         last = place == len(outline.acts) - 1
+        doing = declaration.act(kind)
         act = make_act(
             scene,
-            declaration.act(kind),
+            doing,
             subject,
-            it if place == 0 else "it",
+            it if place == 0 else declaration.table(doing.on).pronoun,
             forbidden=outline.forbidden if last else None,
             picks={name: way for at, name, way in outline.picks if at == place},
             carried={name: (way, wanted) for at, name, way, wanted in outline.carried if at == place},
@@ -98,6 +99,8 @@ def make_story(scene: Scene, outline: Outline) -> Story | None:
         if act is None:
             return None
         made.append(act)
+        if act.act.gives and act.act.gives != act.act.on:
+            subject = None  # what comes next is done with what this creates
     return _acted(scene, outline, found, made)
 
 
@@ -148,7 +151,8 @@ def _acted(scene: Scene, outline: Outline, found: Found | None, made: Sequence[M
         if question is None:
             return None
         about = "my fact" if last.gives == declaration.who else "fact"
-        clause += f" {scene.say('then')} {smaller(scene.say(about, label=question[1].label, it='it'))}"
+        it = declaration.table(last.gives).pronoun
+        clause += f" {scene.say('then')} {smaller(scene.say(about, label=question[1].label, it=it))}"
     if found is not None:
         _take(scene, found)
 

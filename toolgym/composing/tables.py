@@ -28,6 +28,7 @@ class Table:
         rows: how many records a world of each size has, or how many each parent has (cyclically).
         per: the table whose records these belong to.
         plural: the noun's plural.
+        pronoun: what stands for a record that was named before.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Table:
     rows: Mapping[Size, int] | Sequence[int]
     per: str = ""
     plural: str = ""
+    pronoun: str = "it"
 
     @property
     def nouns(self) -> str:
@@ -98,4 +100,5 @@ def _link_back(table: Table, tables: Sequence[Table], made: dict[str, dict[str, 
                 continue
             for field_name in table.refs(other.name):
                 for key, record in made[table.name].items():
-                    made[other.name][record[field_name]][name].append(key)
+                    if record[field_name] is not None:
+                        made[other.name][record[field_name]][name].append(key)

@@ -17,8 +17,8 @@ from toolgym.composing.tables import Table
 __all__ = ["From", "Given", "Input", "Way", "ways_to"]
 
 Given = Literal["told", "speaker", "subject"]
-"""Where a value comes from without a call: the customer tells it, it is the customer's own id, or a field of the record
-that is already known."""
+"""Where a value comes from without a call: the customer tells it, it is the customer's own id, or a field, or the id,
+of the record that is already known."""
 
 _MOST_READS = 3
 _LONGEST = 5
@@ -144,9 +144,8 @@ def _inputs(
         if made.told:
             yield "told"
         return
-    if subject and any(
-        isinstance(known, Ref) and known.table == target for known in declaration.table(subject).fields.values()
-    ):
+    own = subject == target and name != table.key
+    if subject and (own or declaration.table(subject).refs(target)):
         yield "subject"
     if name == table.key and target != declaration.who:
         for other in declaration.tables:

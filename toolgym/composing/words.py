@@ -50,6 +50,7 @@ _PHRASES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "extreme": (("my {which} {noun}", "the {which} of my {nouns}"), ("the {which} {noun} of mine",)),
     "public extreme": (("the {which} {noun}", "the {which} of the {nouns}"), ("that {noun} which is the {which}",)),
     "followed": (("the {noun} of {from_}", "the {noun} that belongs to {from_}"), ("the {noun} behind {from_}",)),
+    "its": (("its {noun}", "the {noun} of it"), ("the {noun} that belongs to it",)),
     "fact": (
         (
             "What is the {label} of {it}?",
