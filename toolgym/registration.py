@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
 __all__ = ["domains", "env_ids", "make_domain", "register_domain", "register_env", "register_envs"]
 
-_DECLARED = ("library",)
+_DECLARED = ("library", "telecom")
 """The domains that are declarations: `toolgym.envs.NAME:NAME`, in capitals."""
 _DOMAINS: dict[str, str | Callable[..., Domain]] = {
     "airline": "toolgym.envs.airline:AirlineDomain",
     **{name: f"toolgym.envs.{name}:{name.upper()}" for name in _DECLARED},
 }
 _ENVS = {f"ToolGym/{name.capitalize()}-v0": name for name in _DOMAINS}
+_OPTIONS: dict[str, dict[str, Any]] = {"telecom": {"user": "scripted"}}
+"""Domain -> the defaults of its environment, over those of `EnvOptions`."""
 _MCP = "ToolGym/MCP-v0"
 _ENTRY_POINTS = ("toolgym.env:ToolEnv", "toolgym.mcp_env:make_env")
 
@@ -64,7 +66,7 @@ def register_env(env_id: str, domain: str, **options: Any) -> None:
 def register_envs() -> None:
     """Registers ToolGym's own environments."""
     for env_id, domain in _ENVS.items():
-        register_env(env_id, domain)
+        register_env(env_id, domain, **_OPTIONS.get(domain, {}))
     if _MCP not in gymnasium.registry:
         gymnasium.register(
             _MCP,

@@ -15,12 +15,15 @@ the ways to it: an argument of type `Ref("books")` is told, or read from a loan,
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toolgym.composing.fields import Field
 from toolgym.composing.tables import Table
 from toolgym.domain import Size
 from toolgym.mcp.server import ToolServer
+
+if TYPE_CHECKING:
+    from toolgym.composing.troubles import Troubles
 
 __all__ = ["Act", "Declaration", "Fixed", "Key", "Look", "Own", "Pick", "Reckoned", "Rule", "Seen", "Speaker", "Wish"]
 
@@ -225,6 +228,7 @@ class Declaration:
         notes: further sentences of the policy document, by heading.
         meta: facts of every world that tools may read.
         tasks_per_world: how many tasks share a world of each size.
+        troubles: what the customers' own devices suffer from, where they have some.
     """
 
     name: str
@@ -241,6 +245,7 @@ class Declaration:
     tasks_per_world: Mapping[Size, int] = field(
         default_factory=lambda: {"small": 20, "standard": 1_000, "large": 5_000}
     )
+    troubles: "Troubles | None" = None
 
     @cached_property
     def _by_name(self) -> dict[str, Table]:
