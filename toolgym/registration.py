@@ -24,7 +24,7 @@ __all__ = [
     "register_envs",
 ]
 
-_DECLARED = ("bank", "clinic", "library", "office", "people", "retail")
+_DECLARED = ("bank", "clinic", "library", "office", "people", "retail", "telecom")
 """The domains that are declarations: `toolgym.envs.NAME:NAME`, in capitals."""
 _DOMAINS: dict[str, str | Callable[..., Domain]] = {
     "airline": "toolgym.envs.airline:AirlineDomain",
@@ -32,6 +32,8 @@ _DOMAINS: dict[str, str | Callable[..., Domain]] = {
 }
 _ENVS = {f"ToolGym/{name.capitalize()}-v0": name for name in _DOMAINS}
 _OWN = tuple(_DOMAINS)
+_OPTIONS: dict[str, dict[str, Any]] = {"telecom": {"user": "scripted"}}
+"""Domain -> the defaults of its environment, over those of `EnvOptions`."""
 _MADE_IN = {"ToolGym/All-v0": "toolgym.mixed", "ToolGym/MCP-v0": "toolgym.mcp_env"}
 """Ids with options of their own -> the module with their `make_env` and `make_vector_env`."""
 _ENTRY_POINTS = ("toolgym.env:ToolEnv", *(f"{module}:make_env" for module in _MADE_IN.values()))
@@ -75,7 +77,7 @@ def register_env(env_id: str, domain: str, **options: Any) -> None:
 def register_envs() -> None:
     """Registers ToolGym's own environments."""
     for env_id, domain in _ENVS.items():
-        register_env(env_id, domain)
+        register_env(env_id, domain, **_OPTIONS.get(domain, {}))
     for env_id, module in _MADE_IN.items():
         if env_id not in gymnasium.registry:
             gymnasium.register(

@@ -49,6 +49,8 @@ class DomainTools:
     """The files of such a folder."""
     dialects: Mapping[str, BaseDialect] = field(default_factory=lambda: {"standard": BaseDialect()})
     """The dialects by name, `standard` among them."""
+    lacks: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Dialect -> the names of the tools that it has not."""
 
     def server(
         self,
@@ -90,7 +92,8 @@ class DomainTools:
         enforced = self.dialects[dialect].checks_arguments
         sides: dict[Role, Any] = {"agent": (self.reads, self.writes), "user": (self.user_reads, self.user_writes)}
         for role, (reads, writes) in sides.items():
-            for tool in sorted(reads + writes, key=lambda tool: tool.__name__):
+            known = [tool for tool in reads + writes if tool.__name__ not in self.lacks.get(dialect, ())]
+            for tool in sorted(known, key=lambda tool: tool.__name__):
                 made.tool(writes=tool in writes, role=role)(tool if enforced else unenforced(tool))
         return made
 

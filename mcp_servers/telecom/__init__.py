@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from toolgym.domain import Size
-from toolgym.errors import ConfigError
 from toolgym.mcp.server import ToolServer
+from toolgym.mcp_servers.common.declared import declared_worlds
 from toolgym.mcp_servers.common.domain_tools import DomainTools
 from toolgym.mcp_servers.common.tools import transfer_to_human_agents
-from toolgym.mcp_servers.telecom import phone_actions, phone_checks
+from toolgym.mcp_servers.telecom import desk, phone_actions, phone_checks
 from toolgym.mcp_servers.telecom.accounts import (
     disable_roaming,
     enable_roaming,
@@ -91,10 +91,6 @@ USER_WRITES: tuple[Callable[..., Any], ...] = (
 )
 
 
-def _build_base(world_key: Any, size: Size, dialect: str) -> Base:
-    raise ConfigError("The operator has no generated worlds yet: give it a public one (data=DIR, --data DIR).")
-
-
 TOOLS = DomainTools(
     name="telecom",
     owner="operator",
@@ -102,11 +98,12 @@ TOOLS = DomainTools(
         "Tools of a mobile operator. They check that a change is consistent, not that the operator's policy allows "
         "it: whoever calls them answers for that. What is on the customer's phone only the customer can see and do."
     ),
-    reads=READS,
-    writes=WRITES,
+    reads=READS + desk.READS,
+    writes=WRITES + desk.WRITES,
+    lacks={"tau2": frozenset(tool.__name__ for tool in desk.READS + desk.WRITES)},
     user_reads=USER_READS,
     user_writes=USER_WRITES,
-    build_base=_build_base,
+    build_base=declared_worlds("toolgym.envs.telecom:TELECOM"),
     load_base=load_base,
     files=FILES,
     dialects=DIALECTS,

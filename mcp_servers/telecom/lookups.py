@@ -84,8 +84,3 @@ def get_data_usage(world: World, customer_id: CustomerId, line_id: LineId) -> di
         "data_refueling_gb": number(world, line["data_refueling_gb"]),
         "cycle_end_date": month_end(date.fromisoformat(today(world))).isoformat(),
     }
-
-
-def list_plans(world: World) -> list[dict[str, Any]]:
-    """Lists the plans: data limit, price a month, and price of a further gigabyte."""
-    return [plan for _, plan in world.items("plans")]

@@ -21,10 +21,10 @@ _CALL_WEIGHT, _STATE_WEIGHT, _SAID_WEIGHT, _NO_WRITE_WEIGHT = 1.0, 2.0, 2.0, 1.0
 _UNCHANGED: Final = Assertion(table="*", op="unchanged")
 
 
-def derive_assertions(execution: Execution) -> tuple[Assertion, ...]:
-    """What must hold of the final state; for a chain that writes nothing, that all is as it was."""
+def derive_assertions(execution: Execution, free: Sequence[str] = ()) -> tuple[Assertion, ...]:
+    """What must hold of the final state; for a chain that writes nothing, that all is as it was (but `free` tables)."""
     made = tuple(assertion for ending in execution.endings for assertion in ending.assertions)
-    return made if execution.diff else (*made, _UNCHANGED)
+    return made if execution.diff or free else (*made, _UNCHANGED)
 
 
 def _shown(arguments: dict[str, Any]) -> str:

@@ -14,12 +14,13 @@ from toolgym.composing.domain import ComposedDomain, Workshop
 from toolgym.composing.execution import Execution
 from toolgym.composing.making import Composer, Source, TaskMaker
 from toolgym.composing.policy import render_policy
-from toolgym.composing.recipes import Kitchen, Together
+from toolgym.composing.recipes import DEPTHS, Kitchen, Together
 from toolgym.composing.scenes import Scene
 from toolgym.composing.stories import make_story
 from toolgym.composing.story import Story, Style
 from toolgym.composing.tables import build_world
 from toolgym.composing.trials import tool_problems, try_out
+from toolgym.composing.troubles import Trouble, make_trouble, troubled
 from toolgym.composing.words import GENERIC_TOPICS, join_facts
 from toolgym.composing.worlds import world_key
 from toolgym.domain import Size, Split
@@ -53,20 +54,34 @@ class DeclaredComposer:
         self.subject = "record"
         self.topic_words = _topics(declaration)
         self.kitchen = Kitchen(declaration, self._works)
+        self._mended: dict[str, bool] = {}
         self._bases = {size: lru_cache(maxsize=kept)(self._base) for size, kept in _KEPT.items()}
 
-    def draw(self, rng: random.Random, split: Split) -> Together:
+    def draw(self, rng: random.Random, split: Split) -> Together | Trouble:
         """The kind of a task of the split."""
+        troubles = self.declaration.troubles
+        if troubles is not None and rng.random() < troubles.share:
+            depth = rng.choices(tuple(DEPTHS), tuple(DEPTHS.values()))[0]
+            trouble = troubles.draw(rng, depth, split == "test_unseen", self._mends)
+            if trouble is not None:
+                return trouble
         return self.kitchen.draw(rng, split)
 
-    def base(self, key: int, size: Size, dialect: str) -> Base:
-        """The world of a key; the latest ones are kept."""
+    def base(self, key: Any, size: Size, dialect: str) -> Base:
+        """The world of a key; the latest ones are kept. A trouble's is [key, record, fault, ...]."""
         if size not in self._bases:
             raise ConfigError(did_you_mean(str(size), self._bases, "world size"))
-        return self._bases[size](key, size, dialect)
+        troubles = self.declaration.troubles
+        if troubles is None or not isinstance(key, list):
+            return self._bases[size](key, size, dialect)
+        if len(key) < 2:
+            raise ConfigError(f"The world of a trouble is [world, record, fault, ...]; given {key!r}.")
+        return troubled(troubles, self.base(key[0], size, dialect), key[1], key[2:])
 
     def _base(self, key: int, size: Size, dialect: str) -> Base:
-        return build_world(self.declaration.tables, key, size, {**self.declaration.meta, "dialect": dialect})
+        base = build_world(self.declaration.tables, key, size, {**self.declaration.meta, "dialect": dialect})
+        troubles = self.declaration.troubles
+        return base if troubles is None else Base({**base.tables, troubles.devices: {}, troubles.works: {}}, base.meta)
 
     def shaped(self, base: Base) -> Base:
         """The world as the tools work on it: that of a declared one."""
@@ -78,11 +93,15 @@ class DeclaredComposer:
         return len(base.tables[self.declaration.who])
 
     def stories(
-        self, recipe: Together, base: Base, place: int, style: Style, rng: random.Random
+        self, recipe: Together | Trouble, base: Base, place: int, style: Style, rng: random.Random
     ) -> tuple[Sequence[Story], str, dict[str, str]] | None:
         """The stories of the recipe with customer `place`, the whole request and who speaks; None: none suits."""
         ids: list[str] = base.index("speakers", lambda made: list(made.tables[self.declaration.who]))
         scene = Scene(self.declaration, base, ids[place], style, rng)
+        if isinstance(recipe, Trouble):
+            table = self.declaration.table(recipe.troubles.about)
+            trouble = make_trouble(recipe, base, scene.own(table), table.key, style, rng, self.topic_words)
+            return None if trouble is None else ([trouble], trouble.clause, {})
         stories: list[Story] = []
         for outline in recipe.outlines:
             story = make_story(scene, outline)
@@ -122,7 +141,14 @@ class DeclaredComposer:
         endings[0] = replace(endings[0], assertions=tuple(_asserted(execution, self.shaped(base))))
         return replace(execution, endings=tuple(endings))
 
-    def _works(self, recipe: Together) -> bool:
+    def _mends(self, trouble: Trouble) -> bool:
+        """Whether the faults of a trouble can be mended together, whatever is told of them."""
+        if trouble.together not in self._mended:
+            plain = replace(trouble, hinted=frozenset(fault.name for fault in trouble.faults))
+            self._mended[trouble.together] = self._works(plain)
+        return self._mended[trouble.together]
+
+    def _works(self, recipe: Together | Trouble) -> bool:
         """Whether the recipe can be made: looked for in a few worlds, the same ones in any process."""
         maker = TaskMaker(_PROBED, cast(Composer, self), self.server("small", "standard").session)
         rng = random.Random(recipe.name)
@@ -184,6 +210,11 @@ def _topics(declaration: Declaration) -> dict[str, tuple[str, ...]]:
         for name, pick in act.picks().items():
             topic = pick.topic or declaration.table(pick.table).noun
             topics.setdefault(topic, (topic, name.replace("_", " ")))
+    if declaration.troubles is not None:
+        topics.setdefault(declaration.troubles.topic, (declaration.troubles.topic,))
+        for fault in declaration.troubles.faults:
+            for name, wish in fault.wishes.items():
+                topics.setdefault(wish.topic or name, (wish.topic or name,))
     return topics
 
 
@@ -238,6 +269,7 @@ class DeclaredDomain(ComposedDomain):
         self.declaration = declaration
         self._text = lru_cache(maxsize=1)(lambda: render_policy(declaration))
         kinds = {look.kind: look.tool for look in declaration.looks} | {act.kind: act.tool for act in declaration.acts}
+        kinds |= declaration.troubles.kinds if declaration.troubles is not None else {}
         workshop = _workshop(declaration)
         _tried(declaration)
         super().__init__(workshop, self._text, kinds, size, dialect, seed)

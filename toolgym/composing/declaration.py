@@ -15,12 +15,15 @@ the ways to it: an argument of type `Ref("books")` is told, or read from a loan,
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toolgym.composing.fields import Field
 from toolgym.composing.tables import Records, Table
 from toolgym.domain import Size
 from toolgym.mcp.server import ToolServer
+
+if TYPE_CHECKING:
+    from toolgym.composing.troubles import Troubles
 
 __all__ = ["Act", "Declaration", "Fixed", "Key", "Look", "Own", "Pick", "Reckoned", "Rule", "Seen", "Speaker", "Wish"]
 
@@ -249,6 +252,7 @@ class Declaration:
         meta: facts of every world that tools may read.
         tasks_per_world: how many tasks share a world of each size.
         shape: makes the tables that the tools work on of those that are declared, where they have another shape.
+        troubles: what the customers' own devices suffer from, where they have some.
     """
 
     name: str
@@ -266,6 +270,7 @@ class Declaration:
         default_factory=lambda: {"small": 20, "standard": 1_000, "large": 5_000}
     )
     shape: Callable[[Mapping[str, Mapping[str, Any]]], Mapping[str, Mapping[str, Any]]] | None = None
+    troubles: "Troubles | None" = None
 
     @cached_property
     def _by_name(self) -> dict[str, Table]:

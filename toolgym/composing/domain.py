@@ -136,8 +136,12 @@ class ComposedDomain:
         return self._policy()
 
     def session(self) -> ToolSession:
-        """A new in-process session; `reset(task.world_seed)` puts it into a task's world."""
+        """A new in-process session; `reset(world_key(task))` puts it into a task's world."""
         return self.server.session()
+
+    def world_key(self, task: Task) -> Any:
+        """The key of a task's world: its `world_seed`, or what its customer has got to do with a trouble besides."""
+        return task.meta.get("world", task.world_seed)
 
     def tasks(
         self,

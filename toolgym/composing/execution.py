@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from toolgym import _json
-from toolgym.composing.story import Do, Done, PlannedCall, Run, Story, UnfitError
+from toolgym.composing.story import Do, Done, PlannedCall, Run, Story, Told, UnfitError
 from toolgym.mcp.session import ToolSession
 from toolgym.messages import ToolCall, Turn
-from toolgym.tasks import GoldAction, GoldCall
+from toolgym.tasks import GoldAction, GoldCall, Task
 from toolgym.trajectory import Step, ToolResult
+from toolgym.users.base import UserTools
+from toolgym.users.scripted import ScriptedUser
 from toolgym.world import Diff
 
 __all__ = ["ExecutedCall", "Execution", "execute", "flaw", "is_given", "needless", "value_of"]
@@ -40,6 +42,13 @@ class Execution:
     steps: tuple[Step, ...]
     """What the environment records of the chain, a step an action."""
     diff: Diff
+    decisions: tuple[ExecutedCall | Told, ...]
+    """The calls and what the customer was told to do, in order."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The atomic kinds of the decisions."""
+        return tuple(made.kind if isinstance(made, Told) else made.planned.kind for made in self.decisions)
 
 
 def value_of(result: ToolResult) -> Any:
@@ -59,7 +68,7 @@ class _Track:
     def __init__(self, run: Run):
         self.run = run
         self.ending: Done | None = None
-        self.todo: Do | None = None
+        self.todo: Do | Told | None = None
         self.advance(None)
 
     def advance(self, results: list[Any] | None) -> None:
@@ -71,6 +80,17 @@ class _Track:
 
 def _gold_call(planned: PlannedCall) -> GoldCall:
     return GoldCall(name=planned.tool, arguments=planned.arguments, writes=planned.writes)
+
+
+def _customer(session: ToolSession, stories: Sequence[Story]) -> ScriptedUser | None:
+    """Who does what the stories tell the customer to do."""
+    script = next((story.user for story in stories if story.user is not None), None)
+    if script is None:
+        return None
+    user = ScriptedUser()
+    user.tools = UserTools(session)
+    user.start(Task(id="candidate", domain="", kind=(), request=stories[0].clause, user=script))
+    return user
 
 
 class _Left:
@@ -107,18 +127,36 @@ def execute(session: ToolSession, world_key: Any, stories: Sequence[Story], with
 
 def _execute(session: ToolSession, world_key: Any, stories: Sequence[Story], without: int) -> Execution | None:
     session.reset(world_key)
+    user = _customer(session, stories)
     tracks = [_Track(story.run()) for story in stories]
     outline = " + ".join(story.outline for story in stories)
     actions: list[GoldAction] = []
     executed: list[ExecutedCall] = []
     steps: list[Step] = []
+    decisions: list[ExecutedCall | Told] = []
     place = 0
     while any(track.todo for track in tracks):
         plan = " ".join(track.todo.plan for track in tracks if track.todo)
+        if isinstance(told := tracks[0].todo, Told):  # such a story is alone
+            place += 1
+            if place - 1 == without:
+                tracks[0].advance([_Left()])
+                continue
+            assert user is not None
+            reply = user.reply(told.words)
+            decisions.append(told)
+            actions.append(GoldAction(plan=plan if actions else f"{outline}. {plan}", response=told.words))
+            turn = Turn(plan=actions[-1].plan, response=told.words)
+            acts = () if user.tools is None else user.tools.taken()
+            steps.append(Step(turn, user=reply.text, diff=session.diff(), user_acts=acts))
+            if reply.done or not acts:
+                return None
+            tracks[0].advance([reply.text])
+            continue
         calls: list[GoldCall] = []
         answers: list[ToolResult] = []
         for number, track in enumerate(tracks):
-            if track.todo is None:
+            if not isinstance(track.todo, Do):
                 continue
             results = []
             for planned in track.todo.calls:
@@ -133,6 +171,7 @@ def _execute(session: ToolSession, world_key: Any, stories: Sequence[Story], wit
                 results.append(value_of(result))
                 calls.append(_gold_call(planned))
                 executed.append(ExecutedCall(planned, number, len(actions)))
+                decisions.append(executed[-1])
             track.advance(results)
         actions.append(GoldAction(plan=plan if actions else f"{outline}. {plan}", calls=tuple(calls)))
         turn = Turn(plan=actions[-1].plan, calls=tuple(call.call() for call in calls))
@@ -143,14 +182,14 @@ def _execute(session: ToolSession, world_key: Any, stories: Sequence[Story], wit
     actions.append(GoldAction(plan=reasons or None, response=response))
     diff = session.diff() or {}
     steps.append(Step(Turn(plan=reasons or None, response=response), (), diff=diff))
-    return Execution(tuple(actions), tuple(executed), endings, tuple(steps), diff)
+    return Execution(tuple(actions), tuple(executed), endings, tuple(steps), diff, tuple(decisions))
 
 
 def flaw(session: ToolSession, world_key: Any, stories: Sequence[Story], request: str, done: Execution) -> str:
     """Why an executed candidate is no good task; "" where it is one.
 
-    `undone`: its calls write, and nothing is different in the end, so that doing nothing would be right too. `given`:
-    the request says what is asked for. `needless`: a call could be left out.
+    `undone`: its calls write, and nothing is different in the end, so that doing nothing would be right too. `missed`:
+    the goal is not reached. `given`: the request says what is asked for. `needless`: a decision could be left out.
 
     Args:
         session: is reset to the world.
@@ -161,35 +200,48 @@ def flaw(session: ToolSession, world_key: Any, stories: Sequence[Story], request
     """
     if not done.diff and any(executed.planned.writes for executed in done.calls):
         return "undone"
+    if any(story.reached is not None and story.reached(done.diff) is None for story in stories):
+        return "missed"
     if is_given(request, done):
         return "given"
     return "" if next(needless(session, world_key, stories, done), None) is None else "needless"
 
 
 def needless(session: ToolSession, world_key: Any, stories: Sequence[Story], done: Execution) -> Iterator[int]:
-    """The places of calls whose omission breaks nothing: the same end is reached, and the same is said.
+    """The places of decisions whose omission breaks nothing: the same end is reached, and the same is said.
 
     A call that only reads is needed where a script looks at its result. One that was made before with the same
     arguments, and nothing was written since, is not.
     """
     seen: dict[tuple[str, str], int] = {}
     written = 0
-    for place, executed in enumerate(done.calls):
-        planned = executed.planned
-        key = (planned.tool, repr(planned.arguments))
-        if not planned.writes and not planned.required and seen.get(key) == written:
-            yield place
-            continue
-        seen[key] = written
-        written += planned.writes
-        if planned.required:
-            continue
+    for place, decision in enumerate(done.decisions):
+        if isinstance(decision, Told):
+            written += 1
+        else:
+            planned = decision.planned
+            key = (planned.tool, repr(planned.arguments))
+            if not planned.writes and not planned.required and seen.get(key) == written:
+                yield place
+                continue
+            seen[key] = written
+            written += planned.writes
+            if planned.required:
+                continue
         try:
             other = execute(session, world_key, stories, without=place)
         except _MissingError:
             continue
-        if other is not None and other.diff == done.diff and other.actions[-1] == done.actions[-1]:
+        if other is not None and _same_end(stories, done, other):
             yield place
+
+
+def _same_end(stories: Sequence[Story], done: Execution, other: Execution) -> bool:
+    """Whether another execution ends as well as the whole one."""
+    reached = next((story.reached for story in stories if story.reached is not None), None)
+    if reached is not None:
+        return reached(other.diff) is not None
+    return other.diff == done.diff and other.actions[-1] == done.actions[-1]
 
 
 def is_given(request: str, done: Execution) -> bool:

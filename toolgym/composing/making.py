@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from toolgym.composing.checks import derive_assertions, derive_checklist
@@ -81,8 +81,8 @@ class Composer(Protocol):
         """The kind of a task of the split."""
         ...
 
-    def base(self, key: int, size: Size, dialect: str) -> Base:
-        """The world of a key; kept."""
+    def base(self, key: Any, size: Size, dialect: str) -> Base:
+        """The world of a key (an int; or what a story says, `Story.world`); kept."""
         ...
 
     def speakers(self, base: Base) -> int:
@@ -211,14 +211,17 @@ class TaskMaker:
         if made is None:
             return self._throw("unsuited")
         stories, request, facts = made
-        execution = execute(self._session, key, stories)
+        world = next((story.world for story in stories if story.world is not None), key)
+        execution = execute(self._session, world, stories)
         if execution is None:
             return self._throw("fails")
-        if len(execution.calls) != recipe.depth:
+        if len(execution.decisions) != recipe.depth:
             return self._throw("depth")
-        if self.composer.minimal and (reason := flaw(self._session, key, stories, request, execution)):
+        if self.composer.minimal and (reason := flaw(self._session, world, stories, request, execution)):
             return self._throw(reason)
-        execution = self.composer.finish(execution, base)
+        if world is not key:
+            base = self.composer.base(world, self.source.size, self.source.dialect)
+        execution = _with_goal(self.composer.finish(execution, base), stories)
         task = self._task(index, recipe, key, stories, execution, request, facts)
         if self.composer.minimal and not _solves(execution, task):
             return self._throw("unsolved")
@@ -242,33 +245,53 @@ class TaskMaker:
             for topic, sentence in story.facts.items():
                 facts[topic] = f"{facts[topic]} {sentence}" if topic in facts else sentence
         openings = list(dict.fromkeys(story.opening for story in stories))
+        user = UserScript(
+            opening=" ".join(openings),
+            facts=facts,
+            keywords={topic: composer.topic_words[topic] for topic in facts},
+        )
+        world = next((story.world for story in stories if story.world is not None), None)
+        free = tuple(table for story in stories for table in story.free)
         return Task(
             id=source.task_id(index, composer.name),
             domain=composer.name,
-            kind=tuple(executed.planned.kind for executed in execution.calls),
+            kind=execution.kinds,
             composition=recipe.composition,
             depth=recipe.depth,
             split=source.split,
             world_seed=key,
             request=request,
-            user=UserScript(
-                opening=" ".join(openings),
-                facts=facts,
-                keywords={topic: composer.topic_words[topic] for topic in facts},
-            ),
+            user=next((story.user for story in stories if story.user is not None), user),
             forbidden=recipe.refused,
             gold=execution.actions,
             gold_diff=execution.diff,
             unordered=composer.unordered,
-            assertions=derive_assertions(execution),
+            free=free,
+            assertions=derive_assertions(execution, free=free),
             checklist=derive_checklist(execution, allowed=composer.allowed, subject=composer.subject),
             meta={
                 "recipe": recipe.name,
                 "held_out": recipe.held_out,
                 "size": source.size,
                 "dialect": source.dialect,
+                **({} if world is None else {"world": world}),
             },
         )
+
+
+def _with_goal(execution: Execution, stories: Sequence[Story]) -> Execution:
+    """The execution, with an assertion of its goal instead of those on tables that are free."""
+    goals = [story.reached(execution.diff) for story in stories if story.reached is not None]
+    free = {table for story in stories for table in story.free}
+    if not free:
+        return execution
+    endings = [
+        replace(ending, assertions=tuple(fact for fact in ending.assertions if fact.table not in free))
+        for ending in execution.endings
+    ]
+    first = (*(goal for goal in goals if goal is not None), *endings[0].assertions)
+    endings[0] = replace(endings[0], assertions=first)
+    return replace(execution, endings=tuple(endings))
 
 
 def _solves(execution: Execution, task: Task) -> bool:

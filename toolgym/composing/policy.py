@@ -26,6 +26,8 @@ def render_policy(declaration: Declaration) -> str:
     parts.append("\n".join(f"- {sentence}" for sentence in _GENERAL))
     for heading, sentences in declaration.notes.items():
         parts += [f"## {heading}", "\n".join(f"- {sentence}" for sentence in sentences)]
+    if declaration.troubles is not None:
+        parts += ["## Troubles", "\n".join(f"- {note}" for note in declaration.troubles.notes())]
     if declaration.rules:
         parts += ["## What is not allowed", "\n".join(f"- {rule.text}" for rule in declaration.rules)]
     return "\n\n".join(parts) + "\n"

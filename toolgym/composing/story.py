@@ -9,9 +9,10 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from toolgym.tasks import Assertion, RefusedCheck
+from toolgym.tasks import Assertion, RefusedCheck, UserScript
+from toolgym.world import Diff
 
-__all__ = ["Do", "Done", "PlannedCall", "Run", "Story", "Style", "UnfitError", "after", "together"]
+__all__ = ["Do", "Done", "PlannedCall", "Run", "Story", "Style", "Told", "UnfitError", "after", "together"]
 
 Style = Literal["seen", "unseen"]
 """Whose phrasings: those of `train`, `validation` and `test`, or those of `test_unseen` alone."""
@@ -50,6 +51,15 @@ class Do:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """A turn in which the customer is told to do something with its own tools; its reply is the one result."""
+
+    plan: str
+    kind: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """How a script ends."""
 
@@ -67,7 +77,7 @@ class Done:
     assertions: tuple[Assertion, ...] = ()
 
 
-Run = Generator[Do, list[Any], Done]
+Run = Generator[Do | Told, list[Any], Done]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +95,14 @@ class Story:
     """How the customer says who it is (`user`: by id), or nothing."""
     intro: dict[str, str] = field(default_factory=dict)
     """Topic -> a sentence that the request begins with; those of several stories are said once."""
+    user: UserScript | None = None
+    """The customer, where it does something itself; such a story is a task of its own."""
+    world: Any = None
+    """The key of the story's world, where that is not its task's."""
+    reached: Callable[[Diff], Assertion | None] | None = None
+    """What holds once the end is reached (None: it is not), where more than one final state will do."""
+    free: tuple[str, ...] = ()
+    """The tables that may then differ."""
 
 
 def after(words: str, script: Run) -> Run:

@@ -15,7 +15,7 @@ from toolgym.saying.text_form import plain, same_text
 from toolgym.tasks import Assertion
 from toolgym.world import Diff, canonical
 
-__all__ = ["BaseLookup", "Difference", "Value", "differences", "holds", "states_equal", "value_at"]
+__all__ = ["BaseLookup", "Difference", "Value", "bound", "differences", "holds", "states_equal", "value_at"]
 
 BaseLookup = Callable[[str, str], Any]
 """(table, record id) -> the base's record, or None where the base has none."""
@@ -34,6 +34,11 @@ def states_equal(diff_a: Diff, diff_b: Diff, unordered: Iterable[str] = ()) -> b
     """
     patterns = tuple(_segments(path) for path in unordered)
     return _same(_touched(diff_a), _touched(diff_b), patterns)
+
+
+def bound(diff: Diff, free: Iterable[str]) -> Diff:
+    """The part of a diff that must be the gold chain's: without the tables that are free (`Task.free`)."""
+    return {table: records for table, records in diff.items() if table not in free} if free else diff
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from toolgym import _json
-from toolgym.rewards.assertions import BaseLookup, Value, differences, holds, value_at
+from toolgym.rewards.assertions import BaseLookup, Value, bound, differences, holds, value_at
 from toolgym.rewards.checklist import includes, satisfied
 from toolgym.saying.facts import says
 from toolgym.tasks import (
@@ -72,7 +72,7 @@ def _state(trajectory: Trajectory, task: Task, base: BaseLookup | None) -> Itera
     if not (task.forbidden or task.gold or task.gold_diff):
         return
     wanted = {} if task.forbidden else task.gold_diff
-    for each in differences(wanted, trajectory.diff, task.unordered, base):
+    for each in differences(bound(wanted, task.free), bound(trajectory.diff, task.free), task.unordered, base):
         where = ".".join(filter(None, (each.table, each.key, each.path)))
         yield Reason("record", where, _text(each.expected), _text(each.found))
 

@@ -4,7 +4,7 @@
 and `state_term` the reward made of it.
 """
 
-from toolgym.rewards.assertions import BaseLookup, holds, states_equal
+from toolgym.rewards.assertions import BaseLookup, bound, holds, states_equal
 from toolgym.rewards.checklist import satisfied
 from toolgym.tasks import JudgedCheck, Task
 from toolgym.trajectory import Trajectory
@@ -13,7 +13,7 @@ __all__ = ["holds", "outcome_term", "solved", "state_matches", "state_term", "st
 
 
 def state_matches(trajectory: Trajectory, task: Task, base: BaseLookup | None = None) -> bool:
-    """Whether the present state is the gold one (up to `Task.unordered`) and every assertion holds.
+    """Whether the present state is the gold one (up to `Task.unordered` and `Task.free`) and every assertion holds.
 
     A forbidden task wants nothing changed. A task that gives neither gold chain nor gold diff is told by its assertions
     alone.
@@ -22,8 +22,10 @@ def state_matches(trajectory: Trajectory, task: Task, base: BaseLookup | None = 
     if task.forbidden:
         if any(diff.values()):
             return False
-    elif (task.gold or task.gold_diff) and not states_equal(diff, task.gold_diff, task.unordered):
-        return False
+    elif task.gold or task.gold_diff:
+        ours, gold = bound(diff, task.free), bound(task.gold_diff, task.free)
+        if not states_equal(ours, gold, task.unordered):
+            return False
     return all(holds(assertion, diff, base) for assertion in task.assertions)
 
 

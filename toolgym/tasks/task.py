@@ -236,6 +236,9 @@ class Task(_Model):
     """The world's diff after the gold chain was executed (`toolgym.tasks.freezing`); empty: nothing changes."""
     unordered: tuple[str, ...] = ()
     """Paths (`table.key.path`, `*` matches any) of lists in the diff whose order does not matter in comparisons."""
+    free: tuple[str, ...] = ()
+    """Tables of which any state is right in which the assertions hold (the settings of a user's own phone); the rest of
+    the state must be the gold chain's."""
     assertions: tuple[Assertion, ...] = ()
     checklist: tuple[ChecklistItem, ...] = ()
     meta: dict[str, Any] = Field(default_factory=dict)
