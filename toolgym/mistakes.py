@@ -583,26 +583,5 @@ _WEIGHTS: Final = {
     "wrong_order": 3.0, "handed_over": 0.4,
 }  # fmt: skip
 """Those that few places give occasion for are tried before the others more often."""
-KINDS: Final[dict[str, Callable[[_Chain, int], _Wrong | None]]] = {
-    "wrong_tool": _wrong_tool,
-    "wrong_argument": _wrong_argument,
-    "missing_argument": _missing_argument,
-    "invented_value": _invented_value,
-    "step_left_out": _step_left_out,
-    "wrong_order": _wrong_order,
-    "premature_answer": _premature_answer,
-    "wrong_answer": _wrong_answer,
-    "refused_permitted": _refused_permitted,
-    "handed_over": _handed_over,
-    "forbidden_act": _forbidden_act,
-}
-_WEIGHTS: Final = {
-    "wrong_argument": 6.0,
-    "wrong_tool": 4.0,
-    "forbidden_act": 4.0,
-    "step_left_out": 3.0,
-    "wrong_order": 3.0,
-}
-"""Those that few places give occasion for are tried before the others more often."""
 KINDS: Final = tuple(_KINDS)
 """The kinds of wrong decisions."""

@@ -100,7 +100,8 @@ def _new_server(size: Any, dialect: str) -> ToolServer:
 
 
 def _act(kind: str, tool: str, on: str, takes: dict[str, Any], words: str, **more: Any) -> Act:
-    return Act(kind, tool, on, takes, (words,), (words,), "Done.", about=(kind,), past=(kind,), **more)
+    ways = (words, f"Please: {words}")
+    return Act(kind, tool, on, takes, ways, (f"Kindly: {words}",), "Done.", about=(kind,), past=(kind,), **more)
 
 
 CLINIC = Declaration(
