@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from toolgym.composing.acts import Known, MadeAct, make_act, makes_sense, sentence
-from toolgym.composing.asking import guarded
+from toolgym.composing.asking import MISTAKES, guarded
 from toolgym.composing.declaration import Rule, Seen
 from toolgym.composing.fields import Field
 from toolgym.composing.found import Found, Record
@@ -115,10 +115,10 @@ def _allowed(scene: Scene, outline: Outline, record: Record) -> bool:
 
 
 def _breaks(rule: Rule, seen: Seen) -> bool | None:
-    """Whether the rule is broken; None where that depends on a wish that is not made yet."""
+    """Whether the rule is broken; None where that depends on what is not known yet (or the rule itself is wrong)."""
     try:
         return rule.broken(seen)
-    except KeyError:
+    except MISTAKES:
         return None
 
 
