@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import gymnasium
 import numpy as np
@@ -23,6 +23,9 @@ from toolgym.spaces import Message
 from toolgym.tasks import Task
 from toolgym.trajectory import Trajectory
 from toolgym.users import User, UserTools, make_user
+
+if TYPE_CHECKING:
+    from toolgym.composing.declaration import Declaration
 
 __all__ = ["ToolEnv"]
 
@@ -59,7 +62,7 @@ class ToolEnv(gymnasium.Env[str, str]):
     `truncated` at a limit, which `info["truncation"]` names. `info["outcome"]` then says how it ended.
 
     Args:
-        domain: a `Domain`, or the name of a registered one.
+        domain: a `Domain` or a `Declaration`, or the name of a registered one.
         options: how tasks are picked, how the episode talks, ends and scores.
         size: the world's size, where `domain` is a name.
         dialect: the dialect of the domain's tools, where `domain` is a name.
@@ -75,7 +78,7 @@ class ToolEnv(gymnasium.Env[str, str]):
 
     def __init__(
         self,
-        domain: Domain | str,
+        domain: "Domain | Declaration | str",
         options: EnvOptions | None = None,
         *,
         size: Size | None = None,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 import gymnasium
@@ -11,7 +12,7 @@ from toolgym.env import ToolEnv
 from toolgym.errors import ConfigError, ToolGymError, did_you_mean
 from toolgym.loading import load_named, names_object, raised
 from toolgym.options import EnvOptions, check_options, env_options
-from toolgym.registration import env_ids
+from toolgym.registration import env_ids, is_declaration
 
 __all__ = ["WORLD_OPTIONS", "bring_env", "brought", "doubts", "open_env", "takes"]
 
@@ -47,23 +48,30 @@ def takes(env_id: str, option: str) -> bool:
 
 
 def bring_env(name: str) -> None:
-    """Makes `FILE.py:NAME` or `module:NAME` an id that `open_env` knows: a function or class that makes a `ToolEnv`.
+    """Makes `FILE.py:NAME` or `module:NAME` an id that `open_env` knows: a `Declaration`, or what makes a `ToolEnv`.
 
     It runs code: only for what the user's own command or program says, never for what a file says. Any other id is left
     as it is.
 
     Raises:
-        ConfigError: there is no such file or name, or what has the name cannot be called.
+        ConfigError: there is no such file or name, or what has the name is no declaration and cannot be called.
     """
     if not names_object(name) or name in _BROUGHT:
         return
     made = load_named(name)
+    if is_declaration(made):
+        made = partial(_declared, name)
     if not callable(made):
         raise ConfigError(
             f"{name} is a {type(made).__name__}; --env takes a function or a class that makes a ToolEnv, called with "
-            "the environment's options: def make_env(**options): return ToolEnv(domain, **options)"
+            "the environment's options: def make_env(**options): return ToolEnv(domain, **options); or a Declaration"
         )
     _BROUGHT[name] = made
+
+
+def _declared(name: str, **options: Any) -> ToolEnv:
+    """The environment of a declaration; another process can make it by the name too."""
+    return ToolEnv(load_named(name), **options)
 
 
 def brought(env_id: str) -> Callable[..., Any] | None:

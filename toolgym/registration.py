@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "domains",
     "env_ids",
+    "is_declaration",
     "make_domain",
     "needs_user",
     "own_domains",
@@ -89,6 +90,13 @@ def register_envs() -> None:
             )
 
 
+def is_declaration(made: Any) -> bool:
+    """Whether something is a domain's declaration."""
+    from toolgym.composing.declaration import Declaration  # knows servers, which take their time to import
+
+    return isinstance(made, Declaration)
+
+
 def domains() -> list[str]:
     """The names of the registered domains, sorted."""
     return sorted(_DOMAINS)
@@ -154,8 +162,7 @@ def _declared(declaration: Any, options: tuple[tuple[str, Any], ...]) -> Domain:
         ConfigError: it is no declaration.
     """
     from toolgym.composing.composer import DeclaredDomain  # speaks to servers, which takes its time to import
-    from toolgym.composing.declaration import Declaration
 
-    if not isinstance(declaration, Declaration):
+    if not is_declaration(declaration):
         raise ConfigError(f"a domain is a name, a Domain or a Declaration, not {type(declaration).__name__}")
     return DeclaredDomain(declaration, **dict(options))

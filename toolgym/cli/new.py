@@ -1,5 +1,6 @@
 """`toolgym new`: something to start from."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -35,3 +36,32 @@ def new_server(
     for path in write(name, folder):
         out.print(f"  {path}", highlight=False)
     out.print(f"Next: cd {folder} && pytest", highlight=False)
+
+
+@app.command("domain")
+def new_domain(
+    name: Annotated[str, typer.Argument(help="The domain's name: a word in small letters.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The folder (default: the name).")] = None,
+) -> None:
+    """Writes a domain of your own: tables, tools, rules and words in one file, of which tasks are made; and its test.
+
+    \b
+    Examples:
+      toolgym new domain rental
+      cd rental && toolgym check --env rental.py:RENTAL
+    """
+    from toolgym.scaffold import new_domain as write
+
+    folder = output or Path(name)
+    for path in write(name, folder):
+        out.print(f"  {path}", highlight=False)
+    own = f"{name}.py:{name.upper()}"
+    for number, command in enumerate(
+        (
+            f"cd {shlex.quote(str(folder))}",
+            "pytest",
+            f"toolgym check --env {own} --set size=small",
+            f"toolgym eval --env {own} --agent oracle --set size=small",
+        )
+    ):
+        out.print(f"{'      ' if number else 'Next: '}{command}", highlight=False, soft_wrap=True)
