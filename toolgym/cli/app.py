@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 
 from toolgym.cli.check import check
+from toolgym.cli.command import Command
 from toolgym.cli.common import progress_console
 from toolgym.cli.demo import demo
 from toolgym.cli.docker import docker
@@ -49,28 +50,28 @@ _EXTRAS = {
 
 app = typer.Typer(
     name="toolgym",
-    help="Environments for tool use over MCP, and the agents that learn in them.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-app.command("list")(list_envs)
-app.command("demo")(demo)
-app.command("play")(play)
-app.command("eval")(evaluate)
+app.command("list", cls=Command)(list_envs)
+app.command("demo", cls=Command)(demo)
+app.command("play", cls=Command)(play)
+app.command("eval", cls=Command)(evaluate)
 app.command(
     "train",
+    cls=Command,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
 )(train)
-app.command("plot")(plot)
-app.command("serve")(serve)
-app.command("show")(show)
+app.command("plot", cls=Command)(plot)
+app.command("serve", cls=Command)(serve)
+app.command("show", cls=Command)(show)
 app.add_typer(docker, name="docker")
-app.command("score")(score)
-app.command("inspect")(inspect)
-app.command("check")(check)
-app.command("record")(record)
+app.command("score", cls=Command)(score)
+app.command("inspect", cls=Command)(inspect)
+app.command("check", cls=Command)(check)
+app.command("record", cls=Command)(record)
 app.add_typer(new, name="new")
 app.add_typer(tasks, name="tasks")
 
@@ -88,7 +89,15 @@ def _global(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Environments for tool use over MCP, and the agents that learn in them."""
+    """Environments for tool use over MCP, and the agents that learn in them.
+
+    \b
+    Examples:
+      toolgym demo --quick
+      toolgym play
+      toolgym eval --agent builtin:imperfect --episodes 50
+      toolgym COMMAND --help
+    """
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,17 +8,34 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from toolgym.cli.common import EnvId, JsonFlag, Seed, Settings, out, parse_settings, print_json, progress_console
+from toolgym.cli.common import (
+    EPISODES,
+    EnvId,
+    JsonFlag,
+    Seed,
+    Settings,
+    out,
+    panel,
+    parse_settings,
+    print_json,
+    progress_console,
+)
 from toolgym.errors import ConformanceError
 
 __all__ = ["check"]
+
+_episodes, _checks = panel(EPISODES), panel("Which checks")
 
 
 def check(
     env: EnvId = "ToolGym/Airline-v0",
     settings: Settings = None,
-    episodes: Annotated[int, typer.Option("--episodes", "-n", min=1, help="Tasks that each check plays.")] = 20,
-    only: Annotated[list[str] | None, typer.Option("--only", help="One check by name; may be repeated.")] = None,
+    episodes: Annotated[
+        int, _episodes("--episodes", "-n", metavar="N", min=1, help="Tasks that each check plays.")
+    ] = 20,
+    only: Annotated[
+        list[str] | None, _checks("--only", metavar="NAME", help="One check by name; may be repeated.")
+    ] = None,
     seed: Seed = 0,
     json: JsonFlag = False,
 ) -> None:
@@ -29,7 +46,8 @@ def check(
     \b
     Examples:
       toolgym check --set size=small
-      toolgym check --env ToolGym/MCP-v0 --set servers=server.py:server --set tasks=tasks.yaml
+      toolgym check --env ToolGym/MCP-v0 \\
+        --set servers=server.py:server --set tasks=tasks.yaml
       toolgym check --only oracle --only fork --json
     """
     from toolgym.checker import CheckReport, CheckResult, check_tool_env

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,12 +14,15 @@ from toolgym import _strict_json
 from toolgym.errors import ConfigError
 
 __all__ = [
+    "EPISODES",
+    "OUTPUT",
     "EnvId",
     "JsonFlag",
     "Seed",
     "Settings",
     "Split",
     "out",
+    "panel",
     "parse_settings",
     "print_json",
     "print_json_list",
@@ -26,13 +30,24 @@ __all__ = [
     "read_jsonl",
 ]
 
-EnvId = Annotated[str, typer.Option("--env", "-e", help="A Gymnasium id, or FILE.py:NAME of your own.")]
-Split = Annotated[str, typer.Option("--split", help="train, validation, test or test_unseen.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seeds every choice.")]
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for a script to read.")]
+EPISODES, OUTPUT = "Which episodes", "Output"
+"""Panels of `--help` that several commands have."""
+
+
+def panel(title: str) -> Any:
+    """`typer.Option` of an option that stands in a panel of `--help`."""
+    return partial(typer.Option, rich_help_panel=title)
+
+
+_episodes, _output = panel(EPISODES), panel(OUTPUT)
+
+EnvId = Annotated[str, _episodes("--env", "-e", metavar="ENV", help="A Gymnasium id, or FILE.py:NAME of your own.")]
+Split = Annotated[str, _episodes("--split", metavar="NAME", help="train, validation, test or test_unseen.")]
+Seed = Annotated[int, _episodes("--seed", metavar="N", min=0, help="Seeds every choice.")]
+JsonFlag = Annotated[bool, _output("--json", help="Print JSON for a script to read.")]
 Settings = Annotated[
     list[str] | None,
-    typer.Option(
+    _episodes(
         "--set",
         metavar="NAME=VALUE",
         help="An option of the environment, as in gymnasium.make; may be repeated. The value is JSON or plain text.",

@@ -4,27 +4,30 @@ import time
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from toolgym.cli.common import JsonFlag, Seed
+from toolgym.cli.common import OUTPUT, JsonFlag, panel
 from toolgym.errors import ConfigError
 
 _QUICK = 1.8
+_time, _machine, _output = panel("Time and training"), panel("Machine"), panel(OUTPUT)
 
 
 def demo(
-    output: Annotated[Path, typer.Option(help="Folder for the curve, the trajectories and the checkpoint.")] = Path(
-        "runs/demo"
-    ),
-    seed: Seed = 0,
-    minutes: Annotated[float, typer.Option(min=0.5, help="About how long all of it may take, in wall time.")] = 8.0,
-    quick: Annotated[bool, typer.Option("--quick", help="Two minutes at most: fewer test tasks, fewer steps.")] = False,
+    minutes: Annotated[
+        float, _time(metavar="X", min=0.5, help="About how long all of it may take, in wall time.")
+    ] = 8.0,
+    quick: Annotated[bool, _time("--quick", help="Two minutes at most: fewer test tasks, fewer steps.")] = False,
     steps: Annotated[
-        int | None, typer.Option(min=1, max=10_000, help="GRPO steps, however long (default: what fits, up to 60).")
+        int | None,
+        _time(metavar="N", min=1, max=10_000, help="GRPO steps, however long (default: what fits, up to 60)."),
     ] = None,
+    seed: Annotated[int, _time(metavar="N", min=0, help="Seeds every choice.")] = 0,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Torch threads (default: 1, unless more are clearly faster now).")
+        int | None,
+        _machine(metavar="N", min=1, help="Torch threads (default: 1, unless more are clearly faster now)."),
     ] = None,
+    output: Annotated[
+        Path, _output(metavar="FOLDER", help="For the curve, the trajectories and the checkpoint.")
+    ] = Path("runs/demo"),
     json: JsonFlag = False,
 ) -> None:
     """Shows an expert episode, trains the built-in policy, and evaluates it before and after.
@@ -35,7 +38,7 @@ def demo(
     Examples:
       toolgym demo
       toolgym demo --quick
-      toolgym demo --minutes 20 --seed 1 --output runs/long
+      toolgym demo --minutes 20 --seed 1 --threads 2 --output runs/long
     """
     began = time.monotonic()
     if quick and minutes != 8.0:

@@ -1,7 +1,6 @@
 """`toolgym eval`: how well an agent does."""
 
 import shlex
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,34 +9,65 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from toolgym._files import WriteLock
-from toolgym.cli.common import EnvId, JsonFlag, Seed, Settings, Split, out, parse_settings, print_json, progress_console
+from toolgym.cli.common import (
+    EPISODES,
+    OUTPUT,
+    EnvId,
+    JsonFlag,
+    Seed,
+    Settings,
+    Split,
+    out,
+    panel,
+    parse_settings,
+    print_json,
+    progress_console,
+)
 from toolgym.errors import ConfigError
 
-_model = partial(typer.Option, rich_help_panel="The model that acts")
-_files = partial(typer.Option, rich_help_panel="Files and speed")
+_episodes, _agent, _sampling = panel(EPISODES), panel("The agent"), panel("Sampling")
+_speed, _output = panel("Speed"), panel(OUTPUT)
 
 
 def evaluate(
     env: EnvId = "ToolGym/Airline-v0",
     split: Split = "test",
-    agent: Annotated[
-        str,
-        typer.Option("--agent", "-a", help="oracle, random, noop, builtin[:clean|imperfect], hf:PATH or api:MODEL."),
-    ] = "oracle",
-    episodes: Annotated[int, typer.Option("--episodes", "-n", min=1, help="Tasks, each run K times.")] = 100,
-    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Trials a task, for pass@k and pass^k.")] = 1,
+    episodes: Annotated[int, _episodes("--episodes", "-n", metavar="N", min=1, help="Tasks, each run K times.")] = 100,
+    k: Annotated[int, _episodes("--k", "-k", metavar="K", min=1, help="Trials a task, for pass@k and pass^k.")] = 1,
     seed: Seed = 0,
     settings: Settings = None,
+    agent: Annotated[
+        str,
+        _agent(
+            "--agent",
+            "-a",
+            metavar="AGENT",
+            help="oracle, random, noop, builtin[:clean|imperfect], hf:PATH or api:MODEL.",
+        ),
+    ] = "oracle",
+    base_url: Annotated[
+        str | None,
+        _agent(metavar="URL", help="The endpoint of an api: agent (default: $OPENAI_BASE_URL)."),
+    ] = None,
+    dtype: Annotated[
+        str,
+        _agent(
+            metavar="NAME",
+            help="A local model's weights: float32, bfloat16 or float16; auto: float32, but bfloat16 from 50M "
+            "parameters on where that is fast.",
+        ),
+    ] = "auto",
+    device: Annotated[
+        str | None, _agent(metavar="NAME", help="Where a local model runs (default: CUDA, else CPU).")
+    ] = None,
     temperature: Annotated[
         float | None,
-        _model(
-            min=0,
-            help="Sampling temperature (default: greedy for one trial, 1 for more; an API's own).",
-        ),
+        _sampling(metavar="X", min=0, help="Default: greedy for one trial, 1 for more; an API's own."),
     ] = None,
     max_new_tokens: Annotated[
         int | None,
-        _model(
+        _sampling(
+            metavar="N",
             min=1,
             help="The longest turn of a model (default: 256; from 50M parameters on 1024, which a model that thinks "
             "needs; an API's own limit).",
@@ -45,48 +75,38 @@ def evaluate(
     ] = None,
     context_tokens: Annotated[
         int | None,
-        _model(
+        _sampling(
+            metavar="N",
             min=2,
             help="The longest episode of a local model (default: 8192, or what its opening needs).",
         ),
     ] = None,
-    dtype: Annotated[
-        str,
-        _model(
-            help="A local model's weights: float32, bfloat16 or float16; auto: float32, but bfloat16 from 50M "
-            "parameters on where that is fast.",
-        ),
-    ] = "auto",
     thinking: Annotated[
         bool | None,
-        _model(
+        _sampling(
             "--thinking/--no-thinking",
             help="Whether a local model thinks first, where its chat template can switch it (default: the template's).",
         ),
     ] = None,
-    device: Annotated[str | None, _model(help="Where a local model runs (default: CUDA, else CPU).")] = None,
     threads: Annotated[
         int | None,
-        _model(
+        _speed(
+            metavar="N",
             min=1,
             help="Torch threads of a local model (default: of a small one 1, unless more are clearly faster now).",
         ),
     ] = None,
-    base_url: Annotated[
-        str | None,
-        _model(help="The endpoint of an api: agent (default: $OPENAI_BASE_URL)."),
-    ] = None,
-    concurrency: Annotated[int, _files(min=1, help="Episodes at once.")] = 16,
+    concurrency: Annotated[int, _speed(metavar="N", min=1, help="Episodes at once.")] = 16,
     env_workers: Annotated[
         int,
-        _files(min=0, help="Ray actors that the environments run in (0: in this process)."),
+        _speed(metavar="N", min=0, help="Ray actors that the environments run in (0: in this process)."),
     ] = 0,
     output: Annotated[
         Path | None,
-        _files("--output", "-o", help="Write each trajectory to this JSON Lines file as it ends."),
+        _output("--output", "-o", metavar="FILE", help="Write each trajectory to this JSON Lines file as it ends."),
     ] = None,
-    append: Annotated[bool, _files("--append", help="Add to the episodes that --output holds.")] = False,
-    overwrite: Annotated[bool, _files("--overwrite", help="Begin --output anew, whatever it holds.")] = False,
+    append: Annotated[bool, _output("--append", help="Add to the episodes that --output holds.")] = False,
+    overwrite: Annotated[bool, _output("--overwrite", help="Begin --output anew, whatever it holds.")] = False,
     json: JsonFlag = False,
 ) -> None:
     """Runs an agent on a split: pass@k, pass^k, tool recall, reward and errors, with 95% intervals.
@@ -97,8 +117,8 @@ def evaluate(
     \b
     Examples:
       toolgym eval --agent oracle --split test --episodes 200
-      toolgym eval --agent builtin:imperfect --k 4 --json
-      toolgym eval --agent hf:Qwen/Qwen3-0.6B --episodes 50 --output runs/qwen.jsonl
+      toolgym eval --agent builtin:imperfect --k 4 --temperature 0.7 --json
+      toolgym eval --agent hf:Qwen/Qwen3-0.6B --threads 2 --output qwen.jsonl
       OPENAI_BASE_URL=http://127.0.0.1:8000/v1 toolgym eval --agent api:my-model
     """
     from toolgym.agents.evaluation.evaluation import AgentOptions, EvalOptions, make_policy

@@ -3,19 +3,21 @@
 from collections import Counter
 from typing import Annotated, Any
 
-import typer
 from rich.markup import escape
 from rich.table import Table
 
-from toolgym.cli.common import JsonFlag, out, print_json
+from toolgym.cli.common import JsonFlag, out, panel, print_json
 
 __all__ = ["Servers", "inspect", "server_of"]
 
+_server, _shown = panel("The server"), panel("What is shown")
+
 Servers = Annotated[
     str,
-    typer.Option(
+    _server(
         "--servers",
         "-s",
+        metavar="SERVERS",
         help='An mcp.json, a Python file, FILE.py:NAME, a URL, docker:IMAGE, or a command as JSON: ["npx", "x"].',
     ),
 ]
@@ -24,10 +26,14 @@ _COLOURS = {"error": "red", "warning": "yellow", "hint": "dim"}
 
 def inspect(
     servers: Servers,
-    server: Annotated[str | None, typer.Option(help="One server of an mcp.json (default: all).")] = None,
-    tool: Annotated[str | None, typer.Option(help="Show this tool's schema.")] = None,
-    token: Annotated[str | None, typer.Option(envvar="TOOLGYM_TOKEN", help="A bearer token for a URL.")] = None,
-    start_timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that the server may take to start.")] = 60.0,
+    server: Annotated[str | None, _server(metavar="NAME", help="One server of an mcp.json (default: all).")] = None,
+    tool: Annotated[str | None, _shown(metavar="NAME", help="Show this tool's schema.")] = None,
+    token: Annotated[
+        str | None, _server(metavar="TEXT", envvar="TOOLGYM_TOKEN", help="A bearer token for a URL.")
+    ] = None,
+    start_timeout: Annotated[
+        float, _server(metavar="X", min=0.1, help="Seconds that the server may take to start.")
+    ] = 60.0,
     json: JsonFlag = False,
 ) -> None:
     """Lists a server's tools, and what in them makes it hard for a model.

@@ -36,7 +36,9 @@ def describe(env_id: str, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def list_envs(
-    env: Annotated[str | None, typer.Argument(help="One environment: its tools are described too.")] = None,
+    env: Annotated[
+        str | None, typer.Argument(metavar="ENV", help="One environment: its tools are described too.")
+    ] = None,
     settings: Settings = None,
     json: JsonFlag = False,
 ) -> None:
@@ -45,7 +47,7 @@ def list_envs(
     \b
     Examples:
       toolgym list
-      toolgym list ToolGym/Airline-v0
+      toolgym list ToolGym/Airline-v0 --set size=small
       toolgym list --json | jq '.[].tasks'
     """
     from toolgym.opening import bring_env, open_env

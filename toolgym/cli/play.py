@@ -9,11 +9,10 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
 from rich.console import Console
 from rich.markup import escape
 
-from toolgym.cli.common import EnvId, Seed, Settings, Split, out, parse_settings
+from toolgym.cli.common import EPISODES, EnvId, Seed, Settings, Split, out, panel, parse_settings
 from toolgym.cli.explained import base_of, print_reasons
 from toolgym.cli.list_envs import tool_table
 from toolgym.errors import ConfigError, did_you_mean
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from toolgym.env import ToolEnv
 
 __all__ = ["Player", "near_miss", "play", "to_action"]
+
+_episodes, _shown = panel(EPISODES), panel("What is shown")
 
 COMMANDS = {
     ":help": "what you can type",
@@ -311,10 +312,10 @@ def _unquote(word: str) -> str:
 def play(
     env: EnvId = "ToolGym/Airline-v0",
     split: Split = "train",
-    task: Annotated[str | None, typer.Option(help="A task's id (default: a random one).")] = None,
+    task: Annotated[str | None, _episodes(metavar="ID", help="A task's id (default: a random one).")] = None,
     seed: Seed = 0,
     settings: Settings = None,
-    gold: Annotated[bool, typer.Option("--gold", help="Let :gold show the solution.")] = False,
+    gold: Annotated[bool, _shown("--gold", help="Let :gold show the solution.")] = False,
 ) -> None:
     """Lets you act in an environment. Type :help for what you can type.
 

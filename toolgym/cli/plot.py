@@ -7,25 +7,34 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from toolgym.cli.common import JsonFlag, out, print_json, progress_console
+from toolgym.cli.common import OUTPUT, JsonFlag, out, panel, print_json, progress_console
 from toolgym.errors import ConfigError
+
+_drawn, _output = panel("What is drawn"), panel(OUTPUT)
 
 
 def plot(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs: what --output was.")],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The picture (default: curves.png in the first run's folder).")
-    ] = None,
     figures: Annotated[
         list[str] | None,
-        typer.Option("--figures", "-f", help="Names as in metrics.jsonl, or eval/NAME; commas between, or repeated."),
+        _drawn(
+            "--figures",
+            "-f",
+            metavar="NAMES",
+            help="Names as in metrics.jsonl, or eval/NAME; commas between, or repeated.",
+        ),
     ] = None,
     smoothing: Annotated[
-        float, typer.Option(min=0, max=0.999, help="How much of each step's running mean is that of the step before.")
+        float,
+        _drawn(metavar="X", min=0, max=0.999, help="How much of each step's running mean is that of the step before."),
     ] = 0.8,
     seeds: Annotated[
-        bool, typer.Option("--over-seeds", help="Draw runs that differ in the seed alone as one: mean and range.")
+        bool, _drawn("--over-seeds", help="Draw runs that differ in the seed alone as one: mean and range.")
     ] = False,
+    output: Annotated[
+        Path | None,
+        _output("--output", "-o", metavar="FILE", help="The picture (default: curves.png in the first run's folder)."),
+    ] = None,
     json: JsonFlag = False,
 ) -> None:
     """Draws the figures of runs beside each other, a colour a run: a smoothed line over a faint one.
@@ -35,7 +44,7 @@ def plot(
     \b
     Examples:
       toolgym plot runs/grpo
-      toolgym plot runs/grpo runs/dapo --figures solved,eval/pass@1,kl --output curves.png
+      toolgym plot runs/grpo runs/dapo --figures solved,kl --output curves.png
       toolgym plot runs/grpo-0 runs/grpo-1 --over-seeds
       toolgym plot runs/grpo --json
     """

@@ -5,19 +5,25 @@ from typing import Annotated
 
 import typer
 
+from toolgym.cli.common import OUTPUT, panel
 from toolgym.cli.inspect import server_of
 from toolgym.errors import ConfigError
 
 __all__ = ["record"]
 
+_server, _output = panel("The server"), panel(OUTPUT)
+
 
 def record(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The tasks file (.yaml); tasks are added to it.")],
+    output: Annotated[
+        Path, _output("--output", "-o", metavar="FILE", help="The tasks file (.yaml); tasks are added to it.")
+    ],
     servers: Annotated[
-        str | None, typer.Option("--servers", "-s", help="An mcp.json, a Python file, a URL or docker:IMAGE.")
+        str | None,
+        _server("--servers", "-s", metavar="SERVERS", help="An mcp.json, a Python file, a URL or docker:IMAGE."),
     ] = None,
-    server: Annotated[str | None, typer.Option(help="One server of an mcp.json (default: all).")] = None,
-    request: Annotated[str, typer.Option(help="What the user asks for, if it is known already.")] = "",
+    server: Annotated[str | None, _server(metavar="NAME", help="One server of an mcp.json (default: all).")] = None,
+    request: Annotated[str, _output(metavar="TEXT", help="What the user asks for, if it is known already.")] = "",
     command: Annotated[
         list[str] | None, typer.Argument(metavar="[-- COMMAND...]", help="The server's command, instead of --servers.")
     ] = None,
@@ -29,7 +35,8 @@ def record(
     \b
     Examples:
       toolgym record --output tasks.yaml --servers mcp.json
-      claude mcp add library -- toolgym record --output tasks.yaml -- python server.py
+      claude mcp add library -- \\
+        toolgym record --output tasks.yaml -- python server.py
     """
     if (servers is None) == (not command):
         raise ConfigError("Say which server: --servers mcp.json, or its command after --.")

@@ -14,7 +14,17 @@ from rich.progress import track
 from rich.table import Table
 
 from toolgym import _strict_json
-from toolgym.cli.common import JsonFlag, out, parse_settings, print_json, print_json_list, progress_console, read_jsonl
+from toolgym.cli.common import (
+    EPISODES,
+    JsonFlag,
+    out,
+    panel,
+    parse_settings,
+    print_json,
+    print_json_list,
+    progress_console,
+    read_jsonl,
+)
 from toolgym.cli.explained import task_of
 from toolgym.errors import ConfigError
 
@@ -24,6 +34,8 @@ if TYPE_CHECKING:
     from toolgym.rewards.rescoring import Separation
     from toolgym.tasks import Task
     from toolgym.trajectory import Trajectory
+
+_episodes, _rewards = panel(EPISODES), panel("Which rewards")
 
 _LONGEST_HEADER = 10_000
 """Bytes of a trajectory file's first line, which is short."""
@@ -38,20 +50,22 @@ def score(
     ],
     reward: Annotated[
         list[str] | None,
-        typer.Option(
+        _rewards(
             "--reward",
             "-r",
+            metavar="NAME",
             help="A preset, or FILE.py:NAME for episodes; there it may be repeated. Default: toolrl for texts, every "
             "preset for episodes.",
             show_default=False,
         ),
     ] = None,
     env: Annotated[
-        str | None, typer.Option("--env", "-e", help="The episodes' environment, where not the one that they name.")
+        str | None,
+        _episodes("--env", "-e", metavar="ENV", help="The episodes' environment, where not the one that they name."),
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option(
+        _episodes(
             "--set",
             metavar="NAME=VALUE",
             help="An option of the preset, or for episodes of the environment in which they were played; may be "
@@ -72,9 +86,9 @@ def score(
     Examples:
       toolgym score answers.jsonl --reward toolrl
       toolgym score answers.jsonl --reward awpo --json > scores.json
-      toolgym eval --agent builtin:imperfect --episodes 20 --k 8 --output runs/eval.jsonl
+      toolgym eval --agent builtin:imperfect --k 8 --output runs/eval.jsonl
       toolgym score runs/eval.jsonl --set size=small
-      toolgym score runs/eval.jsonl --set size=small -r default -r my_reward.py:brief
+      toolgym score runs/eval.jsonl --reward default --reward my_reward.py:brief
     """
     options = parse_settings(settings)
     if _is_trajectories(file):

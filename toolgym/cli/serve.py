@@ -6,30 +6,42 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import gymnasium
 import typer
 
-from toolgym.cli.common import Settings, parse_settings, progress_console
+from toolgym.cli.common import panel, parse_settings, progress_console
 from toolgym.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from toolgym.mcp.server import ToolServer
 
 
+_tools, _clients, _guard = panel("Which tools"), panel("How clients connect"), panel("Who may connect")
+
+
 def serve(
-    domain: Annotated[str, typer.Argument(help="A domain (airline) or an environment (ToolGym/Airline-v0).")],
-    transport: Annotated[Literal["stdio", "http"], typer.Option(help="How clients connect.")] = "stdio",
-    host: Annotated[str, typer.Option(help="The address to listen on (http).")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on (http).", min=0, max=65535)] = 8000,
+    domain: Annotated[
+        str, typer.Argument(metavar="ENV", help="A domain (airline) or an environment (ToolGym/Airline-v0).")
+    ],
+    transport: Annotated[
+        Literal["stdio", "http"], _clients(help="stdio: one client, by its pipes; http: many.")
+    ] = "stdio",
+    host: Annotated[str, _clients(metavar="ADDRESS", help="The address to listen on (http).")] = "127.0.0.1",
+    port: Annotated[int, _clients(metavar="N", help="The port to listen on (http).", min=0, max=65535)] = 8000,
     token: Annotated[
         str | None,
-        typer.Option(envvar="TOOLGYM_TOKEN", help="What clients of /mcp must send as a bearer token (http)."),
+        _guard(metavar="TEXT", envvar="TOOLGYM_TOKEN", help="What clients of /mcp must send as a bearer token (http)."),
     ] = None,
     agent_token: Annotated[
         str | None,
-        typer.Option(envvar="TOOLGYM_AGENT_TOKEN", help="What clients of /episodes/ID/mcp must send; needs --token."),
+        _guard(
+            metavar="TEXT",
+            envvar="TOOLGYM_AGENT_TOKEN",
+            help="What clients of /episodes/ID/mcp must send; needs --token.",
+        ),
     ] = None,
-    allow_open: Annotated[
-        bool, typer.Option("--allow-open", help="Listen beyond this machine without a token.")
-    ] = False,
-    settings: Settings = None,
+    allow_open: Annotated[bool, _guard("--allow-open", help="Listen beyond this machine without a token.")] = False,
+    settings: Annotated[
+        list[str] | None,
+        _tools("--set", metavar="NAME=VALUE", help="An option of the domain's server, such as size; may be repeated."),
+    ] = None,
 ) -> None:
     """Serves a domain's tools over MCP, until it is interrupted.
 
@@ -39,6 +51,7 @@ def serve(
     \b
     Examples:
       toolgym serve airline --transport http --port 8000
+      toolgym serve airline --transport http --host 0.0.0.0 --token SECRET
       toolgym serve airline --set seed=3 --set size=standard
       claude mcp add airline -- toolgym serve airline
     """

@@ -11,11 +11,13 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from toolgym.cli.common import JsonFlag, Settings, out, parse_settings, print_json_list
+from toolgym.cli.common import EPISODES, OUTPUT, JsonFlag, Settings, out, panel, parse_settings, print_json_list
 from toolgym.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from toolgym.trajectory import Trajectory
+
+_which, _output = panel(EPISODES), panel(OUTPUT)
 
 _OUTCOMES = ("solved", "unsolved", "policy_error", "tool_error", "infra_error", "truncated")
 """`toolgym.trajectory.Outcome`."""
@@ -25,17 +27,20 @@ def show(
     file: Annotated[Path, typer.Argument(help="A trajectory file, as `eval --output` and `train --record` write it.")],
     episode: Annotated[
         int | None,
-        typer.Option("--episode", "-n", help="Show this episode step by step (0 is the first, -1 the last)."),
+        _which("--episode", "-n", metavar="N", help="Show this episode step by step (0 is the first, -1 the last)."),
     ] = None,
     outcome: Annotated[
         str | None,
-        typer.Option(help=f"Only episodes that ended so, which are then numbered anew: {', '.join(_OUTCOMES)}."),
+        _which(
+            metavar="NAME", help=f"Only episodes that ended so, which are then numbered anew: {', '.join(_OUTCOMES)}."
+        ),
     ] = None,
-    full: Annotated[bool, typer.Option("--full", help="With the policy and the tools, and no text shortened.")] = False,
     env: Annotated[
-        str | None, typer.Option("--env", "-e", help="The episode's environment, where not the one that it names.")
+        str | None,
+        _which("--env", "-e", metavar="ENV", help="The episode's environment, where not the one that it names."),
     ] = None,
     settings: Settings = None,
+    full: Annotated[bool, _output("--full", help="With the policy and the tools, and no text shortened.")] = False,
     json: JsonFlag = False,
 ) -> None:
     """Lists the episodes of a trajectory file, or shows one: every step with its rewards, and why it is not solved.
@@ -47,7 +52,7 @@ def show(
       toolgym eval --agent oracle --episodes 5 --output runs/oracle.jsonl
       toolgym show runs/oracle.jsonl
       toolgym show runs/oracle.jsonl --episode 3
-      toolgym show runs/oracle.jsonl --outcome unsolved --episode 0 --set size=small
+      toolgym show runs/oracle.jsonl --outcome unsolved -n 0 --set size=small
       toolgym show runs/oracle.jsonl --outcome truncated --json
     """
     from toolgym.cli.explained import say_why

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from toolgym.cli.common import JsonFlag, out, print_json, progress_console
+from toolgym.cli.command import Command
+from toolgym.cli.common import OUTPUT, JsonFlag, out, panel, print_json, progress_console
 from toolgym.cli.inspect import Servers, server_of
 from toolgym.errors import TaskError
 
@@ -20,10 +21,23 @@ _UNSEEN = (
     'database under "toolgym" in mcp.json)'
 )
 
-app = typer.Typer(help="Checks tasks, and prints their schema.", no_args_is_help=True)
+_server, _state, _output = panel("The server"), panel("The state"), panel(OUTPUT)
+
+app = typer.Typer(no_args_is_help=True)
 
 
-@app.command("schema")
+@app.callback()
+def _tasks() -> None:
+    """Checks tasks, and prints their schema.
+
+    \b
+    Examples:
+      toolgym tasks check tasks.yaml --servers mcp.json
+      toolgym tasks schema > tasks.schema.json
+    """
+
+
+@app.command("schema", cls=Command)
 def schema() -> None:
     """Prints the JSON Schema of a tasks file, for editors and for other programs.
 
@@ -36,21 +50,25 @@ def schema() -> None:
     print_json(tasks_schema())
 
 
-@app.command("check")
+@app.command("check", cls=Command)
 def check(
     file: Annotated[Path, typer.Argument(help="A tasks file: .yaml, .json or .jsonl.")],
     servers: Servers,
-    server: Annotated[str | None, typer.Option(help="One server of an mcp.json (default: all).")] = None,
+    server: Annotated[str | None, _server(metavar="NAME", help="One server of an mcp.json (default: all).")] = None,
     state_tool: Annotated[
         list[str] | None,
-        typer.Option("--state-tool", help="A reading tool whose answer is the state; may be repeated."),
+        _state("--state-tool", metavar="NAME", help="A reading tool whose answer is the state; may be repeated."),
     ] = None,
     ignore: Annotated[
         list[str] | None,
-        typer.Option("--ignore", help="A path of the state that does not count (orders.*.at); may be repeated."),
+        _state(
+            "--ignore", metavar="PATH", help="A path of the state that does not count (orders.*.at); may be repeated."
+        ),
     ] = None,
-    write: Annotated[bool, typer.Option("--write", help="Freeze: keep what the gold chains did in the file.")] = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Freeze into this file instead.")] = None,
+    write: Annotated[bool, _output("--write", help="Freeze: keep what the gold chains did in the file.")] = False,
+    output: Annotated[
+        Path | None, _output("--output", "-o", metavar="FILE", help="Freeze into this file instead.")
+    ] = None,
     json: JsonFlag = False,
 ) -> None:
     """Executes every gold chain, and says what differs from what the file has frozen. Exits with 1 where a task fails.
@@ -63,6 +81,7 @@ def check(
       toolgym tasks check tasks.yaml --servers mcp.json
       toolgym tasks check tasks.yaml --servers mcp.json --write
       toolgym tasks check recorded.yaml --servers mcp.json --output tasks.jsonl
+      toolgym tasks check tasks.yaml --servers mcp.json --state-tool list_orders
     """
     from toolgym.mcp_env import McpDomain, McpOptions
     from toolgym.tasks.files import Frozen, read_tasks, write_frozen

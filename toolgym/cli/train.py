@@ -23,9 +23,9 @@ def train(
 
     \b
     Examples:
-      toolgym train --algo grpo --env ToolGym/Airline-v0 --steps 50 --output runs/grpo
+      toolgym train --algo grpo --steps 50 --output runs/grpo
       toolgym train --algo sft --help
-      toolgym train --algo grpo --reward my_reward.py:short_answers --output runs/own-reward
+      toolgym train --algo grpo --reward my_reward.py:brief --output runs/brief
     """
     from toolgym.agents.training import registry
 
