@@ -88,7 +88,7 @@ def session() -> ToolSession:
 
 
 def _changes(session: ToolSession, name: str, **arguments: Any) -> dict[str, dict[str, Any]]:
-    """What a call changes: table -> id -> the fields that differ (a new record whole), but for the day of the change."""
+    """What a call changes: table -> id -> the fields that differ (a new record whole), but the day of the change."""
     assert not session.call(ToolCall(name, arguments)).is_error
     out: dict[str, dict[str, Any]] = {}
     for table, records in (session.diff() or {}).items():
@@ -121,7 +121,7 @@ def test_reads_show_the_records_and_lists_a_part_of_them(session: ToolSession) -
 
 @pytest.mark.parametrize(("rate", "price"), [("flexible", 465), ("saver", 417)])
 def test_a_booking_costs_what_its_nights_and_its_rate_make(session: ToolSession, rate: str, price: int) -> None:
-    # 3 nights at $155 are $465; a tenth off is 155 * 9 // 10 = 139 a night: $417. Three nights from 29 June end on 2 July.
+    # 3 nights at $155 are $465; a tenth off is 155 * 9 // 10 = 139 a night: $417. They end on 2 July.
     wanted = {"guest_id": ANA, "room_id": "R-2", "arrival": "2026-06-29", "nights": 3, "party": 2, "rate": rate}
     changes = _changes(session, "book_room", **wanted)
     assert changes["rooms"] == {"R-2": {"free": 0}}
