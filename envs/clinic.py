@@ -62,7 +62,7 @@ PATIENTS = Table(
     {
         "patient_id": Code("P-######"),
         "first": Name(longest=7),
-        "last": Name(longest=8, label="last name"),
+        "last": Name(longest=8),
         "phone": Pattern("0###-######", label="phone number", told="with phone number {value}"),
         "plan": Choice(("none", "basic", "plus"), label="insurance plan"),
         "gp_id": Ref(
@@ -77,8 +77,8 @@ PATIENTS = Table(
 DOCTORS = Table(
     "doctors", "doctor", "doctor_id",
     {
-        "doctor_id": Code("D-####"),
-        "name": Name(longest=8, label="name", told="called {value}"),
+        "doctor_id": Code("D-#####"),
+        "name": Name(2, 7, label="name", told="called {value}"),
         "speciality": Made(
             lambda draw: SPECIALITIES[draw.index % len(SPECIALITIES)], kind="choice", label="speciality",
             told="in {value}",
@@ -93,7 +93,7 @@ DOCTORS = Table(
 SLOTS = Table(
     "slots", "slot", "slot_id",
     {
-        "slot_id": Code("S-#####"),
+        "slot_id": Code("S-######"),
         "doctor_id": Ref("doctors"),
         "speciality": Made(lambda draw: (draw.parent or {})["speciality"], label="speciality", kind="choice"),
         "start": Made(

@@ -23,11 +23,11 @@ SUPPLY_DAYS: Final = 28
 """How long one refill lasts."""
 
 PatientId = Annotated[str, Field(description="The patient's id, such as 'P-482133'.")]
-DoctorId = Annotated[str, Field(description="The doctor's id, such as 'D-4821'.")]
-SlotId = Annotated[str, Field(description="The open slot's id, such as 'S-48213'.")]
+DoctorId = Annotated[str, Field(description="The doctor's id, such as 'D-48213'.")]
+SlotId = Annotated[str, Field(description="The open slot's id, such as 'S-482133'.")]
 AppointmentId = Annotated[str, Field(description="The appointment's id, such as 'A-48213'.")]
 PrescriptionId = Annotated[str, Field(description="The prescription's id, such as 'RX-48213'.")]
-ReferralId = Annotated[str, Field(description="The referral's id, such as 'REF-4821'.")]
+ReferralId = Annotated[str, Field(description="The referral's id, such as 'REF-48213'.")]
 ResultId = Annotated[str, Field(description="The test result's id, such as 'T-48213'.")]
 BillId = Annotated[str, Field(description="The bill's id, such as 'INV-48213'.")]
 Mode = Annotated[str, Field(description="How it is held: on site, by video or by phone.")]
