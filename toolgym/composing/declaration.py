@@ -224,6 +224,7 @@ class Declaration:
         new_server: `(size, dialect) -> ToolServer` on seeded worlds.
         notes: further sentences of the policy document, by heading.
         meta: facts of every world that tools may read.
+        shared: a table of which each of them names one record (a home): what belongs to that is theirs.
         tasks_per_world: how many tasks share a world of each size.
     """
 
@@ -238,6 +239,7 @@ class Declaration:
     new_server: Callable[[Size, str], ToolServer]
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
+    shared: str = ""
     tasks_per_world: Mapping[Size, int] = field(
         default_factory=lambda: {"small": 20, "standard": 1_000, "large": 5_000}
     )

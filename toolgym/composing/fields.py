@@ -84,12 +84,14 @@ class Field(ABC):
         told: how a customer tells a record by it ("to {value}"); without it nobody does.
         extremes: words for the records with the least and the most of it ("cheapest", "most expensive").
         total: what a sum over several records is called ("cost"); without it nobody asks for one.
+        names: whether a record that is told by it is called by its value alone ("my oven", not "my appliance oven").
     """
 
     label: str = ""
     told: str = ""
     extremes: tuple[str, str] | None = None
     total: str = ""
+    names: bool = False
 
     @abstractmethod
     def make(self, draw: Draw) -> Any:

@@ -41,6 +41,13 @@ class Found:
     chosen_by: str = ""
     looks: list[str] = field(default_factory=list)
     """Ids in the calls that show the record, once they are made."""
+    speaker: Record | None = None
+    """The customer's own record, once it is shown on the way."""
+
+    @property
+    def shows_speaker(self) -> bool:
+        """Whether the record is the customer's own, and shown whole."""
+        return self.way.table == self.declaration.who and (self.way.read is not None or not self.way.look.shows)
 
     def run(self, known: Record | None = None) -> Finding:
         """The look-ups; returns the record as the tools show it.
@@ -57,6 +64,7 @@ class Found:
             if isinstance(value, Found):
                 assert isinstance(source, From)
                 shown = yield from value.run(known)
+                self.speaker = shown if value.shows_speaker else value.speaker
                 value = shown[source.field]
                 ids = value if isinstance(value, list) else []
             elif source == "subject":

@@ -240,7 +240,7 @@ class Kitchen:
     ) -> Outline:
         parts = [way.composition] if way is not None else []
         depth = way.depth if way is not None else 0
-        knows = way is not None and way.table == self.declaration.who
+        knows = way is not None and any(self._is_speaker(link) for link in way.links())
         names = [way.name] if way is not None else []
         for place, act in enumerate(acts):
             last_refused = rule is not None and place == len(acts) - 1
@@ -280,6 +280,10 @@ class Kitchen:
             "fact" if asks else None,
             weight,
         )
+
+    def _is_speaker(self, way: Way) -> bool:
+        """Whether the way shows the customer's own record, the whole of it."""
+        return way.table == self.declaration.who and (way.read is not None or not way.look.shows)
 
     def _looks_at_speaker(self, act: Act, rule: Rule | None) -> bool:
         """Whether the agent must look at the customer's own record before it acts (or refuses by the rule)."""

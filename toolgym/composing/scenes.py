@@ -62,14 +62,26 @@ class Scene:
         owners = table.refs(self.declaration.who)
         return owners[0] if owners else ""
 
+    def is_shared(self, table: Table) -> bool:
+        """Whether its records belong to a record of the shared table, and so to all who share that."""
+        shared = self.declaration.shared
+        if not shared or table.name == self.declaration.who:
+            return False
+        if table.name == shared or table.refs(shared):
+            return True
+        return bool(table.per) and self.is_shared(self.declaration.table(table.per))
+
     def own(self, table: Table) -> list[Record]:
         """The records of a table that the customer can speak of: its own, or all where they belong to nobody."""
-        owner = self.owner_field(table)
+        owner, shared = self.owner_field(table), self.declaration.shared
         if table.name == self.declaration.who:
             return [self.speaker]
         if owner:
             return self.related(table, owner, self.speaker_id)
-        if table.per and self.declaration.table(table.per).refs(self.declaration.who):
+        if shared and (table.name == shared or table.refs(shared)):
+            mine = self.speaker[self.declaration.table(self.declaration.who).refs(shared)[0]]
+            return self.related(table, table.key if table.name == shared else table.refs(shared)[0], mine)
+        if table.per and (self.is_shared(table) or self.declaration.table(table.per).refs(self.declaration.who)):
             parents = self.own(self.declaration.table(table.per))
             link, key = table.refs(table.per)[0], self.declaration.table(table.per).key
             return [record for parent in parents for record in self.related(table, link, parent[key])]
@@ -195,9 +207,10 @@ class Scene:
         else:
             before = self.related(other, source.field, value)
         mine = self.own(other)
-        before = (
-            [item for item in before if any(item is one for one in mine)] if self.owner_field(other) else list(before)
-        )
+        if self.owner_field(other) or other.name == self.declaration.who or self.is_shared(other):
+            before = [item for item in before if any(item is one for one in mine)]
+        else:
+            before = list(before)
         self.rng.shuffle(before)
         for item in before[:4]:
             found = self.locate(source.way, item, lambda one, item=item: one is item)
@@ -228,7 +241,9 @@ class Scene:
     ) -> "Found | None":
         """How the record is picked out of those that are shown, and what it is called."""
         way = found.way
-        mine = "" if self.owner_field(table) or table.name == self.declaration.who else "public "
+        mine = (
+            "" if self.owner_field(table) or table.name == self.declaration.who or self.is_shared(table) else "public "
+        )
         names = {"noun": table.noun, "nouns": table.nouns}
         mark = " ".join(marks)
         if way.pick == "one":
@@ -239,6 +254,8 @@ class Scene:
                 found.words = self.say(f"{mine}the only" if not mine else "public only", **names)
             elif followed is not None and followed.way.table != self.declaration.who:
                 found.words = self.say("followed", **names, from_=followed.words)
+            elif followed is not None:  # of the customer's own record
+                found.words = self.say("the only", **names)
             elif any(source == "subject" for _, source in way.inputs):
                 found.words = self.say("its", **names)
             elif mark:
@@ -277,9 +294,11 @@ class Scene:
         name = self.rng.choice(able)
         made, value = table.fields[name], found.record[name]
         told = fill(made.told, {"value": made.show(value)})
-        found.words = self.say(f"{mine}by mark", **names, mark=f"{told} {mark}".strip())
+        if made.names:
+            names, told = {**names, "noun": told}, ""
+        found.words = self.say(f"{mine}by mark", **names, mark=f"{told} {mark}".strip()).strip()
         found.choose = lambda rows: [row for row in rows if row[name] == value]
-        found.facts[table.noun] = f"The {table.noun} {told}."
+        found.facts[table.noun] = f"The {names['noun']} {told}".strip() + "."
         found.chosen_by = name
         return found
 

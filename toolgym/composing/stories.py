@@ -95,6 +95,7 @@ def make_story(scene: Scene, outline: Outline) -> Story | None:
             forbidden=outline.forbidden if last else None,
             picks={name: way for at, name, way in outline.picks if at == place},
             carried={name: (way, wanted) for at, name, way, wanted in outline.carried if at == place},
+            first=place == 0,
         )
         if act is None:
             return None
@@ -159,8 +160,8 @@ def _acted(scene: Scene, outline: Outline, found: Found | None, made: Sequence[M
     def run() -> Run:
         record = (yield from found.run()) if found is not None else {}
         known = Known(record, tuple(found.looks) if found else ())
-        if found is not None and found.way.table == declaration.who:
-            known.speaker = record
+        if found is not None:
+            known.speaker = record if found.shows_speaker else found.speaker
         why = found.why(record) if found is not None and found.way.read is None else ""
         endings = []
         for place, act in enumerate(made):
