@@ -59,8 +59,12 @@ def _load(draw: Draw) -> int:
     return load_of(draw.record["state"], draw.record["watts"], draw.record["brightness"])
 
 
-def _unless_idle(draw: Draw, value: int | str) -> int | str | None:
-    return value if draw.record["state"] != "idle" else 0 if isinstance(value, int) else None
+def _program(draw: Draw) -> str:
+    return "none" if draw.record["state"] == "idle" else draw.rng.choice(list(PROGRAMS))
+
+
+def _minutes_left(draw: Draw) -> int:
+    return 0 if draw.record["state"] == "idle" else draw.rng.randrange(2, 45)
 
 
 TARIFFS = Table(
@@ -125,7 +129,7 @@ LIGHTS = Table(
         "brightness": Number(10, 100, 5, "percent", label="brightness", extremes=("dimmest", "brightest")),
         "load": Made(_load, label="load in watts"),
     },
-    (2, 3, 2), per="rooms",
+    (2, 3, 2), per="rooms", pronoun="that light",
 )  # fmt: skip
 APPLIANCES = Table(
     "appliances", "appliance", "appliance_id",
@@ -135,10 +139,8 @@ APPLIANCES = Table(
         "room_id": Ref("rooms", by=_room),
         "kind": Made(lambda draw: _nth(draw, APPLIANCE_NAMES), told="{value}", names=True),
         "state": Choice(("idle", "idle", "running", "running", "paused"), label="state"),
-        "program": Made(lambda draw: _unless_idle(draw, draw.rng.choice(list(PROGRAMS))), label="program"),
-        "minutes_left": Made(
-            lambda draw: _unless_idle(draw, draw.rng.randrange(2, 45)), label="remaining time in minutes"
-        ),
+        "program": Made(_program, label="program"),
+        "minutes_left": Made(_minutes_left, label="remaining time in minutes"),
         "energy": Number(400, 2_000, 50, "Wh", label="energy use"),
         "child_lock": Flag(0.4),
         "fault": Choice(("none", "none", "none", "none", "leak", "filter"), label="fault"),
@@ -155,7 +157,7 @@ DOORS = Table(
         "battery": Number(5, 100, 5, "percent", label="battery level"),
         "watched": Made(lambda draw: (draw.parent or {})["alarm"] != "off"),
     },
-    (3, 2, 3), per="homes",
+    (3, 2, 3), per="homes", pronoun="that door",
 )  # fmt: skip
 PLANS = Table(
     "plans", "planned run", "plan_id",
@@ -299,7 +301,7 @@ ACTS = (
     Act(
         "alarm", "set_alarm", "homes",
         {"home_id": Key(), "mode": Wish(Choice(ALARM_MODES), topic="alarm mode", differs="alarm")},
-        ("Set the alarm of {it} to {mode}.", "Please put the alarm of {it} in {mode} mode.", "Alarm of {it}: {mode}."),
+        ("Set the alarm of {it} to {mode}.", "Please switch the alarm of {it} to {mode}.", "Alarm of {it}: {mode}."),
         ("From now on the alarm of {it} should be set to {mode}.",),
         "The alarm of {home_id} is set to {alarm}.",
         about=("set the alarm of", "alarm"), past=("set", "armed"), gives="homes", plan="alarm {alarm}:",

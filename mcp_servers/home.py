@@ -212,7 +212,7 @@ def resume_program(world: World, appliance_id: ApplianceId) -> dict[str, Any]:
 def stop_program(world: World, appliance_id: ApplianceId) -> dict[str, Any]:
     """Ends the program of a running or paused appliance before its time."""
     appliance = _in_state(world, appliance_id, "running", "paused")
-    appliance |= {"state": "idle", "program": None, "minutes_left": 0}
+    appliance |= {"state": "idle", "program": "none", "minutes_left": 0}
     return appliance
 
 

@@ -30,7 +30,7 @@ LAMP = {
 }  # fmt: skip
 WASHER = {
     "appliance_id": "A-1", "home_id": "H-1", "room_id": "R-1", "kind": "washing machine", "state": "idle",
-    "program": None, "minutes_left": 0, "energy": 900, "child_lock": False, "fault": "none",
+    "program": "none", "minutes_left": 0, "energy": 900, "child_lock": False, "fault": "none",
 }  # fmt: skip
 DRYER = {**WASHER, "appliance_id": "A-2", "kind": "dryer", "state": "running", "program": "eco", "minutes_left": 30}
 DOOR = {"door_id": "D-1", "home_id": "H-1", "name": "front door", "state": "closed", "battery": 60, "watched": False}
