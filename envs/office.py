@@ -303,7 +303,7 @@ ACTS = (
     ),
     Act(
         "event_cancel", "cancel_event", "events", {"event_id": Key()},
-        ("Cancel {it}.", "Please call off {it}.", "Take {it} off my calendar."),
+        ("Cancel {it}.", "Please call {it} off.", "Take {it} off my calendar."),
         ("I will not make it to {it}, so let it drop.",),
         "{event_id} is cancelled.",
         about=("cancel", "call off"), past=("cancelled", "called off"),

@@ -224,6 +224,7 @@ def make_act(
     forbidden: Rule | None,
     picks: Mapping[str, Way],
     carried: Mapping[str, tuple[Way, str]],
+    first: bool = True,
 ) -> MadeAct | None:
     """The act for a record, with wishes that fit the rules (or break just the one); None where it does not suit.
 
@@ -235,8 +236,9 @@ def make_act(
         forbidden: the rule that is to be broken.
         picks: the way to the record of each `Pick`.
         carried: parameter -> the way to the record whose field is wanted, and the field.
+        first: whether nothing is done before; what is done later only its script can tell whether it makes sense.
     """
-    if subject is not None and not makes_sense(scene.declaration, act, subject):
+    if first and subject is not None and not makes_sense(scene.declaration, act, subject):
         return None
     made = MadeAct(scene, act, {}, {}, {}, forbidden)
     if made.says_who():

@@ -250,6 +250,7 @@ class Declaration:
         new_server: `(size, dialect) -> ToolServer` on seeded worlds.
         notes: further sentences of the policy document, by heading.
         meta: facts of every world that tools may read.
+        shared: a table of which each of them names one record (a home): what belongs to that is theirs.
         tasks_per_world: how many tasks share a world of each size.
         shape: makes the tables that the tools work on of those that are declared, where they have another shape.
         troubles: what the customers' own devices suffer from, where they have some.
@@ -266,6 +267,7 @@ class Declaration:
     new_server: Callable[[Size, str], ToolServer]
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
+    shared: str = ""
     tasks_per_world: Mapping[Size, int] = field(
         default_factory=lambda: {"small": 20, "standard": 1_000, "large": 5_000}
     )

@@ -6,6 +6,7 @@ each time without one of the calls, whose result then breaks whatever script loo
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -188,8 +189,9 @@ def _execute(session: ToolSession, world_key: Any, stories: Sequence[Story], wit
 def flaw(session: ToolSession, world_key: Any, stories: Sequence[Story], request: str, done: Execution) -> str:
     """Why an executed candidate is no good task; "" where it is one.
 
-    `undone`: its calls write, and nothing is different in the end, so that doing nothing would be right too. `missed`:
-    the goal is not reached. `given`: the request says what is asked for. `needless`: a decision could be left out.
+    `undone`: the calls of it or of one of its stories write, and nothing is different in the end, so that doing nothing
+    would be right too. `missed`: the goal is not reached. `given`: the request says what is asked for. `needless`: a
+    decision could be left out.
 
     Args:
         session: is reset to the world.
@@ -202,9 +204,23 @@ def flaw(session: ToolSession, world_key: Any, stories: Sequence[Story], request
         return "undone"
     if any(story.reached is not None and story.reached(done.diff) is None for story in stories):
         return "missed"
+    if len(stories) > 1 and any(_undone(session, world_key, stories[one]) for one in _several_writes(done)):
+        return "undone"
     if is_given(request, done):
         return "given"
     return "" if next(needless(session, world_key, stories, done), None) is None else "needless"
+
+
+def _several_writes(done: Execution) -> list[int]:
+    """The stories that write more than once."""
+    written = Counter(executed.story for executed in done.calls if executed.planned.writes)
+    return [story for story, count in written.items() if count > 1]
+
+
+def _undone(session: ToolSession, world_key: Any, story: Story) -> bool:
+    """Whether nothing is different in the end where the story is all that is done."""
+    alone = execute(session, world_key, [story])
+    return alone is not None and not alone.diff
 
 
 def needless(session: ToolSession, world_key: Any, stories: Sequence[Story], done: Execution) -> Iterator[int]:

@@ -62,16 +62,29 @@ class Scene:
         owners = table.refs(self.declaration.who)
         return owners[0] if owners else ""
 
+    def is_shared(self, table: Table) -> bool:
+        """Whether its records belong to a record of the shared table, and so to all who share that."""
+        shared = self.declaration.shared
+        if not shared or table.name == self.declaration.who:
+            return False
+        if table.name == shared or table.refs(shared):
+            return True
+        return bool(table.per) and self.is_shared(self.declaration.table(table.per))
+
     def own(self, table: Table) -> list[Record]:
         """The records of a table that the customer can speak of: its own, or all where they belong to nobody."""
         owner, held = self.owner_field(table), self.declaration.holder(table.name)
+        shared = self.declaration.shared
         if table.name == self.declaration.who:
             return [self.speaker]
         if held is not None:
             return [record for holder in self.own(held[0]) for record in holder[held[1]]]
         if owner:
             return self.related(table, owner, self.speaker_id)
-        if table.per and self.declaration.table(table.per).refs(self.declaration.who):
+        if shared and (table.name == shared or table.refs(shared)):
+            mine = self.speaker[self.declaration.table(self.declaration.who).refs(shared)[0]]
+            return self.related(table, table.key if table.name == shared else table.refs(shared)[0], mine)
+        if table.per and (self.is_shared(table) or self.declaration.table(table.per).refs(self.declaration.who)):
             parents = self.own(self.declaration.table(table.per))
             link, key = table.refs(table.per)[0], self.declaration.table(table.per).key
             return [record for parent in parents for record in self.related(table, link, parent[key])]
@@ -80,7 +93,9 @@ class Scene:
     def owned(self, table: Table) -> bool:
         """Whether the table's records belong to customers."""
         held = self.declaration.holder(table.name)
-        return self.owned(held[0]) if held else table.name == self.declaration.who or bool(self.owner_field(table))
+        if held:
+            return self.owned(held[0])
+        return table.name == self.declaration.who or bool(self.owner_field(table)) or self.is_shared(table)
 
     def rows(self, table: Table) -> list[Record]:
         """All records of a table, an inner one too."""

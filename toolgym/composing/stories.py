@@ -96,6 +96,7 @@ def make_story(scene: Scene, outline: Outline) -> Story | None:
             forbidden=outline.forbidden if last else None,
             picks={name: way for at, name, way in outline.picks if at == place},
             carried={name: (way, wanted) for at, name, way, wanted in outline.carried if at == place},
+            first=place == 0,
         )
         if act is None:
             return None

@@ -195,6 +195,9 @@ def _inputs(
     elif name == table.key:
         return
     elif target not in visited:
+        if target == declaration.shared and declaration.who not in visited:
+            for way in _enumerate(declaration, declaration.who, "", visited):
+                yield from (From(way, own) for own in declaration.table(way.table).refs(target) if _shows(way, own))
         key = declaration.table(target).key
         for way in _enumerate(declaration, target, "", visited):
             if list(way.look.by.values()) != [key] and _shows(way, key):  # a read by the key needs it already
