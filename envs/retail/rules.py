@@ -172,6 +172,10 @@ NOTES: Final = {
         "A product has variants with options, a price and an availability. A product id is never an item id.",
         "An order is pending, processed, delivered or cancelled. Its total price is the sum of its items' prices.",
     ),
+    "Several items": (
+        "Items of an order that are named together are replaced, returned or exchanged together, all or none: where one "
+        "of them may not be, refuse the whole.",
+    ),
     "Pending orders": (
         "A cancelled order is refunded in full to what paid for it: tell the customer how much that is.",
         "The items of an order are modified once: replace all that the customer names in one call. After that the "
