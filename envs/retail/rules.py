@@ -173,8 +173,8 @@ NOTES: Final = {
         "An order is pending, processed, delivered or cancelled. Its total price is the sum of its items' prices.",
     ),
     "Several items": (
-        "Items of an order that are named together are replaced, returned or exchanged together, all or none: where one "
-        "of them may not be, refuse the whole.",
+        "Items of an order that are named together are replaced, returned or exchanged together, all or none: where "
+        "one of them may not be, refuse the whole.",
     ),
     "Pending orders": (
         "A cancelled order is refunded in full to what paid for it: tell the customer how much that is.",
