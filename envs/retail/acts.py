@@ -5,9 +5,22 @@ from typing import Any, Final
 
 from toolgym.composing.declaration import Act, Key, Own, Pick, Reckoned, Seen, Wish
 from toolgym.composing.fields import Choice
+from toolgym.envs.retail.goods import HYGIENE
 from toolgym.envs.retail.tables import Address
 
-__all__ = ["ACTS", "CHANGING", "EXCHANGING", "GOOD_REASONS", "RETURNING", "items_of", "news_of"]
+__all__ = [
+    "ACTS",
+    "CHANGING",
+    "EXCHANGING",
+    "GOOD_REASONS",
+    "RETURNING",
+    "holds",
+    "is_another",
+    "is_hygienic",
+    "is_unused",
+    "items_of",
+    "news_of",
+]
 
 GOOD_REASONS: Final = ("no longer needed", "ordered by mistake")
 CHANGING: Final = ("change", "change_two")
@@ -16,13 +29,16 @@ EXCHANGING: Final = ("exchange", "exchange_two")
 RETURNING: Final = ("return", "return_two", "return_all", "return_to")
 
 
-def items_of(seen: Seen) -> list[Mapping[str, Any]]:
+Record = Mapping[str, Any]
+
+
+def items_of(seen: Seen) -> list[Record]:
     """The items of the order that it is about: those that were picked, or all."""
     picked = [record for name, record in seen.picked.items() if name.startswith("item")]
     return picked or seen.subject["items"]
 
 
-def news_of(seen: Seen) -> list[Mapping[str, Any]]:
+def news_of(seen: Seen) -> list[Record]:
     """The variants that are wanted instead."""
     return [record for name, record in seen.picked.items() if name.startswith("new")]
 
@@ -31,21 +47,43 @@ _ITEM_IDS = Reckoned(lambda seen: [item["item_id"] for item in items_of(seen)])
 _NEW_IDS = Reckoned(lambda seen: [new["item_id"] for new in news_of(seen)])
 
 
-def _items(count: int) -> dict[str, Pick]:
-    return {f"item{place}": Pick("items", topic=f"item {place}") for place in range(1, count + 1)}
+def is_hygienic(item: Record) -> bool:
+    """Whether it is of those goods that are neither taken back nor exchanged."""
+    return item["name"].endswith(HYGIENE)
 
 
-def _other_variant(item: Mapping[str, Any] | None, variant: Mapping[str, Any]) -> bool:
+def is_another(item: Record | None, variant: Record) -> bool:
+    """Whether it is not the variant that the customer has."""
     return item is None or variant["item_id"] != item["item_id"]
 
 
-def _swaps(count: int) -> dict[str, Pick]:
-    """Items of the order, and other variants of their products."""
+def is_unused(order: Record | None, method: Record) -> bool:
+    """Whether the order is not paid with it."""
+    return order is None or method["method_id"] != order["method_id"]
+
+
+def holds(method: Record, amount: float) -> bool:
+    """Whether the method can pay an amount: a gift card must hold it."""
+    return method["source"] != "gift_card" or method["balance"] >= amount
+
+
+def _items(count: int, fits: Any = None) -> dict[str, Pick]:
+    return {f"item{place}": Pick("items", fits, topic=f"item {place}") for place in range(1, count + 1)}
+
+
+def _swaps(count: int, fits: Any = None) -> dict[str, Pick]:
+    """Items of the order, and other variants of their products that can be had."""
     wants: dict[str, Pick] = {}
-    for place, (name, pick) in enumerate(_items(count).items(), 1):
+    for place, (name, pick) in enumerate(_items(count, fits).items(), 1):
         wants[name] = pick
-        wants[f"new{place}"] = Pick("variants", _other_variant, topic=f"variant {place}", of=name)
+        wants[f"new{place}"] = Pick(
+            "variants", lambda item, new: is_another(item, new) and new["available"], topic=f"variant {place}", of=name
+        )
     return wants
+
+
+def _is_returnable(order: Record | None, item: Record) -> bool:
+    return not is_hygienic(item)
 
 
 def _part(name: str) -> Reckoned:
@@ -56,12 +94,8 @@ _ADDRESS: Final = {name: _part(name) for name in ("address1", "address2", "city"
 _PAID_WITH: Final = Own("method_id")
 
 
-def _has(count: int) -> Callable[[Mapping[str, Any]], bool]:
+def _has(count: int) -> Callable[[Record], bool]:
     return lambda order: len(order["items"]) >= count
-
-
-def _other_method(order: Mapping[str, Any] | None, method: Mapping[str, Any]) -> bool:
-    return order is None or method["method_id"] != order["method_id"]
 
 
 def _order_act(
@@ -124,7 +158,7 @@ def _exchange(kind: str, count: int, words: tuple[str, ...], unseen: tuple[str, 
         done,
         ("exchange", "swap", "trade", "item", "delivered", "difference", "gift card"),
         ("exchanged", "requested", "swapped"),
-        wants=_swaps(count),
+        wants=_swaps(count, _is_returnable),
         when=_has(count),
     )
 
@@ -142,7 +176,7 @@ def _return(
         done,
         ("return", "take back", "refund", "delivered", "gift card"),
         ("returned", "requested", "refunded"),
-        wants=_items(count),
+        wants=_items(count, _is_returnable),
         when=_has(count),
         told=("{refund}",),
         plan="{status}, paid with {method_id}:",
@@ -187,7 +221,11 @@ ACTS: Final = (
     _order_act(
         "payment",
         "modify_pending_order_payment",
-        {"payment_method_id": Pick("methods", _other_method)},
+        {
+            "payment_method_id": Pick(
+                "methods", lambda order, method: is_unused(order, method) and holds(method, (order or {})["total"])
+            )
+        },
         (
             "I want to pay {it} with {payment_method_id} instead.",
             "Please charge {it} to {payment_method_id}.",
@@ -266,7 +304,7 @@ ACTS: Final = (
         ),
         ("Let me give back {item1} from {it}; credit {payment_method_id} for it.",),
         "The return of the item of {order_id} is requested; {refund} will be refunded to {payment_method_id}.",
-        Pick("methods", _other_method),
+        Pick("methods", lambda order, method: is_unused(order, method) and method["source"] == "gift_card"),
     ),
     _exchange(
         "exchange",

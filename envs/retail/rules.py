@@ -5,11 +5,25 @@ from typing import Any, Final
 
 from toolgym.composing.declaration import Pick, Rule, Seen
 from toolgym.composing.fields import Choice
-from toolgym.envs.retail.acts import CHANGING, EXCHANGING, GOOD_REASONS, RETURNING, items_of, news_of
-from toolgym.envs.retail.goods import HYGIENE
+from toolgym.envs.retail.acts import (
+    CHANGING,
+    EXCHANGING,
+    GOOD_REASONS,
+    RETURNING,
+    holds,
+    is_another,
+    is_hygienic,
+    is_unused,
+    items_of,
+    news_of,
+)
 from toolgym.envs.retail.tables import Address
 
 __all__ = ["NOTES", "RULES"]
+
+
+_HARDLY_ENOUGH: Final = 60
+"""Dollars on a gift card that may be too few for a difference in price."""
 
 
 def _status_is_not(status: str) -> Any:
@@ -22,8 +36,7 @@ def _difference(seen: Seen) -> float:
 
 
 def _too_little(seen: Seen, amount: float) -> bool:
-    method = seen.picked["payment_method_id"]
-    return method["source"] == "gift_card" and method["balance"] < amount
+    return not holds(seen.picked["payment_method_id"], amount)
 
 
 def _goes_elsewhere(seen: Seen) -> bool:
@@ -81,11 +94,12 @@ RULES: Final = (
     Rule(
         "hygiene",
         (*RETURNING, *EXCHANGING),
-        lambda seen: any(item["name"].endswith(HYGIENE) for item in items_of(seen)),
+        lambda seen: any(map(is_hygienic, items_of(seen))),
         "Earbuds, makeup kits, perfumes, pillows, swimsuits and toothbrushes are neither taken back nor exchanged, for "
         "reasons of hygiene.",
         "for reasons of hygiene the item stays with you",
         sees=("picked",),
+        tempts={"item1": Pick("items", lambda order, item: is_hygienic(item), topic="item 1")},
     ),
     Rule(
         "other_product",
@@ -103,6 +117,14 @@ RULES: Final = (
         "A variant that is not available cannot be had instead of an item.",
         "the variant that you want for the item is not available",
         sees=("picked",),
+        tempts={
+            "new1": Pick(
+                "variants",
+                lambda item, new: is_another(item, new) and not new["available"],
+                topic="variant 1",
+                of="item1",
+            )
+        },
     ),
     Rule(
         "card_pays_order",
@@ -111,6 +133,11 @@ RULES: Final = (
         "A gift card can take over the payment of an order only if its balance covers the whole order.",
         "the balance of the gift card does not cover {total}",
         sees=("picked",),
+        tempts={
+            "payment_method_id": Pick(
+                "methods", lambda order, method: is_unused(order, method) and not holds(method, (order or {})["total"])
+            )
+        },
     ),
     Rule(
         "card_pays_difference",
@@ -119,6 +146,7 @@ RULES: Final = (
         "A gift card can settle a difference in price only if its balance covers it.",
         "the balance of the gift card does not cover the difference",
         sees=("picked",),
+        tempts={"payment_method_id": Pick("methods", lambda order, method: not holds(method, _HARDLY_ENOUGH))},
     ),
     Rule(
         "refund_elsewhere",
@@ -127,6 +155,11 @@ RULES: Final = (
         "A refund goes to the payment method that paid for the order, or to a gift card of the customer; to no other.",
         "the refund goes to the original payment method or to a gift card",
         sees=("picked",),
+        tempts={
+            "payment_method_id": Pick(
+                "methods", lambda order, method: is_unused(order, method) and method["source"] != "gift_card"
+            )
+        },
     ),
 )
 NOTES: Final = {
@@ -138,6 +171,10 @@ NOTES: Final = {
     "Products and orders": (
         "A product has variants with options, a price and an availability. A product id is never an item id.",
         "An order is pending, processed, delivered or cancelled. Its total price is the sum of its items' prices.",
+    ),
+    "Several items": (
+        "Items of an order that are named together are replaced, returned or exchanged together, all or none: where "
+        "one of them may not be, refuse the whole.",
     ),
     "Pending orders": (
         "A cancelled order is refunded in full to what paid for it: tell the customer how much that is.",

@@ -64,7 +64,7 @@ class MadeAct:
                 record = known.speaker
             else:
                 record = yield from found.run()
-                known.speaker = known.speaker or found.seen(scene.declaration.reads(scene.declaration.who))
+                self._remember(found, known)
             seen.wishes = {**seen.wishes, name: record[field_name]}
         broken = [rule for rule in rules if not rule.sees and self._breaks(rule, seen)]
         if not broken and known.speaker is None and self._needs_speaker(rules):
@@ -84,16 +84,19 @@ class MadeAct:
 
     def _picked(self, found: Found, start: Record | None, known: Known) -> Generator[Do, list[Any], Record]:
         """The record of a pick; what stands in the customer's own record is looked at once."""
-        who = self.scene.declaration.who
-        holder = next(iter(found.inputs.values()), None)
-        if found.way.inside and isinstance(holder, Found) and holder.way.table == who and known.speaker is not None:
+        if known.speaker is not None and found.way.inside_of(self.scene.declaration.who):
             return found.pick_in(known.speaker)
         record = yield from found.run(start)
-        known.speaker = known.speaker or found.seen(self.scene.declaration.reads(who))
+        self._remember(found, known)
         return record
 
     def _breaks(self, rule: Rule, seen: Seen) -> bool:
         return asked(self.scene.declaration, f"Rule {rule.name!r}", self.act.on, rule.broken, seen)
+
+    def _remember(self, found: Found, known: Known) -> None:
+        """The customer's own record, where it was read on the way."""
+        if known.speaker is None:
+            known.speaker = found.seen(self.scene.declaration.reads(self.scene.declaration.who))
 
     def _needs_speaker(self, rules: list[Rule]) -> bool:
         if any("speaker" in rule.sees for rule in rules):

@@ -243,7 +243,7 @@ class Declaration:
         title: the policy document's heading.
         role: who the agent is and whom it serves, in the policy document.
         who: the table of those who speak.
-        tables: each after those that its records name.
+        tables: each after those that its records name, inner ones too.
         looks: what tools show.
         acts: what tools do.
         rules: what the policy forbids.

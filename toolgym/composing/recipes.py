@@ -272,11 +272,10 @@ class Kitchen:
             chosen = [found for at, _, found in picks if at == place]
             if not last_refused or (rule is not None and "picked" in rule.sees):
                 for found in chosen:
-                    in_speaker = self._reads_speaker(found) and found.inside
-                    if found.depth and not (in_speaker and knows):
+                    if found.depth and not (knows and found.inside_of(self.declaration.who)):
                         parts.append(found.composition)
                         depth += found.depth
-                    knows = knows or in_speaker
+                    knows = knows or self._reads_speaker(found)
             if not last_refused:
                 parts.append(act.kind)
                 depth += 1

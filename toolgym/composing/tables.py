@@ -70,6 +70,7 @@ class Records(Field):
         for inner.place in range(self.counts[draw.index % len(self.counts)]):
             inner.siblings = made
             made.append(_record(self.table, inner))
+            inner.index += 1
         return made
 
     @property

@@ -88,6 +88,10 @@ class Way:
         """Whether it only picks a record inside one that is known, or found first."""
         return not self.look.tool
 
+    def inside_of(self, table: str) -> bool:
+        """Whether it picks inside a record of the table, which is found first."""
+        return self.inside and any(isinstance(source, From) and source.way.table == table for _, source in self.inputs)
+
     @property
     def many(self) -> bool:
         """Whether it leads over several records of the table."""
