@@ -137,10 +137,11 @@ class DeclaredComposer:
         return replace(execution, endings=tuple(endings))
 
     def _mends(self, trouble: Trouble) -> bool:
-        """Whether the faults of a trouble can be mended together, whatever is told of them."""
+        """Whether the faults of a trouble can be mended together, be all of them given away or none."""
         if trouble.together not in self._mended:
-            plain = replace(trouble, hinted=frozenset(fault.name for fault in trouble.faults))
-            self._mended[trouble.together] = self._works(plain)
+            names = frozenset(fault.name for fault in trouble.faults)
+            both = (replace(trouble, hinted=hinted) for hinted in (names, frozenset[str]()))
+            self._mended[trouble.together] = all(self._works(made) for made in both)
         return self._mended[trouble.together]
 
     def _works(self, recipe: Together | Trouble) -> bool:
