@@ -2,7 +2,7 @@
 
 from toolgym.composing.declaration import Declaration
 from toolgym.envs.telecom.desk import ACTS, LOOKS, RULES
-from toolgym.envs.telecom.faults import TROUBLES
+from toolgym.envs.telecom.phones import TROUBLES
 from toolgym.envs.telecom.tables import BILLS, CUSTOMERS, DEVICES, LINES, PLANS
 from toolgym.mcp_servers.telecom import TOOLS
 

@@ -83,7 +83,7 @@ ACTS = (
         "lines",
         {**_LINE, "gb_amount": Wish(Number(1, 2, unit="GB"), topic="amount of data", fact="{value}.")},
         ("Add {gb_amount} of data to {it}.", "I need {gb_amount} more data on {it} this month."),
-        ("Top up {it} by {gb_amount}.",),
+        ("Let {it} have {gb_amount} more this month.",),
         "{line_id} has {gb_amount} more.",
         about=("refuel", "add", "data", "top up"),
         past=("added", "refueled"),

@@ -5,15 +5,13 @@ from datetime import date
 from typing import Any
 
 from toolgym.composing.declaration import Wish
+from toolgym.composing.faults import Call, Check, Fault, Goal, Tell
 from toolgym.composing.fields import TODAY, Number
-from toolgym.composing.troubles import Call, Check, Fault, Goal, Tell, Troubles
-from toolgym.envs.telecom.phone_words import ACTIONS
-from toolgym.mcp_servers.telecom.phone import DEFAULT_APN, phone_key, service_of, sync
-from toolgym.mcp_servers.telecom.public_world import SURROUNDINGS
+from toolgym.mcp_servers.telecom.phone import phone_key, sync
 from toolgym.mcp_servers.telecom.situations import set_up
-from toolgym.world import Base, World
+from toolgym.world import World
 
-__all__ = ["TROUBLES"]
+__all__ = ["CHECKS", "FAULTS", "GOALS"]
 
 ALL = ("service", "data", "fast", "mms")
 DATA = ("data", "fast", "mms")
@@ -83,10 +81,6 @@ CHECKS = (
         "Pictures that fail in the messaging app: ask for its permissions. It needs sms and storage.",
     ),
     Check(
-        Tell("ask_apn", "check_apn_settings", "Please check the APN settings."),
-        "Still no signal, and the line is active; or pictures that fail while texts go out: ask for the APN settings.",
-    ),
-    Check(
         Call("see_line", "get_line_by_phone", lambda known: {"phone_number": known["subject"]}),
         "Where the network status shows nothing wrong, look at the line: its status, contract, and roaming.",
     ),
@@ -99,6 +93,10 @@ CHECKS = (
             "see_bills", "get_bills_for_customer", lambda known: {"customer_id": known["see_line"]["customer_id"]}
         ),
         "A suspended line whose contract runs on: look at the customer's bills.",
+    ),
+    Check(
+        Tell("ask_apn", "check_apn_settings", "Please check the APN settings."),
+        "Still no signal, and the line is active; or pictures that fail while texts go out: ask for the APN settings.",
     ),
 )  # fmt: skip
 
@@ -223,19 +221,20 @@ FAULTS = (
     ),
     Fault(
         "saver", ("fast",), _occurs("turn_data_saver_mode_on"), ("Everything loads slowly.",),
-        ("There is a sign for Data Saver at the top.",), ("ask_saver",),
+        ("I think Data Saver is on.",), ("ask_saver",),
         lambda known: "is ON" in known["ask_saver"],
         (Tell("tell_saver", "toggle_data_saver_mode", "Please turn off Data Saver."),),
         "Data Saver is on: have the customer turn it off.",
-        unseen=("Pages come in bit by bit.",), unseen_hints=("Data Saver seems to be on.",),
+        unseen=("Pages come in bit by bit.",), unseen_hints=("Somebody must have switched Data Saver on.",),
     ),
     Fault(
         "old_network", ("fast", "mms"), _occurs("set_network_mode_preference", mode="2g_only"),
-        ("It was fast before, and now it crawls.",), ("It says 2G where it used to say 5G.",), ("ask_mode",),
+        ("It was fast before, and now it crawls.",), ("In the settings it says 2G alone, where it used to say 5G.",),
+        ("ask_mode",),
         lambda known: "2g_only" in known["ask_mode"],
         (Tell("tell_mode", "set_network_mode_preference", "Please set the network mode to 5G."),),
         "The phone uses 2G alone: have the customer set the network mode to 5G.",
-        unseen=("All of it used to be quicker by far.",), unseen_hints=("There is a 2G instead of the 5G.",),
+        unseen=("All of it used to be quicker by far.",), unseen_hints=("The settings have only 2G ticked.",),
     ),
     Fault(
         "vpn", ("fast",), _occurs("break_vpn"), ("All apps alike are slow.",),
@@ -285,6 +284,25 @@ FAULTS = (
         apart=("mmsc", "suspended"), unseen=_NO_SIGNAL_UNSEEN, unseen_hints=("My son changed the APN settings.",),
     ),
     Fault(
+        "suspended", ALL, _suspend(contract_ended=False), _NO_SIGNAL,
+        ("A letter says that my line is suspended because of a bill.",), ("ask_network", "see_line", "see_bills"),
+        lambda known: known["see_line"]["status"] == "Suspended" and bool(_overdue(known)),
+        (
+            Call(
+                "ask_payment", "send_payment_request",
+                lambda known: {"customer_id": known["see_line"]["customer_id"], "bill_id": _overdue(known)[0]},
+                writes=True,
+            ),
+            Tell("tell_pay", "make_payment", "Please pay the bill that you find in your payment request."),
+            Call("line_on", "resume_line", _line, writes=True),
+            RESTART,
+        ),
+        "The line is suspended for an overdue bill: send a payment request for it, have the customer pay, resume the "
+        "line, and have the customer restart the phone.",
+        needs=("see_line", "see_bills"), unseen=_NO_SIGNAL_UNSEEN,
+        unseen_hints=("You wrote that my line is suspended until a bill is paid.",),
+    ),
+    Fault(
         "line_roaming", DATA, _abroad(None, False), _ABROAD,
         ("A message from a foreign network says that my line is not allowed to roam.",), ("ask_network", "see_line"),
         lambda known: "abroad" in known and not known["see_line"]["roaming_enabled"],
@@ -307,25 +325,6 @@ FAULTS = (
         unseen=_NO_PAGES_UNSEEN, unseen_hints=("I was told that I have no data left this month.",),
     ),
     Fault(
-        "suspended", ALL, _suspend(contract_ended=False), _NO_SIGNAL,
-        ("A letter says that my line is suspended because of a bill.",), ("ask_network", "see_line", "see_bills"),
-        lambda known: known["see_line"]["status"] == "Suspended" and bool(_overdue(known)),
-        (
-            Call(
-                "ask_payment", "send_payment_request",
-                lambda known: {"customer_id": known["see_line"]["customer_id"], "bill_id": _overdue(known)[0]},
-                writes=True,
-            ),
-            Tell("tell_pay", "make_payment", "Please pay the bill that you find in your payment request."),
-            Call("line_on", "resume_line", _line, writes=True),
-            RESTART,
-        ),
-        "The line is suspended for an overdue bill: send a payment request for it, have the customer pay, resume the "
-        "line, and have the customer restart the phone.",
-        needs=("see_line", "see_bills"), unseen=_NO_SIGNAL_UNSEEN,
-        unseen_hints=("You wrote that my line is suspended until a bill is paid.",),
-    ),
-    Fault(
         "contract_over", ALL, _suspend(contract_ended=True), _NO_SIGNAL,
         ("A letter says that my line is suspended since my contract is over.",), ("ask_network", "see_line"),
         lambda known: known["see_line"]["status"] == "Suspended"
@@ -337,70 +336,3 @@ FAULTS = (
         unseen=_NO_SIGNAL_UNSEEN, unseen_hints=("You wrote that my contract is over and my line suspended.",),
     ),
 )  # fmt: skip
-
-# The phone -----------------------------------------------------------------------------------------------------------
-
-
-def _app(name: str, *granted: str) -> dict[str, Any]:
-    return {"app_name": name, "permissions": {one: one in granted for one in ("sms", "storage", "phone", "network")}}
-
-
-def _begin(world: World, line_id: str) -> None:
-    """A phone in order, in the customer's hand."""
-    line = world.get("lines", line_id)
-    number, owner = line["phone_number"], world.get("customers", line["customer_id"])
-    device = {
-        "sim_card_status": "active",
-        "sim_card_missing": False,
-        "airplane_mode": False,
-        "network_signal_strength": "excellent",
-        "network_technology_connected": "5G",
-        "network_connection_status": "connected",
-        "battery_level": 40 + int(line_id[-2:]) % 60,
-        "data_enabled": True,
-        "roaming_enabled": False,
-        "network_mode_preference": "4g_5g_preferred",
-        "active_apn_settings": DEFAULT_APN,
-        "wifi_enabled": False,
-        "wifi_connected": False,
-        "wifi_ssid": None,
-        "wifi_signal_strength": "none",
-        "wifi_calling_enabled": False,
-        "wifi_calling_mms_over_wifi": False,
-        "data_saver_mode": False,
-        "vpn_enabled_setting": False,
-        "vpn_connected": False,
-        "vpn_details": None,
-        "app_statuses": {
-            "messaging": _app("messaging", "sms", "storage", "phone"),
-            "browser": _app("browser", "storage", "network"),
-        },
-    }
-    phone = {"device": device, "surroundings": {**SURROUNDINGS, "name": owner["full_name"], "phone_number": number}}
-    world.put("phones", number, phone)
-    world.put("service", number, service_of(phone))
-    sync(world)
-
-
-def _suits(base: Base, line: Mapping[str, Any]) -> bool:
-    """An active line of a customer who owes nothing."""
-    bills = [base.tables["bills"][key] for key in base.tables["customers"][line["customer_id"]]["bill_ids"]]
-    owes = any(bill["status"] in ("Overdue", "Awaiting Payment") for bill in bills)
-    return line["status"] == "Active" and line["contract_end_date"] > TODAY.isoformat() and not owes
-
-
-TROUBLES = Troubles(
-    goals=GOALS,
-    checks=CHECKS,
-    faults=FAULTS,
-    actions=ACTIONS,
-    about="lines",
-    told="phone_number",
-    topic="phone number",
-    suits=_suits,
-    begin=_begin,
-    devices="phones",
-    works="service",
-    intro=("My number is {told}.", "I am calling about {told}.", "This is about my number {told}."),
-    unseen_intro=("It is the phone with the number {told}.", "You can look me up by {told}."),
-)

@@ -99,8 +99,8 @@ def _act(kind: str, tool: str, when: str, **takes: Any) -> Act:
     words = " ".join([f"{kind.capitalize()} {{it}}", *(f"to {{{name}}}" for name in takes)])
     ways = (f"{words}.", f"{words}, please.")
     return Act(
-        kind, tool, "lamps", {"lamp_id": Key(), **takes}, ways, (f"Kindly: {words}.",), "Done.", (kind,), (kind,), gives="lamps",
-        when=lambda lamp: lamp["state"] == when,
+        kind, tool, "lamps", {"lamp_id": Key(), **takes}, ways, (f"Kindly: {words}.",), "Done.", (kind,), (kind,),
+        gives="lamps", when=lambda lamp: lamp["state"] == when,
     )  # fmt: skip
 
 

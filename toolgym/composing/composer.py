@@ -20,7 +20,7 @@ from toolgym.composing.stories import make_story
 from toolgym.composing.story import Story, Style
 from toolgym.composing.tables import build_world
 from toolgym.composing.trials import tool_problems, try_out
-from toolgym.composing.troubles import Trouble, make_trouble, troubled
+from toolgym.composing.troubles import Trouble, draw_trouble, make_trouble, troubled
 from toolgym.composing.words import GENERIC_TOPICS, join_facts
 from toolgym.composing.worlds import world_key
 from toolgym.domain import Size, Split
@@ -32,6 +32,7 @@ from toolgym.world import Base
 __all__ = ["DeclaredComposer", "DeclaredDomain", "worlds_of"]
 
 _KEPT: Final[dict[str, int]] = {"small": 256, "standard": 6, "large": 2}
+_KEPT_TROUBLED: Final = 16
 _PROBES: Final = tuple(world_key("validation", 50_000_000 + k) for k in range(6))
 """Worlds in which it is tried whether a recipe can be made at all."""
 _PROBED: Final = Source("validation", "small", "standard", 0)
@@ -56,13 +57,14 @@ class DeclaredComposer:
         self.kitchen = Kitchen(declaration, self._works)
         self._mended: dict[str, bool] = {}
         self._bases = {size: lru_cache(maxsize=kept)(self._base) for size, kept in _KEPT.items()}
+        self._troubled = lru_cache(maxsize=_KEPT_TROUBLED)(self._troubled_base)
 
     def draw(self, rng: random.Random, split: Split) -> Together | Trouble:
         """The kind of a task of the split."""
         troubles = self.declaration.troubles
         if troubles is not None and rng.random() < troubles.share:
             depth = rng.choices(tuple(DEPTHS), tuple(DEPTHS.values()))[0]
-            trouble = troubles.draw(rng, depth, split == "test_unseen", self._mends)
+            trouble = draw_trouble(troubles, rng, depth, split == "test_unseen", self._mends)
             if trouble is not None:
                 return trouble
         return self.kitchen.draw(rng, split)
@@ -76,6 +78,11 @@ class DeclaredComposer:
             return self._bases[size](key, size, dialect)
         if len(key) < 2:
             raise ConfigError(f"The world of a trouble is [world, record, fault, ...]; given {key!r}.")
+        return self._troubled(tuple(key), size, dialect)
+
+    def _troubled_base(self, key: tuple[Any, ...], size: Size, dialect: str) -> Base:
+        troubles = self.declaration.troubles
+        assert troubles is not None
         return troubled(troubles, self.base(key[0], size, dialect), key[1], key[2:])
 
     def _base(self, key: int, size: Size, dialect: str) -> Base:
@@ -142,10 +149,11 @@ class DeclaredComposer:
         return replace(execution, endings=tuple(endings))
 
     def _mends(self, trouble: Trouble) -> bool:
-        """Whether the faults of a trouble can be mended together, whatever is told of them."""
+        """Whether the faults of a trouble can be mended together, be all of them given away or none."""
         if trouble.together not in self._mended:
-            plain = replace(trouble, hinted=frozenset(fault.name for fault in trouble.faults))
-            self._mended[trouble.together] = self._works(plain)
+            names = frozenset(fault.name for fault in trouble.faults)
+            both = (replace(trouble, hinted=hinted) for hinted in (names, frozenset[str]()))
+            self._mended[trouble.together] = all(self._works(made) for made in both)
         return self._mended[trouble.together]
 
     def _works(self, recipe: Together | Trouble) -> bool:

@@ -23,7 +23,7 @@ from toolgym.domain import Size
 from toolgym.mcp.server import ToolServer
 
 if TYPE_CHECKING:
-    from toolgym.composing.troubles import Troubles
+    from toolgym.composing.faults import Troubles
 
 __all__ = ["Act", "Declaration", "Fixed", "Key", "Look", "Own", "Pick", "Reckoned", "Rule", "Seen", "Speaker", "Wish"]
 

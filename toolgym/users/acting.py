@@ -180,8 +180,9 @@ def _called_for(clause: _Clause, actions: Sequence[UserAction]) -> Instruction |
 
 def _fit(clause: _Clause, phrase: tuple[frozenset[str], ...]) -> tuple[int, int, int]:
     """How well a clause says a phrase: whole or not, how many of its own words, the phrase's length; zeros: not."""
-    if not all(alternatives & clause.known for alternatives in phrase):
-        return 0, 0, 0
+    for alternatives in phrase:
+        if alternatives.isdisjoint(clause.known):
+            return 0, 0, 0
     hits = [alternatives & clause.words for alternatives in phrase]
     used = frozenset().union(*hits)
     states = _STATES.search(clause.text) is not None
