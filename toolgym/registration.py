@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["domains", "env_ids", "make_domain", "register_domain", "register_env", "register_envs"]
 
-_DECLARED = ("library", "clinic")
+_DECLARED = ("library", "clinic", "delivery")
 """The domains that are declarations: `toolgym.envs.NAME:NAME`, in capitals."""
 _DOMAINS: dict[str, str | Callable[..., Domain]] = {
     "airline": "toolgym.envs.airline:AirlineDomain",
