@@ -25,7 +25,7 @@ __all__ = [
     "register_envs",
 ]
 
-_DECLARED = ("bank", "clinic", "helpdesk", "home", "hotel", "library", "office", "people", "retail", "telecom")
+_DECLARED = ("bank", "clinic", "delivery", "helpdesk", "home", "hotel", "library", "office", "people", "retail", "telecom")
 """The domains that are declarations: `toolgym.envs.NAME:NAME`, in capitals."""
 _DOMAINS: dict[str, str | Callable[..., Domain]] = {
     "airline": "toolgym.envs.airline:AirlineDomain",
