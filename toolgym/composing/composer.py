@@ -14,7 +14,7 @@ from toolgym.composing.domain import ComposedDomain, Workshop
 from toolgym.composing.execution import Execution
 from toolgym.composing.making import Composer, Source, TaskMaker
 from toolgym.composing.policy import render_policy
-from toolgym.composing.recipes import Kitchen, Together
+from toolgym.composing.recipes import DEPTHS, Kitchen, Together
 from toolgym.composing.scenes import Scene
 from toolgym.composing.stories import make_story
 from toolgym.composing.story import Story, Style
@@ -228,6 +228,7 @@ class DeclaredDomain(ComposedDomain):
         self.declaration = declaration
         self._text = lru_cache(maxsize=1)(lambda: render_policy(declaration))
         kinds = {look.kind: look.tool for look in declaration.looks} | {act.kind: act.tool for act in declaration.acts}
+        self.title, self.depths = declaration.title, tuple(DEPTHS)
         workshop = _workshop(declaration)
         _tried(declaration)
         super().__init__(workshop, self._text, kinds, size, dialect, seed)
