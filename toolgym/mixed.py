@@ -40,9 +40,15 @@ class MixedDomain:
     """
 
     name = "all"
+    title = "All domains"
 
     def __init__(self, parts: Mapping[str, Domain], seed: int = 0):
         self.parts, self.seed = dict(parts), seed
+
+    @property
+    def depths(self) -> tuple[int, ...]:
+        """How many atomic tasks its tasks are composed of."""
+        return tuple(sorted({depth for part in self.parts.values() for depth in getattr(part, "depths", ())}))
 
     @property
     def kinds(self) -> dict[str, str]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from toolgym.composing.declaration import Declaration
 
 __all__ = [
+    "declaration_of",
     "domains",
     "env_ids",
     "is_declaration",
@@ -25,7 +26,19 @@ __all__ = [
     "register_envs",
 ]
 
-_DECLARED = ("bank", "clinic", "delivery", "helpdesk", "home", "hotel", "library", "office", "people", "retail", "telecom")
+_DECLARED = (
+    "bank",
+    "clinic",
+    "delivery",
+    "helpdesk",
+    "home",
+    "hotel",
+    "library",
+    "office",
+    "people",
+    "retail",
+    "telecom",
+)
 """The domains that are declarations: `toolgym.envs.NAME:NAME`, in capitals."""
 _DOMAINS: dict[str, str | Callable[..., Domain]] = {
     "airline": "toolgym.envs.airline:AirlineDomain",
@@ -95,6 +108,15 @@ def is_declaration(made: Any) -> bool:
     from toolgym.composing.declaration import Declaration  # knows servers, which take their time to import
 
     return isinstance(made, Declaration)
+
+
+def declaration_of(domain: str) -> "Declaration | None":
+    """The declaration of a registered domain, whose server is not made for this; None of a domain that has none."""
+    entry_point = _DOMAINS.get(domain)
+    if isinstance(entry_point, str):
+        module, _, attribute = entry_point.partition(":")
+        entry_point = getattr(import_module(module), attribute)
+    return cast("Declaration", entry_point) if is_declaration(entry_point) else None
 
 
 def domains() -> list[str]:

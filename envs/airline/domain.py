@@ -8,6 +8,7 @@ from toolgym.composing.domain import ComposedDomain, Workshop
 from toolgym.composing.making import Composer
 from toolgym.domain import Size
 from toolgym.envs.airline.composer import AirlineComposer
+from toolgym.envs.airline.compositions import DEPTHS
 from toolgym.envs.airline.story import TOOL_OF
 from toolgym.mcp.server import ToolServer
 from toolgym.mcp_servers.airline import build_server
@@ -42,6 +43,9 @@ class AirlineDomain(ComposedDomain):
         dialect: how the server's tools behave: `standard` or `tau_bench`.
         seed: other seeds give other worlds and tasks.
     """
+
+    title = "Airline"
+    depths = tuple(sorted({*DEPTHS["seen"], *DEPTHS["unseen"]}))
 
     def __init__(self, size: Size = "standard", dialect: DialectName = "standard", seed: int = 0):
         super().__init__(_WORKSHOP, policy_text, TOOL_OF, size, dialect, seed)

@@ -1,10 +1,13 @@
-"""The table of `toolgym list` where a terminal is narrow."""
+"""The table of `toolgym list`: what it says, where a terminal is narrow, and what it costs."""
 
 import io
 
+import pytest
 from rich.console import Console
 
-from toolgym.cli.list_envs import describe, env_table, tool_table
+from toolgym.cli.list_envs import describe, env_table, outlines, tool_table
+from toolgym.mcp.server import ToolServer
+from toolgym.registration import env_ids, needs_user, own_domains
 
 
 def printed(table, width):
@@ -14,9 +17,9 @@ def printed(table, width):
 
 
 def test_no_cell_is_broken_at_80_columns():
-    lines = printed(env_table([describe(env_id, {}) for env_id in ("ToolGym/Airline-v0", "ToolGym/MCP-v0")]), 80)
+    lines = printed(env_table(outlines(["ToolGym/Airline-v0", "ToolGym/MCP-v0"])), 80)
     cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
-    assert [row[0] for row in cells] == ["ToolGym/Airline-v0", "", "", "", "ToolGym/MCP-v0"]
+    assert [row[0] for row in cells] == ["ToolGym/Airline-v0", "Airline", "depth 1 to 7", "", "ToolGym/MCP-v0"]
     assert [row[3] for row in cells] == [
         "20,000 train", "2,000 validation", "2,000 test", "2,000 test_unseen", "needs options",
     ]  # fmt: skip
@@ -25,8 +28,27 @@ def test_no_cell_is_broken_at_80_columns():
     assert "…" not in "".join(lines)
 
 
+def test_all_environments_stand_in_it_at_80_columns():
+    lines = printed(env_table(outlines(env_ids())), 80)
+    assert max(map(len, lines)) <= 80
+    assert {line.split("│")[1].strip() for line in lines if "ToolGym/" in line} == set(env_ids())
+
+
 def test_tools_keep_their_names_whole():
     tools = describe("ToolGym/Airline-v0", {})["tools"]
     lines = printed(tool_table(tools), 80)
     names = {line.split("│")[1].strip() for line in lines if line.startswith("│")}
     assert {tool["name"] for tool in tools} == names - {""}
+
+
+@pytest.mark.parametrize("env_id", [*(f"ToolGym/{name.capitalize()}-v0" for name in own_domains()), "ToolGym/All-v0"])
+def test_it_says_what_the_environments_say(env_id):
+    (told,), made = outlines([env_id]), describe(env_id, {"user": "scripted"})
+    assert told == {**made, "tools": len(made["tools"])}
+
+
+def test_it_makes_no_server(monkeypatch):
+    # Servers are what takes time, and each domain has one.
+    monkeypatch.setattr(ToolServer, "__init__", lambda *_, **__: pytest.fail("a server was made"))
+    assert len(outlines(env_ids())) == len(env_ids()) >= 4
+    assert not needs_user("library")

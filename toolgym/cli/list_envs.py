@@ -1,7 +1,9 @@
 """`toolgym list`: the environments there are."""
 
-from typing import Annotated, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
 
+import gymnasium
 import typer
 from rich.markup import escape
 from rich.table import Table
@@ -9,7 +11,13 @@ from rich.table import Table
 from toolgym.cli.common import JsonFlag, Settings, out, parse_settings, print_json
 from toolgym.errors import ConfigError
 
+if TYPE_CHECKING:
+    from toolgym.env import ToolEnv
+
 _SPLITS = ("train", "validation", "test", "test_unseen")
+_DEPTHS = range(1, 8)
+"""How many atomic tasks the tasks of ToolGym's own domains are composed of."""
+_ALL = "ToolGym/All-v0"
 
 
 def describe(env_id: str, settings: dict[str, Any]) -> dict[str, Any]:
@@ -24,15 +32,72 @@ def describe(env_id: str, settings: dict[str, Any]) -> dict[str, Any]:
         return {
             "id": env_id,
             "domain": env.domain.name,
+            "title": getattr(env.domain, "title", ""),
             "tools": [
                 {"name": tool.name, "writes": tool.writes, "description": tool.description} for tool in env.tools
             ],
-            "tasks": {split: len(env.domain.tasks(split)) for split in _SPLITS},
+            "tasks": {split: _count(env, split) for split in _SPLITS},
+            "depths": list(getattr(env.domain, "depths", ())),
             "max_turns": env.options.max_turns,
             "max_calls": env.options.max_calls,
         }
     finally:
         env.close()
+
+
+def _count(env: "ToolEnv", split: Any) -> int:
+    try:
+        return len(env.domain.tasks(split))
+    except ConfigError:  # none of a domain of several
+        return 0
+
+
+def outlines(ids: list[str]) -> list[dict[str, Any]]:
+    """What the table says of each environment. Of ToolGym's own domains it is told without making one.
+
+    `tools` is their number. An environment of one's own is made, as `describe` makes it.
+    """
+    from toolgym.composing.making import TASKS_OF
+    from toolgym.options import EnvOptions
+    from toolgym.registration import declaration_of, own_domains
+
+    own: dict[str, dict[str, Any]] = {}
+    names: set[str] = set()
+    limits = {"max_turns": EnvOptions.max_turns, "max_calls": EnvOptions.max_calls}
+    for name in own_domains():
+        declaration, tools = declaration_of(name), import_module(f"toolgym.mcp_servers.{name}").TOOLS
+        own[name] = {
+            "domain": name,
+            "title": declaration.title if declaration is not None else name.capitalize(),
+            "tools": len(tools.reads) + len(tools.writes),
+            "tasks": dict(TASKS_OF),
+            "depths": list(_DEPTHS),
+            **limits,
+        }
+        names.update(tool.__name__ for tool in (*tools.reads, *tools.writes))
+    found: list[dict[str, Any]] = []
+    for env_id in ids:
+        kwargs = gymnasium.spec(env_id).kwargs
+        domain = kwargs.get("domain")
+        if isinstance(domain, str) and domain in own:
+            found.append({"id": env_id, **own[domain], **{name: kwargs.get(name, limits[name]) for name in limits}})
+        elif env_id == _ALL:
+            found.append({"id": env_id, **_together(list(own.values()), len(names)), **limits})
+        else:
+            made = describe(env_id, {})
+            found.append({**made, "tools": len(made["tools"])} if "tools" in made else made)
+    return found
+
+
+def _together(entries: list[dict[str, Any]], tools: int) -> dict[str, Any]:
+    """The outline of the environment of all domains."""
+    return {
+        "domain": "all",
+        "title": "All domains",
+        "tools": tools,
+        "tasks": {split: sum(entry["tasks"][split] for entry in entries) for split in _SPLITS},
+        "depths": list(_DEPTHS),
+    }
 
 
 def list_envs(
@@ -42,7 +107,7 @@ def list_envs(
     settings: Settings = None,
     json: JsonFlag = False,
 ) -> None:
-    """Lists the environments: domain, tools, tasks of each split, horizon.
+    """Lists the environments: domain, tools, tasks of each split and how deep they are, horizon.
 
     \b
     Examples:
@@ -57,27 +122,34 @@ def list_envs(
     if env is not None:
         bring_env(env)
         open_env(env, **chosen).close()  # an unknown id is an error here, not a line in a table
+    if env is None and not json and not chosen:
+        out.print(env_table(outlines(env_ids())))
+        return
     found = [describe(env_id, chosen) for env_id in ([env] if env is not None else env_ids())]
     if json:
         print_json(found)
         return
-    out.print(env_table(found))
+    counted = [{**entry, "tools": len(entry["tools"])} if "tools" in entry else entry for entry in found]
+    out.print(env_table(counted))
     if env is not None and "tools" in found[0]:
         out.print(tool_table(found[0]["tools"]))
 
 
 def env_table(found: list[dict[str, Any]]) -> Table:
-    """The environments as `describe` gives them; no cell is broken at 80 columns."""
+    """The environments as `outlines` gives them; no cell is broken at 80 columns."""
     table = Table(title="environments", title_justify="left")
-    for column in ("id", "domain", "tools", "tasks", "at most"):
+    for column in ("environment", "domain", "tools", "tasks", "at most"):
         table.add_column(column, justify="right" if column == "tools" else "left", no_wrap=column != "domain")
     for entry in found:
         if "error" in entry:
             table.add_row(entry["id"], "", "", "needs options")
             continue
-        tasks = "\n".join(f"{count:>6,} {split}" for split, count in entry["tasks"].items())
+        depths = entry["depths"]
+        lines = [entry["id"], entry["title"], f"depth {depths[0]} to {depths[-1]}" if depths else ""]
+        tasks = "\n".join(f"{count:>7,} {split}" for split, count in entry["tasks"].items())
         limits = f"{entry['max_turns']:>3} turns\n{entry['max_calls']:>3} calls"
-        table.add_row(entry["id"], entry["domain"], str(len(entry["tools"])), tasks, limits)
+        cells = ("\n".join(filter(None, lines)), entry["domain"], str(entry["tools"]), tasks, limits)
+        table.add_row(*map(escape, cells))
     return table
 
 

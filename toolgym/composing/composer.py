@@ -278,6 +278,7 @@ class DeclaredDomain(ComposedDomain):
         self._text = lru_cache(maxsize=1)(lambda: render_policy(declaration))
         kinds = {look.kind: look.tool for look in declaration.looks} | {act.kind: act.tool for act in declaration.acts}
         kinds |= declaration.troubles.kinds if declaration.troubles is not None else {}
+        self.title, self.depths = declaration.title, tuple(DEPTHS)
         workshop = _workshop(declaration)
         _tried(declaration)
         super().__init__(workshop, self._text, kinds, size, dialect, seed)
