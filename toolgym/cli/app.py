@@ -13,6 +13,7 @@ from rich.markup import escape
 from toolgym.cli.check import check
 from toolgym.cli.common import progress_console
 from toolgym.cli.demo import demo
+from toolgym.cli.describe import describe
 from toolgym.cli.docker import docker
 from toolgym.cli.evaluate import evaluate
 from toolgym.cli.inspect import inspect
@@ -56,6 +57,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.command("list")(list_envs)
+app.command("describe")(describe)
 app.command("demo")(demo)
 app.command("play")(play)
 app.command("eval")(evaluate)
