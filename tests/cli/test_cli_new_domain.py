@@ -76,7 +76,7 @@ def test_the_commands_that_it_prints_work(toolgym, tmp_path):
         line.removeprefix("Next: ").strip() for line in printed.splitlines() if re.match(r"Next: |      ", line)
     ]
     assert commands[0] == f"cd '{folder}'"
-    assert len(commands) == 4
+    assert len(commands) == 5
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     assert shutil.which("toolgym", path=environment["PATH"])
     for command in commands[1:]:

@@ -14,6 +14,7 @@ from toolgym.cli.check import check
 from toolgym.cli.command import Command
 from toolgym.cli.common import progress_console
 from toolgym.cli.demo import demo
+from toolgym.cli.describe import describe
 from toolgym.cli.docker import docker
 from toolgym.cli.evaluate import evaluate
 from toolgym.cli.inspect import inspect
@@ -56,6 +57,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.command("list", cls=Command)(list_envs)
+app.command("describe", cls=Command)(describe)
 app.command("demo", cls=Command)(demo)
 app.command("play", cls=Command)(play)
 app.command("eval", cls=Command)(evaluate)

@@ -72,6 +72,7 @@ def new_domain(
             f"cd {shlex.quote(str(folder))}",
             "pytest",
             f"toolgym check --env {own} --set size=small",
+            f"toolgym describe {own}",
             f"toolgym eval --env {own} --agent oracle --set size=small",
         )
     ):

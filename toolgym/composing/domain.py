@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
 
 from toolgym.composing.making import TASKS_OF, Composer, Source, TaskMaker
 from toolgym.composing.names import SPLITS
@@ -178,6 +177,20 @@ class ComposedDomain:
         """Which tasks a split of this domain holds."""
         return Source(split, self.size, self.dialect, self.seed)
 
-    def thrown_away(self, split: Split) -> dict[str, Any]:
-        """How many candidates of the tasks made so far each filter threw away."""
-        return dict(self._workshop.maker(self.source(split)).thrown_away)
+    def thrown_away(self, split: Split, first: int | None = None) -> dict[str, int]:
+        """How many candidates were thrown away for each reason (`toolgym.composing.making.REASONS`).
+
+        Args:
+            split: of which tasks.
+            first: of so many of the first tasks, which are made anew; by default of those that were made so far.
+
+        Raises:
+            ConfigError: an unknown split.
+        """
+        self.tasks(split)
+        if first is None:
+            return dict(self._workshop.maker(self.source(split)).thrown_away)
+        maker = TaskMaker(self.source(split), self._workshop.composer, self.server.session)
+        for index in range(min(first, TASKS_OF[split])):
+            maker.make(index)
+        return dict(maker.thrown_away)

@@ -19,10 +19,23 @@ from toolgym.tasks import Task, UserScript
 from toolgym.trajectory import Trajectory
 from toolgym.world import Base
 
-__all__ = ["TASKS_OF", "Composer", "Recipe", "Source", "TaskMaker"]
+__all__ = ["REASONS", "TASKS_OF", "Composer", "Recipe", "Source", "TaskMaker"]
 
 TASKS_OF: Final[dict[Split, int]] = {"train": 20_000, "validation": 2_000, "test": 2_000, "test_unseen": 2_000}
 """Tasks of each split."""
+
+REASONS: Final[dict[str, str]] = {
+    "unsuited": "nothing of the customer's suits the kind of task",
+    "fails": "a call fails, or a script meets what it was not made for",
+    "depth": "it takes another number of calls than it should",
+    "undone": "what its calls change is as it was in the end",
+    "given": "the request says what is asked for",
+    "missed": "the request leaves something out",
+    "needless": "a call could be left out",
+    "unsolved": "its own gold chain does not count as right",
+    "repeated": "an earlier task asks for the same in the same words",
+}
+"""Why a candidate is thrown away."""
 
 _TRIES_PER_WORLD: Final = 500
 _WORLDS_TRIED: Final = 1_000
@@ -149,8 +162,7 @@ class TaskMaker:
     composer: Composer
     new_session: Callable[[], ToolSession]
     thrown_away: Counter[str] = field(default_factory=Counter)
-    """How many candidates each filter threw away: `unsuited`, `fails`, `depth`, `repeated`,
-    `unsolved` (its own gold chain does not count as right) and those of `flaw`."""
+    """How many candidates were thrown away for each of the `REASONS`."""
 
     def __post_init__(self) -> None:
         self._session = self.new_session()
