@@ -314,7 +314,7 @@ ACTS = (
         when=_changeable,
         plan="{rate} rate, {price}, from {arrival}, nights: {nights}:"),
     Act("check_in", "check_in", "bookings", {"booking_id": Key()},
-        ("Please check us in for {it}.", "I want to check in online for {it}.", "Do the online check-in for {it}, please."),
+        ("Please check us in for {it}.", "I want to check in for {it}.", "Do the check-in for {it}, please."),
         ("We are about to come, so {it} can be checked in.",), "The party of {booking_id} is checked in.",
         about=("check in", "check-in"), past=("checked in",), gives="bookings", when=_confirmed,
         plan="arrival {arrival}:"),
