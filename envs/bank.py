@@ -368,7 +368,7 @@ ACTS = (
             "I need a replacement for {it}; it is {reason}.",
             "Please replace {it}: it is {reason}.",
             "{it} is {reason}, so send me a new one.",
-        ), ("Block {it} for good and issue another one; it is {reason}.",), "{card_id} is ordered in its place.",
+        ), ("Block {it} for good and issue another one; it is {reason}.",), "A new card is ordered in place of {card_id}.",
         about=("replace", "new card"), past=("replaced", "ordered"), gives="cards",
         when=lambda card: card["status"] in ("active", "frozen")),
     Act("card_limit", "set_card_limit", "cards",

@@ -295,5 +295,6 @@ def test_a_replacement_looks_at_the_tier_before_it_reckons_the_fee() -> None:
                 look, who, replace = task.gold_calls
                 assert (look.name, who.name, replace.name) == ("get_card", "get_customer", "replace_card")
                 tier = base.tables["customers"][who.arguments["customer_id"]]["tier"]
+                assert task.gold[-1].response == f"A new card is ordered in place of {look.arguments['card_id']}."
                 fees.add((tier, replace.arguments["fee"]))
     assert fees == {("standard", 10), ("plus", 0), ("private", 0)}
