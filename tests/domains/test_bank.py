@@ -133,7 +133,7 @@ def test_a_move_books_both_accounts(session: ToolSession) -> None:
     changes = _changes(session, "move_money", account_id="A-1", to_account_id="A-2", amount=1000)
     # More than there is: the policy forbids it, the tools do not.
     assert changes["accounts"] == {"A-1": {"balance": -100}, "A-2": {"balance": 1050}}
-    assert [one["account_id"] for one in changes["transactions"].values()] == ["A-1", "A-2"]
+    assert {one["account_id"] for one in changes["transactions"].values()} == {"A-1", "A-2"}
 
 
 def test_cards_go_from_state_to_state(session: ToolSession) -> None:
@@ -295,5 +295,6 @@ def test_a_replacement_looks_at_the_tier_before_it_reckons_the_fee() -> None:
                 look, who, replace = task.gold_calls
                 assert (look.name, who.name, replace.name) == ("get_card", "get_customer", "replace_card")
                 tier = base.tables["customers"][who.arguments["customer_id"]]["tier"]
+                assert task.gold[-1].response == f"A new card is ordered in place of {look.arguments['card_id']}."
                 fees.add((tier, replace.arguments["fee"]))
     assert fees == {("standard", 10), ("plus", 0), ("private", 0)}
