@@ -1,6 +1,7 @@
 """What several customers share, names in the place of nouns, and acts that depend on what was done before them."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 from toolgym.composing.composer import DeclaredDomain, worlds_of
@@ -217,3 +218,19 @@ def test_a_story_that_undoes_itself_is_no_part_of_a_task() -> None:
     session = DeclaredDomain(LIGHTS, size="small").session()
     assert flaw(session, KEY, stories, "", run(*stories)) == "undone"
     assert flaw(session, KEY, stories[1:], "", run(*stories[1:])) == ""
+
+
+def test_a_request_that_names_nothing_is_no_task() -> None:
+    # "What is the city of the largest town?" would be the same request in any world; towns told by name are apart.
+    fields = {
+        "town_id": Code("T####"),
+        "name": Code("{town_id}", told="{value}"),
+        "city": Choice(("Porto",), label="city"),
+    }
+    size = Number(1, 9, extremes=("smallest", "largest"))
+    towns = Table("towns", "town", "town_id", {**fields, "size": size}, {"small": 3, "standard": 3, "large": 3})
+    look = Look("towns", "list_towns", "towns", {}, many=True)
+    made = replace(LIGHTS, tables=(*LIGHTS.tables, towns), looks=(*LIGHTS.looks, look))
+    names = {outline.name for outline in Kitchen(made, lambda recipe: True).outlines}
+    assert "fact towns():told" in names
+    assert "fact towns():extreme" not in names

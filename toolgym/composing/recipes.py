@@ -144,7 +144,7 @@ class Kitchen:
     def _questions(self) -> Iterator[Outline]:
         for table in self.declaration.tables:
             fields = table.fields.values()
-            for way in ways_to(self.declaration, table.name):
+            for way in filter(_is_named, ways_to(self.declaration, table.name)):
                 if any(made.label for made in fields):
                     yield Outline(f"fact {way.name}", way.composition, way.depth, way, question="fact")
                 if way.pick == "told" and way.read is None:
@@ -175,7 +175,8 @@ class Kitchen:
     def _acts(self) -> Iterator[Outline]:
         declaration = self.declaration
         for act in declaration.acts:
-            ways: list[Way | None] = list(ways_to(declaration, act.on)[: 2 * _WAYS]) if act.on else [None]
+            named = filter(_is_named, ways_to(declaration, act.on)) if act.on else ()
+            ways: list[Way | None] = list(named)[: 2 * _WAYS] if act.on else [None]
             if not ways:
                 raise ConfigError(
                     f"{declaration.name}: nothing leads to a record of {act.on!r}, which {act.kind!r} needs"
@@ -391,6 +392,11 @@ class Kitchen:
         """Whether only `test_unseen` has it: series of acts, and ways of several calls, one in eight."""
         plain = len(outline.acts) < 2 and outline.depth < 3
         return not plain and _hash(outline.name) < 32
+
+
+def _is_named(way: Way) -> bool:
+    """Whether its words name something: "the cheapest tariff" of all there are is the same request in any world."""
+    return way.uses("told") or way.uses("speaker") or any(link.pick == "told" for link in way.links())
 
 
 def _sort(outline: Outline) -> str:
