@@ -150,7 +150,7 @@ GRANTS = Table(
         "staff_id": Ref("staff"),
         "group_id": NextRef("groups"),
         "name": Made(_of("groups", "group_id", "name"), "name", label="group name", told="to '{value}'"),
-        "level": Made(_of("groups", "group_id", "level"), "level", label="kind of rights", told="as {value}"),
+        "level": Made(_of("groups", "group_id", "level"), "level", label="kind of rights"),
         "until": Day(-150, 200, label="end date", extremes=("earliest-ending", "latest-ending")),
         "state": Made(lambda draw: "active" if draw.record["until"] >= NOW else "expired", "state", label="state"),
     },
