@@ -220,7 +220,10 @@ class Kitchen:
                 yield self._outline(acts, way, picks, (), None, asks=True)
 
     def _ways_to_pick(self, act: Act, pick: Pick) -> list[Way]:
-        return [way for way in ways_to(self.declaration, pick.table, act.on) if way.depth <= 2]
+        """The ways to what is picked, shorter ones first; of equal ones what the record names itself, often the very
+        thing that is to be changed, comes last."""
+        ways = [way for way in ways_to(self.declaration, pick.table, act.on) if way.depth <= 2]
+        return sorted(ways, key=lambda way: (way.depth, way.uses("subject")))
 
     def _carried(self, act: Act) -> Iterator[tuple[int, str, Way, str]]:
         for name, wish in act.wishes().items():
