@@ -43,32 +43,17 @@ TABLES: dict[str, dict[str, dict[str, Any]]] = {
     },
     "leaves": {
         "LV-1": {
-            "leave_id": "LV-1",
-            "employee_id": ANN,
-            "kind": "vacation",
-            "start": "2026-07-06",
-            "days": 5,
-            "end": "2026-07-10",
-            "status": "approved",
+            "leave_id": "LV-1", "employee_id": ANN, "kind": "vacation", "start": "2026-07-06", "days": 5,
+            "end": "2026-07-10", "status": "approved",
         },
         "LV-2": {
-            "leave_id": "LV-2",
-            "employee_id": ANN,
-            "kind": "vacation",
-            "start": "2026-06-01",
-            "days": 3,
-            "end": "2026-06-03",
-            "status": "taken",
+            "leave_id": "LV-2", "employee_id": ANN, "kind": "vacation", "start": "2026-06-01", "days": 3,
+            "end": "2026-06-03", "status": "taken",
         },
     },
     "balances": {
         "BL-1": {
-            "balance_id": "BL-1",
-            "employee_id": ANN,
-            "kind": "vacation",
-            "entitled": 20,
-            "taken": 3,
-            "booked": 5,
+            "balance_id": "BL-1", "employee_id": ANN, "kind": "vacation", "entitled": 20, "taken": 3, "booked": 5,
             "left": 12,
         }
     },
@@ -96,7 +81,7 @@ TABLES: dict[str, dict[str, dict[str, Any]]] = {
         "EX-2": {"claim_id": "EX-2", "employee_id": ANN, "amount": 20, "status": "paid"},
     },
     "payslips": {},
-}
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -229,6 +214,11 @@ def test_records_of_the_employee_change(session: ToolSession) -> None:
     refused(session, "find_employee_by_email", "no employee", email="cat@example.com")
 
 
+def spends(spent: str = "", amount: int = 0, receipt: bool = False, contract: str = "permanent") -> Seen:
+    wishes = {"spent": spent, "amount": amount, "receipt": receipt}
+    return Seen({}, wishes, speaker={"hired": "2026-03-17", "contract": contract})
+
+
 VACATION, STUDY = {"kind": "vacation", "left": 4}, {"kind": "study", "left": 4}
 TRAINING = {"places": 0, "starts": "2026-07-05", "cost": 500}
 
@@ -256,9 +246,10 @@ TRAINING = {"places": 0, "starts": "2026-07-05", "cost": 500}
             Seen({}, picked={"training_id": TRAINING, "team_id": {"budget": 500}}),
         ),
         ("late_cancel", Seen({"starts": "2026-06-28"}), Seen({"starts": "2026-06-29"})),
-        ("old_expense", Seen({}, {"spent": "2026-03-16"}), Seen({}, {"spent": "2026-03-17"})),
-        ("no_receipt", Seen({}, {"amount": 26, "receipt": False}), Seen({}, {"amount": 25, "receipt": False})),
-        ("no_receipt", Seen({}, {"amount": 26, "receipt": False}), Seen({}, {"amount": 26, "receipt": True})),
+        ("before_start", spends("2026-03-16"), spends("2026-03-17")),
+        ("no_receipt", spends(amount=26), spends(amount=25)),
+        ("no_receipt", spends(amount=26), spends(amount=26, receipt=True)),
+        ("no_receipt", spends(amount=11, contract="fixed-term"), spends(amount=10, contract="fixed-term")),
         ("approved_claim", Seen({"status": "approved"}), Seen({"status": "submitted"})),
         ("new_account", Seen({"account_since": "2026-05-17"}), Seen({"account_since": "2026-05-16"})),
         ("plan_year", Seen({"plan_since": "2025-12-18"}), Seen({"plan_since": "2025-12-17"})),
@@ -284,7 +275,8 @@ def test_mileage_is_half_a_dollar_a_kilometre_and_its_amount_is_told() -> None:
     assert story is not None
     done = execute(domain.session(), key, [story])
     assert done is not None
-    ((call,),) = (action.calls for action in done.actions if action.calls)
+    (look,), (call,) = (action.calls for action in done.actions if action.calls)
+    assert look.name == "get_employee"
     assert call.arguments["amount"] * 2 == call.arguments["km"]
     assert done.endings[0].said == (f"${call.arguments['amount']}",)
 
