@@ -166,7 +166,7 @@ def assign_licence(world: World, staff_id: StaffId, licence_id: LicenceId) -> di
     if any(seat["licence_id"] == licence_id and seat["state"] == "active" for seat in list_seats(world, staff_id)):
         raise ToolError(f"the staff member has a seat of {licence_id} already")
     world.edit("licences", licence_id)["free"] -= 1
-    key, today = new_id(world, "seats", "ST-", 5), world.meta["today"]
+    key, today = new_id(world, "seats", "ST-", staff_id, licence_id), world.meta["today"]
     seat = {"seat_id": key, "staff_id": staff_id, "licence_id": licence_id, "product": licence["product"]}
     world.put("seats", key, {**seat, "since": today, "used": today, "state": "active"})
     return world.get("seats", key)
@@ -191,7 +191,7 @@ def grant_access(
     if any(one["group_id"] == group_id and one["state"] == "active" for one in list_grants(world, staff_id)):
         raise ToolError(f"the staff member is a member of {group_id} already")
     world.edit("groups", group_id)["members"] += 1
-    key = new_id(world, "grants", "AR-", 5)
+    key = new_id(world, "grants", "AR-", staff_id, group_id, days)
     until = (date.fromisoformat(world.meta["today"]) + timedelta(days=days)).isoformat()
     grant = {"grant_id": key, "staff_id": staff_id, "group_id": group_id, "name": group["name"]}
     world.put("grants", key, {**grant, "level": group["level"], "until": until, "state": "active"})
@@ -218,7 +218,7 @@ def open_ticket(
     find_record(world, "staff", staff_id, "staff member")
     if system not in SYSTEMS:
         raise ToolError(f"no system {shown(system)}")
-    key = new_id(world, "tickets", "TK-", 5)
+    key = new_id(world, "tickets", "TK-", staff_id, system, people, blocked, priority)
     ticket = {"ticket_id": key, "staff_id": staff_id, "system": system, "people": people, "blocked": blocked}
     dates = {"opened": world.meta["today"], "ended": "none", "escalations": 0, "article_id": None}
     world.put("tickets", key, {**ticket, "priority": priority, "state": "open", **dates})

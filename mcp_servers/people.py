@@ -170,10 +170,11 @@ def request_leave(
     balance = _balance(world, employee_id, kind)
     balance["booked"] += days
     balance["left"] -= days
-    key = new_id(world, "leaves", "LV-", 5)
+    key = new_id(world, "leaves", "LV-", employee_id, kind, start, days)
     leave = {"leave_id": key, "employee_id": employee_id, "kind": kind, "start": start, "days": days, "end": end}
     world.put("leaves", key, {**leave, "status": "requested"})
-    world.edit("employees", employee_id)["leaves"].append(key)
+    employee = world.edit("employees", employee_id)
+    employee["leaves"] = sorted([*employee["leaves"], key])
     return world.get("leaves", key)
 
 
@@ -213,7 +214,7 @@ def enrol_in_training(
     if booked:
         world.edit("trainings", training_id)["places"] -= 1
         world.edit("teams", team_id)["budget"] -= training["cost"]
-    key = new_id(world, "enrolments", "EN-", 5)
+    key = new_id(world, "enrolments", "EN-", employee_id, training_id, team_id)
     enrolment = {
         "enrolment_id": key,
         "employee_id": employee_id,
@@ -245,7 +246,7 @@ def _file(
     find_record(world, "employees", employee_id, "employee")
     if _day(spent).isoformat() > world.meta["today"]:
         raise ToolError(f"{spent} is still to come")
-    key = new_id(world, "claims", "EX-", 5)
+    key = new_id(world, "claims", "EX-", employee_id, category, amount, spent, km)
     claim = {"claim_id": key, "employee_id": employee_id, "category": category, "amount": amount, "spent": spent}
     world.put("claims", key, {**claim, "receipt": receipt, "km": km, "status": "submitted"})
     return world.get("claims", key)

@@ -94,7 +94,7 @@ DEVICE_ACTS = (
         "lost", "report_lost", "devices", {"device_id": Key()},
         (
             "I have lost {it}.", "Somebody has stolen {it}: please report it as lost.",
-            "I left {it} on the train, please mark it as lost.",
+            "I have left {it} somewhere: please mark it as lost.",
         ),
         ("I cannot find {it} anywhere; put it down as lost.",),
         "{device_id} is {state}, and your account is locked for a security check.", about=("report", "lost", "mark"),

@@ -124,7 +124,7 @@ CLAIM_ACTS = (
         ),
         ("My own money went into {category}: {amount} on {spent}, {receipt}. I want it back.",),
         "{claim_id} over {amount} is filed.", about=("file", "claim", "expense", "refund", "reimburse"),
-        past=("filed", "submitted", "refunded", "reimbursed"), gives="claims", weight=0.7,
+        past=("filed", "submitted", "refunded", "reimbursed"), gives="claims", weight=2.4,
     ),
     Act(
         "file_mileage", "file_mileage", "",
@@ -142,7 +142,7 @@ CLAIM_ACTS = (
         ("My own car did {km} on company business on {spent}; I would like the usual rate for that.",),
         "{claim_id} over {amount} is filed.", about=("reimburse", "mileage", "file", "claim", "kilomet", "drive"),
         past=("filed", "submitted", "refunded", "reimbursed"), gives="claims", told=("{amount}",),
-        plan="{km} at $0.50:", weight=0.6,
+        plan="{km} at $0.50:", weight=2.0,
     ),
     Act(
         "withdraw_claim", "withdraw_claim", "claims", {"claim_id": Key()},
@@ -204,6 +204,11 @@ def _still_waiting(seen: Seen) -> bool:
     return days < seen.picked["plan_id"]["waiting"]
 
 
+def _lacks_receipt(seen: Seen) -> bool:
+    limit = 25 if (seen.speaker or {})["contract"] == "permanent" else 10
+    return seen.wishes["amount"] > limit and not seen.wishes["receipt"]
+
+
 RULES = (
     Rule(
         "balance_short", ("request_leave",), lambda seen: seen.wishes["days"] > seen.subject["left"],
@@ -236,14 +241,15 @@ RULES = (
         "the training starts on {starts}",
     ),
     Rule(
-        "old_expense", ("file_claim", "file_mileage"), lambda seen: seen.wishes["spent"] < ahead(-90, seen.today),
-        "Expenses and mileage are claimed within 90 days.", "{spent} is more than 90 days ago",
-        tempts={"spent": Day(-200, -91)},
+        "before_start", ("file_claim", "file_mileage"),
+        lambda seen: seen.wishes["spent"] < (seen.speaker or {})["hired"],
+        "Expenses and mileage from before an employee's start date are not paid.",
+        "{spent} is before your start date", sees=("speaker",), tempts={"spent": Day(-290, -21)},
     ),
     Rule(
-        "no_receipt", ("file_claim",), lambda seen: seen.wishes["amount"] > 25 and not seen.wishes["receipt"],
-        "Expenses of more than $25 are claimed with a receipt only.", "{amount} needs a receipt",
-        tempts={"amount": Money(26, 200), "receipt": Receipt(0.0)},
+        "no_receipt", ("file_claim",), _lacks_receipt,
+        "A receipt is needed for expenses of more than $25, and of more than $10 where the contract is fixed-term.",
+        "{amount} needs a receipt", sees=("speaker",), tempts={"amount": Money(11, 200), "receipt": Receipt(0.0)},
     ),
     Rule(
         "approved_claim", ("withdraw_claim",), lambda seen: seen.subject["status"] == "approved",

@@ -1,11 +1,12 @@
 """Finding a record, and saying which was not found."""
 
+from hashlib import blake2b
 from itertools import islice
 from typing import Any
 
 from toolgym.mcp.server import ToolError
 from toolgym.mcp_servers.common.arguments import shown
-from toolgym.world import Base, World
+from toolgym.world import Base, World, canonical
 
 
 def find_record(world: World, table: str, key: str, noun: str) -> dict[str, Any]:
@@ -51,9 +52,20 @@ def records_by(world: World, table: str, name: str, value: Any) -> list[dict[str
     return records
 
 
-def new_id(world: World, table: str, prefix: str, digits: int) -> str:
-    """An id that no record of the table has: the prefix and a number, the same for equal worlds."""
-    number = 10 ** (digits - 1) + world.count(table)
-    while world.has(table, f"{prefix}{number}"):
-        number += 1
-    return f"{prefix}{number}"
+def new_id(world: World, table: str, prefix: str, *of: Any) -> str:
+    """An id of five digits for a new record, that no record of the table has.
+
+    It follows from what the record is about, so that independent calls give the same ids in any order.
+
+    Args:
+        world: the episode's world.
+        table: the record's table.
+        prefix: the id's beginning.
+        of: what the record is about.
+    """
+    digest = int.from_bytes(blake2b(canonical(list(of)), digest_size=4).digest(), "big")
+    for number in range(digest, digest + 90_000):
+        key = f"{prefix}{10_000 + number % 90_000}"
+        if not world.has(table, key):
+            return key
+    raise ToolError("no id is free")

@@ -1,12 +1,13 @@
 """Series of acts on what the first one creates, picks by way of the subject, and what is asked afterwards."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from toolgym.composing.composer import worlds_of
-from toolgym.composing.declaration import Act, Declaration, Key, Look, Pick, Wish
+from toolgym.composing.declaration import Act, Declaration, Key, Look, Pick, Rule, Wish
 from toolgym.composing.execution import execute
 from toolgym.composing.fields import Choice, Code, Number, Ref
 from toolgym.composing.recipes import Kitchen
@@ -148,7 +149,9 @@ def test_the_second_act_is_about_what_the_first_creates(way: str) -> None:
     story = made(f"stay(told) order recall room_id={way}")
     done = execute(_new_server("small", "standard").session(), KEY, [story])
     assert done is not None
-    assert done.diff["orders"]["new"]["status"] == "recalled"
+    (order,) = done.diff["orders"].values()
+    assert order is not None
+    assert order["status"] == "recalled"
 
 
 def test_a_record_that_the_subject_names_is_picked_by_way_of_it() -> None:
@@ -164,5 +167,14 @@ def test_a_record_that_the_subject_names_is_picked_by_way_of_it() -> None:
 
 def test_nobody_asks_for_what_was_just_said() -> None:
     # Of an order's two labelled fields one is what the customer has told; the other is asked for.
-    asked = [made("stay(told) order room_id=room(subject) ?", seed).clause for seed in range(20)]
+    asked = [made("stay(told) order room_id=room(told) ?", seed).clause for seed in range(20)]
     assert all("hour" in clause and "count" not in clause for clause in asked)
+
+
+def test_a_refusal_by_the_record_alone_picks_what_the_customer_names() -> None:
+    # The rule needs no look at the room, so one way to it is enough; the record's own room would be no wish.
+    full = Rule("full", ("order",), lambda seen: seen.subject["state"] == "open", "No orders.", "it is open")
+    inn = replace(INN, rules=(full,))
+    refused = [one.name for one in Kitchen(inn, lambda recipe: True).outlines if one.forbidden is full]
+    assert "stay(told) order!full room_id=room(told)" in refused
+    assert not any("subject" in name for name in refused)

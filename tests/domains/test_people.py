@@ -43,32 +43,17 @@ TABLES: dict[str, dict[str, dict[str, Any]]] = {
     },
     "leaves": {
         "LV-1": {
-            "leave_id": "LV-1",
-            "employee_id": ANN,
-            "kind": "vacation",
-            "start": "2026-07-06",
-            "days": 5,
-            "end": "2026-07-10",
-            "status": "approved",
+            "leave_id": "LV-1", "employee_id": ANN, "kind": "vacation", "start": "2026-07-06", "days": 5,
+            "end": "2026-07-10", "status": "approved",
         },
         "LV-2": {
-            "leave_id": "LV-2",
-            "employee_id": ANN,
-            "kind": "vacation",
-            "start": "2026-06-01",
-            "days": 3,
-            "end": "2026-06-03",
-            "status": "taken",
+            "leave_id": "LV-2", "employee_id": ANN, "kind": "vacation", "start": "2026-06-01", "days": 3,
+            "end": "2026-06-03", "status": "taken",
         },
     },
     "balances": {
         "BL-1": {
-            "balance_id": "BL-1",
-            "employee_id": ANN,
-            "kind": "vacation",
-            "entitled": 20,
-            "taken": 3,
-            "booked": 5,
+            "balance_id": "BL-1", "employee_id": ANN, "kind": "vacation", "entitled": 20, "taken": 3, "booked": 5,
             "left": 12,
         }
     },
@@ -96,7 +81,7 @@ TABLES: dict[str, dict[str, dict[str, Any]]] = {
         "EX-2": {"claim_id": "EX-2", "employee_id": ANN, "amount": 20, "status": "paid"},
     },
     "payslips": {},
-}
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -139,19 +124,20 @@ def test_working_days_leave_out_weekends(start: str, days: int, end: str) -> Non
 
 
 def test_a_leave_books_its_days_and_gives_them_back(session: ToolSession) -> None:
-    # 12 left, 5 booked: 4 more days are 8 and 9. The two leaves there are, so the next number is 10000 + 2.
+    # 12 left, 5 booked: 4 more days are 8 and 9.
     leave = ok(session, "request_leave", employee_id=ANN, kind="vacation", start="2026-08-06", days=4)
+    key = leave.pop("leave_id")
     assert leave == {
-        "leave_id": "LV-10002", "employee_id": ANN, "kind": "vacation", "start": "2026-08-06", "days": 4,
+        "employee_id": ANN, "kind": "vacation", "start": "2026-08-06", "days": 4,
         "end": "2026-08-11", "status": "requested",
     }  # fmt: skip
     diff = changed(session)
     assert (diff["balances"]["BL-1"]["booked"], diff["balances"]["BL-1"]["left"]) == (9, 8)
-    assert diff["employees"][ANN]["leaves"] == ["LV-1", "LV-2", "LV-10002"]
-    assert ok(session, "withdraw_leave", leave_id="LV-10002")["status"] == "withdrawn"
+    assert diff["employees"][ANN]["leaves"] == ["LV-1", "LV-2", key]
+    assert ok(session, "withdraw_leave", leave_id=key)["status"] == "withdrawn"
     diff = changed(session)
     assert diff.get("balances", {}) == {}
-    refused(session, "withdraw_leave", "is withdrawn", leave_id="LV-10002")
+    refused(session, "withdraw_leave", "is withdrawn", leave_id=key)
 
 
 def test_a_leave_is_no_weekend_no_other_leave_and_of_a_kind_that_the_employee_has(session: ToolSession) -> None:
@@ -194,7 +180,7 @@ def test_a_place_is_paid_by_the_team_until_there_is_none(session: ToolSession) -
     refused(session, "enrol_in_training", "already", employee_id=ANN, training_id="TR-1", team_id="T-001")
     refused(session, "enrol_in_training", "has begun", employee_id=ANN, training_id="TR-2", team_id="T-001")
     refused(session, "enrol_in_training", "not found", employee_id=ANN, training_id="TR-1", team_id="T-002")
-    assert [one["enrolment_id"] for one in ok(session, "list_enrolments", employee_id=BOB)["result"]] == ["EN-10001"]
+    assert ok(session, "list_enrolments", employee_id=BOB)["result"] == [second]
     ok(session, "cancel_enrolment", enrolment_id=second["enrolment_id"])
     ok(session, "cancel_enrolment", enrolment_id=first["enrolment_id"])
     diff = changed(session)
@@ -204,7 +190,7 @@ def test_a_place_is_paid_by_the_team_until_there_is_none(session: ToolSession) -
 
 def test_expenses_are_filed_and_withdrawn_until_they_are_paid(session: ToolSession) -> None:
     meals = {"employee_id": ANN, "category": "meals", "amount": 12, "spent": "2026-06-15", "receipt": False}
-    assert ok(session, "file_claim", **meals)["claim_id"] == "EX-10002"
+    assert ok(session, "file_claim", **meals)["status"] == "submitted"
     refused(session, "file_claim", "still to come", **{**meals, "spent": "2026-06-16"})
     refused(session, "file_claim", "no category", **{**meals, "category": "mileage"})
     refused(session, "file_claim", "", **{**meals, "amount": 0})
@@ -227,6 +213,11 @@ def test_records_of_the_employee_change(session: ToolSession) -> None:
     refused(session, "choose_plan", "already", employee_id=ANN, plan_id="PL-0002")
     refused(session, "choose_plan", "not found", employee_id=ANN, plan_id="PL-0003")
     refused(session, "find_employee_by_email", "no employee", email="cat@example.com")
+
+
+def spends(spent: str = "", amount: int = 0, receipt: bool = False, contract: str = "permanent") -> Seen:
+    wishes = {"spent": spent, "amount": amount, "receipt": receipt}
+    return Seen({}, wishes, speaker={"hired": "2026-03-17", "contract": contract})
 
 
 VACATION, STUDY = {"kind": "vacation", "left": 4}, {"kind": "study", "left": 4}
@@ -256,9 +247,10 @@ TRAINING = {"places": 0, "starts": "2026-07-05", "cost": 500}
             Seen({}, picked={"training_id": TRAINING, "team_id": {"budget": 500}}),
         ),
         ("late_cancel", Seen({"starts": "2026-06-28"}), Seen({"starts": "2026-06-29"})),
-        ("old_expense", Seen({}, {"spent": "2026-03-16"}), Seen({}, {"spent": "2026-03-17"})),
-        ("no_receipt", Seen({}, {"amount": 26, "receipt": False}), Seen({}, {"amount": 25, "receipt": False})),
-        ("no_receipt", Seen({}, {"amount": 26, "receipt": False}), Seen({}, {"amount": 26, "receipt": True})),
+        ("before_start", spends("2026-03-16"), spends("2026-03-17")),
+        ("no_receipt", spends(amount=26), spends(amount=25)),
+        ("no_receipt", spends(amount=26), spends(amount=26, receipt=True)),
+        ("no_receipt", spends(amount=11, contract="fixed-term"), spends(amount=10, contract="fixed-term")),
         ("approved_claim", Seen({"status": "approved"}), Seen({"status": "submitted"})),
         ("new_account", Seen({"account_since": "2026-05-17"}), Seen({"account_since": "2026-05-16"})),
         ("plan_year", Seen({"plan_since": "2025-12-18"}), Seen({"plan_since": "2025-12-17"})),
@@ -284,7 +276,8 @@ def test_mileage_is_half_a_dollar_a_kilometre_and_its_amount_is_told() -> None:
     assert story is not None
     done = execute(domain.session(), key, [story])
     assert done is not None
-    ((call,),) = (action.calls for action in done.actions if action.calls)
+    (look,), (call,) = (action.calls for action in done.actions if action.calls)
+    assert look.name == "get_employee"
     assert call.arguments["amount"] * 2 == call.arguments["km"]
     assert done.endings[0].said == (f"${call.arguments['amount']}",)
 

@@ -231,11 +231,13 @@ class Kitchen:
                 yield self._outline(acts, way, picks, (), None, asks=True)
 
     def _ways_to_pick(self, act: Act, pick: Pick) -> list[Way]:
+        """The ways to what is picked, shorter ones first; of equal ones what the record names itself, often the very
+        thing that is to be changed, comes last. An inner record is picked where the known one leads."""
         start = act.picks()[pick.of].table if pick.of else act.on
         ways = [way for way in ways_to(self.declaration, pick.table, start) if way.depth <= 2]
-        if start and self.declaration.holder(pick.table):  # an inner record is picked where the known one leads
+        if start and self.declaration.holder(pick.table):
             return [way for way in ways if way.uses("subject")] or ways
-        return ways
+        return sorted(ways, key=lambda way: (way.depth, way.uses("subject")))
 
     def _carried(self, act: Act) -> Iterator[tuple[int, str, Way, str]]:
         for name, wish in act.wishes().items():
