@@ -57,5 +57,6 @@ RETAIL = Declaration(
     rules=RULES,
     new_server=lambda size, dialect: TOOLS.server(size=size, dialect=dialect),
     notes=NOTES,
+    tasks_per_world={"small": 20, "standard": 200, "large": 1_000},
     shape=shape,
 )
