@@ -331,7 +331,7 @@ FAULTS = (
         and known["see_line"]["contract_end_date"] < TODAY.isoformat(),
         (HAND_OVER,),
         "The line is suspended and its contract has ended: hand the customer over to a human agent.",
-        needs=("see_line",), alone=True,
+        alone=True,
         done="A colleague of mine will take over from here, because the contract of your line has ended.",
         unseen=_NO_SIGNAL_UNSEEN, unseen_hints=("You wrote that my contract is over and my line suspended.",),
     ),

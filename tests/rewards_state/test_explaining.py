@@ -69,6 +69,14 @@ def test_a_record_that_was_written_wrongly_is_told_by_the_fields_that_differ():
     ]
 
 
+def test_a_free_table_is_no_reason():
+    diff = {"accounts": WANTED["accounts"], "phones": {"p": {"mode": "4g"}}}
+    task = task_of(gold_diff={**WANTED, "phones": {"p": {"mode": "5g"}}})
+    assert [reason.where for reason in why_unsolved(played(step(said="Done.", diff=diff)), task)] == ["phones.p.mode"]
+    free = task.model_copy(update={"free": ("phones",)})
+    assert all(reason.kind != "record" for reason in why_unsolved(played(step(said="Done.", diff=diff)), free))
+
+
 def test_a_record_that_was_left_alone_is_told_against_the_start():
     (alone, log) = why_unsolved(played(step(said="Done.")), task_of(gold_diff=WANTED), base)
     assert alone == Reason("record", "accounts.ann.balance", "34", "30, as at the start")

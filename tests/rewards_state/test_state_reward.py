@@ -38,6 +38,25 @@ def test_an_unordered_list_still_counts_its_items() -> None:
     assert not states_equal(twice, once, ["t.*.v"])
 
 
+def test_free_tables_may_differ_and_assertions_hold_of_them_all_the_same() -> None:
+    fact = Assertion(table="phones", key="p", path="online", value=True)
+    gold = {"lines": {"l": {"active": True}}, "phones": {"p": {"online": True, "mode": "5g"}}}
+    task = Task(id="t", domain="d", kind=(), request="", gold_diff=gold, free=("phones",), assertions=(fact,))
+
+    def right(diff: Any) -> bool:
+        return state_matches(Trajectory("d", "t", steps=[Step(Turn(), diff=diff)]), task)
+
+    assert right(gold)
+    assert right({**gold, "phones": {"p": {"online": True, "mode": "4g"}}})
+    assert not right({**gold, "phones": {"p": {"online": False, "mode": "5g"}}})
+    assert not right({**gold, "lines": {"l": {"active": False}}})
+    assert not right({**gold, "lines": {**gold["lines"], "m": {"active": True}}})
+    strict = task.model_copy(update={"free": ()})
+    other = Trajectory("d", "t", steps=[Step(Turn(), diff={**gold, "phones": {"p": {"online": True, "mode": "4g"}}})])
+    assert state_matches(other, task)
+    assert not state_matches(other, strict)
+
+
 def test_nested_unordered_lists() -> None:
     a = {"t": {"r": {"v": [{"w": [1, 2]}, {"w": [3]}]}}}
     b = {"t": {"r": {"v": [{"w": [3]}, {"w": [2, 1]}]}}}

@@ -15,6 +15,7 @@ from toolgym import _json
 from toolgym.composing.story import Do, Done, PlannedCall, Run, Story, Told, UnfitError
 from toolgym.mcp.session import ToolSession
 from toolgym.messages import ToolCall, Turn
+from toolgym.rewards.assertions import bound
 from toolgym.tasks import GoldAction, GoldCall, Task
 from toolgym.trajectory import Step, ToolResult
 from toolgym.users.base import UserTools
@@ -254,10 +255,10 @@ def needless(session: ToolSession, world_key: Any, stories: Sequence[Story], don
 
 def _same_end(stories: Sequence[Story], done: Execution, other: Execution) -> bool:
     """Whether another execution ends as well as the whole one."""
-    reached = next((story.reached for story in stories if story.reached is not None), None)
-    if reached is not None:
-        return reached(other.diff) is not None
-    return other.diff == done.diff and other.actions[-1] == done.actions[-1]
+    goal = next((story for story in stories if story.reached is not None), None)
+    if goal is None or goal.reached is None:
+        return other.diff == done.diff and other.actions[-1] == done.actions[-1]
+    return goal.reached(other.diff) is not None and bound(other.diff, goal.free) == bound(done.diff, goal.free)
 
 
 def is_given(request: str, done: Execution) -> bool:

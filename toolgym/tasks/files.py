@@ -121,6 +121,7 @@ class AuthoredTask(_Model):
     user: UserScript = Field(default=UserScript(), description="What a scripted user opens with and knows.")
     assertions: tuple[Assertion, ...] = Field(default=(), description="Facts about the final state.")
     unordered: tuple[str, ...] = Field(default=(), description="Paths of lists whose order does not matter.")
+    free: tuple[str, ...] = Field(default=(), description="Tables of which only the assertions must hold.")
     checklist: tuple[ChecklistItem, ...] = Field(default=(), description="Criteria beside the final state.")
     frozen: Frozen | None = Field(default=None, description="Written by `toolgym tasks check`.")
 
@@ -179,6 +180,7 @@ class AuthoredTask(_Model):
             gold=tuple(gold),
             gold_diff=(frozen.diff if frozen is not None else None) or {},
             unordered=self.unordered,
+            free=self.free,
             assertions=self.assertions,
             checklist=(*self.checklist, *((said,) if self.said else ())),
             meta={"world": self.world, "frozen": None if frozen is None else frozen.model_dump(mode="json")},
