@@ -15,6 +15,7 @@ from transformers.utils.peft_utils import find_adapter_config_file
 from toolgym.agents.policies.chat import set_thinking
 from toolgym.agents.policies.model_files import DATA, refuse_code
 from toolgym.errors import ConfigError, ToolGymError
+from toolgym.hub import reaching
 from toolgym.loading import load_named
 
 __all__ = [
@@ -61,8 +62,9 @@ def adapter_base(path: str) -> str | None:
     Raises:
         ConfigError: the base is no longer there, or none is named.
     """
-    if find_adapter_config_file(path) is None:
-        return None
+    with reaching(path):
+        if find_adapter_config_file(path) is None:
+            return None
     from peft import PeftConfig
 
     named = PeftConfig.from_pretrained(path).base_model_name_or_path
@@ -205,13 +207,14 @@ def _merged(path: str, base: PreTrainedModel, words: int) -> PreTrainedModel:
 
 @contextmanager
 def config_errors(name: str | Path) -> Iterator[None]:
-    """Says what may be given instead where a model cannot be read; shows no bars of the library's meanwhile.
+    """Says what may be given instead where a model cannot be read; shows no bars of the library's meanwhile, and does
+    not wait for a hub that cannot be reached.
 
     Raises:
         ConfigError: no such model.
     """
     try:
-        with without_bars():
+        with without_bars(), reaching(name):
             yield
     except (ToolGymError, torch.OutOfMemoryError, MemoryError):
         raise

@@ -215,6 +215,9 @@ def learner_main(
     description = about or (sys.modules[config.__module__].__doc__ or "").partition("\n")[0]
     prog = f"toolgym train --algo {algo}"
     options: Any = parse_options(config, argv, prog=prog, description=description, defaults=defaults)
+    from toolgym.hub import check_reach
+
+    check_reach(getattr(options, "model", ""))
     from toolgym.agents.training.run_folder import writes
     from toolgym.opening import bring_env
 

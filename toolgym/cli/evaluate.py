@@ -121,6 +121,11 @@ def evaluate(
       toolgym eval --agent hf:Qwen/Qwen3-0.6B --threads 2 --output qwen.jsonl
       OPENAI_BASE_URL=http://127.0.0.1:8000/v1 toolgym eval --agent api:my-model
     """
+    from toolgym.hub import check_reach
+
+    kind, _, name = agent.partition(":")
+    if kind == "hf":
+        check_reach(name)
     from toolgym.agents.evaluation.evaluation import AgentOptions, EvalOptions, make_policy
     from toolgym.agents.evaluation.evaluation import evaluate as run
     from toolgym.agents.evaluation.report import report_table
@@ -144,7 +149,6 @@ def evaluate(
     if "split" in env_options:
         raise ConfigError("The split is an option of its own: --split.")
     bring_env(env)
-    kind, _, name = agent.partition(":")
     if kind in ("builtin", "hf"):
         from toolgym.agents.training.run_folder import settings_of, tell_settings
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from toolgym.errors import ChatError, ConfigError, JudgeModelError
+from toolgym.hub import reaching
 from toolgym.openai_client import ChatClient, ChatOptions
 from toolgym.rewards.judge import Backend
 from toolgym.world import canonical
@@ -142,8 +143,11 @@ class LocalModel:
                 raise ConfigError("A local judge needs transformers: pip install 'toolgym[train]'") from error
             try:
                 only_data = {"trust_remote_code": False}  # else it is asked for, on the terminal
-                tokenizer = AutoTokenizer.from_pretrained(self.options.model, **only_data)
-                model = AutoModelForCausalLM.from_pretrained(self.options.model, dtype=self.options.dtype, **only_data)
+                with reaching(self.options.model):
+                    tokenizer = AutoTokenizer.from_pretrained(self.options.model, **only_data)
+                    model = AutoModelForCausalLM.from_pretrained(
+                        self.options.model, dtype=self.options.dtype, **only_data
+                    )
             except (OSError, ValueError) as error:
                 raise JudgeModelError(f"The judge model {self.options.model!r} cannot be loaded: {error}") from error
             self._loaded = cast(Any, model).to(self.options.device).eval(), tokenizer

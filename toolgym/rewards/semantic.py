@@ -11,6 +11,7 @@ from typing import Any, Literal
 from rapidfuzz import fuzz
 
 from toolgym.errors import ConfigError, did_you_mean
+from toolgym.hub import reaching
 
 __all__ = ["Similarity", "causal_lm", "embedding", "lexical", "similarity_by_name"]
 
@@ -91,7 +92,8 @@ def _sentence_model(model: str) -> Any:
         raise ConfigError(
             "The embedding similarity needs sentence-transformers: pip install toolgym[semantic]."
         ) from error
-    return SentenceTransformer(model)
+    with reaching(model):
+        return SentenceTransformer(model)
 
 
 @lru_cache(maxsize=4096)
@@ -114,4 +116,5 @@ def _causal_model(model: str) -> tuple[Any, Any]:
     except ImportError as error:
         raise ConfigError("The causal_lm similarity needs transformers: pip install toolgym[train].") from error
     data = {"trust_remote_code": False}  # of its own code it would ask on the terminal
-    return AutoTokenizer.from_pretrained(model, **data), AutoModelForCausalLM.from_pretrained(model, **data).eval()
+    with reaching(model):
+        return AutoTokenizer.from_pretrained(model, **data), AutoModelForCausalLM.from_pretrained(model, **data).eval()
