@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from toolgym.composing.making import TASKS_OF, Composer, Source, TaskMaker
 from toolgym.composing.names import SPLITS
