@@ -176,7 +176,7 @@ class Kitchen:
         declaration = self.declaration
         for act in declaration.acts:
             named = filter(_is_named, ways_to(declaration, act.on)) if act.on else ()
-            ways: list[Way | None] = list(named)[: 2 * _WAYS] if act.on else [None]
+            ways: list[Way | None] = [*list(named)[: 2 * _WAYS]] if act.on else [None]
             if not ways:
                 raise ConfigError(
                     f"{declaration.name}: nothing leads to a record of {act.on!r}, which {act.kind!r} needs"

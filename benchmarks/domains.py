@@ -1,0 +1,113 @@
+"""What simple agents get in every domain: the oracle all of it, those that know nothing next to nothing.
+
+    python -m benchmarks.domains                        # 1,000 test tasks of each domain
+    python -m benchmarks.domains --tasks 100 --only bank --only hotel
+    python -m benchmarks.domains --json
+
+The oracle plays each task's gold chain, as it is and with all perturbations on (renamed tools and parameters, tools of
+other domains, transient errors, another order). `noop` says that it has nothing to do, `refuse` that it is not
+allowed, `random` makes valid calls by the schemas. Refusing is right where all that is asked for is forbidden: the
+share of those tasks is shown, and `refuse` is counted on the others.
+"""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from toolgym.agents.policies.scripted import NoopPolicy, OraclePolicy, RandomPolicy
+from toolgym.agents.rollouts.rollout import Start, rollouts
+from toolgym.env import ToolEnv
+from toolgym.messages import Turn, render
+from toolgym.registration import make_domain, needs_user, own_domains
+
+__all__ = ["COLUMNS", "main", "measure"]
+
+PERTURBED: dict[str, Any] = {"rename": True, "distractors": 5, "flaky": 0.1, "reorder": True}
+COLUMNS = ("oracle", "perturbed", "noop", "refuse", "random")
+REFUSAL = render(Turn(response="Sorry, I cannot do that: it is not allowed."))
+CLOSING = render(Turn(response="Is there anything else?"))
+
+
+def _outcomes(env: ToolEnv, policy: Any, tasks: Sequence[int]) -> Iterator[str | None]:
+    for index in tasks:
+        (episode,) = rollouts(policy, [env], [Start(options={"task": index})])
+        yield episode.trajectory.outcome
+
+
+def _refused(env: ToolEnv, tasks: Sequence[int]) -> Iterator[bool]:
+    """Whether refusing solves, task by task, of those in which it is wrong."""
+    for index in tasks:
+        env.reset(options={"task": index})
+        if env.task.forbidden:
+            continue
+        for action in (REFUSAL, *[CLOSING] * 4):
+            *_, terminated, truncated, info = env.step(action)
+            if terminated or truncated:
+                break
+        yield info["outcome"] == "solved"
+
+
+def measure(name: str, tasks: int, split: str = "test", size: str = "small") -> dict[str, float]:
+    """Shares in [0, 1] of a domain's tasks that each agent solves, and of those in which all is to be refused.
+
+    Args:
+        name: the domain.
+        tasks: how many, from the first on.
+        split: of which split.
+        size: of which worlds.
+    """
+    user = "scripted" if needs_user(name) else "none"
+    options: dict[str, Any] = {"size": size, "split": split, "user": user}
+    places = range(tasks)
+    out = {}
+    for column, policy, more in (
+        ("oracle", OraclePolicy(), {}),
+        ("perturbed", OraclePolicy(), PERTURBED),
+        ("noop", NoopPolicy(), {}),
+        ("random", RandomPolicy(), {}),
+    ):
+        env = ToolEnv(name, **options, **more)
+        counts = Counter(_outcomes(env, policy, places))
+        env.close()
+        out[column] = counts["solved"] / tasks
+    env = ToolEnv(name, **options)
+    refused = list(_refused(env, places))
+    env.close()
+    out["refuse"] = sum(refused) / max(1, len(refused))
+    out["forbidden"] = 1 - len(refused) / tasks
+    return out
+
+
+def main(
+    tasks: Annotated[int, typer.Option(help="How many tasks of each domain.")] = 1000,
+    only: Annotated[list[str] | None, typer.Option(help="A domain; may be given several times.")] = None,
+    split: Annotated[str, typer.Option(help="train, validation, test or test_unseen.")] = "test",
+    size: Annotated[str, typer.Option(help="small, standard or large.")] = "small",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Prints, domain by domain, the share of tasks that simple agents solve."""
+    names = only or own_domains()
+    for name in names:
+        make_domain(name)  # a mistyped one is told before anything is played
+    shown = track(names, "domains", console=Console(stderr=True), disable=not sys.stderr.isatty())
+    rows = {name: measure(name, tasks, split, size) for name in shown}
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
+    table = Table("domain", *COLUMNS, "to be refused", title=f"solved, of {tasks:,} {split} tasks in {size} worlds")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, row in rows.items():
+        table.add_row(name, *(f"{row[column]:.1%}" for column in (*COLUMNS, "forbidden")))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)
