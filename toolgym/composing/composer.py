@@ -31,7 +31,8 @@ from toolgym.world import Base
 
 __all__ = ["DeclaredComposer", "DeclaredDomain", "worlds_of"]
 
-_KEPT: Final[dict[str, int]] = {"small": 256, "standard": 6, "large": 2}
+_KEPT: Final[dict[str, int]] = {"small": 256, "standard": 24, "large": 4}
+"""Worlds of each size that are kept: those of all tasks of `train`, which are taken in any order."""
 _KEPT_TROUBLED: Final = 16
 _PROBES: Final = tuple(world_key("validation", 50_000_000 + k) for k in range(6))
 """Worlds in which it is tried whether a recipe can be made at all."""

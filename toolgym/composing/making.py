@@ -168,6 +168,9 @@ class TaskMaker:
         self._session = self.new_session()
         self._recipes: dict[int, Recipe] = {}
         self._requests: dict[int, str] = {}
+        self._named: dict[
+            int, tuple[list[str], dict[str, list[int]]]
+        ] = {}  # a world's first task -> its recipes so far
 
     def recipe(self, index: int) -> Recipe:
         """The kind of task that `index` is; it does not depend on the worlds."""
@@ -201,9 +204,14 @@ class TaskMaker:
 
     def _relatives(self, index: int) -> Iterator[int]:
         """The earlier tasks of the same world and recipe."""
-        name = self.recipe(index).name
         together = min(self.composer.tasks_per_world[self.source.size], _MOST_RELATED)
-        return (other for other in range(index - index % together, index) if self.recipe(other).name == name)
+        first = index - index % together
+        seen, by_name = self._named.setdefault(first, ([], {}))
+        for other in range(first + len(seen), index):
+            name = self.recipe(other).name
+            seen.append(name)
+            by_name.setdefault(name, []).append(other)
+        return (other for other in by_name.get(self.recipe(index).name, ()) if other < index)
 
     def _request(self, index: int) -> str:
         return self._requests[index] if index in self._requests else self.make(index).request

@@ -47,7 +47,7 @@ class Together:
     outlines: tuple[Outline, ...]
     held_out: bool = False
 
-    @property
+    @cached_property
     def name(self) -> str:
         return " || ".join(outline.name for outline in self.outlines)
 
