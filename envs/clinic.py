@@ -88,7 +88,7 @@ DOCTORS = Table(
             1, 35, unit="years", label="work experience", extremes=("least experienced", "most experienced"),
         ),
     },
-    {"small": 18, "standard": 60, "large": 240},
+    {"small": 18, "standard": 36, "large": 60},
 )  # fmt: skip
 SLOTS = Table(
     "slots", "slot", "slot_id",
