@@ -71,7 +71,7 @@ TARIFFS = Table(
     "tariffs", "tariff", "tariff_id",
     {
         "tariff_id": Code("T-####"),
-        "supplier": Name(1, 8, label="supplier", told="of {value}"),
+        "supplier": Name(2, 7, label="supplier", told="of {value}"),
         "fee": Money(4, 30, label="monthly fee", total="monthly fee"),
         "price": Number(18, 45, unit="cents", label="price of a kilowatt-hour", extremes=("cheapest", "dearest")),
     },
