@@ -188,10 +188,10 @@ class TaskMaker:
         raise TaskError(f"no world of {source.split!r} suits {recipe.name!r} (task {index})")
 
     def _relatives(self, index: int) -> Iterator[int]:
-        """The earlier tasks of the same world and recipe."""
-        name = self.recipe(index).name
+        """The earlier tasks of the same world and recipe, and of recipes that are asked for in the same words."""
+        name = _alike(self.recipe(index))
         together = min(self.composer.tasks_per_world[self.source.size], _MOST_RELATED)
-        return (other for other in range(index - index % together, index) if self.recipe(other).name == name)
+        return (other for other in range(index - index % together, index) if _alike(self.recipe(other)) == name)
 
     def _request(self, index: int) -> str:
         return self._requests[index] if index in self._requests else self.make(index).request
@@ -277,6 +277,10 @@ class TaskMaker:
                 **({} if world is None else {"world": world}),
             },
         )
+
+
+def _alike(recipe: Recipe) -> str:
+    return getattr(recipe, "alike", recipe.name)
 
 
 def _with_goal(execution: Execution, stories: Sequence[Story]) -> Execution:
