@@ -285,6 +285,15 @@ class TestBothSides:
             assert here.diff() == there.diff()
 
 
+def test_recipes_that_are_asked_for_in_the_same_words_are_told_apart() -> None:
+    # A line in the customer's list, or read by the ids in the customer's record: "my line with the number ...".
+    named = {outline.name: outline for outline in DOMAIN._workshop.composer.kitchen.outlines}
+    listed, read = named["lines(speaker):told sim"], named["line*2(customer(speaker).line_ids):told sim"]
+    assert listed.alike == read.alike
+    others = ("lines(speaker):extreme sim", "line(told) sim", "line_by_phone(told) sim", "lines(speaker):told suspend")
+    assert len({listed.alike, *(named[name].alike for name in others)}) == 5
+
+
 def test_every_fault_occurs_and_so_does_every_rule() -> None:
     recipes = [MAKER.recipe(index) for index in range(900)]
     faults = {fault.name for recipe in recipes for fault in getattr(recipe, "faults", ())}

@@ -203,15 +203,15 @@ class TaskMaker:
         raise TaskError(f"no world of {source.split!r} suits {recipe.name!r} (task {index})")
 
     def _relatives(self, index: int) -> Iterator[int]:
-        """The earlier tasks of the same world and recipe."""
+        """The earlier tasks of the same world and recipe, and of recipes that are asked for in the same words."""
         together = min(self.composer.tasks_per_world[self.source.size], _MOST_RELATED)
         first = index - index % together
         seen, by_name = self._named.setdefault(first, ([], {}))
         for other in range(first + len(seen), index):
-            name = self.recipe(other).name
+            name = _alike(self.recipe(other))
             seen.append(name)
             by_name.setdefault(name, []).append(other)
-        return (other for other in by_name.get(self.recipe(index).name, ()) if other < index)
+        return (other for other in by_name.get(_alike(self.recipe(index)), ()) if other < index)
 
     def _request(self, index: int) -> str:
         return self._requests[index] if index in self._requests else self.make(index).request
@@ -297,6 +297,10 @@ class TaskMaker:
                 **({} if world is None else {"world": world}),
             },
         )
+
+
+def _alike(recipe: Recipe) -> str:
+    return getattr(recipe, "alike", recipe.name)
 
 
 def _with_goal(execution: Execution, stories: Sequence[Story]) -> Execution:

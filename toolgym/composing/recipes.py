@@ -51,6 +51,11 @@ class Together:
     def name(self) -> str:
         return " || ".join(outline.name for outline in self.outlines)
 
+    @cached_property
+    def alike(self) -> str:
+        """The same for recipes whose tasks may be asked for in the same words."""
+        return " || ".join(outline.alike for outline in self.outlines)
+
     @property
     def composition(self) -> str:
         """The atomic kinds, composed."""

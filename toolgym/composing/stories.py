@@ -58,6 +58,13 @@ class Outline:
     """The tables of which a record is read by an id that is told."""
 
     @property
+    def alike(self) -> str:
+        """What the customer asks for, however it is found."""
+        ways = [self.way, *(way for _, _, way in self.picks), *(one[2] for one in self.carried)]
+        told = " ".join(way.told_as for way in ways if way is not None)
+        return f"{told} {' '.join(self.acts)} {self.forbidden.name if self.forbidden else ''} {self.question}"
+
+    @property
     def writes(self) -> bool:
         """Whether the right answer changes the world."""
         return bool(self.acts) and self.forbidden is None

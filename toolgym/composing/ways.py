@@ -93,6 +93,15 @@ class Way:
         return self.inside and any(isinstance(source, From) and source.way.table == table for _, source in self.inputs)
 
     @property
+    def told_as(self) -> str:
+        """What the customer says of it: ways that differ in their calls alone are told alike."""
+        said = {f"{link.table}:{link.pick}" for link in self.links() if link is self or link.pick != "one"}
+        for link in self.links():
+            given = [(name, source) for name, source in link.inputs if not isinstance(source, From)]
+            said |= {source if source == "speaker" else f"{link.table}.{link.look.by[name]}" for name, source in given}
+        return f"{self.table}({' '.join(sorted(said))})"
+
+    @property
     def many(self) -> bool:
         """Whether it leads over several records of the table."""
         return self.pick != "one"
