@@ -1,6 +1,6 @@
 """`toolgym check`: the conformance suite on an environment."""
 
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict
 from functools import partial
 from typing import Annotated
@@ -52,12 +52,12 @@ def check(
     """
     from toolgym.checker import CheckReport, CheckResult, check_tool_env
     from toolgym.opening import bring_env, brought, open_env
+    from toolgym.sharing import sharing
 
     chosen = parse_settings(settings)
     bring_env(env)
     own = brought(env)
     checked, words = (env, chosen) if own is None else (partial(own, **chosen) if chosen else own, None)
-    open_env(env, **chosen).close()  # what is wrong with the options is one error, not one of every check
     results: list[CheckResult] = []
 
     def show(result: CheckResult) -> None:
@@ -75,7 +75,9 @@ def check(
         progress.update(bar, description=name, completed=done, total=total)
 
     try:
-        with suppress(ConformanceError):  # its message is the report, shown below
+        # What is wrong with the options is one error, not one of every check.
+        with sharing(), closing(open_env(env, **chosen)) as opened, suppress(ConformanceError):
+            # That error's message is the report, shown below.
             check_tool_env(
                 checked,
                 options=words,
@@ -84,6 +86,7 @@ def check(
                 only=only,
                 on_result=show,
                 on_progress=goes_on,
+                opened=opened,
             )
     finally:
         if progress.live.is_started:
