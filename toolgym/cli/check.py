@@ -9,11 +9,16 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from toolgym.cli.common import (
+    DEFAULT_ENV,
     EPISODES,
+    EnvArgument,
     EnvId,
     JsonFlag,
     Seed,
     Settings,
+    Split,
+    Task,
+    either,
     out,
     panel,
     parse_settings,
@@ -28,7 +33,10 @@ _episodes, _checks = panel(EPISODES), panel("Which checks")
 
 
 def check(
-    env: EnvId = "ToolGym/Airline-v0",
+    named: EnvArgument = None,
+    env: EnvId = None,
+    split: Split = "train",
+    task: Task = None,
     settings: Settings = None,
     episodes: Annotated[
         int, _episodes("--episodes", "-n", metavar="N", min=1, help="Tasks that each check plays.")
@@ -45,7 +53,7 @@ def check(
 
     \b
     Examples:
-      toolgym check --set size=small
+      toolgym check ToolGym/Retail-v0 --set size=small
       toolgym check --env ToolGym/MCP-v0 \\
         --set servers=server.py:server --set tasks=tasks.yaml
       toolgym check --only oracle --only fork --json
@@ -54,7 +62,8 @@ def check(
     from toolgym.opening import bring_env, brought, open_env
     from toolgym.sharing import sharing
 
-    chosen = parse_settings(settings)
+    chosen = parse_settings(settings, split=split, task=task)
+    env = either(named, env, "env") or DEFAULT_ENV
     bring_env(env)
     own = brought(env)
     checked, words = (env, chosen) if own is None else (partial(own, **chosen) if chosen else own, None)
