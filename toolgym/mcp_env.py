@@ -23,6 +23,7 @@ from toolgym.mcp.state import StateTool, make_state_options
 from toolgym.messages import ToolCall
 from toolgym.options import EnvOptions, check_options, env_options
 from toolgym.sampling import sample_arguments
+from toolgym.sharing import shared
 from toolgym.tasks import GoldAction, GoldCall, Task
 from toolgym.tasks._stored import fitting
 from toolgym.tasks.files import TaskSource, read_tasks
@@ -285,4 +286,6 @@ def _domain_of(settings: Mapping[str, Any]) -> tuple[McpDomain, dict[str, Any]]:
     check_options(settings, mcp_options())
     ours = {field.name for field in fields(McpOptions)}
     chosen = {name: value for name, value in settings.items() if name in ours}
-    return McpDomain(McpOptions(**chosen)), {name: value for name, value in settings.items() if name not in ours}
+    return shared(McpOptions(**chosen), McpDomain), {
+        name: value for name, value in settings.items() if name not in ours
+    }

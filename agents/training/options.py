@@ -48,6 +48,11 @@ def parse_options(
             _add(group, item, *_kind_and_help(hints[item.name]))
     parser.set_defaults(**(defaults or {}))
     parsed, unknown = parser.parse_known_args(argv)
+    if len(unknown) == 1 and not unknown[0].startswith("-") and "env" in vars(parsed):
+        # `--env` as an argument, as the other commands take it.
+        if parsed.env not in (parser.get_default("env"), unknown[0]):
+            parser.error(f"{unknown[0]!r} and --env {parsed.env!r} are two: give one of them")
+        parsed.env, unknown = unknown[0], []
     if unknown:
         known = [name for action in parser._actions for name in action.option_strings]
         parser.error(did_you_mean(unknown[0], known, "option").partition(" Known:")[0].rstrip("."))

@@ -20,6 +20,7 @@ import gymnasium
 from toolgym.checker._conformance import CHECKS, Setup
 from toolgym.env import ToolEnv
 from toolgym.errors import ConfigError, ConformanceError, did_you_mean
+from toolgym.sharing import sharing
 
 __all__ = ["CheckReport", "CheckResult", "check_tool_env"]
 
@@ -67,6 +68,7 @@ def check_tool_env(
     only: Sequence[str] | None = None,
     on_result: Callable[[CheckResult], None] | None = None,
     on_progress: Callable[[str, int, int], None] | None = None,
+    opened: ToolEnv | None = None,
 ) -> CheckReport:
     """Checks an environment from every side.
 
@@ -79,8 +81,10 @@ def check_tool_env(
         only: the names of the checks to run; all by default.
         on_result: is given each check's result as it comes.
         on_progress: is given a check's name, how much of it is done, and of how much.
+        opened: one that was made already, made as `env` says; it is closed at the end.
 
-    One environment serves the checks that need none of their own, so that a server is not started for each of them.
+    One environment serves the checks that need none of their own, so that a server is not started for each of them;
+    those that are made of equal options share their servers and what the gold chains did (`toolgym.sharing`).
 
     Raises:
         ConformanceError: checks failed; the message is the whole report.
@@ -95,9 +99,9 @@ def check_tool_env(
         raise ConfigError("options go with an id; a function makes its environment with options of its own")
     else:
         make, title = env, getattr(env, "__qualname__", repr(env))
-    setup = Setup(make, episodes, seed)
+    setup = Setup(make, episodes, seed, opened=opened)
     results: list[CheckResult] = []
-    with closing(setup):
+    with sharing(), closing(setup):
         for name in CHECKS:
             if only is None or name in only:
                 if on_progress is not None:

@@ -4,7 +4,7 @@ import contextlib
 import io
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -64,13 +64,14 @@ class Setup:
         episodes: how many tasks a check plays.
         seed: seeds every choice.
         tell: is told how much of a check is done, and of how much.
+        opened: the environment that checks share, where it is open already; see `env`.
     """
 
     make: Callable[[], ToolEnv]
     episodes: int
     seed: int
     tell: Callable[[int, int], None] = _untold
-    _shared: ToolEnv | None = field(default=None, init=False)
+    opened: ToolEnv | None = None
 
     def rng(self, *key: int) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
@@ -92,26 +93,26 @@ class Setup:
 
         Each begins with a reset, which has to do. After a check that failed the next one gets a new environment.
         """
-        env, self._shared = self._shared or self.make(), None
+        env, self.opened = self.opened or self.make(), None
         try:
             yield env
         except BaseException:
             env.close()
             raise
-        self._shared = env
+        self.opened = env
 
     def close(self) -> None:
         """Closes the environment that the checks shared."""
-        if self._shared is not None:
-            self._shared.close()
-            self._shared = None
+        if self.opened is not None:
+            self.opened.close()
+            self.opened = None
 
 
 def check_gymnasium(setup: Setup) -> str:
     """Gymnasium's own `check_env`, without a single warning."""
     quiet = contextlib.redirect_stdout(io.StringIO())
-    # An environment of its own, for `check_env` closes it.
-    with contextlib.closing(setup.make()) as env, warnings.catch_warnings(record=True) as caught, quiet:
+    # An environment of its own, for `check_env` closes it; beside the shared one, whose server then serves both.
+    with setup.env(), contextlib.closing(setup.make()) as env, warnings.catch_warnings(record=True) as caught, quiet:
         warnings.simplefilter("always")
         if env.spec is None:  # without one, check_env leaves out determinism and the render modes
             env.spec = EnvSpec(id="Checked-v0", entry_point=partial(_make_rendering, setup.make))
@@ -192,7 +193,9 @@ def check_fork(setup: Setup) -> str:
         indices = setup.task_indices(env, _REPLAYED_TASKS if kind == "replay" else None)
         for index, part in setup.each([(index, part) for index in indices for part in (0, 2)]):
             _assert_fork(env, setup.seed, index, part)
-    return f"by {kind}, in {len(indices)} tasks"
+        every = len(setup.task_indices(env))
+    fewer = f" of {every} tasks: each fork starts a server of its own" if len(indices) < every else " tasks"
+    return f"by {kind}, in {len(indices)}{fewer}"
 
 
 def check_any_string(setup: Setup) -> str:
@@ -218,9 +221,14 @@ def check_reads(setup: Setup) -> str:
     """Tools that say they only read change nothing, and neither does a call that fails."""
     rng, calls = setup.rng(1), 0
     with setup.env() as env:
+        env.reset(options={"task": 0})
+        # What earlier tries wrote is as good a state as any, where a reset would start a server anew.
+        stays = env.session.fork_kind == "replay" and env.perturbation is None
         for index in setup.each(setup.task_indices(env)):
-            env.reset(options={"task": index})
-            gold = {call.name: call.arguments for call in env.task.gold_calls}
+            if not (stays and env.tasks[index].meta.get("world") == env.task.meta.get("world")):
+                env.reset(options={"task": index})
+            task = env.tasks[index] if stays else env.task
+            gold = {call.name: call.arguments for call in task.gold_calls}
             for tool in env.tools:
                 tries = [sample_arguments(tool.input_schema, rng), {}]
                 for arguments in [*tries, gold[tool.name]] if tool.name in gold else tries:

@@ -1,6 +1,6 @@
 """`toolgym check`: the conformance suite on an environment."""
 
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict
 from functools import partial
 from typing import Annotated
@@ -9,11 +9,16 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from toolgym.cli.common import (
+    DEFAULT_ENV,
     EPISODES,
+    EnvArgument,
     EnvId,
     JsonFlag,
     Seed,
     Settings,
+    Split,
+    Task,
+    either,
     out,
     panel,
     parse_settings,
@@ -28,7 +33,10 @@ _episodes, _checks = panel(EPISODES), panel("Which checks")
 
 
 def check(
-    env: EnvId = "ToolGym/Airline-v0",
+    named: EnvArgument = None,
+    env: EnvId = None,
+    split: Split = "train",
+    task: Task = None,
     settings: Settings = None,
     episodes: Annotated[
         int, _episodes("--episodes", "-n", metavar="N", min=1, help="Tasks that each check plays.")
@@ -45,19 +53,20 @@ def check(
 
     \b
     Examples:
-      toolgym check --set size=small
+      toolgym check ToolGym/Retail-v0 --set size=small
       toolgym check --env ToolGym/MCP-v0 \\
         --set servers=server.py:server --set tasks=tasks.yaml
       toolgym check --only oracle --only fork --json
     """
     from toolgym.checker import CheckReport, CheckResult, check_tool_env
     from toolgym.opening import bring_env, brought, open_env
+    from toolgym.sharing import sharing
 
-    chosen = parse_settings(settings)
+    chosen = parse_settings(settings, split=split, task=task)
+    env = either(named, env, "env") or DEFAULT_ENV
     bring_env(env)
     own = brought(env)
     checked, words = (env, chosen) if own is None else (partial(own, **chosen) if chosen else own, None)
-    open_env(env, **chosen).close()  # what is wrong with the options is one error, not one of every check
     results: list[CheckResult] = []
 
     def show(result: CheckResult) -> None:
@@ -75,7 +84,9 @@ def check(
         progress.update(bar, description=name, completed=done, total=total)
 
     try:
-        with suppress(ConformanceError):  # its message is the report, shown below
+        # What is wrong with the options is one error, not one of every check.
+        with sharing(), closing(open_env(env, **chosen)) as opened, suppress(ConformanceError):
+            # That error's message is the report, shown below.
             check_tool_env(
                 checked,
                 options=words,
@@ -84,6 +95,7 @@ def check(
                 only=only,
                 on_result=show,
                 on_progress=goes_on,
+                opened=opened,
             )
     finally:
         if progress.live.is_started:

@@ -14,13 +14,17 @@ from toolgym import _strict_json
 from toolgym.errors import ConfigError
 
 __all__ = [
+    "DEFAULT_ENV",
     "EPISODES",
     "OUTPUT",
+    "EnvArgument",
     "EnvId",
     "JsonFlag",
     "Seed",
     "Settings",
     "Split",
+    "Task",
+    "either",
     "out",
     "panel",
     "parse_settings",
@@ -30,6 +34,7 @@ __all__ = [
     "read_jsonl",
 ]
 
+DEFAULT_ENV = "ToolGym/Airline-v0"
 EPISODES, OUTPUT = "Which episodes", "Output"
 """Panels of `--help` that several commands have."""
 
@@ -41,8 +46,17 @@ def panel(title: str) -> Any:
 
 _episodes, _output = panel(EPISODES), panel(OUTPUT)
 
-EnvId = Annotated[str, _episodes("--env", "-e", metavar="ENV", help="A Gymnasium id, or FILE.py:NAME of your own.")]
+EnvArgument = Annotated[str | None, typer.Argument(metavar="ENV", help="The environment, as --env names it.")]
+EnvId = Annotated[
+    str | None,
+    _episodes(
+        "--env", "-e", metavar="ENV", help=f"A Gymnasium id, or FILE.py:NAME of your own (default: {DEFAULT_ENV})."
+    ),
+]
 Split = Annotated[str, _episodes("--split", metavar="NAME", help="train, validation, test or test_unseen.")]
+Task = Annotated[
+    list[str] | None, _episodes("--task", metavar="ID", help="Only the task of this id or index; may be repeated.")
+]
 Seed = Annotated[int, _episodes("--seed", metavar="N", min=0, help="Seeds every choice.")]
 JsonFlag = Annotated[bool, _output("--json", help="Print JSON for a script to read.")]
 Settings = Annotated[
@@ -65,11 +79,37 @@ _MAX_DEPTH = 1000
 """Levels of nesting of what is printed: what was read is bounded already."""
 
 
-def parse_settings(settings: Sequence[str] | None) -> dict[str, Any]:
-    """`toolgym.options.parse_settings`; what options are made of is imported only now: `--help` does without."""
-    from toolgym.options import parse_settings as parsed
+def parse_settings(settings: Sequence[str] | None, **own: Any) -> dict[str, Any]:
+    """`toolgym.options.parse_settings`; what options are made of is imported only now: `--help` does without.
 
-    return parsed(settings)
+    Args:
+        settings: the words of `--set`.
+        own: what the command has options of its own for; those that were given (None: not) are added. What a list
+            holds is JSON or plain text.
+
+    Raises:
+        ConfigError: a setting that is no NAME=VALUE, or one that has an option of its own.
+    """
+    from toolgym.options import parse_settings as parsed
+    from toolgym.options import parse_value
+
+    chosen = parsed(settings)
+    given = {name: value for name, value in own.items() if value is not None}
+    given |= {name: [parse_value(each) for each in value] for name, value in given.items() if isinstance(value, list)}
+    for name in given.keys() & chosen.keys():
+        raise ConfigError(f"The {name} is an option of its own: --{name}.")
+    return chosen | given
+
+
+def either(argument: str | None, option: str | None, name: str) -> str | None:
+    """What may be given as an argument or by the option `name`: whichever was.
+
+    Raises:
+        ConfigError: both were, and they differ.
+    """
+    if argument is not None and option is not None and argument != option:
+        raise ConfigError(f"{argument!r} and --{name} {option!r} are two: give one of them")
+    return option if argument is None else argument
 
 
 def print_json(value: Any) -> None:

@@ -10,13 +10,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from toolgym._files import WriteLock
 from toolgym.cli.common import (
+    DEFAULT_ENV,
     EPISODES,
     OUTPUT,
+    EnvArgument,
     EnvId,
     JsonFlag,
     Seed,
     Settings,
     Split,
+    Task,
+    either,
     out,
     panel,
     parse_settings,
@@ -30,8 +34,10 @@ _speed, _output = panel("Speed"), panel(OUTPUT)
 
 
 def evaluate(
-    env: EnvId = "ToolGym/Airline-v0",
+    named: EnvArgument = None,
+    env: EnvId = None,
     split: Split = "test",
+    task: Task = None,
     episodes: Annotated[int, _episodes("--episodes", "-n", metavar="N", min=1, help="Tasks, each run K times.")] = 100,
     k: Annotated[int, _episodes("--k", "-k", metavar="K", min=1, help="Trials a task, for pass@k and pass^k.")] = 1,
     seed: Seed = 0,
@@ -144,10 +150,10 @@ def evaluate(
         base_url=base_url,
         concurrency=concurrency,
     )
-    env_options = parse_settings(settings)
+    env = either(named, env, "env") or DEFAULT_ENV
+    env_options = parse_settings(settings, split=split, task=task)
+    del env_options["split"]
     _check_output(output, append, overwrite)
-    if "split" in env_options:
-        raise ConfigError("The split is an option of its own: --split.")
     bring_env(env)
     if kind in ("builtin", "hf"):
         from toolgym.agents.training.run_folder import settings_of, tell_settings

@@ -3,17 +3,20 @@
 from collections import Counter
 from typing import Annotated, Any
 
+import typer
 from rich.markup import escape
 from rich.table import Table
 
-from toolgym.cli.common import JsonFlag, out, panel, print_json
+from toolgym.cli.common import JsonFlag, either, out, panel, print_json
+from toolgym.errors import ConfigError
 
-__all__ = ["Servers", "inspect", "server_of"]
+__all__ = ["Servers", "ServersArgument", "chosen_servers", "inspect", "server_of"]
 
 _server, _shown = panel("The server"), panel("What is shown")
 
+ServersArgument = Annotated[str | None, typer.Argument(metavar="SERVERS", help="The servers, as --servers names them.")]
 Servers = Annotated[
-    str,
+    str | None,
     _server(
         "--servers",
         "-s",
@@ -25,7 +28,8 @@ _COLOURS = {"error": "red", "warning": "yellow", "hint": "dim"}
 
 
 def inspect(
-    servers: Servers,
+    named: ServersArgument = None,
+    servers: Servers = None,
     server: Annotated[str | None, _server(metavar="NAME", help="One server of an mcp.json (default: all).")] = None,
     tool: Annotated[str | None, _shown(metavar="NAME", help="Show this tool's schema.")] = None,
     token: Annotated[
@@ -43,7 +47,7 @@ def inspect(
     \b
     Examples:
       toolgym inspect --servers mcp.json
-      toolgym inspect --servers server.py --tool order
+      toolgym inspect server.py --tool order
       toolgym inspect --servers https://example.org/mcp --json
     """
     import orjson
@@ -51,7 +55,7 @@ def inspect(
     from toolgym import _json
     from toolgym.tasks.linting import visible
 
-    found = _report(servers, server, token, start_timeout)
+    found = _report(chosen_servers(named, servers), server, token, start_timeout)
     if json:
         print_json(found)
         return
@@ -76,13 +80,11 @@ def inspect(
     out.print(f"{counts['error']} errors, {counts['warning']} warnings, {counts['hint']} hints", highlight=False)
 
 
-def _report(servers: str, server: str | None, token: str | None, start_timeout: float) -> dict[str, Any]:
+def _report(servers: Any, server: str | None, token: str | None, start_timeout: float) -> dict[str, Any]:
     from toolgym.mcp_env import McpDomain, McpOptions
     from toolgym.tasks.linting import lint
 
-    options = McpOptions(
-        server_of(servers), server=server, token=token, start_timeout_s=start_timeout, spares=0, name="inspected"
-    )
+    options = McpOptions(servers, server=server, token=token, start_timeout_s=start_timeout, spares=0, name="inspected")
     session = McpDomain(options).session()
     try:
         listed = session.listed_tools
@@ -104,6 +106,18 @@ def _report(servers: str, server: str | None, token: str | None, start_timeout: 
         }
     finally:
         session.close()
+
+
+def chosen_servers(argument: str | None, option: str | None) -> Any:
+    """The servers that a command line names, as an argument or by --servers.
+
+    Raises:
+        ConfigError: it names none, or two.
+    """
+    given = either(argument, option, "servers")
+    if given is None:
+        raise ConfigError("Which servers? Give --servers mcp.json, or mcp.json alone.")
+    return server_of(given)
 
 
 def server_of(text: str) -> Any:

@@ -8,12 +8,13 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from toolgym.cli.common import JsonFlag, Settings, out, parse_settings, print_json
+from toolgym.cli.common import EPISODES, JsonFlag, Settings, either, out, panel, parse_settings, print_json
 from toolgym.errors import ConfigError
 
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
 
+_envs = panel(EPISODES)
 _SPLITS = ("train", "validation", "test", "test_unseen")
 _DEPTHS = range(1, 8)
 """How many atomic tasks the tasks of ToolGym's own domains are composed of."""
@@ -104,6 +105,7 @@ def list_envs(
     env: Annotated[
         str | None, typer.Argument(metavar="ENV", help="One environment: its tools are described too.")
     ] = None,
+    option: Annotated[str | None, _envs("--env", "-e", metavar="ENV", help="The same.")] = None,
     settings: Settings = None,
     json: JsonFlag = False,
 ) -> None:
@@ -118,7 +120,7 @@ def list_envs(
     from toolgym.opening import bring_env, open_env
     from toolgym.registration import env_ids
 
-    chosen = parse_settings(settings)
+    chosen, env = parse_settings(settings), either(env, option, "env")
     if env is not None:
         bring_env(env)
         open_env(env, **chosen).close()  # an unknown id is an error here, not a line in a table

@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 from rich.console import Console
 from rich.markup import escape
 
-from toolgym.cli.common import EPISODES, EnvId, Seed, Settings, Split, out, panel, parse_settings
+from toolgym.cli.common import (
+    DEFAULT_ENV,
+    EPISODES,
+    EnvArgument,
+    EnvId,
+    Seed,
+    Settings,
+    Split,
+    either,
+    out,
+    panel,
+    parse_settings,
+)
 from toolgym.cli.explained import base_of, print_reasons
 from toolgym.cli.list_envs import tool_table
 from toolgym.errors import ConfigError, did_you_mean
@@ -54,10 +66,10 @@ class Player:
         self._past: list[ToolEnv] = []
         self._kept: dict[str, ToolEnv] = {}
 
-    def reset(self, *, seed: int | None = None, task: str | None = None) -> None:
+    def reset(self, *, seed: int | None = None, task: Any = None) -> None:
         """Starts an episode and shows its request."""
         self._forget()
-        self.env.reset(seed=seed, options={"task": task} if task else None)
+        self.env.reset(seed=seed, options={"task": task} if task not in (None, "") else None)
         self._say_task()
 
     def enter(self, line: str) -> None:
@@ -310,9 +322,10 @@ def _unquote(word: str) -> str:
 
 
 def play(
-    env: EnvId = "ToolGym/Airline-v0",
+    named: EnvArgument = None,
+    env: EnvId = None,
     split: Split = "train",
-    task: Annotated[str | None, _episodes(metavar="ID", help="A task's id (default: a random one).")] = None,
+    task: Annotated[str | None, _episodes(metavar="ID", help="A task's id or index (default: a random one).")] = None,
     seed: Seed = 0,
     settings: Settings = None,
     gold: Annotated[bool, _shown("--gold", help="Let :gold show the solution.")] = False,
@@ -326,11 +339,14 @@ def play(
       echo "get_user_details user_id=ann_1" | toolgym play --seed 3
     """
     from toolgym.opening import bring_env, open_env
+    from toolgym.options import parse_value
 
+    chosen = parse_settings(settings, split=split)
+    env = either(named, env, "env") or DEFAULT_ENV
     bring_env(env)
-    player = Player(open_env(env, split=split, **parse_settings(settings)), out, show_gold=gold)
+    player = Player(open_env(env, **chosen), out, show_gold=gold)
     try:
-        player.reset(seed=seed, task=task)
+        player.reset(seed=seed, task=None if task is None else parse_value(task))
         out.print("Type :help for what you can type, :quit to leave.", style="dim")
         edited = _line_editing(player)
         while not player.over:

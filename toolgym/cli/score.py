@@ -16,7 +16,9 @@ from rich.table import Table
 from toolgym import _strict_json
 from toolgym.cli.common import (
     EPISODES,
+    EnvArgument,
     JsonFlag,
+    either,
     out,
     panel,
     parse_settings,
@@ -59,6 +61,7 @@ def score(
             show_default=False,
         ),
     ] = None,
+    named: EnvArgument = None,
     env: Annotated[
         str | None,
         _episodes("--env", "-e", metavar="ENV", help="The episodes' environment, where not the one that they name."),
@@ -91,6 +94,7 @@ def score(
       toolgym score runs/eval.jsonl --reward default --reward my_reward.py:brief
     """
     options = parse_settings(settings)
+    env = either(named, env, "env")
     if _is_trajectories(file):
         _score_episodes(file, reward or [], env, options, json)
     elif env is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import gymnasium
 import typer
 
-from toolgym.cli.common import panel, parse_settings, progress_console
+from toolgym.cli.common import either, panel, parse_settings, progress_console
 from toolgym.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
@@ -18,8 +18,9 @@ _tools, _clients, _guard = panel("Which tools"), panel("How clients connect"), p
 
 def serve(
     domain: Annotated[
-        str, typer.Argument(metavar="ENV", help="A domain (airline) or an environment (ToolGym/Airline-v0).")
-    ],
+        str | None,
+        typer.Argument(metavar="ENV", help="A domain (airline) or an environment (ToolGym/Airline-v0)."),
+    ] = None,
     transport: Annotated[
         Literal["stdio", "http"], _clients(help="stdio: one client, by its pipes; http: many.")
     ] = "stdio",
@@ -38,6 +39,7 @@ def serve(
         ),
     ] = None,
     allow_open: Annotated[bool, _guard("--allow-open", help="Listen beyond this machine without a token.")] = False,
+    env: Annotated[str | None, _tools("--env", "-e", metavar="ENV", help="The same.")] = None,
     settings: Annotated[
         list[str] | None,
         _tools("--set", metavar="NAME=VALUE", help="An option of the domain's server, such as size; may be repeated."),
@@ -57,7 +59,10 @@ def serve(
     """
     from toolgym.mcp.serve import serve as serve_tools
 
-    server = build(domain, parse_settings(settings))
+    chosen = either(domain, env, "env")
+    if chosen is None:
+        raise ConfigError("Serve which tools? Name a domain (toolgym serve airline) or an environment.")
+    server = build(chosen, parse_settings(settings))
 
     def listens() -> None:
         where = f"http://{host}:{port}"

@@ -11,7 +11,18 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from toolgym.cli.common import EPISODES, OUTPUT, JsonFlag, Settings, out, panel, parse_settings, print_json_list
+from toolgym.cli.common import (
+    EPISODES,
+    OUTPUT,
+    EnvArgument,
+    JsonFlag,
+    Settings,
+    either,
+    out,
+    panel,
+    parse_settings,
+    print_json_list,
+)
 from toolgym.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
@@ -35,6 +46,7 @@ def show(
             metavar="NAME", help=f"Only episodes that ended so, which are then numbered anew: {', '.join(_OUTCOMES)}."
         ),
     ] = None,
+    named: EnvArgument = None,
     env: Annotated[
         str | None,
         _which("--env", "-e", metavar="ENV", help="The episode's environment, where not the one that it names."),
@@ -63,6 +75,7 @@ def show(
     if outcome is not None and outcome not in _OUTCOMES:
         raise ConfigError(did_you_mean(outcome, _OUTCOMES, "outcome"))
     options = parse_settings(settings)
+    env = either(named, env, "env")
 
     if not file.is_file():
         raise ConfigError(f"There is no file {file}. `toolgym eval --output {file}` would write one.")

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from toolgym.cli.command import Command
 from toolgym.cli.common import OUTPUT, JsonFlag, out, panel, print_json, progress_console
-from toolgym.cli.inspect import Servers, server_of
+from toolgym.cli.inspect import Servers, ServersArgument, chosen_servers
 from toolgym.errors import TaskError
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def schema() -> None:
 @app.command("check", cls=Command)
 def check(
     file: Annotated[Path, typer.Argument(help="A tasks file: .yaml, .json or .jsonl.")],
-    servers: Servers,
+    named: ServersArgument = None,
+    servers: Servers = None,
     server: Annotated[str | None, _server(metavar="NAME", help="One server of an mcp.json (default: all).")] = None,
     state_tool: Annotated[
         list[str] | None,
@@ -90,7 +91,7 @@ def check(
 
     tasks, _ = read_tasks(file)
     options = McpOptions(
-        server_of(servers), server=server, state_tools=tuple(state_tool or ()), ignore=tuple(ignore or ())
+        chosen_servers(named, servers), server=server, state_tools=tuple(state_tool or ()), ignore=tuple(ignore or ())
     )
     domain = McpDomain(options)
     session = domain.session()

@@ -98,7 +98,10 @@ class Way:
         said = {f"{link.table}:{link.pick}" for link in self.links() if link is self or link.pick != "one"}
         for link in self.links():
             given = [(name, source) for name, source in link.inputs if not isinstance(source, From)]
-            said |= {source if source == "speaker" else f"{link.table}.{link.look.by[name]}" for name, source in given}
+            said |= {
+                source if source == "speaker" else f"{link.table}.{link.look.by.get(name, name)}"
+                for name, source in given
+            }
         return f"{self.table}({' '.join(sorted(said))})"
 
     @property

@@ -33,7 +33,7 @@ class Pool:
         self._shared: Connection | None = None
         self._lock: asyncio.Lock | None = None
         self._own: set[Connection] = set()
-        self._spares: list[asyncio.Task[Connection]] = []
+        self._spares: list[asyncio.Future[Connection]] = []
         self._closing: set[asyncio.Task[None]] = set()
         self._episodes = 0
         self._mode: Mode | None = None
@@ -47,7 +47,7 @@ class Pool:
             if self._shared is None or self._shared.dead:
                 if self._shared is not None:
                     await self._shared.close()
-                self._shared = await self._open()
+                self._shared = await self._spare() or await self._open()
             return self._shared
 
     def enter(self) -> None:
@@ -77,6 +77,17 @@ class Pool:
         self._own.discard(connection)
         spares = [] if self._own else self._take_spares()
         await asyncio.gather(connection.close(), *(_closed(spare) for spare in spares))
+
+    async def give_back(self, connection: Connection) -> None:
+        """Takes back a connection that `own` gave and that nobody wrote to: it is as good as one started ahead."""
+        others = len(self._own) > 1 and len(self._spares) <= self.options.spares
+        if connection.dead or not self.options.spares or not others:
+            await self.release(connection)
+            return
+        self._own.discard(connection)
+        kept: asyncio.Future[Connection] = asyncio.get_running_loop().create_future()
+        kept.set_result(connection)
+        self._spares.insert(0, kept)
 
     async def replace(self, connection: Connection) -> Connection:
         """A fresh connection in place of one that `own` gave, which is closed meanwhile."""
@@ -122,7 +133,7 @@ class Pool:
         while len(self._spares) < self.options.spares and not isinstance(self.target, UrlTarget):
             self._spares.append(asyncio.ensure_future(self._open()))
 
-    def _take_spares(self) -> "list[asyncio.Task[Connection]]":
+    def _take_spares(self) -> "list[asyncio.Future[Connection]]":
         spares, self._spares = self._spares, []
         return spares
 
@@ -132,7 +143,7 @@ class Pool:
             self._forget()
 
 
-async def _closed(spare: "asyncio.Task[Connection]") -> None:
+async def _closed(spare: "asyncio.Future[Connection]") -> None:
     spare.cancel()
     with suppress(InfraError, asyncio.CancelledError):
         await (await spare).close()

@@ -258,4 +258,8 @@ class ReplaySession(WireSession):
         return self._version
 
     async def _close(self) -> None:
-        await self._pool.release(self._connection)
+        by_tool = self._copies or self._reset_spec is not None  # then the log does not say what state it is in
+        if self._restarts and not (self._log or self._unsure or by_tool) and self._connection.server is None:
+            await self._pool.give_back(self._connection)
+        else:
+            await self._pool.release(self._connection)
