@@ -93,7 +93,7 @@ HOTELS = Table(
     "hotel",
     "hotel_id",
     {
-        "hotel_id": Code("H-####"),
+        "hotel_id": Code("H-######"),
         "name": Words(
             (
                 ("Grand", "Old", "Royal", "Little", "Golden", "Upper", "Quiet", "New"),

@@ -16,7 +16,7 @@ from toolgym.world import World
 __all__ = ["CITIES", "RATES", "TOOLS"]
 
 GuestId = Annotated[str, Field(description="The guest's id, such as 'ana_reyes_21'.")]
-HotelId = Annotated[str, Field(description="The hotel's id, such as 'H-4821'.")]
+HotelId = Annotated[str, Field(description="The hotel's id, such as 'H-482137'.")]
 RoomId = Annotated[str, Field(description="The id of a hotel's sort of room, such as 'R-48213'.")]
 ServiceId = Annotated[str, Field(description="The id of a hotel's service, such as 'X-48213'.")]
 BookingId = Annotated[str, Field(description="The booking's id, such as 'B-48213'.")]
