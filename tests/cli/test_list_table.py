@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from toolgym.cli.list_envs import describe, env_table, outlines, tool_table
+from toolgym.cli.list_envs import describe, details_table, env_table, outlines, tool_table
 from toolgym.mcp.server import ToolServer
 from toolgym.registration import env_ids, needs_user, own_domains
 
@@ -19,13 +19,28 @@ def printed(table, width):
 def test_no_cell_is_broken_at_80_columns():
     lines = printed(env_table(outlines(["ToolGym/Airline-v0", "ToolGym/MCP-v0"])), 80)
     cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
-    assert [row[0] for row in cells] == ["ToolGym/Airline-v0", "Airline", "depth 1 to 7", "", "ToolGym/MCP-v0"]
-    assert [row[3] for row in cells] == [
-        "20,000 train", "2,000 validation", "2,000 test", "2,000 test_unseen", "needs options",
-    ]  # fmt: skip
-    assert [row[4] for row in cells] == ["30 turns", "100 calls", "", "", ""]
+    assert cells == [
+        ["ToolGym/Airline-v0", "Airline", "14", "20,000", "2,000", "1-7"],
+        ["ToolGym/MCP-v0", "needs options", "", "", "", ""],
+    ]
     assert max(map(len, lines)) <= 80
     assert "…" not in "".join(lines)
+
+
+def test_one_environment_is_told_in_full():
+    lines = printed(details_table(outlines(["ToolGym/Airline-v0"])[0]), 80)
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
+    assert cells == [
+        ["domain", "airline"],
+        ["about", "Airline"],
+        ["tools", "14"],
+        ["tasks", "20,000 train"],
+        ["", "2,000 validation"],
+        ["", "2,000 test"],
+        ["", "2,000 test_unseen"],
+        ["depth", "1 to 7"],
+        ["at most", "30 turns, 100 calls"],
+    ]
 
 
 def test_all_environments_stand_in_it_at_80_columns():

@@ -132,26 +132,45 @@ def list_envs(
         print_json(found)
         return
     counted = [{**entry, "tools": len(entry["tools"])} if "tools" in entry else entry for entry in found]
-    out.print(env_table(counted))
+    out.print(env_table(counted) if env is None else details_table(counted[0]))
     if env is not None and "tools" in found[0]:
         out.print(tool_table(found[0]["tools"]))
 
 
 def env_table(found: list[dict[str, Any]]) -> Table:
-    """The environments as `outlines` gives them; no cell is broken at 80 columns."""
-    table = Table(title="environments", title_justify="left")
-    for column in ("environment", "domain", "tools", "tasks", "at most"):
-        table.add_column(column, justify="right" if column == "tools" else "left", no_wrap=column != "domain")
+    """The environments as `outlines` gives them, a line each; no cell is broken at 80 columns."""
+    caption = "toolgym list ENV tells its splits, limits and tools"
+    table = Table(title="environments", title_justify="left", caption=caption, caption_justify="left")
+    for column in ("environment", "about", "tools", "train", "test", "depth"):
+        table.add_column(column, justify="left" if column in ("environment", "about") else "right", no_wrap=True)
     for entry in found:
         if "error" in entry:
-            table.add_row(entry["id"], "", "", "needs options")
+            table.add_row(entry["id"], "needs options")
             continue
-        depths = entry["depths"]
-        lines = [entry["id"], entry["title"], f"depth {depths[0]} to {depths[-1]}" if depths else ""]
-        tasks = "\n".join(f"{count:>7,} {split}" for split, count in entry["tasks"].items())
-        limits = f"{entry['max_turns']:>3} turns\n{entry['max_calls']:>3} calls"
-        cells = ("\n".join(filter(None, lines)), entry["domain"], str(entry["tools"]), tasks, limits)
+        depths = f"{entry['depths'][0]}-{entry['depths'][-1]}" if entry["depths"] else ""
+        counts = (f"{entry['tasks'][split]:,}" for split in ("train", "test"))
+        cells = (entry["id"], entry["title"] or entry["domain"], str(entry["tools"]), *counts, depths)
         table.add_row(*map(escape, cells))
+    return table
+
+
+def details_table(entry: dict[str, Any]) -> Table:
+    """All that `outlines` gives of one environment."""
+    table = Table(title=escape(entry["id"]), title_justify="left", show_header=False)
+    if "error" in entry:
+        table.add_row("needs options", escape(entry["error"]))
+        return table
+    depths = entry["depths"]
+    for name, value in (
+        ("domain", entry["domain"]),
+        ("about", entry["title"]),
+        ("tools", str(entry["tools"])),
+        ("tasks", "\n".join(f"{count:>7,} {split}" for split, count in entry["tasks"].items())),
+        ("depth", f"{depths[0]} to {depths[-1]}" if depths else ""),
+        ("at most", f"{entry['max_turns']} turns, {entry['max_calls']} calls"),
+    ):
+        if value:
+            table.add_row(name, escape(value))
     return table
 
 
