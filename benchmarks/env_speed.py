@@ -3,6 +3,7 @@
     python -m benchmarks.env_speed                      # a table
     python -m benchmarks.env_speed --json               # the same for programs
     python -m benchmarks.env_speed --million            # and a million steps, with the memory they take
+    python -m benchmarks.env_speed --all                # step, fork, reset and task making of every domain, a row each
     python -m benchmarks.env_speed --ray                # and steps in a Ray actor
 
 A step is all that the environment does for one action: it parses the message, validates and runs the call, scores the
@@ -276,8 +277,15 @@ def main(
     million: Annotated[bool, typer.Option("--million", help="Also take a million steps.")] = False,
     ray: Annotated[bool, typer.Option("--ray", help="Also take steps in a Ray actor.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    all_domains: Annotated[bool, typer.Option("--all", help="Every domain instead, a row each.")] = False,
 ) -> None:
     """Measures and prints."""
+    if all_domains:
+        from benchmarks.domain_speed import measure_all, print_all
+
+        rows = measure_all(size, n, as_json)
+        print(json.dumps([asdict(row) for row in rows], indent=2)) if as_json else print_all(rows, Console())
+        return
     with one_core():
         # First, as in a program of its own: what the other figures leave behind scatters its memory (a fifth slower).
         vector = measure_vector(size, prompt, num_envs, max(2, n // 100))

@@ -168,9 +168,8 @@ class TaskMaker:
         self._session = self.new_session()
         self._recipes: dict[int, Recipe] = {}
         self._requests: dict[int, str] = {}
-        self._named: dict[
-            int, tuple[list[str], dict[str, list[int]]]
-        ] = {}  # a world's first task -> its recipes so far
+        # The first task of a world -> the names of its recipes so far, and the tasks of each.
+        self._named: dict[int, tuple[list[str], dict[str, list[int]]]] = {}
 
     def recipe(self, index: int) -> Recipe:
         """The kind of task that `index` is; it does not depend on the worlds."""
