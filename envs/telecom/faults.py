@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
-from toolgym.composing.declaration import Wish
-from toolgym.composing.faults import Call, Check, Fault, Goal, Tell
+from toolgym.composing.faults import Asked, Call, Check, Fault, Goal, Tell
 from toolgym.composing.fields import TODAY, Number
 from toolgym.mcp_servers.telecom.phone import phone_key, sync
 from toolgym.mcp_servers.telecom.situations import set_up
@@ -321,7 +320,7 @@ FAULTS = (
         ),
         "The data of the month is used up: add as much as the customer wants, at most 2 GB.",
         needs=("see_line",), asks="If it takes more data, {gb} will do.",
-        wishes={"gb": Wish(Number(1, 2, unit="GB"), topic="amount of data", fact="{value} more will do.")},
+        wishes={"gb": Asked(Number(1, 2, unit="GB"), topic="amount of data", fact="{value} more will do.")},
         unseen=_NO_PAGES_UNSEEN, unseen_hints=("I was told that I have no data left this month.",),
     ),
     Fault(

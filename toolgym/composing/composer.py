@@ -222,8 +222,8 @@ def _topics(declaration: Declaration) -> dict[str, tuple[str, ...]]:
     if declaration.troubles is not None:
         topics.setdefault(declaration.troubles.topic, (declaration.troubles.topic,))
         for fault in declaration.troubles.faults:
-            for name, wish in fault.wishes.items():
-                topics.setdefault(wish.topic or name, (wish.topic or name,))
+            for wish in fault.wishes.values():
+                topics.setdefault(wish.topic, (wish.topic,))
     return topics
 
 

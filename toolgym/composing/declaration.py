@@ -15,15 +15,13 @@ the ways to it: an argument of type `Ref("books")` is told, or read from a loan,
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from toolgym.composing.faults import Troubles
 from toolgym.composing.fields import Field
 from toolgym.composing.tables import Records, Table
 from toolgym.domain import Size
 from toolgym.mcp.server import ToolServer
-
-if TYPE_CHECKING:
-    from toolgym.composing.faults import Troubles
 
 __all__ = ["Act", "Declaration", "Fixed", "Key", "Look", "Own", "Pick", "Reckoned", "Rule", "Seen", "Speaker", "Wish"]
 
@@ -272,7 +270,7 @@ class Declaration:
         default_factory=lambda: {"small": 20, "standard": 1_000, "large": 5_000}
     )
     shape: Callable[[Mapping[str, Mapping[str, Any]]], Mapping[str, Mapping[str, Any]]] | None = None
-    troubles: "Troubles | None" = None
+    troubles: Troubles | None = None
 
     @cached_property
     def _by_name(self) -> dict[str, Table]:

@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from toolgym.composing.declaration import Wish
+from toolgym.composing.fields import Field
 from toolgym.tasks import UserAction
 from toolgym.world import Base, World
 
-__all__ = ["Call", "Check", "Fault", "Goal", "Known", "Tell", "Troubles"]
+__all__ = ["Asked", "Call", "Check", "Fault", "Goal", "Known", "Tell", "Troubles"]
 
 Known = Mapping[str, Any]
 """What the agent knows: `subject` (how the customer names what it calls about), wishes, what else the customer said
@@ -64,6 +64,21 @@ class Call:
     writes: bool = False
     required: bool = False
     free: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What the customer must choose.
+
+    Args:
+        field: makes the value.
+        topic: what an agent asks for it by.
+        fact: how the customer answers then.
+    """
+
+    field: Field
+    topic: str
+    fact: str = "{value}."
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +128,7 @@ class Fault:
     mended_by: tuple[Tell | Call, ...]
     note: str
     needs: tuple[str, ...] = ()
-    wishes: Mapping[str, Wish] = field(default_factory=dict)
+    wishes: Mapping[str, Asked] = field(default_factory=dict)
     asks: str = ""
     tells: tuple[str, ...] = ()
     apart: tuple[str, ...] = ()

@@ -212,7 +212,7 @@ def _wishes(recipe: Trouble, rng: random.Random, base: Base) -> tuple[dict[str, 
         for name, wish in fault.wishes.items():
             wishes[name] = wish.field.make(draw)
             values[name] = wish.field.show(wishes[name])
-            facts[wish.topic or name] = sentence(fill(wish.fact, {"value": values[name]}))
+            facts[wish.topic] = sentence(fill(wish.fact, {"value": values[name]}))
         if fault.asks:
             asks.append(fill(fault.asks, values))
     return wishes, asks, facts
