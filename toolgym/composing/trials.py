@@ -68,7 +68,7 @@ def _fits(tools: Mapping[str, ToolSpec], name: str, given: Mapping[str, bool], *
 def try_out(declaration: Declaration, outlines: Sequence[Outline], session: ToolSession, worlds: Worlds) -> None:
     """Tries each look, act and rule in the worlds, in each with a few customers.
 
-    What suits nobody in these worlds is passed over: that nothing can be made of it, `toolgym check` says.
+    What suits nobody in these worlds is passed over.
 
     Raises:
         DeclarationError: something that was tried is not as it is declared.
