@@ -30,7 +30,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-__all__ = ["LockWarning", "WriteLock", "append_line", "cut_torn_line", "put", "write_whole"]
+__all__ = ["LockWarning", "WriteLock", "append_line", "cut_torn_line", "is_whole", "put", "write_whole"]
 
 _LOCKED_BYTE = 2**30
 """Which byte Windows locks: what it locks cannot be read, so it is none of those that say who holds the lock."""
@@ -207,7 +207,10 @@ def append_line(path: Path, line: str) -> None:
 
 
 def cut_torn_line(path: Path) -> None:
-    """Shortens a file to its last whole line, so that what is appended begins a line."""
+    """Shortens a file to its last whole line, so that what is appended begins a line.
+
+    A last line that lacks nothing but its end, as editors leave it, is kept.
+    """
     if not path.exists():
         return
     with path.open("rb+") as file:
@@ -222,7 +225,22 @@ def cut_torn_line(path: Path) -> None:
                 break
             keep = start
         if keep < end:
-            file.truncate(keep)
+            file.seek(keep)
+            if is_whole(file.read()):
+                file.write(b"\n")
+            else:
+                file.truncate(keep)
+
+
+def is_whole(line: bytes) -> bool:
+    """Whether a last line without its newline is a JSON object or array all the same: no part of one is one."""
+    if not line.rstrip().endswith((b"}", b"]")):
+        return False
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def write_whole(path: Path, parts: str | Iterable[str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from toolgym._files import is_whole
 from toolgym.errors import TrajectoryError
 from toolgym.opening import WORLD_OPTIONS
 from toolgym.trajectory import TrajectoryWriter
@@ -61,7 +62,7 @@ def cut_later(path: Path, last: int) -> None:
     keep = 0
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):
+            if not line.endswith(b"\n") and not is_whole(line):
                 break
             try:
                 record = load_line(line)

@@ -39,7 +39,7 @@ from toolgym.agents.training.run_folder import (
 from toolgym.agents.training.schedule import schedule_args
 from toolgym.agents.training.sizing import settled, unset
 from toolgym.agents.training.train_evaluation import EvaluateEvery
-from toolgym.errors import ConfigError
+from toolgym.errors import ConfigError, DivergenceError, ToolGymError
 from toolgym.opening import doubts, open_env
 from toolgym.options import parse_settings
 
@@ -263,6 +263,14 @@ def run(trainer: "ToolTrainer", config: RunConfig, *, locked: bool = False) -> P
         return train_and_save(lambda: trainer, trainer.processing_class, config, begin(config))
 
 
+def _keep(trainer: Any, config: Any) -> None:
+    """Writes a checkpoint of a run that ends by an error between two batches, from which `--resume` goes on."""
+    step = trainer.state.global_step
+    whole = step > 0 and step % _updates(config) == 0 and trainer.args.world_size == 1
+    if whole and not (config.output / f"checkpoint-{step}").exists():
+        trainer._save_checkpoint(trainer.model, trial=None)
+
+
 def train_and_save(make: Callable[[], Any], tokenizer: Any, config: Any, checkpoint: str | None) -> Path:
     """Trains with the trainer that `make` gives, from a checkpoint on; the folder of the final model."""
     final = config.output / "final"
@@ -278,6 +286,10 @@ def train_and_save(make: Callable[[], Any], tokenizer: Any, config: Any, checkpo
         one_tensorboard(trainer, config.output / TENSORBOARD, step_of(checkpoint) + 1)
         try:
             trainer.train(resume_from_checkpoint=checkpoint)
+        except ToolGymError as error:  # such as a reward that raises: what was learnt until then is kept
+            if not isinstance(error, DivergenceError):
+                _keep(trainer, config)
+            raise
         finally:
             if (server := getattr(trainer, "server", None)) is not None:
                 server.close()

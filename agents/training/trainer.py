@@ -222,6 +222,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         self._begin_batch(len(prompts))
         self._local = self.play([int(prompt) for prompt in prompts])
         cast(LMPolicy, self._policy).release()
+        self._check_scores()
         self._record("seconds/rollout", time.perf_counter() - started)
         self._record("env_steps", sum(gather_object([self._env_steps])))
         filler = [cast(LMPolicy, self._policy).chat.end_id]
@@ -237,6 +238,19 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
                 rollout.total_reward if rollout.usable and rollout.scored else None for rollout in self._local
             ],
         }
+
+    def _check_scores(self) -> None:
+        """Raises where no episode of a batch has a score: some without one teach nothing, all of them a whole run.
+
+        Raises:
+            ConfigError: it says what is to be mended. Of several processes one alone cannot know.
+        """
+        played = [rollout for rollout in self._local if rollout.usable]
+        if played and self.accelerator.num_processes == 1 and not any(rollout.scored for rollout in played):
+            raise ConfigError(
+                f"none of the {len(played)} episodes of step {self.state.global_step + 1} has a score: the reward is "
+                "NaN for all of them. Let it return a finite number, or see that its judge answers"
+            )
 
     def learnt(self, rollout: Rollout) -> bool:
         """Whether an episode's tokens are learnt from: not where the infrastructure failed or a step has no score."""

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from toolgym._files import is_whole
 from toolgym.env import ToolEnv
 from toolgym.errors import ConfigError, TrajectoryError
 from toolgym.messages import ParseProblem, ToolCall, Turn
@@ -128,7 +129,7 @@ def test_interleaved_episodes_are_told_apart(tmp_path: Path, make_bank: Callable
     assert read_trajectories(tmp_path / "t.jsonl") == [env.trajectory for env in envs]
 
 
-@pytest.mark.parametrize("cut", [1, 10, 200])
+@pytest.mark.parametrize("cut", [2, 10, 200])
 def test_a_torn_last_line_is_left_out_and_said(tmp_path: Path, make_bank: Callable[..., ToolEnv], cut: int) -> None:
     path = tmp_path / "t.jsonl"
     with RecordTrajectories(make_bank(), path) as env:
@@ -145,6 +146,31 @@ def test_a_torn_last_line_is_left_out_and_said(tmp_path: Path, make_bank: Callab
     first, second = read_trajectories(path)
     assert (len(first.steps), first.outcome) == (len(ACTIONS) - 1, None)
     assert second == env.unwrapped.trajectory
+
+
+@pytest.mark.parametrize("last", ["end", "step"])
+def test_a_last_line_without_its_newline_is_whole(tmp_path: Path, make_bank: Callable[..., ToolEnv], last: str) -> None:
+    path = tmp_path / "t.jsonl"
+    with RecordTrajectories(make_bank(), path) as env:
+        run_episode(env, 0)
+        first = env.unwrapped.trajectory
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines if last == "end" else lines[:-1])[:-1])
+    (read,) = read_trajectories(path)  # a warning would fail
+    assert read.steps == first.steps
+    assert read.outcome == (first.outcome if last == "end" else None)
+    with RecordTrajectories(make_bank(), path) as env:  # the next writer keeps it, and begins a line of its own
+        run_episode(env, 1)
+    read, second = read_trajectories(path)
+    assert read.steps == first.steps
+    assert second == env.unwrapped.trajectory
+
+
+@given(st.integers(1, 10_000))
+def test_no_part_of_a_line_is_taken_for_a_whole_one(cut: int) -> None:
+    line = b'{"a": [1, {"b": "}]"}], "c": {"d": "\\"}"}}'
+    assert is_whole(line)
+    assert not is_whole(line[: -1 - cut % (len(line) - 1)])
 
 
 def test_other_files_are_refused_with_the_line(tmp_path: Path) -> None:

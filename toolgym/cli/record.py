@@ -30,7 +30,8 @@ def record(
 ) -> None:
     """Stands between an MCP client and a server, over stdio, and writes what was called as a task.
 
-    Put it into the client's configuration in place of the server. The file is written anew after every call.
+    Put it into the client's configuration in place of the server. The file is written anew after every call. Exits with
+    1 where the server leaves before the client.
 
     \b
     Examples:
@@ -53,12 +54,14 @@ def record(
     try:
         found = single_target(target, server)
         if found is not None:
-            anyio.run(relay, *found, recorder)
+            if not anyio.run(relay, *found, recorder):
+                raise typer.Exit(1)
             return
         session = McpDomain(McpOptions(target, server=server, spares=0)).session()
         try:
             several = served(session)
-            anyio.run(relay, MemoryTarget(lambda: several, fresh=False), StateOptions(), recorder)
+            if not anyio.run(relay, MemoryTarget(lambda: several, fresh=False), StateOptions(), recorder):
+                raise typer.Exit(1)
         finally:
             session.close()
     finally:

@@ -173,7 +173,7 @@ def _can_be_written(call: ToolCall) -> bool:
         return False
 
 
-async def relay(target: Target, state: StateOptions, recorder: Recorder) -> None:
+async def relay(target: Target, state: StateOptions, recorder: Recorder) -> bool:
     """Hands messages on between this process's stdin and stdout and a server, until one of the two leaves.
 
     Args:
@@ -181,10 +181,13 @@ async def relay(target: Target, state: StateOptions, recorder: Recorder) -> None
         state: which of its tools are hidden.
         recorder: sees what passes.
 
+    Returns:
+        Whether it was the client that left; where the server did, stderr says so.
+
     Raises:
         ServerStartError: the server could not be started or reached.
     """
-    options = WireOptions(max_answer_bytes=_ANSWER_BYTES)
+    options, stayed = WireOptions(max_answer_bytes=_ANSWER_BYTES), True
     async with Connection.streams(target, options) as (connection, received, to_send):
         passage, client = _Passage(connection, state, recorder), _Client()
         async with anyio.create_task_group() as tasks:
@@ -206,12 +209,14 @@ async def relay(target: Target, state: StateOptions, recorder: Recorder) -> None
                     async for item in received:
                         if not isinstance(item, Exception):
                             await client.tell(passage.down(item.message))
-                if recorder.asked:
-                    print(f"toolgym record: the server left.{connection.stderr_tail()}", file=sys.stderr)
+                nonlocal stayed
+                stayed = False
+                print(f"toolgym record: the server left.{connection.stderr_tail()}", file=sys.stderr)
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(upwards)
             tasks.start_soon(downwards)
+    return stayed
 
 
 class _Client:

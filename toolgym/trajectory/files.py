@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
-from toolgym._files import WriteLock, cut_torn_line, put
+from toolgym._files import WriteLock, cut_torn_line, is_whole, put
 from toolgym._strict_json import numbered
 from toolgym.errors import TrajectoryError
 from toolgym.trajectory._lines import (
@@ -271,7 +271,7 @@ def _records(path: Path) -> Iterator[tuple[int, Any]]:
         raise TrajectoryError(f"Cannot read {path}: {error.strerror or error}") from error
     with file:
         for number, line in numbered(file):
-            if not line.endswith(b"\n"):
+            if not line.endswith(b"\n") and not is_whole(line):
                 message = f"{path}: line {number} is torn (its writer was killed) and was left out"
                 warnings.warn(message, TornTrajectoryWarning, stacklevel=4)
                 return
