@@ -2,6 +2,7 @@
 
     python -m benchmarks.domains                        # 1,000 test tasks of each domain
     python -m benchmarks.domains --tasks 100 --only bank --only hotel
+    python -m benchmarks.domains --distinct             # how many different requests all tasks of train and test make
     python -m benchmarks.domains --json
 
 The oracle plays each task's gold chain, as it is and with all perturbations on (renamed tools and parameters, tools of
@@ -85,11 +86,23 @@ def measure(name: str, tasks: int, split: str = "test", size: str = "small") -> 
     return out
 
 
+def distinct(name: str, size: str = "small") -> dict[str, int]:
+    """How many different requests the tasks of a domain's splits make, and how many tasks there are."""
+    domain = make_domain(name, size=size)  # pyright: ignore[reportArgumentType]
+    out = {}
+    for split in ("train", "test"):
+        tasks = domain.tasks(split)
+        out[f"{split} tasks"] = len(tasks)
+        out[f"{split} requests"] = len({task.request for task in tasks})
+    return out
+
+
 def main(
     tasks: Annotated[int, typer.Option(help="How many tasks of each domain.")] = 1000,
     only: Annotated[list[str] | None, typer.Option(help="A domain; may be given several times.")] = None,
     split: Annotated[str, typer.Option(help="train, validation, test or test_unseen.")] = "test",
     size: Annotated[str, typer.Option(help="small, standard or large.")] = "small",
+    count: Annotated[bool, typer.Option("--distinct", help="Count different requests instead; takes minutes.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Prints, domain by domain, the share of tasks that simple agents solve."""
@@ -97,6 +110,10 @@ def main(
     for name in names:
         make_domain(name)  # a mistyped one is told before anything is played
     shown = track(names, "domains", console=Console(stderr=True), disable=not sys.stderr.isatty())
+    if count:
+        counts = {name: distinct(name, size) for name in shown}
+        print(json.dumps(counts, indent=1)) if as_json else Console().print(_counted(counts))
+        return
     rows = {name: measure(name, tasks, split, size) for name in shown}
     if as_json:
         print(json.dumps(rows, indent=1))
@@ -107,6 +124,16 @@ def main(
     for name, row in rows.items():
         table.add_row(name, *(f"{row[column]:.1%}" for column in (*COLUMNS, "forbidden")))
     Console().print(table)
+
+
+def _counted(counts: dict[str, dict[str, int]]) -> Table:
+    columns = tuple(next(iter(counts.values())))
+    table = Table("domain", *columns, title="different requests")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, row in counts.items():
+        table.add_row(name, *(f"{row[column]:,}" for column in columns))
+    return table
 
 
 if __name__ == "__main__":
