@@ -7,13 +7,25 @@ write one.
 import json
 import math
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import orjson
 
-__all__ = ["dumps", "loads"]
+__all__ = ["dumps", "loads", "reader"]
 
 _LONG_TEXT, _LONG_BYTES = re.compile(r"\d{19}"), re.compile(rb"\d{19}")
+
+
+def _is_short(data: str | bytes) -> bool:
+    """Whether no integer in it can be longer than orjson reads."""
+    return (_LONG_TEXT.search(data) if isinstance(data, str) else _LONG_BYTES.search(data)) is None
+
+
+def reader(data: bytes) -> Callable[[], Any]:
+    """What gives the value of one JSON text, a new one at each call; looks for long integers once."""
+    return partial(orjson.loads if _is_short(data) else loads, data)
 
 
 def loads(data: str | bytes) -> Any:
@@ -23,7 +35,7 @@ def loads(data: str | bytes) -> Any:
         ValueError: not JSON, or an integer longer than Python reads (4,300 digits by default).
     """
     value = orjson.loads(data)
-    if (_LONG_TEXT.search(data) if isinstance(data, str) else _LONG_BYTES.search(data)) is None:
+    if _is_short(data):
         return value
     try:
         return json.loads(data)

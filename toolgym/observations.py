@@ -114,7 +114,7 @@ class Prompt:
 
     def __init__(self, policy: str, tools: Sequence[ToolSpec], format: str, *, user_answers: bool, full: bool):
         functions = openai_tools(tools)
-        self._tools_json = _json.dumps(functions)
+        self._tools = _json.reader(_json.dumps(functions))
         self.system = ""
         if full:
             lines = "\n".join(_json.dumps(item["function"]).decode() for item in functions)
@@ -127,7 +127,7 @@ class Prompt:
 
     def tools(self) -> list[dict[str, Any]]:
         """The tools in OpenAI's function form, as a structure of its own that the receiver may change."""
-        return _json.loads(self._tools_json)
+        return self._tools()
 
     def text(self, request: str) -> str:
         """The observation at reset."""

@@ -145,3 +145,12 @@ def test_schemas_and_settings_are_exact():
     assert str(HUGE) in prompt.system
     assert prompt.tools() == openai_tools([tool])
     assert parse_value(str(HUGE)) == HUGE
+
+
+@pytest.mark.parametrize("value", [{"a": [1, "x"]}, {"a": 500000000000000000001}])
+def test_a_reader_gives_an_exact_value_of_its_own_each_time(value):
+    read = _json.reader(_json.dumps(value))
+    one, two = read(), read()
+    assert one == two == value
+    assert one is not two
+    assert one["a"] is not two["a"] or isinstance(one["a"], int)
