@@ -39,6 +39,7 @@ CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
+UNWRAPPED = SimpleNamespace(unwrapped=SimpleNamespace(task=None, domain=None))
 
 
 @pytest.fixture
@@ -221,26 +222,26 @@ def test_what_a_turn_begins_with_is_read_from_what_stands_before_it(tiny_model: 
     assert chat.begins(chat.reply("", {"messages": [USER]}, closed=True)) == "<think>\n"
 
     policy = LMPolicy(tiny_model, tokenizer, SamplingOptions(max_new_tokens=4), seed=1)
-    teacher = TeacherPolicy(tokenizer)
-    teacher.chain = lambda task: [GoldAction(response="Hm."), GoldAction(response="Ha."), GoldAction(response="Ho.")]
+    said = [GoldAction(response="Hm."), GoldAction(response="Ha."), GoldAction(response="Ho.")]
+    teacher = TeacherPolicy(tokenizer, chain=lambda task, domain: said)
     fork = {"context_ids": opening + chat.reply("", results, closed=True)}
     policy.start(1, "", fork)
     assert policy.generate([1])[0].begins == ""  # a fork's context is ids already
     begun: list[tuple[str, str]] = []
     for actor in (policy, teacher):
-        actor.start(0, "", {"messages": [USER]}, env=SimpleNamespace(unwrapped=SimpleNamespace(task=None)))  # type: ignore[arg-type]
-        for said in (results, {"messages": [TOOL, USER]}, None):
+        actor.start(0, "", {"messages": [USER]}, env=UNWRAPPED)  # type: ignore[arg-type]
+        for answer in (results, {"messages": [TOOL, USER]}, None):
             turn = actor.generate([0])[0]
             begun.append((turn.begins, turn.text[: len(turn.begins)]))
-            if said is not None:
-                actor.observe(0, "", said)
+            if answer is not None:
+                actor.observe(0, "", answer)
     assert begun == [("<think>\n", "<think>\n"), ("", ""), ("<think>\n", "<think>\n")] * 2
 
 
 def test_an_expert_closes_a_thought_that_the_template_opens() -> None:
     tokenizer, _ = in_template((TEMPLATES / "qwen3_5_think.jinja").read_text(encoding="utf-8"))
-    teacher = TeacherPolicy(tokenizer, chain=lambda task: [])
-    teacher.start(0, "", {"messages": [USER]}, env=SimpleNamespace(unwrapped=SimpleNamespace(task=None)))  # type: ignore[arg-type]
+    teacher = TeacherPolicy(tokenizer, chain=lambda task, domain: [])
+    teacher.start(0, "", {"messages": [USER]}, env=UNWRAPPED)  # type: ignore[arg-type]
     (turn,) = teacher.generate([0])
     assert parse(turn.text).response == "Done."
     assert not parse(turn.text).problems

@@ -30,6 +30,7 @@ from toolgym.agents.toolupt import (
 )
 from toolgym.agents.training.expert import clipped_objective
 from toolgym.agents.training.running import run
+from toolgym.domain import Domain
 from toolgym.errors import ConfigError
 from toolgym.opening import open_env
 from toolgym.rewards import Reward, base, register
@@ -155,7 +156,7 @@ def episode(tokenizer: Any) -> Any:
         task for task in (env.tasks[index] for index in range(200)) if len(task.gold) == 2 and task.gold[0].calls
     )
 
-    def wrong(task: Task) -> list[GoldAction]:
+    def wrong(task: Task, domain: Domain) -> list[GoldAction]:
         first, last = task.gold
         call = first.calls[0]
         name, value = list(call.arguments.items())[-1]
