@@ -48,7 +48,8 @@ def _one_of(value: str, values: tuple[str, ...], what: str) -> None:
 
 def _add(world: World, table: str, prefix: str, digits: int, record: dict[str, Any]) -> dict[str, Any]:
     """Puts a new record into a table, under an id of its own in the field that it names first."""
-    key = record[next(iter(record))] = new_id(world, table, prefix, digits)
+    name, *others = record
+    key = record[name] = new_id(world, table, prefix, *(record[other] for other in others), digits=digits)
     world.put(table, key, record)
     return record
 

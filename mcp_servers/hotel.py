@@ -152,7 +152,8 @@ def book_room(
         raise ToolError(f"no rate {shown(rate)}: one of {', '.join(RATES)}")
     _take_room(world, room_id)
     price = nights * (room["price"] * 9 // 10 if rate == "saver" else room["price"])
-    booking = {"booking_id": new_id(world, "bookings", "B-", 5), "guest_id": guest_id, "hotel_id": room["hotel_id"]}
+    booking_id = new_id(world, "bookings", "B-", guest_id, room_id, arrival, nights, party, rate)
+    booking = {"booking_id": booking_id, "guest_id": guest_id, "hotel_id": room["hotel_id"]}
     booking |= {"room_id": room_id, "arrival": arrival, "nights": nights, "party": party, "rate": rate, "price": price}
     booking |= {"departure": (day + timedelta(days=nights)).isoformat(), "checkout": "11:00"}
     booking |= {"changed": world.meta["today"], "status": "confirmed"}
@@ -222,7 +223,8 @@ def add_service(world: World, booking_id: BookingId, service_id: ServiceId) -> d
     if service["hotel_id"] != booking["hotel_id"]:
         raise ToolError(f"service {service_id} is not one of the booking's hotel")
     amount = service["price"] * (booking["nights"] if service["per"] == "night" else 1)
-    charge = {"charge_id": new_id(world, "charges", "C-", 6), "booking_id": booking_id, "guest_id": booking["guest_id"]}
+    charge_id = new_id(world, "charges", "C-", booking_id, service_id, digits=6)
+    charge = {"charge_id": charge_id, "booking_id": booking_id, "guest_id": booking["guest_id"]}
     charge |= {"text": service["name"], "amount": amount, "date": world.meta["today"], "status": "open"}
     world.put("charges", charge["charge_id"], charge)
     return charge
@@ -256,7 +258,8 @@ def redeem_points(
         raise ToolError(f"guest {guest_id} has fewer points")
     world.edit("guests", guest_id)["points"] -= points
     until = (date.fromisoformat(world.meta["today"]) + timedelta(days=365)).isoformat()
-    voucher = {"voucher_id": new_id(world, "vouchers", "V-", 5), "guest_id": guest_id, "value": points // 100}
+    voucher = {"voucher_id": new_id(world, "vouchers", "V-", guest_id, points)}
+    voucher |= {"guest_id": guest_id, "value": points // 100}
     voucher |= {"until": until, "status": "valid"}
     world.put("vouchers", voucher["voucher_id"], voucher)
     return voucher

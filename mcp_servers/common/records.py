@@ -52,8 +52,8 @@ def records_by(world: World, table: str, name: str, value: Any) -> list[dict[str
     return records
 
 
-def new_id(world: World, table: str, prefix: str, *of: Any) -> str:
-    """An id of five digits for a new record, that no record of the table has.
+def new_id(world: World, table: str, prefix: str, *of: Any, digits: int = 5) -> str:
+    """An id for a new record, that no record of the table has.
 
     It follows from what the record is about, so that independent calls give the same ids in any order.
 
@@ -62,10 +62,12 @@ def new_id(world: World, table: str, prefix: str, *of: Any) -> str:
         table: the record's table.
         prefix: the id's beginning.
         of: what the record is about.
+        digits: how many the id has.
     """
+    first = 10 ** (digits - 1)
     digest = int.from_bytes(blake2b(canonical(list(of)), digest_size=4).digest(), "big")
-    for number in range(digest, digest + 90_000):
-        key = f"{prefix}{10_000 + number % 90_000}"
+    for number in range(digest, digest + 9 * first):
+        key = f"{prefix}{first + number % (9 * first)}"
         if not world.has(table, key):
             return key
     raise ToolError("no id is free")

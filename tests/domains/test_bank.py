@@ -110,6 +110,12 @@ def _changes(session: ToolSession, name: str, **arguments: Any) -> dict[str, dic
     return out
 
 
+def _new(changes: Mapping[str, Mapping[str, Any]], table: str) -> str:
+    """The id of the only record of a table that is new; what it is follows from the record."""
+    (key,) = set(changes[table]) - set(WORLD[table])
+    return key
+
+
 def test_reads_show_the_records_and_lists_a_part_of_them(session: ToolSession) -> None:
     def shown(name: str, **arguments: Any) -> Any:
         return value_of(session.call(ToolCall(name, arguments)))
@@ -123,10 +129,11 @@ def test_reads_show_the_records_and_lists_a_part_of_them(session: ToolSession) -
 
 
 def test_a_transfer_takes_the_amount_and_abroad_a_fee(session: ToolSession) -> None:
-    # 900 - 300 - 5 = 595: the payee is abroad. The account's transactions were 4, so the new id is T-100004.
+    # 900 - 300 - 5 = 595: the payee is abroad.
     changes = _changes(session, "transfer_money", account_id="A-1", payee_id="P-2", amount=300)
-    made = _paid("T-100004", "transfer", "pending", 305) | {"text": "Transfer to Lu", "date": TODAY_ISO}
-    assert changes == {"accounts": {"A-1": {"balance": 595}}, "transactions": {"T-100004": made}}
+    key = _new(changes, "transactions")
+    made = _paid(key, "transfer", "pending", 305) | {"text": "Transfer to Lu", "date": TODAY_ISO}
+    assert changes == {"accounts": {"A-1": {"balance": 595}}, "transactions": {key: made}}
 
 
 def test_a_move_books_both_accounts(session: ToolSession) -> None:
@@ -147,9 +154,10 @@ def test_cards_go_from_state_to_state(session: ToolSession) -> None:
 def test_a_replacement_blocks_the_old_card_and_orders_a_new_one(session: ToolSession) -> None:
     changes = _changes(session, "replace_card", card_id="K-1", reason="stolen", fee=10)
     # 9000 + 1357 = 10357, whose last four digits are 0357; four years of 365 days end one day early: 2028 has 366.
+    key = _new(changes, "cards")
     assert changes["cards"] == {
         "K-1": {"status": "blocked: stolen"},
-        "K-10003": _card("K-10003", "ordered") | {"ending": "0357", "expires": "2030-06-14"},
+        key: _card(key, "ordered") | {"ending": "0357", "expires": "2030-06-14"},
     }
     assert changes["accounts"] == {"A-1": {"balance": 890}}
 
@@ -157,15 +165,16 @@ def test_a_replacement_blocks_the_old_card_and_orders_a_new_one(session: ToolSes
 def test_standing_orders_are_made_and_cancelled(session: ToolSession) -> None:
     arguments = {"account_id": "A-1", "payee_id": "P-1", "amount": 40, "frequency": "weekly"}
     changes = _changes(session, "create_standing_order", **arguments, first="2026-06-20")
-    new = {"order_id": "S-10001", "customer_id": ANA, **arguments, "next": "2026-06-20"}
-    assert changes == {"standing_orders": {"S-10001": new}}
+    key = _new(changes, "standing_orders")
+    new = {"order_id": key, "customer_id": ANA, **arguments, "next": "2026-06-20"}
+    assert changes == {"standing_orders": {key: new}}
     assert _changes(session, "cancel_standing_order", order_id="S-1")["standing_orders"]["S-1"] is None
 
 
 def test_disputes_and_refunds(session: ToolSession) -> None:
     opened = _changes(session, "open_dispute", transaction_id="T-1", reason="wrong amount")
     assert opened["transactions"] == {"T-1": {"status": "disputed"}}
-    assert opened["disputes"]["D-10001"]["amount"] == 80
+    assert opened["disputes"][_new(opened, "disputes")]["amount"] == 80
     withdrawn = _changes(session, "withdraw_dispute", dispute_id="D-1")
     assert withdrawn["disputes"]["D-1"] == {"status": "withdrawn"}
     assert withdrawn["transactions"]["T-3"] == {"status": "posted"}

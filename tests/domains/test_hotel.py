@@ -82,6 +82,12 @@ WORLD = {
 SERVER = TOOLS.server(base=Base(WORLD, {"today": TODAY_ISO, "dialect": "standard"}))
 
 
+def _new(changes: Mapping[str, Mapping[str, Any]], table: str) -> str:
+    """The id of the only record of a table that is new; what it is follows from the record."""
+    (key,) = set(changes[table]) - set(WORLD[table])
+    return key
+
+
 @pytest.fixture
 def session() -> ToolSession:
     return SERVER.session()
@@ -125,8 +131,9 @@ def test_a_booking_costs_what_its_nights_and_its_rate_make(session: ToolSession,
     wanted = {"guest_id": ANA, "room_id": "R-2", "arrival": "2026-06-29", "nights": 3, "party": 2, "rate": rate}
     changes = _changes(session, "book_room", **wanted)
     assert changes["rooms"] == {"R-2": {"free": 0}}
-    made = wanted | {"booking_id": "B-10004", "hotel_id": "H-1", "departure": "2026-07-02", "price": price}
-    assert changes["bookings"] == {"B-10004": made | {"checkout": "11:00", "status": "confirmed"}}
+    key = _new(changes, "bookings")
+    made = wanted | {"booking_id": key, "hotel_id": "H-1", "departure": "2026-07-02", "price": price}
+    assert changes["bookings"] == {key: made | {"checkout": "11:00", "status": "confirmed"}}
     assert session.call(ToolCall("book_room", wanted)).is_error  # it was the last one
 
 
@@ -162,8 +169,9 @@ def test_check_in_and_late_check_out(session: ToolSession) -> None:
 @pytest.mark.parametrize(("service", "amount"), [("X-1", 48), ("X-2", 12)])  # 4 nights of $12, or the stay
 def test_a_service_becomes_a_charge(session: ToolSession, service: str, amount: int) -> None:
     changes = _changes(session, "add_service", booking_id="B-1", service_id=service)
-    new = {"charge_id": "C-100002", "booking_id": "B-1", "guest_id": ANA, "text": "breakfast", "amount": amount}
-    assert changes == {"charges": {"C-100002": new | {"date": TODAY_ISO, "status": "open"}}}
+    key = _new(changes, "charges")
+    new = {"charge_id": key, "booking_id": "B-1", "guest_id": ANA, "text": "breakfast", "amount": amount}
+    assert changes == {"charges": {key: new | {"date": TODAY_ISO, "status": "open"}}}
 
 
 def test_charges_are_paid_and_refunded(session: ToolSession) -> None:
@@ -174,8 +182,9 @@ def test_charges_are_paid_and_refunded(session: ToolSession) -> None:
 def test_points_become_a_voucher_and_a_voucher_lowers_a_price(session: ToolSession) -> None:
     changes = _changes(session, "redeem_points", guest_id=ANA, points=700)
     assert changes["guests"] == {ANA: {"points": 300}}
-    new = {"voucher_id": "V-10003", "guest_id": ANA, "value": 7, "until": "2027-06-15", "status": "valid"}
-    assert changes["vouchers"] == {"V-10003": new}
+    key = _new(changes, "vouchers")
+    new = {"voucher_id": key, "guest_id": ANA, "value": 7, "until": "2027-06-15", "status": "valid"}
+    assert changes["vouchers"] == {key: new}
     used = _changes(session, "apply_voucher", voucher_id="V-1", booking_id="B-2")
     assert used["bookings"] == {"B-2": {"price": 340}}
     assert used["vouchers"]["V-1"] == {"status": "used"}
