@@ -11,7 +11,7 @@ from toolgym.mcp_servers.common.arguments import shown
 from toolgym.mcp_servers.common.command import command
 from toolgym.mcp_servers.common.declared import declared_worlds
 from toolgym.mcp_servers.common.domain_tools import DomainTools
-from toolgym.mcp_servers.common.records import find_record
+from toolgym.mcp_servers.common.records import find_record, new_id
 from toolgym.world import World
 
 __all__ = ["MODES", "PHARMACIES", "SPECIALITIES", "TOOLS"]
@@ -50,13 +50,6 @@ def _one_of(value: str, values: tuple[str, ...], noun: str) -> None:
         raise ToolError(f"no {noun} {shown(value)}; there are {', '.join(values)}")
 
 
-def _new_id(world: World, table: str, prefix: str) -> str:
-    number = 10_000 + world.count(table)
-    while world.has(table, f"{prefix}-{number}"):
-        number += 1
-    return f"{prefix}-{number}"
-
-
 def _booked(world: World, appointment_id: str) -> dict[str, Any]:
     """The appointment, to be changed."""
     status = find_record(world, "appointments", appointment_id, "appointment")["status"]
@@ -67,7 +60,7 @@ def _booked(world: World, appointment_id: str) -> dict[str, Any]:
 
 def _reopen(world: World, appointment: dict[str, Any]) -> None:
     """Makes the time of an appointment an open slot again."""
-    slot_id = _new_id(world, "slots", "S")
+    slot_id = new_id(world, "slots", "S-", *(appointment[name] for name in _TIME))
     world.put("slots", slot_id, {"slot_id": slot_id, **{name: appointment[name] for name in _TIME}})
 
 
@@ -155,7 +148,7 @@ def book_appointment(
         if referral["status"] != "approved":
             raise ToolError(f"referral {referral_id} is {referral['status']}")
         world.edit("referrals", referral_id)["status"] = "used"
-    appointment_id = _new_id(world, "appointments", "A")
+    appointment_id = new_id(world, "appointments", "A-", patient_id, slot_id, mode)
     booked = {"appointment_id": appointment_id, "patient_id": patient_id, "mode": mode, "status": "booked"}
     booked.update({name: slot[name] for name in _TIME})
     world.put("appointments", appointment_id, booked)
@@ -183,7 +176,7 @@ def cancel_appointment(
     _reopen(world, appointment)
     appointment["status"] = "cancelled"
     if fee:
-        bill_id = _new_id(world, "bills", "INV")
+        bill_id = new_id(world, "bills", "INV-", appointment_id)
         bill = {"bill_id": bill_id, "patient_id": appointment["patient_id"], "appointment_id": appointment_id}
         bill.update(charge=fee, insurer_share=0, due=fee, status="open")
         world.put("bills", bill_id, bill)
@@ -215,7 +208,7 @@ def request_referral(
         raise ToolError(f"doctor {shown(doctor_id)} is not the family doctor of patient {patient_id}")
     _one_of(speciality, SPECIALITIES, "speciality")
     _one_of(priority, ("routine", "soon", "urgent"), "priority")
-    referral_id = _new_id(world, "referrals", "REF")
+    referral_id = new_id(world, "referrals", "REF-", patient_id, doctor_id, speciality, priority)
     until = (date.fromisoformat(world.meta["today"]) + timedelta(days=90)).isoformat()
     referral = {"referral_id": referral_id, "patient_id": patient_id, "speciality": speciality, "priority": priority}
     referral.update(valid_until=until, status="requested")

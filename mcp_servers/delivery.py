@@ -10,7 +10,7 @@ from toolgym.mcp_servers.common.arguments import shown
 from toolgym.mcp_servers.common.command import command
 from toolgym.mcp_servers.common.declared import declared_worlds
 from toolgym.mcp_servers.common.domain_tools import DomainTools
-from toolgym.mcp_servers.common.records import find_record
+from toolgym.mcp_servers.common.records import find_record, new_id
 from toolgym.world import World
 
 __all__ = ["COMPLAINTS", "CUISINES", "HANDOVERS", "TOOLS"]
@@ -55,13 +55,6 @@ def _ahead(world: World, due: str) -> None:
         raise ToolError(f"{shown(due)} is no time such as '2026-06-17 19:30'")
     if due[:10] < world.meta["today"]:
         raise ToolError(f"{due} is past")
-
-
-def _new_id(world: World, table: str, prefix: str) -> str:
-    number = 100_000 + world.count(table)
-    while world.has(table, f"{prefix}-{number}"):
-        number += 1
-    return f"{prefix}-{number}"
 
 
 def _order(world: World, order_id: str, states: tuple[str, ...]) -> dict[str, Any]:
@@ -156,7 +149,8 @@ def place_order(
     _ahead(world, due)
     restaurant_id, subtotal = dish["restaurant_id"], dish["price"] * portions
     fee = 0 if customer["membership"] == "plus" else world.get("restaurants", restaurant_id)["fee"]
-    order_id, item_id = _new_id(world, "orders", "O"), _new_id(world, "items", "I")
+    order_id = new_id(world, "orders", "O-", customer_id, dish_id, portions, address_id, due, digits=6)
+    item_id = new_id(world, "items", "I-", order_id, digits=6)
     order: dict[str, Any] = {
         "order_id": order_id,
         "customer_id": customer_id,

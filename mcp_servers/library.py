@@ -9,7 +9,7 @@ from toolgym.mcp.server import ToolError
 from toolgym.mcp_servers.common.command import command
 from toolgym.mcp_servers.common.declared import declared_worlds
 from toolgym.mcp_servers.common.domain_tools import DomainTools
-from toolgym.mcp_servers.common.records import find_record
+from toolgym.mcp_servers.common.records import find_record, new_id
 from toolgym.world import World
 
 __all__ = ["BRANCHES", "TOOLS"]
@@ -118,10 +118,8 @@ def place_hold(world: World, member_id: MemberId, book_id: BookId, branch: Branc
     if branch not in BRANCHES:
         raise ToolError(f"no branch {branch[:40]!r}")
     queue = len(_of(world, "holds", "book_id", book_id))
-    number = 10_000 + world.count("holds")
-    while world.has("holds", f"H-{number}"):
-        number += 1
-    hold = {"hold_id": f"H-{number}", "member_id": member_id, "book_id": book_id, "branch": branch, "queue": queue + 1}
+    hold_id = new_id(world, "holds", "H-", member_id, book_id, branch)
+    hold = {"hold_id": hold_id, "member_id": member_id, "book_id": book_id, "branch": branch, "queue": queue + 1}
     world.put("holds", hold["hold_id"], hold)
     return hold
 

@@ -1,6 +1,8 @@
 """The clinic by hand: what each tool changes and refuses, each rule at its border, and one task from end to end."""
 
+import json
 import random
+import re
 from typing import Any
 
 import pytest
@@ -72,14 +74,14 @@ def session() -> ToolSession:
                 "slots": {"S-1": None},
                 "referrals": {"REF-1": {"status": "used"}},
                 # Two appointments are there: the next number is 10002.
-                "appointments": {"A-10002": {"doctor_id": "D-2", "start": "2026-06-22 09:00", "mode": "by video"}},
+                "appointments": {"A-new": {"doctor_id": "D-2", "start": "2026-06-22 09:00", "mode": "by video"}},
             },
         ),
         (
             "move_appointment",
             {"appointment_id": "A-1", "slot_id": "S-1"},
             {
-                "slots": {"S-1": None, "S-10001": {"start": "2026-06-25 10:00", "minutes": 30, "doctor_id": "D-1"}},
+                "slots": {"S-1": None, "S-new": {"start": "2026-06-25 10:00", "minutes": 30, "doctor_id": "D-1"}},
                 "appointments": {"A-1": {"start": "2026-06-22 09:00", "minutes": 20, "doctor_id": "D-2"}},
             },
         ),
@@ -87,15 +89,15 @@ def session() -> ToolSession:
             "cancel_appointment",
             {"appointment_id": "A-1", "fee": 20},
             {
-                "slots": {"S-10001": {"start": "2026-06-25 10:00"}},
+                "slots": {"S-new": {"start": "2026-06-25 10:00"}},
                 "appointments": {"A-1": {"status": "cancelled"}},
-                "bills": {"INV-10002": {"charge": 20, "due": 20, "patient_id": "P-1", "status": "open"}},
+                "bills": {"INV-new": {"charge": 20, "due": 20, "patient_id": "P-1", "status": "open"}},
             },
         ),
         (
             "cancel_appointment",
             {"appointment_id": "A-1", "fee": 0},
-            {"slots": {"S-10001": {"doctor_id": "D-1"}}, "appointments": {"A-1": {"status": "cancelled"}}},
+            {"slots": {"S-new": {"doctor_id": "D-1"}}, "appointments": {"A-1": {"status": "cancelled"}}},
         ),
         (  # 20 June and 28 days: 18 July.
             "refill_prescription",
@@ -105,7 +107,7 @@ def session() -> ToolSession:
         (  # 15 June and 90 days: 13 September.
             "request_referral",
             {"patient_id": "P-1", "doctor_id": "D-1", "speciality": "cardiology", "priority": "soon"},
-            {"referrals": {"REF-10002": {"valid_until": "2026-09-13", "status": "requested", "priority": "soon"}}},
+            {"referrals": {"REF-new": {"valid_until": "2026-09-13", "status": "requested", "priority": "soon"}}},
         ),
         (
             "send_result",
@@ -129,12 +131,15 @@ def test_what_a_tool_changes(tool: str, arguments: dict[str, Any], changed: dict
     one = session()
     result = one.call(ToolCall(tool, arguments))
     assert not result.is_error, result.text
-    diff = one.diff() or {}
+    # A new record's id follows from what it is about.
+    diff = json.loads(re.sub(r'"([A-Z]+)-\d{5,}"', r'"\1-new"', json.dumps(one.diff())))
+        re.sub(r'"([A-Z]+)-\d{5,}"', r'"\1-new"', json.dumps(one.diff()))
+    )  # a new id follows from what it is about
     assert {table: set(records) for table, records in diff.items()} == {t: set(r) for t, r in changed.items()}
     for table, records in changed.items():
         for key, record in records.items():
             after = diff[table][key]
-            assert after is None if record is None else record.items() <= after.items()  # type: ignore[union-attr]
+            assert after is None if record is None else record.items() <= after.items()
 
 
 @pytest.mark.parametrize(
@@ -240,7 +245,7 @@ def test_an_urgent_referral_is_refused() -> None:
 
 def test_a_late_cancellation_costs_a_fee() -> None:
     # Less than four days ahead: until Thursday, 18 June.
-    fee = CLINIC.act("cancel").takes["fee"].by  # type: ignore[union-attr]
+    fee = CLINIC.act("cancel").takes["fee"].by
     assert fee(Seen({"start": "2026-06-18 16:45"})) == LATE_FEE
     assert fee(Seen({"start": "2026-06-19 08:00"})) == 0
 

@@ -1,6 +1,8 @@
 """The food delivery by hand: what each tool changes and refuses, each rule at its border, one task from end to end."""
 
+import json
 import random
+import re
 from typing import Any
 
 import pytest
@@ -78,14 +80,14 @@ PLACE = {"dish_id": "DI-1", "portions": 3, "due": "2026-06-18 18:00"}
             "place_order",
             {"customer_id": "ana-1", "address_id": "AD-2", **PLACE},
             {
-                "orders": {"O-100005": {"subtotal": 30, "fee": 4, "total": 34, "status": "scheduled", "alcohol": True}},
-                "items": {"I-100002": {"portions": 3, "amount": 30, "order_id": "O-100005", "state": "ordered"}},
+                "orders": {"O-new": {"subtotal": 30, "fee": 4, "total": 34, "status": "scheduled", "alcohol": True}},
+                "items": {"I-new": {"portions": 3, "amount": 30, "order_id": "O-new", "state": "ordered"}},
             },
         ),
         (  # A plus customer pays no fee.
             "place_order",
             {"customer_id": "bo-2", "address_id": "AD-3", **PLACE},
-            {"orders": {"O-100005": {"fee": 0, "total": 30}}, "items": {"I-100002": {"customer_id": "bo-2"}}},
+            {"orders": {"O-new": {"fee": 0, "total": 30}}, "items": {"I-new": {"customer_id": "bo-2"}}},
         ),
         (
             "change_address",
@@ -125,7 +127,10 @@ def test_what_a_tool_changes(tool: str, arguments: dict[str, Any], changed: dict
     one = session()
     result = one.call(ToolCall(tool, arguments))
     assert not result.is_error, result.text
-    diff = one.diff() or {}
+    # A new record's id follows from what it is about.
+    diff = json.loads(re.sub(r'"([A-Z]+)-\d{5,}"', r'"\1-new"', json.dumps(one.diff())))
+        re.sub(r'"([A-Z]+)-\d{5,}"', r'"\1-new"', json.dumps(one.diff()))
+    )  # a new id follows from what it is about
     assert {table: set(records) for table, records in diff.items()} == {t: set(r) for t, r in changed.items()}
     for table, records in changed.items():
         for key, record in records.items():
