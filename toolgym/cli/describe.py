@@ -7,7 +7,7 @@ import typer
 from rich.markdown import Markdown
 from rich.table import Table
 
-from toolgym.cli.common import JsonFlag, out, print_json
+from toolgym.cli.common import OUTPUT, JsonFlag, out, panel, print_json
 from toolgym.domain import Size
 from toolgym.errors import ConfigError, did_you_mean
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from toolgym.composing.declaration import Declaration
     from toolgym.composing.domain import ComposedDomain
 
+_counted, _output = panel("What is counted"), panel(OUTPUT)
 _SPLITS = ("train", "validation", "test", "test_unseen")
 
 
@@ -22,19 +23,19 @@ def describe(
     name: Annotated[
         str | None, typer.Argument(help="A domain's name, its Gymnasium id, or FILE.py:NAME of a declaration.")
     ] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the page's Markdown.")] = False,
+    markdown: Annotated[bool, _output("--markdown", help="Print the page's Markdown.")] = False,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Write the page here; without a name, a page a domain into this folder."),
+        _output("--output", "-o", help="Write the page here; without a name, a page a domain into this folder."),
     ] = None,
     thrown_away: Annotated[
         int | None,
-        typer.Option(
+        _counted(
             "--thrown-away", min=1, metavar="N", help="How many candidates the first N tasks cost, and why, instead."
         ),
     ] = None,
-    split: Annotated[str | None, typer.Option("--split", help="Of one split, with --thrown-away.")] = None,
-    size: Annotated[str, typer.Option("--size", help="small, standard or large.")] = "small",
+    split: Annotated[str | None, _counted("--split", help="Of one split, with --thrown-away.")] = None,
+    size: Annotated[str, _counted("--size", help="small, standard or large.")] = "small",
     json: JsonFlag = False,
 ) -> None:
     """Describes a domain: its tools, records, rules, and a task of each depth. The page is made from its declaration.

@@ -49,16 +49,17 @@ def new_server(
     out.print(f"Next: cd {folder} && pytest", highlight=False)
 
 
-@app.command("domain")
+@app.command("domain", cls=Command)
 def new_domain(
     name: Annotated[str, typer.Argument(help="The domain's name: a word in small letters.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The folder (default: the name).")] = None,
+    output: Annotated[Path | None, _output("--output", "-o", help="The folder (default: the name).")] = None,
 ) -> None:
     """Writes a domain of your own: tables, tools, rules and words in one file, of which tasks are made; and its test.
 
     \b
     Examples:
       toolgym new domain rental
+      toolgym new domain rental --output domains/rental
       cd rental && toolgym check --env rental.py:RENTAL
     """
     from toolgym.scaffold import new_domain as write
