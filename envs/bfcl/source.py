@@ -17,31 +17,32 @@ _STRINGS = {quote: re.compile(rf"{quote}(?:[^{quote}\\]|\\.)*+{quote}", re.DOTAL
 _JAVA_NUMBERS = {
     **dict.fromkeys(("byte", "short", "integer"), r"-?\d+$"),
     "long": r"-?\d+[lL]$",
-    "float": r"-?\d+\.\d+([eE][+-]?\d+)?[fF]$",
+    "float": r"-?\d+(\.\d+)?([eE][+-]?\d+)?[fF]$",
     "double": r"-?\d+(\.\d+)?([eE][+-]?\d+)?$",
 }
-_JAVASCRIPT_NUMBERS = {"integer": r"-?\d+$", "Bigint": r"-?\d+n$", "float": r"-?\d+\.?\d*([eE][+-]?\d+)?$"}
+_JAVASCRIPT_NUMBERS = {"integer": r"-?\d+$", "Bigint": r"-?\d+n$", "float": r"-?\d+(\.\d+)?$"}
 _FRACTIONS = {"float", "double"}
 
 _JAVA_ARRAY = re.compile(r"new\s+\w+\s*\[\s*\]\s*(?=\{)")
-_JAVA_ELEMENTS = re.compile(r"\b(?:Arrays\.asList|List\.of|Set\.of)\s*(?=\()")
-_JAVA_ADDED = re.compile(r"\b(?:add|offer|push)\s*(?=\()")
-_JAVA_EMPTY = re.compile(r"new\s+(?:ArrayList|LinkedList|Stack|HashMap|Hashtable)\s*(?:<[^>]*>)?\s*\(\s*\)")
+_JAVA_LIST_OF = re.compile(r"new\s+ArrayList\s*<[^>]*>\s*\(\s*Arrays\.asList\s*(?=\()")
+_JAVA_LIST = re.compile(r"new\s+ArrayList\s*<[^>]*>\s*\(\s*\)")
+_JAVA_ADDED = re.compile(r"\badd\s*(?=\()")
+_JAVA_MAP = re.compile(r"new\s+(?:HashMap|Hashtable)\s*<[^>]*>\s*\(\s*\)")
 _JAVA_PUT = re.compile(r"\bput\s*(?=\()")
-_JAVA_PAIRS = re.compile(r"\bMap\.of\s*(?=\()")
 
 
-def read_java(text: str, kind: str, item_kind: str | None = None) -> Any:
-    """The value of Java source text that is declared as `kind`, its items as `item_kind`; the text if it is none."""
+def read_java(text: str, kind: str, item_kind: str | None = None, *, official: bool = False) -> Any:
+    """The value of Java source text that is declared as `kind`, its items as `item_kind`; the text if it is none.
+
+    With `official` an array's texts keep their quotes, as in the official checker.
+    """
     if kind in _JAVA_NUMBERS:
         return _number(text, kind, _JAVA_NUMBERS[kind])
     if kind == "boolean":
         return {"true": True, "false": False}.get(text, text)
-    if kind == "char":
-        return text[1:-1] if re.fullmatch(r"'.+'", text) else text
-    if kind in ("Array", "ArrayList", "Queue", "Stack"):
-        items = _java_items(text)
-        return text if items is None else [_java_item(item, item_kind) for item in items]
+    if kind in ("Array", "ArrayList"):
+        items = _java_items(text, kind)
+        return text if items is None else [_java_item(item, kind, item_kind, official) for item in items]
     if kind in ("HashMap", "Hashtable"):
         return _java_map(text)
     return text
@@ -56,11 +57,11 @@ def read_javascript(text: str, kind: str, item_kind: str | None = None) -> Any:
     if kind == "String":
         return _unquoted(text)
     if kind == "array":
-        items = _javascript_items(text)
-        return text if items is None else [_javascript_item(item, item_kind) for item in items]
+        items = _javascript_items(text.strip())
+        return text.strip() if items is None else [_javascript_item(item, item_kind) for item in items]
     if kind == "dict":
-        start = text.find("{")
-        return text if start < 0 or (fields := _javascript_object(text[start:], 0)) is None else fields
+        fields = _javascript_object(text.strip(), 0)
+        return text.strip() if fields is None else fields
     return text
 
 
@@ -150,14 +151,14 @@ def _literal(text: str) -> Any:
     return _unquoted(text)
 
 
-def _java_items(text: str) -> list[str] | None:
-    for opening in (_JAVA_ARRAY, _JAVA_ELEMENTS):
-        found = opening.search(text)
-        if found:
-            inner = _inside(text, found.end())
-            return None if inner is None else split_top(inner)
-    found = _JAVA_EMPTY.search(text)
-    return None if found is None else list(_arguments(_JAVA_ADDED, text))
+def _java_items(text: str, kind: str) -> list[str] | None:
+    found = (_JAVA_ARRAY if kind == "Array" else _JAVA_LIST_OF).search(text)
+    if found:
+        inner = _inside(text, found.end())
+        if inner is None or (kind == "ArrayList" and not text.startswith(")", found.end() + len(inner) + 2)):
+            return None
+        return split_top(inner)
+    return list(_arguments(_JAVA_ADDED, text)) if kind == "ArrayList" and _JAVA_LIST.search(text) else None
 
 
 def _arguments(name: re.Pattern[str], text: str) -> Iterator[str]:
@@ -168,23 +169,19 @@ def _arguments(name: re.Pattern[str], text: str) -> Iterator[str]:
         found = name.search(text, found.end() + len(inner) + 2)
 
 
-def _java_item(text: str, kind: str | None) -> Any:
-    if kind is None:
-        return _literal(text)
-    return _unquoted(text) if kind == "String" else read_java(text, kind)
+def _java_item(text: str, of: str, kind: str | None, official: bool) -> Any:
+    if kind == "String" and of == "ArrayList":
+        return text[1:-1]  # What has no quotes is a name, and no text: it loses its ends.
+    if official and kind is not None:
+        return read_java(text, kind)
+    return _unquoted(text) if kind in ("String", "char") else _literal(text) if kind is None else read_java(text, kind)
 
 
 def _java_map(text: str) -> Any:
-    of = _JAVA_PAIRS.search(text)
-    if of:
-        parts = split_top(_inside(text, of.end()) or "")
-        pairs = list(zip(parts[::2], parts[1::2], strict=False))
-    elif _JAVA_EMPTY.search(text):
-        puts = [split_top(put) for put in _arguments(_JAVA_PUT, text)]
-        pairs = [(put[0], put[1]) for put in puts if len(put) == 2]
-    else:
+    if not _JAVA_MAP.search(text):
         return text
-    return {_unquoted(key): _literal(value) for key, value in pairs}
+    puts = [split_top(put) for put in _arguments(_JAVA_PUT, text)]
+    return {_unquoted(put[0]): _literal(put[1]) for put in puts if len(put) == 2}
 
 
 def _javascript_items(text: str) -> list[str] | None:
@@ -206,7 +203,7 @@ def _javascript_item(text: str, kind: str | None, depth: int = 0) -> Any:
 
 
 def _javascript_object(text: str, depth: int) -> dict[str, Any] | None:
-    inner = _inside(text, 0)
+    inner = _inside(text, 0) if text.startswith("{") else None
     if inner is None:
         return None
     fields = {}

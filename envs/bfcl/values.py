@@ -9,7 +9,8 @@ JSON must be read with 5 and 5.0 apart: an integer is right for a float, and a f
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from toolgym.envs.bfcl.source import read_java, read_javascript
@@ -50,6 +51,7 @@ JAVA = Language(
     "type_error:java",
     read_java,
 )
+OFFICIAL_JAVA = replace(JAVA, read=partial(read_java, official=True))
 JAVASCRIPT = Language(
     {
         **_TEXTS,

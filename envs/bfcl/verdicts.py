@@ -3,9 +3,14 @@
 The official checker counts the calls, looks at the function's name, at the required parameters, at each given one, and
 last at what was left out and may not be. The first thing that is wrong names the error.
 
-In parallel calls the official verdict can be wrong: its checker gives each answer the first call that fits, so that an
-answer that takes many values can take the call that another one needs. Here calls and answers are paired so that all
-fit, where they can; `strict=False` gives the official verdict.
+In three places the official verdict can be wrong; `strict=False` gives it:
+
+- parallel calls: the official checker gives each answer the first call that fits, so that an answer that takes many
+  values can take the call that another one needs. Here calls and answers are paired so that all fit, where they can.
+- a Java array of texts: the official checker takes `new String[]{"a"}` for a text with quotes in it, which no answer
+  has; it finds only `new String[]{a}` right. Here both are.
+- a sign in a text: the official decoder takes each sign before a constant for a minus, as in `x=+5`; `--5` it cannot
+  read.
 """
 
 import re
@@ -14,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolgym.envs.bfcl.decode import decode
-from toolgym.envs.bfcl.values import JAVA, JAVASCRIPT, PYTHON, Language, argument_error, standardized
+from toolgym.envs.bfcl.values import JAVA, JAVASCRIPT, OFFICIAL_JAVA, PYTHON, Language, argument_error, standardized
 from toolgym.errors import TaskError
 
 _PARALLEL = "parallel_function_checker_no_order"
@@ -46,7 +51,7 @@ def check(case: Mapping[str, Any], output: Any, underscore_to_dot: bool = False,
         category, functions, answers = str(case["category"]), case["function"], case["ground_truth"]
     except (KeyError, TypeError):
         raise TaskError("a BFCL case needs `category`, `function` and `ground_truth`: give a row of the data") from None
-    decoded = _decoded(output, category)
+    decoded = _decoded(output, category, strict)
     calls = _calls(decoded)
     if "relevance" in category:  # also irrelevance
         called = bool(calls)
@@ -62,7 +67,7 @@ def check(case: Mapping[str, Any], output: Any, underscore_to_dot: bool = False,
     expected = [_expected(answer, functions) for answer in answers or []]
     if len(calls) != len(expected):
         return _verdict(f"{kind}:wrong_count")
-    language = _language(category)
+    language = _language(category, strict)
     if kind == _PARALLEL:
         fits = [[item.error(call, language, underscore_to_dot) is None for call in calls] for item in expected]
         found = _paired(fits) if strict else _paired_in_turn(fits)
@@ -93,18 +98,20 @@ def _verdict(error: str | None) -> Verdict:
     return Verdict(error is None, error)
 
 
-def _language(category: str) -> Language:
+def _language(category: str, strict: bool = True) -> Language:
     if "javascript" in category:
         return JAVASCRIPT
-    return JAVA if "java" in category else PYTHON
+    if "java" in category:
+        return JAVA if strict else OFFICIAL_JAVA
+    return PYTHON
 
 
-def _decoded(output: Any, category: str) -> Any:
+def _decoded(output: Any, category: str, strict: bool) -> Any:
     """The calls of a text, or None; what is no text stays as it is."""
     if not isinstance(output, str):
         return output
     try:
-        return decode(output, "python" if _language(category) is PYTHON else "source")
+        return decode(output, "python" if _language(category) is PYTHON else "source", official=not strict)
     except ValueError:
         return None
 

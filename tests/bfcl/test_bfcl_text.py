@@ -23,8 +23,10 @@ from toolgym.envs.bfcl.source import read_java, read_javascript
         ("[f(1, 'x', b=2)]", [{"f": {"b": 2}}]),
         ("[f(a=-1, b=+2.5, c=-(-3))]", [{"f": {"a": -1, "b": 2.5, "c": 3}}]),
         ("[f(a=[1, (2, 3)], b={'k': [None, True]})]", [{"f": {"a": [1, (2, 3)], "b": {"k": [None, True]}}}]),
-        ("[f(a=width, b=x.y, c=...)]", [{"f": {"a": "width", "b": "x.y", "c": "..."}}]),
+        ("[f(a=width, b=x[0], c=...)]", [{"f": {"a": "width", "b": "x[0]", "c": "..."}}]),
         ("[f(a=5*60, b=2**10, c=7/2, d='a'+'b')]", [{"f": {"a": 300, "b": 1024, "c": 3.5, "d": "ab"}}]),
+        ("[f(a=[1]*2, b=2*'ab', c=(1,)+(2,))]", [{"f": {"a": [1, 1], "b": "abab", "c": (1, 2)}}]),
+        ("[f(a=1<<4, b=6|1, c=~1, d=not 0, e=7 % 4)]", [{"f": {"a": 16, "b": 7, "c": -2, "d": True, "e": 3}}]),
         ("[f(a=g(b=1), c=h(1), d=k())]", [{"f": {"a": {"g": {"b": 1}}, "c": "h(1)", "d": "k()"}}]),
     ],
 )
@@ -51,6 +53,11 @@ def test_what_a_text_calls(text, calls):
         "[f(a=lambda: 1)]",
         "[f(a={[1]: 2})]",
         "[f(a=x + 1)]",
+        "[f(a=x.y)]",
+        "[f(a=-'x')]",
+        "[f(a=1 << 10**9)]",
+        "[f(a='%999999999d' % 1)]",
+        "[f(a=[1] * 1.5)]",
         "[f(a=__import__('os').getcwd() + 1)]",
         "[f(a=1/0)]",
         "[f(a=9**9**9**9)]",
@@ -66,6 +73,22 @@ def test_what_a_text_calls(text, calls):
 def test_what_is_no_call(text):
     with pytest.raises(ValueError):  # noqa: PT011  the message is Python's own in places
         decode(text)
+
+
+def test_the_official_signs():
+    assert decode("[f(a=+5, b=-5, c=3 + +2)]", official=True) == [{"f": {"a": -5, "b": -5, "c": 5}}]
+    with pytest.raises(ValueError, match="a sign"):
+        decode("[f(a=--5)]", official=True)
+    assert check(row("simple_python", "integer", [5]), "[A.go(x=+5)]").valid
+    assert not check(row("simple_python", "integer", [5]), "[A.go(x=+5)]", strict=False).valid
+
+
+def test_the_official_quotes_in_a_java_array():
+    case = row("simple_java", "Array", [["a"]])
+    for text, official in (("new String[]{a}", True), ('new String[]{"a"}', False)):
+        output = [{"A.go": {"x": text}}]
+        assert check(case, output).valid
+        assert check(case, output, strict=False).valid is official
 
 
 def test_an_odd_text_warns_of_nothing():
@@ -88,7 +111,8 @@ def test_an_odd_text_warns_of_nothing():
         ("double", None, "5.5", 5.5),
         ("boolean", None, "true", True),
         ("boolean", None, "True", "True"),
-        ("char", None, "'a'", "a"),
+        ("float", None, "5f", 5.0),
+        ("char", None, "'a'", "'a'"),
         ("String", None, '"a"', '"a"'),
         ("any", None, "new X(1)", "new X(1)"),
         ("Array", "String", "new Object[]{-a, 2}", ["-a", "2"]),
@@ -101,10 +125,13 @@ def test_an_odd_text_warns_of_nothing():
         ("ArrayList", "String", 'new ArrayList<String>(Arrays.asList("a", "b"))', ["a", "b"]),
         ("ArrayList", "integer", "new ArrayList<Integer>() {{ add(1); add(2); }}", [1, 2]),
         ("ArrayList", "integer", "new ArrayList<>()", []),
+        ("ArrayList", "integer", "new ArrayList<>(Arrays.asList(1, 2)", "new ArrayList<>(Arrays.asList(1, 2)"),
+        ("ArrayList", "integer", "new int[]{1, 2}", "new int[]{1, 2}"),
+        ("ArrayList", "String", "new ArrayList<>(Arrays.asList(abc))", ["b"]),
         ("ArrayList", "integer", "numbers", "numbers"),
         ("HashMap", None, 'new HashMap<String, Object>() {{ put("k", 1); put("l", "x"); }}', {"k": 1, "l": "x"}),
         ("HashMap", None, "new HashMap<>()", {}),
-        ("HashMap", None, 'Map.of("k", true)', {"k": True}),
+        ("HashMap", None, 'new HashMap<String, Boolean>() {{ put("k", true); }}', {"k": True}),
         ("HashMap", None, "settings", "settings"),
     ],
 )
@@ -119,7 +146,7 @@ def test_java_values(kind, item, text, value):
         ("integer", None, "12", 12),
         ("integer", None, "12.5", "12.5"),
         ("float", None, "12", 12.0),
-        ("float", None, "-1.5e3", -1500.0),
+        ("float", None, "-1.5e3", "-1.5e3"),
         ("Bigint", None, "12n", 12),
         ("Bigint", None, "12", "12"),
         ("Boolean", None, "false", False),
@@ -130,6 +157,7 @@ def test_java_values(kind, item, text, value):
         ("array", "integer", "[1, 2]", [1, 2]),
         ("array", "integer", "new Array(1, 2)", [1, 2]),
         ("array", "integer", "[]", []),
+        ("array", "integer", " [1]\t", [1]),
         ("array", "integer", "[1, 2", "[1, 2"),
         ("array", None, "[[1, 2], [3]]", [[1, 2], [3]]),
         ("array", "String", "names", "names"),
