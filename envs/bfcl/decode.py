@@ -8,7 +8,7 @@ decoded, another is its text.
 import ast
 import operator
 import warnings
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 from typing import Any
 
 from toolgym.envs.bfcl.source import read_call, split_top
@@ -140,7 +140,7 @@ def _combined(left: Any, op: ast.operator, right: Any) -> Any:
             raise ValueError("the number is too large")
         return value
     for items, times in ((left, right), (right, left)):
-        if isinstance(op, ast.Mult) and isinstance(items, Sized) and isinstance(times, int):
+        if isinstance(op, ast.Mult) and isinstance(items, str | list | tuple) and isinstance(times, int):
             if len(items) * times > _MOST_ITEMS:
                 raise ValueError("the repetition is too long")
             return items * times
