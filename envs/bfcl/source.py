@@ -23,6 +23,7 @@ _JAVA_NUMBERS = {
 _JAVASCRIPT_NUMBERS = {"integer": r"-?\d+$", "Bigint": r"-?\d+n$", "float": r"-?\d+(\.\d+)?$"}
 _FRACTIONS = {"float", "double"}
 
+_TYPE_PARAMETERS = re.compile(r"<[\w\s,.?<>\[\]]{0,200}>")
 _JAVA_ARRAY = re.compile(r"new\s+\w+\s*\[\s*\]\s*(?=\{)")
 _JAVA_LIST_OF = re.compile(r"new\s+ArrayList\s*<[^>]*>\s*\(\s*Arrays\.asList\s*(?=\()")
 _JAVA_LIST = re.compile(r"new\s+ArrayList\s*<[^>]*>\s*\(\s*\)")
@@ -77,16 +78,22 @@ def read_call(text: str) -> dict[str, dict[str, str]]:
     arguments: dict[str, str] = {}
     for part in split_top(inner):
         named = re.match(r"\s*([\w$]+)\s*=(?![=>])\s*(.+)", part, re.DOTALL)
+        if named and named[1] in arguments:
+            raise ValueError(f"the parameter {named[1]} is given twice")
         if named:
             arguments[named[1]] = _unquoted(named[2].strip())
     return {start[1]: arguments}
 
 
 def split_top(text: str, separator: str = ",") -> list[str]:
-    """`text` cut at the separators that stand in no bracket and no quotes; nothing for nothing."""
-    parts, begin, depth = [], 0, 0
+    """`text` cut at the separators that stand in no bracket, type parameters or quotes; nothing for nothing."""
+    parts, begin, depth, after_types = [], 0, 0, 0
     for index, char in _outside_quotes(text):
-        if char in "([{":
+        if index < after_types:
+            continue
+        if char == "<" and (types := _TYPE_PARAMETERS.match(text, index)):
+            after_types = types.end()
+        elif char in "([{":
             depth += 1
         elif char in ")]}":
             depth -= 1

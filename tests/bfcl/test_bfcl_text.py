@@ -209,6 +209,23 @@ def test_a_call_in_source_text(category, text):
     assert check(row(category, "integer", [5]), text.replace("(", " is ")).error_type == "ast_decoder:decoder_failed"
 
 
+def test_a_call_with_many_sorts_of_source_text():
+    text = """[A.go(m=new HashMap<String, List<Object>>() {{ put("k", 1); }}, s="a, b=c", n = -5L, f=x.y(1, 2), 7)]"""
+    assert decode(text, "source") == [
+        {
+            "A.go": {
+                "m": 'new HashMap<String, List<Object>>() {{ put("k", 1); }}',
+                "s": "a, b=c",
+                "n": "-5L",
+                "f": "x.y(1, 2)",
+            }
+        }
+    ]
+    for broken in ("[A.go(x=1, x=2)]", "[A.go(x=1]", "Sure: A.go(x=1)", "A.go(x=1) it is", "5"):
+        with pytest.raises(ValueError, match=r"not a call|given twice"):
+            decode(broken, "source")
+
+
 PIECES = st.sampled_from(["[", "]", "(", ")", "{", "}", "'", '"', "`", "\\", ",", ":", "=", "-", "**", "9", "f", "x"])
 TEXTS = st.text() | st.lists(PIECES | st.sampled_from(["put(", "add(", "new int[]{", "new HashMap<>()"])).map("".join)
 CATEGORIES = ["simple_python", "parallel", "simple_java", "simple_javascript", "irrelevance", "live_relevance"]
