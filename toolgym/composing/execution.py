@@ -177,7 +177,7 @@ def _execute(session: ToolSession, world_key: Any, stories: Sequence[Story], wit
             track.advance(results)
         actions.append(GoldAction(plan=plan if actions else f"{outline}. {plan}", calls=tuple(calls)))
         turn = Turn(plan=actions[-1].plan, calls=tuple(call.call() for call in calls))
-        steps.append(Step(turn, tuple(answers), diff=session.diff()))
+        steps.append(Step(turn, tuple(answers), diff=session.diff() if any(call.writes for call in calls) else None))
     endings = tuple(track.ending for track in tracks if track.ending is not None)
     reasons, response = _reasons(endings), _response(endings)
     actions.append(GoldAction(plan=reasons or None, response=response))
