@@ -57,6 +57,7 @@ class DeclaredComposer:
         self.topic_words = _topics(declaration)
         self.kitchen = Kitchen(declaration, self._works)
         self._mended: dict[str, bool] = {}
+        self._worked: dict[str, int] = {}
         self._bases = {size: lru_cache(maxsize=kept)(self._base) for size, kept in _KEPT.items()}
         self._troubled = lru_cache(maxsize=_KEPT_TROUBLED)(self._troubled_base)
 
@@ -161,13 +162,22 @@ class DeclaredComposer:
         """Whether the recipe can be made: looked for in a few worlds, the same ones in any process."""
         maker = TaskMaker(_PROBED, cast(Composer, self), self.server("small", "standard").session)
         rng = random.Random(recipe.name)
-        for key in _PROBES:
-            base = self.base(key, "small", "standard")
-            for place in range(self.speakers(base)):
-                if maker.attempt(0, recipe, key, base, place, rng) is not None:
-                    return True
-                if maker.thrown_away.total() - maker.thrown_away["unsuited"] >= _TRIED:
-                    return False
+        places = [
+            (key, base, place)
+            for key in _PROBES
+            for base in [self.base(key, "small", "standard")]
+            for place in range(self.speakers(base))
+        ]
+        # Who suited none of the stories alone will hardly suit them together: those before come last.
+        outlines = recipe.outlines if isinstance(recipe, Together) else ()
+        first = max((self._worked.get(outline.name, 0) for outline in outlines), default=0)
+        for number in (*range(first, len(places)), *range(first)):
+            if maker.attempt(0, recipe, *places[number], rng) is not None:
+                if len(outlines) == 1:
+                    self._worked[recipe.name] = number
+                return True
+            if maker.thrown_away.total() - maker.thrown_away["unsuited"] >= _TRIED:
+                return False
         return False
 
     server: Callable[[Size, str], ToolServer]

@@ -223,13 +223,21 @@ class Act:
     follows: tuple[str, ...] | None = None
     wants: Mapping[str, Wish | Pick] = field(default_factory=dict)
 
-    def wishes(self) -> dict[str, Wish]:
-        """What the customer chooses."""
+    @cached_property
+    def _wishes(self) -> dict[str, Wish]:
         return {name: one for name, one in (*self.wants.items(), *self.takes.items()) if isinstance(one, Wish)}
 
-    def picks(self) -> dict[str, Pick]:
-        """What is found."""
+    @cached_property
+    def _picks(self) -> dict[str, Pick]:
         return {name: one for name, one in (*self.wants.items(), *self.takes.items()) if isinstance(one, Pick)}
+
+    def wishes(self) -> Mapping[str, Wish]:
+        """What the customer chooses."""
+        return self._wishes
+
+    def picks(self) -> Mapping[str, Pick]:
+        """What is found."""
+        return self._picks
 
 
 @dataclass(frozen=True, eq=False)

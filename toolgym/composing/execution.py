@@ -177,10 +177,9 @@ def _execute(session: ToolSession, world_key: Any, stories: Sequence[Story], wit
             track.advance(results)
         actions.append(GoldAction(plan=plan if actions else f"{outline}. {plan}", calls=tuple(calls)))
         turn = Turn(plan=actions[-1].plan, calls=tuple(call.call() for call in calls))
-        steps.append(Step(turn, tuple(answers), diff=session.diff()))
+        steps.append(Step(turn, tuple(answers), diff=session.diff() if any(call.writes for call in calls) else None))
     endings = tuple(track.ending for track in tracks if track.ending is not None)
-    reasons = " ".join(ending.plan for ending in endings if ending.plan)
-    response = " ".join(ending.response for ending in endings)
+    reasons, response = _reasons(endings), _response(endings)
     actions.append(GoldAction(plan=reasons or None, response=response))
     diff = session.diff() or {}
     steps.append(Step(Turn(plan=reasons or None, response=response), (), diff=diff))
@@ -246,11 +245,67 @@ def needless(session: ToolSession, world_key: Any, stories: Sequence[Story], don
             if planned.required:
                 continue
         try:
-            other = execute(session, world_key, stories, without=place)
-        except _MissingError:
+            if all(story.user is None and story.reached is None for story in stories):
+                same = _same_without(session, world_key, stories, done, place)
+            else:
+                other = execute(session, world_key, stories, without=place)
+                same = other is not None and _same_end(stories, done, other)
+        except (_MissingError, UnfitError):
             continue
-        if other is not None and _same_end(stories, done, other):
+        if same:
             yield place
+
+
+def _same_without(session: ToolSession, world_key: Any, stories: Sequence[Story], done: Execution, place: int) -> bool:
+    """Whether the stories, in which the customer does nothing, end as they did where a call is left out.
+
+    Until then all goes as it went: results are those of the execution, and the session is asked only for what comes
+    after.
+    """
+    answers = [answer for step in done.steps for answer in step.results]
+    tracks = [_Track(story.run()) for story in stories]
+    begun, at = False, 0
+    while any(track.todo for track in tracks):
+        for track in tracks:
+            if not isinstance(track.todo, Do):
+                continue
+            results: list[Any] = []
+            for planned in track.todo.calls:
+                if at > place and not begun:
+                    begun = True
+                    _begin(session, world_key, done, place)
+                if at == place:
+                    results.append(_Left())
+                else:
+                    answer = answers[at] if at < place else session.call(ToolCall(planned.tool, planned.arguments))
+                    if answer.is_error:
+                        return False
+                    results.append(value_of(answer))
+                at += 1
+            track.advance(results)
+    endings = [track.ending for track in tracks if track.ending is not None]
+    last = done.actions[-1]
+    if (_reasons(endings) or None, _response(endings)) != (last.plan, last.response):
+        return False
+    if not begun:
+        _begin(session, world_key, done, place)
+    return (session.diff() or {}) == done.diff
+
+
+def _begin(session: ToolSession, world_key: Any, done: Execution, place: int) -> None:
+    """Resets the session, and writes what is written before a place."""
+    session.reset(world_key)
+    for executed in done.calls[:place]:
+        if executed.planned.writes:
+            session.call(ToolCall(executed.planned.tool, executed.planned.arguments))
+
+
+def _reasons(endings: Sequence[Done]) -> str:
+    return " ".join(ending.plan for ending in endings if ending.plan)
+
+
+def _response(endings: Sequence[Done]) -> str:
+    return " ".join(ending.response for ending in endings)
 
 
 def _same_end(stories: Sequence[Story], done: Execution, other: Execution) -> bool:

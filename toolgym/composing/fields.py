@@ -6,10 +6,13 @@ what one tool gives to what another needs.
 """
 
 import random
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import date, timedelta
+from functools import cached_property
+from string import Formatter
 from typing import Any, Final
 
 from toolgym.composing.names import draw_name, owner
@@ -38,6 +41,8 @@ __all__ = [
 TODAY: Final = date(2026, 6, 15)
 """The present of every generated world."""
 _LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+_DRAWN: Final = {"#": "0123456789", "?": _LETTERS}
+"""What the letters of a pattern stand for."""
 _TRIES: Final = 400
 
 
@@ -250,20 +255,28 @@ class Pattern(Field):
 
     pattern: str
 
+    @cached_property
+    def _named(self) -> tuple[str, ...]:
+        names = (name for _, name, _, _ in Formatter().parse(self.pattern) if name)
+        return tuple(re.split(r"[.\[]", name)[0] for name in names)
+
     def make(self, draw: Draw) -> str:
-        values = {key: str(value).lower().replace(" ", "_") for key, value in draw.record.items()}
-        text = self.pattern.format_map(values)
-        return "".join(_fill(draw.rng, letter) for letter in text)
+        return _fill(draw.rng, self._text(draw))
+
+    def _text(self, draw: Draw) -> str:
+        """The pattern with its fields."""
+        record = draw.record
+        values = {name: str(record[name]).lower().replace(" ", "_") for name in self._named}
+        return self.pattern.format_map(values)
 
     @property
     def type(self) -> str:
         return f"text {self.pattern}"
 
 
-def _fill(rng: random.Random, letter: str) -> str:
-    if letter == "#":
-        return str(rng.randrange(10))
-    return rng.choice(_LETTERS) if letter == "?" else letter
+def _fill(rng: random.Random, text: str) -> str:
+    choice = rng.choice
+    return "".join([choice(_DRAWN[letter]) if letter in _DRAWN else letter for letter in text])
 
 
 @dataclass(frozen=True)
@@ -271,8 +284,9 @@ class Code(Pattern):
     """An id of the split, like a `Pattern`: no two records and no two splits share one. A table's key is one."""
 
     def make(self, draw: Draw) -> str:
+        text = self._text(draw)
         for _ in range(_TRIES):
-            code = super().make(draw)
+            code = _fill(draw.rng, text)
             if code not in draw.used and owner(code) == draw.split:
                 return code
         raise DeclarationError(

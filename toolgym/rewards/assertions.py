@@ -146,6 +146,8 @@ def _touched(diff: Diff) -> Diff:
 
 def _same(a: Any, b: Any, patterns: tuple[tuple[str, ...], ...]) -> bool:
     """Deep equality. `patterns`: what is left of each unordered path on the way down."""
+    if type(a) is str and type(b) is str:  # most values are
+        return a == b or same_text(a, b)
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         if a.keys() != b.keys():
             return False

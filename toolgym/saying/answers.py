@@ -132,7 +132,7 @@ def telling(response: str, answer: Answer, grounds: Grounds) -> Telling:
 
 def _forbidden(said: str, text: str, answer: Answer) -> list[re.Pattern[str]]:
     """The forbidden values that are mentioned."""
-    found = [fact for fact in answer.forbidden if fact.pattern.search(text)]
+    found = [fact for fact in answer.forbidden if fact.found(text)]
     if found and any(fact.text in said for fact in answer.facts):
         # An answer that writes the code FAR as it is written does not mean it by "as far as".
         found = [fact for fact in found if not _is_code(fact.text) or _stands_in(fact.text, said)]

@@ -8,7 +8,7 @@ A fact is told when a response contains it, whatever the case, commas, currency 
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from toolgym.saying.text_form import plain
 
@@ -54,21 +54,32 @@ def _normalised(text: str) -> str:
 _kept = lru_cache(maxsize=64)(_normalised)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fact:
-    """A fact as text and the pattern that finds it in normalised text."""
+    """A fact as text, its words and figures, and the pattern that finds it in normalised text."""
 
     text: str
-    pattern: re.Pattern[str]
+    tokens: tuple[str, ...]
 
     @classmethod
     def of(cls, text: str) -> "Fact":
         return _fact(text)
 
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        return _pattern(self.tokens)
+
+    def found(self, text: str) -> bool:
+        """Whether it stands in a normalised text. Most do not, which their words tell without the pattern."""
+        return all(token in text for token in self.tokens if token != "_") and self.pattern.search(text) is not None
+
 
 @lru_cache(maxsize=8192)
 def _fact(text: str) -> Fact:
-    tokens = _TOKENS.findall(normalise(text))
+    return Fact(text, tuple(_TOKENS.findall(normalise(text))))
+
+
+def _pattern(tokens: tuple[str, ...]) -> re.Pattern[str]:
     body = " ?".join("[ _-]" if token == "_" else re.escape(token) for token in tokens)
     # A number must not be part of a longer number, id, date or time; words may be inflected ("refund", "refunded").
     left = right = ""
@@ -81,10 +92,10 @@ def _fact(text: str) -> Fact:
             else ""
         )
         right = r"(?![^\W_])(?![.:/-]\d)" if tokens[-1][-1].isdigit() else ""
-    return Fact(text, re.compile(left + body + right))
+    return re.compile(left + body + right)
 
 
 def says(text: str, fact: Fact | str) -> bool:
     """Whether `text` contains the fact. An empty fact is contained in any text."""
     fact = fact if isinstance(fact, Fact) else Fact.of(fact)
-    return fact.pattern.search(normalise(text)) is not None
+    return fact.found(normalise(text))

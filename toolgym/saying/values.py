@@ -27,6 +27,8 @@ _LONGEST_ROW = 5
 
 def form_of(value: str) -> str:
     """What a value looks like: two of one form may be taken for each other. Empty for words."""
+    if value.isalpha():
+        return ""
     if _NUMBER.fullmatch(value):
         return "number"
     if "@" in value:
