@@ -70,6 +70,11 @@ def new_server(size: Any, dialect: str) -> ToolServer:
             raise ToolError("no such rental")
         return world.get("rentals", rental_id)
 
+    @server.tool(writes=False)
+    def list_rentals(world: World, person_id: str) -> list[dict[str, Any]]:
+        """Lists a person's rentals."""
+        return [rental for _, rental in world.items("rentals") if rental["person_id"] == person_id]
+
     @server.tool(writes=True)
     def unblock(world: World, rental_id: str) -> str:
         """Unblocks a rental."""
@@ -192,7 +197,10 @@ ROUTERS = Declaration(
     role="You rent routers out.",
     who="people",
     tables=(PEOPLE, RENTALS),
-    looks=(Look("rental", "get_rental", "rentals", {"rental_id": "rental_id"}),),
+    looks=(
+        Look("rental", "get_rental", "rentals", {"rental_id": "rental_id"}),
+        Look("rentals", "list_rentals", "rentals", {"person_id": "person_id"}, many=True),
+    ),
     acts=(),
     rules=(),
     new_server=new_server,
