@@ -14,6 +14,9 @@ from toolgym.composing.stories import make_story
 from toolgym.composing.story import Do, Done, PlannedCall, Run, Story
 from toolgym.composing.ways import ways_to
 from toolgym.composing.worlds import world_key
+from toolgym.mcp.session import ToolSession, WrappedSession
+from toolgym.messages import ToolCall
+from toolgym.trajectory import ToolResult
 
 KEY = world_key("train", 3)
 
@@ -95,6 +98,40 @@ def test_a_second_look_at_the_same_is_needless_unless_something_was_written(shop
 
     assert places(look, look) == [1]
     assert places(look, stop, look) == []
+
+
+class _Counting(WrappedSession):
+    calls = 0
+
+    def call(self, call: ToolCall) -> ToolResult:
+        self.calls += 1
+        return self.inner.call(call)
+
+    def fork(self) -> ToolSession:
+        return self.inner.fork()
+
+
+def test_where_a_call_is_left_out_only_what_comes_after_it_is_called_again(shop: Declaration) -> None:
+    session = _Counting(domain(shop).session())
+    base = domain(shop).server.base(KEY)
+    key, other = [name for name, job in base.tables["jobs"].items() if job["state"] == "open"][:2]
+    look, beside = (PlannedCall("job", "get_job", {"job_id": name}) for name in (key, other))
+    stop = PlannedCall("stop", "stop_job", {"job_id": key}, writes=True)
+
+    def run() -> Run:
+        results = []
+        for call in (stop, beside, look):
+            results += yield Do("", (call,))
+        return Done(results[2]["state"])
+
+    story = Story("", "", "", run)
+    done = execute(session, KEY, [story])
+    assert done is not None
+    assert done.actions[-1].response == "stopped"
+    session.calls = 0
+    assert list(needless(session, KEY, [story], done)) == [1]
+    # Without stop: beside and look. Without beside: stop again, for what look shows, and look. Without look: none.
+    assert session.calls == 2 + 2 + 0
 
 
 def test_what_is_undone_again_or_given_is_no_task(shop: Declaration) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from toolgym.messages import Turn
 from toolgym.rewards.communication import communication_term
-from toolgym.saying.facts import normalise, says
+from toolgym.saying.facts import Fact, normalise, says
 from toolgym.tasks import ChecklistItem, SaidCheck, Task
 from toolgym.trajectory import Step, Trajectory
 
@@ -68,3 +68,14 @@ def test_the_term_counts_facts_once() -> None:
     values = [communication_term(Trajectory("", "t", steps=steps[:n]), task) for n in (1, 2, 3)]
     assert values == pytest.approx([2 / 3, -1 / 2, 1 / 3])
     assert communication_term(Trajectory("", "t", steps=[Step(Turn(plan="10"))]), task) == 0.0
+
+
+_TEXTS = st.lists(st.sampled_from(["gold", "50", "1,250", "$", "_", "-", ".", " ", "HAT050", "é", "old"]), max_size=6)
+
+
+@given(_TEXTS.map("".join), _TEXTS.map("".join))
+@settings(max_examples=300, deadline=None)
+def test_a_fact_is_found_where_its_pattern_is(fact: str, text: str) -> None:
+    made, said = Fact.of(fact), normalise(f"the {text} of {fact[1:]}")
+    assert made.found(said) == (made.pattern.search(said) is not None)
+    assert made.found(normalise(f"so {fact}")) == (made.pattern.search(normalise(f"so {fact}")) is not None)

@@ -319,8 +319,14 @@ class Declaration:
 
     def reads(self, table: str) -> Look | None:
         """What reads a whole record of the table by its id; None where nothing does."""
-        key = self.table(table).key
-        for look in self.looks:
-            if look.gives == table and not look.many and not look.shows and list(look.by.values()) == [key]:
-                return look
-        return None
+        return self._reads[table]
+
+    @cached_property
+    def _reads(self) -> dict[str, Look | None]:
+        whole = [look for look in self.looks if not look.many and not look.shows]
+        return {
+            table.name: next(
+                (look for look in whole if look.gives == table.name and list(look.by.values()) == [table.key]), None
+            )
+            for table in self.tables
+        }
