@@ -258,10 +258,10 @@ def redeem_points(
         raise ToolError(f"guest {guest_id} has fewer points")
     world.edit("guests", guest_id)["points"] -= points
     until = (date.fromisoformat(world.meta["today"]) + timedelta(days=365)).isoformat()
-    voucher = {"voucher_id": new_id(world, "vouchers", "V-", guest_id, points)}
-    voucher |= {"guest_id": guest_id, "value": points // 100}
+    voucher_id = new_id(world, "vouchers", "V-", guest_id, points)
+    voucher = {"voucher_id": voucher_id, "guest_id": guest_id, "value": points // 100}
     voucher |= {"until": until, "status": "valid"}
-    world.put("vouchers", voucher["voucher_id"], voucher)
+    world.put("vouchers", voucher_id, voucher)
     return voucher
 
 

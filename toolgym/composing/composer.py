@@ -12,7 +12,7 @@ from toolgym.composing.consistency import problems
 from toolgym.composing.declaration import Declaration
 from toolgym.composing.domain import ComposedDomain, Workshop
 from toolgym.composing.execution import Execution
-from toolgym.composing.making import Composer, Source, TaskMaker
+from toolgym.composing.making import Composer, Recipe, Source, TaskMaker
 from toolgym.composing.policy import render_policy
 from toolgym.composing.recipes import DEPTHS, Kitchen, Together
 from toolgym.composing.scenes import Scene
@@ -172,7 +172,7 @@ class DeclaredComposer:
         outlines = recipe.outlines if isinstance(recipe, Together) else ()
         first = max((self._worked.get(outline.name, 0) for outline in outlines), default=0)
         for number in (*range(first, len(places)), *range(first)):
-            if maker.attempt(0, recipe, *places[number], rng) is not None:
+            if maker.attempt(0, cast(Recipe, recipe), *places[number], rng) is not None:
                 if len(outlines) == 1:
                     self._worked[recipe.name] = number
                 return True
