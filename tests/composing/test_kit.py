@@ -134,6 +134,28 @@ def test_where_a_call_is_left_out_only_what_comes_after_it_is_called_again(shop:
     assert session.calls == 2 + 2 + 0
 
 
+def test_parallel_stories_end_alike_in_any_order(shop: Declaration) -> None:
+    session = domain(shop).session()
+    jobs = domain(shop).server.base(KEY).tables["jobs"]
+    key, other = [name for name, job in jobs.items() if job["state"] == "open"][:2]
+
+    def story(kind: str, job: str) -> Story:
+        def run() -> Run:
+            yield Do("", (PlannedCall(kind, f"{kind}_job", {"job_id": job}, writes=True),))
+            return Done("Done.")
+
+        return Story("", "", "", run)
+
+    def found(*stories: Story) -> str:
+        done = execute(session, KEY, stories)
+        assert done is not None
+        return flaw(session, KEY, stories, "", done)
+
+    # Opened and then stopped it is stopped; stopped and then opened, as it was.
+    assert found(story("open", key), story("stop", key)) == "order"
+    assert found(story("stop", key), story("stop", other)) == ""
+
+
 def test_what_is_undone_again_or_given_is_no_task(shop: Declaration) -> None:
     session = domain(shop).session()
     jobs = domain(shop).server.base(KEY).tables["jobs"]

@@ -190,8 +190,9 @@ def flaw(session: ToolSession, world_key: Any, stories: Sequence[Story], request
     """Why an executed candidate is no good task; "" where it is one.
 
     `undone`: the calls of it or of one of its stories write, and nothing is different in the end, so that doing nothing
-    would be right too. `missed`: the goal is not reached. `given`: the request says what is asked for. `needless`: a
-    decision could be left out.
+    would be right too. `missed`: the goal is not reached. `order`: its stories done the other way round end otherwise,
+    and the request does not say which comes first. `given`: the request says what is asked for. `needless`: a decision
+    could be left out.
 
     Args:
         session: is reset to the world.
@@ -206,9 +207,19 @@ def flaw(session: ToolSession, world_key: Any, stories: Sequence[Story], request
         return "missed"
     if len(stories) > 1 and any(_undone(session, world_key, stories[one]) for one in _several_writes(done)):
         return "undone"
+    if not _commute(session, world_key, stories, done):
+        return "order"
     if is_given(request, done):
         return "given"
     return "" if next(needless(session, world_key, stories, done), None) is None else "needless"
+
+
+def _commute(session: ToolSession, world_key: Any, stories: Sequence[Story], done: Execution) -> bool:
+    """Whether the stories that write end alike, whichever of a turn's parallel calls comes first."""
+    if len({executed.story for executed in done.calls if executed.planned.writes}) < 2:
+        return True
+    turned = execute(session, world_key, stories[::-1])
+    return turned is not None and turned.diff == done.diff
 
 
 def _several_writes(done: Execution) -> list[int]:
