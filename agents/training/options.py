@@ -1,6 +1,7 @@
 """Command-line options from a frozen dataclass: one definition for Python, the shell and the help text."""
 
 import argparse
+import atexit
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -229,16 +230,17 @@ def learner_main(
     bring_env(getattr(options, "env", ""))
     with writes(Path(getattr(options, "output", "."))):
         print((_imported(train) if isinstance(train, str) else train)(options), flush=True)
-    _leave_the_others()
     return 0
 
 
 def _leave_the_others() -> None:
-    """Ends this process's part in a launch of several: left to the interpreter's end it may abort the process."""
-    from torch import distributed
-
-    if distributed.is_available() and distributed.is_initialized():
+    """Ends this process's part in a launch of several, where there is one."""
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is not None and distributed.is_available() and distributed.is_initialized():
         distributed.destroy_process_group()
+
+
+atexit.register(_leave_the_others)  # left to the interpreter's end it may abort the process
 
 
 def _imported(name: str) -> Callable[[Any], Path]:
