@@ -1,12 +1,11 @@
 """The clinic: patients, doctors with open slots, appointments, prescriptions, referrals, test results and bills."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
 from toolgym.composing.declaration import Act, Declaration, Key, Look, Own, Pick, Reckoned, Rule, Seen, Wish
-from toolgym.composing.fields import TODAY, Choice, Code, Day, Draw, Made, Money, Name, Number, Pattern, Ref
+from toolgym.composing.fields import TODAY, Choice, Code, Day, Dollars, Draw, Made, Money, Name, Number, Pattern, Ref
 from toolgym.composing.tables import Table
 from toolgym.mcp_servers.clinic import MODES, PHARMACIES, SPECIALITIES, TOOLS
 
@@ -24,16 +23,6 @@ TOMORROW, LATE, REFILL = ((TODAY + timedelta(days=days)).isoformat() for days in
 """No change until then; a fee for what is cancelled before; refills for supplies that end by then."""
 _PAST_EVERY: Final = 3
 """Of the appointments, one in so many is past, and only those are billed."""
-
-
-@dataclass(frozen=True)
-class Dollars(Money):
-    """Dollars that follow from the fields before."""
-
-    by: Callable[[Draw], int] = lambda draw: 0
-
-    def make(self, draw: Draw) -> int:
-        return self.by(draw)
 
 
 def _start(draw: Draw, days: int) -> str:
@@ -176,9 +165,9 @@ BILLS = Table(
         "patient_id": Ref("patients", by=lambda draw: (draw.parent or {})["patient_id"]),
         "appointment_id": Ref("appointments"),
         "charge": Money(40, 600, 10, label="charge", total="charge"),
-        "insurer_share": Dollars(0, 0, by=_share, label="insurer's share"),
+        "insurer_share": Dollars(_share, label="insurer's share"),
         "due": Dollars(
-            0, 0, by=lambda draw: draw.record["charge"] - draw.record["insurer_share"], label="amount due",
+            lambda draw: draw.record["charge"] - draw.record["insurer_share"], label="amount due",
             told="of {value}", extremes=("smallest", "largest"), total="amount due",
         ),
         "status": Choice(("open", "open", "open", "with the insurer", "paid"), label="status"),

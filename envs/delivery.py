@@ -12,6 +12,7 @@ from toolgym.composing.fields import (
     Clock,
     Code,
     Day,
+    Dollars,
     Draw,
     Flag,
     Made,
@@ -64,18 +65,6 @@ class Evening(Clock):
 
     def make(self, draw: Draw) -> str:
         return f"{draw.day(self.first_day, self.last_day)} {super().make(draw)}"
-
-
-@dataclass(frozen=True)
-class Dollars(Money):
-    """Dollars that follow from the fields before."""
-
-    low: int = 0
-    high: int = 0
-    by: Callable[[Draw], int] = lambda draw: 0
-
-    def make(self, draw: Draw) -> int:
-        return self.by(draw)
 
 
 def _parent(name: str) -> Callable[[Draw], Any]:
@@ -226,14 +215,14 @@ ORDERS = Table(
             lambda draw: draw.record["due"][:10] if draw.record["status"] == "delivered" else None, kind="day",
         ),
         "handover": Choice(("in person", "in person", *HANDOVERS[1:]), label="handover"),
-        "subtotal": Dollars(by=lambda draw: sum(dish["price"] * n for dish, n in _dishes(draw)), label="subtotal"),
-        "fee": Dollars(by=_fee, label="delivery fee"),
-        "discount": Dollars(),
+        "subtotal": Dollars(lambda draw: sum(dish["price"] * n for dish, n in _dishes(draw)), label="subtotal"),
+        "fee": Dollars(_fee, label="delivery fee"),
+        "discount": Dollars(lambda draw: 0),
         "total": Dollars(
-            by=lambda draw: draw.record["subtotal"] + draw.record["fee"], label="total", told="of {value}",
+            lambda draw: draw.record["subtotal"] + draw.record["fee"], label="total", told="of {value}",
             extremes=("cheapest", "most expensive"), total="total",
         ),
-        "tip": Dollars(),
+        "tip": Dollars(lambda draw: 0),
         "complaint": Made(lambda draw: None, kind="complaint"),
     },
     (4, 5, 6), per="customers",
@@ -246,9 +235,9 @@ ITEMS = Table(
         "customer_id": Ref("customers", by=_parent("customer_id")),
         "dish": Made(_of_item("name"), kind="text", label="dish", told="'{value}'"),
         "portions": Made(_of_item("portions"), kind="portions", label="number of portions"),
-        "price": Dollars(by=_of_item("price"), label="price"),
+        "price": Dollars(_of_item("price"), label="price"),
         "amount": Dollars(
-            by=lambda draw: draw.record["price"] * draw.record["portions"], label="amount",
+            lambda draw: draw.record["price"] * draw.record["portions"], label="amount",
             extremes=("cheapest", "most expensive"),
         ),
         "delivered": Made(_parent("delivered"), kind="day", label="day of delivery"),

@@ -12,6 +12,7 @@ from toolgym.composing.fields import (
     Clock,
     Code,
     Day,
+    Dollars,
     Draw,
     Flag,
     Made,
@@ -48,16 +49,6 @@ class Weekday(Day):
         return day.isoformat()
 
 
-@dataclass(frozen=True)
-class Derived(Money):
-    """Dollars that follow from other fields."""
-
-    by: Callable[[dict[str, Any]], int] = len
-
-    def make(self, draw: Draw) -> int:
-        return self.by(draw.record)
-
-
 def _of(draw: Draw, table: str, owner: Callable[[dict[str, Any]], str]) -> str:
     """Chooses a record of the table whose `owner` is the record that the one being made belongs to."""
     assert draw.parent is not None
@@ -68,12 +59,12 @@ def _of(draw: Draw, table: str, owner: Callable[[dict[str, Any]], str]) -> str:
     return draw.rng.choice(draw.keys[f"{table} of {draw.parent['_key']}"])
 
 
-def _amount(deal: dict[str, Any]) -> int:
-    return amount_of(deal["list_price"], deal["discount"])
+def _amount(draw: Draw) -> int:
+    return amount_of(draw.record["list_price"], draw.record["discount"])
 
 
-def _expected(deal: dict[str, Any]) -> int:
-    return expected_of(deal["amount"], deal["stage"])
+def _expected(draw: Draw) -> int:
+    return expected_of(draw.record["amount"], draw.record["stage"])
 
 
 def _own_customer(draw: Draw) -> str:
@@ -140,9 +131,9 @@ DEALS = Table(
         "product": Choice(PRODUCTS, label="product", told="for {value}"),
         "list_price": Money(4_000, 60_000, 1_000, label="list price"),
         "discount": Choice((0, 0, 5, 10)),
-        "amount": Derived(0, 0, by=_amount, label="amount", extremes=("smallest", "largest"), total="amount"),
+        "amount": Dollars(_amount, label="amount", extremes=("smallest", "largest"), total="amount"),
         "stage": Choice(("lead", "qualified", "qualified", "offer", "offer", "won"), label="stage"),
-        "expected": Derived(0, 0, by=_expected, label="expected value", total="expected value"),
+        "expected": Dollars(_expected, label="expected value", total="expected value"),
         "close": Weekday(5, 90, label="close date", told="closing on {value}"),
     },
     (2, 3, 1, 2), per="customers",

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from toolgym.mcp.server import ToolError
-from toolgym.mcp_servers.common.arguments import shown
+from toolgym.mcp_servers.common.arguments import check_choice, day_ahead
 from toolgym.mcp_servers.common.command import command
 from toolgym.mcp_servers.common.declared import declared_worlds
 from toolgym.mcp_servers.common.domain_tools import DomainTools
-from toolgym.mcp_servers.common.records import find_record, new_id, records_by
+from toolgym.mcp_servers.common.records import find_id, find_record, new_id, records_by
 from toolgym.world import World
 
 __all__ = ["FREQUENCIES", "LOSSES", "REASONS", "TOOLS"]
@@ -39,11 +39,6 @@ def _of(world: World, table: str, name: str, value: str) -> list[dict[str, Any]]
     """The records of a table with the value; of tables that are read one by one, a summary of each."""
     records, shows = records_by(world, table, name, value), _SUMMARIES.get(table)
     return records if shows is None else [{field: record[field] for field in shows} for record in records]
-
-
-def _one_of(value: str, values: tuple[str, ...], what: str) -> None:
-    if value not in values:
-        raise ToolError(f"no {what} {shown(value)}: one of {', '.join(values)}")
 
 
 def _add(world: World, table: str, prefix: str, digits: int, record: dict[str, Any]) -> dict[str, Any]:
@@ -77,10 +72,7 @@ def find_customer_by_phone(
     world: World, phone: Annotated[str, Field(description="The customer's phone number.")]
 ) -> str:
     """Finds the id of the customer with a phone number."""
-    for key, record in world.items("customers"):
-        if record["phone"] == phone:
-            return key
-    raise ToolError("no customer has that phone number")
+    return find_id(world, "customers", "phone", phone, "customer", "phone number")
 
 
 def list_accounts(world: World, customer_id: CustomerId) -> list[dict[str, Any]]:
@@ -190,7 +182,7 @@ def replace_card(
 ) -> dict[str, Any]:
     """Blocks a card for good and orders a new one for the same account, with the same daily limit."""
     _state(find_record(world, "cards", card_id, "card"), "card", "card_id", "active", "frozen")
-    _one_of(reason, LOSSES, "reason")
+    check_choice(reason, LOSSES, "reason")
     old = world.edit("cards", card_id)
     old |= {"status": f"blocked: {reason}", "frozen_by": "nobody"}
     if fee:
@@ -221,13 +213,8 @@ def create_standing_order(
     payee = find_record(world, "payees", payee_id, "payee")
     if payee["customer_id"] != account["customer_id"]:
         raise ToolError(f"payee {payee_id} is not a payee of the account's customer")
-    _one_of(frequency, FREQUENCIES, "frequency")
-    try:
-        start = date.fromisoformat(first).isoformat()
-    except ValueError:
-        raise ToolError(f"{shown(first)} is no date: YYYY-MM-DD") from None
-    if start != first or start < world.meta["today"]:
-        raise ToolError(f"{shown(first)} is no date from today on, written YYYY-MM-DD")
+    check_choice(frequency, FREQUENCIES, "frequency")
+    day_ahead(world, first)
     order = {"order_id": "", "account_id": account_id, "customer_id": account["customer_id"], "payee_id": payee_id}
     return _add(world, "standing_orders", "S-", 5, order | {"amount": amount, "frequency": frequency, "next": first})
 
@@ -249,7 +236,7 @@ def open_dispute(
     _state(paid, "transaction", "transaction_id", "posted")
     if paid["kind"] != "purchase":
         raise ToolError(f"transaction {transaction_id} is a {paid['kind']}, not a purchase")
-    _one_of(reason, REASONS, "reason")
+    check_choice(reason, REASONS, "reason")
     world.edit("transactions", transaction_id)["status"] = "disputed"
     made = {"dispute_id": "", "transaction_id": transaction_id, "customer_id": paid["customer_id"], "reason": reason}
     made |= {"amount": paid["amount"], "opened": world.meta["today"], "credited": False, "status": "open"}

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from toolgym.mcp.server import ToolError
-from toolgym.mcp_servers.common.arguments import shown
+from toolgym.mcp_servers.common.arguments import check_choice, shown
 from toolgym.mcp_servers.common.command import command
 from toolgym.mcp_servers.common.declared import declared_worlds
 from toolgym.mcp_servers.common.domain_tools import DomainTools
-from toolgym.mcp_servers.common.records import find_record, new_id
+from toolgym.mcp_servers.common.records import find_id, find_record, new_id
 from toolgym.world import World
 
 __all__ = ["MODES", "PHARMACIES", "SPECIALITIES", "TOOLS"]
@@ -45,11 +45,6 @@ def _of_patient(world: World, table: str, patient_id: str) -> list[dict[str, Any
     return [record for _, record in world.items(table) if record["patient_id"] == patient_id]
 
 
-def _one_of(value: str, values: tuple[str, ...], noun: str) -> None:
-    if value not in values:
-        raise ToolError(f"no {noun} {shown(value)}; there are {', '.join(values)}")
-
-
 def _booked(world: World, appointment_id: str) -> dict[str, Any]:
     """The appointment, to be changed."""
     status = find_record(world, "appointments", appointment_id, "appointment")["status"]
@@ -71,15 +66,12 @@ def get_patient(world: World, patient_id: PatientId) -> dict[str, Any]:
 
 def find_patient(world: World, phone: Annotated[str, Field(description="The phone number on file.")]) -> str:
     """Finds the id of the patient with a phone number."""
-    found = [key for key, record in world.items("patients") if record["phone"] == phone]
-    if len(found) != 1:
-        raise ToolError("several patients have that phone number" if found else "no patient has that phone number")
-    return found[0]
+    return find_id(world, "patients", "phone", phone, "patient", "phone number")
 
 
 def find_doctors(world: World, speciality: Speciality) -> list[dict[str, Any]]:
     """Lists the doctors of a speciality: id, name, site and years of experience."""
-    _one_of(speciality, SPECIALITIES, "speciality")
+    check_choice(speciality, SPECIALITIES, "speciality")
     doctors = (record for _, record in world.items("doctors") if record["speciality"] == speciality)
     return [{name: record[name] for name in _FOUND} for record in doctors]
 
@@ -140,7 +132,7 @@ def book_appointment(
     """Books an open slot; a referral is used up by it."""
     find_record(world, "patients", patient_id, "patient")
     slot = find_record(world, "slots", slot_id, "open slot")
-    _one_of(mode, MODES, "way to hold it")
+    check_choice(mode, MODES, "way to hold it")
     if referral_id is not None:
         referral = find_record(world, "referrals", referral_id, "referral")
         if referral["patient_id"] != patient_id:
@@ -206,8 +198,8 @@ def request_referral(
     patient = find_record(world, "patients", patient_id, "patient")
     if patient["gp_id"] != doctor_id:
         raise ToolError(f"doctor {shown(doctor_id)} is not the family doctor of patient {patient_id}")
-    _one_of(speciality, SPECIALITIES, "speciality")
-    _one_of(priority, ("routine", "soon", "urgent"), "priority")
+    check_choice(speciality, SPECIALITIES, "speciality")
+    check_choice(priority, ("routine", "soon", "urgent"), "priority")
     referral_id = new_id(world, "referrals", "REF-", patient_id, doctor_id, speciality, priority)
     until = (date.fromisoformat(world.meta["today"]) + timedelta(days=90)).isoformat()
     referral = {"referral_id": referral_id, "patient_id": patient_id, "speciality": speciality, "priority": priority}
@@ -254,7 +246,7 @@ def update_patient(
     if phone is not None and not re.fullmatch(r"\d{4}-\d{6}", phone, re.ASCII):
         raise ToolError(f"{shown(phone)} is no phone number: four digits, a hyphen, six digits")
     if pharmacy is not None:
-        _one_of(pharmacy, PHARMACIES, "pharmacy")
+        check_choice(pharmacy, PHARMACIES, "pharmacy")
     patient = world.edit("patients", patient_id)
     patient.update({name: value for name, value in (("phone", phone), ("pharmacy", pharmacy)) if value is not None})
     return patient

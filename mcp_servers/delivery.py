@@ -1,16 +1,16 @@
 """The food delivery's MCP server: menus, orders and their items, vouchers and refunds on a copy-on-write world."""
 
-from datetime import datetime
+import re
 from typing import Annotated, Any, Final
 
 from pydantic import Field
 
 from toolgym.mcp.server import ToolError
-from toolgym.mcp_servers.common.arguments import shown
+from toolgym.mcp_servers.common.arguments import check_choice, day_ahead, shown
 from toolgym.mcp_servers.common.command import command
 from toolgym.mcp_servers.common.declared import declared_worlds
 from toolgym.mcp_servers.common.domain_tools import DomainTools
-from toolgym.mcp_servers.common.records import find_record, new_id
+from toolgym.mcp_servers.common.records import find_id, find_record, new_id
 from toolgym.world import World
 
 __all__ = ["COMPLAINTS", "CUISINES", "HANDOVERS", "TOOLS"]
@@ -41,20 +41,10 @@ def _of_customer(world: World, table: str, customer_id: str) -> list[dict[str, A
     return [record for _, record in world.items(table) if record["customer_id"] == customer_id]
 
 
-def _one_of(value: str, values: tuple[str, ...], noun: str) -> None:
-    if value not in values:
-        raise ToolError(f"no {noun} {shown(value)}; there are {', '.join(values)}")
-
-
 def _ahead(world: World, due: str) -> None:
-    try:
-        known = datetime.strptime(due, "%Y-%m-%d %H:%M").strftime("%Y-%m-%d %H:%M") == due
-    except ValueError:
-        known = False
-    if not known:
+    if not re.fullmatch(r"\S+ ([01]\d|2[0-3]):[0-5]\d", due):
         raise ToolError(f"{shown(due)} is no time such as '2026-06-17 19:30'")
-    if due[:10] < world.meta["today"]:
-        raise ToolError(f"{due} is past")
+    day_ahead(world, due.split()[0])
 
 
 def _order(world: World, order_id: str, states: tuple[str, ...]) -> dict[str, Any]:
@@ -77,10 +67,7 @@ def get_customer(world: World, customer_id: CustomerId) -> dict[str, Any]:
 
 def find_customer(world: World, phone: Annotated[str, Field(description="The phone number on file.")]) -> str:
     """Finds the id of the customer with a phone number."""
-    found = [key for key, record in world.items("customers") if record["phone"] == phone]
-    if len(found) != 1:
-        raise ToolError("several customers have that phone number" if found else "no customer has that phone number")
-    return found[0]
+    return find_id(world, "customers", "phone", phone, "customer", "phone number")
 
 
 def list_addresses(world: World, customer_id: CustomerId) -> list[dict[str, Any]]:
@@ -92,7 +79,7 @@ def find_restaurants(
     world: World, cuisine: Annotated[str, Field(description="Such as 'Thai'.")]
 ) -> list[dict[str, Any]]:
     """Lists the restaurants of a cuisine: id, name, zone and minutes until delivery."""
-    _one_of(cuisine, CUISINES, "cuisine")
+    check_choice(cuisine, CUISINES, "cuisine")
     found = (record for _, record in world.items("restaurants") if record["cuisine"] == cuisine)
     return [{name: record[name] for name in _FOUND} for record in found]
 
@@ -186,7 +173,7 @@ def reschedule_order(world: World, order_id: OrderId, due: Due) -> dict[str, Any
 def set_handover(world: World, order_id: OrderId, handover: Handover) -> dict[str, Any]:
     """Changes how an open order is handed over."""
     order = _order(world, order_id, _OPEN)
-    _one_of(handover, HANDOVERS, "handover")
+    check_choice(handover, HANDOVERS, "handover")
     order["handover"] = handover
     return order
 
@@ -244,7 +231,7 @@ def file_complaint(
 ) -> dict[str, Any]:
     """Notes a complaint about a delivered order."""
     order = _order(world, order_id, ("delivered",))
-    _one_of(complaint, COMPLAINTS, "complaint")
+    check_choice(complaint, COMPLAINTS, "complaint")
     if order["complaint"]:
         raise ToolError(f"order {order_id} has a complaint already")
     order["complaint"] = complaint

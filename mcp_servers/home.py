@@ -1,17 +1,15 @@
 """The smart home's MCP server: rooms, lights, appliances, doors, programs and tariffs on a copy-on-write world."""
 
-import re
-from datetime import date
 from typing import Annotated, Any, Final
 
 from pydantic import Field
 
 from toolgym.mcp.server import ToolError
-from toolgym.mcp_servers.common.arguments import shown
+from toolgym.mcp_servers.common.arguments import check_choice, check_clock, day_ahead, shown
 from toolgym.mcp_servers.common.command import command
 from toolgym.mcp_servers.common.declared import declared_worlds
 from toolgym.mcp_servers.common.domain_tools import DomainTools
-from toolgym.mcp_servers.common.records import find_record
+from toolgym.mcp_servers.common.records import find_record, new_id
 from toolgym.world import World
 
 __all__ = ["ALARM_MODES", "PROGRAMS", "TOOLS", "load_of", "run_of"]
@@ -51,22 +49,9 @@ def _of(world: World, table: str, name: str, value: str) -> list[dict[str, Any]]
     return [record for _, record in world.items(table) if record[name] == value]
 
 
-def _check_program(program: str) -> None:
-    if program not in PROGRAMS:
-        raise ToolError(f"no program {shown(program)}: give one of {', '.join(PROGRAMS)}")
-
-
 def _check_time(world: World, day: str, start: str) -> None:
-    try:
-        known = date.fromisoformat(day).isoformat() == day
-    except ValueError:
-        known = False
-    if not known:
-        raise ToolError(f"the day must be YYYY-MM-DD, not {shown(day)}")
-    if day < world.meta["today"]:
-        raise ToolError(f"{day} is past")
-    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", start):
-        raise ToolError(f"the start must be HH:MM, not {shown(start)}")
+    day_ahead(world, day)
+    check_clock(start)
 
 
 def _in_state(world: World, appliance_id: str, *states: str) -> dict[str, Any]:
@@ -189,7 +174,7 @@ def set_temperature(world: World, room_id: RoomId, celsius: Celsius) -> dict[str
 
 def start_program(world: World, appliance_id: ApplianceId, program: Program) -> dict[str, Any]:
     """Starts a program on an idle appliance."""
-    _check_program(program)
+    check_choice(program, PROGRAMS, "program")
     appliance = _in_state(world, appliance_id, "idle")
     appliance |= {"state": "running", "program": program, "minutes_left": PROGRAMS[program][0]}
     return appliance
@@ -268,19 +253,17 @@ def set_tariff(world: World, home_id: HomeId, tariff_id: TariffId) -> dict[str, 
 def plan_program(world: World, appliance_id: ApplianceId, program: Program, day: Day, start: Start) -> dict[str, Any]:
     """Plans a run of an appliance."""
     appliance = find_record(world, "appliances", appliance_id, "appliance")
-    _check_program(program)
+    check_choice(program, PROGRAMS, "program")
     _check_time(world, day, start)
     if any((plan["day"], plan["start"]) == (day, start) for plan in _of(world, "plans", "appliance_id", appliance_id)):
         raise ToolError(f"appliance {appliance_id} has a run planned for that time")
-    number = 10_000 + world.count("plans")
-    while world.has("plans", f"P-{number}"):
-        number += 1
     minutes, energy = run_of(appliance["energy"], program)
+    plan_id = new_id(world, "plans", "P-", appliance_id, day, start)
     plan = {
-        "plan_id": f"P-{number}", "appliance_id": appliance_id, "program": program, "day": day, "start": start,
+        "plan_id": plan_id, "appliance_id": appliance_id, "program": program, "day": day, "start": start,
         "minutes": minutes, "energy": energy,
     }  # fmt: skip
-    world.put("plans", plan["plan_id"], plan)
+    world.put("plans", plan_id, plan)
     return plan
 
 

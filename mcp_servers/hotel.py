@@ -6,11 +6,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from toolgym.mcp.server import ToolError
-from toolgym.mcp_servers.common.arguments import shown
+from toolgym.mcp_servers.common.arguments import check_choice, day_ahead, shown
 from toolgym.mcp_servers.common.command import command
 from toolgym.mcp_servers.common.declared import declared_worlds
 from toolgym.mcp_servers.common.domain_tools import DomainTools
-from toolgym.mcp_servers.common.records import find_record, new_id, records_by
+from toolgym.mcp_servers.common.records import find_id, find_record, new_id, records_by
 from toolgym.world import World
 
 __all__ = ["CITIES", "RATES", "TOOLS"]
@@ -27,17 +27,6 @@ Fee = Annotated[int, Field(ge=0, description="Whole dollars.")]
 
 CITIES = ("Lisbon", "Oslo", "Vienna", "Porto", "Ghent", "Turin")
 RATES = ("flexible", "saver")
-
-
-def _day(world: World, text: str) -> date:
-    """A day from today on."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise ToolError(f"{shown(text)} is no date: YYYY-MM-DD") from None
-    if day.isoformat() != text or text < world.meta["today"]:
-        raise ToolError(f"{shown(text)} is no date from today on, written YYYY-MM-DD")
-    return day
 
 
 def _booking(world: World, booking_id: str, *states: str) -> dict[str, Any]:
@@ -69,10 +58,7 @@ def get_guest(world: World, guest_id: GuestId) -> dict[str, Any]:
 
 def find_guest_by_email(world: World, email: Annotated[str, Field(description="The guest's e-mail.")]) -> str:
     """Finds the id of the guest with an e-mail address."""
-    for key, record in world.items("guests"):
-        if record["email"] == email:
-            return key
-    raise ToolError("no guest has that e-mail")
+    return find_id(world, "guests", "email", email, "guest", "e-mail")
 
 
 def get_hotel(world: World, hotel_id: HotelId) -> dict[str, Any]:
@@ -147,9 +133,8 @@ def book_room(
 ) -> dict[str, Any]:
     """Books a room for a guest; the price follows from the nights and the rate."""
     find_record(world, "guests", guest_id, "guest")
-    room, day = find_record(world, "rooms", room_id, "room"), _day(world, arrival)
-    if rate not in RATES:
-        raise ToolError(f"no rate {shown(rate)}: one of {', '.join(RATES)}")
+    room, day = find_record(world, "rooms", room_id, "room"), day_ahead(world, arrival)
+    check_choice(rate, RATES, "rate")
     _take_room(world, room_id)
     price = nights * (room["price"] * 9 // 10 if rate == "saver" else room["price"])
     booking_id = new_id(world, "bookings", "B-", guest_id, room_id, arrival, nights, party, rate)
@@ -163,7 +148,7 @@ def book_room(
 
 def change_arrival(world: World, booking_id: BookingId, arrival: Day) -> dict[str, Any]:
     """Moves a booking to another day of arrival, for as many nights."""
-    day = _day(world, arrival)
+    day = day_ahead(world, arrival)
     nights = _booking(world, booking_id, "confirmed")["nights"]
     departure = (day + timedelta(days=nights)).isoformat()
     return _changed(world, booking_id, arrival=arrival, departure=departure)

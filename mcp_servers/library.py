@@ -9,7 +9,7 @@ from toolgym.mcp.server import ToolError
 from toolgym.mcp_servers.common.command import command
 from toolgym.mcp_servers.common.declared import declared_worlds
 from toolgym.mcp_servers.common.domain_tools import DomainTools
-from toolgym.mcp_servers.common.records import find_record, new_id
+from toolgym.mcp_servers.common.records import find_id, find_record, new_id
 from toolgym.world import World
 
 __all__ = ["BRANCHES", "TOOLS"]
@@ -35,10 +35,7 @@ def get_member(world: World, member_id: MemberId) -> dict[str, Any]:
 
 def find_member_by_email(world: World, email: Annotated[str, Field(description="The member's e-mail.")]) -> str:
     """Finds the id of the member with an e-mail address."""
-    for key, record in world.items("members"):
-        if record["email"] == email:
-            return key
-    raise ToolError("no member has that e-mail")
+    return find_id(world, "members", "email", email, "member", "e-mail")
 
 
 def get_book(world: World, book_id: BookId) -> dict[str, Any]:

@@ -1,17 +1,16 @@
 """The office's MCP server: mail, calendar, contacts, files and customers on one copy-on-write world."""
 
 import re
-from datetime import date
 from typing import Annotated, Any, Final
 
 from pydantic import Field
 
 from toolgym.mcp.server import ToolError
-from toolgym.mcp_servers.common.arguments import shown
+from toolgym.mcp_servers.common.arguments import check_clock, day_ahead, shown
 from toolgym.mcp_servers.common.command import command
 from toolgym.mcp_servers.common.declared import declared_worlds
 from toolgym.mcp_servers.common.domain_tools import DomainTools
-from toolgym.mcp_servers.common.records import find_record
+from toolgym.mcp_servers.common.records import find_record, new_id
 from toolgym.world import World
 
 __all__ = ["FILE_FOLDERS", "MAIL_FOLDERS", "STAGES", "TOOLS", "amount_of", "end_of", "expected_of"]
@@ -78,25 +77,14 @@ def _check_text(name: str, text: str) -> None:
 
 def _add(world: World, table: str, key: str, letter: str, record: dict[str, Any]) -> dict[str, Any]:
     """The record with a new id, stored."""
-    number = 10_000 + world.count(table)
-    while world.has(table, f"{letter}-{number}"):
-        number += 1
-    made = {key: f"{letter}-{number}", **record}
+    made = {key: new_id(world, table, f"{letter}-", *record.values()), **record}
     world.put(table, made[key], made)
     return made
 
 
 def _check_time(world: World, day: str, start: str, minutes: int) -> None:
-    try:
-        known = date.fromisoformat(day).isoformat() == day
-    except ValueError:
-        known = False
-    if not known:
-        raise ToolError(f"the day must be YYYY-MM-DD, not {shown(day)}")
-    if day < world.meta["today"]:
-        raise ToolError(f"{day} is past")
-    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", start):
-        raise ToolError(f"the start must be HH:MM, not {shown(start)}")
+    day_ahead(world, day)
+    check_clock(start)
     if end_of(start, minutes) > "24:00":
         raise ToolError(f"{minutes} minutes from {start} reach into the next day")
 
@@ -306,7 +294,7 @@ def create_deal(
     if contact["customer_id"] != customer_id:
         raise ToolError("the contact is at another customer")
     _check_text("product", product)
-    _check_time(world, close, "00:00", 0)
+    day_ahead(world, close)
     record = {
         "customer_id": customer_id, "email": email, "product": product, "list_price": list_price, "discount": 0,
         "amount": list_price, "stage": "lead", "expected": expected_of(list_price, "lead"), "close": close,

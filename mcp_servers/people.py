@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from toolgym.mcp.server import ToolError
-from toolgym.mcp_servers.common.arguments import shown
+from toolgym.mcp_servers.common.arguments import day_of, shown
 from toolgym.mcp_servers.common.command import command
 from toolgym.mcp_servers.common.declared import declared_worlds
 from toolgym.mcp_servers.common.domain_tools import DomainTools
@@ -40,18 +40,8 @@ def last_day(start: str, days: int) -> str:
     return (first + timedelta(days=7 * weeks + rest - first.weekday())).isoformat()
 
 
-def _day(text: str) -> date:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        day = date.min
-    if not 2000 <= day.year < 2100 or day.isoformat() != text:
-        raise ToolError(f"{shown(text)} is no day of this century of the form YYYY-MM-DD")
-    return day
-
-
 def _working_day(text: str) -> None:
-    if _day(text).weekday() >= 5:
+    if day_of(text).weekday() >= 5:
         raise ToolError(f"{shown(text)} is no working day")
 
 
@@ -244,7 +234,7 @@ def _file(
     world: World, employee_id: str, category: str, amount: int, spent: str, receipt: bool, km: int
 ) -> dict[str, Any]:
     find_record(world, "employees", employee_id, "employee")
-    if _day(spent).isoformat() > world.meta["today"]:
+    if day_of(spent).isoformat() > world.meta["today"]:
         raise ToolError(f"{spent} is still to come")
     key = new_id(world, "claims", "EX-", employee_id, category, amount, spent, km)
     claim = {"claim_id": key, "employee_id": employee_id, "category": category, "amount": amount, "spent": spent}

@@ -27,6 +27,26 @@ def find_record(world: World, table: str, key: str, noun: str) -> dict[str, Any]
     return record
 
 
+def find_id(world: World, table: str, name: str, value: str, noun: str, what: str) -> str:
+    """The id of the only record of a table whose field has a value.
+
+    Args:
+        world: the episode's world.
+        table: the records' table.
+        name: the field.
+        value: what it must equal.
+        noun: what a refusal calls the record.
+        what: what it calls the field.
+
+    Raises:
+        ToolError: there is none, or there are several.
+    """
+    found = [key for key, record in world.items(table) if record[name] == value]
+    if len(found) != 1:
+        raise ToolError(f"{len(found) or 'no'} {noun}{'s' if found else ''} with that {what}")
+    return found[0]
+
+
 def records_by(world: World, table: str, name: str, value: Any) -> list[dict[str, Any]]:
     """The records of a table whose field has a value, for reading only; the base's are found by an index.
 

@@ -144,7 +144,7 @@ def test_what_a_tool_changes(tool: str, arguments: dict[str, Any], changed: dict
     ("tool", "arguments", "says"),
     [
         ("get_patient", {"patient_id": "P-9"}, "patient 'P-9' not found"),
-        ("find_patient", {"phone": "9"}, "no patient has that phone number"),
+        ("find_patient", {"phone": "9"}, "no patient with that phone number"),
         ("find_doctors", {"speciality": "surgery"}, "no speciality 'surgery'"),
         ("list_bills", {"patient_id": "P-9"}, "patient 'P-9' not found"),
         ("list_slots", {"doctor_id": "D-9"}, "doctor 'D-9' not found"),

@@ -99,12 +99,14 @@ def test_reads_show_records_and_lists_of_mails_and_files_their_heads(office: Too
 def test_a_mail_is_sent_forwarded_moved_and_thrown_away(office: ToolSession) -> None:
     sent = changed(office, "send_mail", employee_id="ana", email="lee@example.com", subject="News")
     new = {"employee_id": "ana", "received": TODAY, "folder": "sent", "security": "normal", "forwarded_to": []}
-    first = {"mail_id": "M-10002", "email": "lee@example.com", "subject": "News", "kind": "letter", "file_id": None}
-    assert sent == {"mails": {"M-10002": {**new, **first}}}
+    (key,) = sent["mails"]
+    first = {"mail_id": key, "email": "lee@example.com", "subject": "News", "kind": "letter", "file_id": None}
+    assert sent == {"mails": {key: {**new, **first}}}
     forwarded = changed(office, "forward_mail", mail_id="M-1", email="lee@example.com")["mails"]
     assert forwarded["M-1"] == {**MAIL, "forwarded_to": ["lee@example.com"]}
-    assert forwarded["M-10003"]["subject"] == "Fwd: Order of pumps"
-    assert (forwarded["M-10003"]["email"], forwarded["M-10003"]["file_id"]) == ("lee@example.com", "F-1")
+    (other,) = set(forwarded) - {"M-1", key}
+    assert forwarded[other]["subject"] == "Fwd: Order of pumps"
+    assert (forwarded[other]["email"], forwarded[other]["file_id"]) == ("lee@example.com", "F-1")
     assert changed(office, "move_mail", mail_id="M-1", folder="archive")["mails"]["M-1"]["folder"] == "archive"
     assert changed(office, "delete_mail", mail_id="M-1")["mails"]["M-1"]["folder"] == "trash"
 
@@ -112,7 +114,8 @@ def test_a_mail_is_sent_forwarded_moved_and_thrown_away(office: ToolSession) -> 
 def test_an_event_is_made_moved_with_its_length_and_taken_off(office: ToolSession) -> None:
     wanted = {"employee_id": "ana", "email": "lee@example.com", "title": "Talk", "day": "2026-06-16", "start": "09:45"}
     made = changed(office, "create_event", **wanted, minutes=30)
-    assert made == {"events": {"E-10001": {"event_id": "E-10001", **wanted, "minutes": 30, "end": "10:15"}}}
+    (key,) = made["events"]
+    assert made == {"events": {key: {"event_id": key, **wanted, "minutes": 30, "end": "10:15"}}}
     moved = changed(office, "move_event", event_id="E-1", day="2026-06-18", start="13:15")["events"]["E-1"]
     assert moved == {**EVENT, "day": "2026-06-18", "start": "13:15", "end": "14:45"}
     assert changed(office, "cancel_event", event_id="E-1")["events"]["E-1"] is None
@@ -130,9 +133,9 @@ def test_files_contacts_and_customers_change(office: ToolSession) -> None:
 
 def test_a_deal_is_made_goes_through_its_stages_and_gets_a_discount(office: ToolSession) -> None:
     wanted = {"customer_id": "C-1", "email": "kim@example.com", "product": "valves", "close": "2026-07-01"}
-    made = changed(office, "create_deal", **wanted, list_price=5000)["deals"]["D-10002"]
+    ((key, made),) = changed(office, "create_deal", **wanted, list_price=5000)["deals"].items()
     rest = {"list_price": 5000, "discount": 0, "amount": 5000, "stage": "lead", "expected": 500}  # 10 in 100
-    assert made == {"deal_id": "D-10002", **wanted, **rest}
+    assert made == {"deal_id": key, **wanted, **rest}
     offer = changed(office, "advance_deal", deal_id="D-1", stage="offer")["deals"]["D-1"]
     assert offer == {**DEAL, "stage": "offer", "expected": 5130}  # 60 in 100 of 8550
     cheaper = changed(office, "set_discount", deal_id="D-1", percent=10)["deals"]["D-1"]
@@ -153,8 +156,12 @@ def test_a_deal_is_made_goes_through_its_stages_and_gets_a_discount(office: Tool
         ("delete_mail", {"mail_id": "M-2"}, "in the trash already"),
         ("move_event", {"event_id": "E-1", "day": "2026-06-17", "start": "10:00"}, "at that time already"),
         ("move_event", {"event_id": "E-1", "day": "2026-06-14", "start": "10:00"}, "2026-06-14 is past"),
-        ("move_event", {"event_id": "E-1", "day": "2026-6-20", "start": "10:00"}, "must be YYYY-MM-DD"),
-        ("move_event", {"event_id": "E-1", "day": "2026-06-20", "start": "24:00"}, "must be HH:MM"),
+        (
+            "move_event",
+            {"event_id": "E-1", "day": "2026-6-20", "start": "10:00"},
+            "no day of this century of the form YYYY-MM-DD",
+        ),
+        ("move_event", {"event_id": "E-1", "day": "2026-06-20", "start": "24:00"}, "no time of the form HH:MM"),
         ("move_event", {"event_id": "E-1", "day": "2026-06-20", "start": "22:31"}, "reach into the next day"),
         ("cancel_event", {"event_id": "x"}, "event 'x' not found"),
         ("share_file", {"file_id": "F-1", "email": "kim@example.com"}, "shared with that contact already"),

@@ -25,6 +25,7 @@ __all__ = [
     "Clock",
     "Code",
     "Day",
+    "Dollars",
     "Draw",
     "Field",
     "Flag",
@@ -143,6 +144,14 @@ class Made(Field):
     @property
     def type(self) -> str:
         return self.kind
+
+
+@dataclass(frozen=True)
+class Dollars(Made):
+    """Whole dollars that follow from the fields before; drawn ones are `Money`."""
+
+    kind: str = "money"
+    shown: str = "${value}"
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,10 @@ def _story(
     join_facts(known, facts)
     known["details"] = clause
     part = f"The script of {clause!r}"
-    told = lambda: guarded(scene.declaration, part, table, run())  # noqa: E731
+
+    def told() -> Run:
+        return guarded(scene.declaration, part, table, run())
+
     return Story(sentence(clause), about, outline, told, known, intro=dict(intro))
 
 
