@@ -18,15 +18,13 @@ from toolgym.domain import Split
 from toolgym.env import ToolEnv
 from toolgym.mcp.connect import connect
 from toolgym.messages import ToolCall, Turn, render
-from toolgym.registration import _DECLARED
+from toolgym.registration import _DECLARED, needs_user
 from toolgym.tasks import Task
 
 SAMPLE = 120
 TELLING = re.compile(r"\d{5}|555-\S+|\S+@\S+")
 """Zip codes, telephone numbers, e-mail addresses."""
-DUAL = ("telecom",)
-"""The domains whose customers do something themselves: their tasks need a user."""
-PLAYED = [(name, user) for name in _DECLARED for user in ("none", "scripted") if user != "none" or name not in DUAL]
+PLAYED = [(name, user) for name in _DECLARED for user in ("none", "scripted") if user != "none" or not needs_user(name)]
 
 
 def declaration(name: str) -> Declaration:
