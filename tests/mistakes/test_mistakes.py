@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from toolgym.env import ToolEnv
 from toolgym.messages import Turn, render
-from toolgym.mistakes import KINDS, Mistake, Mistaker, _planned, _said
+from toolgym.mistakes import KINDS, Mistake, Mistaker
+from toolgym.mistakes.values import planned, said
 from toolgym.registration import make_domain
 from toolgym.tasks import GoldAction, Task
 
@@ -99,12 +100,12 @@ def test_the_rate_is_kept(rate: float) -> None:
 
 def test_a_wrong_choice_leaves_the_comparison_as_it_is() -> None:
     assert (
-        _planned("cheapest: AB12 $120, CD45 $99: $99 CD45 $99: book.", {"CD45": "AB12", 99: 120})
+        planned("cheapest: AB12 $120, CD45 $99: $99 CD45 $99: book.", {"CD45": "AB12", 99: 120})
         == "cheapest: AB12 $120, CD45 $99: $120 AB12 $120: book."
     )
     trips = "GEG MIA AAA1, LAX SFO BBB2: LAX SFO BBB2. flown: refuse."
-    assert _planned(trips, {"BBB2": "AAA1"}) == "GEG MIA AAA1, LAX SFO BBB2: LAX SFO AAA1. flown: refuse."
-    assert _planned("renew L-1.", {"L-1": "L-2"}) == "renew L-2."
+    assert planned(trips, {"BBB2": "AAA1"}) == "GEG MIA AAA1, LAX SFO BBB2: LAX SFO AAA1. flown: refuse."
+    assert planned("renew L-1.", {"L-1": "L-2"}) == "renew L-2."
 
 
 @given(st.dictionaries(st.sampled_from(["abc", "bcd", "abcd", 17, 170]), st.sampled_from(["bcd", "abc", 170, 17, "x"])))
@@ -112,4 +113,4 @@ def test_values_are_exchanged_all_at_once(swaps: dict) -> None:
     text = "abc bcd abcd $17 $170"
     shown = [str(swaps.get(word, word)) for word in ("abc", "bcd", "abcd")]
     shown += [f"${swaps.get(number, number)}" for number in (17, 170)]
-    assert _said(text, swaps) == " ".join(shown)
+    assert said(text, swaps) == " ".join(shown)
