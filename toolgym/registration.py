@@ -112,11 +112,16 @@ def is_declaration(made: Any) -> bool:
 
 def declaration_of(domain: str) -> "Declaration | None":
     """The declaration of a registered domain, whose server is not made for this; None of a domain that has none."""
-    entry_point = _DOMAINS.get(domain)
-    if isinstance(entry_point, str):
-        module, _, attribute = entry_point.partition(":")
-        entry_point = getattr(import_module(module), attribute)
-    return cast("Declaration", entry_point) if is_declaration(entry_point) else None
+    made = _loaded(_DOMAINS.get(domain))
+    return cast("Declaration", made) if is_declaration(made) else None
+
+
+def _loaded(entry_point: Any) -> Any:
+    """What `"module:NAME"` names; anything else as it is."""
+    if not isinstance(entry_point, str):
+        return entry_point
+    module, _, attribute = entry_point.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 def domains() -> list[str]:
@@ -168,10 +173,7 @@ def make_domain(
 
 @lru_cache(maxsize=32)
 def _build(name: str, options: tuple[tuple[str, Any], ...]) -> Domain:
-    entry_point = _DOMAINS[name]
-    if isinstance(entry_point, str):
-        module, _, attribute = entry_point.partition(":")
-        entry_point = getattr(import_module(module), attribute)
+    entry_point = _loaded(_DOMAINS[name])
     made = entry_point(**dict(options)) if callable(entry_point) else _declared(entry_point, options)
     return cast(Domain, made)
 
