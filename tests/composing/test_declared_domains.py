@@ -24,6 +24,9 @@ from toolgym.tasks import Task
 SAMPLE = 120
 TELLING = re.compile(r"\d{5}|555-\S+|\S+@\S+")
 """Zip codes, telephone numbers, e-mail addresses."""
+FEW = ("library", "retail", "telecom")
+"""A plain domain, one with records inside records, one with troubles: the dear tests of the others are slow ones."""
+MANY = [pytest.param(name, marks=() if name in FEW else pytest.mark.slow) for name in _DECLARED]
 PLAYED = [(name, user) for name in _DECLARED for user in ("none", "scripted") if user != "none" or not needs_user(name)]
 
 
@@ -69,7 +72,7 @@ def test_the_gold_chain_solves_and_nothing_else_does(name: str, user: str, split
     assert refusing["solved"] == 0
 
 
-@pytest.mark.parametrize("name", _DECLARED)
+@pytest.mark.parametrize("name", MANY)
 def test_tasks_are_as_deep_and_as_varied_as_is_said(name: str) -> None:
     domain = DeclaredDomain(declaration(name), size="small")
     for split in SPLITS:
@@ -154,7 +157,7 @@ print(h.hexdigest())
 """
 
 
-@pytest.mark.parametrize("name", _DECLARED)
+@pytest.mark.parametrize("name", MANY)
 def test_two_processes_make_the_same_tasks(name: str) -> None:
     printed = [
         subprocess.run(
