@@ -83,3 +83,17 @@ for line in {lines!r}:
     assert not re.findall("imported by.*", done.stdout)
     assert done.stdout.count("Usage:") >= len(ALL)
     assert done.stderr.count("No such option") >= len(ALL) - 1  # `train` gives them to the algorithm
+
+
+@pytest.mark.parametrize("option", ["--size", "--flaky", "--domain-seed"])
+def test_an_option_of_the_environment_says_how_it_is_set(toolgym, option) -> None:
+    done = toolgym("eval", option, "1")
+    assert done.code == 2
+    assert f"--set {option[2:].replace('-', '_')}=VALUE" in done.err
+    assert "Possible options" not in done.err
+
+
+def test_any_other_option_names_those_like_it(toolgym) -> None:
+    done = toolgym("eval", "--sead", "1")
+    assert "Possible options: --seed" in done.err
+    assert "environment's" not in done.err

@@ -14,6 +14,19 @@ class Command(TyperCommand):
     def __init__(self, *given: Any, help: str | None = None, **named: Any):
         super().__init__(*given, help=_flowing(help or ""), **named)
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Reads the arguments; an option that only the environment has says how it is set."""
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            given = getattr(error, "option_name", None)  # Typer's error for it has no public name
+            if given is not None and any("--set" in each.opts for each in self.params):
+                name = _env_option(given)
+                if name is not None:
+                    error.message = f"No such option: {given}. It is the environment's: --set {name}=VALUE"  # type: ignore[attr-defined]
+                    error.possibilities = None  # type: ignore[attr-defined]
+            raise
+
     def get_help_option(self, ctx: Any) -> Any:
         """`--help`, in the last of the command's panels instead of one of its own before them."""
         option: Any = super().get_help_option(ctx)
@@ -21,6 +34,14 @@ class Command(TyperCommand):
         if option is not None and any(panels):
             option.rich_help_panel = [panel for panel in panels if panel][-1]
         return option
+
+
+def _env_option(given: str) -> str | None:
+    """The option of an environment that an option of the command line is named like."""
+    from toolgym.options import env_options
+
+    name = given.lstrip("-").replace("-", "_")
+    return name if name in env_options() else None
 
 
 def _flowing(text: str) -> str:
