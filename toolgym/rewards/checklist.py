@@ -16,9 +16,10 @@ successful call of an allowed tool. It is about what the agent changes: what the
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import is_
 from typing import Any
 
 from toolgym.rewards._per_task import per_task
@@ -158,6 +159,10 @@ class _Scan:
         if base is not None and compiled.states:
             self.look_at_state()
 
+    def has_read(self, steps: Sequence[Step]) -> bool:
+        """Whether what was read so far is the beginning of these steps."""
+        return len(self.steps) <= len(steps) and all(map(is_, self.steps, steps))
+
     def step(self, step: Step) -> None:
         """Takes one step into account."""
         compiled = self.compiled
@@ -257,23 +262,44 @@ def satisfied_by_step(
     scan, out = _Scan(_compile(task), base, trajectory.prompt), []
     for step in trajectory.steps:
         scan.step(step)
-        out.append(_ids(scan, scan.compiled.passive if settled else frozenset()))
+        out.append(_ids(scan.compiled, scan.on, scan.compiled.passive if settled else frozenset()))
     if settled and out and trajectory.done:
-        out[-1] = _ids(scan)
+        out[-1] = _ids(scan.compiled, scan.on)
     return out
 
 
 def satisfied(trajectory: Trajectory, task: Task, base: BaseLookup | None = None) -> tuple[str, ...]:
     """The ids of the items that are satisfied now, in the checklist's order; judged items are left out."""
+    if base is None:
+        return _ids(_compile(task), _read(trajectory, task)[-1])
     scan = _Scan(_compile(task), base, trajectory.prompt)
     for step in trajectory.steps:
         scan.step(step)
-    return _ids(scan)
+    return _ids(scan.compiled, scan.on)
 
 
-def _ids(scan: _Scan, without: frozenset[int] = frozenset()) -> tuple[str, ...]:
-    items = scan.compiled.items
-    return tuple(items[i].id for i in scan.compiled.programmed if i in scan.on and i not in without)
+def _ids(compiled: _Compiled, on: Collection[int], without: frozenset[int] = frozenset()) -> tuple[str, ...]:
+    return tuple(compiled.items[i].id for i in compiled.programmed if i in on and i not in without)
+
+
+def _read(trajectory: Trajectory, task: Task) -> list[frozenset[int]]:
+    """The positions of the satisfied items before the first step and after each, as far as is known without the base.
+
+    The scan of the steps that were read before is gone on with. It is taken out while in use: a scan that raises is not
+    kept, and no other thread goes on with it.
+    """
+    compiled, steps = _compile(task), trajectory.steps
+    kept: tuple[_Scan, list[frozenset[int]]] | None = trajectory.kept.pop("checklist", None)
+    if kept is not None and kept[0].compiled is compiled and kept[0].has_read(steps):
+        scan, found = kept
+    else:
+        scan = _Scan(compiled, prompt=trajectory.prompt)
+        found = [frozenset(scan.on)]
+    for step in steps[len(scan.steps) :]:
+        scan.step(step)
+        found.append(found[-1] if found[-1] == scan.on else frozenset(scan.on))
+    trajectory.kept["checklist"] = scan, found
+    return found
 
 
 def checklist_score(trajectory: Trajectory, task: Task, base: BaseLookup | None = None) -> float:
@@ -305,12 +331,10 @@ def checklist_term(trajectory: Trajectory, task: Task) -> float:
         return 0.0
     if not trajectory.done and not _may_change(compiled, steps[-1]):
         return 0.0
-    scan = _Scan(compiled, prompt=trajectory.prompt)
-    for step in steps[:-1]:
-        scan.step(step)
-    before = scan.on - compiled.passive
-    scan.step(steps[-1])
-    now = scan.on if trajectory.done else scan.on - compiled.passive
+    *_, before, now = _read(trajectory, task)
+    before = before - compiled.passive
+    if not trajectory.done:
+        now = now - compiled.passive
     if before == now:
         return 0.0
     shares = compiled.shares

@@ -10,6 +10,7 @@ over an episode it adds up to the final intersection over union.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum
+from operator import is_
 
 from toolgym.messages import ToolCall, Turn, segments
 from toolgym.rewards._per_task import per_task
@@ -113,12 +114,17 @@ class StructuralTerm:
         steps = trajectory.steps
         if not task.gold or not steps or not steps[-1].turn.calls:
             return 0.0
-        gold = _prepared(task)
-        matching = _Matching(gold, sum(map(len, gold.values())), (self.name, self.params, self.values))
-        matching.add(steps[:-1])
-        before = matching.iou()
+        gold, weights = _prepared(task), (self.name, self.params, self.values)
+        # The matching of the steps before is gone on with; taken out while in use, as no other thread may.
+        read, matching, value = trajectory.kept.pop(("structural", weights), None) or ([], None, 0.0)
+        if matching is None or matching.gold is not gold or len(read) >= len(steps) or not all(map(is_, read, steps)):
+            read, matching = [], _Matching(gold, sum(map(len, gold.values())), weights)
+        matching.add(steps[len(read) : -1])
+        before = value if len(read) == len(steps) - 1 > 0 else matching.iou()
         matching.add(steps[-1:])
-        return matching.iou() - before
+        now = matching.iou()
+        trajectory.kept["structural", weights] = steps.copy(), matching, now
+        return now - before
 
 
 structural_term = StructuralTerm()

@@ -79,6 +79,9 @@ class Trajectory:
     outcome: Outcome | None = None
     truncation: Truncation | None = None
     meta: dict[str, Any] = field(default_factory=dict)
+    kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """How far rewards have read these steps, so that a growing episode is not read again from its start. No part of the
+    record: no file has it, and a copy begins without it."""
 
     @property
     def diff(self) -> Diff:
