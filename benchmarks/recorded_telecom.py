@@ -6,33 +6,22 @@
 what is wrong at first and what must hold at the end: the phone's state and the reward are compared too.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.recorded import run
+from toolgym.envs.tau2.states import database_hash, user_hash
 from toolgym.mcp_servers.telecom import TOOLS
-from toolgym.mcp_servers.telecom.public_world import KEYS
 from toolgym.mcp_servers.telecom.situations import check, set_up
 from toolgym.world import World
 
 Judge = Callable[[World, Mapping[str, Any]], Iterator[tuple[str, str | None]]]
 
 
-def tau2_hash(world: World) -> str:
-    """The hash that tau2 gives the operator's tables: of their JSON, each a list."""
-    return _hash({table: [record for _, record in world.items(table)] for table in KEYS})
-
-
-def tau2_user_hash(world: World) -> str:
-    """The hash that tau2 gives the customer's side: of the phone's JSON."""
-    return _hash(next(phone for _, phone in world.items("phones")))
-
-
-def _hash(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+tau2_hash = partial(database_hash, "telecom")
 
 
 def tasks_of(folder: Path) -> tuple[Callable[[World, Mapping[str, Any]], None], Judge]:
@@ -50,7 +39,7 @@ def tasks_of(folder: Path) -> tuple[Callable[[World, Mapping[str, Any]], None], 
             (item["func_name"], item["arguments"], item["assert_value"]) for item in wanted["env_assertions"] or ()
         ]
         if "user_db_hash" in sequence:
-            yield "phone", None if tau2_user_hash(world) == sequence["user_db_hash"] else "another hash"
+            yield "phone", None if user_hash(world) == sequence["user_db_hash"] else "another hash"
         for name, arguments, _, expected, got in sequence.get("env_assertions") or ():
             ours = check(world, name, arguments)
             yield "assertion", None if (ours == expected) == (got == expected) else f"{name}: {ours}, not {got}"

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from toolgym.domain import Size
 from toolgym.mcp.server import ToolServer
+from toolgym.mcp_servers.airline import tau2_tools
 from toolgym.mcp_servers.airline.bookings import book_reservation, cancel_reservation, send_certificate
 from toolgym.mcp_servers.airline.changes import (
     update_reservation_baggages,
@@ -60,6 +61,8 @@ def _build_base(world_key: Any, size: Size, dialect: str) -> Base:
     return build_base(world_key, size, dialect=cast(DialectName, dialect))
 
 
+_TAU2 = frozenset({tau2_tools.get_flight_status, tau2_tools.list_all_airports})
+
 TOOLS = DomainTools(
     name="airline",
     owner="airline",
@@ -67,12 +70,17 @@ TOOLS = DomainTools(
         "Tools of an airline's booking system. They check that a request is consistent, not that the airline's policy "
         "allows it: whoever calls them answers for that."
     ),
-    reads=READS,
+    reads=(*READS, tau2_tools.get_flight_status, tau2_tools.list_all_airports),
     writes=WRITES,
     build_base=_build_base,
     load_base=load_base,
     files=FILES,
     dialects=DIALECTS,
+    lacks={
+        "standard": _TAU2,
+        "tau_bench": _TAU2,
+        "tau2": frozenset({think, list_all_airports}),
+    },
 )
 
 
@@ -90,7 +98,7 @@ def build_server(
         data: a folder with `flights.json`, `reservations.json` and `users.json`: the one world of all episodes.
         seed: without `data`, the seed of the world of an episode that names none (0 by default). World keys are seeds.
         size: how large a seeded world is.
-        dialect: `standard` is correct; `tau_bench` behaves as the public reference does, bugs included.
+        dialect: `standard` is correct; `tau_bench` and `tau2` behave as the public references do, bugs included.
         base: a world that is there already, instead of `data` or `seed`; its meta must name the same dialect.
 
     Raises:

@@ -7,6 +7,7 @@ from pydantic import Field
 from toolgym.mcp.server import ToolError
 from toolgym.mcp_servers.airline.dialects import dialect_of
 from toolgym.mcp_servers.airline.ids import new_certificate_id, new_reservation_id
+from toolgym.mcp_servers.airline.lenient import AMOUNT, BOOKING, FLIGHT, read_each
 from toolgym.mcp_servers.airline.payments import (
     BAG_PRICE,
     INSURANCE_PRICE,
@@ -16,7 +17,7 @@ from toolgym.mcp_servers.airline.payments import (
     refund,
     refunds_due,
 )
-from toolgym.mcp_servers.airline.records import find_reservation, find_user
+from toolgym.mcp_servers.airline.records import find_reservation, find_user, shown_reservation
 from toolgym.mcp_servers.airline.schema import (
     AirportCode,
     Amount,
@@ -57,35 +58,39 @@ def book_reservation(
             raise ToolError("a reservation needs at least one passenger")
         if nonfree_baggages > total_baggages:
             raise ToolError(f"{nonfree_baggages} paid bags are more than the {total_baggages} bags altogether")
+    booking: dict[str, Any] = {
+        "user_id": user_id,
+        "origin": origin,
+        "destination": destination,
+        "flight_type": flight_type,
+        "cabin": cabin,
+        "passengers": passengers,
+        "payment_history": payment_methods,
+        "total_baggages": total_baggages,
+        "nonfree_baggages": nonfree_baggages,
+        "insurance": insurance,
+    }
+    if dialect.reads_records:
+        flights = read_each(FLIGHT, flights)
+        lists = {"passengers": [*passengers], "payment_history": [*payment_methods]}
+        booking = BOOKING.validate_python({**booking, **lists})
+    passengers, payment_methods = booking["passengers"], booking["payment_history"]
     legs = price_flights(world, flights, cabin, len(passengers))
     total = sum(leg["price"] for leg in legs) * len(passengers) + BAG_PRICE * nonfree_baggages
     if insurance == "yes":
         total += INSURANCE_PRICE * len(passengers)
     check_payments(dialect, user, payment_methods, total)
 
-    reservation: dict[str, Any] = {
-        "user_id": user_id,
-        "origin": origin,
-        "destination": destination,
-        "flight_type": flight_type,
-        "cabin": cabin,
-        "flights": legs,
-        "passengers": passengers,
-        "payment_history": payment_methods,
-        "created_at": world.base.meta["today"],
-        "total_baggages": total_baggages,
-        "nonfree_baggages": nonfree_baggages,
-        "insurance": insurance,
-    }
-    reservation_id = new_reservation_id(world, reservation, unlimited=dialect.unlimited_ids)
-    reservation = {"reservation_id": reservation_id, **reservation}
+    booking |= {"flights": legs, "created_at": world.base.meta["today"]}
+    reservation_id = new_reservation_id(world, dialect, booking)
+    reservation = {"reservation_id": reservation_id, **booking}
     for payment in payment_methods:
         charge(world, user_id, payment["payment_id"], payment["amount"])
-    if dialect.moves_seats:
+    if dialect.takes_seats:
         move_seats(world, legs, cabin, -len(passengers))
     world.put("reservations", reservation_id, reservation)
     world.edit("users", user_id)["reservations"].append(reservation_id)
-    return reservation
+    return shown_reservation(world, reservation)
 
 
 def cancel_reservation(world: World, reservation_id: ReservationId) -> dict[str, Any]:
@@ -103,20 +108,16 @@ def cancel_reservation(world: World, reservation_id: ReservationId) -> dict[str,
             refund(world, reservation["user_id"], entry["payment_id"], -entry["amount"])
     if dialect.moves_seats:
         move_seats(world, reservation["flights"], reservation["cabin"], len(reservation["passengers"]))
-    return reservation
+    return shown_reservation(world, reservation)
 
 
 def send_certificate(world: World, user_id: UserId, amount: Amount) -> str:
     """Gives a user a certificate of an amount, as compensation."""
-    user = find_user(world, user_id)
-    new_id = new_certificate_id(
-        world,
-        ["certificate", user_id, amount],
-        user["payment_methods"],
-        unlimited=dialect_of(world).unlimited_ids,
-    )
+    user, dialect = find_user(world, user_id), dialect_of(world)
+    new_id = new_certificate_id(world, dialect, ["certificate", user_id, amount], user["payment_methods"])
     if new_id is None:
         return ""  # As the reference, which says nothing and gives nothing.
-    certificate = {"source": "certificate", "amount": amount, "id": new_id}
+    worth = AMOUNT.validate_python(amount) if dialect.reads_records else amount
+    certificate = {"source": "certificate", "amount": worth, "id": new_id}
     world.edit("users", user_id)["payment_methods"][new_id] = certificate
     return f"Certificate {new_id} added to user {user_id} with amount {amount}."

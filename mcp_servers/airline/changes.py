@@ -5,9 +5,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from toolgym.mcp.server import ToolError
+from toolgym.mcp.tool import HalfDoneError
 from toolgym.mcp_servers.airline.dialects import Dialect, dialect_of
+from toolgym.mcp_servers.airline.lenient import FLIGHT, PASSENGER, read_each
 from toolgym.mcp_servers.airline.payments import BAG_PRICE, charge, check_single_payment, price_flights
-from toolgym.mcp_servers.airline.records import find_reservation, find_user
+from toolgym.mcp_servers.airline.records import find_reservation, find_user, shown_reservation
 from toolgym.mcp_servers.airline.schema import BagCount, Cabin, FlightChoice, Passenger, PaymentId, ReservationId
 from toolgym.mcp_servers.airline.seats import check_flights, move_seats
 from toolgym.world import World
@@ -25,9 +27,17 @@ def _to_change(world: World, dialect: Dialect, reservation_id: str) -> dict[str,
     return reservation
 
 
-def _pay(world: World, reservation: dict[str, Any], payment_id: str, amount: float) -> None:
-    """Charges a change and notes it in the payment history of `reservation`, which is being edited."""
+def _pay(world: World, dialect: Dialect, reservation: dict[str, Any], payment_id: str, amount: float) -> None:
+    """Charges a change and notes it in the payment history of `reservation`, which is being edited.
+
+    Raises:
+        HalfDoneError: half a dollar cannot be noted, where a payment's type is a whole number; it stays charged.
+    """
     charge(world, reservation["user_id"], payment_id, amount)
+    if dialect.reads_records:
+        if amount != int(amount):
+            raise HalfDoneError(f"a payment is a whole number of dollars, not {amount}")
+        amount = int(amount)
     if amount != 0:
         reservation["payment_history"].append({"payment_id": payment_id, "amount": amount})
 
@@ -46,6 +56,8 @@ def update_reservation_flights(
     found = _to_change(world, dialect, reservation_id)
     if dialect.checks_arguments:
         check_flights(flights)
+    if dialect.reads_records:
+        flights = read_each(FLIGHT, flights)
     count = len(found["passengers"])
     held = found["flights"] if cabin == found["cabin"] else ()
     legs = price_flights(world, flights, cabin, count, held)
@@ -59,8 +71,8 @@ def update_reservation_flights(
     reservation["flights"] = legs
     if dialect.stores_cabin:
         reservation["cabin"] = cabin
-    _pay(world, reservation, payment_id, difference)
-    return reservation
+    _pay(world, dialect, reservation, payment_id, difference)
+    return shown_reservation(world, reservation)
 
 
 def update_reservation_baggages(
@@ -79,10 +91,10 @@ def update_reservation_baggages(
     check_single_payment(find_user(world, found["user_id"]), payment_id, price)
 
     reservation = world.edit("reservations", reservation_id)
+    _pay(world, dialect, reservation, payment_id, price)
     reservation["total_baggages"] = total_baggages
     reservation["nonfree_baggages"] = nonfree_baggages
-    _pay(world, reservation, payment_id, price)
-    return reservation
+    return shown_reservation(world, reservation)
 
 
 def update_reservation_passengers(
@@ -93,9 +105,12 @@ def update_reservation_passengers(
     ],
 ) -> dict[str, Any]:
     """Replaces the passengers of a reservation, for corrections or for other people of the same number."""
-    found = _to_change(world, dialect_of(world), reservation_id)
+    dialect = dialect_of(world)
+    found = _to_change(world, dialect, reservation_id)
+    if dialect.reads_records:
+        passengers = read_each(PASSENGER, passengers)
     if len(passengers) != len(found["passengers"]):
         raise ToolError(f"the reservation is for {len(found['passengers'])} passengers, not {len(passengers)}")
     reservation = world.edit("reservations", reservation_id)
     reservation["passengers"] = passengers
-    return reservation
+    return shown_reservation(world, reservation)

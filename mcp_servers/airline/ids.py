@@ -10,6 +10,8 @@ import string
 from collections.abc import Container, Iterator
 from typing import Any
 
+from toolgym.mcp.server import ToolError
+from toolgym.mcp_servers.airline.dialects import Dialect
 from toolgym.world import World, canonical
 
 _ALPHABET = string.digits + string.ascii_uppercase
@@ -39,28 +41,40 @@ def _is_seeded(world: World) -> bool:
     return world.base.meta.get("ids") == "seeded"
 
 
-def new_reservation_id(world: World, content: Any, *, unlimited: bool) -> str:
+def new_reservation_id(world: World, dialect: Dialect, content: Any) -> str:
     """The id of a new reservation of this content: six characters of A-Z and 0-9.
 
-    Without `unlimited` the public world has three, and the third is given out again and again.
+    In some dialects the public world has three, and the third is given out again and again.
+
+    Raises:
+        ToolError: no more than three are given out.
     """
     if _is_seeded(world):
         ids = (_base36(number) for number in _hashes(world, content))
     else:
-        count = itertools.count() if unlimited else range(_REFERENCE_IDS - 1)
+        count = itertools.count() if dialect.unlimited_ids else range(_REFERENCE_IDS)
         ids = (_base36(_FIRST_RESERVATION + i) for i in count)
     last = _base36(_FIRST_RESERVATION + _REFERENCE_IDS - 1)
-    return next((new for new in ids if not world.has("reservations", new)), last)
+    found = next((new for new in ids if not world.has("reservations", new)), None)
+    if found is None and dialect.refuses_fourth:
+        raise ToolError("no more reservations can be made")
+    return found or last
 
 
-def new_certificate_id(world: World, content: Any, owned: Container[str], *, unlimited: bool) -> str | None:
+def new_certificate_id(world: World, dialect: Dialect, content: Any, owned: Container[str]) -> str | None:
     """The id of a new certificate of this content, other than those `owned`.
 
-    Without `unlimited` the public world has three for each user, and then None.
+    In some dialects the public world has three for each user, and then None.
+
+    Raises:
+        ToolError: no more than three are given out.
     """
     if _is_seeded(world):
         numbers = (1_000_000 + number % 9_000_000 for number in _hashes(world, content))
     else:
-        numbers = itertools.count() if unlimited else range(_REFERENCE_IDS)
+        numbers = itertools.count() if dialect.unlimited_ids else range(_REFERENCE_IDS)
         numbers = (_FIRST_CERTIFICATE + i for i in numbers)
-    return next((new for number in numbers if (new := f"certificate_{number}") not in owned), None)
+    found = next((new for number in numbers if (new := f"certificate_{number}") not in owned), None)
+    if found is None and dialect.refuses_fourth:
+        raise ToolError("no more certificates can be given")
+    return found

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from toolgym.mcp_servers.airline.dialects import Dialect, dialect_of
-from toolgym.mcp_servers.airline.records import find_reservation, find_user
+from toolgym.mcp_servers.airline.records import find_reservation, find_user, shown_reservation, shown_user
 from toolgym.mcp_servers.airline.schema import AirportCode, Date, ReservationId, UserId
 from toolgym.world import Base, World
 
@@ -23,6 +23,11 @@ def _build_routes(base: Base) -> Routes:
 
 def _flights_between(world: World, origin: str, destination: str) -> Iterator[dict[str, Any]]:
     """The flights of a route, in the order of the flights table."""
+    if dialect_of(world).null_is_any and None in (origin, destination):
+        for _, flight in world.items("flights"):
+            if origin in (None, flight["origin"]) and destination in (None, flight["destination"]):
+                yield flight
+        return
     routes: Routes = world.base.index("airline.routes", _build_routes)
     # A code of the wrong type names no airport; a dict would refuse to look for an unhashable one.
     if isinstance(origin, str) and isinstance(destination, str):
@@ -40,24 +45,27 @@ def _build_departures(base: Base) -> Mapping[str, tuple[str, ...]]:
 def _flights_from(world: World, origin: str) -> Iterator[dict[str, Any]]:
     """All flights from an airport, in the order of the flights table."""
     departures = world.base.index("airline.departures", _build_departures)
-    if isinstance(origin, str):
+    if dialect_of(world).null_is_any and origin is None:
+        yield from (flight for _, flight in world.items("flights"))
+    elif isinstance(origin, str):
         for number in departures.get(origin, ()):
             yield world.get("flights", number)
 
 
-def _offer(flight: Mapping[str, Any], day: Mapping[str, Any]) -> dict[str, Any]:
+def _offer(dialect: Dialect, flight: Mapping[str, Any], day: Mapping[str, Any]) -> dict[str, Any]:
     """A flight on one day, as search results show it."""
-    return {**{key: value for key, value in flight.items() if key != "dates"}, **day}
+    told = {**{key: value for key, value in flight.items() if key != "dates"}, **day}
+    return {**told, "date": None} if dialect.shows_every_field else told
 
 
 def get_user_details(world: World, user_id: UserId) -> dict[str, Any]:
     """Shows a user's profile: name, address, membership, payment methods, saved passengers and reservation ids."""
-    return find_user(world, user_id)
+    return shown_user(world, user_id, find_user(world, user_id))
 
 
 def get_reservation_details(world: World, reservation_id: ReservationId) -> dict[str, Any]:
     """Shows a reservation: its flights, cabin, passengers, baggage, insurance, payments and status."""
-    return find_reservation(world, reservation_id)
+    return shown_reservation(world, find_reservation(world, reservation_id))
 
 
 def list_all_airports(world: World) -> dict[str, str]:
@@ -69,11 +77,11 @@ def search_direct_flight(
     world: World, origin: AirportCode, destination: AirportCode, date: Date
 ) -> list[dict[str, Any]]:
     """Finds the direct flights that can be booked on a date, with free seats and prices by cabin."""
-    offers = []
+    dialect, offers = dialect_of(world), []
     for flight in _flights_between(world, origin, destination):
         day = flight["dates"].get(date)
         if day is not None and day["status"] == "available":
-            offers.append(_offer(flight, day))
+            offers.append(_offer(dialect, flight, day))
     return offers
 
 
@@ -81,7 +89,7 @@ def _second_day(dialect: Dialect, first: Mapping[str, Any], date: str) -> str:
     """The day on which a connection from the flight `first` departs: the next one where it lands after midnight."""
     if "+1" not in first["scheduled_arrival_time_est"]:
         return date
-    if dialect.shows_second_day:
+    if dialect.finds_second_day:
         try:
             return (datetime.date.fromisoformat(date) + datetime.timedelta(days=1)).isoformat()
         except OverflowError:
@@ -108,8 +116,8 @@ def search_onestop_flight(
                 shown = second_day if dialect.shows_second_day else second["dates"][date]
                 offers.append(
                     [
-                        {**_offer(first, day), "date": date},
-                        {**_offer(second, shown), "date": second_date},
+                        {**_offer(dialect, first, day), "date": date},
+                        {**_offer(dialect, second, shown), "date": second_date},
                     ]
                 )
     return offers

@@ -3,6 +3,7 @@
 from typing import Any
 
 from toolgym.mcp.server import ToolError
+from toolgym.mcp_servers.airline.dialects import dialect_of
 from toolgym.mcp_servers.common.arguments import shown
 from toolgym.mcp_servers.common.records import find_record
 from toolgym.world import World
@@ -53,3 +54,13 @@ def find_payment_method(user: dict[str, Any], payment_id: str) -> dict[str, Any]
     if method is None:
         raise ToolError(f"payment method {shown(payment_id)} is not in the user's profile")
     return method
+
+
+def shown_user(world: World, user_id: str, user: dict[str, Any]) -> dict[str, Any]:
+    """The user as a result shows it."""
+    return {"user_id": user_id, **user} if dialect_of(world).shows_every_field else user
+
+
+def shown_reservation(world: World, reservation: dict[str, Any]) -> dict[str, Any]:
+    """The reservation as a result shows it."""
+    return {"status": None, **reservation} if dialect_of(world).shows_every_field else reservation

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from toolgym import _json
 from toolgym.domain import Size
@@ -49,8 +49,8 @@ class DomainTools:
     """The files of such a folder."""
     dialects: Mapping[str, BaseDialect] = field(default_factory=lambda: {"standard": BaseDialect()})
     """The dialects by name, `standard` among them."""
-    lacks: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Dialect -> the names of the tools that it has not."""
+    lacks: Mapping[str, frozenset[Callable[..., Any]]] = field(default_factory=dict)
+    """Dialect -> the tools that it has not."""
 
     def server(
         self,
@@ -90,12 +90,17 @@ class DomainTools:
         else:
             raise ConfigError(f"the base is of dialect {base.meta['dialect']!r}, the server of {dialect!r}")
         enforced = self.dialects[dialect].checks_arguments
-        sides: dict[Role, Any] = {"agent": (self.reads, self.writes), "user": (self.user_reads, self.user_writes)}
-        for role, (reads, writes) in sides.items():
-            known = [tool for tool in reads + writes if tool.__name__ not in self.lacks.get(dialect, ())]
-            for tool in sorted(known, key=lambda tool: tool.__name__):
-                made.tool(writes=tool in writes, role=role)(tool if enforced else unenforced(tool))
+        for role in get_args(Role):
+            for tool in self.tools(dialect, role):
+                writes = tool in self.writes + self.user_writes
+                made.tool(writes=writes, role=role)(tool if enforced else unenforced(tool))
         return made
+
+    def tools(self, dialect: str = "standard", role: Role = "agent") -> list[Callable[..., Any]]:
+        """The tools of a dialect that a role has, by name."""
+        every = self.reads + self.writes if role == "agent" else self.user_reads + self.user_writes
+        known = [tool for tool in every if tool not in self.lacks.get(dialect, ())]
+        return sorted(known, key=lambda tool: tool.__name__)
 
     def _build(self, size: Size, dialect: str, world_key: Any) -> Base:
         return self.build_base(world_key, size, dialect)

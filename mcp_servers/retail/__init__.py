@@ -20,6 +20,7 @@ from toolgym.mcp_servers.retail.dialects import DIALECTS, DialectName
 from toolgym.mcp_servers.retail.lookups import (
     find_user_id_by_email,
     find_user_id_by_name_zip,
+    get_item_details,
     get_order_details,
     get_product_details,
     get_user_details,
@@ -64,12 +65,17 @@ TOOLS = DomainTools(
         "Tools of an online shop's order system. They check that a request is consistent, not that the shop's policy "
         "allows it: whoever calls them answers for that."
     ),
-    reads=READS,
+    reads=(*READS, get_item_details),
     writes=WRITES,
     build_base=declared_worlds("toolgym.envs.retail:RETAIL"),
     load_base=load_base,
     files=FILES,
     dialects=DIALECTS,
+    lacks={
+        "standard": frozenset({get_item_details}),
+        "tau_bench": frozenset({get_item_details}),
+        "tau2": frozenset({think}),
+    },
 )
 
 

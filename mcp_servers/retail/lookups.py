@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from toolgym.mcp.server import ToolError
+from toolgym.mcp_servers.common.arguments import shown
 from toolgym.mcp_servers.retail.records import find_order, find_product, find_user, shown_order, shown_user
 from toolgym.mcp_servers.retail.schema import OrderId, ProductId, UserId, Zip
 from toolgym.world import Base, World
@@ -64,6 +65,20 @@ def get_order_details(world: World, order_id: OrderId) -> dict[str, Any]:
 def get_product_details(world: World, product_id: ProductId) -> dict[str, Any]:
     """Shows a type of product with all its variants: their item ids, options, prices and availability."""
     return find_product(world, product_id)
+
+
+def _build_items(base: Base) -> Mapping[str, str]:
+    return {item: key for key, product in base.tables["products"].items() for item in product["variants"]}
+
+
+def get_item_details(
+    world: World, item_id: Annotated[str, Field(description="The item's id, which is not that of its product.")]
+) -> dict[str, Any]:
+    """Shows one variant of a product: its options, price and availability."""
+    product_id = world.base.index("retail.items", _build_items).get(item_id)
+    if product_id is None:
+        raise ToolError(f"item {shown(item_id)} not found")
+    return find_product(world, product_id)["variants"][item_id]
 
 
 def list_all_product_types(world: World) -> dict[str, str]:

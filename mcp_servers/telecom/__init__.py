@@ -100,7 +100,7 @@ TOOLS = DomainTools(
     ),
     reads=READS + desk.READS,
     writes=WRITES + desk.WRITES,
-    lacks={"tau2": frozenset(tool.__name__ for tool in desk.READS + desk.WRITES)},
+    lacks={"tau2": frozenset(desk.READS + desk.WRITES)},
     user_reads=USER_READS,
     user_writes=USER_WRITES,
     build_base=declared_worlds("toolgym.envs.telecom:TELECOM"),

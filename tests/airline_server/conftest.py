@@ -182,6 +182,11 @@ def tau_bench(make_caller: Callable[..., Caller]) -> Caller:
 
 
 @pytest.fixture
+def tau2(make_caller: Callable[..., Caller]) -> Caller:
+    return make_caller("tau2")
+
+
+@pytest.fixture
 def world_folder(tmp_path: Path) -> Path:
     """The hand-made world as the three files of a public world."""
     for table, records in hand_made_tables().items():

@@ -1,15 +1,17 @@
-"""The `tau_bench` dialect against recorded calls of the public reference."""
+"""The `tau_bench` and `tau2` dialects against recorded calls of the public references."""
 
 import importlib.util
 import os
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 import orjson
 import pytest
 
+from toolgym.envs.tau2.states import database_hash
 from toolgym.mcp_servers.airline import build_server
 from toolgym.messages import ToolCall
 from toolgym.world import Base
@@ -49,6 +51,21 @@ class TestAgainstTheRecordings:
         assert report.total["ok"] >= 395
         assert report.total["final state"] >= 109
         assert report.agreed["ok"] >= 0.995 * report.total["ok"]
+
+    def test_tau2(self, recorded: ModuleType) -> None:
+        server = build_server(data=DATA / "airline", dialect="tau2")
+        sequences = recorded.sequences_of(DATA.parent / "tau2", "airline")
+        report = recorded.replay(server, sequences, partial(database_hash, "airline"))
+        assert report.disagreements == []
+        # Counted in the files: 163 calls succeeded, 100 failed; 40 + 10 + 52 sequences have the hash of a final state.
+        for kind, least in (("ok", 163), ("tool_error", 100), ("final state", 102)):
+            assert report.total[kind] >= least
+
+    def test_tau2_is_noticed_to_be_another(self, recorded: ModuleType) -> None:
+        server = build_server(data=DATA / "airline", dialect="tau_bench")
+        sequences = recorded.sequences_of(DATA.parent / "tau2", "airline")
+        report = recorded.replay(server, sequences, partial(database_hash, "airline"))
+        assert {item.reason for item in report.disagreements} >= {"different final state", "different result"}
 
     def test_standard_dialect_agrees_on_reads(self, recorded: ModuleType) -> None:
         # What the dialects share: well-typed reads of a fresh world, except one-stop searches across midnight.

@@ -121,7 +121,9 @@ def test_an_address_of_other_things_than_text(standard, tau_bench, tau2, new_add
 
 
 def test_types_are_advertised_by_all_and_enforced_by_one(standard, tau_bench, tau2):
-    assert standard.session.tools == tau_bench.session.tools == tau2.session.tools
+    assert standard.session.tools == tau_bench.session.tools
+    shared = [tool for tool in standard.session.tools if tool.name != "think"]
+    assert [tool for tool in tau2.session.tools if tool.name != "get_item_details"] == shared
     assert standard.refused("think", thought=None)
     assert tau_bench.ok("think", thought=None) == ""
     nothing = {"order_id": "#W3", "item_ids": "", "payment_method_id": "paypal_3"}

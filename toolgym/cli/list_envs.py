@@ -70,12 +70,12 @@ def outlines(ids: list[str]) -> list[dict[str, Any]]:
         own[name] = {
             "domain": name,
             "title": declaration.title if declaration is not None else name.capitalize(),
-            "tools": len(tools.reads) + len(tools.writes),
+            "tools": len(tools.tools()),
             "tasks": dict(TASKS_OF),
             "depths": list(_DEPTHS),
             **limits,
         }
-        names.update(tool.__name__ for tool in (*tools.reads, *tools.writes))
+        names.update(tool.__name__ for tool in tools.tools())
     found: list[dict[str, Any]] = []
     for env_id in ids:
         kwargs = gymnasium.spec(env_id).kwargs
