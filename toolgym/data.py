@@ -125,10 +125,11 @@ class DataSet:
 
 
 def _of_bfcl(inner: str) -> bool:
-    wanted = ("bfcl_eval/data/", "bfcl_eval/constants/", "bfcl_eval/eval_checker/multi_turn_eval/func_source_code/")
-    inits = ("bfcl_eval/__init__.py", "bfcl_eval/eval_checker/__init__.py")
-    inits += ("bfcl_eval/eval_checker/multi_turn_eval/__init__.py",)
-    return inner.startswith(wanted) or inner in inits or "dist-info/" in inner
+    """The cases, the tools, and how the benchmark writes prompts; not the models that it was run with."""
+    code = ("bfcl_eval/constants/", "bfcl_eval/eval_checker/multi_turn_eval/", "bfcl_eval/utils.py")
+    code += ("bfcl_eval/model_handler/utils.py", "bfcl_eval/__init__.py", "bfcl_eval/eval_checker/__init__.py")
+    data = inner.startswith("bfcl_eval/data/") and "/unused_datasets/" not in inner
+    return data or inner.startswith(code) or ".dist-info/" in inner
 
 
 DATA: Mapping[str, DataSet] = {
