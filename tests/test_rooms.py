@@ -23,7 +23,7 @@ AGENTS = ("policies", "rollouts", "evaluation", "training", "algorithms", "built
 LIBRARY = (
     {"errors", "_exports", "_checkout", "_json", "_strict_json"},
     {"_files"},
-    {"world", "loading", "formats", "openai_client", "hub", "sharing"},
+    {"data", "world", "loading", "formats", "openai_client", "hub", "sharing"},
     {"messages", "sampling", "saying"},
     {"trajectory"},
     {"mcp", "rendering"},

@@ -24,6 +24,10 @@ class LockedError(ConfigError):
     """Somebody else is writing the file or folder; the message says who, and since when."""
 
 
+class DataError(ToolGymError, RuntimeError):
+    """A public data set could not be fetched, or is not the one that it should be; the message says what to do."""
+
+
 class TaskError(ToolGymError, ValueError):
     """A task or tasks file is broken: its schema, or a gold chain that does not execute."""
 

@@ -68,6 +68,10 @@ class Base:
         self.meta: Mapping[str, Any] = MappingProxyType(dict(meta or {}))
         self._index: dict[Any, Any] = {}
 
+    def world(self) -> "World":
+        """A fresh world on it."""
+        return World(self)
+
     def index(self, key: Any, build: Any) -> Any:
         """A look-up structure over the base (never over an overlay), built by `build(self)` once and kept."""
         try:

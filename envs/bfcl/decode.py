@@ -125,13 +125,25 @@ def _arithmetic(node: ast.expr) -> Any:
         case ast.List() | ast.Tuple():
             return _value(node)
         case ast.UnaryOp(op=op, operand=operand):
-            return _UNARY[type(op)](_arithmetic(operand))
+            return negated(op, _arithmetic(operand))
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
-            return _combined(_arithmetic(left), op, _arithmetic(right))
+            return combined(_arithmetic(left), op, _arithmetic(right))
     raise ValueError("only constants can be combined")
 
 
-def _combined(left: Any, op: ast.operator, right: Any) -> Any:
+def negated(op: ast.unaryop, value: Any) -> Any:
+    """`op` on a value."""
+    return _UNARY[type(op)](value)
+
+
+def combined(left: Any, op: ast.operator, right: Any) -> Any:
+    """`op` on two numbers, texts or lists; bounded in size.
+
+    Raises:
+        ValueError: the result would be too large, or they cannot be combined.
+    """
+    if type(op) not in _BINARY:
+        raise ValueError("only numbers, texts and lists can be combined")
     if isinstance(left, int | float) and isinstance(right, int | float):
         if isinstance(op, ast.Pow | ast.LShift) and (abs(right) > _LARGEST_EXPONENT or abs(left) > _LARGEST):
             raise ValueError("the power is too large")

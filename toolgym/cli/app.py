@@ -13,6 +13,7 @@ from rich.markup import escape
 from toolgym.cli.check import check
 from toolgym.cli.command import Command
 from toolgym.cli.common import progress_console
+from toolgym.cli.data import app as data
 from toolgym.cli.demo import demo
 from toolgym.cli.describe import describe
 from toolgym.cli.docker import docker
@@ -76,6 +77,7 @@ app.command("check", cls=Command)(check)
 app.command("record", cls=Command)(record)
 app.add_typer(new, name="new")
 app.add_typer(tasks, name="tasks")
+app.add_typer(data, name="data")
 
 
 def _print_version(asked: bool) -> None:

@@ -61,7 +61,7 @@ class Episode:
         if self._world is None:
             base = self._build(self.world_key)
             if self._resting is None:
-                self._world = World(base)
+                self._world = base.world()
             else:
                 self._resting.base = base
                 self._world, self._resting = self._resting, None
@@ -108,7 +108,7 @@ class Episode:
     def reset(self, world_key: Any = None) -> None:
         """A fresh world: that of `world_key`."""
         base = self._build(world_key)
-        self.world_key, self._world, self._resting = world_key, World(base), None
+        self.world_key, self._world, self._resting = world_key, base.world(), None
         self._epoch += 1
 
     def fork(self) -> "Episode":
@@ -127,7 +127,7 @@ class Episode:
         Raises:
             ConfigError: the diff names a table that the world lacks.
         """
-        world = World(self.world.base)
+        world = self.world.base.world()
         try:
             world.restore(diff)
         except (KeyError, AttributeError) as error:

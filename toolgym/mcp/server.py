@@ -103,19 +103,26 @@ class ToolServer:
         """
 
         def register(fn: F) -> F:
-            bound = BoundTool(fn, writes, blocking, name, role)
-            if self._tool(bound.name) is not None:
-                raise ConfigError(f"Server {self.name!r} has a tool named {bound.name!r} already.")
-            if role == "agent":
-                self._tools[bound.name] = bound
-                self._specs = (*self._specs, bound.spec)
-            else:
-                self._user_tools[bound.name] = bound
-                self._user_specs = (*self._user_specs, bound.spec)
-            self.fastmcp.add_tool(EpisodeTool.of(bound, self.episodes))
+            self.add(BoundTool(fn, writes, blocking, name, role))
             return fn
 
         return register
+
+    def add(self, bound: BoundTool) -> None:
+        """Adds a tool that is made already.
+
+        Raises:
+            ConfigError: its name is taken.
+        """
+        if self._tool(bound.name) is not None:
+            raise ConfigError(f"Server {self.name!r} has a tool named {bound.name!r} already.")
+        if bound.role == "agent":
+            self._tools[bound.name] = bound
+            self._specs = (*self._specs, bound.spec)
+        else:
+            self._user_tools[bound.name] = bound
+            self._user_specs = (*self._user_specs, bound.spec)
+        self.fastmcp.add_tool(EpisodeTool.of(bound, self.episodes))
 
     @property
     def tool_specs(self) -> tuple[ToolSpec, ...]:
