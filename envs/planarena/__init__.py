@@ -1,0 +1,1 @@
+"""PlanArena: scenarios that are made from a number, and the corpus of trajectories."""
