@@ -103,7 +103,9 @@ class ScriptedUser(User):
         return [carried_out(each, tools) for each in instructions(response, self._script.actions)]
 
     def _check_tools(self, task: Task) -> None:
-        known = () if self.tools is None else tuple(tool.name for tool in self.tools.specs)
+        if not task.user.actions:
+            return
+        known = {} if self.tools is None else dict.fromkeys(tool.name for tool in self.tools.specs)
         for action in task.user.actions:
             for call in (*action.calls, *(() if action.done_if is None else (action.done_if.call,))):
                 if call.name not in known:
