@@ -1,11 +1,12 @@
-"""Loads the public tau-bench airline world from its three files."""
+"""Loads a public airline world: tau-bench's three files, or tau2's one."""
 
 from pathlib import Path
 
-from toolgym.mcp_servers.common.domain_tools import read_records
+from toolgym.mcp_servers.common.domain_tools import read_tables
 from toolgym.world import Base
 
 FILES = ("flights.json", "reservations.json", "users.json")
+ONE_FILE = "db.json"
 
 TODAY = "2024-05-15T15:00:00"
 """The public world's clock, which never moves."""
@@ -35,10 +36,10 @@ AIRPORTS = {
 
 
 def load_base(folder: Path, dialect: str) -> Base:
-    """The world in `flights.json`, `reservations.json` and `users.json` of a folder.
+    """The world in `flights.json`, `reservations.json` and `users.json` of a folder, or in its `db.json`.
 
     Raises:
-        ConfigError: a file is missing or is no JSON object.
+        ConfigError: a file is missing or is no JSON object, or `db.json` has not the three tables.
     """
-    tables = {Path(name).stem: read_records(folder / name, "airline") for name in FILES}
+    tables = read_tables(folder, FILES, ONE_FILE, "airline")
     return Base(tables, {"today": TODAY, "seed": 0, "ids": "public", "airports": AIRPORTS, "dialect": dialect})

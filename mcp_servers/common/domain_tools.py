@@ -7,7 +7,7 @@ server = TOOLS.server(seed=7, size="small")         # in process
 app = command(TOOLS)                                # and toolgym.mcp_servers.common.command: for any MCP client
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -119,3 +119,24 @@ def read_records(path: Path, owner: str) -> dict[str, Any]:
     if not isinstance(records, dict):
         raise ConfigError(f"{path} must hold an object of records by id, not {type(records).__name__}")
     return records
+
+
+def read_tables(folder: Path, files: Sequence[str], one_file: str, owner: str) -> dict[str, Any]:
+    """The tables of a public world that has a file for each, or one file of them all.
+
+    Args:
+        folder: where they are.
+        files: the name of each table's file.
+        one_file: the name of the file of all, which is taken where it is there.
+        owner: whose world it is, for errors.
+
+    Raises:
+        ConfigError: a file is missing or holds no JSON object, or the one file lacks a table.
+    """
+    names = [Path(name).stem for name in files]
+    if not (folder / one_file).is_file():
+        return {name: read_records(folder / f"{name}.json", owner) for name in names}
+    tables = read_records(folder / one_file, owner)
+    if missing := [name for name in names if not isinstance(tables.get(name), dict)]:
+        raise ConfigError(f"{folder / one_file} must hold the tables {', '.join(names)}; it lacks {missing}")
+    return {name: tables[name] for name in names}
