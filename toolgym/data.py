@@ -19,6 +19,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
 from toolgym._files import WriteLock
 from toolgym.errors import ConfigError, DataError, did_you_mean
 
@@ -158,13 +160,7 @@ def data_root() -> Path:
     """The folder of all data sets: `$TOOLGYM_DATA`, or `toolgym/data` where the system keeps caches."""
     if given := os.environ.get("TOOLGYM_DATA"):
         return Path(given).expanduser()
-    if sys.platform == "win32":
-        caches = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        caches = Path.home() / "Library" / "Caches"
-    else:
-        caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return caches / "toolgym" / "data"
+    return user_cache_path("toolgym", appauthor=False) / "data"
 
 
 def data_set(name: str) -> DataSet:
