@@ -20,14 +20,18 @@ def gold_calls(case: Mapping[str, Any], name_of: Callable[[str], str]) -> tuple[
     """
     if case["category"] == "live_relevance":
         return (GoldCall(name=name_of(case["function"][0]["name"])),)
-    schemas = {function["name"]: function["parameters"].get("properties", {}) for function in case["function"]}
+    schemas = {function["name"]: function["parameters"] for function in case["function"]}
+    source = _SOURCES.get(case["category"])
     calls = []
     for answer in case["ground_truth"]:
         ((name, values),) = answer.items()
-        arguments = {key: value for key, options in values.items() if (value := _first(options)) is not _LEFT_OUT}
-        source = _SOURCES.get(case["category"])
-        if source is not None:
-            arguments = {key: source(value, schemas.get(name, {}).get(key, {})) for key, value in arguments.items()}
+        properties, required = schemas[name].get("properties", {}), schemas[name].get("required", [])
+        arguments: dict[str, Any] = {}
+        for key, options in values.items():
+            value = "" if options == [""] and key in required else _first(options)
+            if value is _LEFT_OUT or (key not in properties and "" in options):
+                continue
+            arguments[key] = value if source is None else source(value, properties.get(key, {}))
         calls.append(GoldCall(name=name_of(name), arguments=arguments))
     return tuple(calls)
 
