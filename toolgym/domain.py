@@ -31,7 +31,11 @@ class TaskSet(Protocol):
 
 
 class Domain(Protocol):
-    """A family of worlds, tools and tasks (see `toolgym.envs.airline.AirlineDomain`)."""
+    """A family of worlds, tools and tasks (see `toolgym.envs.airline.AirlineDomain`).
+
+    A domain may have two methods more: `world_key(task)`, what `session.reset` gets in place of the task's
+    `world_seed`; and, where each task has its own tools, `prompt_of(task)`, its `toolgym.observations.Prompt`.
+    """
 
     name: str
 

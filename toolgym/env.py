@@ -106,6 +106,9 @@ class ToolEnv(gymnasium.Env[str, str]):
         self._user: User = make_user(self.options.user)
         self._session: ToolSession | None = self._new_session()
         self._part_of: Callable[[Task], Domain] | None = getattr(self.domain, "part_of", None)
+        self._prompt_of: Callable[[Task], Prompt] | None = getattr(self.domain, "prompt_of", None)
+        if self._prompt_of is not None and self.options.perturbs:
+            raise ConfigError(f"The tools of {self.domain.name!r} differ from task to task; they cannot be perturbed")
         self._openings = {"": self._opening_of(self.domain, perturbed=self._part_of is None)}
         self._opening = self._openings[""]
         self._perturbation: Perturbation | None = None
@@ -208,7 +211,9 @@ class ToolEnv(gymnasium.Env[str, str]):
         if number is not None or self._opening.perturber is not None:
             task, prompt = self._perturb(task, seed, number)
             meta |= cast(Perturbation, self._perturbation).meta
-        if self._part_of is not None:
+        if self._prompt_of is not None:
+            prompt = self._prompt_of(task)
+        if self._part_of is not None or self._prompt_of is not None:
             cast(Message, self.action_space).tools = self.session.tools
         self._user.tools = UserTools(self.session) if self.session.user_tools else None
         request = self._user.start(task)

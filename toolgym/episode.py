@@ -15,9 +15,9 @@ from typing import Any, cast
 from gymnasium.error import ResetNeeded
 
 from toolgym.errors import InfraError
-from toolgym.mcp.session import ToolSession
+from toolgym.mcp.session import ToolSession, ToolSpec
 from toolgym.messages import ParseProblem, ToolCall, Turn, parse
-from toolgym.observations import chat_messages, format_notice, format_step
+from toolgym.observations import added_tools, chat_messages, format_notice, format_step, openai_tools
 from toolgym.options import EnvOptions
 from toolgym.rewards.base import Reward
 from toolgym.rewards.state import solved
@@ -62,6 +62,8 @@ class _Doings:
     agent_changed: bool = False
     truncation: Truncation | None = None
     failure: InfraError | None = None
+    tools: tuple[ToolSpec, ...] | None = None
+    """The tools, where there are others than before."""
 
 
 class Episode:
@@ -80,6 +82,7 @@ class Episode:
         "_calls",
         "_started_s",
         "_tokens",
+        "_tools",
         "_version",
         "interrupted",
         "options",
@@ -98,6 +101,7 @@ class Episode:
         self._calls = 0
         self._tokens = self._count(trajectory.prompt)
         self._started_s = 0.0 if options.max_seconds is None else time.monotonic()
+        self._tools = session.tools
         # What the user did before its request shows in the first step's diff.
         self._version = None if user.tools is not None and user.tools.acted else session.state_version()
         self.interrupted = False
@@ -132,6 +136,7 @@ class Episode:
         twin.trajectory = replace(now, steps=now.steps.copy(), meta=now.meta.copy())
         twin.options, twin.reward = self.options, self.reward
         twin._calls, twin._tokens, twin._started_s = self._calls, self._tokens, self._started_s
+        twin._tools = self._tools
         twin._version = None if self._version is None else twin.session.state_version()
         twin.interrupted = False
         return twin
@@ -204,14 +209,15 @@ class Episode:
             yield from self._act(turn, did)
         except InfraError as error:
             did.failure = error
-        finished = did.reply is not None and did.reply.done
+        finished = (did.reply is not None and did.reply.done) or (self.task.single_turn and not did.truncation)
         said = did.reply.text if did.reply is not None else None
-        observation = format_step(turn, did.results, said)
+        added = self._added(did)
+        observation = format_step(turn, did.results, said, tools=added)
         if not (finished or did.failure or did.truncation):
             did.truncation = self._limit_reached(action, observation)
         notice = _INFRA_NOTICE if did.failure else format_notice(did.truncation) if did.truncation else ""
         if notice:
-            observation = format_step(turn, did.results, said, notice)
+            observation = format_step(turn, did.results, said, notice, added)
         step = Step(turn, tuple(did.results), observation, said, did.diff)
         if self.user.tools is not None:
             step.user_acts = self.user.tools.taken()
@@ -222,7 +228,7 @@ class Episode:
             step.reward, step.rewards = self.reward.score(trajectory, self.task)
         else:
             step.rewards = dict.fromkeys(self.reward.terms, 0.0)
-        info = self._info(step, did, chat_messages(turn, did.results, said, notice))
+        info = self._info(step, did, chat_messages(turn, did.results, said, notice, added))
         self.interrupted = False
         return observation, step.reward, finished or did.failure is not None, did.truncation is not None, info
 
@@ -246,8 +252,24 @@ class Episode:
             did.agent_changed = did.diff is not None and did.diff != before
         if turn.response is not None and did.truncation is None:
             did.reply = cast(UserReply, (yield Said(turn.response)))
+            if not did.reply.done:
+                self._listen(did)
         if did.results or (tools is not None and tools.acted):
             yield from self._look(did)
+
+    def _listen(self, did: _Doings) -> None:
+        """The user has said something more, with which tools may be added."""
+        self.session.user_spoke()
+        tools = self.session.tools
+        if tools != self._tools:
+            did.tools = tools
+
+    def _added(self, did: _Doings) -> str:
+        """What is said of the tools that are there since this step."""
+        if did.tools is None:
+            return ""
+        known, self._tools = {tool.name for tool in self._tools}, did.tools
+        return added_tools([tool for tool in did.tools if tool.name not in known])
 
     def _look(self, did: _Doings) -> Generator[Request, Answer, None]:
         """The diff, where the state may have changed since the last look."""
@@ -305,6 +327,8 @@ class Episode:
         info: dict[str, Any] = {"messages": messages, "calls": calls, "rewards": step.rewards.copy()}
         if len(step.rewards) < len(self.reward.terms):
             info["unscored"] = [name for name in self.reward.terms if name not in step.rewards]
+        if did.tools is not None:
+            info["tools"] = openai_tools(did.tools)
         if self.trajectory.outcome is not None:
             info["outcome"] = self.trajectory.outcome
         if did.truncation is not None:

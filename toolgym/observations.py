@@ -19,11 +19,14 @@ from toolgym.trajectory import ToolResult, Truncation
 __all__ = [
     "TAGS",
     "Prompt",
+    "added_tools",
     "chat_messages",
     "escape_tags",
     "format_notice",
     "format_step",
+    "how_to_call",
     "instructions",
+    "lists_tools",
     "openai_tools",
     "without_format",
 ]
@@ -72,14 +75,18 @@ _NOTICES: dict[Truncation, str] = {
 
 def instructions(format: str, *, user_answers: bool) -> str:
     """How a model is told to write, for a message format (an added format gets the default's text)."""
-    how = _HOW_TO_CALL.get(format, _HOW_TO_CALL["toolgym"])
-    return f"{how}\n{_CONVERSATION if user_answers else _SINGLE_TURN}"
+    return f"{how_to_call(format)}\n{_CONVERSATION if user_answers else _SINGLE_TURN}"
+
+
+def how_to_call(format: str) -> str:
+    """How calls and responses are written in a message format (an added format gets the default's text)."""
+    return _HOW_TO_CALL.get(format, _HOW_TO_CALL["toolgym"])
 
 
 def without_format(system: str) -> str:
     """A `Prompt`'s system message for an endpoint with tool calls of its own: no tool schemas, no message format."""
     policy, found, rest = system.rpartition(_TOOLS)
-    return policy + rest.rpartition("\n")[2] if found else system
+    return (policy + rest.rpartition("\n")[2]).rstrip() if found else system
 
 
 def escape_tags(text: str) -> str:
@@ -139,14 +146,31 @@ class Prompt:
         return [{"role": "system", "content": self.system}, user] if self.system else [user]
 
 
-def format_step(turn: Turn, results: Sequence[ToolResult], reply: str | None, notice: str = "") -> str:
-    """What the environment answers to a turn: a line a result, in the calls' order; problems; the user; a notice."""
+def added_tools(tools: Sequence[ToolSpec]) -> str:
+    """What is said of tools that are there from now on; empty for none."""
+    lines = "\n".join(_json.dumps(item["function"]).decode() for item in openai_tools(tools))
+    return f"{_TOOLS}{lines}" if lines else ""
+
+
+def lists_tools(text: str) -> bool:
+    """Whether a message says of nothing but tools: what `added_tools` gives."""
+    return text.startswith(_TOOLS)
+
+
+def format_step(
+    turn: Turn, results: Sequence[ToolResult], reply: str | None, notice: str = "", tools: str = ""
+) -> str:
+    """What the environment answers to a turn: a line a result, in the calls' order; problems; added tools; the user; a
+    notice.
+    """
     parts = []
     for result in results:
         tag = "tool_error" if result.is_error else "tool_response"
         parts.append(f"<{tag}>{escape_tags(result.text)}</{tag}>")
     if turn.problems:
         parts.append(f"<problem>{escape_tags(describe_problems(turn))}</problem>")
+    if tools:
+        parts.append(tools)
     if reply is not None:
         parts.append(f"<user>{escape_tags(reply)}</user>")
     if notice:
@@ -155,7 +179,7 @@ def format_step(turn: Turn, results: Sequence[ToolResult], reply: str | None, no
 
 
 def chat_messages(
-    turn: Turn, results: Sequence[ToolResult], reply: str | None, notice: str = ""
+    turn: Turn, results: Sequence[ToolResult], reply: str | None, notice: str = "", tools: str = ""
 ) -> list[dict[str, Any]]:
     """The same as chat messages: role `tool` for results (in the calls' order), `user` for all else.
 
@@ -170,6 +194,8 @@ def chat_messages(
         out.append({**message, "parts": [{"type": "text", "text": text}, *images]} if images else message)
     if turn.problems:
         out.append({"role": "user", "content": f"<problem>{escape_tags(describe_problems(turn))}</problem>"})
+    if tools:
+        out.append({"role": "user", "content": tools})
     if reply is not None:
         out.append({"role": "user", "content": escape_tags(reply)})
     if notice:

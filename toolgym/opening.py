@@ -37,6 +37,8 @@ def _options_of(env_id: str) -> tuple[str, ...]:
         from toolgym.mixed import mixed_options
 
         return mixed_options()
+    if made_by == "toolgym.envs.bfcl.environment:make_env":
+        return load_named("toolgym.envs.bfcl.environment:bfcl_options")()
     return env_options()
 
 

@@ -10,7 +10,7 @@ from toolgym.agents.policies.policy import Completion
 from toolgym.errors import ChatError, ConfigError
 from toolgym.formats.openai import reasoning_of
 from toolgym.messages import Turn, render
-from toolgym.observations import without_format
+from toolgym.observations import lists_tools, without_format
 from toolgym.openai_client import OPENAI_URL, ChatClient, ChatOptions, was_cut
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class ApiPolicy:
         """Opens a conversation with the reset's chat messages (`native`) or its text (`text`)."""
         native = self.options.calls == "native"
         messages = [_native(message) for message in info.get("messages") or ()] if native else []
+        messages = [each for each in messages if each.get("role") != "system" or each.get("content")]
         self._conversations[slot] = _Conversation(
             messages=messages or [{"role": "user", "content": observation}],
             tools=list(info.get("tools") or ()) if native else [],
@@ -77,6 +78,9 @@ class ApiPolicy:
         talk = self._conversations[slot]
         native = self.options.calls == "native"
         new = [self._content(message) for message in info.get("messages") or ()] if native else []
+        if native and info.get("tools"):
+            talk.tools = list(info["tools"])  # which says all that a message of tools does
+            new = [message for message in new if not lists_tools(str(message.get("content", "")))]
         if not new and not talk.pending:
             new = [{"role": "user", "content": observation}]
         for message in new:

@@ -46,7 +46,7 @@ class Conventions:
         package = folder / "bfcl_eval"
         words, kinds = (import_module(f"bfcl_eval.constants.{name}") for name in ("default_prompts", "enums"))
         types = import_module("bfcl_eval.constants.type_mappings")
-        made: dict[str, Any] = {"json": json, "re": re, "copy": copy, **vars(typing)}
+        made: dict[str, Any] = {**vars(typing), "json": json, "re": re, "copy": copy}
         made |= {
             name: value for found in (words, kinds, types) for name, value in vars(found).items() if name[:2] != "__"
         }

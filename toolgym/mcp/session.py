@@ -113,6 +113,10 @@ class ToolSession(ABC):
         """A number that changes whenever the state may have changed; None where that is not known."""
         return None
 
+    def user_spoke(self) -> None:
+        """The user has said something more: from here on the session may offer other tools."""
+        return
+
     @abstractmethod
     def close(self) -> None:
         """Ends the episode and frees what it holds. Closing twice is harmless."""
@@ -167,6 +171,9 @@ class WrappedSession(ToolSession):
 
     def state_version(self) -> int | None:
         return self.inner.state_version()
+
+    def user_spoke(self) -> None:
+        self.inner.user_spoke()
 
     def close(self) -> None:
         self.inner.close()

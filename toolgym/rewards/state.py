@@ -6,6 +6,7 @@ and `state_term` the reward made of it.
 
 from toolgym.rewards.assertions import BaseLookup, bound, holds, states_equal
 from toolgym.rewards.checklist import satisfied
+from toolgym.rewards.verdicts import verdict_of
 from toolgym.tasks import JudgedCheck, Task
 from toolgym.trajectory import Trajectory
 
@@ -16,8 +17,10 @@ def state_matches(trajectory: Trajectory, task: Task, base: BaseLookup | None = 
     """Whether the present state is the gold one (up to `Task.unordered` and `Task.free`) and every assertion holds.
 
     A forbidden task wants nothing changed. A task that gives neither gold chain nor gold diff is told by its assertions
-    alone.
+    alone, one with a `verdict` by that alone.
     """
+    if task.verdict:
+        return verdict_of(task.verdict)(trajectory, task)
     diff = trajectory.diff
     if task.forbidden:
         if any(diff.values()):
@@ -33,10 +36,10 @@ def solved(trajectory: Trajectory, task: Task, base: BaseLookup | None = None) -
     """Whether the task is solved: the state matches and every `required` checklist item is satisfied.
 
     Judged items are left out. A task with nothing to tell success by (no gold chain, diff, assertion or required item,
-    and not forbidden) is never solved.
+    no verdict, and not forbidden) is never solved.
     """
     required = [item.id for item in task.checklist if item.required and not isinstance(item.check, JudgedCheck)]
-    if not (task.gold or task.gold_diff or task.forbidden or task.assertions or required):
+    if not (task.gold or task.gold_diff or task.forbidden or task.assertions or required or task.verdict):
         return False
     if not state_matches(trajectory, task, base):
         return False

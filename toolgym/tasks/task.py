@@ -207,6 +207,9 @@ class UserScript(_Model):
     """What it has noticed, without knowing why: said when asked what the problem is."""
     actions: tuple[UserAction, ...] = ()
     """What it can be told to do with tools of its own; such a task cannot be played with `user="none"`."""
+    turns: tuple[str, ...] = ()
+    """What it says, one after the other, whatever the agent answers: its part of a fixed conversation, which ends with
+    the answer to the last. All else in the script is left aside then."""
 
 
 class Task(_Model):
@@ -241,6 +244,11 @@ class Task(_Model):
     the state must be the gold chain's."""
     assertions: tuple[Assertion, ...] = ()
     checklist: tuple[ChecklistItem, ...] = ()
+    single_turn: bool = False
+    """Whether the agent's first message ends the episode, whatever it is: calls are asked for, nothing comes back."""
+    verdict: str = ""
+    """The name (`toolgym.rewards.verdicts`) of what tells whether the task is solved, in place of the state: a public
+    benchmark's own verdict."""
     meta: dict[str, Any] = Field(default_factory=dict)
 
     @property

@@ -57,6 +57,7 @@ class ScriptedUser(User):
         self._script = UserScript()
         self._opening = ""
         self._idle = 0
+        self._said = 0
 
     def start(self, task: Task) -> str:
         """Opens the conversation.
@@ -64,7 +65,9 @@ class ScriptedUser(User):
         Raises:
             ConfigError: the script has the user call a tool that it does not have.
         """
-        self._script = task.user
+        self._script, self._said = task.user, 1
+        if task.user.turns:
+            return task.user.turns[0]
         self._opening = task.user.opening or task.user.symptoms or task.request
         self._idle = 0
         if task.user.actions:
@@ -72,6 +75,8 @@ class ScriptedUser(User):
         return self._opening
 
     def reply(self, response: str) -> UserReply:
+        if self._script.turns:
+            return self._next_turn()
         text = response.lower().replace("’", "'")
         done = self._done(response)
         asking = " ".join(sentence for sentence in _SENTENCE.findall(text) if _ASKING.search(sentence))
@@ -94,6 +99,13 @@ class ScriptedUser(User):
         if self._script.actions and not asks(text) and is_told(text):
             return self._idle_reply(_LOST)
         return self._idle_reply(_UNKNOWN if "?" in text or asks(text) else _WAIT)
+
+    def _next_turn(self) -> UserReply:
+        turns = self._script.turns
+        if self._said >= len(turns):
+            return UserReply(done=True)
+        self._said += 1
+        return UserReply(turns[self._said - 1])
 
     def _done(self, response: str) -> list[str]:
         """Does what the response tells; returns what it says of each."""
@@ -130,6 +142,7 @@ class ScriptedUser(User):
     def fork(self) -> "ScriptedUser":
         twin = ScriptedUser.__new__(ScriptedUser)
         twin._script, twin._opening, twin._idle = self._script, self._opening, self._idle
+        twin._said = self._said
         return twin
 
 
