@@ -9,7 +9,6 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 from toolgym.envs.bfcl.conventions import Conventions
@@ -102,9 +101,7 @@ class _ClassTool(BoundTool):
         name, schema = function["name"], tidy_schema(dict(function["parameters"]))
         self.name, self.role, self.writes, self.blocking, self._wraps = name, "agent", True, False, False
         self.spec = ToolSpec(name, function["description"], schema, None, True)
-        self.function_tool = cast(
-            Any, SimpleNamespace(name=name, description=self.spec.description, parameters=schema, output_schema=None)
-        )
+        self.description, self.parameters, self.output = self.spec.description, schema, None
 
     def run(self, world: World, arguments: dict[str, Any]) -> tuple[ToolResult, World]:
         case = cast(_Tools, world)

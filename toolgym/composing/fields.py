@@ -68,6 +68,8 @@ class Draw:
     """The records before this one of the list that it stands in (`toolgym.composing.tables.Records`)."""
     inner: "dict[str, Draw]" = field(default_factory=dict)
     """Inner table -> what its records are drawn with."""
+    world: int = 0
+    """The key of the world that is made."""
 
     keys: dict[str, list[str]] = field(default_factory=dict)
     groups: dict[tuple[str, str], dict[Any, list[str]]] = field(default_factory=dict)

@@ -324,10 +324,16 @@ class Kitchen:
 
     # Drawing -------------------------------------------------------------------------------------------------------
 
-    def draw(self, rng: random.Random, split: Split) -> Together:
-        """A recipe for a task of the split, by the shares above."""
+    def draw(self, rng: random.Random, split: Split, depth: int | None = None) -> Together:
+        """A recipe for a task of the split, by the shares above.
+
+        Args:
+            rng: makes the choices.
+            split: whose tasks.
+            depth: how deep it is; by default as the shares have it.
+        """
         unseen = split == "test_unseen"
-        depth = rng.choices(tuple(DEPTHS), tuple(DEPTHS.values()))[0]
+        depth = depth or rng.choices(tuple(DEPTHS), tuple(DEPTHS.values()))[0]
         for _ in range(_TRIES):
             held_out = unseen and rng.random() < _HELD_OUT_SHARE
             single = rng.random() < _SINGLE_SHARE[depth]

@@ -97,7 +97,7 @@ def build_world(tables: Sequence[Table], key: int, size: Size, meta: Mapping[str
 def _records(
     table: Table, rng: Any, key: int, size: Size, tables: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, dict[str, Any]]:
-    draw = Draw(rng, split_of(key), tables=tables)
+    draw = Draw(rng, split_of(key), tables=tables, world=key)
     records: dict[str, dict[str, Any]] = {}
     if isinstance(table.rows, Mapping):
         for _ in range(table.rows[size]):

@@ -125,12 +125,11 @@ class EpisodeTool(Tool):
     @classmethod
     def of(cls, bound: BoundTool, store: EpisodeStore) -> "EpisodeTool":
         """The FastMCP tool of a bound tool; its `meta` says what it is, since the older protocol has no extensions."""
-        source = bound.function_tool
         tool = cls(
-            name=source.name,
-            description=source.description,
-            parameters=source.parameters,
-            output_schema=source.output_schema,
+            name=bound.name,
+            description=bound.description,
+            parameters=bound.parameters,
+            output_schema=bound.output,
             annotations=ToolAnnotations(read_only_hint=not bound.writes, open_world_hint=False),
             meta={EXTENSION_ID: True, ROLE_META: bound.role} if bound.role == "user" else {EXTENSION_ID: True},
         )

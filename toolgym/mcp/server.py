@@ -75,14 +75,30 @@ class ToolServer:
         self._bases: OrderedDict[bytes, Base] = OrderedDict()
         self._records = 0
         self._bases_lock = threading.Lock()
+        self._fastmcp_lock = threading.Lock()
+        self._registered: list[BoundTool] = []
         self.episodes = EpisodeStore(self._episode, limits)
         """The episodes that came over the wire."""
-        self.fastmcp: FastMCP = FastMCP(name, instructions=instructions, on_duplicate="error")
-        """The protocol side of this server, for any MCP client."""
-        self.fastmcp.add_extension(EpisodesExtension(self.episodes))
-        self.fastmcp.add_middleware(Roles(self._tool))
+        self._instructions = instructions
+        self._fastmcp: FastMCP | None = None
+
+    @property
+    def fastmcp(self) -> FastMCP:
+        """The protocol side of this server, for any MCP client; made when it is first asked for."""
+        if self._fastmcp is None:
+            with self._fastmcp_lock:
+                self._fastmcp = self._fastmcp or self._protocol_side()
+        return self._fastmcp
+
+    def _protocol_side(self) -> FastMCP:
+        made: FastMCP = FastMCP(self.name, instructions=self._instructions, on_duplicate="error")
+        made.add_extension(EpisodesExtension(self.episodes))
+        made.add_middleware(Roles(self._tool))
         # Otherwise the SDK lists all tools at each HTTP call, to look one schema up: half of the call's time.
-        self.fastmcp._mcp_server.get_tool_input_schema = self._input_schema
+        made._mcp_server.get_tool_input_schema = self._input_schema
+        for bound in self._registered:
+            made.add_tool(EpisodeTool.of(bound, self.episodes))
+        return made
 
     def tool(
         self, *, writes: bool, blocking: bool = False, name: str | None = None, role: Role = "agent"
@@ -122,7 +138,9 @@ class ToolServer:
         else:
             self._user_tools[bound.name] = bound
             self._user_specs = (*self._user_specs, bound.spec)
-        self.fastmcp.add_tool(EpisodeTool.of(bound, self.episodes))
+        self._registered.append(bound)
+        if self._fastmcp is not None:
+            self._fastmcp.add_tool(EpisodeTool.of(bound, self.episodes))
 
     @property
     def tool_specs(self) -> tuple[ToolSpec, ...]:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from toolgym.errors import ConfigError, did_you_mean
+from toolgym.mcp.plain import plain_signature
 from toolgym.mcp.session import Role, ToolSpec
 from toolgym.trajectory import ToolResult
 from toolgym.world import World, copy_json
@@ -49,7 +50,10 @@ class BoundTool:
         ConfigError: `fn` is async, its first parameter cannot take a world, or there is no such role.
     """
 
-    __slots__ = ("_copies", "_validate", "_wraps", "blocking", "fn", "function_tool", "name", "role", "spec", "writes")
+    __slots__ = (
+        *("_copies", "_plain", "_validate", "_wraps", "blocking", "description", "fn", "name", "output", "parameters"),
+        *("role", "spec", "writes"),
+    )
 
     def __init__(
         self,
@@ -63,20 +67,38 @@ class BoundTool:
             raise ConfigError(did_you_mean(str(role), get_args(Role), "role"))
         self.role: Role = role
         public = _without_world(fn)
-        tool = FunctionTool.from_function(public, name=name or fn.__name__)
-        self.fn, self.writes, self.blocking, self.name = fn, writes, blocking, tool.name
-        self.function_tool = tool
-        output = None if tool.output_schema is None else tidy_schema(dereference_refs(tool.output_schema))
+        self.fn, self.writes, self.blocking, self.name = fn, writes, blocking, name or public.__name__
+        self._validate: Callable[[Any], Any]
+        plain = plain_signature(public, self.name)
+        if plain is not None:
+            self.description, self.parameters, self.output = public.__doc__, plain.parameters, plain.output
+            self._plain, self._validate = plain, self._first
+            parameters, output = self.parameters, self.output
+        else:
+            tool = FunctionTool.from_function(public, name=self.name)
+            self.description, self.parameters, self.output = tool.description, tool.parameters, tool.output_schema
+            self._plain, self._validate = None, get_cached_typeadapter(public).validator.validate_python
+            parameters = dereference_refs(self.parameters)
+            output = None if self.output is None else dereference_refs(self.output)
         self.spec = ToolSpec(
-            tool.name, tool.description or "", tidy_schema(dereference_refs(tool.parameters)), output, writes
+            self.name,
+            self.description or "",
+            tidy_schema(parameters),
+            None if output is None else tidy_schema(output),
+            writes,
         )
-        self._validate = get_cached_typeadapter(public).validator.validate_python
-        self._wraps = bool(tool.output_schema and tool.output_schema.get("x-fastmcp-wrap-result"))
+        self._wraps = bool(self.output and self.output.get("x-fastmcp-wrap-result"))
         # An argument object that the tool keeps would tie the world to the caller's data.
-        properties = tool.parameters.get("properties", {}).values()
+        properties = self.parameters.get("properties", {}).values()
         self._copies = any(
             schema.get("type") not in {"string", "integer", "number", "boolean"} for schema in properties
         )
+
+    def _first(self, arguments: Any) -> Any:
+        """Makes the validator, which a tool that is never called does without, and validates."""
+        assert self._plain is not None
+        self._validate = self._plain.validator()
+        return self._validate(arguments)
 
     @property
     def wraps(self) -> bool:

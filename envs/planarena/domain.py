@@ -1,0 +1,214 @@
+"""A scenario as a `Domain`: its server, its policy, and tasks that are composed when they are asked for.
+
+Each task has a small world of its own. How deep a task is follows from its index; then recipes of that depth are drawn
+and tried until one suits the world, so that any task is made without those before it.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any, Final, cast
+
+from toolgym.composing.composer import DeclaredComposer
+from toolgym.composing.making import Composer, Recipe, Source, TaskMaker
+from toolgym.composing.policy import render_policy
+from toolgym.composing.recipes import DEPTHS
+from toolgym.composing.worlds import WORLDS_PER_SPLIT, world_key
+from toolgym.domain import Size, Split
+from toolgym.envs.planarena.scenario import new_server, scenario_of
+from toolgym.errors import ConfigError, TaskError, did_you_mean
+from toolgym.mcp.server import ToolServer
+from toolgym.mcp.session import ToolSession
+from toolgym.tasks import Task
+
+__all__ = ["TASKS", "ScenarioDomain", "composer_of", "scenario_domain"]
+
+TASKS: Final = 200
+"""Tasks of a scenario."""
+_KEPT: Final = 64
+"""Scenarios whose composers and domains are kept."""
+_KEPT_WORLDS: Final = 8
+_KEPT_TASKS: Final = 256
+_STRIDE: Final = 1_000
+"""Worlds that stand between those of one scenario and of the next."""
+_DRAWS: Final = 400
+_SPEAKERS: Final = 3
+"""How many customers a recipe is tried with before another one is drawn."""
+
+
+class _Composer(DeclaredComposer):
+    """Keeps few worlds, and tries no recipe in other worlds than its task's."""
+
+    def __init__(self, number: int):
+        super().__init__(scenario_of(number).declaration)
+        self.number = number
+        self._bases = {size: lru_cache(maxsize=_KEPT_WORLDS)(self._base) for size in self._bases}
+
+    def _works(self, recipe: Any) -> bool:
+        return True
+
+
+@lru_cache(maxsize=_KEPT)
+def composer_of(number: int) -> _Composer:
+    """What the tasks and worlds of a scenario are made by; the latest ones are kept."""
+    return _Composer(number)
+
+
+class _Maker(TaskMaker):
+    """Makes the tasks of a scenario, each alone."""
+
+    def depth(self, index: int) -> int:
+        """How deep task `index` is."""
+        return self._rng("depth", index).choices(tuple(DEPTHS), tuple(DEPTHS.values()))[0]
+
+    def make(self, index: int) -> Task:
+        """Task `index`.
+
+        Raises:
+            TaskError: no recipe suits its world (not seen to happen).
+        """
+        source, composer = self.source, cast(_Composer, self.composer)
+        rng, depth = self._rng("task", index), self.depth(index)
+        key = world_key(source.split, (composer.number * _STRIDE + index) % WORLDS_PER_SPLIT, source.seed)
+        base = composer.base(key, source.size, source.dialect)
+        speakers = composer.speakers(base)
+        for _ in range(_DRAWS):
+            recipe = composer.kitchen.draw(rng, source.split, depth)
+            if recipe.depth != depth:
+                continue
+            first = rng.randrange(speakers)
+            for attempt in range(min(speakers, _SPEAKERS)):
+                place = (first + attempt) % speakers
+                task = self.attempt(index, cast(Recipe, recipe), key, base, place, rng)
+                if task is not None:
+                    return task
+        raise TaskError(f"no recipe of depth {depth} suits task {index} of scenario {composer.number}")
+
+    def _rng(self, purpose: str, index: int) -> random.Random:
+        source, number = self.source, cast(_Composer, self.composer).number
+        return random.Random(f"planarena {number} {source.seed} {source.size} {purpose} {index}")
+
+
+class ScenarioTasks:
+    """The tasks of a scenario, made on demand; the latest ones are kept.
+
+    Args:
+        maker: makes them.
+        indices: which of them.
+    """
+
+    def __init__(self, maker: _Maker, indices: Sequence[int]):
+        self._maker, self._indices = maker, indices
+        self._task = lru_cache(maxsize=_KEPT_TASKS)(maker.make)
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index: int, /) -> Task:
+        return self._task(self._indices[index])
+
+    def __iter__(self) -> Iterator[Task]:
+        for index in range(len(self)):
+            yield self[index]
+
+    def by_id(self, task_id: str) -> Task:
+        """The task of that id.
+
+        Raises:
+            ConfigError: there is none among these.
+        """
+        tail = task_id.rpartition("-")[2]
+        index = int(tail) if tail.isascii() and tail.isdigit() and len(tail) < 10 else -1
+        near = self._id(index) if index in self._indices else self._id(self._indices[0])
+        if near == task_id:
+            return self._task(index)
+        raise ConfigError(f"No task {task_id!r} among these {len(self)}. Did you mean {near!r}?")
+
+    def _id(self, index: int) -> str:
+        return self._maker.source.task_id(index, self._maker.composer.name)
+
+
+class ScenarioDomain:
+    """One scenario.
+
+    Args:
+        number: which.
+        size: `small`, `standard` or `large`.
+        dialect: `standard`; scenarios have no other.
+        seed: other seeds give other worlds and tasks.
+
+    Raises:
+        ConfigError: an unknown number, size or dialect, or a seed that is no int >= 0.
+    """
+
+    depths = tuple(DEPTHS)
+
+    def __init__(self, number: int, size: Size = "small", dialect: str = "standard", seed: int = 0):
+        self.scenario = scenario_of(number)
+        self.declaration = self.scenario.declaration
+        sizes = self.declaration.tasks_per_world
+        if size not in sizes:
+            raise ConfigError(did_you_mean(str(size), sizes, "world size"))
+        if dialect != "standard":
+            raise ConfigError(f"Scenarios have the dialect 'standard' alone, not {dialect!r:.100}.")
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise ConfigError(f"The domain's seed is an int >= 0; given {seed!r}.")
+        self.name, self.title = self.declaration.name, self.declaration.title
+        self.number, self.split, self.size, self.dialect, self.seed = number, self.scenario.split, size, dialect, seed
+        self.kinds = {look.kind: look.tool for look in self.declaration.looks}
+        self.kinds |= {act.kind: act.tool for act in self.declaration.acts}
+        self.server: ToolServer = new_server(number, size, world_key(self.split, number * _STRIDE % WORLDS_PER_SPLIT))
+        self._policy = ""
+        source = Source(self.split, size, dialect, seed)
+        self._maker = _Maker(source, cast(Composer, composer_of(number)), self.server.session)
+        self._all = ScenarioTasks(self._maker, range(TASKS))
+
+    def policy(self) -> str:
+        """The policy document."""
+        self._policy = self._policy or render_policy(self.declaration)
+        return self._policy
+
+    def session(self) -> ToolSession:
+        """A new in-process session; `reset(world_key(task))` puts it into a task's world."""
+        return self.server.session()
+
+    def world_key(self, task: Task) -> Any:
+        """The key of a task's world."""
+        return task.world_seed
+
+    def tasks(
+        self, split: Split, *, depth: int | Sequence[int] | None = None, kinds: Sequence[str] | None = None
+    ) -> ScenarioTasks:
+        """The tasks of the scenario's split.
+
+        Args:
+            split: the scenario's; it has tasks of no other.
+            depth: only tasks of this number (or these numbers) of atomic tasks.
+            kinds: only tasks all of whose atomic kinds are among these; all tasks are made for this.
+
+        Raises:
+            ConfigError: another split, an unknown kind, or nothing is left.
+        """
+        if split != self.split:
+            raise ConfigError(
+                f"Scenario {self.number} has tasks of the split {self.split!r} alone, and none of {split!r}: "
+                "the last digit of its number tells it"
+            )
+        for kind in kinds or ():
+            if kind not in self.kinds:
+                raise ConfigError(did_you_mean(kind, self.kinds, "atomic kind"))
+        if depth is None and kinds is None:
+            return self._all
+        depths = set(DEPTHS) if depth is None else {depth} if isinstance(depth, int) else set(depth)
+        indices = [index for index in range(TASKS) if self._maker.depth(index) in depths]
+        if kinds is not None:
+            indices = [index for index in indices if set(self._all[index].kind) <= set(kinds)]
+        if not indices:
+            raise ConfigError(f"No task of scenario {self.number} has depth {depth!r} and kinds {kinds!r}.")
+        return ScenarioTasks(self._maker, indices)
+
+
+@lru_cache(maxsize=_KEPT)
+def scenario_domain(number: int, size: Size = "small", dialect: str = "standard", seed: int = 0) -> ScenarioDomain:
+    """The domain of a scenario; the latest ones are kept."""
+    return ScenarioDomain(number, size, dialect, seed)

@@ -1,0 +1,1 @@
+"""The MCP servers of PlanArena's scenarios: `toolgym serve planarena:17`."""
