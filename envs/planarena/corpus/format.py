@@ -133,7 +133,8 @@ class PartRecord:
     rows: int
     bytes: int
     sha256: str
-    thrown_away: dict[str, int]
+    figures: dict[str, Any]
+    """What its rows are like, and what was thrown away on the way (`Figures.to_json`)."""
 
 
 def is_corpus(path: str | Path) -> bool:

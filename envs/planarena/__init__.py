@@ -1,0 +1,1 @@
+"""PlanArena: generated scenarios and the executed corpus of trajectories."""
