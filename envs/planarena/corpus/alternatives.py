@@ -1,9 +1,9 @@
 """What could have been done instead at a decision point: actions to be executed on forks.
 
 A decision point is a state before an action. Its alternatives are drawn from the kinds of wrong decisions of
-`toolgym.mistakes` at the place of the gold chain that the episode has come to, and from the scenario's other tools, whose
-parameters are filled with values that were seen. Where the episode's own action is not one that the gold chain makes
-next, the right one (`right`) is among them.
+`toolgym.mistakes` at the place of the gold chain that the episode has come to, and from the scenario's other tools,
+whose parameters are filled with values that were seen. Where the episode's own action is not one that the gold chain
+makes next, the right one (`right`) is among them.
 """
 
 from collections.abc import Iterator, Mapping

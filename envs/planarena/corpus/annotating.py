@@ -48,7 +48,8 @@ def annotate(state: State, actions: Sequence[GoldAction], choose: Chooser) -> di
     for turn, action in enumerate(actions):
         if state.outcome:
             break
-        before, solvable = state.fork(), state.solvable()
+        solvable = state.solvable()
+        before = state.fork()
         tried = [_alternative(before, made) for made in choose(before, action, turn)]
         decisions.append({"turn": turn, "solvable": solvable, "alternatives": tried})
         played = state.play(action)

@@ -73,9 +73,9 @@ every row.
 | `plan` | the atomic subtasks in order; `composition`: in series (`;`) and in parallel (`\\|\\|`) |
 | `depth`, `difficulty` | atomic tasks; the calls of the shortest chain known |
 | `label`, `outcome` | `positive` where the episode solved the task |
-| `steps` | each call and response: `role` (needed, harmless, wrong, refused), `relevance`, answer, change, `solvable` after it |
+| `steps` | each call and response: role, relevance, answer, change, and whether the task is `solvable` after it |
 | `decisions` | before each turn: the alternatives, executed, each with what came of it |
-| `error` | of a negative: kind, turn and place of the first error, when the task was lost, whether it recovers in between |
+| `error` | of a negative: its first error, when the task was lost, whether it recovers in between |
 """
 
 

@@ -1,4 +1,4 @@
-"""Chains that fail: a gold chain with a first error of a given kind, and what follows from it; executed before it counts.
+"""Chains that fail: a gold chain with a first error of a kind, and what follows from it; executed before it counts.
 
 | kind | the first error |
 |---|---|
@@ -16,10 +16,10 @@
 | `refused_permitted` | the policy allows it, and it is refused |
 | `handed_over` | a human agent is to do it, though it is the agent's to do |
 
-A chain either goes on as if the decision had been right (`toolgym.mistakes`), or **recovers in between**: the wrong call
-is made, then the right ones in whose place it stood, and the rest; it fails all the same, because what was written wrongly
-stays, or by a second error further on. Whether it recovers is told by what was executed: after the turn of its first error
-a call of the gold chain's action there, which was still to be made, is made.
+A chain either goes on as if the decision had been right (`toolgym.mistakes`), or **recovers in between**: the wrong
+call is made, then the right ones in whose place it stood, and the rest; it fails all the same, because what was written
+wrongly stays, or by a second error further on. Whether it recovers is told by what was executed: after the turn of its
+first error a call of the gold chain's action there, which was still to be made, is made.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -114,9 +114,7 @@ def _places(count: int, rng: np.random.Generator) -> list[int]:
 class _Maker:
     """Makes failing chains of one task."""
 
-    def __init__(
-        self, mistaker: Mistaker, env: ToolEnv, chain: Chain, tasks: TaskSet, index: int, throw: Throw
-    ):
+    def __init__(self, mistaker: Mistaker, env: ToolEnv, chain: Chain, tasks: TaskSet, index: int, throw: Throw):
         self.mistaker, self.env, self.chain = mistaker, env, chain
         self.tasks, self.index, self.throw = tasks, index, throw
 
@@ -210,9 +208,7 @@ class _Maker:
 
     # Both ----------------------------------------------------------------------------------------------------------
 
-    def _checked(
-        self, actions: Sequence[GoldAction], kind: str, *, recovering: bool, then: str = ""
-    ) -> Failing | None:
+    def _checked(self, actions: Sequence[GoldAction], kind: str, *, recovering: bool, then: str = "") -> Failing | None:
         """The chain, as far as it was played; None where it solves its task or its first error is none."""
         gold = self.chain.actions
         turn = next(
@@ -243,8 +239,8 @@ def same(action: GoldAction, gold: GoldAction) -> bool:
 def recovered(state: State, actions: Sequence[GoldAction], turn: int, kind: str) -> bool:
     """Whether a call that the first error stood in for is made after it, and was still to be made.
 
-    That are the calls of the gold chain's action at that turn; of one that came too early, its own. The chain of another
-    request mends nothing.
+    That are the calls of the gold chain's action at that turn; of one that came too early, its own. The chain of
+    another request mends nothing.
 
     Args:
         state: the beginning; it is the end afterwards.

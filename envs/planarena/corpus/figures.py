@@ -16,30 +16,26 @@ def composition_of(text: str) -> str:
     return "both" if series and parallel else "series" if series else "parallel" if parallel else "atomic"
 
 
-def _counter() -> Any:
-    return field(default_factory=Counter)
-
-
 @dataclass
 class Figures:
     """Counts of rows. Keys of counts are texts, so that they are the same once they were written as JSON."""
 
-    labels: Counter[str] = _counter()
-    splits: Counter[str] = _counter()
-    depths: Counter[str] = _counter()
+    labels: Counter[str] = field(default_factory=Counter)
+    splits: Counter[str] = field(default_factory=Counter)
+    depths: Counter[str] = field(default_factory=Counter)
     lengths: dict[str, Counter[str]] = field(default_factory=dict)
     """Label -> how many calls a trajectory has."""
-    compositions: Counter[str] = _counter()
-    forbidden: Counter[str] = _counter()
+    compositions: Counter[str] = field(default_factory=Counter)
+    forbidden: Counter[str] = field(default_factory=Counter)
     """Label -> rows of tasks that are to be refused."""
-    error_kinds: Counter[str] = _counter()
-    error_tenths: Counter[str] = _counter()
+    error_kinds: Counter[str] = field(default_factory=Counter)
+    error_tenths: Counter[str] = field(default_factory=Counter)
     """Where first errors lie: the place in the gold chain, from 0, in tenths of its length."""
     first_half: int = 0
     """First errors in the first half of the gold chain."""
-    recovering: Counter[str] = _counter()
+    recovering: Counter[str] = field(default_factory=Counter)
     """Kind of the first error -> negatives that recover from it in between."""
-    second_errors: Counter[str] = _counter()
+    second_errors: Counter[str] = field(default_factory=Counter)
     lost_later: int = 0
     """Negatives whose task could still be solved after the turn of their first error."""
     roles: dict[str, Counter[str]] = field(default_factory=dict)
@@ -53,7 +49,7 @@ class Figures:
     """Scenario -> its number of tools."""
     tools: set[str] = field(default_factory=set)
     """A mark of each distinct tool: name, description and parameters."""
-    thrown_away: Counter[str] = _counter()
+    thrown_away: Counter[str] = field(default_factory=Counter)
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Counts a row."""
@@ -154,7 +150,10 @@ def _sum(one: Any, other: Any, name: str) -> Any:
     if isinstance(one, dict):
         if name == "tools_of":
             return {**one, **other}
-        return {key: _sum(one.get(key, _nothing(other.get(key))), other.get(key, _nothing(one.get(key))), "") for key in {**one, **other}}
+        return {
+            key: _sum(one.get(key, _nothing(other.get(key))), other.get(key, _nothing(one.get(key))), "")
+            for key in {**one, **other}
+        }
     return one + other
 
 

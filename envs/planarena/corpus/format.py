@@ -2,7 +2,8 @@
 
 A folder holds `corpus.json` (what it is made of), `data/SPLIT-NNNNN.parquet` or `.jsonl` (the rows), `parts/` (for each
 of those files how many rows and bytes it has, its SHA-256, and what was thrown away on the way), and `README.md`, the
-data-set card. Values without a fixed form (arguments, what changed, the tools) are JSON texts, "" where there is nothing.
+data-set card. Values without a fixed form (arguments, what changed, the tools) are JSON texts, "" where there is
+nothing.
 """
 
 import hashlib
@@ -152,7 +153,9 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         given = json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise ConfigError(f"{folder} holds no corpus: there is no {MANIFEST} (`toolgym planarena build` makes one)") from None
+        raise ConfigError(
+            f"{folder} holds no corpus: there is no {MANIFEST} (`toolgym planarena build` makes one)"
+        ) from None
     except OSError as error:
         raise ConfigError(f"Cannot read {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
@@ -202,7 +205,9 @@ def schema() -> "pyarrow.Schema":
             return arrow.list_(made(kind[0]))
         if isinstance(kind, dict):
             return arrow.struct([(name, made(each)) for name, each in kind.items()])
-        return {"string": arrow.string(), "int32": arrow.int32(), "double": arrow.float64(), "bool": arrow.bool_()}[kind]
+        return {"string": arrow.string(), "int32": arrow.int32(), "double": arrow.float64(), "bool": arrow.bool_()}[
+            kind
+        ]
 
     return arrow.schema([(name, made(kind)) for name, kind in COLUMNS.items()])
 

@@ -94,7 +94,7 @@ def check_enough(manifest: Manifest) -> None:
         tasks = TASKS_OF[cast(Split, pairs.split)]
         if pairs.stride > tasks // 2:
             raise ConfigError(
-                f"{manifest.trajectories} trajectories of {len(manifest.scenarios)} scenarios need {pairs.stride} tasks "
-                f"of split {pairs.split!r} from each, and half of the {tasks} that there are is kept in reserve: give "
+                f"{manifest.trajectories} trajectories of {len(manifest.scenarios)} scenarios need {pairs.stride} "
+                f"tasks of split {pairs.split!r} from each, and half of the {tasks} that there are is kept in reserve: give "
                 f"more --domains, or at most {tasks * len(pairs.scenarios)} --trajectories"
             )

@@ -7,8 +7,9 @@ arguments has succeeded; two equal ones need two.
 **Still solvable** (`State.solvable`): there is an order of the gold chain's calls that are still to be made in which
 each of them succeeds, and after which the gold chain's last response ends the episode as solved. All orders that can
 matter are tried on forks: reading tools change nothing, so they are called as soon as they succeed; orders of writing
-calls that lead to the same world with the same calls left are tried once. A state whose episode is over is solvable if
-it was solved. What only calls outside the gold chain could mend (undoing a wrong write) does not count as solvable.
+calls that lead to the same world with the same calls left are tried once. An action of which every call is refused
+leaves it as it was. A state whose episode is over is solvable if it was solved. What only calls outside the gold chain
+could mend (undoing a wrong write) does not count as solvable.
 """
 
 from collections.abc import Sequence
@@ -115,11 +116,13 @@ class State:
 
     def fork(self) -> "State":
         """The same state, to go on from."""
-        return State(self.env.fork(), self.task, self.left)
+        twin = State(self.env.fork(), self.task, self.left)
+        twin._solvable = self._solvable
+        return twin
 
     def play(self, action: GoldAction) -> Played:
         """Plays an action here: this state is then the one after it."""
-        before = self.env.trajectory.diff
+        began = before = self.env.trajectory.diff
         several = self.env.session.fork() if len(action.calls) > 1 else None
         *_, info = self.env.step(render(turn_of(action)))
         step = self.env.trajectory.steps[-1]
@@ -139,7 +142,10 @@ class State:
                 del left[at]
             done.append(CallDone(call, result, self._changed(before, after), at is not None))
             before = after
-        self.left, self._solvable = tuple(left), None
+        refused = bool(step.results) and all(result.is_error for result in step.results)
+        if self.outcome or not refused or self.env.trajectory.diff != began:
+            self._solvable = None
+        self.left = tuple(left)
         return Played(action, tuple(done), step.user or "", tuple(info["messages"]))
 
     def _changed(self, before: Diff, after: Diff) -> Diff:

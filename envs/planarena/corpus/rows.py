@@ -11,7 +11,6 @@ from typing import Any, Final
 import numpy as np
 
 from toolgym.domain import Domain, Split
-from toolgym.env import ToolEnv
 from toolgym.envs.planarena.corpus.alternatives import Alternative, alternatives_at
 from toolgym.envs.planarena.corpus.annotating import annotate, json_text
 from toolgym.envs.planarena.corpus.errors import Failing, failing_chain
