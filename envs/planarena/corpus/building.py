@@ -2,16 +2,14 @@
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, cast
 
 from toolgym import _json
 from toolgym._files import WriteLock, write_whole
+from toolgym.composing.domain import ComposedDomain
 from toolgym.domain import Size, Split
 from toolgym.envs.planarena.corpus.card import card
 from toolgym.envs.planarena.corpus.figures import Figures
@@ -30,7 +28,8 @@ from toolgym.envs.planarena.corpus.format import (
 )
 from toolgym.envs.planarena.corpus.parts import Part, check_enough, parts_of, split_of
 from toolgym.envs.planarena.corpus.rows import RowMaker
-from toolgym.errors import ConfigError, InfraError, did_you_mean
+from toolgym.envs.planarena.corpus.workers import each
+from toolgym.errors import ConfigError, did_you_mean
 from toolgym.registration import make_domain
 
 __all__ = ["BuildOptions", "build", "figures_of", "rows_of_part"]
@@ -107,7 +106,7 @@ def build(options: BuildOptions, on_part: Callable[[int, int], None] | None = No
         done = sum(record.rows for record in records.values() if record is not None)
         if on_part is not None:
             on_part(done, manifest.trajectories)
-        for record in _made(options, manifest, missing):
+        for record in each(make_part, [(options.output, manifest, part) for part in missing], options.jobs):
             done += record.rows
             if on_part is not None:
                 on_part(done, manifest.trajectories)
@@ -161,26 +160,6 @@ def _record(folder: Path, manifest: Manifest, part: Part) -> PartRecord | None:
     return record
 
 
-def _made(options: BuildOptions, manifest: Manifest, parts: Sequence[Part]) -> Iterator[PartRecord]:
-    """Makes files; the record of each as it is done."""
-    if options.jobs == 1 or len(parts) < 2:
-        for part in parts:
-            yield make_part(options.output, manifest, part)
-        return
-    with ProcessPoolExecutor(min(options.jobs, len(parts)), mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(make_part, options.output, manifest, part) for part in parts]
-        try:
-            for future in as_completed(waiting):
-                yield future.result()
-        except BrokenProcessPool as error:
-            raise InfraError(
-                "A process that was making rows has gone (killed, or out of memory). What was written stays: run the "
-                "same command again, with fewer --jobs"
-            ) from error
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
 def make_part(folder: Path, manifest: Manifest, part: Part) -> PartRecord:
     """Makes a file of rows and what is known of it, and writes both, the rows first.
 
@@ -224,7 +203,8 @@ def rows_of_part(manifest: Manifest, part: Part) -> tuple[list[dict[str, Any]], 
             if found:
                 break
         if not found:
-            raise ConfigError(f"No scenario near {scenario!r} has a task with a chain that fails: give more --domains")
+            near = part.pairs.scenarios[part.pairs.place(pair)[0]]
+            raise ConfigError(f"No scenario near {near!r} has a task with a chain that fails: give more --domains")
         rows += found
     makers.close()
     rows = rows[: part.rows]
@@ -246,6 +226,8 @@ class _Makers:
             self.close()
             size, split = cast(Size, self.manifest.size), cast(Split, self.split)
             domain = make_domain(scenario, size=size)
+            if not isinstance(domain, ComposedDomain):
+                raise ConfigError(f"A corpus is made of composed domains; {scenario!r} is none")
             self._now = RowMaker(domain, scenario, split, size, self.manifest.alternatives, self.manifest.seed)
         return self._now
 
@@ -278,6 +260,6 @@ def _known(folder: Path, manifest: Manifest) -> Iterator[Figures]:
 def merged(figures: Iterable[Figures]) -> Figures:
     """The sum of figures."""
     out = Figures()
-    for each in figures:
-        out.merge(each)
+    for one in figures:
+        out.merge(one)
     return out

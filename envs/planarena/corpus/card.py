@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from toolgym.envs.planarena.corpus.figures import Figures
 from toolgym.envs.planarena.corpus.format import Manifest
-from toolgym.envs.planarena.corpus.rows import FILTERS
+from toolgym.envs.planarena.corpus.rows import WHY_THROWN_AWAY
 
 __all__ = ["card"]
 
@@ -15,6 +15,7 @@ def card(manifest: Manifest, figures: Figures) -> str:
     """The card as Markdown with a YAML header."""
     shares, rows = figures.shares(), figures.labels.total()
     size = next((name for limit, name in _SIZES if rows < limit), "n>1M")
+    thrown = [(WHY_THROWN_AWAY.get(name, name), count) for name, count in figures.thrown_away.most_common()]
     files = "\n".join(
         f"  - split: {split}\n    path: data/{split}-*.{manifest.format}" for split in sorted(figures.splits)
     )
@@ -62,7 +63,7 @@ every row.
 
 ## Thrown away
 
-{_table(("why", "chains"), [(FILTERS.get(name, name), count) for name, count in figures.thrown_away.most_common()])}
+{_table(("why", "chains"), thrown)}
 
 ## Columns
 

@@ -1,10 +1,7 @@
-"""Replays a corpus: every row once more in its environment, and all that is said of it compared with what comes of it."""
+"""Replays a corpus: every row once more in its environment, and all that is said of it compared with what comes."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -16,7 +13,8 @@ from toolgym.envs.planarena.corpus.errors import recovered, same
 from toolgym.envs.planarena.corpus.format import Manifest, PartRecord, digest, read_manifest, read_part, read_rows
 from toolgym.envs.planarena.corpus.parts import parts_of
 from toolgym.envs.planarena.corpus.playing import SearchLimitError, State, new_env, start
-from toolgym.errors import InfraError, ToolGymError, TrajectoryError
+from toolgym.envs.planarena.corpus.workers import each
+from toolgym.errors import ToolGymError, TrajectoryError
 from toolgym.observations import openai_tools
 from toolgym.registration import make_domain
 from toolgym.tasks import GoldAction, Task
@@ -66,7 +64,7 @@ def check_corpus(folder: Path, jobs: int = 1, on_file: Callable[[int, int], None
     files = [f"{part.name}.{manifest.format}" for part in parts_of(manifest)]
     rows, found = 0, list(_files_amiss(folder, manifest, files))
     there = [name for name in files if (folder / "data" / name).is_file()]
-    for count, differences in _each(folder, there, jobs):
+    for count, differences in each(check_file, [(folder, name) for name in there], jobs):
         rows, found = rows + count, found + differences
         if on_file is not None:
             on_file(rows, manifest.trajectories)
@@ -81,22 +79,6 @@ def _files_amiss(folder: Path, manifest: Manifest, files: Sequence[str]) -> Iter
     for path in sorted((folder / "data").glob("*")):
         if path.name not in files:
             yield Difference(path.name, "", "no file of this corpus")
-
-
-def _each(folder: Path, files: Sequence[str], jobs: int) -> Iterator[tuple[int, list[Difference]]]:
-    if jobs == 1 or len(files) < 2:
-        for name in files:
-            yield check_file(folder, name)
-        return
-    with ProcessPoolExecutor(min(jobs, len(files)), mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(check_file, folder, name) for name in files]
-        try:
-            for future in as_completed(waiting):
-                yield future.result()
-        except BrokenProcessPool as error:
-            raise InfraError("A process that was checking rows has gone (killed, or out of memory)") from error
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def check_file(folder: Path, name: str) -> tuple[int, list[Difference]]:

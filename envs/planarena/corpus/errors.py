@@ -24,11 +24,10 @@ first error a call of the gold chain's action there, which was still to be made,
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
-from toolgym.domain import TaskSet
 from toolgym.env import ToolEnv
 from toolgym.envs.planarena.corpus.playing import State, run, start
 from toolgym.errors import TaskError
@@ -57,6 +56,14 @@ _GIVES_UP: Final = "Sorry, that did not work, so I cannot help with it."
 Throw = Callable[[str], None]
 
 
+class Tasks(Protocol):
+    """Tasks by their place."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Task: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Failing:
     """A chain that was executed and does not solve its task."""
@@ -71,7 +78,7 @@ class Failing:
 
 
 def failing_chain(
-    mistaker: Mistaker, env: ToolEnv, task: Task, tasks: TaskSet, index: int, rng: np.random.Generator, throw: Throw
+    mistaker: Mistaker, env: ToolEnv, task: Task, tasks: Tasks, index: int, rng: np.random.Generator, throw: Throw
 ) -> Failing | None:
     """A failing chain of a task; None where none was found.
 
@@ -114,7 +121,7 @@ def _places(count: int, rng: np.random.Generator) -> list[int]:
 class _Maker:
     """Makes failing chains of one task."""
 
-    def __init__(self, mistaker: Mistaker, env: ToolEnv, chain: Chain, tasks: TaskSet, index: int, throw: Throw):
+    def __init__(self, mistaker: Mistaker, env: ToolEnv, chain: Chain, tasks: Tasks, index: int, throw: Throw):
         self.mistaker, self.env, self.chain = mistaker, env, chain
         self.tasks, self.index, self.throw = tasks, index, throw
 

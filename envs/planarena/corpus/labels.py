@@ -7,8 +7,8 @@
 | `wrong` | it changed the world, and the task cannot be solved after it | the episode ends as anything else |
 | `harmless` | any other: it changed nothing, or nothing that matters | - |
 
-*Relevance* is 1 of what is needed. Of another call it is the best (r_name + r_param) / 2 over the gold chain's calls that
-were still to be made (over all of them, where none was): r_name is 1 for the same tool, else 0, and r_param the
+*Relevance* is 1 of what is needed. Of another call it is the best (r_name + r_param) / 2 over the gold chain's calls
+that were still to be made (over all of them, where none was): r_name is 1 for the same tool, else 0, and r_param the
 intersection over union of the parameters with their values (AC-Planner Eq. 17). Of another response it is its lexical
 similarity to the gold chain's last one (Eq. 18).
 """

@@ -95,6 +95,6 @@ def check_enough(manifest: Manifest) -> None:
         if pairs.stride > tasks // 2:
             raise ConfigError(
                 f"{manifest.trajectories} trajectories of {len(manifest.scenarios)} scenarios need {pairs.stride} "
-                f"tasks of split {pairs.split!r} from each, and half of the {tasks} that there are is kept in reserve: give "
+                f"tasks of split {pairs.split!r} from each; half of the {tasks} there are is kept in reserve. Give "
                 f"more --domains, or at most {tasks * len(pairs.scenarios)} --trajectories"
             )

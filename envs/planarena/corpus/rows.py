@@ -10,7 +10,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from toolgym.domain import Domain, Split
+from toolgym.composing.domain import ComposedDomain
+from toolgym.composing.making import REASONS
+from toolgym.domain import Split
 from toolgym.envs.planarena.corpus.alternatives import Alternative, alternatives_at
 from toolgym.envs.planarena.corpus.annotating import annotate, json_text
 from toolgym.envs.planarena.corpus.errors import Failing, failing_chain
@@ -21,9 +23,10 @@ from toolgym.mistakes import Mistaker
 from toolgym.observations import openai_tools
 from toolgym.tasks import GoldAction, Task
 
-__all__ = ["FILTERS", "RowMaker"]
+__all__ = ["WHY_THROWN_AWAY", "RowMaker"]
 
-FILTERS: Final[dict[str, str]] = {
+WHY_THROWN_AWAY: Final[dict[str, str]] = {
+    **REASONS,
     "no_task": "no task could be made",
     "user_acts": "a customer acts in it: its chain is not the agent's alone",
     "gold_fails": "its gold chain does not execute, or does not solve it",
@@ -32,8 +35,24 @@ FILTERS: Final[dict[str, str]] = {
     "no_error": "no chain of the task fails",
     "search": "whether the task can still be solved was not found within the search's bound",
 }
-"""Why a candidate, or a chain of one, is thrown away."""
+"""Why a candidate for a task, a task or a chain is thrown away."""
 _TRIES: Final = 12
+
+
+class _Tasks:
+    """The tasks of a domain that counts what is thrown away on the way to them, each made once."""
+
+    def __init__(self, domain: ComposedDomain, split: Split):
+        self.maker, self._length = domain.new_maker(split), len(domain.tasks(split))
+        self._made: dict[int, Task] = {}
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: int, /) -> Task:
+        if index not in self._made:
+            self._made[index] = self.maker.make(index)
+        return self._made[index]
 
 
 class RowMaker:
@@ -48,11 +67,11 @@ class RowMaker:
         seed: the corpus's.
     """
 
-    def __init__(self, domain: Domain, scenario: str, split: Split, size: str, alternatives: int, seed: int):
+    def __init__(self, domain: ComposedDomain, scenario: str, split: Split, size: str, alternatives: int, seed: int):
         self.scenario, self.split, self.size = scenario, split, size
         self.alternatives, self.seed = alternatives, seed
-        self.tasks = domain.tasks(split)
-        self.thrown_away: Counter[str] = Counter()
+        self.tasks = _Tasks(domain, split)
+        self._thrown_away: Counter[str] = Counter()
         self._env, self._mistaker = new_env(domain), Mistaker(domain)
         self._policy, self._tools = domain.policy(), json_text(openai_tools(self._env.tools))
 
@@ -65,12 +84,12 @@ class RowMaker:
             try:
                 task = self.tasks[index]
             except TaskError:
-                self.thrown_away["no_task"] += 1
+                self._thrown_away["no_task"] += 1
                 continue
             try:
                 made = self._rows(task, index, rng)
             except SearchLimitError:
-                self.thrown_away["search"] += 1
+                self._thrown_away["search"] += 1
                 continue
             if made:
                 yield from made
@@ -78,22 +97,22 @@ class RowMaker:
 
     def _rows(self, task: Task, index: int, rng: np.random.Generator) -> list[dict[str, Any]]:
         if task.user.actions:
-            self.thrown_away["user_acts"] += 1
+            self._thrown_away["user_acts"] += 1
             return []
         failing = failing_chain(self._mistaker, self._env, task, self.tasks, index, rng, self._throw)
         if failing is None:
-            self.thrown_away["no_error"] += 1
+            self._thrown_away["no_error"] += 1
             return []
         positive = self._row(task, task.gold, rng)
         if positive["label"] != "positive":
-            self.thrown_away["gold_fails"] += 1
+            self._thrown_away["gold_fails"] += 1
             return []
         negative = self._row(task, failing.actions, rng)
         negative["error"] = _error(failing, task, negative["steps"])
         return [positive, negative]
 
     def _throw(self, reason: str) -> None:
-        self.thrown_away[reason] += 1
+        self._thrown_away[reason] += 1
 
     def _row(self, task: Task, actions: Sequence[GoldAction], rng: np.random.Generator) -> dict[str, Any]:
         def choose(state: State, own: GoldAction, turn: int) -> list[Alternative]:
@@ -119,6 +138,11 @@ class RowMaker:
             **body,
             "error": None,
         }
+
+    @property
+    def thrown_away(self) -> Counter[str]:
+        """How many were thrown away, by reason."""
+        return self._thrown_away + self.tasks.maker.thrown_away
 
     def close(self) -> None:
         """Closes the environments."""
