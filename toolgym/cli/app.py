@@ -21,6 +21,7 @@ from toolgym.cli.evaluate import evaluate
 from toolgym.cli.inspect import inspect
 from toolgym.cli.list_envs import list_envs
 from toolgym.cli.new import app as new
+from toolgym.cli.planarena import app as planarena
 from toolgym.cli.play import play
 from toolgym.cli.plot import plot
 from toolgym.cli.record import record
@@ -41,6 +42,7 @@ _EXTRAS = {
     "datasets": "train",
     "tensorboard": "train",
     "matplotlib": "train",
+    "pyarrow": "train",
     "peft": "train",
     "safetensors": "train",
     "tokenizers": "train",
@@ -76,6 +78,7 @@ app.command("inspect", cls=Command)(inspect)
 app.command("check", cls=Command)(check)
 app.command("record", cls=Command)(record)
 app.add_typer(new, name="new")
+app.add_typer(planarena, name="planarena")
 app.add_typer(tasks, name="tasks")
 app.add_typer(data, name="data")
 

@@ -178,6 +178,10 @@ class ComposedDomain:
         """Which tasks a split of this domain holds."""
         return Source(split, self.size, self.dialect, self.seed)
 
+    def new_maker(self, split: Split) -> TaskMaker:
+        """A maker of the split's tasks that keeps and counts only what is made with it."""
+        return TaskMaker(self.source(split), self._workshop.composer, self.server.session)
+
     def thrown_away(self, split: Split, first: int | None = None) -> dict[str, int]:
         """How many candidates were thrown away for each reason (`toolgym.composing.making.REASONS`).
 
@@ -191,7 +195,7 @@ class ComposedDomain:
         self.tasks(split)
         if first is None:
             return dict(self._workshop.maker(self.source(split)).thrown_away)
-        maker = TaskMaker(self.source(split), self._workshop.composer, self.server.session)
+        maker = self.new_maker(split)
         for index in range(min(first, TASKS_OF[split])):
             maker.make(index)
         return dict(maker.thrown_away)

@@ -11,6 +11,7 @@ chain is played in an environment: one that solves its task all the same is none
 that the tool refused and the chain then goes on right (`recovers`).
 """
 
+from toolgym.mistakes.kinds import DECISIONS, Chain, Wrong
 from toolgym.mistakes.mistaker import KINDS, Mistake, Mistaker
 
-__all__ = ["KINDS", "Mistake", "Mistaker"]
+__all__ = ["DECISIONS", "KINDS", "Chain", "Mistake", "Mistaker", "Wrong"]

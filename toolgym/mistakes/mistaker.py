@@ -63,18 +63,30 @@ class Mistaker:
         Raises:
             TaskError: the gold chain does not execute.
         """
+        chain = self.chain(task, rng)
+        for place in rng.permutation(len(task.gold)).tolist():
+            for kind in sorted(KINDS, key=lambda kind: -rng.exponential() * WEIGHTS.get(kind, 1.0)):
+                made = self.at(chain, place, kind)
+                if made is not None:
+                    return made
+        return None
+
+    def chain(self, task: Task, rng: np.random.Generator) -> Chain:
+        """The task's gold chain, played: what mistakes are made in, by the dice `rng`.
+
+        Raises:
+            TaskError: it does not execute.
+        """
         env = self._env(task)
         played = self._play(env, task, task.gold)
         if any(result.is_error for results in played.results for result in results):
             raise TaskError(f"the gold chain of {task.id} does not execute")
-        chain = Chain(task, played.results, {tool.name: tool for tool in env.tools}, rng)
-        for place in rng.permutation(len(task.gold)).tolist():
-            for kind in sorted(KINDS, key=lambda kind: -rng.exponential() * WEIGHTS.get(kind, 1.0)):
-                wrong = DECISIONS[kind](chain, place)
-                made = None if wrong is None else self._follow(env, chain, place, kind, wrong)
-                if made is not None:
-                    return made
-        return None
+        return Chain(task, played.results, {tool.name: tool for tool in env.tools}, rng)
+
+    def at(self, chain: Chain, place: int, kind: str) -> Mistake | None:
+        """The chain with a wrong decision of that kind at that place; None where there is none that is wrong."""
+        wrong = DECISIONS[kind](chain, place)
+        return None if wrong is None else self._follow(self._env(chain.task), chain, place, kind, wrong)
 
     def maybe(self, task: Task, rng: np.random.Generator, rate: float = 0.55) -> tuple[GoldAction, ...]:
         """The gold chain, with probability `rate` in [0, 1] with a wrong decision in it."""
