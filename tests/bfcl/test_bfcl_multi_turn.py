@@ -231,4 +231,5 @@ def _recorded_form(value):
         return {"__dir__": value["name"], "contents": _recorded_form(value["contents"])}
     if value.keys() == {"name", "content"}:
         return {"__file__": value["name"], "content": value["content"]}
-    return {key: _recorded_form(item) for key, item in value.items()}
+    # Of a set the recording has the texts.
+    return {key: [*map(str, item)] if key == "generated_ids" else _recorded_form(item) for key, item in value.items()}
