@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from toolgym.cli.bench import app as bench
 from toolgym.cli.check import check
 from toolgym.cli.command import Command
 from toolgym.cli.common import progress_console
@@ -78,6 +79,7 @@ app.command("record", cls=Command)(record)
 app.add_typer(new, name="new")
 app.add_typer(tasks, name="tasks")
 app.add_typer(data, name="data")
+app.add_typer(bench, name="bench")
 
 
 def _print_version(asked: bool) -> None:
