@@ -126,11 +126,12 @@ def make_server(folder: Path) -> ToolServer:
     for function in words.all_tools():
         server.add(_ClassTool(function))
 
-    def asked(world: World, request: str) -> str:
+    def asked(world: World, request: str, file: str = "") -> str:
         """Answers a question about a case."""
         try:
-            return json.dumps(_answer(words, json.loads(request)))
-        except (ToolGymError, KeyError, TypeError, ValueError, AttributeError) as error:
+            text = Path(file).read_text(encoding="utf-8") if file else request
+            return json.dumps(_answer(words, json.loads(text)))
+        except (OSError, ToolGymError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise ToolError(f"{type(error).__name__}: {error}") from error
 
     server.tool(writes=False, name="asked", role="user")(asked)

@@ -140,3 +140,15 @@ def phone() -> ModuleType:
     sys.modules[name] = module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def made_up_bfcl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small benchmark in the form of BFCL's data: `bfcl/made_up.py`."""
+    name = "toolgym_test_made_up_bfcl"
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / "bfcl" / "made_up.py")
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.write_benchmark(tmp_path_factory.mktemp("bfcl"))

@@ -16,8 +16,9 @@ from toolgym.registration import env_ids, is_declaration
 
 __all__ = ["WORLD_OPTIONS", "bring_env", "brought", "doubts", "open_env", "takes"]
 
-WORLD_OPTIONS = ("size", "dialect", "domain_seed")
-"""Options that choose among a domain's worlds, and run nothing: files of episodes keep them, as `meta["world"]`."""
+WORLD_OPTIONS = ("size", "dialect", "domain_seed", "category", "mode")
+"""Options that choose among a domain's worlds or tasks, and run nothing: files of episodes keep them, as
+`meta["world"]`."""
 
 _BROUGHT: dict[str, Callable[..., Any]] = {}
 """What makes an environment that the user's own command named by `FILE.py:NAME`."""

@@ -6,6 +6,7 @@ One process serves all cases of this one, and is started when it is first needed
 import json
 import os
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,12 +20,16 @@ from toolgym.mcp.connect import ServerHandle, connect
 from toolgym.mcp.connection import WireOptions
 from toolgym.mcp.session import ToolSession
 from toolgym.messages import ToolCall
+from toolgym.trajectory import ToolResult
 
 __all__ = ["ToolsProcess", "check_multi_turn", "replay", "tools_process"]
 
 _TIMEOUT_S = 60.0
 _LONGEST_ANSWER = 64 * 2**20
 """Bytes: of what long-context cases show."""
+
+_LONGEST_REQUEST = 400_000
+"""Characters that go as an argument; of more a file is made."""
 
 _PROCESSES: dict[tuple[int, Path], "ToolsProcess"] = {}
 _LOCK = threading.Lock()
@@ -59,16 +64,26 @@ class ToolsProcess:
             TaskError: the case is none.
             InfraError: the process failed, twice.
         """
-        call = ToolCall("asked", {"request": json.dumps({"ask": what, **request})})
-        try:
-            result = self._session().call_as_user(call)
-        except InfraError:
-            with self._lock:
-                self._asking = None
-            result = self._session().call_as_user(call)
+        text = json.dumps({"ask": what, **request})
+        if len(text) <= _LONGEST_REQUEST:
+            result = self._asked({"request": text})
+        else:
+            with tempfile.TemporaryDirectory(prefix="toolgym-bfcl-") as folder:
+                file = Path(folder) / "request.json"
+                file.write_text(text, encoding="utf-8")
+                result = self._asked({"request": "", "file": str(file)})
         if result.is_error:
             raise TaskError(result.text)
         return json.loads(result.text)
+
+    def _asked(self, arguments: dict[str, Any]) -> ToolResult:
+        call = ToolCall("asked", arguments)
+        try:
+            return self._session().call_as_user(call)
+        except InfraError:
+            with self._lock:
+                self._asking = None
+            return self._session().call_as_user(call)
 
     def _session(self) -> ToolSession:
         with self._lock:

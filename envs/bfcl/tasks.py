@@ -16,7 +16,7 @@ from toolgym.messages import ToolCall, said
 from toolgym.tasks import GoldAction, Task, UserScript
 from toolgym.trajectory import Trajectory
 
-__all__ = ["CaseTasks", "Mode", "judged", "make_task", "solves", "spoken"]
+__all__ = ["CaseTasks", "Mode", "fault", "judged", "make_task", "spoken"]
 
 Mode = Literal["fc", "prompting"]
 """How a model is given its tools: by its endpoint's (or template's) function calling, or by the benchmark's prompt."""
@@ -107,9 +107,10 @@ def underscored(name: str) -> str:
     return name.replace(".", "_")
 
 
-def solves(trajectory: Trajectory, task: Task) -> bool:
-    """Whether the benchmark says that the episode is right (`toolgym.rewards.verdicts`)."""
-    return judged(trajectory, task).valid
+def fault(trajectory: Trajectory, task: Task) -> str | None:
+    """The official name of what is wrong with an episode, None where nothing is (`toolgym.rewards.verdicts`)."""
+    verdict = judged(trajectory, task)
+    return None if verdict.valid else verdict.error_type or "invalid"
 
 
 def judged(trajectory: Trajectory, task: Task) -> Verdict:

@@ -27,8 +27,9 @@ FEW = {
 
 
 @pytest.mark.parametrize("env_id", env_ids())
-def test_conformance(env_id: str) -> None:
-    report = check_tool_env(env_id, options=OPTIONS.get(env_id, SMALL), episodes=8)
+def test_conformance(env_id: str, made_up_bfcl: Path) -> None:
+    options = {"data": str(made_up_bfcl)} if env_id == "ToolGym/BFCL-v0" else OPTIONS.get(env_id, SMALL)
+    report = check_tool_env(env_id, options=options, episodes=8)
     assert report.passed
     assert len(report.results) == 10
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from toolgym.cli.bench import app as bench
 from toolgym.cli.check import check
 from toolgym.cli.command import Command
 from toolgym.cli.common import progress_console
@@ -81,6 +82,7 @@ app.add_typer(new, name="new")
 app.add_typer(planarena, name="planarena")
 app.add_typer(tasks, name="tasks")
 app.add_typer(data, name="data")
+app.add_typer(bench, name="bench")
 
 
 def _print_version(asked: bool) -> None:

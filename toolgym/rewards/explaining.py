@@ -7,6 +7,7 @@ from typing import Any, Literal
 from toolgym import _json
 from toolgym.rewards.assertions import BaseLookup, Value, bound, differences, holds, value_at
 from toolgym.rewards.checklist import includes, satisfied
+from toolgym.rewards.verdicts import verdict_of
 from toolgym.saying.facts import says
 from toolgym.tasks import (
     Assertion,
@@ -28,9 +29,10 @@ __all__ = ["Reason", "why_unsolved"]
 class Reason:
     """One thing that keeps an episode from being solved."""
 
-    kind: Literal["end", "record", "assertion", "item", "fact", "nothing"]
-    """How it ended; a record of the world; an assertion about it; a checklist item that is required, or that such a one
-    waits for, or a fact that it wants told; the task has nothing that success could be told by."""
+    kind: Literal["end", "verdict", "record", "assertion", "item", "fact", "nothing"]
+    """How it ended; a public benchmark's verdict; a record of the world; an assertion about it; a checklist item that
+    is required, or that such a one waits for, or a fact that it wants told; the task has nothing that success could be
+    told by."""
     where: str
     """The record and the path in it (`table.key.path`), the item's id and question, or the outcome."""
     expected: str
@@ -44,13 +46,13 @@ def why_unsolved(trajectory: Trajectory, task: Task, base: BaseLookup | None = N
     """
     if trajectory.outcome == "solved":
         return []
-    out = [*_end(trajectory), *_state(trajectory, task, base)]
+    out = [*_end(trajectory), *_verdict(trajectory, task), *_state(trajectory, task, base)]
     out += [_assertion(item, trajectory, base) for item in task.assertions if not holds(item, trajectory.diff)]
     now = set(satisfied(trajectory, task))
     required = [item for item in task.checklist if item.required and not isinstance(item.check, JudgedCheck)]
     for item in _open(required, task, now):
         out += _item(item, trajectory, base)
-    if not (task.gold or task.gold_diff or task.forbidden or task.assertions or required):
+    if not (task.gold or task.gold_diff or task.forbidden or task.assertions or required or task.verdict):
         expected = "a gold chain, a gold diff, an assertion or a required item"
         out.append(Reason("nothing", f"task {task.id}", expected, "none: such a task is never solved"))
     return out
@@ -68,8 +70,14 @@ def _end(trajectory: Trajectory) -> Iterator[Reason]:
             yield Reason("end", "unfinished", "an end", f"nothing after {len(trajectory.steps)} steps")
 
 
+def _verdict(trajectory: Trajectory, task: Task) -> Iterator[Reason]:
+    wrong = verdict_of(task.verdict)(trajectory, task) if task.verdict else None
+    if wrong is not None:
+        yield Reason("verdict", task.verdict, "nothing wrong", wrong)
+
+
 def _state(trajectory: Trajectory, task: Task, base: BaseLookup | None) -> Iterator[Reason]:
-    if not (task.forbidden or task.gold or task.gold_diff):
+    if task.verdict or not (task.forbidden or task.gold or task.gold_diff):
         return
     wanted = {} if task.forbidden else task.gold_diff
     for each in differences(bound(wanted, task.free), bound(trajectory.diff, task.free), task.unordered, base):

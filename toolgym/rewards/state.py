@@ -20,7 +20,7 @@ def state_matches(trajectory: Trajectory, task: Task, base: BaseLookup | None = 
     alone, one with a `verdict` by that alone.
     """
     if task.verdict:
-        return verdict_of(task.verdict)(trajectory, task)
+        return verdict_of(task.verdict)(trajectory, task) is None
     diff = trajectory.diff
     if task.forbidden:
         if any(diff.values()):

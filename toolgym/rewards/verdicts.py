@@ -1,7 +1,8 @@
-"""Verdicts by name: whether an episode solves a public benchmark's task, as that benchmark says.
+"""Verdicts by name: what keeps an episode from solving a public benchmark's task, as that benchmark says.
 
-A verdict is a pure function of (trajectory, task). A task names one (`Task.verdict`); a name, not a place in a module,
-because tasks come from files, and no file may say what is run.
+A verdict is a pure function of (trajectory, task): what is wrong, in a few words, or None where nothing is. A task
+names one (`Task.verdict`) by its name, not by a place in a module: tasks come from files, and no file may say what is
+run.
 """
 
 from collections.abc import Callable
@@ -15,9 +16,9 @@ from toolgym.trajectory import Trajectory
 
 __all__ = ["TaskVerdict", "register_verdict", "verdict_of"]
 
-TaskVerdict = Callable[[Trajectory, Task], bool]
+TaskVerdict = Callable[[Trajectory, Task], str | None]
 
-_VERDICTS: dict[str, str | TaskVerdict] = {"bfcl": "toolgym.envs.bfcl.tasks:solves"}
+_VERDICTS: dict[str, str | TaskVerdict] = {"bfcl": "toolgym.envs.bfcl.tasks:fault"}
 """Name -> the verdict, or where it is."""
 
 
