@@ -37,6 +37,10 @@ def _options_of(env_id: str) -> tuple[str, ...]:
         from toolgym.mixed import mixed_options
 
         return mixed_options()
+    if made_by == "toolgym.envs.tau2.env:make_env":
+        from toolgym.envs.tau2.env import tau2_options
+
+        return tau2_options()
     return env_options()
 
 

@@ -37,6 +37,8 @@ class Benchmark:
     """A domain's tasks and worlds. An episode's base is the world as its task sets it up."""
 
     domain: str
+    source: Path
+    """The folder that was given."""
     folder: Path
     """The domain's files."""
     tasks: Mapping[str, Mapping[str, Any]]
@@ -56,6 +58,18 @@ class Benchmark:
         else:
             server = self._tools.server(dialect="tau2", base=self.public)
         object.__setattr__(self, "server", server)
+
+    def solo_server(self) -> ToolServer:
+        """A server on which the agent has the user's tools too."""
+        tools = replace(
+            self._tools,
+            build_base=lambda task_id, size, dialect: self.base(task_id),
+            reads=self._tools.reads + self._tools.user_reads,
+            writes=self._tools.writes + self._tools.user_writes,
+            user_reads=(),
+            user_writes=(),
+        )
+        return tools.server(dialect="tau2")
 
     @property
     def _tools(self) -> DomainTools:
@@ -173,7 +187,7 @@ def _load(domain: str, data: Path) -> Benchmark:
     world = _airline_world(folder) if domain == "airline" else folder
     public = import_module(f"toolgym.mcp_servers.{domain}.public_world").load_base(world, "tau2")
     known = {name: tuple(map(str, ids)) for name, ids in splits.items()}
-    return Benchmark(domain, folder, tasks, known, public)
+    return Benchmark(domain, data, folder, tasks, known, public)
 
 
 def _airline_world(folder: Path) -> Path:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from toolgym import _json
 from toolgym.rewards.assertions import BaseLookup, Value, bound, differences, holds, value_at
 from toolgym.rewards.checklist import includes, satisfied
+from toolgym.rewards.state import verdict_of
 from toolgym.saying.facts import says
 from toolgym.tasks import (
     Assertion,
@@ -28,9 +29,10 @@ __all__ = ["Reason", "why_unsolved"]
 class Reason:
     """One thing that keeps an episode from being solved."""
 
-    kind: Literal["end", "record", "assertion", "item", "fact", "nothing"]
+    kind: Literal["end", "record", "assertion", "item", "fact", "part", "nothing"]
     """How it ended; a record of the world; an assertion about it; a checklist item that is required, or that such a one
-    waits for, or a fact that it wants told; the task has nothing that success could be told by."""
+    waits for, or a fact that it wants told; a part of the benchmark's own verdict; the task has nothing that success
+    could be told by."""
     where: str
     """The record and the path in it (`table.key.path`), the item's id and question, or the outcome."""
     expected: str
@@ -44,6 +46,10 @@ def why_unsolved(trajectory: Trajectory, task: Task, base: BaseLookup | None = N
     """
     if trajectory.outcome == "solved":
         return []
+    parts = verdict_of(trajectory, task)
+    if parts is not None:
+        failed = [name for name, value in parts.items() if value != 1.0]
+        return [*_end(trajectory), *(Reason("part", name, "1", f"{parts[name]:g}") for name in failed)]
     out = [*_end(trajectory), *_state(trajectory, task, base)]
     out += [_assertion(item, trajectory, base) for item in task.assertions if not holds(item, trajectory.diff)]
     now = set(satisfied(trajectory, task))
