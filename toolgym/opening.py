@@ -37,6 +37,10 @@ def _options_of(env_id: str) -> tuple[str, ...]:
         from toolgym.mixed import mixed_options
 
         return mixed_options()
+    if made_by == "toolgym.envs.tau.env:make_env":
+        from toolgym.envs.tau.env import tau_options
+
+        return tau_options()
     if made_by == "toolgym.envs.tau2.env:make_env":
         from toolgym.envs.tau2.env import tau2_options
 
@@ -124,9 +128,10 @@ def doubts(env: ToolEnv, model: str = "") -> list[str]:
         env: the environment.
         model: the model that is to act or to learn, where there is one.
     """
-    out = []
+    own = getattr(env.domain, "doubts", None)
+    out = [] if own is None else list(own(env.options.split))
     tasks = env.domain.tasks(env.options.split)
-    if isinstance(tasks, TaskList) and tasks.unsplit:
+    if own is None and isinstance(tasks, TaskList) and tasks.unsplit:
         out.append(
             "tasks without a split are in every split, so the agent is tested on tasks that it is trained on; give "
             "each task a split (split: train, split: test)"

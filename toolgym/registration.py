@@ -50,9 +50,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {"telecom": {"user": "scripted"}}
 """Domain -> the defaults of its environment, over those of `EnvOptions`."""
 _MADE_IN = {"ToolGym/All-v0": "toolgym.mixed", "ToolGym/MCP-v0": "toolgym.mcp_env"}
 """Ids with options of their own -> the module with their `make_env` and `make_vector_env`."""
+_TAU = {"tau": ("airline", "retail"), "tau2": ("airline", "retail", "telecom")}
 _PUBLIC = {
-    f"ToolGym/Tau2{domain.capitalize()}-v0": ("toolgym.envs.tau2.env", {"domain": domain})
-    for domain in ("airline", "retail", "telecom")
+    f"ToolGym/{benchmark.capitalize()}{name.capitalize()}-v0": (f"toolgym.envs.{benchmark}.env", {"name": name})
+    for benchmark, names in _TAU.items()
+    for name in names
 }
 """Ids of public benchmarks -> the module with their `make_env` and `make_vector_env`, and what these are given."""
 _ENTRY_POINTS = (

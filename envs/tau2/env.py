@@ -4,8 +4,8 @@ gymnasium.make("ToolGym/Tau2Retail-v0", data=DIR, split="test", user="llm:MODEL"
 gymnasium.make("ToolGym/Tau2Telecom-v0", data=DIR, split="test", solo=True)
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,22 +17,20 @@ from toolgym.domain import Split
 from toolgym.env import ToolEnv
 from toolgym.envs.tau2.data import Benchmark, load
 from toolgym.envs.tau2.judging import backend_of
+from toolgym.envs.tau2.making import option_names, prepared
 from toolgym.envs.tau2.rewards import REWARD, verdict
 from toolgym.envs.tau2.tasks import make_task
-from toolgym.envs.tau2.users import scenario_user
+from toolgym.envs.tau2.verdicts import counts_assertions
 from toolgym.errors import ConfigError
 from toolgym.mcp.server import ToolServer
 from toolgym.mcp.session import ToolSession
-from toolgym.options import EnvOptions, check_options, env_options
+from toolgym.options import EnvOptions
 from toolgym.rewards.state import register_verdict
 from toolgym.tasks import Task
 from toolgym.tasks._stored import fitting
 from toolgym.vector import ToolVectorEnv
 
 __all__ = ["Tau2Domain", "Tau2Options", "make_env", "make_vector_env", "tau2_options"]
-
-_MAX_TURNS, _MAX_CALLS = 100, 200
-"""Of an episode, unless they are chosen: tau2 ends a conversation after 200 messages."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +98,16 @@ class Tau2Domain:
         meta = {"data": str(self.benchmark.source), "judge": self._judge}
         return make_task(self.benchmark, task_id, split, solo=self._options.solo, meta=meta)
 
+    def doubts(self, split: Split) -> list[str]:
+        """What is doubtful about scores on a split."""
+        wanted, out = self.benchmark.splits.get("base" if split == "custom" else split, ()), []
+        if missing := sum(task_id not in self.benchmark.tasks for task_id in wanted):
+            out.append(f"{missing} of the {len(wanted)} published tasks of split {split!r} are not in the data")
+        judged = sum(counts_assertions(self.benchmark.criteria(task_id)) for task_id in self._ids(split))
+        if judged and self._judge is None:
+            out.append(f"{judged} tasks count assertions in natural language, which are left out without judge=MODEL")
+        return out
+
     def _ids(self, split: Split) -> list[str]:
         """The tasks of a split that are there.
 
@@ -121,48 +129,32 @@ class Tau2Domain:
 
 def tau2_options() -> tuple[str, ...]:
     """What `gymnasium.make` takes for these environments."""
-    world = ("size", "dialect", "domain_seed")
-    return (*(field.name for field in fields(Tau2Options)), *(name for name in env_options() if name not in world))
+    return option_names(Tau2Options)
 
 
-def make_env(
-    domain: str, render_mode: str | None = None, options: EnvOptions | None = None, **settings: Any
-) -> ToolEnv:
+def make_env(name: str, render_mode: str | None = None, options: EnvOptions | None = None, **settings: Any) -> ToolEnv:
     """An environment of tau2's.
 
     Args:
-        domain: `airline`, `retail` or `telecom`.
+        name: `airline`, `retail` or `telecom`.
         render_mode, options: as for `ToolEnv`.
         settings: fields of `Tau2Options`, and of `EnvOptions`.
     """
-    made, overrides = _made(domain, settings, options)
-    return ToolEnv(made, options, render_mode=render_mode, **overrides)
+    chosen, overrides = prepared(Tau2Options, settings, options, REWARD)
+    return ToolEnv(Tau2Domain(name, chosen), options, render_mode=render_mode, **overrides)
 
 
 def make_vector_env(
     num_envs: int,
-    domain: str,
+    name: str,
     autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
     render_mode: str | None = None,
     options: EnvOptions | None = None,
     **settings: Any,
 ) -> ToolVectorEnv:
     """Many episodes at once; arguments as for `ToolVectorEnv` and `make_env`."""
-    made, overrides = _made(domain, settings, options)
+    chosen, overrides = prepared(Tau2Options, settings, options, REWARD)
+    domain = Tau2Domain(name, chosen)
     return ToolVectorEnv(
-        num_envs, made, autoreset_mode=autoreset_mode, options=options, render_mode=render_mode, **overrides
+        num_envs, domain, autoreset_mode=autoreset_mode, options=options, render_mode=render_mode, **overrides
     )
-
-
-def _made(domain: str, settings: Mapping[str, Any], options: EnvOptions | None) -> tuple[Tau2Domain, dict[str, Any]]:
-    check_options(settings, tau2_options())
-    ours = {field.name for field in fields(Tau2Options)}
-    chosen = Tau2Options(**{name: value for name, value in settings.items() if name in ours})
-    made = Tau2Domain(domain, chosen)
-    defaults = {} if options is not None else {"reward": REWARD, "max_turns": _MAX_TURNS, "max_calls": _MAX_CALLS}
-    overrides = {**defaults, **{name: value for name, value in settings.items() if name not in ours}}
-    if options is None:
-        overrides.setdefault("user", "none" if chosen.solo else "llm")
-    if "user" in overrides:
-        overrides["user"] = scenario_user(overrides["user"])
-    return made, overrides

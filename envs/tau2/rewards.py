@@ -25,7 +25,7 @@ def tau2_parts(trajectory: Trajectory, task: Task) -> dict[str, float]:
     """Every part of tau2's evaluation of an episode so far; NaN for one that takes a judge that is not there."""
     about = task.meta["tau2"]
     benchmark = load(about["domain"], about["data"])
-    criteria = benchmark.task(task.id).get("evaluation_criteria") or {}
+    criteria = benchmark.criteria(task.id)
     world = _world_of(benchmark, trajectory, task)
     calls = [(act.call.name, act.call.arguments) for act in trajectory.acts]
     texts = [step.turn.response for step in trajectory.steps if step.turn.response is not None]
@@ -48,7 +48,7 @@ def _world_of(benchmark: Benchmark, trajectory: Trajectory, task: Task) -> World
 def verdict(trajectory: Trajectory, task: Task) -> dict[str, float]:
     """The parts that a task counts; without a judge none that takes one."""
     about = task.meta["tau2"]
-    basis = basis_of(load(about["domain"], about["data"]).task(task.id).get("evaluation_criteria") or {})
+    basis = basis_of(load(about["domain"], about["data"]).criteria(task.id))
     parts = tau2_parts(trajectory, task)
     judged = known_judge(about["judge"]) is not None
     return {name: parts[name] for name in basis if judged or parts[name] == parts[name]}

@@ -62,7 +62,7 @@ def make_task(benchmark: Benchmark, task_id: str, split: Any, *, solo: bool, met
         meta: what the task notes for its verdict.
     """
     raw = benchmark.task(task_id)
-    criteria = raw.get("evaluation_criteria") or {}
+    criteria = benchmark.criteria(task_id)
     acts = not solo and benchmark.domain == "telecom"
     session = benchmark.session(task_id)
     writes = {tool.name for tool in (*session.tools, *session.user_tools) if tool.writes}
