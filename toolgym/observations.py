@@ -157,9 +157,7 @@ def lists_tools(text: str) -> bool:
     return text.startswith(_TOOLS)
 
 
-def format_step(
-    turn: Turn, results: Sequence[ToolResult], reply: str | None, notice: str = "", tools: str = ""
-) -> str:
+def format_step(turn: Turn, results: Sequence[ToolResult], reply: str | None, notice: str = "", tools: str = "") -> str:
     """What the environment answers to a turn: a line a result, in the calls' order; problems; added tools; the user; a
     notice.
     """

@@ -23,6 +23,15 @@ WORLD_OPTIONS = ("size", "dialect", "domain_seed", "category", "mode")
 _BROUGHT: dict[str, Callable[..., Any]] = {}
 """What makes an environment that the user's own command named by `FILE.py:NAME`."""
 
+_OPTIONS = {
+    "toolgym.mcp_env:make_env": "toolgym.mcp_env:mcp_options",
+    "toolgym.mixed:make_env": "toolgym.mixed:mixed_options",
+    "toolgym.envs.bfcl.environment:make_env": "toolgym.envs.bfcl.environment:bfcl_options",
+    "toolgym.envs.tau.env:make_env": "toolgym.envs.tau.env:tau_options",
+    "toolgym.envs.tau2.env:make_env": "toolgym.envs.tau2.env:tau2_options",
+}
+"""What makes environments that have options of their own -> what names all of theirs; imported when it is asked for."""
+
 _READS = "airline"
 """The domain that the built-in policy can read."""
 
@@ -30,16 +39,8 @@ _READS = "airline"
 def _options_of(env_id: str) -> tuple[str, ...]:
     """What `gymnasium.make` takes for an id."""
     made_by = gymnasium.registry[env_id].entry_point
-    if made_by == "toolgym.mcp_env:make_env":
-        from toolgym.mcp_env import mcp_options  # brings in what speaks to servers
-
-        return mcp_options()
-    if made_by == "toolgym.mixed:make_env":
-        from toolgym.mixed import mixed_options
-
-        return mixed_options()
-    if made_by == "toolgym.envs.bfcl.environment:make_env":
-        return load_named("toolgym.envs.bfcl.environment:bfcl_options")()
+    if made_by in _OPTIONS:
+        return load_named(_OPTIONS[made_by])()
     return env_options()
 
 
@@ -123,9 +124,10 @@ def doubts(env: ToolEnv, model: str = "") -> list[str]:
         env: the environment.
         model: the model that is to act or to learn, where there is one.
     """
-    out = []
+    own = getattr(env.domain, "doubts", None)
+    out = [] if own is None else list(own(env.options.split))
     tasks = env.domain.tasks(env.options.split)
-    if isinstance(tasks, TaskList) and tasks.unsplit:
+    if own is None and isinstance(tasks, TaskList) and tasks.unsplit:
         out.append(
             "tasks without a split are in every split, so the agent is tested on tasks that it is trained on; give "
             "each task a split (split: train, split: test)"

@@ -54,7 +54,17 @@ _MADE_IN = {
     "ToolGym/BFCL-v0": "toolgym.envs.bfcl.environment",
 }
 """Ids with options of their own -> the module with their `make_env` and `make_vector_env`."""
-_ENTRY_POINTS = ("toolgym.env:ToolEnv", *(f"{module}:make_env" for module in _MADE_IN.values()))
+_TAU = {"tau": ("airline", "retail"), "tau2": ("airline", "retail", "telecom")}
+_PUBLIC = {
+    f"ToolGym/{benchmark.capitalize()}{name.capitalize()}-v0": (f"toolgym.envs.{benchmark}.env", {"name": name})
+    for benchmark, names in _TAU.items()
+    for name in names
+}
+"""Ids of public benchmarks -> the module with their `make_env` and `make_vector_env`, and what these are given."""
+_ENTRY_POINTS = (
+    "toolgym.env:ToolEnv",
+    *(f"{module}:make_env" for module in (*_MADE_IN.values(), *(module for module, _ in _PUBLIC.values()))),
+)
 
 
 def register_domain(name: str, entry_point: str | Callable[..., Domain]) -> None:
@@ -96,12 +106,13 @@ def register_envs() -> None:
     """Registers ToolGym's own environments."""
     for env_id, domain in _ENVS.items():
         register_env(env_id, domain, **_OPTIONS.get(domain, {}))
-    for env_id, module in _MADE_IN.items():
+    for env_id, (module, kwargs) in {**{id: (module, {}) for id, module in _MADE_IN.items()}, **_PUBLIC}.items():
         if env_id not in gymnasium.registry:
             gymnasium.register(
                 env_id,
                 entry_point=f"{module}:make_env",
                 vector_entry_point=f"{module}:make_vector_env",
+                kwargs=dict(kwargs),
                 disable_env_checker=True,
                 order_enforce=False,
             )

@@ -37,6 +37,8 @@ class Benchmark:
     """A domain's tasks and worlds. An episode's base is the world as its task sets it up."""
 
     domain: str
+    source: Path
+    """The folder that was given."""
     folder: Path
     """The domain's files."""
     tasks: Mapping[str, Mapping[str, Any]]
@@ -51,11 +53,27 @@ class Benchmark:
 
     def __post_init__(self) -> None:
         if self.domain == "telecom":
-            tools = replace(self._tools, build_base=lambda task_id, size, dialect: self.base(task_id))
+            tools = replace(self._tools, build_base=self._world)
             server = tools.server(dialect="tau2")
         else:
             server = self._tools.server(dialect="tau2", base=self.public)
         object.__setattr__(self, "server", server)
+
+    def solo_server(self) -> ToolServer:
+        """A server on which the agent has the user's tools too."""
+        tools = replace(
+            self._tools,
+            build_base=self._world,
+            reads=self._tools.reads + self._tools.user_reads,
+            writes=self._tools.writes + self._tools.user_writes,
+            user_reads=(),
+            user_writes=(),
+        )
+        return tools.server(dialect="tau2")
+
+    def _world(self, world_key: Any, size: str, dialect: str) -> Base:
+        """The world of a task's id; of any other key the public one."""
+        return self.base(world_key) if world_key in self.tasks else self.public
 
     @property
     def _tools(self) -> DomainTools:
@@ -70,6 +88,10 @@ class Benchmark:
         if task_id not in self.tasks:
             raise ConfigError(did_you_mean(task_id, self.tasks, f"task of tau2's {self.domain}"))
         return self.tasks[task_id]
+
+    def criteria(self, task_id: str) -> Mapping[str, Any]:
+        """What a task is evaluated by."""
+        return self.task(task_id).get("evaluation_criteria") or {}
 
     def world_key(self, task_id: str) -> str | None:
         """What a session's `reset` takes for a task."""
@@ -111,7 +133,7 @@ class Benchmark:
                 session = self._tools.server(dialect="tau2", base=self.base(task_id, syncs=False)).session()
             else:
                 session = self.session(task_id)
-            for action in self.task(task_id)["evaluation_criteria"]["actions"] or ():
+            for action in self.criteria(task_id).get("actions") or ():
                 make_call(session, action["name"], action["arguments"], action.get("requestor", "assistant"))
             self._gold[task_id] = session.world
         return self._gold[task_id]
@@ -173,7 +195,7 @@ def _load(domain: str, data: Path) -> Benchmark:
     world = _airline_world(folder) if domain == "airline" else folder
     public = import_module(f"toolgym.mcp_servers.{domain}.public_world").load_base(world, "tau2")
     known = {name: tuple(map(str, ids)) for name, ids in splits.items()}
-    return Benchmark(domain, folder, tasks, known, public)
+    return Benchmark(domain, data, folder, tasks, known, public)
 
 
 def _airline_world(folder: Path) -> Path:

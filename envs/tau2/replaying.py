@@ -6,7 +6,7 @@ from typing import Any
 
 from toolgym.envs.tau2.data import load, make_call
 from toolgym.envs.tau2.states import same_state
-from toolgym.envs.tau2.verdicts import NL, action_matches, basis_of, parts_of, reward_of
+from toolgym.envs.tau2.verdicts import NL, action_matches, basis_of, counts_assertions, parts_of, reward_of
 
 __all__ = ["replay"]
 
@@ -39,7 +39,7 @@ def replay(
         TaskError: the task's world cannot be set up.
     """
     benchmark = load(domain, data)
-    criteria = benchmark.task(task_id).get("evaluation_criteria") or {}
+    criteria = benchmark.criteria(task_id)
     session = benchmark.session(task_id)
     made = [tuple(call) + (None,) * (2 - len(call)) + ("assistant",) * (len(call) < 3) for call in calls]
     for name, arguments, requestor, *_ in made:
@@ -52,11 +52,10 @@ def replay(
     basis = basis_of(criteria)
     counting = {name: parts[name] for name in basis if name in parts}
     breakdown = dict(counting)
-    if NL in basis:
-        if criteria.get("nl_assertions"):
-            breakdown |= {name: parts[name] for name in ("ACTION", "COMMUNICATE")}
-        else:
-            breakdown[NL] = 1.0
+    if counts_assertions(criteria):
+        breakdown |= {name: parts[name] for name in ("ACTION", "COMMUNICATE")}
+    elif NL in basis:
+        breakdown[NL] = 1.0
     return {
         "reward": reward_of(counting),
         "breakdown": breakdown,

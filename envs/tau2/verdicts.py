@@ -11,7 +11,16 @@ from typing import Any
 from toolgym.mcp_servers.telecom.situations import check
 from toolgym.world import World
 
-__all__ = ["NL", "action_matches", "basis_of", "communicated", "parts_of", "reward_of", "states_hold"]
+__all__ = [
+    "NL",
+    "action_matches",
+    "basis_of",
+    "communicated",
+    "counts_assertions",
+    "parts_of",
+    "reward_of",
+    "states_hold",
+]
 
 NL = "NL_ASSERTION"
 _DEFAULT_BASIS = ("DB", "COMMUNICATE")
@@ -24,6 +33,11 @@ def basis_of(criteria: Mapping[str, Any]) -> tuple[str, ...]:
     """The parts that make up a task's reward."""
     basis = criteria.get("reward_basis")
     return _DEFAULT_BASIS if basis is None else tuple(basis)
+
+
+def counts_assertions(criteria: Mapping[str, Any]) -> bool:
+    """Whether a task's reward takes a model to judge."""
+    return NL in basis_of(criteria) and bool(criteria.get("nl_assertions"))
 
 
 def action_matches(criteria: Mapping[str, Any], calls: Iterable[Call]) -> list[bool]:

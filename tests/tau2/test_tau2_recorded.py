@@ -3,10 +3,14 @@
 import os
 from pathlib import Path
 
+import gymnasium
 import pytest
 
 from benchmarks import recorded_tau2
+from toolgym.agents.policies.scripted import gold_turns
+from toolgym.env import ToolEnv
 from toolgym.envs.tau2.data import load
+from toolgym.messages import render
 from toolgym.world import World
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -43,3 +47,22 @@ def test_another_gold_world_is_noticed(monkeypatch):
     report = recorded_tau2.compare_rewards(DATA)
     assert {item.reason for item in report.disagreements} >= {"different db_match"}
     assert len(report.disagreements) > 50
+
+
+@pytest.mark.parametrize(
+    ("domain", "options", "count"),
+    [
+        ("Airline", {"user": "none"}, 50),
+        ("Retail", {"user": "none"}, 114),
+        ("Telecom", {"user": "scripted"}, 20),
+        ("Telecom", {"solo": True}, 20),
+    ],
+)
+def test_the_gold_of_every_public_task_earns_its_reward(domain, options, count):
+    env = gymnasium.make(f"ToolGym/Tau2{domain}-v0", data=DATA, split="custom", **options).unwrapped
+    assert isinstance(env, ToolEnv)
+    assert len(env.tasks) >= count
+    for index in range(len(env.tasks)):
+        env.reset(options={"task": index})
+        total = sum(env.step(render(turn, "toolgym"))[1] for turn in gold_turns(env.task))
+        assert total == 1.0, env.task.id

@@ -18,7 +18,11 @@ __all__ = ["TaskVerdict", "register_verdict", "verdict_of"]
 
 TaskVerdict = Callable[[Trajectory, Task], str | None]
 
-_VERDICTS: dict[str, str | TaskVerdict] = {"bfcl": "toolgym.envs.bfcl.tasks:fault"}
+_VERDICTS: dict[str, str | TaskVerdict] = {
+    "bfcl": "toolgym.envs.bfcl.tasks:fault",
+    "tau": "toolgym.envs.tau.env:fault",
+    "tau2": "toolgym.envs.tau2.rewards:fault",
+}
 """Name -> the verdict, or where it is."""
 
 
