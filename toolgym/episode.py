@@ -205,6 +205,8 @@ class Episode:
         except InfraError as error:
             did.failure = error
         finished = did.reply is not None and did.reply.done
+        if self.options.until == "turn":
+            finished = did.failure is None and did.truncation is None
         said = did.reply.text if did.reply is not None else None
         observation = format_step(turn, did.results, said)
         if not (finished or did.failure or did.truncation):

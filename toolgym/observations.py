@@ -60,6 +60,7 @@ _HOW_TO_CALL = {
 
 _TOOLS = "# Tools\n\nEach line is one tool, with the JSON Schema of its parameters.\n"
 _SINGLE_TURN = "Your first response ends the task, so do all that is asked before you respond."
+_ONE_MESSAGE = "You write one message, which ends the task: tool calls, or a response where no tool is to be called."
 _CONVERSATION = "The user answers your responses; the task ends with the conversation."
 
 _NOTICES: dict[Truncation, str] = {
@@ -70,10 +71,10 @@ _NOTICES: dict[Truncation, str] = {
 }
 
 
-def instructions(format: str, *, user_answers: bool) -> str:
+def instructions(format: str, *, user_answers: bool, one_message: bool = False) -> str:
     """How a model is told to write, for a message format (an added format gets the default's text)."""
     how = _HOW_TO_CALL.get(format, _HOW_TO_CALL["toolgym"])
-    return f"{how}\n{_CONVERSATION if user_answers else _SINGLE_TURN}"
+    return f"{how}\n{_ONE_MESSAGE if one_message else _CONVERSATION if user_answers else _SINGLE_TURN}"
 
 
 def without_format(system: str) -> str:
@@ -110,9 +111,19 @@ class Prompt:
         format: the message format that the model is asked to write.
         user_answers: whether the user answers responses.
         full: with policy, tools and instructions; otherwise only the request.
+        one_message: whether one message ends the task.
     """
 
-    def __init__(self, policy: str, tools: Sequence[ToolSpec], format: str, *, user_answers: bool, full: bool):
+    def __init__(
+        self,
+        policy: str,
+        tools: Sequence[ToolSpec],
+        format: str,
+        *,
+        user_answers: bool,
+        full: bool,
+        one_message: bool = False,
+    ):
         functions = openai_tools(tools)
         self._tools = _json.reader(_json.dumps(functions))
         self.system = ""
@@ -121,7 +132,7 @@ class Prompt:
             parts = [
                 f"# Policy\n\n{policy.strip()}" if policy.strip() else "",
                 f"{_TOOLS}{lines}",
-                f"# How to answer\n\n{instructions(format, user_answers=user_answers)}",
+                f"# How to answer\n\n{instructions(format, user_answers=user_answers, one_message=one_message)}",
             ]
             self.system = "\n\n".join(part for part in parts if part)
 

@@ -37,6 +37,10 @@ def _options_of(env_id: str) -> tuple[str, ...]:
         from toolgym.mixed import mixed_options
 
         return mixed_options()
+    if made_by == "toolgym.envs.calls:make_env":
+        from toolgym.envs.calls import env_settings
+
+        return env_settings()
     return env_options()
 
 

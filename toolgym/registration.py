@@ -48,7 +48,11 @@ _ENVS = {f"ToolGym/{name.capitalize()}-v0": name for name in _DOMAINS}
 _OWN = tuple(_DOMAINS)
 _OPTIONS: dict[str, dict[str, Any]] = {"telecom": {"user": "scripted"}}
 """Domain -> the defaults of its environment, over those of `EnvOptions`."""
-_MADE_IN = {"ToolGym/All-v0": "toolgym.mixed", "ToolGym/MCP-v0": "toolgym.mcp_env"}
+_MADE_IN = {
+    "ToolGym/All-v0": "toolgym.mixed",
+    "ToolGym/Calls-v0": "toolgym.envs.calls",
+    "ToolGym/MCP-v0": "toolgym.mcp_env",
+}
 """Ids with options of their own -> the module with their `make_env` and `make_vector_env`."""
 _ENTRY_POINTS = ("toolgym.env:ToolEnv", *(f"{module}:make_env" for module in _MADE_IN.values()))
 
