@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import gymnasium
@@ -37,10 +38,8 @@ def _options_of(env_id: str) -> tuple[str, ...]:
         from toolgym.mixed import mixed_options
 
         return mixed_options()
-    if made_by == "toolgym.envs.calls:make_env":
-        from toolgym.envs.calls import env_settings
-
-        return env_settings()
+    if isinstance(made_by, str) and made_by.startswith("toolgym.envs."):  # a module with its own options says which
+        return import_module(made_by.partition(":")[0]).env_settings()
     return env_options()
 
 

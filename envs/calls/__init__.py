@@ -15,13 +15,13 @@ from gymnasium.vector import AutoresetMode
 from toolgym.env import ToolEnv
 from toolgym.envs.calls.domain import CallsDomain, CallsOptions
 from toolgym.envs.calls.store import KINDS
-from toolgym.errors import ConfigError
 from toolgym.options import EnvOptions, check_options, env_options
 from toolgym.sharing import shared
 from toolgym.vector import ToolVectorEnv
 
 __all__ = ["KINDS", "CallsDomain", "CallsOptions", "env_settings", "make_env", "make_vector_env"]
 
+# Rows bring tools and worlds of their own: there is none to choose, to rename or to add to.
 _NOT_OURS = ("size", "dialect", "domain_seed", "distractors", "rename", "flaky", "reorder")
 
 
@@ -61,9 +61,6 @@ def env_settings() -> tuple[str, ...]:
 
 
 def _domain_of(settings: Mapping[str, Any]) -> tuple[CallsDomain, dict[str, Any]]:
-    for name in settings:
-        if name in _NOT_OURS:
-            raise ConfigError(f"{name} cannot be set for ToolGym/Calls-v0: its rows bring their own tools and worlds")
     check_options(settings, env_settings())
     ours = {option.name for option in fields(CallsOptions)}
     chosen = CallsOptions(**{name: value for name, value in settings.items() if name in ours})

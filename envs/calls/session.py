@@ -104,7 +104,8 @@ class RowSession(ToolSession):
 
     def fork(self) -> "RowSession":
         twin = object.__new__(RowSession)
-        twin.__dict__.update(self.__dict__)
+        twin._runs, twin._simulate, twin.suspends = self._runs, self._simulate, self.suspends
+        twin._example, twin._answers, twin._version = self._example, self._answers, self._version
         twin._asked, twin._made = self._asked.copy(), self._made.copy()
         twin._simulated = None if self._simulated is None else self._simulated.fork()
         return twin

@@ -183,6 +183,7 @@ def open_sources(data: Any) -> list[Source]:
         ConfigError: there is no such file or data set, or nothing in it.
         TaskError: a file is not what its name says.
     """
+    sources: list[Source]
     if isinstance(data, str | Path):
         sources = _of_path(Path(data).expanduser(), str(data))
     elif isinstance(data, Mapping):  # a DatasetDict is one

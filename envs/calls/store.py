@@ -53,7 +53,8 @@ class RowStore:
     def __init__(
         self, sources: Sequence[Source], until: Until, test_share: float, seed: int, skip_broken: bool = False
     ):
-        self.sources, self._until = sources, until
+        self.sources = sources
+        self._until: Until = until
         self._source, self._row, self._turn = array("H"), array("L"), array("H")
         self._kind, self._depth = array("B"), array("B")
         self.broken: list[str] = []

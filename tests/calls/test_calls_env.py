@@ -4,12 +4,12 @@ import json
 import math
 from pathlib import Path
 
-import gymnasium
 import pytest
 
 from toolgym.checker import check_tool_env
 from toolgym.errors import ConfigError, TaskError
 from toolgym.messages import CutMessage, ToolCall, Turn, parse, render
+from toolgym.opening import open_env
 from toolgym.rewards import score
 from toolgym.rewards.presets import preset_names
 from toolgym.rewards.text import gold_turn
@@ -22,7 +22,7 @@ NO_CITY = '<tool_call>{"name": "weather", "arguments": {"days": 2}}</tool_call>'
 
 
 def make(**options):
-    return gymnasium.make("ToolGym/Calls-v0", **{"data": ROWS, "test_share": 0, **options}).unwrapped
+    return open_env("ToolGym/Calls-v0", **{"data": ROWS, "test_share": 0, **options})
 
 
 def played(action, task="rows-1", **options):
@@ -41,7 +41,10 @@ def test_the_observation_holds_the_history_and_the_tools():
     assert [call["id"] for call in info["messages"][2]["tool_calls"]] == ["call_0", "call_1"]
     assert [message["tool_call_id"] for message in info["messages"][3:]] == ["call_0", "call_1"]
     assert [tool["function"]["name"] for tool in info["tools"]] == ["Market Trends API"]
-    assert [tool.name for tool in env.tools] == [tool.name for tool in env.action_space.tools] == ["Market Trends API"]
+    assert [tool.name for tool in env.tools] == ["Market Trends API"]
+    assert json.loads(env.action_space.sample().removeprefix("<tool_call>").removesuffix("</tool_call>"))["name"] == (
+        "Market Trends API"
+    )
     observation, info = env.reset(options={"task": "rows-1"})
     assert "Market" not in f"{observation} {info}"
 
@@ -190,8 +193,8 @@ def test_kinds_and_numbers_of_calls_choose_rows():
         ({"data": []}, "there is no row"),
         ({"until": "end"}, "until 'end'"),
         ({"test_share": 0.6}, "test_share is a share"),
-        ({"rename": True}, "its rows bring their own tools"),
-        ({"size": "small"}, "its rows bring their own tools"),
+        ({"rename": True}, "Unknown option 'rename'"),
+        ({"size": "small"}, "Unknown option 'size'"),
         ({"tset_share": 0.1}, "Did you mean 'test_share'"),
         ({"simulate": {"model": "m"}}, "simulate is for until='response'"),
         ({"simulate": {"base_url": "x"}, "until": "response"}, "simulate needs the name of a model"),

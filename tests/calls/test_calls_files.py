@@ -4,16 +4,16 @@ import json
 import subprocess
 import sys
 
-import gymnasium
 import pytest
 
 from toolgym.envs.calls.sources import open_sources
 from toolgym.envs.calls.store import RowStore
 from toolgym.errors import ConfigError, TaskError
+from toolgym.opening import open_env
 
 
 def make(data, **options):
-    return gymnasium.make("ToolGym/Calls-v0", data=data, **options).unwrapped
+    return open_env("ToolGym/Calls-v0", data=data, **options)
 
 
 def ids(data, **options):
