@@ -20,6 +20,7 @@ __all__ = [
     "TAGS",
     "Prompt",
     "chat_messages",
+    "describe_format",
     "escape_tags",
     "format_notice",
     "format_step",
@@ -75,6 +76,11 @@ def instructions(format: str, *, user_answers: bool, one_message: bool = False) 
     """How a model is told to write, for a message format (an added format gets the default's text)."""
     how = _HOW_TO_CALL.get(format, _HOW_TO_CALL["toolgym"])
     return f"{how}\n{_ONE_MESSAGE if one_message else _CONVERSATION if user_answers else _SINGLE_TURN}"
+
+
+def describe_format(format: str, how: str) -> None:
+    """Says how a model is told to write in a format that was added (`toolgym.messages.register_format`)."""
+    _HOW_TO_CALL[format] = how
 
 
 def without_format(system: str) -> str:

@@ -49,6 +49,7 @@ _OWN = tuple(_DOMAINS)
 _OPTIONS: dict[str, dict[str, Any]] = {"telecom": {"user": "scripted"}}
 """Domain -> the defaults of its environment, over those of `EnvOptions`."""
 _MADE_IN = {
+    "ToolGym/APIBank-v0": "toolgym.envs.api_bank",
     "ToolGym/All-v0": "toolgym.mixed",
     "ToolGym/Calls-v0": "toolgym.envs.calls",
     "ToolGym/MCP-v0": "toolgym.mcp_env",
