@@ -34,7 +34,7 @@ class Domain(Protocol):
     """A family of worlds, tools and tasks (see `toolgym.envs.airline.AirlineDomain`).
 
     A domain may have two methods more: `world_key(task)`, what `session.reset` gets in place of the task's
-    `world_seed`; and, where each task has its own tools, `prompt_of(task)`, its `toolgym.observations.Prompt`.
+    `world_seed`; and, where each task has its own tools, `prompt_of(task, options)`, its `toolgym.observations.Prompt`.
     """
 
     name: str

@@ -106,7 +106,7 @@ class ToolEnv(gymnasium.Env[str, str]):
         self._user: User = make_user(self.options.user)
         self._session: ToolSession | None = self._new_session()
         self._part_of: Callable[[Task], Domain] | None = getattr(self.domain, "part_of", None)
-        self._prompt_of: Callable[[Task], Prompt] | None = getattr(self.domain, "prompt_of", None)
+        self._prompt_of: Callable[[Task, EnvOptions], Prompt] | None = getattr(self.domain, "prompt_of", None)
         if self._prompt_of is not None and self.options.perturbs:
             raise ConfigError(f"The tools of {self.domain.name!r} differ from task to task; they cannot be perturbed")
         self._openings = {"": self._opening_of(self.domain, perturbed=self._part_of is None)}
@@ -212,7 +212,7 @@ class ToolEnv(gymnasium.Env[str, str]):
             task, prompt = self._perturb(task, seed, number)
             meta |= cast(Perturbation, self._perturbation).meta
         if self._prompt_of is not None:
-            prompt = self._prompt_of(task)
+            prompt = self._prompt_of(task, self.options)
         if self._part_of is not None or self._prompt_of is not None:
             cast(Message, self.action_space).tools = self.session.tools
         self._user.tools = UserTools(self.session) if self.session.user_tools else None
@@ -357,7 +357,8 @@ class ToolEnv(gymnasium.Env[str, str]):
 
     def _make_prompt(self, policy: str, tools: tuple[ToolSpec, ...]) -> Prompt:
         answers, full = self.options.user != "none", self.options.prompt == "full"
-        return Prompt(policy, tools, self.options.format, user_answers=answers, full=full)
+        one = self.options.until == "turn"
+        return Prompt(policy, tools, self.options.format, user_answers=answers, full=full, one_message=one)
 
     def _perturb(self, task: Task, seed: int | None, number: Any) -> tuple[Task, Prompt]:
         """Puts the episode's perturbations around its session: its task and its opening, in the agent's names.

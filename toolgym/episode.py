@@ -209,7 +209,9 @@ class Episode:
             yield from self._act(turn, did)
         except InfraError as error:
             did.failure = error
-        finished = (did.reply is not None and did.reply.done) or (self.task.single_turn and not did.truncation)
+        finished = did.reply is not None and did.reply.done
+        if self.task.single_turn or self.options.until == "turn":
+            finished = did.failure is None and did.truncation is None
         said = did.reply.text if did.reply is not None else None
         added = self._added(did)
         observation = format_step(turn, did.results, said, tools=added)

@@ -21,6 +21,7 @@ __all__ = [
     "Prompt",
     "added_tools",
     "chat_messages",
+    "describe_format",
     "escape_tags",
     "format_notice",
     "format_step",
@@ -63,6 +64,7 @@ _HOW_TO_CALL = {
 
 _TOOLS = "# Tools\n\nEach line is one tool, with the JSON Schema of its parameters.\n"
 _SINGLE_TURN = "Your first response ends the task, so do all that is asked before you respond."
+_ONE_MESSAGE = "You write one message, which ends the task: tool calls, or a response where no tool is to be called."
 _CONVERSATION = "The user answers your responses; the task ends with the conversation."
 
 _NOTICES: dict[Truncation, str] = {
@@ -73,14 +75,20 @@ _NOTICES: dict[Truncation, str] = {
 }
 
 
-def instructions(format: str, *, user_answers: bool) -> str:
+def instructions(format: str, *, user_answers: bool, one_message: bool = False) -> str:
     """How a model is told to write, for a message format (an added format gets the default's text)."""
-    return f"{how_to_call(format)}\n{_CONVERSATION if user_answers else _SINGLE_TURN}"
+    asked = _ONE_MESSAGE if one_message else _CONVERSATION if user_answers else _SINGLE_TURN
+    return f"{how_to_call(format)}\n{asked}"
 
 
 def how_to_call(format: str) -> str:
     """How calls and responses are written in a message format (an added format gets the default's text)."""
     return _HOW_TO_CALL.get(format, _HOW_TO_CALL["toolgym"])
+
+
+def describe_format(format: str, how: str) -> None:
+    """Says how a model is told to write in a format that was added (`toolgym.messages.register_format`)."""
+    _HOW_TO_CALL[format] = how
 
 
 def without_format(system: str) -> str:
@@ -117,9 +125,19 @@ class Prompt:
         format: the message format that the model is asked to write.
         user_answers: whether the user answers responses.
         full: with policy, tools and instructions; otherwise only the request.
+        one_message: whether one message ends the task.
     """
 
-    def __init__(self, policy: str, tools: Sequence[ToolSpec], format: str, *, user_answers: bool, full: bool):
+    def __init__(
+        self,
+        policy: str,
+        tools: Sequence[ToolSpec],
+        format: str,
+        *,
+        user_answers: bool,
+        full: bool,
+        one_message: bool = False,
+    ):
         functions = openai_tools(tools)
         self._tools = _json.reader(_json.dumps(functions))
         self.system = ""
@@ -128,7 +146,7 @@ class Prompt:
             parts = [
                 f"# Policy\n\n{policy.strip()}" if policy.strip() else "",
                 f"{_TOOLS}{lines}",
-                f"# How to answer\n\n{instructions(format, user_answers=user_answers)}",
+                f"# How to answer\n\n{instructions(format, user_answers=user_answers, one_message=one_message)}",
             ]
             self.system = "\n\n".join(part for part in parts if part)
 

@@ -26,7 +26,9 @@ _BROUGHT: dict[str, Callable[..., Any]] = {}
 _OPTIONS = {
     "toolgym.mcp_env:make_env": "toolgym.mcp_env:mcp_options",
     "toolgym.mixed:make_env": "toolgym.mixed:mixed_options",
+    "toolgym.envs.api_bank:make_env": "toolgym.envs.api_bank:env_settings",
     "toolgym.envs.bfcl.environment:make_env": "toolgym.envs.bfcl.environment:bfcl_options",
+    "toolgym.envs.calls:make_env": "toolgym.envs.calls:env_settings",
     "toolgym.envs.tau.env:make_env": "toolgym.envs.tau.env:tau_options",
     "toolgym.envs.tau2.env:make_env": "toolgym.envs.tau2.env:tau2_options",
 }

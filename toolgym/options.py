@@ -47,6 +47,8 @@ class EnvOptions:
     """The first observation: `full` has policy, tool schemas, instructions and request; `short` only the request."""
     format: str = "auto"
     """How actions are read: one of `toolgym.messages.formats()`, or `auto`: told from the text."""
+    until: Literal["response", "turn"] = "response"
+    """When an episode is over by itself: with the conversation, or after one message, whatever is in it."""
     max_turns: int = 30
     """Actions until the episode is truncated."""
     max_calls: int = 100
@@ -78,6 +80,8 @@ class EnvOptions:
             raise ConfigError(did_you_mean(str(self.split), _SPLITS, "split"))
         if self.prompt not in ("full", "short"):
             raise ConfigError(did_you_mean(str(self.prompt), ("full", "short"), "prompt"))
+        if self.until not in ("response", "turn"):
+            raise ConfigError(did_you_mean(str(self.until), ("response", "turn"), "until"))
         if self.format != "auto" and self.format not in formats():
             raise ConfigError(did_you_mean(self.format, ("auto", *formats()), "message format"))
         for name in ("max_turns", "max_calls", "max_message_chars", "max_tokens", "max_seconds"):

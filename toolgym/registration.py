@@ -49,9 +49,11 @@ _OWN = tuple(_DOMAINS)
 _OPTIONS: dict[str, dict[str, Any]] = {"telecom": {"user": "scripted"}}
 """Domain -> the defaults of its environment, over those of `EnvOptions`."""
 _MADE_IN = {
+    "ToolGym/APIBank-v0": "toolgym.envs.api_bank",
     "ToolGym/All-v0": "toolgym.mixed",
-    "ToolGym/MCP-v0": "toolgym.mcp_env",
     "ToolGym/BFCL-v0": "toolgym.envs.bfcl.environment",
+    "ToolGym/Calls-v0": "toolgym.envs.calls",
+    "ToolGym/MCP-v0": "toolgym.mcp_env",
 }
 """Ids with options of their own -> the module with their `make_env` and `make_vector_env`."""
 _TAU = {"tau": ("airline", "retail"), "tau2": ("airline", "retail", "telecom")}

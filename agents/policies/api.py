@@ -154,7 +154,14 @@ def _text(message: Mapping[str, Any]) -> str:
 
 
 def _native(message: Mapping[str, Any]) -> dict[str, Any]:
-    """A message of the reset; the system's without what the request's `tools` say already."""
+    """A message of the reset, or of a history that it begins with, as the endpoint takes it.
+
+    The system's is without what the request's `tools` say already, and an assistant's calls are not in its text too.
+    """
+    if message.get("role") == "tool" and "tool_call_id" not in message:
+        return {"role": "user", "content": _tagged(message.get("content", ""))}
+    if message.get("tool_calls"):
+        return {**message, "content": ""}
     if message.get("role") != "system":
         return dict(message)
     return {**message, "content": without_format(str(message.get("content", "")))}

@@ -24,7 +24,8 @@ class Comparison:
     lower: bool = False
     """Whether the case of words does not count."""
     output: str = "equal"
-    """`equal`; `there` (none where the gold has none); `any`; `success` (see `_deleted`); `sorted`."""
+    """`equal`; `there` (none where the gold has none); `any`; `success` (see `_deleted`); `sorted`; `tools`: with the
+    same names."""
     input: bool = True
     """Whether the input counts at all."""
 
@@ -37,6 +38,8 @@ class Comparison:
         """
         if self.output == "success":
             return _deleted(response, gold, self.fields)
+        if self.output == "tools" and response.input == gold.input:
+            return True  # the tool searches by a model, and finds the same for the same words
         return (
             self._same_words(response.input, gold.input)
             and self._same_input(response.input, gold.input)
@@ -79,7 +82,13 @@ def _same_output(how: str, ours: Any, theirs: Any) -> bool:
         return theirs is not None or ours is None
     if how == "sorted" and isinstance(ours, list) and isinstance(theirs, list):
         return sorted(map(_page, ours)) == sorted(map(_page, theirs))
+    if how == "tools" and ours and theirs:
+        return _names(ours) == _names(theirs)
     return ours == theirs
+
+
+def _names(found: Any) -> list[str]:
+    return [tool["name"] for tool in (found if isinstance(found, list) else [found])]
 
 
 def _page(item: Any) -> str:
@@ -192,7 +201,7 @@ COMPARISONS: dict[str, Comparison] = {
     "SendEmail": Comparison({"receiver": _low, "subject": _stripped, "content": _stripped}),
     "SymptomSearch": Comparison({"symptom": _symptom}),
     "TimedSwitch": Comparison({"name": _low, "time": _time, "on": _as_is}),
-    "ToolSearcher": _OUTPUT,
+    "ToolSearcher": Comparison(input=False, output="tools"),
     "Translate": Comparison({"src": _as_is}),
     "Wiki": _OUTPUT,
 }

@@ -34,7 +34,7 @@ from toolgym.mcp_servers.api_bank.calling import InvalidParameter, MissingArgume
 from toolgym.mcp_servers.api_bank.public_world import load_base, make_base
 from toolgym.world import Base, World
 
-__all__ = ["Verdict", "check"]
+__all__ = ["Verdict", "check", "judged", "public_base", "recorded"]
 
 
 @dataclass(frozen=True)
@@ -62,15 +62,15 @@ def check(call_text: str, gold: Mapping[str, Any], *, data: str | Path | None = 
         TaskError: the gold is no such turn.
         ConfigError: the data cannot be read.
     """
-    name, wanted = _gold(gold)
+    name, wanted = recorded(gold)
     call = read_call(call_text) if isinstance(call_text, str) else None
     if call is None:
         return Verdict(False, "NO_API_CALL")
     if call.name != name:
         return Verdict(False, "API_NAME_MISMATCH")
-    base = _world(str(data)) if data is not None else _witness(name, gold, wanted)
+    world = World(public_base(data) if data is not None else _witness(name, gold, wanted))
     try:
-        return _judged(name, call.parameters, wanted, base)
+        return judged(name, call.parameters, wanted, world)
     except InvalidParameter:
         return Verdict(False, "INVALID_INPUT_PARAMETER")
     except MissingArgument:
@@ -78,10 +78,15 @@ def check(call_text: str, gold: Mapping[str, Any], *, data: str | Path | None = 
     except KeyError:
         return Verdict(False, "KEY_ERROR")
     except (WrongType, TypeError, AttributeError):
-        return _meant(name, call, wanted, base) if strict else Verdict(False)
+        return _meant(name, call, wanted, world.base) if strict else Verdict(False)
 
 
-def _gold(gold: Mapping[str, Any]) -> tuple[str, Response]:
+def recorded(gold: Mapping[str, Any]) -> tuple[str, Response]:
+    """The tool of a gold call, and the recorded result.
+
+    Raises:
+        TaskError: it is no turn of role API.
+    """
     try:
         name, result = gold["api_name"], gold["result"]
         wanted = Response(result["input"], result["output"], result["exception"])
@@ -95,8 +100,17 @@ def _gold(gold: Mapping[str, Any]) -> tuple[str, Response]:
     return name, wanted
 
 
+def public_base(data: str | Path) -> Base:
+    """The world of a copy of API-Bank, read once.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    return _public_base(str(Path(data).expanduser()))
+
+
 @lru_cache(maxsize=4)
-def _world(data: str) -> Base:
+def _public_base(data: str) -> Base:
     return _described(load_base(Path(data)))
 
 
@@ -116,9 +130,15 @@ def _witness(name: str, gold: Mapping[str, Any], wanted: Response) -> Base:
 _SPECS = {name: spec_of(name) for name in TOOLS}
 
 
-def _judged(name: str, given: Mapping[str, Any], wanted: Response, base: Base) -> Verdict:
-    """The verdict on a call of the gold's tool; raises where the official evaluator does."""
-    response = run(name, TOOLS[name], World(base), given)
+def judged(name: str, given: Mapping[str, Any], wanted: Response, world: World) -> Verdict:
+    """The verdict on a call of the gold's tool, which is run in `world`.
+
+    Raises:
+        InvalidParameter, MissingArgument, WrongType, KeyError, TypeError, AttributeError: as the official evaluator.
+    """
+    if name in _ASKS and wanted.input and world.get(_ASKS[name][0], _asked(name, wanted)) is None:
+        world.put(_ASKS[name][0], _asked(name, wanted), wanted.output)
+    response = run(name, TOOLS[name], world, given)
     if comparison_of(name).same(response, wanted):
         return _RIGHT
     if response.exception:
@@ -127,6 +147,15 @@ def _judged(name: str, given: Mapping[str, Any], wanted: Response, base: Base) -
     if response.output != wanted.output:
         return Verdict(False, "OUTPUT_MISMATCH")
     return Verdict(False, "INPUT_MISMATCH")
+
+
+_ASKS = {"Dictionary": ("Dictionary", "keyword"), "Translate": ("Translation", "src")}
+"""Tools that ask the network: the table of what is recorded of an answer, and the parameter that it is found by."""
+
+
+def _asked(name: str, wanted: Response) -> str:
+    text = str((wanted.input or {}).get(_ASKS[name][1], ""))
+    return text if name == "Translate" else text.replace("_", " ").strip().lower()
 
 
 def _meant(name: str, call: ReadCall, wanted: Response, base: Base) -> Verdict:
@@ -140,6 +169,6 @@ def _meant(name: str, call: ReadCall, wanted: Response, base: Base) -> Verdict:
             except (ValueError, SyntaxError, MemoryError, RecursionError):
                 continue
     try:
-        return _judged(name, given, wanted, base)
+        return judged(name, given, wanted, World(base))
     except (KeyError, WrongType, TypeError, AttributeError, MissingArgument, InvalidParameter):
         return Verdict(False, "HAS_EXCEPTION")

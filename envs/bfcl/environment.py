@@ -126,7 +126,7 @@ class BfclDomain:
         world = {name: case[name] for name in names} if is_multi_turn(case["category"]) else None
         return Opening(tools, added, world)
 
-    def prompt_of(self, task: Task) -> "CasePrompt":
+    def prompt_of(self, task: Task, options: EnvOptions) -> "CasePrompt":
         """What is said at the start of a case."""
         told = self.told(task.meta["case"])
         return CasePrompt(specs(told["tools"]), told, prompting=self.options.mode == "prompting")

@@ -9,10 +9,14 @@ from toolgym.checker import check_tool_env
 from toolgym.registration import env_ids
 
 SHOP = Path(__file__).parents[1] / "own_server" / "shop_server.py"
+API_BANK = Path(__file__).parents[1] / "api_bank" / "copy"
+ROWS = Path(__file__).parents[1] / "calls" / "rows.jsonl"
 ORDER = {"request": "Two lamps, please.", "calls": [{"order": {"item": "lamp", "count": 2}}], "response": "Ordered."}
 OPTIONS: dict[str, dict[str, Any]] = {
+    "ToolGym/APIBank-v0": {"data": str(API_BANK), "prompt": "short"},
     "ToolGym/Airline-v0": {"size": "small", "prompt": "short"},
     "ToolGym/All-v0": {"size": "small", "prompt": "short"},
+    "ToolGym/Calls-v0": {"data": str(ROWS), "prompt": "short"},
     "ToolGym/MCP-v0": {"servers": f"{SHOP}:server", "tasks": [ORDER]},
 }
 """What makes an environment small enough for a test; those of declared domains have small worlds."""
