@@ -49,7 +49,7 @@ LOAN_BIKE = Thing(
     fields={
         "frame": Choice(("diamond", "step-through", "folding"), label="frame", told="with a {value} frame"),
         "size": Number(46, 62, 2, label="frame size", unit="cm", told="of {value}", extremes=("smallest", "largest")),
-        "speeds": Number(1, 24, label="number of speeds", told="with {value} speeds"),
+        "speeds": Number(3, 24, label="number of speeds", told="with {value} speeds"),
         "tyres": Choice(("slick", "studded", "knobbly"), label="tyres", told="on {value} tyres"),
         "serviced": Day(-120, -1, label="last service", extremes=("most worn", "freshest")),
         "days_free": Number(0, 8, label="number of free days"),
@@ -107,7 +107,7 @@ BIKE_REPAIR = Case(
     ),
     pot="minutes",
     pour=Verb(
-        "spend", "moved",
+        "shift", "shifted",
         ("Take {amount} minutes off {it} and spend them on {other}.", "Move {amount} minutes of {it} to {other}."),
         ("I would sooner see {amount} minutes of {it} go into {other}.",), ("shift minutes of",),
     ),
@@ -125,9 +125,9 @@ BIKE_LOAN = Case(
     states=("put-aside", "ridden", "back"),
     moves=(
         Move(("put-aside",), "ridden", Verb(
-            "ride off on", "ridden off on",
+            "hand out", "handed out",
             ("I am riding off on {it} now.", "Please give me the key: I am riding off on {it}."),
-            ("The saddle fits, so I am off with {it}.",), ("hand out",),
+            ("The saddle fits, so I am off with {it}.",), ("ride off",),
         )),
         Move(("ridden",), "back", Verb(
             "take back", "taken back",

@@ -48,7 +48,7 @@ CAR_TRIP = Case(
         "leaves_at": Clock(5, 22, label="time of departure"),
         "hours": Number(2, 30, label="number of hours", extremes=("shortest", "longest"), total="hours"),
         "cover": Choice(("standard", "reduced", "zero"), label="excess cover", told="with {value} excess"),
-        "child_seats": Number(0, 3, label="number of child seats"),
+        "child_seats": Number(2, 4, label="number of child seats"),
         "abroad": Flag(label="travel abroad"),
     },
     states=("planned", "unlocked", "parked", "billed"),
@@ -221,23 +221,23 @@ CAKE_ORDER = Case(
         "wanted_on": Day(-3, 30, label="day of collection", told="for {value}", extremes=("earliest", "latest")),
         "fetch_at": Clock(7, 18, label="time of collection"),
         "icing": Choice(("white", "pink", "chocolate"), label="icing", told="with {value} icing"),
-        "candles": Number(0, 90, label="number of candles"),
+        "candles": Number(2, 90, label="number of candles"),
         "sum": Money(20, 180, 2, label="sum to pay", extremes=("cheapest", "dearest"), total="sum"),
         "boxed": Flag(label="gift box"),
     },
-    states=("noted", "in-oven", "decorated", "fetched"),
+    states=("noted", "baking", "decorated", "fetched"),
     moves=(
-        Move(("noted",), "in-oven", Verb(
+        Move(("noted",), "baking", Verb(
             "bake", "baked",
             ("You can start: please bake {it}.", "The party is on, so bake {it}."),
             ("Have the oven heated for {it}.",), ("start",),
         )),
-        Move(("in-oven",), "decorated", Verb(
+        Move(("baking",), "decorated", Verb(
             "decorate", "decorated",
             ("Please decorate {it} now.", "I should like {it} decorated this afternoon."),
             ("Get the piping bag out for {it}.",), ("ice",),
         )),
-        Move(("in-oven", "decorated"), "fetched", Verb(
+        Move(("baking", "decorated"), "fetched", Verb(
             "give out", "given out",
             ("My son is here to fetch {it}.", "Please give out {it}, I am in the shop."),
             ("I have brought a cool bag for {it}, so hand it over.",), ("collect",),

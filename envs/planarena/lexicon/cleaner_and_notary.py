@@ -210,7 +210,7 @@ SIGNING_DATE = Case(
     fields={
         "signed_on": Day(-5, 40, label="day of signing", told="on {value}", extremes=("earliest", "latest")),
         "signed_at": Clock(8, 17, label="time of signing"),
-        "parties": Number(1, 9, label="number of parties", told="for {value} parties"),
+        "parties": Number(2, 9, label="number of parties", told="for {value} parties"),
         "language": Choice(("english", "french", "arabic", "dutch"), label="language", told="in {value}"),
         "reading": Choice(("aloud", "silent"), label="manner of reading"),
         "minutes": Number(15, 120, 15, label="length", unit="minutes", extremes=("shortest", "longest"), total="time"),

@@ -116,7 +116,7 @@ LESSON_PACKAGE = Case(
         "tutor": Choice(("any", "female", "male"), label="preferred instructor"),
         "simulator": Flag(label="simulator access"),
     },
-    states=("current", "stalled", "refund-asked"),
+    states=("current", "stalled", "cashed-out"),
     moves=(
         Move(("current",), "stalled", Verb(
             "stall", "stalled",
@@ -128,7 +128,7 @@ LESSON_PACKAGE = Case(
             ("I can drive again: pick up {it}.", "Please let me pick up {it} where I left off."),
             ("Get {it} going again, the doctor agrees.",), ("resume",),
         )),
-        Move(("current", "stalled"), "refund-asked", Verb(
+        Move(("current", "stalled"), "cashed-out", Verb(
             "refund", "refunded",
             ("I am moving to another town: refund {it}, please.", "I should like my money back for {it}."),
             ("Please pay out what is left of {it}.",), ("reimburse",),
@@ -257,12 +257,12 @@ MASTERING_JOB = Case(
     noun="mastering job",
     fields={
         "format": Choice(("vinyl", "cassette", "stream", "disc"), label="format", told="for {value}"),
-        "tracks": Number(1, 18, label="number of tracks", told="of {value} tracks", extremes=("shortest", "longest")),
+        "tracks": Number(2, 18, label="number of tracks", told="of {value} tracks", extremes=("shortest", "longest")),
         "due_on": Day(1, 60, label="due date", told="due on {value}", extremes=("most urgent", "least urgent")),
         "loudness": Choice(("gentle", "medium", "hot"), label="loudness"),
         "quote": Money(60, 1200, 20, label="quote", extremes=("cheapest", "dearest"), total="quote"),
     },
-    states=("briefed", "cutting", "approved-copy"),
+    states=("briefed", "cutting", "cleared"),
     moves=(
         Move(("briefed",), "cutting", Verb(
             "cut", "cut",
@@ -274,7 +274,7 @@ MASTERING_JOB = Case(
             ("There is a click in the second song; recall {it}.", "Please recall {it} before it is too late."),
             ("We need to fix a mix, so stop the lathe on {it}.",), ("halt",),
         )),
-        Move(("cutting",), "approved-copy", Verb(
+        Move(("cutting",), "cleared", Verb(
             "pass", "passed",
             ("The test pressing sounds right, so pass {it}.", "We are happy: please pass {it}."),
             ("You need not change a thing about {it}.",), ("clear",),

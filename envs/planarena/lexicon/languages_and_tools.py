@@ -117,14 +117,14 @@ TANDEM_MEETING = Case(
         "spot": Choice(("cafe", "park", "library"), label="meeting place", told="in the {value}"),
         "minutes": Number(30, 150, 15, label="length", unit="minutes", extremes=("shortest", "longest"), total="time"),
     },
-    states=("suggested", "arranged", "talked"),
+    states=("suggested", "arranged", "held"),
     moves=(
         Move(("suggested",), "arranged", Verb(
             "accept", "accepted",
             ("My partner and I agree: accept {it}.", "Please accept {it} for me."),
             ("I should love to go to {it}.",), ("arrange",),
         )),
-        Move(("arranged",), "talked", Verb(
+        Move(("arranged",), "held", Verb(
             "tick off", "ticked off",
             ("We chatted for hours; tick off {it}.", "Please tick off {it}, it has taken place."),
             ("Our tongues are tired: {it} is done.",), ("complete",),

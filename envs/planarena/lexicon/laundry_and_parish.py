@@ -52,7 +52,7 @@ WASH_LOAD = Case(
         "van_at": Clock(6, 19, label="time of the van"),
         "softener": Flag(label="softener"),
     },
-    states=("bagged", "washing", "folded", "returned", "missing-items"),
+    states=("bagged", "washing", "folded", "returned", "queried"),
     moves=(
         Move(("bagged",), "washing", Verb(
             "wash", "washed",
@@ -69,7 +69,7 @@ WASH_LOAD = Case(
             ("We are in all day: bring home {it}.", "Please bring {it} home today."),
             ("The beds are bare, so let the van come with {it}.",), ("deliver",),
         )),
-        Move(("returned", "folded"), "missing-items", Verb(
+        Move(("returned", "folded"), "queried", Verb(
             "query", "queried",
             ("Two socks are missing: I must query {it}.", "Please query {it}, a towel is not ours."),
             ("Not everything that we gave you has come out of {it}.",), ("complain about",),
@@ -101,14 +101,14 @@ LINEN_PLAN = Case(
         "monthly": Money(20, 380, 10, label="monthly charge", total="charge"),
         "spare_sets": Number(1, 9, label="number of spare sets"),
     },
-    states=("trial", "in-force", "held-up"),
+    states=("tried-out", "in-force", "held-up"),
     moves=(
-        Move(("trial",), "in-force", Verb(
+        Move(("tried-out",), "in-force", Verb(
             "take out", "taken out",
             ("The trial was fine, so take out {it} for us.", "Please take out {it} properly."),
             ("Our guests slept well; let {it} begin in earnest.",), ("start",),
         )),
-        Move(("in-force", "trial"), "held-up", Verb(
+        Move(("in-force", "tried-out"), "held-up", Verb(
             "hold up", "held up",
             ("We close for the winter: hold up {it}.", "Please hold up {it} until we open."),
             ("There are no guests, so no vans for {it}, please.",), ("pause",),
@@ -201,9 +201,9 @@ HALL_HIRING = Case(
         "chairs": Number(10, 200, 10, label="number of chairs"),
         "bar": Flag(label="bar licence"),
     },
-    states=("enquired", "agreed", "in-use", "swept-up"),
+    states=("asked-for", "agreed", "in-use", "swept-up"),
     moves=(
-        Move(("enquired",), "agreed", Verb(
+        Move(("asked-for",), "agreed", Verb(
             "settle", "settled",
             ("The committee has said yes, so settle {it}.", "Please settle {it} with the warden."),
             ("We have paid the bond, so let {it} stand.",), ("confirm",),

@@ -238,9 +238,9 @@ TUNING_CALL = Case(
     ),
     changes=(Change("pitch"), Change("access")),
     make=Verb(
-        "call", "called",
+        "request", "requested",
         ("Please send {thing} on {called_for} at {rings_at}.", "I need {thing} here on {called_for}, {rings_at}."),
-        ("We have a concert at home; might {thing} come by on {called_for} at {rings_at}?",), ("request",),
+        ("We have a concert at home; might {thing} come by on {called_for} at {rings_at}?",), ("call in",),
     ),
     asked=("called_for", "rings_at"),
     slot=("called_for", "rings_at"),

@@ -185,12 +185,12 @@ CAMP_STAY = Case(
             2, 21, label="number of nights", unit="nights", extremes=("shortest", "longest"), total="nights"
         ),
         "vehicle": Choice(("car", "bicycle", "motorbike"), label="vehicle", told="by {value}"),
-        "children": Number(0, 5, label="number of children"),
+        "children": Number(2, 7, label="number of children"),
         "deposit": Money(20, 200, 10, label="deposit", extremes=("cheapest", "dearest"), total="deposit"),
         "dog": Flag(label="dog"),
         "gate_code": Number(1000, 9999, label="gate code"),
     },
-    states=("reserved", "pitched", "packed-up", "no-show"),
+    states=("reserved", "pitched", "packed-up", "missed"),
     moves=(
         Move(("reserved",), "pitched", Verb(
             "pitch", "pitched",
@@ -202,7 +202,7 @@ CAMP_STAY = Case(
             ("We are packing up {it}.", "The tent is in the bag, so check us out of {it}."),
             ("Our grass is free again and {it} is over.",), ("check out",),
         )),
-        Move(("no-show",), "reserved", Verb(
+        Move(("missed",), "reserved", Verb(
             "revive", "revived",
             ("We broke down on the way; please revive {it}.", "Please revive {it}, we are coming after all."),
             ("Sorry for not turning up: give us {it} back.",), ("reinstate",),

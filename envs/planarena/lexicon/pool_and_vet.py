@@ -66,14 +66,14 @@ SWIM_ENROLMENT = Case(
         "cap": Choice(("latex", "silicone", "fabric"), label="swimming cap"),
         "armbands": Flag(label="armbands option"),
     },
-    states=("applied", "placed", "swum", "lapsed"),
+    states=("applied", "placed", "completed", "lapsed"),
     moves=(
         Move(("applied", "lapsed"), "placed", Verb(
             "place", "placed",
             ("I am sure now, so please place {it}.", "Can you make {it} definite?"),
             ("You can count on me to turn up for {it}.",), ("admit",),
         )),
-        Move(("placed",), "swum", Verb(
+        Move(("placed",), "completed", Verb(
             "complete", "completed",
             ("I have swum every lesson, so please complete {it}.", "The last length is done: mark {it} as completed."),
             ("My certificate is due, so tick off {it}.",), ("finish",),
@@ -199,9 +199,9 @@ VET_VISIT = Case(
         "carrier": Choice(("basket", "box", "lead"), label="means of transport"),
         "sedated": Flag(label="sedation"),
     },
-    states=("booked", "waiting-room", "treated", "missed"),
+    states=("booked", "waiting", "treated", "missed"),
     moves=(
-        Move(("booked",), "waiting-room", Verb(
+        Move(("booked",), "waiting", Verb(
             "announce", "announced",
             ("We are sitting in the waiting room: announce {it}.", "Please tell the vet we are here for {it}."),
             ("My cat and I have just come in for {it}.",), ("check in",),

@@ -37,9 +37,9 @@ PRINTING_PAPER = Thing(
         ("We are sending you {count} reams of {it} of our own.",), ("restock",),
     ),
     take=Verb(
-        "cut into", "cut into",
+        "use", "used",
         ("Please use {count} reams of {it} for our flyers.", "Charge us for {count} reams of {it}."),
-        ("Our leaflets have eaten {count} reams of {it}; note that.",), ("use",),
+        ("Our leaflets have eaten {count} reams of {it}; note that.",), ("cut",),
     ),
 )  # fmt: skip
 PRINTING_PRESS = Thing(
@@ -56,7 +56,7 @@ PRINTING_PRESS = Thing(
         "per_hour": Number(
             200, 9000, 100, label="speed", unit="sheets an hour", extremes=("slowest", "fastest")
         ),
-        "colours": Number(1, 8, label="number of inks", told="with {value} inks"),
+        "colours": Number(2, 8, label="number of inks", told="with {value} inks"),
         "greased": Day(-60, -1, label="day of the last greasing"),
         "runs_free": Number(0, 8, label="number of free runs"),
     },
@@ -213,14 +213,14 @@ DONATION_APPOINTMENT = Case(
         "needle": Choice(("fine", "normal"), label="needle", told="with a {value} needle"),
         "companion": Flag(label="companion"),
     },
-    states=("expected", "screened", "bled", "turned-away"),
+    states=("expected", "screened", "given", "turned-away"),
     moves=(
         Move(("expected",), "screened", Verb(
             "screen", "screened",
             ("I have filled in the form, so screen me for {it}.", "Please do the screening for {it}."),
             ("My finger is ready to be pricked for {it}.",), ("check in",),
         )),
-        Move(("screened",), "bled", Verb(
+        Move(("screened",), "given", Verb(
             "complete", "completed",
             ("The bag is full: complete {it}.", "I have a plaster on my arm now, so complete {it}."),
             ("I am holding the cotton wool; {it} is behind me.",), ("close",),

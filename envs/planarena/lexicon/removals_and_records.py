@@ -34,8 +34,9 @@ REMOVAL_LORRY = Thing(
     },
     scarce="days_open",
 )  # fmt: skip
-PACKING_MATERIAL = Thing(
-    noun="packing material",
+PACKING_SUPPLY = Thing(
+    noun="packing supply",
+    plural="packing supplies",
     names=(
         "Book Box", "Wine Divider Box", "Hanging Wardrobe Carton", "Archive Carton", "Mirror Corner", "Quilted Blanket",
         "Brown Tape", "Mattress Bag", "Peanut Filler", "Tissue Ream", "Picture Crate", "Sofa Sleeve", "Ratchet Strap",
@@ -189,7 +190,7 @@ ARCHIVE_HOLDING = Thing(
 READING_DESK = Thing(
     noun="reading desk",
     names=(
-        "Oak Carrel", "Foam Wedge", "Green Lamp", "Map Table", "Microfilm Nook", "North Skylight", "Snake Weights",
+        "Oak Carrel", "Foam Cradle", "Green Lamp", "Map Table", "Microfilm Nook", "North Skylight", "Snake Weights",
         "Ultraviolet Booth", "Globe Corner", "Silent Alcove", "Portrait Wall", "Invigilator's View", "Catalogue End",
         "Radiator Side", "Vellum Rest", "Column Seat", "Dictionary Stand", "Gallery Rail",
     ),
@@ -213,24 +214,24 @@ RECORD_REQUEST = Case(
         "usage": Choice(("private", "lecture", "print"), label="usage", told="for {value} use"),
         "handling": Money(0, 60, 5, label="handling charge", total="charge"),
     },
-    states=("slip-written", "fetched", "at-the-desk", "reshelved"),
+    states=("submitted", "fetched", "issued", "reshelved"),
     moves=(
-        Move(("slip-written",), "fetched", Verb(
+        Move(("submitted",), "fetched", Verb(
             "fetch", "fetched",
             ("I am in the reading room, so fetch {it}.", "Please fetch {it} from the strongroom."),
             ("Have what {it} names brought up on the trolley.",), ("retrieve",),
         )),
-        Move(("fetched",), "at-the-desk", Verb(
+        Move(("fetched",), "issued", Verb(
             "issue", "issued",
             ("My hands are washed: issue {it}.", "Please issue {it} to me."),
             ("May I open the box of {it} now?",), ("hand out",),
         )),
-        Move(("at-the-desk", "fetched"), "reshelved", Verb(
+        Move(("issued", "fetched"), "reshelved", Verb(
             "reshelve", "reshelved",
             ("I have read enough: reshelve {it}.", "Please reshelve {it}."),
             ("The tape is tied again and {it} may go down.",), ("return",),
         )),
-        Move(("reshelved",), "slip-written", Verb(
+        Move(("reshelved",), "submitted", Verb(
             "reorder", "reordered",
             ("I forgot a date, so reorder {it}.", "Please reorder {it} for tomorrow."),
             ("I have to look at {it} once more.",), ("renew",),
@@ -299,7 +300,7 @@ THEMES = (
         title="Moving company",
         role="You are the assistant of a moving company's planner. You serve one removal client at a time.",
         person=REMOVAL_CLIENT,
-        things=(REMOVAL_LORRY, PACKING_MATERIAL),
+        things=(REMOVAL_LORRY, PACKING_SUPPLY),
         cases=(HOUSE_REMOVAL, STORAGE_CONTAINER),
         short="moving",
     ),

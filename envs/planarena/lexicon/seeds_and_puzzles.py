@@ -70,7 +70,7 @@ SEED_SWAP = Case(
         "posted_by": Day(-4, 30, label="posting date", told="to be posted by {value}"),
         "wrapping": Choice(("envelope", "jar", "tin"), label="wrapping", told="in a {value}"),
         "purity": Choice(("pure", "crossed", "unsure"), label="purity", told="of {value} strain"),
-        "grown_years": Number(1, 25, label="years of growing", unit="years", extremes=("youngest", "oldest")),
+        "grown_years": Number(2, 25, label="years of growing", unit="years", extremes=("youngest", "oldest")),
         "story": Flag(label="story card"),
     },
     states=("offered", "matched", "posted", "sprouted"),

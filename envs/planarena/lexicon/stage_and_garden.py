@@ -25,7 +25,7 @@ STAGE_PLAY = Thing(
     fields={
         "genre": Choice(("comedy", "tragedy", "musical", "farce"), label="genre", told="billed as a {value}"),
         "house": Choice(("main", "studio", "cellar"), label="house", told="in the {value} house"),
-        "acts": Number(1, 5, label="number of acts", told="in {value} acts"),
+        "acts": Number(2, 5, label="number of acts", told="in {value} acts"),
         "runs_for": Number(
             60, 210, 5, label="running time", unit="minutes", extremes=("shortest", "longest"), total="running time"
         ),
@@ -94,7 +94,7 @@ SEASON_SUBSCRIPTION = Case(
         "seating": Choice(("stalls", "balcony", "gallery"), label="usual seating", told="in the {value}"),
         "dues": Money(60, 700, 10, label="dues", extremes=("cheapest", "dearest"), total="dues"),
     },
-    states=("valid", "dormant", "notice-given"),
+    states=("valid", "dormant", "terminated"),
     moves=(
         Move(("valid",), "dormant", Verb(
             "rest", "rested",
@@ -106,10 +106,10 @@ SEASON_SUBSCRIPTION = Case(
             ("I am back in town; revive {it}.", "Please make {it} valid again."),
             ("I have missed the stage, so start {it} once more.",), ("resume",),
         )),
-        Move(("valid", "dormant"), "notice-given", Verb(
-            "give notice on", "given notice on",
-            ("I shall not renew, so give notice on {it}.", "Please note my notice on {it}."),
-            ("This season is to be the last of {it}.",), ("terminate",),
+        Move(("valid", "dormant"), "terminated", Verb(
+            "terminate", "terminated",
+            ("I shall not renew, so terminate {it}.", "Please take my notice and terminate {it}."),
+            ("This season is to be the last of {it}.",), ("end",),
         )),
     ),
     changes=(Change("series"), Change("seating")),
@@ -183,7 +183,7 @@ PLOT_LEASE = Case(
         "share": Choice(("full", "half", "quarter"), label="share", told="for a {value} share"),
         "yearly": Money(10, 120, 2, label="yearly charge", extremes=("cheapest", "dearest"), total="charge"),
         "watering": Choice(("tap", "butt", "pump"), label="water supply", told="with water from the {value}"),
-        "hens": Number(0, 6, label="number of hens"),
+        "hens": Number(2, 9, label="number of hens"),
         "bonfires": Flag(label="bonfire permit"),
     },
     states=("offered", "let", "warned", "surrendered"),

@@ -244,9 +244,9 @@ FITTING_HOUR = Case(
         "shoes": Choice(("oxfords", "boots", "barefoot"), label="shoes"),
         "pins": Number(10, 120, 10, label="number of pins", extremes=("quickest", "slowest"), total="pins"),
     },
-    states=("jotted", "under-way", "over"),
+    states=("noted", "under-way", "over"),
     moves=(
-        Move(("jotted",), "under-way", Verb(
+        Move(("noted",), "under-way", Verb(
             "begin", "begun",
             ("I am in my socks in the cubicle: begin {it}.", "Please begin {it}."),
             ("The tape measure is out, so {it} may start.",), ("start",),

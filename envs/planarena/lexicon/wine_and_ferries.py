@@ -195,7 +195,7 @@ FERRY_CROSSING = Case(
         "car_length": Number(3, 14, label="length of the vehicle", unit="m", extremes=("shortest", "longest")),
         "fare": Money(8, 320, 2, label="fare", told="for {value}", extremes=("cheapest", "dearest"), total="fare"),
         "cabin": Choice(("none", "inside", "outside"), label="cabin"),
-        "meals": Number(0, 6, label="number of meals"),
+        "meals": Number(2, 8, label="number of meals"),
         "wheelchair": Flag(label="wheelchair space"),
     },
     states=("wait-listed", "ticketed", "boarded", "ashore"),
