@@ -80,7 +80,7 @@ BIKE_REPAIR = Case(
         )),
         Move(("test-ridden",), "picked-up", Verb(
             "wheel out", "wheeled out",
-            ("I am here to ride home: wheel out {it}.", "Please wheel out {it} for me."),
+            ("I am here to ride home: wheel {it} out.", "Please wheel {it} out for me."),
             ("My helmet is on; I have come for {it}.",), ("collect",),
         )),
         Move(("on-the-stand", "test-ridden"), "brought-in", Verb(
@@ -102,7 +102,7 @@ BIKE_REPAIR = Case(
     asked=("trouble", "promised"),
     drop=Verb(
         "wave off", "waved off",
-        ("I managed it with a spoon, so wave off {it}.", "Please tear up the slip for {it}."),
+        ("I managed it with a spoon, so wave {it} off.", "Please tear up the slip for {it}."),
         ("The frame is cracked; there is no point in {it} any more.",), ("cancel",),
     ),
     pot="minutes",
@@ -131,7 +131,7 @@ BIKE_LOAN = Case(
         )),
         Move(("ridden",), "back", Verb(
             "take back", "taken back",
-            ("The bike leans on your wall again: {it} is over.", "I am back with {it}; please note it."),
+            ("The bike leans on your wall again: {it} is over.", "I am back with {it}; please note that."),
             ("Nothing is broken; please take {it} back.",), ("receive",),
         )),
     ),
@@ -204,7 +204,7 @@ ANIMAL_SPONSORSHIP = Case(
     moves=(
         Move(("pledged",), "paid-up", Verb(
             "pay up", "paid up",
-            ("Here is my gift: please mark {it} as paid up.", "I want to pay up {it} by card."),
+            ("Here is my gift: please mark {it} as paid up.", "I want to pay {it} up by card."),
             ("The money for {it} is on its way to the keepers.",), ("settle",),
         )),
         Move(("paid-up", "pledged"), "asleep", Verb(
@@ -228,7 +228,7 @@ ANIMAL_SPONSORSHIP = Case(
     asked=("gift", "certificate"),
     relink=Verb(
         "pass on", "passed on",
-        ("My daughter prefers {thing}; pass on {it} to that one.", "Please let {it} be for {thing}."),
+        ("My daughter prefers {thing}; pass {it} on to that one.", "Please let {it} be for {thing}."),
         ("Give the good of {it} to {thing} instead.",), ("reassign",),
     ),
     pot="visits",

@@ -123,7 +123,7 @@ KILOMETRE_PACK = Case(
         )),
         Move(("live",), "shared", Verb(
             "open up", "opened up",
-            ("My household should drive on {it} too: open it up.", "Please open up {it} to my family."),
+            ("My household should drive on {it} too: open it up.", "Please open {it} up to my family."),
             ("Let the others at home use {it} as well.",), ("share",),
         )),
     ),
@@ -161,7 +161,7 @@ DAMAGE_REPORT = Case(
     changes=(Change("fault"), Change("pictures"), Change("part")),
     sign=Verb(
         "sign off", "signed off",
-        ("I have read it through; sign off {it} for me.", "Please put my signature under {it}."),
+        ("I have read it through; sign {it} off for me.", "Please put my signature under {it}."),
         ("You have my word that {it} is true, so take it as signed.",), ("attest",),
     ),
 )  # fmt: skip
@@ -188,7 +188,7 @@ CELEBRATION_CAKE = Thing(
         "baked_by": Choice(("apprentice", "baker", "confectioner"), label="maker", told="made by the {value}"),
         "price": Money(18, 160, 2, label="price", told="for {value}", extremes=("cheapest", "dearest")),
         "notice": Number(1, 7, label="days of notice"),
-        "bookable": Number(0, 6, label="number that can still be baked this week"),
+        "bookable": Number(0, 6, label="number of free baking slots"),
     },
     scarce="bookable",
 )  # fmt: skip
@@ -239,7 +239,7 @@ CAKE_ORDER = Case(
         )),
         Move(("baking", "decorated"), "fetched", Verb(
             "give out", "given out",
-            ("My son is here to fetch {it}.", "Please give out {it}, I am in the shop."),
+            ("My son is here to fetch {it}.", "Please give {it} out, I am in the shop."),
             ("I have brought a cool bag for {it}, so hand it over.",), ("collect",),
         )),
     ),
@@ -260,7 +260,7 @@ CAKE_ORDER = Case(
     asked=("wanted_on", "icing"),
     drop=Verb(
         "strike out", "struck out",
-        ("The party is off, so strike out {it}.", "Please strike out {it}."),
+        ("The party is off, so strike {it} out.", "Please strike {it} out."),
         ("My aunt is baking herself; nobody needs {it} now.",), ("cancel",),
     ),
     relink=Verb(
@@ -287,7 +287,7 @@ BREAKFAST_ROUND = Case(
         )),
         Move(("halted",), "delivering", Verb(
             "take up", "taken up",
-            ("We are home again, so take up {it}.", "Please take up {it} again from tomorrow."),
+            ("We are home again, so take {it} up.", "Please take {it} up again from tomorrow."),
             ("The freezer is empty; we want the bags of {it} back.",), ("resume",),
         )),
     ),

@@ -60,7 +60,7 @@ CLEANING_TICKET = Case(
         )),
         Move(("pressed",), "collected", Verb(
             "give out", "given out",
-            ("I have come to collect {it}.", "My driver is there: give out {it} to him."),
+            ("I have come to collect {it}.", "My driver is there: give {it} out to him."),
             ("I am at the hatch with my slip for {it}.",), ("collect",),
         )),
         Move(("pressed", "collected"), "dropped-off", Verb(
@@ -110,7 +110,7 @@ SHIRT_CARD = Case(
         )),
         Move(("usable",), "cashed", Verb(
             "cash up", "cashed up",
-            ("I wear jumpers now, so cash up {it}.", "Please pay me out what is left on {it}."),
+            ("I wear jumpers now, so cash {it} up.", "Please pay me out what is left on {it}."),
             ("I should like my money for {it}.",), ("refund",),
         )),
     ),
@@ -266,7 +266,7 @@ DEED_DRAFT = Case(
     moves=(
         Move(("in-preparation",), "sent-out", Verb(
             "send out", "sent out",
-            ("Please send out {it} so that we can read it.", "I should like to see {it}; send it to us."),
+            ("Please send {it} out so that we can read it.", "I should like to see {it}; send it to us."),
             ("Let all parties have {it} in their letter box.",), ("circulate",),
         )),
         Move(("sent-out",), "agreed", Verb(
@@ -276,7 +276,7 @@ DEED_DRAFT = Case(
         )),
         Move(("sent-out", "agreed"), "in-preparation", Verb(
             "take back", "taken back",
-            ("There is a wrong name in it, so take back {it}.", "Please take back {it} for correction."),
+            ("There is a wrong name in it, so take {it} back.", "Please take {it} back for correction."),
             ("My brother has second thoughts about {it}; work on it again.",), ("withdraw",),
         )),
     ),

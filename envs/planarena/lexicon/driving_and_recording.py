@@ -125,7 +125,7 @@ LESSON_PACKAGE = Case(
         )),
         Move(("stalled",), "current", Verb(
             "pick up", "picked up",
-            ("I can drive again: pick up {it}.", "Please let me pick up {it} where I left off."),
+            ("I can drive again: pick {it} up.", "Please let me pick {it} up where I left off."),
             ("Get {it} going again, the doctor agrees.",), ("resume",),
         )),
         Move(("current", "stalled"), "cashed-out", Verb(
@@ -216,7 +216,7 @@ STUDIO_SESSION = Case(
     moves=(
         Move(("pencilled",), "locked-in", Verb(
             "lock in", "locked in",
-            ("The band has said yes: lock in {it}.", "Please lock in {it} for us."),
+            ("The band has said yes: lock {it} in.", "Please lock {it} in for us."),
             ("Write {it} in ink, we are coming.",), ("confirm",),
         )),
         Move(("locked-in",), "tracked", Verb(
@@ -231,7 +231,7 @@ STUDIO_SESSION = Case(
         )),
         Move(("locked-in",), "pencilled", Verb(
             "pencil in", "pencilled in",
-            ("The drummer is not sure yet, so only pencil in {it}.", "Please turn {it} back to pencilled."),
+            ("The drummer is not sure yet, so only pencil {it} in.", "Please turn {it} back to pencilled."),
             ("We can no longer promise {it}; make it provisional.",), ("loosen",),
         )),
     ),

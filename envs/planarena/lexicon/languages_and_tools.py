@@ -126,7 +126,7 @@ TANDEM_MEETING = Case(
         )),
         Move(("arranged",), "held", Verb(
             "tick off", "ticked off",
-            ("We chatted for hours; tick off {it}.", "Please tick off {it}, it has taken place."),
+            ("We chatted for hours; tick {it} off.", "Please tick {it} off, it has taken place."),
             ("Our tongues are tired: {it} is done.",), ("complete",),
         )),
         Move(("arranged",), "suggested", Verb(
@@ -145,7 +145,7 @@ TANDEM_MEETING = Case(
     asked=("meets_on", "teaches"),
     drop=Verb(
         "call off", "called off",
-        ("I have lost my voice: call off {it}.", "Please call off {it}."),
+        ("I have lost my voice: call {it} off.", "Please call {it} off."),
         ("Tell my partner not to wait for me at {it}.",), ("cancel",),
     ),
 )  # fmt: skip
@@ -213,7 +213,7 @@ MACHINE_HIRE = Case(
     moves=(
         Move(("reserved",), "on-site", Verb(
             "load up", "loaded up",
-            ("My van is at the ramp: load up {it}.", "Please load up {it} now."),
+            ("My van is at the ramp: load {it} up.", "Please load {it} up now."),
             ("I have signed for {it} and am driving off.",), ("hand out",),
         )),
         Move(("on-site",), "broken-down", Verb(
@@ -223,7 +223,7 @@ MACHINE_HIRE = Case(
         )),
         Move(("on-site", "broken-down"), "checked-back", Verb(
             "check back", "checked back",
-            ("I have hosed it down; check back {it}.", "Please check back {it}, it stands in the yard."),
+            ("I have hosed it down; check {it} back.", "Please check {it} back, it stands in the yard."),
             ("We are done digging, and {it} can end here.",), ("return",),
         )),
     ),
@@ -270,7 +270,7 @@ SITE_DELIVERY = Case(
     moves=(
         Move(("listed",), "rolling", Verb(
             "send off", "sent off",
-            ("The road is clear: send off {it}.", "Please send off {it} this morning."),
+            ("The road is clear: send {it} off.", "Please send {it} off this morning."),
             ("We have moved the cars, so {it} may set out.",), ("dispatch",),
         )),
         Move(("rolling",), "unloaded", Verb(

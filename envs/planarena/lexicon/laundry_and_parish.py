@@ -85,7 +85,7 @@ WASH_LOAD = Case(
     asked=("heat", "drying"),
     drop=Verb(
         "take off", "taken off",
-        ("The bag was last week's, so take {it} off my list.", "Please take off {it}; we washed at home."),
+        ("The bag was last week's, so take {it} off my list.", "Please take {it} off; we washed at home."),
         ("Leave the bag of {it} where it is, we have a machine again.",), ("cancel",),
     ),
 )  # fmt: skip
@@ -105,12 +105,12 @@ LINEN_PLAN = Case(
     moves=(
         Move(("tried-out",), "in-force", Verb(
             "take out", "taken out",
-            ("The trial was fine, so take out {it} for us.", "Please take out {it} properly."),
+            ("The trial was fine, so take {it} out for us.", "Please take {it} out properly."),
             ("Our guests slept well; let {it} begin in earnest.",), ("start",),
         )),
         Move(("in-force", "tried-out"), "held-up", Verb(
             "hold up", "held up",
-            ("We close for the winter: hold up {it}.", "Please hold up {it} until we open."),
+            ("We close for the winter: hold {it} up.", "Please hold {it} up until we open."),
             ("There are no guests, so no vans for {it}, please.",), ("pause",),
         )),
         Move(("held-up",), "in-force", Verb(
@@ -229,7 +229,7 @@ HALL_HIRING = Case(
     asked=("hired_for", "purpose"),
     drop=Verb(
         "call off", "called off",
-        ("The couple has quarrelled: call off {it}.", "Please call off {it}."),
+        ("The couple has quarrelled: call {it} off.", "Please call {it} off."),
         ("Give the key to somebody else, we shall not hold {it}.",), ("cancel",),
     ),
     relink=Verb(
@@ -263,7 +263,7 @@ FETE_STALL = Case(
         )),
         Move(("allotted",), "packed-away", Verb(
             "pack away", "packed away",
-            ("Everything is sold: pack away {it}.", "Please note that we packed away {it}."),
+            ("Everything is sold: pack {it} away.", "Please note that we packed {it} away."),
             ("It is raining on the sponge cake, so {it} ends here.",), ("close",),
         )),
     ),

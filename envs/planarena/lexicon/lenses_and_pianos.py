@@ -217,7 +217,7 @@ TUNING_CALL = Case(
     moves=(
         Move(("requested",), "on-the-round", Verb(
             "take on", "taken on",
-            ("We are home that day: take {it} on the round.", "Please take on {it}."),
+            ("We are home that day: take {it} on the round.", "Please take {it} on."),
             ("The lid is open for you; let the van stop for {it}.",), ("accept",),
         )),
         Move(("on-the-round",), "in-tune", Verb(
@@ -232,7 +232,7 @@ TUNING_CALL = Case(
         )),
         Move(("drifted",), "on-the-round", Verb(
             "touch up", "touched up",
-            ("Please come and touch up {it}.", "Touch up {it} free of charge, please."),
+            ("Please come and touch {it} up.", "Touch {it} up free of charge, please."),
             ("Send somebody with a lever to put {it} right.",), ("redo",),
         )),
     ),
@@ -251,7 +251,7 @@ TUNING_CALL = Case(
     ),
     relink=Verb(
         "hand on", "handed on",
-        ("I know {thing} from last time; hand on {it} to that van.", "Please hand on {it} to {thing}."),
+        ("I know {thing} from last time; hand {it} on to that van.", "Please hand {it} on to {thing}."),
         ("I want {thing} to do {it}.",), ("reassign",),
     ),
 )  # fmt: skip

@@ -81,7 +81,7 @@ FOOD_PARCEL = Case(
         )),
         Move(("packed", "uncollected"), "handed-over", Verb(
             "hand over", "handed over",
-            ("I am outside with my trolley; please hand over {it}.", "My neighbour has come to fetch {it}."),
+            ("I am outside with my trolley; please hand {it} over.", "My neighbour has come to fetch {it}."),
             ("I have the bags in my arms, so put {it} down as given.",), ("release",),
         )),
         Move(("packed",), "uncollected", Verb(
@@ -134,7 +134,7 @@ FUEL_VOUCHER = Case(
     changes=(Change("sent_by"), Change("meter")),
     drop=Verb(
         "decline", "declined",
-        ("Others need it more, so I decline {it}.", "Please take back {it}; I have found work."),
+        ("Others need it more, so I decline {it}.", "Please take {it} back; I have found work."),
         ("We manage without {it} now, thank you.",), ("give back",),
     ),
     pot="worth",
@@ -172,7 +172,7 @@ CAMP_PITCH = Thing(
         "hook_up": Choice(("six-amp", "ten-amp"), label="electric hook-up", told="with {value} hook-up"),
         "nightly": Money(9, 60, label="charge per night", extremes=("cheapest", "dearest")),
         "to_showers": Number(10, 400, 10, label="distance to the showers", unit="m", extremes=("nearest", "farthest")),
-        "stays_left": Number(0, 7, label="number of stays that still fit in"),
+        "stays_left": Number(0, 7, label="number of free stays"),
     },
     scarce="stays_left",
 )  # fmt: skip
@@ -187,7 +187,7 @@ CAMP_STAY = Case(
         "vehicle": Choice(("car", "bicycle", "motorbike"), label="vehicle", told="by {value}"),
         "children": Number(2, 7, label="number of children"),
         "deposit": Money(20, 200, 10, label="deposit", extremes=("cheapest", "dearest"), total="deposit"),
-        "dog": Flag(label="dog"),
+        "dog": Flag(label="dog permission"),
         "gate_code": Number(1000, 9999, label="gate code"),
     },
     states=("reserved", "pitched", "packed-up", "missed"),
@@ -199,7 +199,7 @@ CAMP_STAY = Case(
         )),
         Move(("pitched",), "packed-up", Verb(
             "pack up", "packed up",
-            ("We are packing up {it}.", "The tent is in the bag, so check us out of {it}."),
+            ("We are packing {it} up.", "The tent is in the bag, so check us out of {it}."),
             ("Our grass is free again and {it} is over.",), ("check out",),
         )),
         Move(("missed",), "reserved", Verb(

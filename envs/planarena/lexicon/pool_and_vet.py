@@ -76,7 +76,7 @@ SWIM_ENROLMENT = Case(
         Move(("placed",), "completed", Verb(
             "complete", "completed",
             ("I have swum every lesson, so please complete {it}.", "The last length is done: mark {it} as completed."),
-            ("My certificate is due, so tick off {it}.",), ("finish",),
+            ("My certificate is due, so tick {it} off.",), ("finish",),
         )),
         Move(("applied", "placed"), "lapsed", Verb(
             "suspend", "suspended",
@@ -129,7 +129,7 @@ SWIM_CARD = Case(
     ),
     drop=Verb(
         "hand in", "handed in",
-        ("I am moving away and want to hand in {it}.", "Please take {it} off my account."),
+        ("I am moving away and want to hand {it} in.", "Please take {it} off my account."),
         ("Shred {it}, I have swum enough.",), ("delete",),
     ),
     pot="swims",
@@ -208,7 +208,7 @@ VET_VISIT = Case(
         )),
         Move(("booked",), "missed", Verb(
             "write off", "written off",
-            ("The dog hid under the bed, so write off {it}.", "We did not make it to {it}; please write it off."),
+            ("The dog hid under the bed, so write {it} off.", "We did not make it to {it}; please write it off."),
             ("Nobody of us came to {it}, I am afraid.",),
         )),
         Move(("missed",), "booked", Verb(
@@ -227,7 +227,7 @@ VET_VISIT = Case(
     asked=("seen_on", "seen_at"),
     drop=Verb(
         "call off", "called off",
-        ("The cat is well again: call off {it}.", "Please call off {it}."),
+        ("The cat is well again: call {it} off.", "Please call {it} off."),
         ("We shall not be needing {it} after all.",), ("cancel",),
     ),
     slot=("seen_on", "seen_at"),

@@ -126,7 +126,7 @@ PROOF_SHEET = Case(
     moves=(
         Move(("out-for-reading",), "marked-up", Verb(
             "mark up", "marked up",
-            ("We found some errors: please mark up {it}.", "Please mark up {it} with our corrections."),
+            ("We found some errors: please mark {it} up.", "Please mark {it} up with our corrections."),
             ("Our corrections belong in {it}.",), ("correct",),
         )),
         Move(("marked-up", "out-for-reading"), "superseded", Verb(
@@ -211,7 +211,7 @@ DONATION_APPOINTMENT = Case(
             300, 700, 50, label="volume", unit="ml", told="of {value}", extremes=("smallest", "largest"), total="volume"
         ),
         "needle": Choice(("fine", "normal"), label="needle", told="with a {value} needle"),
-        "companion": Flag(label="companion"),
+        "companion": Flag(label="companion pass"),
     },
     states=("expected", "screened", "given", "turned-away"),
     moves=(

@@ -73,7 +73,7 @@ HOUSE_REMOVAL = Case(
         "floor": Choice(("ground", "first", "third", "attic"), label="floor", told="from the {value} floor"),
         "packing": Choice(("self", "fragile", "complete"), label="packing service", told="with {value} packing"),
         "quote": Money(200, 4800, 50, label="quote", extremes=("cheapest", "dearest"), total="quote"),
-        "piano": Flag(label="piano"),
+        "piano": Flag(label="piano surcharge"),
     },
     states=("surveyed", "contracted", "on-the-move", "unloaded"),
     moves=(
@@ -103,7 +103,7 @@ HOUSE_REMOVAL = Case(
     asked=("move_day", "packing"),
     drop=Verb(
         "call off", "called off",
-        ("The sale has fallen through: call off {it}.", "Please call off {it}."),
+        ("The sale has fallen through: call {it} off.", "Please call {it} off."),
         ("We are staying where we are and need no crew for {it}.",), ("cancel",),
     ),
     relink=Verb(
@@ -147,7 +147,7 @@ STORAGE_CONTAINER = Case(
         )),
         Move(("opened", "sealed"), "cleared-out", Verb(
             "clear out", "cleared out",
-            ("Everything can go to the new house: clear out {it}.", "Please clear out {it}."),
+            ("Everything can go to the new house: clear {it} out.", "Please clear {it} out."),
             ("Bring us all that is in {it}.",), ("empty",),
         )),
     ),
@@ -183,7 +183,7 @@ ARCHIVE_HOLDING = Thing(
         "state": Choice(("sound", "fragile", "mouldy"), label="state of repair", told="in {value} condition"),
         "finding_aid": Choice(("online", "card", "printed"), label="finding aid", told="with the {value} index"),
         "aired": Day(-300, -5, label="day of the last airing"),
-        "boxes_left": Number(0, 9, label="number of boxes that may still go out"),
+        "boxes_left": Number(0, 9, label="number of free boxes"),
     },
     scarce="boxes_left",
 )  # fmt: skip
@@ -198,7 +198,7 @@ READING_DESK = Thing(
         "light": Choice(("daylight", "lamp", "dim"), label="light", told="in {value}"),
         "width": Number(90, 260, 10, label="width", unit="cm", told="of {value}", extremes=("narrowest", "widest")),
         "aid": Choice(("magnifier", "cradle", "scanner"), label="reading aid", told="with the {value}"),
-        "hushed": Flag(label="silence rule"),
+        "hushed": Flag(label="rule of silence"),
         "varnished": Day(-1500, -30, label="day of the last varnishing"),
     },
 )  # fmt: skip

@@ -131,7 +131,7 @@ GROW_OUT_TRIAL = Case(
         )),
         Move(("sown", "in-flower"), "failed", Verb(
             "give up", "given up",
-            ("The slugs had the lot, so I give up {it}.", "Please mark {it} as failed."),
+            ("The slugs had the lot, so I give {it} up.", "Please mark {it} as failed."),
             ("Nothing is left of {it} after the hail.",), ("fail",),
         )),
         Move(("failed",), "sown", Verb(
@@ -147,7 +147,7 @@ GROW_OUT_TRIAL = Case(
     ))),
     drop=Verb(
         "plough in", "ploughed in",
-        ("I am losing the garden: plough in {it}.", "Please strike {it}, I must plough it in."),
+        ("I am losing the garden: plough {it} in.", "Please strike {it}, I must plough it in."),
         ("There is to be no more talk of {it}.",), ("remove",),
     ),
     relink=Verb(
@@ -215,7 +215,7 @@ ESCAPE_GAME = Case(
         )),
         Move(("briefed",), "out-of-time", Verb(
             "time out", "timed out",
-            ("We never found the key; time out {it}.", "The buzzer went, so time out {it}."),
+            ("We never found the key; time {it} out.", "The buzzer went, so time {it} out."),
             ("Come and let us out, {it} has beaten us.",), ("lose",),
         )),
     ),

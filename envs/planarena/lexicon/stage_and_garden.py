@@ -242,7 +242,7 @@ WORK_PARTY = Case(
         )),
         Move(("joined",), "done", Verb(
             "tick off", "ticked off",
-            ("All is raked and swept; tick off {it}.", "Please tick off {it}, we have finished."),
+            ("All is raked and swept; tick {it} off.", "Please tick {it} off, we have finished."),
             ("We are home with muddy knees, so {it} is behind us.",), ("complete",),
         )),
     ),

@@ -58,7 +58,7 @@ DOME_TICKET = Case(
                         total="heads"),
         "headset": Choice(("none", "english", "signed"), label="headset"),
         "donation": Money(2, 60, label="added donation", total="donation"),
-        "blanket": Flag(label="blanket"),
+        "blanket": Flag(label="blanket loan"),
     },
     states=("kept", "stamped", "let-go"),
     moves=(
@@ -69,7 +69,7 @@ DOME_TICKET = Case(
         )),
         Move(("kept",), "let-go", Verb(
             "let go", "let go",
-            ("The class is ill, so let go {it}.", "Please let go {it}."),
+            ("The class is ill, so let {it} go.", "Please let {it} go."),
             ("Other people can have our seats of {it}.",), ("release",),
         )),
         Move(("let-go",), "kept", Verb(
@@ -196,7 +196,7 @@ BESPOKE_COMMISSION = Case(
     moves=(
         Move(("measured",), "cut", Verb(
             "cut out", "cut out",
-            ("The cloth is the right one, so cut out {it}.", "You may cut out {it} now."),
+            ("The cloth is the right one, so cut {it} out.", "You may cut {it} out now."),
             ("Let the chalk and shears begin on {it}.",), ("start",),
         )),
         Move(("cut", "shelved"), "basted", Verb(
@@ -230,7 +230,7 @@ BESPOKE_COMMISSION = Case(
     ),
     sign=Verb(
         "chalk off", "chalked off",
-        ("The master cutter should chalk off {it}.", "Please have {it} chalked off."),
+        ("The master cutter should chalk {it} off.", "Please have {it} chalked off."),
         ("The cutter's mark belongs on {it}.",), ("approve",),
     ),
 )  # fmt: skip
@@ -266,7 +266,7 @@ FITTING_HOUR = Case(
     asked=("fits_on", "fits_at"),
     drop=Verb(
         "rub out", "rubbed out",
-        ("I have put on weight and dare not come: rub out {it}.", "Please rub out {it}."),
+        ("I have put on weight and dare not come: rub {it} out.", "Please rub {it} out."),
         ("Do not lay out the pins for {it}.",), ("cancel",),
     ),
 )  # fmt: skip

@@ -77,7 +77,7 @@ CELLARED_CASE = Case(
     moves=(
         Move(("resting",), "called-up", Verb(
             "call up", "called up",
-            ("We are giving a dinner: call up {it}.", "Please call up {it} from the cellar."),
+            ("We are giving a dinner: call {it} up.", "Please call {it} up from the cellar."),
             ("Have {it} brought up the stairs, dust and all.",), ("retrieve",),
         )),
         Move(("called-up",), "delivered", Verb(
@@ -149,7 +149,7 @@ TASTING_SEAT = Case(
     asked=("tasted_on", "table"),
     drop=Verb(
         "hand back", "handed back",
-        ("I am on antibiotics, so I hand back {it}.", "Please hand {it} back to the shop."),
+        ("I am on antibiotics, so I hand {it} back.", "Please hand {it} back to the shop."),
         ("Somebody else may drink in my place at {it}.",), ("cancel",),
     ),
     slot=("tasted_on", "tasted_at"),
@@ -269,7 +269,7 @@ TRIP_BOOKLET = Case(
         )),
         Move(("in-use", "suspended"), "given-in", Verb(
             "give in", "given in",
-            ("We are leaving the island, so I give in {it}.", "Please take {it} back against cash."),
+            ("We are leaving the island, so I give {it} in.", "Please take {it} back against cash."),
             ("Pay me for the coupons that are left in {it}.",), ("redeem",),
         )),
     ),
