@@ -103,7 +103,7 @@ BIKE_REPAIR = Case(
     drop=Verb(
         "wave off", "waved off",
         ("I managed it with a spoon, so wave {it} off.", "Please tear up the slip for {it}."),
-        ("The frame is cracked; there is no point in {it} any more.",), ("cancel",),
+        ("The frame is cracked; forget about {it}.",), ("cancel",),
     ),
     pot="minutes",
     pour=Verb(
@@ -127,7 +127,7 @@ BIKE_LOAN = Case(
         Move(("put-aside",), "ridden", Verb(
             "hand out", "handed out",
             ("I am riding off on {it} now.", "Please give me the key: I am riding off on {it}."),
-            ("The saddle fits, so I am off with {it}.",), ("ride off",),
+            ("The saddle fits, so let me ride off with {it}.",), ("ride off",),
         )),
         Move(("ridden",), "back", Verb(
             "take back", "taken back",
@@ -196,7 +196,7 @@ ANIMAL_SPONSORSHIP = Case(
         "gift": Money(20, 900, 10, label="yearly gift", extremes=("cheapest", "dearest"), total="gift"),
         "renews": Day(-20, 340, label="renewal day", told="renewed on {value}", extremes=("earliest", "latest")),
         "plaque": Choice(("brass", "oak", "slate"), label="plaque", told="with a {value} plaque"),
-        "visits": Number(2, 9, label="behind-the-scenes visits", unit="visits", total="visits"),
+        "visits": Number(2, 9, label="visit balance", unit="visits", total="balance"),
         "surprise": Flag(label="surprise for somebody"),
         "certificate": Choice(("framed", "rolled", "digital"), label="certificate", told="with a {value} certificate"),
     },
@@ -205,12 +205,12 @@ ANIMAL_SPONSORSHIP = Case(
         Move(("pledged",), "paid-up", Verb(
             "pay up", "paid up",
             ("Here is my gift: please mark {it} as paid up.", "I want to pay {it} up by card."),
-            ("The money for {it} is on its way to the keepers.",), ("settle",),
+            ("The money is on its way, so put {it} down as paid.",), ("settle",),
         )),
         Move(("paid-up", "pledged"), "asleep", Verb(
             "pause", "paused",
             ("I have lost my job, so pause {it}.", "Please pause {it} for this year."),
-            ("I cannot give anything for {it} at the moment.",), ("hold",),
+            ("I cannot give anything at the moment; let {it} rest.",), ("hold",),
         )),
         Move(("asleep",), "pledged", Verb(
             "awaken", "awakened",
@@ -253,7 +253,7 @@ TALK_SEAT = Case(
         Move(("kept",), "taken", Verb(
             "take", "taken",
             ("We are at the rope, so let us take {it}.", "Please note that we take {it} now."),
-            ("The children are sitting down already: {it} is in use.",), ("check in",),
+            ("The children are sitting down already; put {it} down as used.",), ("check in",),
         )),
         Move(("kept",), "vacated", Verb(
             "vacate", "vacated",

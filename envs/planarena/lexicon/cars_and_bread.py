@@ -21,7 +21,7 @@ SHARED_CAR = Thing(
         "Tiny Tom", "Wobbly Will", "Yodelling Yan", "Jolly Jess", "Grumpy Gus", "Frisky Fay",
     ),
     fields={
-        "body": Choice(("hatchback", "estate", "van", "convertible"), label="body", told="built as a {value}"),
+        "body": Choice(("hatchback", "estate", "van", "convertible"), label="body", told="with the {value} body"),
         "seats": Number(2, 9, label="number of seats", told="with {value} seats", extremes=("smallest", "roomiest")),
         "reach": Number(40, 480, 20, label="range left", unit="km", extremes=("emptiest", "fullest")),
         "parked": Choice(("station", "square", "hospital", "stadium"), label="parking bay", told="at the {value}"),
@@ -46,7 +46,7 @@ CAR_TRIP = Case(
     fields={
         "leaves_on": Day(-4, 20, label="day of departure", told="on {value}", extremes=("earliest", "latest")),
         "leaves_at": Clock(5, 22, label="time of departure"),
-        "hours": Number(2, 30, label="number of hours", extremes=("shortest", "longest"), total="hours"),
+        "hours": Number(2, 30, label="number of hours", extremes=("shortest", "longest"), total="number of hours"),
         "cover": Choice(("standard", "reduced", "zero"), label="excess cover", told="with {value} excess"),
         "child_seats": Number(2, 4, label="number of child seats"),
         "abroad": Flag(label="travel abroad"),
@@ -102,9 +102,9 @@ KILOMETRE_PACK = Case(
     noun="kilometre pack",
     fields={
         "kilometres": Number(
-            50, 900, 10, label="kilometres left", unit="km", extremes=("smallest", "largest"), total="kilometres"
+            50, 900, 10, label="kilometre balance", unit="km", extremes=("smallest", "largest"), total="distance"
         ),
-        "runs_out": Day(5, 200, label="day when it runs out", told="that runs out on {value}"),
+        "runs_out": Day(5, 200, label="end date", told="that runs out on {value}"),
         "region": Choice(("city", "province", "country"), label="region", told="for the {value}"),
         "season": Choice(("summer", "winter"), label="season", told="for the {value} season"),
         "price": Money(15, 220, 5, label="price", extremes=("cheapest", "dearest"), total="price"),
@@ -122,9 +122,9 @@ KILOMETRE_PACK = Case(
             ("Wake {it} up, I need it.",), ("reactivate",),
         )),
         Move(("live",), "shared", Verb(
-            "open up", "opened up",
-            ("My household should drive on {it} too: open it up.", "Please open {it} up to my family."),
-            ("Let the others at home use {it} as well.",), ("share",),
+            "share", "shared",
+            ("My household should drive on {it} too: share it.", "Please share {it} with my family."),
+            ("Let the others at home use {it} as well.",), ("open up",),
         )),
     ),
     changes=(Change("region"), Change("season")),
@@ -140,7 +140,7 @@ DAMAGE_REPORT = Case(
     of="shared car",
     fields={
         "part": Choice(("bumper", "mirror", "rim", "windscreen"), label="damaged part", told="about the {value}"),
-        "noticed": Day(-40, 0, label="day when it was noticed", told="of {value}", extremes=("oldest", "newest")),
+        "noticed": Day(-40, 0, label="date of notice", told="of {value}", extremes=("oldest", "newest")),
         "repair": Money(40, 1500, 10, label="repair estimate", extremes=("cheapest", "dearest"), total="estimate"),
         "fault": Choice(("mine", "theirs", "unknown"), label="party at fault"),
         "pictures": Number(0, 9, label="number of pictures"),
@@ -150,12 +150,12 @@ DAMAGE_REPORT = Case(
         Move(("filed",), "disputed", Verb(
             "dispute", "disputed",
             ("That scratch was there before me: I dispute {it}.", "Please note that I dispute {it}."),
-            ("I do not accept what is said in {it}.",), ("contest",),
+            ("I do not accept what is said in {it}; put that on record.",), ("contest",),
         )),
         Move(("filed", "disputed"), "settled", Verb(
             "settle", "settled",
             ("I will pay my share, so settle {it}.", "Please settle {it} with the insurer."),
-            ("Let us get {it} out of the world.",), ("resolve",),
+            ("Let us put {it} behind us, I will pay.",), ("resolve",),
         )),
     ),
     changes=(Change("fault"), Change("pictures"), Change("part")),
@@ -187,7 +187,7 @@ CELEBRATION_CAKE = Thing(
         ),
         "baked_by": Choice(("apprentice", "baker", "confectioner"), label="maker", told="made by the {value}"),
         "price": Money(18, 160, 2, label="price", told="for {value}", extremes=("cheapest", "dearest")),
-        "notice": Number(1, 7, label="days of notice"),
+        "notice": Number(1, 7, label="notice in days"),
         "bookable": Number(0, 6, label="number of free baking slots"),
     },
     scarce="bookable",
@@ -204,7 +204,7 @@ HEARTH_LOAF = Thing(
         "flour": Choice(("rye", "wheat", "spelt", "oat"), label="flour", told="of {value} flour"),
         "grams": Number(400, 2000, 50, label="weight", unit="g", told="of {value}", extremes=("lightest", "heaviest")),
         "in_basket": Number(3, 40, label="number in the basket", extremes=("scarcest", "most plentiful")),
-        "out_at": Clock(4, 9, label="time when it leaves the oven", told="out of the oven at {value}"),
+        "out_at": Clock(4, 9, label="oven time", told="out of the oven at {value}"),
         "costs": Money(3, 12, label="price"),
     },
     stock="in_basket",
@@ -272,7 +272,7 @@ CAKE_ORDER = Case(
 BREAKFAST_ROUND = Case(
     noun="breakfast round",
     fields={
-        "rolls": Number(6, 60, label="number of rolls", unit="rolls", extremes=("smallest", "largest"), total="rolls"),
+        "rolls": Number(6, 60, label="roll count", unit="rolls", extremes=("smallest", "largest"), total="roll count"),
         "drop_spot": Choice(("doorstep", "porch", "gate", "office"), label="drop-off spot", told="to the {value}"),
         "brought_by": Clock(5, 8, label="delivery time", told="at {value}"),
         "since": Day(-300, -3, label="starting day", extremes=("oldest", "newest")),

@@ -109,7 +109,7 @@ DRIVING_LESSON = Case(
 LESSON_PACKAGE = Case(
     noun="lesson package",
     fields={
-        "hours": Number(4, 40, label="hours left", unit="hours", extremes=("smallest", "largest"), total="hours"),
+        "hours": Number(4, 40, label="hour balance", unit="hours", extremes=("smallest", "largest"), total="balance"),
         "level": Choice(("starter", "progress", "exam"), label="level", told="for the {value} level"),
         "bought": Day(-200, -2, label="day of purchase", told="bought on {value}", extremes=("oldest", "newest")),
         "instalments": Number(1, 6, label="number of instalments"),
@@ -206,7 +206,8 @@ STUDIO_SESSION = Case(
         "held_on": Day(-8, 45, label="day of the session", told="on {value}", extremes=("earliest", "latest")),
         "from_hour": Clock(9, 23, label="starting time"),
         "takes": Number(
-            2, 60, label="number of takes", told="with {value} takes", extremes=("shortest", "longest"), total="takes"
+            2, 60, label="number of takes", told="with {value} takes", extremes=("shortest", "longest"),
+            total="number of takes"
         ),
         "instrument": Choice(("drums", "vocals", "strings", "brass"), label="instrument", told="for {value}"),
         "click": Choice(("plain", "accented", "none"), label="click track"),
@@ -222,7 +223,7 @@ STUDIO_SESSION = Case(
         Move(("locked-in",), "tracked", Verb(
             "wrap", "wrapped",
             ("That was the last take, so wrap {it}.", "Please wrap {it}; everything is on tape."),
-            ("We have got it all in the can, and {it} is through.",), ("finish",),
+            ("We have got it all in the can; put {it} down as done.",), ("finish",),
         )),
         Move(("tracked",), "mixed", Verb(
             "mix", "mixed",
@@ -244,7 +245,7 @@ STUDIO_SESSION = Case(
     slot=("held_on", "from_hour"),
     shift=Verb(
         "push", "pushed",
-        ("Could you push {it} to {day} at {time}?", "We are on tour until then; move {it} to {day}, {time}."),
+        ("Could you push {it} to {day} at {time}?", "We are on tour; move {it} to {day}, {time}."),
         ("Only {day} at {time} suits all of us for {it}.",), ("reschedule",),
     ),
     sign=Verb(
@@ -277,7 +278,7 @@ MASTERING_JOB = Case(
         Move(("cutting",), "cleared", Verb(
             "pass", "passed",
             ("The test pressing sounds right, so pass {it}.", "We are happy: please pass {it}."),
-            ("You need not change a thing about {it}.",), ("clear",),
+            ("Leave {it} as it sounds and let it go out.",), ("clear",),
         )),
     ),
     changes=(Change("loudness"), Change("format"), Change("due_on")),

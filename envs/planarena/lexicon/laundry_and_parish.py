@@ -72,7 +72,7 @@ WASH_LOAD = Case(
         Move(("returned", "folded"), "queried", Verb(
             "query", "queried",
             ("Two socks are missing: I must query {it}.", "Please query {it}, a towel is not ours."),
-            ("Not everything that we gave you has come out of {it}.",), ("complain about",),
+            ("Not everything has come out of {it}; look into that.",), ("complain about",),
         )),
     ),
     changes=(Change("heat"), Change("drying"), Change("van_at")),
@@ -93,8 +93,8 @@ LINEN_PLAN = Case(
     noun="linen plan",
     of="rental linen",
     fields={
-        "changes_left": Number(4, 80, label="changes left", unit="changes", extremes=("smallest", "largest"),
-                               total="changes"),
+        "changes_left": Number(4, 80, label="balance", unit="changes", extremes=("smallest", "largest"),
+                               total="balance"),
         "weekday": Choice(("monday", "thursday", "saturday"), label="weekday", told="on {value}"),
         "until": Day(20, 400, label="last day", told="until {value}", extremes=("shortest", "longest")),
         "fold_style": Choice(("flat", "rolled", "fan"), label="style of folding", told="with {value} folding"),
@@ -104,9 +104,9 @@ LINEN_PLAN = Case(
     states=("tried-out", "in-force", "held-up"),
     moves=(
         Move(("tried-out",), "in-force", Verb(
-            "take out", "taken out",
-            ("The trial was fine, so take {it} out for us.", "Please take {it} out properly."),
-            ("Our guests slept well; let {it} begin in earnest.",), ("start",),
+            "start", "started",
+            ("The trial was fine, so start {it} for us.", "Please start {it} properly."),
+            ("Our guests slept well; let {it} begin in earnest.",), ("launch",),
         )),
         Move(("in-force", "tried-out"), "held-up", Verb(
             "hold up", "held up",
@@ -196,7 +196,7 @@ HALL_HIRING = Case(
         "from_time": Clock(8, 21, label="starting time"),
         "purpose": Choice(("wedding", "choir", "dancing", "playgroup"), label="purpose", told="for the {value}"),
         "hours": Number(2, 14, label="number of hours", told="of {value} hours", extremes=("shortest", "longest"),
-                        total="hours"),
+                        total="number of hours"),
         "layout": Choice(("rows", "circle", "tables"), label="layout", told="laid out in {value}"),
         "chairs": Number(10, 200, 10, label="number of chairs"),
         "bar": Flag(label="bar licence"),
@@ -216,7 +216,7 @@ HALL_HIRING = Case(
         Move(("in-use",), "swept-up", Verb(
             "lock up", "locked up",
             ("The chairs are stacked; lock up after {it}.", "Please lock up after {it}, we have gone home."),
-            ("The floor is swept and the lights are out: {it} is over.",), ("close",),
+            ("The floor is swept; turn the key after {it}.",), ("close",),
         )),
     ),
     changes=(Change("layout"), Change("chairs"), Change("purpose")),
@@ -240,7 +240,7 @@ HALL_HIRING = Case(
     slot=("hired_for", "from_time"),
     shift=Verb(
         "rearrange", "rearranged",
-        ("The vicar is away until {day}, {time}; rearrange {it} for then.", "Could {it} be on {day} at {time}?"),
+        ("The vicar is away; rearrange {it} for {day}, {time}.", "Could {it} be on {day} at {time}?"),
         ("We had better meet on {day} at {time} for {it}.",), ("reschedule",),
     ),
 )  # fmt: skip
@@ -248,7 +248,9 @@ FETE_STALL = Case(
     noun="fete stall",
     fields={
         "wares": Choice(("cakes", "books", "plants", "raffle"), label="wares", told="for {value}"),
-        "trestles": Number(1, 5, label="number of trestles", extremes=("smallest", "largest"), total="trestles"),
+        "trestles": Number(
+            1, 5, label="number of trestles", extremes=("smallest", "largest"), total="number of trestles"
+        ),
         "spot": Choice(("lawn", "porch", "cloister"), label="spot", told="in the {value}"),
         "sets_up": Clock(7, 11, label="setting-up time"),
         "rent": Money(5, 60, label="stall rent", extremes=("cheapest", "dearest"), total="rent"),
@@ -264,7 +266,7 @@ FETE_STALL = Case(
         Move(("allotted",), "packed-away", Verb(
             "pack away", "packed away",
             ("Everything is sold: pack {it} away.", "Please note that we packed {it} away."),
-            ("It is raining on the sponge cake, so {it} ends here.",), ("close",),
+            ("It is raining on the sponge cake; take {it} down.",), ("close",),
         )),
     ),
     changes=(Change("spot"), Change("trestles"), Change("sets_up")),

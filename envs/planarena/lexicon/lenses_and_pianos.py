@@ -103,7 +103,7 @@ SPECTACLE_ORDER = Case(
     fields={
         "lens_kind": Choice(("reading", "distance", "varifocal"), label="kind of lens", told="for {value}"),
         "coating": Choice(("plain", "anti-glare", "blue-cut"), label="coating", told="with {value} coating"),
-        "ready_on": Day(-4, 21, label="day when it is ready", told="ready on {value}", extremes=("earliest", "latest")),
+        "ready_on": Day(-4, 21, label="ready date", told="ready on {value}", extremes=("earliest", "latest")),
         "sum_due": Money(70, 990, 10, label="amount", extremes=("cheapest", "dearest"), total="amount"),
         "case_colour": Choice(("navy", "tan", "plum"), label="colour of the case"),
         "thickness": Number(1, 9, label="lens thickness", unit="mm", extremes=("thinnest", "thickest")),
@@ -208,7 +208,7 @@ TUNING_CALL = Case(
         "called_for": Day(-7, 45, label="day of the call", told="on {value}", extremes=("earliest", "latest")),
         "rings_at": Clock(8, 18, label="time of the call"),
         "pitch": Choice(("concert", "baroque", "cabaret"), label="pitch", told="at {value} pitch"),
-        "cents_flat": Number(2, 90, label="cents below pitch", extremes=("truest", "flattest")),
+        "cents_flat": Number(2, 90, label="flatness", unit="cents", extremes=("truest", "flattest")),
         "access": Choice(("street", "stairs", "stage-door"), label="access"),
         "fee": Money(70, 290, 5, label="fee", told="for {value}", extremes=("cheapest", "dearest"), total="fee"),
         "voicing": Flag(label="voicing"),
@@ -223,12 +223,12 @@ TUNING_CALL = Case(
         Move(("on-the-round",), "in-tune", Verb(
             "tune", "tuned",
             ("The scales are sweet again: note {it} as tuned.", "Please mark {it} as tuned."),
-            ("Every octave rings true after {it}.",), ("complete",),
+            ("Every octave rings true; put {it} down as done.",), ("complete",),
         )),
         Move(("in-tune",), "drifted", Verb(
             "complain of", "complained of",
             ("The top notes are sour already; I complain of {it}.", "Please note my complaint of {it}."),
-            ("My Chopin sounds like a bar after {it}; that cannot be right.",), ("report",),
+            ("My Chopin sounds like a bar after {it}; put that on record.",), ("report",),
         )),
         Move(("drifted",), "on-the-round", Verb(
             "touch up", "touched up",
@@ -258,8 +258,8 @@ TUNING_CALL = Case(
 TUNING_CONTRACT = Case(
     noun="tuning contract",
     fields={
-        "tunings": Number(2, 16, label="tunings left", unit="tunings", extremes=("shortest", "longest"),
-                          total="tunings"),
+        "tunings": Number(2, 16, label="tuning balance", unit="tunings", extremes=("shortest", "longest"),
+                          total="balance"),
         "rhythm": Choice(("yearly", "quarterly", "monthly"), label="rhythm", told="in the {value} rhythm"),
         "renewal": Day(5, 700, label="renewal day", told="to be renewed on {value}"),
         "place": Choice(("parlour", "church", "school", "club"), label="place", told="for the {value}"),

@@ -54,7 +54,7 @@ COLLECTION_POINT = Thing(
         "walk": Number(
             2, 40, label="walk from the bus stop", unit="minutes", extremes=("nearest", "farthest")
         ),
-        "parcels_left": Number(0, 9, label="number of parcels left"),
+        "parcels_left": Number(0, 9, label="number of free parcels"),
         "entrance": Choice(("ramp", "stairs", "lift"), label="entrance", told="reached by {value}"),
     },
     scarce="parcels_left",
@@ -63,10 +63,11 @@ FOOD_PARCEL = Case(
     noun="food parcel",
     of="collection point",
     fields={
-        "ready_on": Day(-4, 14, label="day when it is ready", told="for {value}", extremes=("earliest", "latest")),
-        "diet": Choice(("any", "vegetarian", "vegan", "gluten-free"), label="diet", told="for a {value} diet"),
+        "ready_on": Day(-4, 14, label="ready date", told="for {value}", extremes=("earliest", "latest")),
+        "diet": Choice(("mixed", "vegetarian", "vegan", "gluten-free"), label="diet", told="for the {value} diet"),
         "days": Number(
-            3, 7, label="number of days", told="for {value} days", extremes=("smallest", "largest"), total="days"
+            3, 7, label="number of days", told="for {value} days", extremes=("smallest", "largest"),
+            total="number of days"
         ),
         "nappies": Choice(("none", "small", "large"), label="size of nappies"),
         "pet_food": Flag(label="pet food"),
@@ -111,8 +112,8 @@ FOOD_PARCEL = Case(
 FUEL_VOUCHER = Case(
     noun="fuel voucher",
     fields={
-        "worth": Number(10, 90, 5, label="number of units left", unit="units", extremes=("smallest", "largest"),
-                        total="units"),
+        "worth": Number(10, 90, 5, label="unit balance", unit="units", extremes=("smallest", "largest"),
+                        total="balance"),
         "meter": Choice(("gas", "electricity"), label="kind of meter", told="for the {value} meter"),
         "expires": Day(3, 90, label="expiry date", told="that expires on {value}"),
         "sent_by": Choice(("text", "letter", "mail"), label="way of sending"),
@@ -135,7 +136,7 @@ FUEL_VOUCHER = Case(
     drop=Verb(
         "decline", "declined",
         ("Others need it more, so I decline {it}.", "Please take {it} back; I have found work."),
-        ("We manage without {it} now, thank you.",), ("give back",),
+        ("We manage without {it} now, so let others have it.",), ("give back",),
     ),
     pot="worth",
     pour=Verb(
@@ -182,7 +183,7 @@ CAMP_STAY = Case(
     fields={
         "from_day": Day(-6, 60, label="first night", told="from {value}", extremes=("earliest", "latest")),
         "nights": Number(
-            2, 21, label="number of nights", unit="nights", extremes=("shortest", "longest"), total="nights"
+            2, 21, label="length of stay", unit="nights", extremes=("shortest", "longest"), total="length of stay"
         ),
         "vehicle": Choice(("car", "bicycle", "motorbike"), label="vehicle", told="by {value}"),
         "children": Number(2, 7, label="number of children"),
@@ -195,12 +196,12 @@ CAMP_STAY = Case(
         Move(("reserved",), "pitched", Verb(
             "pitch", "pitched",
             ("The pegs are in the ground: check us in for {it}.", "We have arrived, so please check us in for {it}."),
-            ("We have just rolled up for {it} and are unrolling the canvas.",), ("check in",),
+            ("We have just rolled up: put us down as here for {it}.",), ("check in",),
         )),
         Move(("pitched",), "packed-up", Verb(
             "pack up", "packed up",
             ("We are packing {it} up.", "The tent is in the bag, so check us out of {it}."),
-            ("Our grass is free again and {it} is over.",), ("check out",),
+            ("Our grass is free again; put {it} down as over.",), ("check out",),
         )),
         Move(("missed",), "reserved", Verb(
             "revive", "revived",
@@ -251,12 +252,12 @@ CAMP_EXTRA = Case(
         Move(("wanted",), "lent", Verb(
             "lend", "lent",
             ("I am at reception; lend me {it} now.", "Please note that {it} is in our hands."),
-            ("We are carrying {it} off to our tent.",), ("hand out",),
+            ("Let us carry {it} off to our tent.",), ("hand out",),
         )),
         Move(("lent",), "lost", Verb(
             "report", "reported",
             ("It has drifted down the river: report {it} as lost.", "I must report {it} as lost."),
-            ("We have looked everywhere and cannot find {it}.",), ("write off",),
+            ("We cannot find {it} anywhere; put that on record.",), ("write off",),
         )),
     ),
     changes=(Change("brought_to"), Change("pick_up"), Change("back_by")),

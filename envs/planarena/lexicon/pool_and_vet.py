@@ -100,7 +100,7 @@ SWIM_ENROLMENT = Case(
 SWIM_CARD = Case(
     noun="swim card",
     fields={
-        "swims": Number(5, 50, label="number of swims", unit="swims", extremes=("smallest", "largest"), total="swims"),
+        "swims": Number(5, 50, label="swim balance", unit="swims", extremes=("smallest", "largest"), total="balance"),
         "zone": Choice(("pool", "sauna", "slides"), label="zone", told="for the {value}"),
         "valid_until": Day(-10, 300, label="last valid day", told="valid until {value}"),
         "paid": Money(20, 180, 5, label="amount paid", extremes=("cheapest", "dearest"), total="amount"),
@@ -204,12 +204,12 @@ VET_VISIT = Case(
         Move(("booked",), "waiting", Verb(
             "announce", "announced",
             ("We are sitting in the waiting room: announce {it}.", "Please tell the vet we are here for {it}."),
-            ("My cat and I have just come in for {it}.",), ("check in",),
+            ("My cat and I have just come in; say that we are here for {it}.",), ("check in",),
         )),
         Move(("booked",), "missed", Verb(
             "write off", "written off",
             ("The dog hid under the bed, so write {it} off.", "We did not make it to {it}; please write it off."),
-            ("Nobody of us came to {it}, I am afraid.",),
+            ("None of us came to {it}, I am afraid; put that on record.",),
         )),
         Move(("missed",), "booked", Verb(
             "rebook", "rebooked",
@@ -241,7 +241,7 @@ PET_PRESCRIPTION = Case(
     noun="pet prescription",
     of="pet remedy",
     fields={
-        "doses": Number(4, 40, label="number of doses", unit="doses", extremes=("shortest", "longest"), total="doses"),
+        "doses": Number(4, 40, label="dose count", unit="doses", extremes=("shortest", "longest"), total="dose count"),
         "issued": Day(-60, -1, label="date of issue", told="issued on {value}", extremes=("oldest", "newest")),
         "patient": Choice(("cat", "dog", "parrot", "ferret"), label="patient", told="for the {value}"),
         "intake": Choice(("morning", "noon", "evening"), label="time of intake", told="to be given in the {value}"),
@@ -257,7 +257,7 @@ PET_PRESCRIPTION = Case(
         Move(("dispensed",), "used-up", Verb(
             "close", "closed",
             ("The last dose is down, so close {it}.", "Please close {it}; nothing is left."),
-            ("We have come to the end of {it}.",), ("finish",),
+            ("The pack is empty, so put an end to {it}.",), ("finish",),
         )),
     ),
     changes=(Change("patient"), Change("intake", Verb(

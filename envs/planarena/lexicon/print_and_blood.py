@@ -67,7 +67,9 @@ PRINT_RUN = Case(
     of="printing press",
     fields={
         "product": Choice(("flyers", "menus", "posters", "booklets"), label="product", told="of {value}"),
-        "copies": Number(50, 5000, 50, label="number of copies", extremes=("smallest", "largest"), total="copies"),
+        "copies": Number(
+            50, 5000, 50, label="number of copies", extremes=("smallest", "largest"), total="number of copies"
+        ),
         "ship_on": Day(-3, 30, label="shipping day", told="shipped on {value}", extremes=("earliest", "latest")),
         "fold": Choice(("half", "letter", "zigzag", "none"), label="fold"),
         "trim": Choice(("bleed", "border"), label="trim", told="with {value} trim"),
@@ -223,7 +225,7 @@ DONATION_APPOINTMENT = Case(
         Move(("screened",), "given", Verb(
             "complete", "completed",
             ("The bag is full: complete {it}.", "I have a plaster on my arm now, so complete {it}."),
-            ("I am holding the cotton wool; {it} is behind me.",), ("close",),
+            ("I am holding the cotton wool, so put {it} down as done.",), ("close",),
         )),
         Move(("expected", "screened"), "turned-away", Verb(
             "defer", "deferred",
@@ -254,8 +256,8 @@ DONATION_APPOINTMENT = Case(
 DONOR_PLEDGE = Case(
     noun="donor pledge",
     fields={
-        "times": Number(2, 12, label="number of donations", unit="donations", extremes=("smallest", "largest"),
-                        total="donations"),
+        "times": Number(2, 12, label="donation goal", unit="donations", extremes=("smallest", "largest"),
+                        total="goal"),
         "kind": Choice(("plasma", "platelets", "marrow"), label="kind", told="for {value}"),
         "runs_to": Day(60, 700, label="last day", told="that runs to {value}", extremes=("shortest", "longest")),
         "reminder": Choice(("text", "call", "card"), label="reminder"),

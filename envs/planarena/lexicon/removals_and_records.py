@@ -90,7 +90,7 @@ HOUSE_REMOVAL = Case(
         Move(("on-the-move",), "unloaded", Verb(
             "unload", "unloaded",
             ("The lift is free; unload {it}.", "Please unload {it} at the new address."),
-            ("The new rooms are full of boxes, so {it} has come to its end.",), ("complete",),
+            ("The new rooms are full of boxes; put {it} down as done.",), ("complete",),
         )),
     ),
     changes=(Change("packing"), Change("floor"), Change("volume")),
@@ -126,7 +126,7 @@ HOUSE_REMOVAL = Case(
 STORAGE_CONTAINER = Case(
     noun="storage container",
     fields={
-        "weeks": Number(4, 60, label="weeks paid", unit="weeks", extremes=("shortest", "longest"), total="weeks"),
+        "weeks": Number(4, 60, label="paid time", unit="weeks", extremes=("shortest", "longest"), total="paid time"),
         "climate": Choice(("heated", "dry", "plain"), label="climate", told="in the {value} hall"),
         "size": Choice(("small", "medium", "large"), label="size", told="of {value} size"),
         "stored_on": Day(-400, -2, label="day of storing", told="stored on {value}"),
@@ -209,8 +209,8 @@ RECORD_REQUEST = Case(
         "box": Number(1, 400, label="box number", told="for box {value}"),
         "asked_on": Day(-30, 0, label="date of the request", told="of {value}", extremes=("oldest", "newest")),
         "format": Choice(("paper", "film", "screen"), label="format", told="on {value}"),
-        "sheets": Number(5, 300, 5, label="number of sheets", unit="sheets", extremes=("shortest", "longest"),
-                         total="sheets"),
+        "sheets": Number(5, 300, 5, label="sheet count", unit="sheets", extremes=("shortest", "longest"),
+                         total="sheet count"),
         "usage": Choice(("private", "lecture", "print"), label="usage", told="for {value} use"),
         "handling": Money(0, 60, 5, label="handling charge", total="charge"),
     },
@@ -229,12 +229,12 @@ RECORD_REQUEST = Case(
         Move(("issued", "fetched"), "reshelved", Verb(
             "reshelve", "reshelved",
             ("I have read enough: reshelve {it}.", "Please reshelve {it}."),
-            ("The tape is tied again and {it} may go down.",), ("return",),
+            ("The tape is tied again; take {it} back down.",), ("return",),
         )),
         Move(("reshelved",), "submitted", Verb(
             "reorder", "reordered",
             ("I forgot a date, so reorder {it}.", "Please reorder {it} for tomorrow."),
-            ("I have to look at {it} once more.",), ("renew",),
+            ("I have to look at {it} once more; ask for that again.",), ("renew",),
         )),
     ),
     changes=(Change("format"), Change("usage"), Change("box")),
@@ -269,7 +269,7 @@ READING_DAY = Case(
         "reads_on": Day(-6, 30, label="day", told="on {value}", extremes=("earliest", "latest")),
         "reads_at": Clock(9, 16, label="hour"),
         "hours": Number(2, 8, label="number of hours", told="of {value} hours", extremes=("shortest", "longest"),
-                        total="hours"),
+                        total="number of hours"),
         "device": Choice(("pencil", "laptop", "camera"), label="writing device", told="with a {value}"),
         "locker": Number(1, 60, label="locker"),
     },
@@ -278,7 +278,7 @@ READING_DAY = Case(
         Move(("held",), "present", Verb(
             "sign in", "signed in",
             ("My coat is in the locker: sign me in for {it}.", "Please sign me in for {it}."),
-            ("I have sat down with my pencil for {it}.",), ("check in",),
+            ("I have sat down with my pencil; put me down as here for {it}.",), ("check in",),
         )),
         Move(("held",), "forgone", Verb(
             "forgo", "forgone",
@@ -290,7 +290,7 @@ READING_DAY = Case(
     slot=("reads_on", "reads_at"),
     shift=Verb(
         "defer", "deferred",
-        ("My supervisor wants me until then: defer {it} to {day} at {time}.", "Could {it} be on {day}, {time}?"),
+        ("My supervisor needs me: defer {it} to {day} at {time}.", "Could {it} be on {day}, {time}?"),
         ("I can sit over the boxes on {day} from {time}; let {it} be then.",), ("reschedule",),
     ),
 )  # fmt: skip

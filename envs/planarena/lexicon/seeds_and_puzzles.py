@@ -65,12 +65,12 @@ SEED_SWAP = Case(
     noun="seed swap",
     of="heirloom seed",
     fields={
-        "seeds": Number(10, 200, 5, label="number of seeds", unit="seeds", extremes=("smallest", "largest"),
-                        total="seeds"),
+        "seeds": Number(10, 200, 5, label="seed count", unit="seeds", extremes=("smallest", "largest"),
+                        total="seed count"),
         "posted_by": Day(-4, 30, label="posting date", told="to be posted by {value}"),
-        "wrapping": Choice(("envelope", "jar", "tin"), label="wrapping", told="in a {value}"),
+        "wrapping": Choice(("envelope", "jar", "tin"), label="wrapping", told="in the {value}"),
         "purity": Choice(("pure", "crossed", "unsure"), label="purity", told="of {value} strain"),
-        "grown_years": Number(2, 25, label="years of growing", unit="years", extremes=("youngest", "oldest")),
+        "grown_years": Number(2, 25, label="growing time", unit="years", extremes=("youngest", "oldest")),
         "story": Flag(label="story card"),
     },
     states=("offered", "matched", "posted", "sprouted"),
@@ -83,12 +83,12 @@ SEED_SWAP = Case(
         Move(("matched",), "posted", Verb(
             "post", "posted",
             ("I have licked the stamp: mark {it} as posted.", "Please post {it} for me."),
-            ("Everything of {it} is in the letter box.",), ("send off",),
+            ("Drop {it} in the letter box for me.",), ("send off",),
         )),
         Move(("posted",), "sprouted", Verb(
             "report", "reported",
             ("I can see green tips: report {it} as sprouted.", "Please note that {it} has sprouted."),
-            ("There are two leaves already on what came with {it}.",), ("confirm",),
+            ("There are two leaves already on what came with {it}; put that on record.",), ("confirm",),
         )),
         Move(("matched",), "offered", Verb(
             "unmatch", "unmatched",
@@ -99,9 +99,9 @@ SEED_SWAP = Case(
     changes=(Change("wrapping"), Change("purity"), Change("posted_by")),
     make=Verb(
         "offer", "offered",
-        ("I offer {thing} for swapping, packed in a {wrapping}; I shall post it by {posted_by}.",
-         "Please list {thing} for me, in a {wrapping}, posted by {posted_by}."),
-        ("Who wants {thing} from my garden? It comes in a {wrapping} by {posted_by}.",), ("list",),
+        ("I offer {thing} for swapping, packed in the usual {wrapping}; I shall post it by {posted_by}.",
+         "Please list {thing} for me, in my {wrapping}, posted by {posted_by}."),
+        ("Who wants {thing} from my garden? It comes in my {wrapping} by {posted_by}; list that.",), ("list",),
     ),
     asked=("wrapping", "posted_by"),
     pot="seeds",
@@ -116,7 +116,7 @@ GROW_OUT_TRIAL = Case(
     of="grower circle",
     fields={
         "rows": Number(2, 30, label="number of rows", told="of {value} rows", extremes=("smallest", "largest"),
-                       total="rows"),
+                       total="number of rows"),
         "bed": Choice(("soil", "pots", "troughs"), label="kind of bed", told="in {value}"),
         "sown_on": Day(-60, 20, label="sowing date", told="sown on {value}", extremes=("oldest", "newest")),
         "report_at": Clock(8, 20, label="time of the report"),
@@ -127,12 +127,12 @@ GROW_OUT_TRIAL = Case(
         Move(("sown",), "in-flower", Verb(
             "log", "logged",
             ("The first flower has opened: log it for {it}.", "Please log the bloom of {it}."),
-            ("Bees are at work on the rows of {it}.",), ("flower",),
+            ("Bees are at work on the rows of {it}; note the first flower.",), ("flower",),
         )),
         Move(("sown", "in-flower"), "failed", Verb(
             "give up", "given up",
             ("The slugs had the lot, so I give {it} up.", "Please mark {it} as failed."),
-            ("Nothing is left of {it} after the hail.",), ("fail",),
+            ("The hail has taken all; put {it} down as lost.",), ("fail",),
         )),
         Move(("failed",), "sown", Verb(
             "resow", "resown",
@@ -148,7 +148,7 @@ GROW_OUT_TRIAL = Case(
     drop=Verb(
         "plough in", "ploughed in",
         ("I am losing the garden: plough {it} in.", "Please strike {it}, I must plough it in."),
-        ("There is to be no more talk of {it}.",), ("remove",),
+        ("There is to be no more talk of {it}; take it off the list.",), ("remove",),
     ),
     relink=Verb(
         "replant", "replanted",
@@ -211,18 +211,18 @@ ESCAPE_GAME = Case(
         Move(("briefed",), "escaped", Verb(
             "score", "scored",
             ("We got out with a minute left: score {it} as escaped.", "Please score {it} for us, we made it."),
-            ("The last door has sprung open in {it}!",), ("win",),
+            ("The last door has sprung open, so put {it} down as won.",), ("win",),
         )),
         Move(("briefed",), "out-of-time", Verb(
             "time out", "timed out",
             ("We never found the key; time {it} out.", "The buzzer went, so time {it} out."),
-            ("Come and let us out, {it} has beaten us.",), ("lose",),
+            ("Come and let us out; put {it} down as lost.",), ("lose",),
         )),
     ),
     changes=(Change("hints"), Change("master"), Change("team", Verb(
         "regroup", "regrouped",
         ("There will be {to} of us for {it}.", "Please change {it} to a team of {to}."),
-        ("Somebody has dropped out or in: we play {it} as a team of {to}.",), ("set team of",),
+        ("Our numbers have changed: we play {it} as a team of {to}.",), ("set team of",),
     ))),
     make=Verb(
         "book", "booked",
@@ -251,8 +251,8 @@ ESCAPE_GAME = Case(
 PUZZLE_VOUCHER = Case(
     noun="puzzle voucher",
     fields={
-        "minutes": Number(30, 300, 15, label="minutes left", unit="minutes", extremes=("smallest", "largest"),
-                          total="minutes"),
+        "minutes": Number(30, 300, 15, label="time balance", unit="minutes", extremes=("smallest", "largest"),
+                          total="balance"),
         "motif": Choice(("padlock", "maze", "skull"), label="motif", told="with the {value}"),
         "good_until": Day(10, 500, label="last valid day", told="good until {value}"),
         "envelope": Choice(("plain", "wax", "cipher"), label="envelope"),

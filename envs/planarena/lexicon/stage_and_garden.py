@@ -87,7 +87,7 @@ SEASON_SUBSCRIPTION = Case(
     noun="season subscription",
     fields={
         "vouchers": Number(
-            3, 24, label="vouchers left", unit="vouchers", extremes=("smallest", "largest"), total="vouchers"
+            3, 24, label="voucher balance", unit="vouchers", extremes=("smallest", "largest"), total="balance"
         ),
         "series": Choice(("premiere", "weekend", "matinee", "youth"), label="series", told="of the {value} series"),
         "ends_on": Day(10, 300, label="end of the season", told="until {value}"),
@@ -209,7 +209,7 @@ PLOT_LEASE = Case(
         Change("hens", Verb(
             "restock", "changed",
             ("I should like to keep {to} hens under {it}.", "Please allow {to} hens on {it}."),
-            ("Let {it} say {to} hens.",), ("set hens of",),
+            ("Let there be {to} hens under {it}.",), ("set hens of",),
         )),
     ),
     relink=Verb(
@@ -229,7 +229,9 @@ WORK_PARTY = Case(
     fields={
         "task": Choice(("hedges", "paths", "pond", "fences"), label="task", told="for the {value}"),
         "meet_on": Day(-10, 40, label="meeting day", told="on {value}", extremes=("earliest", "latest")),
-        "hours": Number(2, 12, label="number of hours", unit="hours", extremes=("shortest", "longest"), total="hours"),
+        "hours": Number(
+            2, 12, label="working time", unit="hours", extremes=("shortest", "longest"), total="working time"
+        ),
         "helpers": Number(2, 15, label="number of helpers"),
         "tool": Choice(("shears", "spades", "rakes"), label="kind of tool"),
     },
@@ -238,12 +240,12 @@ WORK_PARTY = Case(
         Move(("announced",), "joined", Verb(
             "join", "joined",
             ("I have my boots on: I will join {it}.", "Put my name on the sheet for {it}."),
-            ("I shall bring my own gloves to {it}.",), ("attend",),
+            ("Count me in for {it}, I shall bring my own gloves.",), ("attend",),
         )),
         Move(("joined",), "done", Verb(
             "tick off", "ticked off",
             ("All is raked and swept; tick {it} off.", "Please tick {it} off, we have finished."),
-            ("We are home with muddy knees, so {it} is behind us.",), ("complete",),
+            ("We are home with muddy knees; put {it} down as done.",), ("complete",),
         )),
     ),
     changes=(Change("helpers"), Change("tool"), Change("meet_on")),

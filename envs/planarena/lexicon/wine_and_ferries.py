@@ -27,7 +27,7 @@ ESTATE_WINE = Thing(
         "closure": Choice(("cork", "screw-cap", "glass"), label="closure", told="under {value}"),
         "bottle_price": Money(8, 180, label="price per bottle", extremes=("cheapest", "dearest")),
         "bottles": Number(6, 240, 2, label="number of bottles", extremes=("scarcest", "most plentiful")),
-        "drink_by": Day(200, 6000, label="day by which to drink it"),
+        "drink_by": Day(200, 6000, label="drinking deadline"),
         "organic": Flag(label="organic mark"),
     },
     stock="bottles",
@@ -65,7 +65,7 @@ CELLARED_CASE = Case(
     of="estate wine",
     fields={
         "bottles": Number(
-            4, 36, label="number of bottles", unit="bottles", extremes=("smallest", "largest"), total="bottles"
+            4, 36, label="bottle count", unit="bottles", extremes=("smallest", "largest"), total="bottle count"
         ),
         "crate": Choice(("wood", "carton", "straw"), label="crate", told="in {value}"),
         "bay": Number(1, 60, label="cellar bay", told="in bay {value}"),
@@ -155,7 +155,7 @@ TASTING_SEAT = Case(
     slot=("tasted_on", "tasted_at"),
     shift=Verb(
         "rebook", "rebooked",
-        ("I have a cold in the nose until then: rebook {it} for {day}, {time}.", "Can {it} be on {day} at {time}?"),
+        ("I have a cold in the nose: rebook {it} for {day}, {time}.", "Can {it} be on {day} at {time}?"),
         ("{day} at {time} would suit my guests better for {it}.",), ("reschedule",),
     ),
 )  # fmt: skip
@@ -213,7 +213,7 @@ FERRY_CROSSING = Case(
         Move(("boarded",), "ashore", Verb(
             "land", "landed",
             ("We have driven off the ship: land {it}.", "Please note that we are ashore from {it}."),
-            ("We have solid ground under us again and {it} is over.",), ("close",),
+            ("We have solid ground under us again; put {it} down as over.",), ("close",),
         )),
     ),
     changes=(Change("cabin"), Change("meals", Verb(
@@ -248,8 +248,8 @@ FERRY_CROSSING = Case(
 TRIP_BOOKLET = Case(
     noun="trip booklet",
     fields={
-        "coupons": Number(4, 60, label="coupons left", unit="coupons", extremes=("thinnest", "thickest"),
-                          total="coupons"),
+        "coupons": Number(4, 60, label="coupon balance", unit="coupons", extremes=("thinnest", "thickest"),
+                          total="balance"),
         "route": Choice(("inner", "outer", "all"), label="route", told="for the {value} route"),
         "lapses": Day(5, 400, label="last valid day", told="valid to {value}"),
         "holder": Choice(("bearer", "named", "firm"), label="kind of holder"),
