@@ -108,7 +108,7 @@ BIKE_REPAIR = Case(
     pot="minutes",
     pour=Verb(
         "shift", "shifted",
-        ("Take {amount} minutes off {it} and spend them on {other}.", "Move {amount} minutes of {it} to {other}."),
+        ("Take {amount} minutes from {it} and spend them on {other}.", "Move {amount} minutes of {it} to {other}."),
         ("I would sooner see {amount} minutes of {it} go into {other}.",), ("shift minutes of",),
     ),
 )  # fmt: skip

@@ -32,7 +32,7 @@ SHARED_CAR = Thing(
     fill=Verb(
         "charge", "charged",
         ("I have charged {it} for another {count} km.", "Please note {count} km more on the battery of {it}."),
-        ("There are now {count} km more in {it} than before.",), ("recharge",),
+        ("The battery of {it} holds {count} km more than before.",), ("recharge",),
     ),
     take=Verb(
         "run down", "run down",
@@ -131,7 +131,7 @@ KILOMETRE_PACK = Case(
     pot="kilometres",
     pour=Verb(
         "carry over", "carried over",
-        ("Carry {amount} km over from {it} to {other}.", "Please take {amount} km off {it} and add them to {other}."),
+        ("Carry {amount} km over from {it} to {other}.", "Please take {amount} km from {it} and add them to {other}."),
         ("Let {other} gain what {it} loses: {amount} km.",), ("move kilometres of",),
     ),
 )  # fmt: skip
@@ -150,7 +150,7 @@ DAMAGE_REPORT = Case(
         Move(("filed",), "disputed", Verb(
             "dispute", "disputed",
             ("That scratch was there before me: I dispute {it}.", "Please note that I dispute {it}."),
-            ("I do not accept what is said in {it}; put that on record.",), ("contest",),
+            ("I do not accept what {it} says; put that on record.",), ("contest",),
         )),
         Move(("filed", "disputed"), "settled", Verb(
             "settle", "settled",

@@ -84,7 +84,7 @@ DRIVING_LESSON = Case(
     ),
     changes=(Change("pick_up"), Change("route", Verb(
         "reroute", "rerouted",
-        ("I want to practise the {to} route in {it}.", "Please reroute {it}: the {to} one, this time."),
+        ("I want to practise the {to} route during {it}.", "Please reroute {it}: the {to} one, this time."),
         ("Let us take the {to} route on {it}.",), ("set route of",),
     ))),
     make=Verb(
@@ -195,8 +195,8 @@ TAPE_SHELF = Thing(
     ),
     take=Verb(
         "use up", "used from",
-        ("We have recorded on {count} reels from {it}.", "Please charge us for {count} reels off {it}."),
-        ("Take {count} reels off {it}, we need them now.",), ("consume",),
+        ("We have recorded on {count} reels from {it}.", "Please charge us for {count} reels from {it}."),
+        ("Take {count} reels from {it}, we need them now.",), ("consume",),
     ),
 )  # fmt: skip
 STUDIO_SESSION = Case(

@@ -129,7 +129,7 @@ LINEN_PLAN = Case(
     pour=Verb(
         "shift", "shifted",
         ("Shift {amount} changes from {it} to {other}.", "Please use {amount} changes of {it} for {other}."),
-        ("We have {amount} changes too many in {it}; they are wanted in {other}.",), ("move changes of",),
+        ("{amount} changes of {it} are too many; they are wanted in {other}.",), ("move changes of",),
     ),
     sign=Verb(
         "countersign", "countersigned",

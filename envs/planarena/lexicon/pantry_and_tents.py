@@ -38,7 +38,7 @@ FOOD_SHELF = Thing(
     take=Verb(
         "pick from", "picked from",
         ("May I have {count} items from {it}?", "Please put {count} items from {it} in my bag."),
-        ("We could do with {count} items off {it} this week.",), ("collect from",),
+        ("We could do with {count} items from {it} this week.",), ("collect from",),
     ),
 )  # fmt: skip
 COLLECTION_POINT = Thing(
@@ -94,7 +94,7 @@ FOOD_PARCEL = Case(
     changes=(Change("diet"), Change("nappies"), Change("days", Verb(
         "resize", "resized",
         ("We need {it} to last for {to} days.", "Please make {it} enough for {to} days."),
-        ("Let there be food for {to} days in {it}.",), ("set days of",),
+        ("Let {it} hold food for {to} days.",), ("set days of",),
     ))),
     make=Verb(
         "ask for", "asked for",
@@ -234,7 +234,7 @@ CAMP_STAY = Case(
     pot="nights",
     pour=Verb(
         "lend nights of", "split",
-        ("Take {amount} nights off {it} and add them to {other}.", "Please move {amount} nights from {it} to {other}."),
+        ("Take {amount} nights from {it} and add them to {other}.", "Move {amount} nights from {it} to {other}."),
         ("Let {other} be {amount} nights longer and {it} as many shorter.",), ("move nights of",),
     ),
 )  # fmt: skip

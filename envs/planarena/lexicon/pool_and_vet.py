@@ -53,7 +53,7 @@ KIT_RACK = Thing(
     take=Verb(
         "borrow from", "lent from",
         ("I would like to borrow {count} pieces from {it}.", "May I have {count} pieces from {it}?"),
-        ("My group needs {count} pieces off {it}.",), ("lend from",),
+        ("My group needs {count} pieces from {it}, please.",), ("lend from",),
     ),
 )  # fmt: skip
 SWIM_ENROLMENT = Case(

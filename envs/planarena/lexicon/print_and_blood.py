@@ -100,7 +100,7 @@ PRINT_RUN = Case(
     ),
     changes=(Change("fold"), Change("trim"), Change("copies", Verb(
         "resize", "resized",
-        ("We need {to} copies in {it}.", "Please make it {to} copies for {it}."),
+        ("We need {to} copies from {it}.", "Please make it {to} copies for {it}."),
         ("Our list has changed, and {it} should come to {to} copies.",), ("set copies of",),
     ))),
     make=Verb(
@@ -129,7 +129,7 @@ PROOF_SHEET = Case(
         Move(("out-for-reading",), "marked-up", Verb(
             "mark up", "marked up",
             ("We found some errors: please mark {it} up.", "Please mark {it} up with our corrections."),
-            ("Our corrections belong in {it}.",), ("correct",),
+            ("Put our corrections into {it}.",), ("correct",),
         )),
         Move(("marked-up", "out-for-reading"), "superseded", Verb(
             "supersede", "superseded",

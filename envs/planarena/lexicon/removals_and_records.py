@@ -148,7 +148,7 @@ STORAGE_CONTAINER = Case(
         Move(("opened", "sealed"), "cleared-out", Verb(
             "clear out", "cleared out",
             ("Everything can go to the new house: clear {it} out.", "Please clear {it} out."),
-            ("Bring us all that is in {it}.",), ("empty",),
+            ("Bring us all that {it} holds.",), ("empty",),
         )),
     ),
     changes=(Change("climate"), Change("size")),

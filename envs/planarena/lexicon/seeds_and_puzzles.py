@@ -142,7 +142,7 @@ GROW_OUT_TRIAL = Case(
     ),
     changes=(Change("cover"), Change("rows", Verb(
         "widen", "changed",
-        ("I can spare ground for {to} rows in {it}.", "Please make it {to} rows for {it}."),
+        ("I can spare the ground for {it} to have {to} rows.", "Please make it {to} rows for {it}."),
         ("Let {it} be {to} rows now.",), ("set rows of",),
     ))),
     drop=Verb(

@@ -201,7 +201,7 @@ PLOT_LEASE = Case(
         Move(("warned",), "let", Verb(
             "clear", "cleared",
             ("The weeds are gone, so clear {it} of the warning.", "Please lift the warning on {it}."),
-            ("Come and look, it is tidy now: take the warning off {it}.",), ("absolve",),
+            ("Come and look, it is tidy now: take the warning from {it}.",), ("absolve",),
         )),
     ),
     changes=(

@@ -176,8 +176,8 @@ CLOTH_BOLT = Thing(
     ),
     take=Verb(
         "cut from", "cut from",
-        ("Please cut {count} metres from {it} for me.", "I want {count} metres off {it} for a friend."),
-        ("Let the shears take {count} metres off {it}.",), ("snip from",),
+        ("Please cut {count} metres from {it} for me.", "I want {count} metres from {it} for a friend."),
+        ("Let the shears take {count} metres from {it}.",), ("snip from",),
     ),
 )  # fmt: skip
 BESPOKE_COMMISSION = Case(

@@ -112,7 +112,7 @@ CELLARED_CASE = Case(
     pour=Verb(
         "repack", "repacked",
         ("Take {amount} bottles out of {it} and add them to {other}.", "Repack {amount} bottles of {it} into {other}."),
-        ("I want {amount} bottles fewer in {it} and as many more in {other}.",), ("move bottles of",),
+        ("Let {it} hold {amount} bottles fewer and {other} as many more.",), ("move bottles of",),
     ),
 )  # fmt: skip
 TASTING_SEAT = Case(
@@ -270,7 +270,7 @@ TRIP_BOOKLET = Case(
         Move(("in-use", "suspended"), "given-in", Verb(
             "give in", "given in",
             ("We are leaving the island, so I give {it} in.", "Please take {it} back against cash."),
-            ("Pay me for the coupons that are left in {it}.",), ("redeem",),
+            ("Pay me for the coupons that {it} still has.",), ("redeem",),
         )),
     ),
     changes=(Change("route"), Change("holder")),
@@ -283,7 +283,7 @@ TRIP_BOOKLET = Case(
     sign=Verb(
         "stamp", "stamped",
         ("The purser should stamp {it}.", "Please have {it} stamped."),
-        ("I need the purser's stamp in {it}.",), ("validate",),
+        ("I need the purser's stamp inside {it}.",), ("validate",),
     ),
 )  # fmt: skip
 THEMES = (
