@@ -49,7 +49,7 @@ LOAN_BIKE = Thing(
     fields={
         "frame": Choice(("diamond", "step-through", "folding"), label="frame", told="with a {value} frame"),
         "size": Number(46, 62, 2, label="frame size", unit="cm", told="of {value}", extremes=("smallest", "largest")),
-        "speeds": Number(1, 24, label="number of speeds", told="with {value} speeds"),
+        "speeds": Number(3, 24, label="number of speeds", told="with {value} speeds"),
         "tyres": Choice(("slick", "studded", "knobbly"), label="tyres", told="on {value} tyres"),
         "serviced": Day(-120, -1, label="last service", extremes=("most worn", "freshest")),
         "days_free": Number(0, 8, label="number of free days"),
@@ -80,7 +80,7 @@ BIKE_REPAIR = Case(
         )),
         Move(("test-ridden",), "picked-up", Verb(
             "wheel out", "wheeled out",
-            ("I am here to ride home: wheel out {it}.", "Please wheel out {it} for me."),
+            ("I am here to ride home: wheel {it} out.", "Please wheel {it} out for me."),
             ("My helmet is on; I have come for {it}.",), ("collect",),
         )),
         Move(("on-the-stand", "test-ridden"), "brought-in", Verb(
@@ -102,13 +102,13 @@ BIKE_REPAIR = Case(
     asked=("trouble", "promised"),
     drop=Verb(
         "wave off", "waved off",
-        ("I managed it with a spoon, so wave off {it}.", "Please tear up the slip for {it}."),
-        ("The frame is cracked; there is no point in {it} any more.",), ("cancel",),
+        ("I managed it with a spoon, so wave {it} off.", "Please tear up the slip for {it}."),
+        ("The frame is cracked; forget about {it}.",), ("cancel",),
     ),
     pot="minutes",
     pour=Verb(
-        "spend", "moved",
-        ("Take {amount} minutes off {it} and spend them on {other}.", "Move {amount} minutes of {it} to {other}."),
+        "shift", "shifted",
+        ("Take {amount} minutes from {it} and spend them on {other}.", "Move {amount} minutes of {it} to {other}."),
         ("I would sooner see {amount} minutes of {it} go into {other}.",), ("shift minutes of",),
     ),
 )  # fmt: skip
@@ -125,13 +125,13 @@ BIKE_LOAN = Case(
     states=("put-aside", "ridden", "back"),
     moves=(
         Move(("put-aside",), "ridden", Verb(
-            "ride off on", "ridden off on",
+            "hand out", "handed out",
             ("I am riding off on {it} now.", "Please give me the key: I am riding off on {it}."),
-            ("The saddle fits, so I am off with {it}.",), ("hand out",),
+            ("The saddle fits, so let me ride off with {it}.",), ("ride off",),
         )),
         Move(("ridden",), "back", Verb(
             "take back", "taken back",
-            ("The bike leans on your wall again: {it} is over.", "I am back with {it}; please note it."),
+            ("The bike leans on your wall again: {it} is over.", "I am back with {it}; please note that."),
             ("Nothing is broken; please take {it} back.",), ("receive",),
         )),
     ),
@@ -196,7 +196,7 @@ ANIMAL_SPONSORSHIP = Case(
         "gift": Money(20, 900, 10, label="yearly gift", extremes=("cheapest", "dearest"), total="gift"),
         "renews": Day(-20, 340, label="renewal day", told="renewed on {value}", extremes=("earliest", "latest")),
         "plaque": Choice(("brass", "oak", "slate"), label="plaque", told="with a {value} plaque"),
-        "visits": Number(2, 9, label="behind-the-scenes visits", unit="visits", total="visits"),
+        "visits": Number(2, 9, label="visit balance", unit="visits", total="balance"),
         "surprise": Flag(label="surprise for somebody"),
         "certificate": Choice(("framed", "rolled", "digital"), label="certificate", told="with a {value} certificate"),
     },
@@ -204,13 +204,13 @@ ANIMAL_SPONSORSHIP = Case(
     moves=(
         Move(("pledged",), "paid-up", Verb(
             "pay up", "paid up",
-            ("Here is my gift: please mark {it} as paid up.", "I want to pay up {it} by card."),
-            ("The money for {it} is on its way to the keepers.",), ("settle",),
+            ("Here is my gift: please mark {it} as paid up.", "I want to pay {it} up by card."),
+            ("The money is on its way, so put {it} down as paid.",), ("settle",),
         )),
         Move(("paid-up", "pledged"), "asleep", Verb(
             "pause", "paused",
             ("I have lost my job, so pause {it}.", "Please pause {it} for this year."),
-            ("I cannot give anything for {it} at the moment.",), ("hold",),
+            ("I cannot give anything at the moment; let {it} rest.",), ("hold",),
         )),
         Move(("asleep",), "pledged", Verb(
             "awaken", "awakened",
@@ -228,7 +228,7 @@ ANIMAL_SPONSORSHIP = Case(
     asked=("gift", "certificate"),
     relink=Verb(
         "pass on", "passed on",
-        ("My daughter prefers {thing}; pass on {it} to that one.", "Please let {it} be for {thing}."),
+        ("My daughter prefers {thing}; pass {it} on to that one.", "Please let {it} be for {thing}."),
         ("Give the good of {it} to {thing} instead.",), ("reassign",),
     ),
     pot="visits",
@@ -253,7 +253,7 @@ TALK_SEAT = Case(
         Move(("kept",), "taken", Verb(
             "take", "taken",
             ("We are at the rope, so let us take {it}.", "Please note that we take {it} now."),
-            ("The children are sitting down already: {it} is in use.",), ("check in",),
+            ("The children are sitting down already; put {it} down as used.",), ("check in",),
         )),
         Move(("kept",), "vacated", Verb(
             "vacate", "vacated",

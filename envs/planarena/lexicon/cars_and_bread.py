@@ -21,7 +21,7 @@ SHARED_CAR = Thing(
         "Tiny Tom", "Wobbly Will", "Yodelling Yan", "Jolly Jess", "Grumpy Gus", "Frisky Fay",
     ),
     fields={
-        "body": Choice(("hatchback", "estate", "van", "convertible"), label="body", told="built as a {value}"),
+        "body": Choice(("hatchback", "estate", "van", "convertible"), label="body", told="with the {value} body"),
         "seats": Number(2, 9, label="number of seats", told="with {value} seats", extremes=("smallest", "roomiest")),
         "reach": Number(40, 480, 20, label="range left", unit="km", extremes=("emptiest", "fullest")),
         "parked": Choice(("station", "square", "hospital", "stadium"), label="parking bay", told="at the {value}"),
@@ -32,7 +32,7 @@ SHARED_CAR = Thing(
     fill=Verb(
         "charge", "charged",
         ("I have charged {it} for another {count} km.", "Please note {count} km more on the battery of {it}."),
-        ("There are now {count} km more in {it} than before.",), ("recharge",),
+        ("The battery of {it} holds {count} km more than before.",), ("recharge",),
     ),
     take=Verb(
         "run down", "run down",
@@ -46,9 +46,9 @@ CAR_TRIP = Case(
     fields={
         "leaves_on": Day(-4, 20, label="day of departure", told="on {value}", extremes=("earliest", "latest")),
         "leaves_at": Clock(5, 22, label="time of departure"),
-        "hours": Number(2, 30, label="number of hours", extremes=("shortest", "longest"), total="hours"),
+        "hours": Number(2, 30, label="number of hours", extremes=("shortest", "longest"), total="number of hours"),
         "cover": Choice(("standard", "reduced", "zero"), label="excess cover", told="with {value} excess"),
-        "child_seats": Number(0, 3, label="number of child seats"),
+        "child_seats": Number(2, 4, label="number of child seats"),
         "abroad": Flag(label="travel abroad"),
     },
     states=("planned", "unlocked", "parked", "billed"),
@@ -102,9 +102,9 @@ KILOMETRE_PACK = Case(
     noun="kilometre pack",
     fields={
         "kilometres": Number(
-            50, 900, 10, label="kilometres left", unit="km", extremes=("smallest", "largest"), total="kilometres"
+            50, 900, 10, label="kilometre balance", unit="km", extremes=("smallest", "largest"), total="distance"
         ),
-        "runs_out": Day(5, 200, label="day when it runs out", told="that runs out on {value}"),
+        "runs_out": Day(5, 200, label="end date", told="that runs out on {value}"),
         "region": Choice(("city", "province", "country"), label="region", told="for the {value}"),
         "season": Choice(("summer", "winter"), label="season", told="for the {value} season"),
         "price": Money(15, 220, 5, label="price", extremes=("cheapest", "dearest"), total="price"),
@@ -122,16 +122,16 @@ KILOMETRE_PACK = Case(
             ("Wake {it} up, I need it.",), ("reactivate",),
         )),
         Move(("live",), "shared", Verb(
-            "open up", "opened up",
-            ("My household should drive on {it} too: open it up.", "Please open up {it} to my family."),
-            ("Let the others at home use {it} as well.",), ("share",),
+            "share", "shared",
+            ("My household should drive on {it} too: share it.", "Please share {it} with my family."),
+            ("Let the others at home use {it} as well.",), ("open up",),
         )),
     ),
     changes=(Change("region"), Change("season")),
     pot="kilometres",
     pour=Verb(
         "carry over", "carried over",
-        ("Carry {amount} km over from {it} to {other}.", "Please take {amount} km off {it} and add them to {other}."),
+        ("Carry {amount} km over from {it} to {other}.", "Please take {amount} km from {it} and add them to {other}."),
         ("Let {other} gain what {it} loses: {amount} km.",), ("move kilometres of",),
     ),
 )  # fmt: skip
@@ -140,7 +140,7 @@ DAMAGE_REPORT = Case(
     of="shared car",
     fields={
         "part": Choice(("bumper", "mirror", "rim", "windscreen"), label="damaged part", told="about the {value}"),
-        "noticed": Day(-40, 0, label="day when it was noticed", told="of {value}", extremes=("oldest", "newest")),
+        "noticed": Day(-40, 0, label="date of notice", told="of {value}", extremes=("oldest", "newest")),
         "repair": Money(40, 1500, 10, label="repair estimate", extremes=("cheapest", "dearest"), total="estimate"),
         "fault": Choice(("mine", "theirs", "unknown"), label="party at fault"),
         "pictures": Number(0, 9, label="number of pictures"),
@@ -150,18 +150,18 @@ DAMAGE_REPORT = Case(
         Move(("filed",), "disputed", Verb(
             "dispute", "disputed",
             ("That scratch was there before me: I dispute {it}.", "Please note that I dispute {it}."),
-            ("I do not accept what is said in {it}.",), ("contest",),
+            ("I do not accept what {it} says; put that on record.",), ("contest",),
         )),
         Move(("filed", "disputed"), "settled", Verb(
             "settle", "settled",
             ("I will pay my share, so settle {it}.", "Please settle {it} with the insurer."),
-            ("Let us get {it} out of the world.",), ("resolve",),
+            ("Let us put {it} behind us, I will pay.",), ("resolve",),
         )),
     ),
     changes=(Change("fault"), Change("pictures"), Change("part")),
     sign=Verb(
         "sign off", "signed off",
-        ("I have read it through; sign off {it} for me.", "Please put my signature under {it}."),
+        ("I have read it through; sign {it} off for me.", "Please put my signature under {it}."),
         ("You have my word that {it} is true, so take it as signed.",), ("attest",),
     ),
 )  # fmt: skip
@@ -187,8 +187,8 @@ CELEBRATION_CAKE = Thing(
         ),
         "baked_by": Choice(("apprentice", "baker", "confectioner"), label="maker", told="made by the {value}"),
         "price": Money(18, 160, 2, label="price", told="for {value}", extremes=("cheapest", "dearest")),
-        "notice": Number(1, 7, label="days of notice"),
-        "bookable": Number(0, 6, label="number that can still be baked this week"),
+        "notice": Number(1, 7, label="notice in days"),
+        "bookable": Number(0, 6, label="number of free baking slots"),
     },
     scarce="bookable",
 )  # fmt: skip
@@ -204,7 +204,7 @@ HEARTH_LOAF = Thing(
         "flour": Choice(("rye", "wheat", "spelt", "oat"), label="flour", told="of {value} flour"),
         "grams": Number(400, 2000, 50, label="weight", unit="g", told="of {value}", extremes=("lightest", "heaviest")),
         "in_basket": Number(3, 40, label="number in the basket", extremes=("scarcest", "most plentiful")),
-        "out_at": Clock(4, 9, label="time when it leaves the oven", told="out of the oven at {value}"),
+        "out_at": Clock(4, 9, label="oven time", told="out of the oven at {value}"),
         "costs": Money(3, 12, label="price"),
     },
     stock="in_basket",
@@ -221,25 +221,25 @@ CAKE_ORDER = Case(
         "wanted_on": Day(-3, 30, label="day of collection", told="for {value}", extremes=("earliest", "latest")),
         "fetch_at": Clock(7, 18, label="time of collection"),
         "icing": Choice(("white", "pink", "chocolate"), label="icing", told="with {value} icing"),
-        "candles": Number(0, 90, label="number of candles"),
+        "candles": Number(2, 90, label="number of candles"),
         "sum": Money(20, 180, 2, label="sum to pay", extremes=("cheapest", "dearest"), total="sum"),
         "boxed": Flag(label="gift box"),
     },
-    states=("noted", "in-oven", "decorated", "fetched"),
+    states=("noted", "baking", "decorated", "fetched"),
     moves=(
-        Move(("noted",), "in-oven", Verb(
+        Move(("noted",), "baking", Verb(
             "bake", "baked",
             ("You can start: please bake {it}.", "The party is on, so bake {it}."),
             ("Have the oven heated for {it}.",), ("start",),
         )),
-        Move(("in-oven",), "decorated", Verb(
+        Move(("baking",), "decorated", Verb(
             "decorate", "decorated",
             ("Please decorate {it} now.", "I should like {it} decorated this afternoon."),
             ("Get the piping bag out for {it}.",), ("ice",),
         )),
-        Move(("in-oven", "decorated"), "fetched", Verb(
+        Move(("baking", "decorated"), "fetched", Verb(
             "give out", "given out",
-            ("My son is here to fetch {it}.", "Please give out {it}, I am in the shop."),
+            ("My son is here to fetch {it}.", "Please give {it} out, I am in the shop."),
             ("I have brought a cool bag for {it}, so hand it over.",), ("collect",),
         )),
     ),
@@ -260,7 +260,7 @@ CAKE_ORDER = Case(
     asked=("wanted_on", "icing"),
     drop=Verb(
         "strike out", "struck out",
-        ("The party is off, so strike out {it}.", "Please strike out {it}."),
+        ("The party is off, so strike {it} out.", "Please strike {it} out."),
         ("My aunt is baking herself; nobody needs {it} now.",), ("cancel",),
     ),
     relink=Verb(
@@ -272,7 +272,7 @@ CAKE_ORDER = Case(
 BREAKFAST_ROUND = Case(
     noun="breakfast round",
     fields={
-        "rolls": Number(6, 60, label="number of rolls", unit="rolls", extremes=("smallest", "largest"), total="rolls"),
+        "rolls": Number(6, 60, label="roll count", unit="rolls", extremes=("smallest", "largest"), total="roll count"),
         "drop_spot": Choice(("doorstep", "porch", "gate", "office"), label="drop-off spot", told="to the {value}"),
         "brought_by": Clock(5, 8, label="delivery time", told="at {value}"),
         "since": Day(-300, -3, label="starting day", extremes=("oldest", "newest")),
@@ -287,7 +287,7 @@ BREAKFAST_ROUND = Case(
         )),
         Move(("halted",), "delivering", Verb(
             "take up", "taken up",
-            ("We are home again, so take up {it}.", "Please take up {it} again from tomorrow."),
+            ("We are home again, so take {it} up.", "Please take {it} up again from tomorrow."),
             ("The freezer is empty; we want the bags of {it} back.",), ("resume",),
         )),
     ),

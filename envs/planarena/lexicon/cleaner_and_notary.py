@@ -31,7 +31,7 @@ CLEANING_COUNTER = Thing(
     take=Verb(
         "take bags from", "given out from",
         ("I am taking {count} garment bags from {it}.", "May I have {count} garment bags from {it}?"),
-        ("My wardrobe needs {count} garment bags; I got them at {it}.",), ("issue bags from",),
+        ("My wardrobe needs {count} garment bags; let them come from {it}.",), ("issue bags from",),
     ),
 )  # fmt: skip
 CLEANING_TICKET = Case(
@@ -39,9 +39,9 @@ CLEANING_TICKET = Case(
     of="cleaning counter",
     fields={
         "garment": Choice(("suit", "coat", "gown", "blouse", "duvet"), label="garment", told="for the {value}"),
-        "ready_by": Day(-5, 12, label="day when it is ready", told="ready on {value}", extremes=("earliest", "latest")),
+        "ready_by": Day(-5, 12, label="ready date", told="ready on {value}", extremes=("earliest", "latest")),
         "stain": Choice(("none", "wine", "ink", "grease", "grass"), label="stain"),
-        "pieces": Number(1, 9, label="number of pieces", extremes=("smallest", "largest"), total="pieces"),
+        "pieces": Number(1, 9, label="number of pieces", extremes=("smallest", "largest"), total="number of pieces"),
         "finish": Choice(("hung", "folded", "boxed"), label="finish", told="to be {value}"),
         "bill": Money(6, 120, label="bill", extremes=("cheapest", "dearest"), total="bill"),
         "delicate": Flag(label="delicate mark"),
@@ -60,8 +60,8 @@ CLEANING_TICKET = Case(
         )),
         Move(("pressed",), "collected", Verb(
             "give out", "given out",
-            ("I have come to collect {it}.", "My driver is there: give out {it} to him."),
-            ("I am at the hatch with my slip for {it}.",), ("collect",),
+            ("I have come to collect {it}.", "My driver is there: give {it} out to him."),
+            ("I am at the hatch, so let me have {it}.",), ("collect",),
         )),
         Move(("pressed", "collected"), "dropped-off", Verb(
             "redo", "taken in again",
@@ -90,7 +90,9 @@ CLEANING_TICKET = Case(
 SHIRT_CARD = Case(
     noun="shirt card",
     fields={
-        "shirts": Number(5, 60, label="shirts left", unit="shirts", extremes=("smallest", "largest"), total="shirts"),
+        "shirts": Number(
+            5, 60, label="shirt balance", unit="shirts", extremes=("smallest", "largest"), total="balance"
+        ),
         "folding": Choice(("hanger", "board", "travel"), label="folding", told="with {value} folding"),
         "collar": Choice(("soft", "firm", "wing"), label="collar", told="for {value} collars"),
         "sold_on": Day(-150, -1, label="day of sale", told="sold on {value}", extremes=("oldest", "newest")),
@@ -101,7 +103,7 @@ SHIRT_CARD = Case(
         Move(("usable",), "lost", Verb(
             "report", "reported lost",
             ("I left {it} in a taxi; please mark it as lost.", "I must report the loss of {it}."),
-            ("Should anybody come in with {it}, it was stolen from me.",), ("block",),
+            ("Turn away anybody who comes in with {it}, somebody stole it.",), ("block",),
         )),
         Move(("lost",), "usable", Verb(
             "restore", "restored",
@@ -110,7 +112,7 @@ SHIRT_CARD = Case(
         )),
         Move(("usable",), "cashed", Verb(
             "cash up", "cashed up",
-            ("I wear jumpers now, so cash up {it}.", "Please pay me out what is left on {it}."),
+            ("I wear jumpers now, so cash {it} up.", "Please pay me out what is left on {it}."),
             ("I should like my money for {it}.",), ("refund",),
         )),
     ),
@@ -134,7 +136,7 @@ HOME_PICKUP = Case(
         "comes_on": Day(-3, 20, label="day of the pick-up", told="on {value}", extremes=("earliest", "latest")),
         "comes_at": Clock(7, 19, label="time of the pick-up"),
         "load": Choice(("curtains", "carpets", "costumes", "uniforms"), label="load", told="for the {value}"),
-        "sacks": Number(1, 8, label="number of sacks", extremes=("smallest", "largest"), total="sacks"),
+        "sacks": Number(1, 8, label="number of sacks", extremes=("smallest", "largest"), total="number of sacks"),
         "floor": Number(0, 9, label="floor"),
         "ring": Choice(("bell", "knock", "call"), label="way of ringing"),
     },
@@ -148,14 +150,14 @@ HOME_PICKUP = Case(
         Move(("on-the-road",), "loaded", Verb(
             "load", "loaded",
             ("The driver has got it all: mark {it} as loaded.", "Please note that {it} is on the van."),
-            ("Everything of {it} has just left my house.",), ("confirm",),
+            ("Everything of {it} has just left my house; note that.",), ("confirm",),
         )),
     ),
     changes=(Change("ring"), Change("sacks")),
     slot=("comes_on", "comes_at"),
     shift=Verb(
         "retime", "retimed",
-        ("Nobody is in until {day}, {time}; retime {it}.", "Could the van come on {day} at {time} for {it}?"),
+        ("Nobody is in before {day}, {time}; let {it} be then.", "Could the van come on {day} at {time} for {it}?"),
         ("Make it {day} at {time} for {it}, when the porter is on duty.",), ("reschedule",),
     ),
 )  # fmt: skip
@@ -210,7 +212,7 @@ SIGNING_DATE = Case(
     fields={
         "signed_on": Day(-5, 40, label="day of signing", told="on {value}", extremes=("earliest", "latest")),
         "signed_at": Clock(8, 17, label="time of signing"),
-        "parties": Number(1, 9, label="number of parties", told="for {value} parties"),
+        "parties": Number(2, 9, label="number of parties", told="for {value} parties"),
         "language": Choice(("english", "french", "arabic", "dutch"), label="language", told="in {value}"),
         "reading": Choice(("aloud", "silent"), label="manner of reading"),
         "minutes": Number(15, 120, 15, label="length", unit="minutes", extremes=("shortest", "longest"), total="time"),
@@ -248,7 +250,7 @@ SIGNING_DATE = Case(
     shift=Verb(
         "reset", "reset",
         ("The seller is away: reset {it} to {day} at {time}.", "Could {it} be on {day}, {time}?"),
-        ("All parties agree on {day} at {time} for {it}.",), ("reschedule",),
+        ("All parties agree on {day} at {time}, so let {it} be then.",), ("reschedule",),
     ),
 )  # fmt: skip
 DEED_DRAFT = Case(
@@ -266,17 +268,17 @@ DEED_DRAFT = Case(
     moves=(
         Move(("in-preparation",), "sent-out", Verb(
             "send out", "sent out",
-            ("Please send out {it} so that we can read it.", "I should like to see {it}; send it to us."),
+            ("Please send {it} out so that we can read it.", "I should like to see {it}; send it to us."),
             ("Let all parties have {it} in their letter box.",), ("circulate",),
         )),
         Move(("sent-out",), "agreed", Verb(
             "agree to", "agreed to",
             ("We have read every page and agree to {it}.", "I agree to {it} as it stands."),
-            ("There is nothing in {it} that we would change.",), ("accept",),
+            ("There is nothing that we would change; say yes to {it} for us.",), ("accept",),
         )),
         Move(("sent-out", "agreed"), "in-preparation", Verb(
             "take back", "taken back",
-            ("There is a wrong name in it, so take back {it}.", "Please take back {it} for correction."),
+            ("There is a wrong name in it, so take {it} back.", "Please take {it} back for correction."),
             ("My brother has second thoughts about {it}; work on it again.",), ("withdraw",),
         )),
     ),

@@ -84,7 +84,7 @@ DRIVING_LESSON = Case(
     ),
     changes=(Change("pick_up"), Change("route", Verb(
         "reroute", "rerouted",
-        ("I want to practise the {to} route in {it}.", "Please reroute {it}: the {to} one, this time."),
+        ("I want to practise the {to} route during {it}.", "Please reroute {it}: the {to} one, this time."),
         ("Let us take the {to} route on {it}.",), ("set route of",),
     ))),
     make=Verb(
@@ -109,14 +109,14 @@ DRIVING_LESSON = Case(
 LESSON_PACKAGE = Case(
     noun="lesson package",
     fields={
-        "hours": Number(4, 40, label="hours left", unit="hours", extremes=("smallest", "largest"), total="hours"),
+        "hours": Number(4, 40, label="hour balance", unit="hours", extremes=("smallest", "largest"), total="balance"),
         "level": Choice(("starter", "progress", "exam"), label="level", told="for the {value} level"),
         "bought": Day(-200, -2, label="day of purchase", told="bought on {value}", extremes=("oldest", "newest")),
         "instalments": Number(1, 6, label="number of instalments"),
         "tutor": Choice(("any", "female", "male"), label="preferred instructor"),
         "simulator": Flag(label="simulator access"),
     },
-    states=("current", "stalled", "refund-asked"),
+    states=("current", "stalled", "cashed-out"),
     moves=(
         Move(("current",), "stalled", Verb(
             "stall", "stalled",
@@ -125,10 +125,10 @@ LESSON_PACKAGE = Case(
         )),
         Move(("stalled",), "current", Verb(
             "pick up", "picked up",
-            ("I can drive again: pick up {it}.", "Please let me pick up {it} where I left off."),
+            ("I can drive again: pick {it} up.", "Please let me pick {it} up where I left off."),
             ("Get {it} going again, the doctor agrees.",), ("resume",),
         )),
-        Move(("current", "stalled"), "refund-asked", Verb(
+        Move(("current", "stalled"), "cashed-out", Verb(
             "refund", "refunded",
             ("I am moving to another town: refund {it}, please.", "I should like my money back for {it}."),
             ("Please pay out what is left of {it}.",), ("reimburse",),
@@ -195,8 +195,8 @@ TAPE_SHELF = Thing(
     ),
     take=Verb(
         "use up", "used from",
-        ("We have recorded on {count} reels from {it}.", "Please charge us for {count} reels off {it}."),
-        ("Take {count} reels off {it}, we need them now.",), ("consume",),
+        ("We have recorded on {count} reels from {it}.", "Please charge us for {count} reels from {it}."),
+        ("Take {count} reels from {it}, we need them now.",), ("consume",),
     ),
 )  # fmt: skip
 STUDIO_SESSION = Case(
@@ -206,7 +206,8 @@ STUDIO_SESSION = Case(
         "held_on": Day(-8, 45, label="day of the session", told="on {value}", extremes=("earliest", "latest")),
         "from_hour": Clock(9, 23, label="starting time"),
         "takes": Number(
-            2, 60, label="number of takes", told="with {value} takes", extremes=("shortest", "longest"), total="takes"
+            2, 60, label="number of takes", told="with {value} takes", extremes=("shortest", "longest"),
+            total="number of takes"
         ),
         "instrument": Choice(("drums", "vocals", "strings", "brass"), label="instrument", told="for {value}"),
         "click": Choice(("plain", "accented", "none"), label="click track"),
@@ -216,13 +217,13 @@ STUDIO_SESSION = Case(
     moves=(
         Move(("pencilled",), "locked-in", Verb(
             "lock in", "locked in",
-            ("The band has said yes: lock in {it}.", "Please lock in {it} for us."),
+            ("The band has said yes: lock {it} in.", "Please lock {it} in for us."),
             ("Write {it} in ink, we are coming.",), ("confirm",),
         )),
         Move(("locked-in",), "tracked", Verb(
             "wrap", "wrapped",
             ("That was the last take, so wrap {it}.", "Please wrap {it}; everything is on tape."),
-            ("We have got it all in the can, and {it} is through.",), ("finish",),
+            ("We have got it all in the can; put {it} down as done.",), ("finish",),
         )),
         Move(("tracked",), "mixed", Verb(
             "mix", "mixed",
@@ -231,7 +232,7 @@ STUDIO_SESSION = Case(
         )),
         Move(("locked-in",), "pencilled", Verb(
             "pencil in", "pencilled in",
-            ("The drummer is not sure yet, so only pencil in {it}.", "Please turn {it} back to pencilled."),
+            ("The drummer is not sure yet, so only pencil {it} in.", "Please turn {it} back to pencilled."),
             ("We can no longer promise {it}; make it provisional.",), ("loosen",),
         )),
     ),
@@ -244,7 +245,7 @@ STUDIO_SESSION = Case(
     slot=("held_on", "from_hour"),
     shift=Verb(
         "push", "pushed",
-        ("Could you push {it} to {day} at {time}?", "We are on tour until then; move {it} to {day}, {time}."),
+        ("Could you push {it} to {day} at {time}?", "We are on tour; move {it} to {day}, {time}."),
         ("Only {day} at {time} suits all of us for {it}.",), ("reschedule",),
     ),
     sign=Verb(
@@ -257,12 +258,12 @@ MASTERING_JOB = Case(
     noun="mastering job",
     fields={
         "format": Choice(("vinyl", "cassette", "stream", "disc"), label="format", told="for {value}"),
-        "tracks": Number(1, 18, label="number of tracks", told="of {value} tracks", extremes=("shortest", "longest")),
+        "tracks": Number(2, 18, label="number of tracks", told="of {value} tracks", extremes=("shortest", "longest")),
         "due_on": Day(1, 60, label="due date", told="due on {value}", extremes=("most urgent", "least urgent")),
         "loudness": Choice(("gentle", "medium", "hot"), label="loudness"),
         "quote": Money(60, 1200, 20, label="quote", extremes=("cheapest", "dearest"), total="quote"),
     },
-    states=("briefed", "cutting", "approved-copy"),
+    states=("briefed", "cutting", "cleared"),
     moves=(
         Move(("briefed",), "cutting", Verb(
             "cut", "cut",
@@ -274,10 +275,10 @@ MASTERING_JOB = Case(
             ("There is a click in the second song; recall {it}.", "Please recall {it} before it is too late."),
             ("We need to fix a mix, so stop the lathe on {it}.",), ("halt",),
         )),
-        Move(("cutting",), "approved-copy", Verb(
+        Move(("cutting",), "cleared", Verb(
             "pass", "passed",
             ("The test pressing sounds right, so pass {it}.", "We are happy: please pass {it}."),
-            ("You need not change a thing about {it}.",), ("clear",),
+            ("Leave {it} as it sounds and let it go out.",), ("clear",),
         )),
     ),
     changes=(Change("loudness"), Change("format"), Change("due_on")),

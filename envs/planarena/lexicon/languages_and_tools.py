@@ -68,7 +68,7 @@ CLASS_REGISTRATION = Case(
         "seat": Choice(("window", "door", "front"), label="seat", told="by the {value}"),
         "homework": Choice(("little", "normal", "plenty"), label="amount of homework"),
         "to_pay": Money(60, 640, 20, label="amount to pay", extremes=("cheapest", "dearest"), total="amount"),
-        "sessions": Number(6, 40, label="number of sessions", unit="sessions", total="sessions"),
+        "sessions": Number(6, 40, label="session balance", unit="sessions", total="balance"),
         "exam": Flag(label="exam entry"),
     },
     states=("on-trial", "enrolled", "certified", "deregistered"),
@@ -86,7 +86,7 @@ CLASS_REGISTRATION = Case(
         Move(("on-trial", "enrolled"), "deregistered", Verb(
             "deregister", "deregistered",
             ("It is too hard for me: deregister {it}.", "Please deregister {it}."),
-            ("I am not coming to the evenings of {it} any more.",), ("withdraw",),
+            ("I am not coming to the evenings of {it} any more; take me off.",), ("withdraw",),
         )),
     ),
     changes=(Change("seat"), Change("homework")),
@@ -117,17 +117,17 @@ TANDEM_MEETING = Case(
         "spot": Choice(("cafe", "park", "library"), label="meeting place", told="in the {value}"),
         "minutes": Number(30, 150, 15, label="length", unit="minutes", extremes=("shortest", "longest"), total="time"),
     },
-    states=("suggested", "arranged", "talked"),
+    states=("suggested", "arranged", "held"),
     moves=(
         Move(("suggested",), "arranged", Verb(
             "accept", "accepted",
             ("My partner and I agree: accept {it}.", "Please accept {it} for me."),
-            ("I should love to go to {it}.",), ("arrange",),
+            ("I should love to go to {it}; say yes for me.",), ("arrange",),
         )),
-        Move(("arranged",), "talked", Verb(
+        Move(("arranged",), "held", Verb(
             "tick off", "ticked off",
-            ("We chatted for hours; tick off {it}.", "Please tick off {it}, it has taken place."),
-            ("Our tongues are tired: {it} is done.",), ("complete",),
+            ("We chatted for hours; tick {it} off.", "Please tick {it} off, it has taken place."),
+            ("Our tongues are tired; put {it} down as done.",), ("complete",),
         )),
         Move(("arranged",), "suggested", Verb(
             "reopen", "reopened",
@@ -145,7 +145,7 @@ TANDEM_MEETING = Case(
     asked=("meets_on", "teaches"),
     drop=Verb(
         "call off", "called off",
-        ("I have lost my voice: call off {it}.", "Please call off {it}."),
+        ("I have lost my voice: call {it} off.", "Please call {it} off."),
         ("Tell my partner not to wait for me at {it}.",), ("cancel",),
     ),
 )  # fmt: skip
@@ -183,7 +183,7 @@ WEAR_PART = Thing(
         "Scraper Blade", "Spark Plug Trio", "Router Cutter", "Hose Coupling", "Ear Muff Pad", "Laser Target",
     ),
     fields={
-        "fits": Choice(("breakers", "saws", "sanders", "drills"), label="machine that it fits", told="for {value}"),
+        "fits": Choice(("breakers", "saws", "sanders", "drills"), label="kind of machine", told="for {value}"),
         "hooks": Number(1, 60, label="hook number", told="on hook {value}"),
         "pieces": Number(6, 150, label="number of pieces", extremes=("scarcest", "most plentiful")),
         "grade": Choice(("coarse", "medium", "fine"), label="grade", told="in the {value} grade"),
@@ -203,28 +203,28 @@ MACHINE_HIRE = Case(
         "out_on": Day(-6, 25, label="first day of hire", told="from {value}", extremes=("earliest", "latest")),
         "out_at": Clock(6, 17, label="collection time"),
         "days": Number(2, 14, label="number of days", told="for {value} days", extremes=("shortest", "longest"),
-                       total="days"),
+                       total="number of days"),
         "waiver": Choice(("none", "partial", "full"), label="damage waiver"),
         "site": Choice(("cellar", "roof", "garden", "road"), label="building site", told="for the {value}"),
-        "goggles": Number(0, 6, label="pairs of goggles"),
+        "goggles": Number(0, 6, label="goggles count"),
         "charge": Money(20, 900, 10, label="hire charge", extremes=("cheapest", "dearest"), total="charge"),
     },
     states=("reserved", "on-site", "broken-down", "checked-back"),
     moves=(
         Move(("reserved",), "on-site", Verb(
             "load up", "loaded up",
-            ("My van is at the ramp: load up {it}.", "Please load up {it} now."),
-            ("I have signed for {it} and am driving off.",), ("hand out",),
+            ("My van is at the ramp: load {it} up.", "Please load {it} up now."),
+            ("I have signed for it all; let me drive off with {it}.",), ("hand out",),
         )),
         Move(("on-site",), "broken-down", Verb(
             "report", "reported",
             ("There is smoke coming out: report {it} as broken down.", "I must report a breakdown with {it}."),
-            ("Something went bang, so we cannot go on with {it}.",), ("log fault of",),
+            ("Something went bang during {it}; put the fault on record.",), ("log fault of",),
         )),
         Move(("on-site", "broken-down"), "checked-back", Verb(
             "check back", "checked back",
-            ("I have hosed it down; check back {it}.", "Please check back {it}, it stands in the yard."),
-            ("We are done digging, and {it} can end here.",), ("return",),
+            ("I have hosed it down; check {it} back.", "Please check {it} back, it stands in the yard."),
+            ("We are done digging; let {it} end here.",), ("return",),
         )),
     ),
     changes=(Change("waiver"), Change("goggles"), Change("days", Verb(
@@ -270,13 +270,13 @@ SITE_DELIVERY = Case(
     moves=(
         Move(("listed",), "rolling", Verb(
             "send off", "sent off",
-            ("The road is clear: send off {it}.", "Please send off {it} this morning."),
+            ("The road is clear: send {it} off.", "Please send {it} off this morning."),
             ("We have moved the cars, so {it} may set out.",), ("dispatch",),
         )),
         Move(("rolling",), "unloaded", Verb(
             "unload", "unloaded",
             ("It is all on the grass now: mark {it} as unloaded.", "Please note that we unloaded {it}."),
-            ("The lorry of {it} is empty and has gone.",), ("complete",),
+            ("The lorry is empty and has gone; put {it} down as done.",), ("complete",),
         )),
     ),
     changes=(Change("gate"), Change("lorry"), Change("drop_day")),

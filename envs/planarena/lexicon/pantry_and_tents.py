@@ -38,7 +38,7 @@ FOOD_SHELF = Thing(
     take=Verb(
         "pick from", "picked from",
         ("May I have {count} items from {it}?", "Please put {count} items from {it} in my bag."),
-        ("We could do with {count} items off {it} this week.",), ("collect from",),
+        ("We could do with {count} items from {it} this week.",), ("collect from",),
     ),
 )  # fmt: skip
 COLLECTION_POINT = Thing(
@@ -54,7 +54,7 @@ COLLECTION_POINT = Thing(
         "walk": Number(
             2, 40, label="walk from the bus stop", unit="minutes", extremes=("nearest", "farthest")
         ),
-        "parcels_left": Number(0, 9, label="number of parcels left"),
+        "parcels_left": Number(0, 9, label="number of free parcels"),
         "entrance": Choice(("ramp", "stairs", "lift"), label="entrance", told="reached by {value}"),
     },
     scarce="parcels_left",
@@ -63,10 +63,11 @@ FOOD_PARCEL = Case(
     noun="food parcel",
     of="collection point",
     fields={
-        "ready_on": Day(-4, 14, label="day when it is ready", told="for {value}", extremes=("earliest", "latest")),
-        "diet": Choice(("any", "vegetarian", "vegan", "gluten-free"), label="diet", told="for a {value} diet"),
+        "ready_on": Day(-4, 14, label="ready date", told="for {value}", extremes=("earliest", "latest")),
+        "diet": Choice(("mixed", "vegetarian", "vegan", "gluten-free"), label="diet", told="for the {value} diet"),
         "days": Number(
-            3, 7, label="number of days", told="for {value} days", extremes=("smallest", "largest"), total="days"
+            3, 7, label="number of days", told="for {value} days", extremes=("smallest", "largest"),
+            total="number of days"
         ),
         "nappies": Choice(("none", "small", "large"), label="size of nappies"),
         "pet_food": Flag(label="pet food"),
@@ -81,7 +82,7 @@ FOOD_PARCEL = Case(
         )),
         Move(("packed", "uncollected"), "handed-over", Verb(
             "hand over", "handed over",
-            ("I am outside with my trolley; please hand over {it}.", "My neighbour has come to fetch {it}."),
+            ("I am outside with my trolley; please hand {it} over.", "My neighbour has come to fetch {it}."),
             ("I have the bags in my arms, so put {it} down as given.",), ("release",),
         )),
         Move(("packed",), "uncollected", Verb(
@@ -93,7 +94,7 @@ FOOD_PARCEL = Case(
     changes=(Change("diet"), Change("nappies"), Change("days", Verb(
         "resize", "resized",
         ("We need {it} to last for {to} days.", "Please make {it} enough for {to} days."),
-        ("Let there be food for {to} days in {it}.",), ("set days of",),
+        ("Let {it} hold food for {to} days.",), ("set days of",),
     ))),
     make=Verb(
         "ask for", "asked for",
@@ -111,8 +112,8 @@ FOOD_PARCEL = Case(
 FUEL_VOUCHER = Case(
     noun="fuel voucher",
     fields={
-        "worth": Number(10, 90, 5, label="number of units left", unit="units", extremes=("smallest", "largest"),
-                        total="units"),
+        "worth": Number(10, 90, 5, label="unit balance", unit="units", extremes=("smallest", "largest"),
+                        total="balance"),
         "meter": Choice(("gas", "electricity"), label="kind of meter", told="for the {value} meter"),
         "expires": Day(3, 90, label="expiry date", told="that expires on {value}"),
         "sent_by": Choice(("text", "letter", "mail"), label="way of sending"),
@@ -134,8 +135,8 @@ FUEL_VOUCHER = Case(
     changes=(Change("sent_by"), Change("meter")),
     drop=Verb(
         "decline", "declined",
-        ("Others need it more, so I decline {it}.", "Please take back {it}; I have found work."),
-        ("We manage without {it} now, thank you.",), ("give back",),
+        ("Others need it more, so I decline {it}.", "Please take {it} back; I have found work."),
+        ("We manage without {it} now, so let others have it.",), ("give back",),
     ),
     pot="worth",
     pour=Verb(
@@ -172,7 +173,7 @@ CAMP_PITCH = Thing(
         "hook_up": Choice(("six-amp", "ten-amp"), label="electric hook-up", told="with {value} hook-up"),
         "nightly": Money(9, 60, label="charge per night", extremes=("cheapest", "dearest")),
         "to_showers": Number(10, 400, 10, label="distance to the showers", unit="m", extremes=("nearest", "farthest")),
-        "stays_left": Number(0, 7, label="number of stays that still fit in"),
+        "stays_left": Number(0, 7, label="number of free stays"),
     },
     scarce="stays_left",
 )  # fmt: skip
@@ -182,27 +183,27 @@ CAMP_STAY = Case(
     fields={
         "from_day": Day(-6, 60, label="first night", told="from {value}", extremes=("earliest", "latest")),
         "nights": Number(
-            2, 21, label="number of nights", unit="nights", extremes=("shortest", "longest"), total="nights"
+            2, 21, label="length of stay", unit="nights", extremes=("shortest", "longest"), total="length of stay"
         ),
         "vehicle": Choice(("car", "bicycle", "motorbike"), label="vehicle", told="by {value}"),
-        "children": Number(0, 5, label="number of children"),
+        "children": Number(2, 7, label="number of children"),
         "deposit": Money(20, 200, 10, label="deposit", extremes=("cheapest", "dearest"), total="deposit"),
-        "dog": Flag(label="dog"),
+        "dog": Flag(label="dog permission"),
         "gate_code": Number(1000, 9999, label="gate code"),
     },
-    states=("reserved", "pitched", "packed-up", "no-show"),
+    states=("reserved", "pitched", "packed-up", "missed"),
     moves=(
         Move(("reserved",), "pitched", Verb(
             "pitch", "pitched",
             ("The pegs are in the ground: check us in for {it}.", "We have arrived, so please check us in for {it}."),
-            ("We have just rolled up for {it} and are unrolling the canvas.",), ("check in",),
+            ("We have just rolled up: put us down as here for {it}.",), ("check in",),
         )),
         Move(("pitched",), "packed-up", Verb(
             "pack up", "packed up",
-            ("We are packing up {it}.", "The tent is in the bag, so check us out of {it}."),
-            ("Our grass is free again and {it} is over.",), ("check out",),
+            ("We are packing {it} up.", "The tent is in the bag, so check us out of {it}."),
+            ("Our grass is free again; put {it} down as over.",), ("check out",),
         )),
-        Move(("no-show",), "reserved", Verb(
+        Move(("missed",), "reserved", Verb(
             "revive", "revived",
             ("We broke down on the way; please revive {it}.", "Please revive {it}, we are coming after all."),
             ("Sorry for not turning up: give us {it} back.",), ("reinstate",),
@@ -233,7 +234,7 @@ CAMP_STAY = Case(
     pot="nights",
     pour=Verb(
         "lend nights of", "split",
-        ("Take {amount} nights off {it} and add them to {other}.", "Please move {amount} nights from {it} to {other}."),
+        ("Take {amount} nights from {it} and add them to {other}.", "Move {amount} nights from {it} to {other}."),
         ("Let {other} be {amount} nights longer and {it} as many shorter.",), ("move nights of",),
     ),
 )  # fmt: skip
@@ -251,12 +252,12 @@ CAMP_EXTRA = Case(
         Move(("wanted",), "lent", Verb(
             "lend", "lent",
             ("I am at reception; lend me {it} now.", "Please note that {it} is in our hands."),
-            ("We are carrying {it} off to our tent.",), ("hand out",),
+            ("Let us carry {it} off to our tent.",), ("hand out",),
         )),
         Move(("lent",), "lost", Verb(
             "report", "reported",
             ("It has drifted down the river: report {it} as lost.", "I must report {it} as lost."),
-            ("We have looked everywhere and cannot find {it}.",), ("write off",),
+            ("We cannot find {it} anywhere; put that on record.",), ("write off",),
         )),
     ),
     changes=(Change("brought_to"), Change("pick_up"), Change("back_by")),

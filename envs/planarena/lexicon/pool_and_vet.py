@@ -53,7 +53,7 @@ KIT_RACK = Thing(
     take=Verb(
         "borrow from", "lent from",
         ("I would like to borrow {count} pieces from {it}.", "May I have {count} pieces from {it}?"),
-        ("My group needs {count} pieces off {it}.",), ("lend from",),
+        ("My group needs {count} pieces from {it}, please.",), ("lend from",),
     ),
 )  # fmt: skip
 SWIM_ENROLMENT = Case(
@@ -66,17 +66,17 @@ SWIM_ENROLMENT = Case(
         "cap": Choice(("latex", "silicone", "fabric"), label="swimming cap"),
         "armbands": Flag(label="armbands option"),
     },
-    states=("applied", "placed", "swum", "lapsed"),
+    states=("applied", "placed", "completed", "lapsed"),
     moves=(
         Move(("applied", "lapsed"), "placed", Verb(
             "place", "placed",
             ("I am sure now, so please place {it}.", "Can you make {it} definite?"),
             ("You can count on me to turn up for {it}.",), ("admit",),
         )),
-        Move(("placed",), "swum", Verb(
+        Move(("placed",), "completed", Verb(
             "complete", "completed",
             ("I have swum every lesson, so please complete {it}.", "The last length is done: mark {it} as completed."),
-            ("My certificate is due, so tick off {it}.",), ("finish",),
+            ("My certificate is due, so tick {it} off.",), ("finish",),
         )),
         Move(("applied", "placed"), "lapsed", Verb(
             "suspend", "suspended",
@@ -100,7 +100,7 @@ SWIM_ENROLMENT = Case(
 SWIM_CARD = Case(
     noun="swim card",
     fields={
-        "swims": Number(5, 50, label="number of swims", unit="swims", extremes=("smallest", "largest"), total="swims"),
+        "swims": Number(5, 50, label="swim balance", unit="swims", extremes=("smallest", "largest"), total="balance"),
         "zone": Choice(("pool", "sauna", "slides"), label="zone", told="for the {value}"),
         "valid_until": Day(-10, 300, label="last valid day", told="valid until {value}"),
         "paid": Money(20, 180, 5, label="amount paid", extremes=("cheapest", "dearest"), total="amount"),
@@ -129,7 +129,7 @@ SWIM_CARD = Case(
     ),
     drop=Verb(
         "hand in", "handed in",
-        ("I am moving away and want to hand in {it}.", "Please take {it} off my account."),
+        ("I am moving away and want to hand {it} in.", "Please take {it} off my account."),
         ("Shred {it}, I have swum enough.",), ("delete",),
     ),
     pot="swims",
@@ -199,17 +199,17 @@ VET_VISIT = Case(
         "carrier": Choice(("basket", "box", "lead"), label="means of transport"),
         "sedated": Flag(label="sedation"),
     },
-    states=("booked", "waiting-room", "treated", "missed"),
+    states=("booked", "waiting", "treated", "missed"),
     moves=(
-        Move(("booked",), "waiting-room", Verb(
+        Move(("booked",), "waiting", Verb(
             "announce", "announced",
             ("We are sitting in the waiting room: announce {it}.", "Please tell the vet we are here for {it}."),
-            ("My cat and I have just come in for {it}.",), ("check in",),
+            ("My cat and I have just come in; say that we are here for {it}.",), ("check in",),
         )),
         Move(("booked",), "missed", Verb(
             "write off", "written off",
-            ("The dog hid under the bed, so write off {it}.", "We did not make it to {it}; please write it off."),
-            ("Nobody of us came to {it}, I am afraid.",),
+            ("The dog hid under the bed, so write {it} off.", "We did not make it to {it}; please write it off."),
+            ("None of us came to {it}, I am afraid; put that on record.",),
         )),
         Move(("missed",), "booked", Verb(
             "rebook", "rebooked",
@@ -227,7 +227,7 @@ VET_VISIT = Case(
     asked=("seen_on", "seen_at"),
     drop=Verb(
         "call off", "called off",
-        ("The cat is well again: call off {it}.", "Please call off {it}."),
+        ("The cat is well again: call {it} off.", "Please call {it} off."),
         ("We shall not be needing {it} after all.",), ("cancel",),
     ),
     slot=("seen_on", "seen_at"),
@@ -241,7 +241,7 @@ PET_PRESCRIPTION = Case(
     noun="pet prescription",
     of="pet remedy",
     fields={
-        "doses": Number(4, 40, label="number of doses", unit="doses", extremes=("shortest", "longest"), total="doses"),
+        "doses": Number(4, 40, label="dose count", unit="doses", extremes=("shortest", "longest"), total="dose count"),
         "issued": Day(-60, -1, label="date of issue", told="issued on {value}", extremes=("oldest", "newest")),
         "patient": Choice(("cat", "dog", "parrot", "ferret"), label="patient", told="for the {value}"),
         "intake": Choice(("morning", "noon", "evening"), label="time of intake", told="to be given in the {value}"),
@@ -257,7 +257,7 @@ PET_PRESCRIPTION = Case(
         Move(("dispensed",), "used-up", Verb(
             "close", "closed",
             ("The last dose is down, so close {it}.", "Please close {it}; nothing is left."),
-            ("We have come to the end of {it}.",), ("finish",),
+            ("The pack is empty, so put an end to {it}.",), ("finish",),
         )),
     ),
     changes=(Change("patient"), Change("intake", Verb(

@@ -37,9 +37,9 @@ PRINTING_PAPER = Thing(
         ("We are sending you {count} reams of {it} of our own.",), ("restock",),
     ),
     take=Verb(
-        "cut into", "cut into",
+        "use", "used",
         ("Please use {count} reams of {it} for our flyers.", "Charge us for {count} reams of {it}."),
-        ("Our leaflets have eaten {count} reams of {it}; note that.",), ("use",),
+        ("Our leaflets have eaten {count} reams of {it}; note that.",), ("cut",),
     ),
 )  # fmt: skip
 PRINTING_PRESS = Thing(
@@ -56,7 +56,7 @@ PRINTING_PRESS = Thing(
         "per_hour": Number(
             200, 9000, 100, label="speed", unit="sheets an hour", extremes=("slowest", "fastest")
         ),
-        "colours": Number(1, 8, label="number of inks", told="with {value} inks"),
+        "colours": Number(2, 8, label="number of inks", told="with {value} inks"),
         "greased": Day(-60, -1, label="day of the last greasing"),
         "runs_free": Number(0, 8, label="number of free runs"),
     },
@@ -67,7 +67,9 @@ PRINT_RUN = Case(
     of="printing press",
     fields={
         "product": Choice(("flyers", "menus", "posters", "booklets"), label="product", told="of {value}"),
-        "copies": Number(50, 5000, 50, label="number of copies", extremes=("smallest", "largest"), total="copies"),
+        "copies": Number(
+            50, 5000, 50, label="number of copies", extremes=("smallest", "largest"), total="number of copies"
+        ),
         "ship_on": Day(-3, 30, label="shipping day", told="shipped on {value}", extremes=("earliest", "latest")),
         "fold": Choice(("half", "letter", "zigzag", "none"), label="fold"),
         "trim": Choice(("bleed", "border"), label="trim", told="with {value} trim"),
@@ -98,7 +100,7 @@ PRINT_RUN = Case(
     ),
     changes=(Change("fold"), Change("trim"), Change("copies", Verb(
         "resize", "resized",
-        ("We need {to} copies in {it}.", "Please make it {to} copies for {it}."),
+        ("We need {to} copies from {it}.", "Please make it {to} copies for {it}."),
         ("Our list has changed, and {it} should come to {to} copies.",), ("set copies of",),
     ))),
     make=Verb(
@@ -126,8 +128,8 @@ PROOF_SHEET = Case(
     moves=(
         Move(("out-for-reading",), "marked-up", Verb(
             "mark up", "marked up",
-            ("We found some errors: please mark up {it}.", "Please mark up {it} with our corrections."),
-            ("Our corrections belong in {it}.",), ("correct",),
+            ("We found some errors: please mark {it} up.", "Please mark {it} up with our corrections."),
+            ("Put our corrections into {it}.",), ("correct",),
         )),
         Move(("marked-up", "out-for-reading"), "superseded", Verb(
             "supersede", "superseded",
@@ -211,19 +213,19 @@ DONATION_APPOINTMENT = Case(
             300, 700, 50, label="volume", unit="ml", told="of {value}", extremes=("smallest", "largest"), total="volume"
         ),
         "needle": Choice(("fine", "normal"), label="needle", told="with a {value} needle"),
-        "companion": Flag(label="companion"),
+        "companion": Flag(label="companion pass"),
     },
-    states=("expected", "screened", "bled", "turned-away"),
+    states=("expected", "screened", "given", "turned-away"),
     moves=(
         Move(("expected",), "screened", Verb(
             "screen", "screened",
             ("I have filled in the form, so screen me for {it}.", "Please do the screening for {it}."),
             ("My finger is ready to be pricked for {it}.",), ("check in",),
         )),
-        Move(("screened",), "bled", Verb(
+        Move(("screened",), "given", Verb(
             "complete", "completed",
             ("The bag is full: complete {it}.", "I have a plaster on my arm now, so complete {it}."),
-            ("I am holding the cotton wool; {it} is behind me.",), ("close",),
+            ("I am holding the cotton wool, so put {it} down as done.",), ("close",),
         )),
         Move(("expected", "screened"), "turned-away", Verb(
             "defer", "deferred",
@@ -254,8 +256,8 @@ DONATION_APPOINTMENT = Case(
 DONOR_PLEDGE = Case(
     noun="donor pledge",
     fields={
-        "times": Number(2, 12, label="number of donations", unit="donations", extremes=("smallest", "largest"),
-                        total="donations"),
+        "times": Number(2, 12, label="donation goal", unit="donations", extremes=("smallest", "largest"),
+                        total="goal"),
         "kind": Choice(("plasma", "platelets", "marrow"), label="kind", told="for {value}"),
         "runs_to": Day(60, 700, label="last day", told="that runs to {value}", extremes=("shortest", "longest")),
         "reminder": Choice(("text", "call", "card"), label="reminder"),

@@ -25,7 +25,7 @@ STAGE_PLAY = Thing(
     fields={
         "genre": Choice(("comedy", "tragedy", "musical", "farce"), label="genre", told="billed as a {value}"),
         "house": Choice(("main", "studio", "cellar"), label="house", told="in the {value} house"),
-        "acts": Number(1, 5, label="number of acts", told="in {value} acts"),
+        "acts": Number(2, 5, label="number of acts", told="in {value} acts"),
         "runs_for": Number(
             60, 210, 5, label="running time", unit="minutes", extremes=("shortest", "longest"), total="running time"
         ),
@@ -87,14 +87,14 @@ SEASON_SUBSCRIPTION = Case(
     noun="season subscription",
     fields={
         "vouchers": Number(
-            3, 24, label="vouchers left", unit="vouchers", extremes=("smallest", "largest"), total="vouchers"
+            3, 24, label="voucher balance", unit="vouchers", extremes=("smallest", "largest"), total="balance"
         ),
         "series": Choice(("premiere", "weekend", "matinee", "youth"), label="series", told="of the {value} series"),
         "ends_on": Day(10, 300, label="end of the season", told="until {value}"),
         "seating": Choice(("stalls", "balcony", "gallery"), label="usual seating", told="in the {value}"),
         "dues": Money(60, 700, 10, label="dues", extremes=("cheapest", "dearest"), total="dues"),
     },
-    states=("valid", "dormant", "notice-given"),
+    states=("valid", "dormant", "terminated"),
     moves=(
         Move(("valid",), "dormant", Verb(
             "rest", "rested",
@@ -106,10 +106,10 @@ SEASON_SUBSCRIPTION = Case(
             ("I am back in town; revive {it}.", "Please make {it} valid again."),
             ("I have missed the stage, so start {it} once more.",), ("resume",),
         )),
-        Move(("valid", "dormant"), "notice-given", Verb(
-            "give notice on", "given notice on",
-            ("I shall not renew, so give notice on {it}.", "Please note my notice on {it}."),
-            ("This season is to be the last of {it}.",), ("terminate",),
+        Move(("valid", "dormant"), "terminated", Verb(
+            "terminate", "terminated",
+            ("I shall not renew, so terminate {it}.", "Please take my notice and terminate {it}."),
+            ("This season is to be the last of {it}.",), ("end",),
         )),
     ),
     changes=(Change("series"), Change("seating")),
@@ -183,7 +183,7 @@ PLOT_LEASE = Case(
         "share": Choice(("full", "half", "quarter"), label="share", told="for a {value} share"),
         "yearly": Money(10, 120, 2, label="yearly charge", extremes=("cheapest", "dearest"), total="charge"),
         "watering": Choice(("tap", "butt", "pump"), label="water supply", told="with water from the {value}"),
-        "hens": Number(0, 6, label="number of hens"),
+        "hens": Number(2, 9, label="number of hens"),
         "bonfires": Flag(label="bonfire permit"),
     },
     states=("offered", "let", "warned", "surrendered"),
@@ -201,7 +201,7 @@ PLOT_LEASE = Case(
         Move(("warned",), "let", Verb(
             "clear", "cleared",
             ("The weeds are gone, so clear {it} of the warning.", "Please lift the warning on {it}."),
-            ("Come and look, it is tidy now: take the warning off {it}.",), ("absolve",),
+            ("Come and look, it is tidy now: take the warning from {it}.",), ("absolve",),
         )),
     ),
     changes=(
@@ -209,7 +209,7 @@ PLOT_LEASE = Case(
         Change("hens", Verb(
             "restock", "changed",
             ("I should like to keep {to} hens under {it}.", "Please allow {to} hens on {it}."),
-            ("Let {it} say {to} hens.",), ("set hens of",),
+            ("Let there be {to} hens under {it}.",), ("set hens of",),
         )),
     ),
     relink=Verb(
@@ -229,7 +229,9 @@ WORK_PARTY = Case(
     fields={
         "task": Choice(("hedges", "paths", "pond", "fences"), label="task", told="for the {value}"),
         "meet_on": Day(-10, 40, label="meeting day", told="on {value}", extremes=("earliest", "latest")),
-        "hours": Number(2, 12, label="number of hours", unit="hours", extremes=("shortest", "longest"), total="hours"),
+        "hours": Number(
+            2, 12, label="working time", unit="hours", extremes=("shortest", "longest"), total="working time"
+        ),
         "helpers": Number(2, 15, label="number of helpers"),
         "tool": Choice(("shears", "spades", "rakes"), label="kind of tool"),
     },
@@ -238,12 +240,12 @@ WORK_PARTY = Case(
         Move(("announced",), "joined", Verb(
             "join", "joined",
             ("I have my boots on: I will join {it}.", "Put my name on the sheet for {it}."),
-            ("I shall bring my own gloves to {it}.",), ("attend",),
+            ("Count me in for {it}, I shall bring my own gloves.",), ("attend",),
         )),
         Move(("joined",), "done", Verb(
             "tick off", "ticked off",
-            ("All is raked and swept; tick off {it}.", "Please tick off {it}, we have finished."),
-            ("We are home with muddy knees, so {it} is behind us.",), ("complete",),
+            ("All is raked and swept; tick {it} off.", "Please tick {it} off, we have finished."),
+            ("We are home with muddy knees; put {it} down as done.",), ("complete",),
         )),
     ),
     changes=(Change("helpers"), Change("tool"), Change("meet_on")),
