@@ -176,7 +176,7 @@ LOCKER_BANK = Thing(
     names=(
         "Tram Stop Ninepins", "Petrol Station Elsa", "Town Baths", "Corn Exchange", "Bus Depot Gate", "Old Fire House",
         "Castle Car Park", "Sixways Kiosk", "Garden Centre Till", "Mill Pond Bridge", "Platform Zero",
-        "Launderette Blue", "Cinema Passage", "Chapel Steps", "Market Clock", "Ring Road Arch", "Fishmonger's Alley",
+        "Launderette Blue", "Cinema Passage", "Tannery Steps", "Market Clock", "Ring Road Arch", "Fishmonger's Alley",
     ),
     fields={
         "cover": Choice(("indoor", "roofed", "outdoor"), label="kind of site", told="at the {value} site"),

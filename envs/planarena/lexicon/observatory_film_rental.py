@@ -33,7 +33,7 @@ TELESCOPE = Thing(
 DEWAR = Thing(
     noun="coolant dewar",
     names=(
-        "Tycho", "Copernicus", "Plato Rim", "Clavius", "Eratosthenes", "Aristarchus", "Gassendi", "Langrenus",
+        "Bullialdus", "Copernicus", "Plato Rim", "Clavius", "Eratosthenes", "Aristarchus", "Gassendi", "Langrenus",
         "Ptolemaeus", "Theophilus", "Hipparchus", "Grimaldi", "Schickard", "Posidonius", "Fracastorius", "Messier A",
     ),
     fields={

@@ -179,8 +179,8 @@ CAB = Thing(
     noun="taxi cab",
     names=(
         "Lamplighter", "Rainy Monday", "Red Umbrella", "Last Train Home", "Theatreland", "Boulevardier", "Red Eye",
-        "Meter Maid", "The Knowledge", "Scenic Detour", "Shortcut", "U-turn", "Green Wave", "Backseat Bard", "Fast Lane",
-        "Hackney Belle", "Roundabout",
+        "Meter Maid", "The Knowledge", "Scenic Detour", "Shortcut", "U-turn", "Green Wave", "Backseat Bard",
+        "Fast Lane", "Hackney Belle", "Roundabout",
     ),
     fields={
         "body": Choice(("saloon", "estate", "minibus"), label="body", told="with the {value} body"),
