@@ -17,9 +17,9 @@ APIARY = Thing(
     noun="apiary",
     plural="apiaries",
     names=(
-        "Borage Bank", "Clover Rise", "Dandelion Dip", "Fireweed Edge", "Goldenrod Gap", "Heather Loft", "Ivy Wall End",
-        "Knapweed Down", "Linden Walk", "Melilot Field", "Phacelia Strip", "Rosebay Cutting", "Sainfoin Slope",
-        "Teasel Patch", "Vetch Hollow", "Willowherb Nook", "Yarrow Ledge",
+        "Borage Bank", "Clover Rise", "Dandelion Dip", "Fireweed Edge", "Goldenrod Gap", "Heather Loft",
+        "Ivy Wall End", "Knapweed Down", "Linden Walk", "Melilot Field", "Phacelia Strip", "Rosebay Cutting",
+        "Sainfoin Slope", "Teasel Patch", "Vetch Hollow", "Willowherb Nook", "Yarrow Ledge",
     ),
     fields={
         "forage": Choice(("woodland", "moor", "rapeseed"), label="forage", told="near {value}"),
@@ -33,9 +33,9 @@ APIARY = Thing(
 HONEY_VAT = Thing(
     noun="honey vat",
     names=(
-        "Golden Queen", "Waggle Dance", "Propolis Pride", "Royal Jelly", "Smoker's Rest", "Swarm Song",
-        "Nectar Flow", "Brood Nest", "Skep and Straw", "Wax Moth Foe", "Veil and Glove", "Hexagon", "Pollen Basket",
-        "Frame Spinner", "Queen Excluder", "Honeydew Dark",
+        "Golden Queen", "Waggle Dance", "Propolis Pride", "Royal Jelly", "Smoker's Rest", "Swarm Song", "Nectar Flow",
+        "Brood Nest", "Skep and Straw", "Wax Moth Foe", "Veil and Glove", "Hexagon", "Pollen Basket", "Frame Spinner",
+        "Queen Excluder", "Honeydew Dark",
     ),
     fields={
         "nectar": Choice(("acacia", "chestnut", "buckwheat", "lime"), label="kind of honey", told="of {value} honey"),
@@ -65,7 +65,9 @@ STAND = Case(
     of="apiary",
     fields={
         "from_day": Day(-10, 30, label="first day", told="from {value}", extremes=("earliest", "latest")),
-        "colonies": Number(1, 9, label="number of colonies", extremes=("smallest", "largest"), total="colonies"),
+        "colonies": Number(
+            2, 9, label="number of colonies", extremes=("smallest", "largest"), total="number of colonies"
+        ),
         "hive_type": Choice(("langstroth", "warre", "national"), label="kind of hive", told="for {value} hives"),
         "entrance": Choice(("south", "east", "west"), label="entrance", told="with the {value} entrance"),
         "ground_rent": Money(0, 60, 5, label="ground rent", extremes=("cheapest", "dearest"), total="ground rent"),
@@ -121,7 +123,7 @@ STAND = Case(
     drop=Verb(
         "give up",
         "given up",
-        ("I give up {it}.", "My bees have gone to a friend, so I give up {it}."),
+        ("I give {it} up.", "My bees have gone to a friend, so I give {it} up."),
         ("Others may put their hives on {it}.",),
         ("vacate",),
     ),
@@ -138,7 +140,9 @@ EXTRACTOR_TURN = Case(
     fields={
         "spins_on": Day(-3, 20, label="spinning day", told="on {value}", extremes=("earliest", "latest")),
         "key_at": Clock(7, 19, label="time for the key"),
-        "frames": Number(8, 120, 4, label="number of frames", extremes=("shortest", "longest"), total="frames"),
+        "frames": Number(
+            8, 120, 4, label="number of frames", extremes=("shortest", "longest"), total="number of frames"
+        ),
         "extractor": Choice(("radial", "tangential"), label="extractor", told="with the {value} extractor"),
         "heater": Flag(label="heater flag"),
     },
@@ -200,7 +204,7 @@ HYDRANT = Thing(
     fields={
         "main": Choice(("trunk", "branch", "loop"), label="main", told="on the {value} main"),
         "bore": Number(50, 300, 25, "mm", label="bore", told="of {value}", extremes=("narrowest", "widest")),
-        "allowance": Number(100, 2000, 50, "m3", label="allowance", extremes=("lowest", "highest")),
+        "allowance": Number(100, 2000, 50, "m3", label="allowance", extremes=("stingiest", "amplest")),
         "key": Choice(("square", "false-spindle", "magnetic"), label="key", told="with the {value} key"),
         "flushed": Day(-180, -5, label="day of the last flushing"),
     },
@@ -242,7 +246,7 @@ METER_VISIT = Case(
         "fitter_at": Clock(8, 17, label="time of the visit"),
         "reason": Choice(("leak", "exchange", "reading", "frost"), label="reason", told="for the {value}"),
         "cellar": Choice(("locked", "open"), label="cellar", told="with the {value} cellar"),
-        "old_reading": Number(100, 4000, label="old reading", unit="m3", extremes=("lowest", "highest")),
+        "old_reading": Number(100, 4000, label="old reading", unit="m3"),
     },
     states=("booked-in", "attended", "no-access"),
     moves=(
@@ -305,10 +309,10 @@ INSTALMENT = Case(
     fields={
         "monthly": Money(10, 90, 5, label="monthly sum", told="of {value} a month", extremes=("lowest", "highest")),
         "months": Number(
-            3, 24, label="number of months", unit="months", extremes=("shortest", "longest"), total="months"
+            3, 24, label="number of months", unit="months", extremes=("shortest", "longest"), total="number of months"
         ),
         "begins": Day(-20, 40, label="first paying day", told="beginning on {value}"),
-        "method": Choice(("debit", "giro", "counter"), label="method", told="paid by {value}"),
+        "method": Choice(("debit", "giro", "cheque"), label="method", told="paid by {value}"),
         "paperless": Flag(label="paperless flag"),
     },
     states=("offered", "running", "lapsed"),
@@ -319,7 +323,7 @@ INSTALMENT = Case(
             Verb(
                 "take up",
                 "taken up",
-                ("I take up {it} with thanks.", "Please enter that I take up {it}."),
+                ("I take {it} up with thanks.", "Please enter that I take {it} up."),
                 ("Let me start to pay on {it}.",),
                 ("accept",),
             ),
@@ -353,7 +357,7 @@ INSTALMENT = Case(
         "cancel",
         "cancelled",
         ("I have paid the whole bill, so cancel {it}.", "Please cancel {it}."),
-        ("Tear up {it}.",),
+        ("Tear {it} up.",),
         ("delete",),
     ),
 )

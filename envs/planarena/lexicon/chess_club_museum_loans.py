@@ -17,8 +17,9 @@ TOURNAMENT = Thing(
     noun="tournament",
     names=(
         "Sicilian Sunday", "Caro-Kann Cup", "Nimzo Nights", "Gruenfeld Open", "Zugzwang Trophy", "En Passant Rapid",
-        "Fianchetto Fest", "Back Rank Blitz", "Scholar's Mate", "Poisoned Pawn", "Rook Endgame Rally", "Dragon Weekend",
-        "Smothered Mate", "Knight Fork Classic", "Castling Long", "Stalemate Special", "King's Gambit Gala",
+        "Fianchetto Fest", "Back Rank Blitz", "Scholar's Mate", "Poisoned Pawn", "Rook Endgame Rally",
+        "Dragon Weekend", "Smothered Mate", "Knight Fork Classic", "Castling Long", "Stalemate Special",
+        "King's Gambit Gala",
     ),
     fields={
         "pace": Choice(("blitz", "rapid", "classical"), label="pace", told="at the {value} pace"),
@@ -85,8 +86,8 @@ ENTRY = Case(
             Verb(
                 "set byes of",
                 "changed",
-                ("I need {to} byes in {it}.", "Please give me {to} byes in {it}."),
-                ("My train is late on Sundays, so make it {to} byes for {it}.",),
+                ("Please set the byes of {it} to {to}.", "I would like the number of byes in {it} to be {to}."),
+                ("My train is late on Sundays: let {to} be the number of byes in {it}.",),
             ),
         ),
     ),
@@ -131,7 +132,7 @@ SET_LOAN = Case(
             Verb(
                 "lend",
                 "lent",
-                ("I am here to pick up {it}.", "Please lend me what {it} is for; I am at the cupboard."),
+                ("I am here to pick {it} up.", "Please lend me the set of {it}; I am at the cupboard."),
                 ("Let me take {it} home tonight.",),
                 ("hand out",),
             ),
@@ -272,7 +273,7 @@ OUTGOING = Case(
     relink=Verb(
         "substitute",
         "substituted",
-        ("We would rather have {thing}; substitute it in {it}.", "Please change {it} so that we get {thing}."),
+        ("We would rather borrow {thing} with {it}.", "Please change {it} so that we get {thing}."),
         ("Let {it} bring us {thing}.",),
         ("exchange",),
     ),

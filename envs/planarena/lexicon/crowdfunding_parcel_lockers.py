@@ -120,7 +120,9 @@ REWARD_POLL = Case(
     fields={
         "shirt": Choice(("small", "medium", "large"), label="shirt size", told="with a {value} shirt"),
         "answer_by": Day(1, 40, label="last day for answers", told="to be answered by {value}"),
-        "questions": Number(3, 25, label="number of questions", extremes=("shortest", "longest"), total="questions"),
+        "questions": Number(
+            3, 25, label="number of questions", extremes=("shortest", "longest"), total="number of questions"
+        ),
         "finish": Choice(("matte", "gloss", "raw"), label="finish", told="for the {value} finish"),
         "engraving": Flag(label="engraving flag"),
     },
@@ -191,7 +193,7 @@ DEPOSIT = Case(
     noun="locker deposit",
     of="locker wall",
     fields={
-        "box_size": Choice(("shoebox", "suitcase", "flat"), label="box size", told="in the {value} box"),
+        "box_size": Choice(("slim", "deep", "flat"), label="box size", told="in the {value} box"),
         "weight": Number(1, 25, label="weight", unit="kg", told="of {value}", extremes=("lightest", "heaviest")),
         "kept_until": Day(
             -2, 12, label="last day of storage", told="kept until {value}", extremes=("soonest", "latest")

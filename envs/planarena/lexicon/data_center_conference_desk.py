@@ -71,8 +71,8 @@ RACK = Case(
             Verb(
                 "power up",
                 "powered up",
-                ("Our boxes are screwed in, so power up {it}.", "Please power up {it}."),
-                ("Put the breaker of {it} in.",),
+                ("Our boxes are screwed in, so power {it} up.", "Please power {it} up."),
+                ("Push the breaker of {it} back in.",),
                 ("energise",),
             ),
         ),
@@ -82,7 +82,7 @@ RACK = Case(
             Verb(
                 "power down",
                 "powered down",
-                ("We swap hardware tonight: power down {it}.", "Please power down {it}."),
+                ("We swap hardware tonight: power {it} down.", "Please power {it} down."),
                 ("Pull the breaker of {it}.",),
                 ("cut off",),
             ),
@@ -101,14 +101,14 @@ RACK = Case(
         ),
     ),
     make=Verb(
-        "let",
-        "let",
+        "allocate",
+        "allocated",
         (
             "We want a rack in {thing} from {racked_on}, on the {feed} feed.",
-            "Let us a rack in {thing} from {racked_on}: {feed} feed.",
+            "Allocate us a rack in {thing} from {racked_on}: {feed} feed.",
         ),
         ("Is there floor for us in {thing} from {racked_on}, with the {feed} feed?",),
-        ("allocate",),
+        ("let",),
     ),
     asked=("racked_on", "feed"),
     relink=Verb(
@@ -285,7 +285,7 @@ VISA_LETTER = Case(
         "days_covered": Number(3, 30, label="number of days", extremes=("shortest", "longest"), total="number of days"),
         "sent_by": Day(1, 30, label="last posting day", told="to be sent by {value}", extremes=("soonest", "latest")),
         "form": Choice(("scan", "paper", "sealed"), label="form", told="as a {value} copy"),
-        "dependants": Number(0, 4, label="number of companions"),
+        "dependants": Number(2, 6, label="number of companions"),
     },
     states=("composed", "stamped", "posted"),
     moves=(

@@ -34,7 +34,7 @@ ACCESSION = Thing(
     },
     stock="grams",
     fill=Verb(
-        "accession",
+        "take in",
         "taken in",
         ("Our harvest gives {count} g back to {it}.", "Please take in {count} g of fresh seed for {it}."),
         ("We have multiplied {it} and return {count} g.",),
@@ -335,7 +335,7 @@ BOAT_HIRE = Case(
             Verb(
                 "push off",
                 "pushed off",
-                ("We sit in the boat: push off {it}.", "Please enter {it} as afloat."),
+                ("We sit in the boat: push {it} off.", "Please enter {it} as afloat."),
                 ("There is water under us now, so {it} has begun.",),
             ),
         ),
@@ -345,7 +345,7 @@ BOAT_HIRE = Case(
             Verb(
                 "tie up",
                 "tied up",
-                ("The boat is at the jetty again: tie up {it}.", "Please tie up {it}; we are back."),
+                ("The boat is at the jetty again: tie {it} up.", "Please tie {it} up; we are back."),
                 ("We have dry ground under our boots, and {it} is over.",),
                 ("return",),
             ),

@@ -91,7 +91,7 @@ LOCK_JOB = Case(
             Verb(
                 "sign off",
                 "signed off",
-                ("The door is open and I sign off {it}.", "Please sign off {it}."),
+                ("The door is open and I sign {it} off.", "Please sign {it} off."),
                 ("I am in my warm kitchen again, thanks to {it}.",),
                 ("complete",),
             ),
@@ -102,7 +102,7 @@ LOCK_JOB = Case(
             Verb(
                 "call off",
                 "called off",
-                ("The key was in my pocket: call off {it}.", "Please call off {it}."),
+                ("The key was in my pocket: call {it} off.", "Please call {it} off."),
                 ("My sister has let me in, so your fitter can turn round from {it}.",),
                 ("abort",),
             ),

@@ -87,7 +87,7 @@ SUBSCRIPTION = Case(
             Verb(
                 "set drop of",
                 "changed",
-                ("Please leave the paper at the {to} for {it}.", "For {it}, bring it to the {to}."),
+                ("Please leave the paper at the {to} for {it}.", "I want the paper of {it} brought to the {to}."),
                 ("The dog eats it otherwise, so use the {to} for {it}.",),
             ),
         ),
@@ -179,7 +179,7 @@ WHEEL_COURSE = Thing(
         "Slab House", "Burnish and Chat", "Majolica Moods", "Celadon Sessions", "Lids that Fit",
     ),
     fields={
-        "method": Choice(("wheel", "coil", "slab", "mould"), label="method", told="at the {value}"),
+        "method": Choice(("wheel", "coil", "slab", "mould"), label="method", told="for {value} pots"),
         "sessions": Number(
             3, 12, label="number of sessions", told="of {value} sessions", extremes=("shortest", "longest")
         ),
@@ -313,7 +313,7 @@ FIRING = Case(
             Verb(
                 "write off",
                 "written off",
-                ("There was a bang in the kiln, so write off {it}.", "Please write off {it}; all is in shards."),
+                ("There was a bang in the kiln, so write {it} off.", "Please write {it} off; all is in shards."),
                 ("Sweep up what is left of {it}.",),
                 ("scrap",),
             ),

@@ -16,9 +16,9 @@ TREE_SPONSOR = Person(
 PLOT = Thing(
     noun="orchard row",
     names=(
-        "Bramley", "Cox Orange", "Discovery", "Egremont Russet", "Fuji", "Gala", "Howgate Wonder", "Idared", "Jonagold",
-        "Katy", "Laxton Superb", "Mirabelle", "Newton Wonder", "Opal Plum", "Pitmaston", "Quince Vranja", "Reinette",
-        "Spartan",
+        "Bramley", "Cox Orange", "Discovery", "Egremont Russet", "Fuji", "Gala", "Howgate Wonder", "Idared",
+        "Jonagold", "Katy", "Laxton Superb", "Mirabelle", "Newton Wonder", "Opal Plum", "Pitmaston", "Quince Vranja",
+        "Reinette", "Spartan",
     ),
     fields={
         "fruit": Choice(("apple", "plum", "quince", "pear"), label="fruit", told="of {value} trees"),
@@ -32,7 +32,8 @@ CIDER_CASK = Thing(
     noun="cider cask",
     names=(
         "Wassail", "Scrumpy Joe", "Pomace", "Windfall", "Tannin", "Bittersharp", "Ploughman", "Hedge Cider",
-        "Apple Howler", "Cheese Press", "Wild Yeast", "Costrel", "Tumbledown", "Old Mother", "Rusty Hoop", "Brandysnap",
+        "Apple Howler", "Cheese Press", "Wild Yeast", "Costrel", "Tumbledown", "Old Mother", "Rusty Hoop",
+        "Brandysnap",
     ),
     fields={
         "litres": Number(10, 300, 5, "litres", label="content", extremes=("emptiest", "fullest")),
@@ -62,7 +63,7 @@ TREE_LEASE = Case(
     of="orchard row",
     fields={
         "position": Number(1, 48, label="position", told="at position {value}", extremes=("foremost", "hindmost")),
-        "plate": Choice(("slate", "brass", "wood"), label="name plate", told="with the {value} plate"),
+        "plate": Choice(("slate", "brass", "copper"), label="name plate", told="with the {value} plate"),
         "picks_on": Day(-5, 80, label="picking day", told="picked on {value}", extremes=("earliest", "latest")),
         "picks_at": Clock(7, 18, label="picking time"),
         "harvest": Choice(("picked", "pressed", "crated"), label="harvest", told="with harvest {value}"),
@@ -101,7 +102,7 @@ TREE_LEASE = Case(
                 "set harvest of",
                 "changed",
                 ("I want the fruit of {it} {to}.", "Please have the fruit of {it} {to} for me."),
-                ("This year I should like to get what {it} bears {to}.",),
+                ("This year the fruit of {it} should be {to}.",),
             ),
         ),
     ),
@@ -120,7 +121,7 @@ TREE_LEASE = Case(
     shift=Verb(
         "put off",
         "put off",
-        ("It rains too hard: put off {it} to {day}, {time}.", "Please put off {it} until {day} at {time}."),
+        ("It rains too hard: put {it} off to {day}, {time}.", "Please put {it} off until {day} at {time}."),
         ("{day} at {time} looks drier for picking with {it}.",),
         ("reschedule",),
     ),
@@ -131,7 +132,7 @@ JUICE_PRESS = Case(
         "crates": Number(2, 36, label="number of crates", extremes=("smallest", "largest"), total="number of crates"),
         "package": Choice(("bottle", "pouch", "keg"), label="package", told="in the {value}"),
         "press_on": Day(-4, 25, label="pressing day", told="for {value}", extremes=("earliest", "latest")),
-        "blend": Choice(("pure", "with-beet", "with-ginger"), label="blend", told="with blend {value}"),
+        "blend": Choice(("pure", "beet", "ginger"), label="blend", told="with the {value} blend"),
         "pomace_back": Flag(label="pomace flag"),
         "press_fee": Money(6, 180, 2, label="pressing fee", total="pressing fee"),
     },
@@ -222,7 +223,7 @@ BEAM_SLOT = Case(
         "beam_on": Clock(7, 22, label="beam time"),
         "specimen": Choice(("section", "culture", "mineral"), label="specimen", told="for the {value}"),
         "help": Choice(("none", "first-hour", "full"), label="help", told="with help {value}"),
-        "duration": Number(1, 12, unit="hours", label="duration", extremes=("shortest", "longest"), total="duration"),
+        "duration": Number(2, 12, unit="hours", label="duration", extremes=("shortest", "longest"), total="duration"),
         "live_cells": Flag(label="live cell flag"),
     },
     states=("pencilled-in", "warming-up", "imaged", "faulted"),
@@ -233,7 +234,7 @@ BEAM_SLOT = Case(
             Verb(
                 "warm up",
                 "warmed up",
-                ("I come in half an hour: warm up the lamp for {it}.", "Please warm up for {it}."),
+                ("I come in half an hour: warm up the lamp for {it}.", "Please get the lamp warm for {it}."),
                 ("Let the laser settle before {it}.",),
                 ("prepare",),
             ),
@@ -244,7 +245,7 @@ BEAM_SLOT = Case(
             Verb(
                 "wrap up",
                 "wrapped up",
-                ("I have all my stacks, so wrap up {it}.", "Please wrap up {it}."),
+                ("I have all my stacks, so wrap {it} up.", "Please wrap {it} up."),
                 ("The lamp may cool down; {it} gave me what I wanted.",),
                 ("finish",),
             ),
@@ -255,7 +256,7 @@ BEAM_SLOT = Case(
             Verb(
                 "fault",
                 "faulted",
-                ("The stage is stuck: fault {it}.", "Please fault {it}; the camera is dead."),
+                ("The stage is stuck: mark {it} as faulted.", "Please enter {it} as faulted; the camera is dead."),
                 ("There is smoke from the lamp house and no use in going on with {it}.",),
                 ("fail",),
             ),

@@ -17,9 +17,9 @@ PET_KEEPER = Person(
 KENNEL = Thing(
     noun="boarding suite",
     names=(
-        "Biscuit Barn", "Catnip Loft", "Chew Toy", "Drowsy Paws", "Fetch Meadow", "Hay Nest", "Mouse Hole", "Muddy Mat",
-        "Nap Cushion", "Purr Palace", "Rubber Bone", "Scratch Post", "Squeaker", "Tail Wag", "Treat Jar", "Warm Basket",
-        "Whisker Window",
+        "Biscuit Barn", "Catnip Loft", "Chew Toy", "Drowsy Paws", "Fetch Meadow", "Hay Nest", "Mouse Hole",
+        "Muddy Mat", "Nap Cushion", "Purr Palace", "Rubber Bone", "Scratch Post", "Squeaker", "Tail Wag", "Treat Jar",
+        "Warm Basket", "Whisker Window",
     ),
     fields={
         "ground": Choice(("straw", "tiles", "carpet"), label="ground", told="with {value} on the floor"),
@@ -35,7 +35,7 @@ PET_STAY = Case(
     of="boarding suite",
     fields={
         "comes": Day(-6, 50, label="day of arrival", told="from {value}", extremes=("earliest", "latest")),
-        "nights": Number(1, 20, label="number of nights", told="for {value} nights", total="number of nights"),
+        "nights": Number(2, 20, label="number of nights", told="for {value} nights", total="number of nights"),
         "diet": Choice(("dry", "tinned", "raw"), label="diet", told="with {value} food"),
         "walks": Number(0, 5, label="walks per day", extremes=("laziest", "liveliest")),
         "bill": Money(30, 900, 10, label="bill", extremes=("cheapest", "dearest"), total="bill"),
@@ -104,7 +104,7 @@ PET_STAY = Case(
     drop=Verb(
         "call off",
         "called off",
-        ("Grandmother will take the pet, so call off {it}.", "Please call off {it}."),
+        ("Grandmother will take the pet, so call {it} off.", "Please call {it} off."),
         ("We stay at home, so you need not keep {it}.",),
         ("cancel",),
     ),
@@ -132,7 +132,7 @@ GROOMING = Case(
             "resting",
             Verb(
                 "rest",
-                "put to rest",
+                "rested",
                 ("The coat has to grow, so rest {it} for now.", "Please rest {it} until I call."),
                 ("No scissors for a while: {it} must wait.",),
                 ("pause",),
@@ -223,7 +223,7 @@ RIDE = Case(
         "door_at": Clock(7, 20, label="time at the door"),
         "distance": Number(2, 34, label="distance", unit="km", extremes=("shortest", "longest"), total="distance"),
         "pace": Choice(("relaxed", "express", "overnight"), label="pace", told="at the {value} pace"),
-        "proof": Choice(("photo", "signature", "none"), label="proof", told="with proof by {value}"),
+        "proof": Choice(("photo", "signature", "code"), label="proof", told="with proof by {value}"),
         "fare": Money(6, 70, label="fare", total="fare"),
     },
     states=("called-in", "rolling", "handed-over", "punctured"),
@@ -234,7 +234,7 @@ RIDE = Case(
             Verb(
                 "roll",
                 "sent off",
-                ("The envelope is sealed, so send off {it}.", "Please get {it} rolling."),
+                ("The envelope is sealed, so send {it} off.", "Please get {it} rolling."),
                 ("Tell the rider to pedal off with {it}.",),
                 ("send off",),
             ),
@@ -295,7 +295,7 @@ STANDING_ROUND = Case(
         "drops": Number(3, 28, label="number of drops", extremes=("shortest", "longest"), total="number of drops"),
         "runs_until": Day(5, 150, label="last day", told="until {value}", extremes=("earliest", "latest")),
         "starts_at": Clock(6, 12, label="starting time"),
-        "cooler": Choice(("ice", "gel", "none"), label="cooling", told="with cooling by {value}"),
+        "cooler": Choice(("ice", "gel", "fan"), label="cooling", told="with cooling by {value}"),
     },
     states=("riding", "on-hold"),
     moves=(

@@ -73,7 +73,7 @@ LORRY_LOAD = Case(
             Verb(
                 "sign off",
                 "signed off",
-                ("It lies on our ground now: sign off {it}.", "Please sign off {it}; the load is here."),
+                ("It lies on our ground now: sign {it} off.", "Please sign {it} off; the load is here."),
                 ("The driver has emptied {it} in front of our foreman.",),
                 ("complete",),
             ),
@@ -113,7 +113,7 @@ LORRY_LOAD = Case(
 BLOCK_CUT = Case(
     noun="block reservation",
     fields={
-        "face": Choice(("east-face", "west-face", "old-face"), label="quarry face", told="from the {value}"),
+        "face": Choice(("east", "west", "old"), label="quarry face", told="from the {value} face"),
         "volume": Number(
             1, 18, unit="m3", label="volume", told="of {value}", extremes=("smallest", "largest"), total="volume"
         ),
@@ -129,7 +129,7 @@ BLOCK_CUT = Case(
             Verb(
                 "saw out",
                 "sawn out",
-                ("Our sculptor has chosen: saw out {it}.", "Please saw out {it}."),
+                ("Our sculptor has chosen: saw {it} out.", "Please saw {it} out."),
                 ("Set the wire saw to the rock for {it}.",),
                 ("cut",),
             ),
@@ -140,7 +140,7 @@ BLOCK_CUT = Case(
             Verb(
                 "let go",
                 "let go",
-                ("There is a crack in it, so we let go {it}.", "Please let go {it}."),
+                ("There is a crack in it, so we let {it} go.", "Please let {it} go."),
                 ("Wipe our chalk mark off {it}.",),
                 ("free",),
             ),
@@ -153,7 +153,7 @@ BLOCK_CUT = Case(
             Verb(
                 "keep back",
                 "kept back",
-                ("Please keep back {it} until {to}.", "We need {it} kept until {to}."),
+                ("Please keep {it} back until {to}.", "We need {it} kept until {to}."),
                 ("Do not sell {it} to anybody before {to}.",),
                 ("extend",),
             ),
@@ -185,7 +185,9 @@ CAB = Thing(
     fields={
         "body": Choice(("saloon", "estate", "minibus"), label="body", told="with the {value} body"),
         "drive": Choice(("hybrid", "battery", "diesel"), label="drive", told="on {value}"),
-        "passengers": Number(3, 8, label="number of seats", told="for {value}", extremes=("smallest", "largest")),
+        "passengers": Number(
+            3, 8, label="number of seats", told="with {value} seats", extremes=("smallest", "largest")
+        ),
         "bookable": Number(0, 7, label="number of trips it can still take"),
         "per_km": Money(1, 6, label="fare per kilometre", extremes=("cheapest", "dearest")),
         "radio": Flag(label="radio flag"),
@@ -197,7 +199,7 @@ TRIP = Case(
     of="taxi cab",
     fields={
         "from_where": Choice(
-            ("airport", "hospital", "theatre", "home"), label="place of pick-up", told="from the {value}"
+            ("airport", "hospital", "theatre", "museum"), label="place of pick-up", told="from the {value}"
         ),
         "leaves_on": Day(-2, 14, label="day of the trip", told="on {value}", extremes=("earliest", "latest")),
         "leaves_at": Clock(4, 23, label="time of pick-up"),
@@ -267,7 +269,7 @@ TRIP = Case(
     drop=Verb(
         "wave off",
         "waved off",
-        ("A friend drives me, so wave off {it}.", "Please wave off {it}."),
+        ("A friend drives me, so wave {it} off.", "Please wave {it} off."),
         ("I shall walk; {it} is not needed.",),
         ("cancel",),
     ),
@@ -292,7 +294,7 @@ LOST_THING = Case(
         "object": Choice(("umbrella", "phone", "glove", "violin"), label="object", told="about the {value}"),
         "lost_on": Day(-20, -1, label="day of the loss", told="of {value}", extremes=("oldest", "newest")),
         "seat": Choice(("front-seat", "back-seat", "boot"), label="place in the cab", told="for the {value}"),
-        "reward": Money(0, 100, 5, label="reward", extremes=("lowest", "highest"), total="reward"),
+        "reward": Money(0, 100, 5, label="reward", extremes=("poorest", "richest"), total="reward"),
         "calls": Number(0, 8, label="number of calls"),
     },
     states=("searching", "found", "given-up"),

@@ -24,7 +24,7 @@ SKIP = Thing(
         "lane": Choice(("red", "blue", "yellow"), label="lane", told="in the {value} lane"),
         "load": Number(50, 4000, 50, "kg", label="load", extremes=("emptiest", "fullest")),
         "gate": Choice(("ramp", "ground"), label="access", told="at {value} level"),
-        "rebate": Money(0, 30, label="rebate per tonne", extremes=("poorest", "richest")),
+        "rebate": Money(0, 30, label="rebate per tonne"),
         "emptied": Day(-21, -1, label="day of the last emptying"),
     },
     stock="load",
@@ -70,11 +70,11 @@ BULKY = Case(
             ("registered", "refused"),
             "on-round",
             Verb(
-                "put on",
-                "put on",
+                "route",
+                "routed",
                 ("Please put {it} on the round.", "It all stands at the kerb, so put {it} on the round."),
                 ("The crew may stop here for {it}.",),
-                ("route",),
+                ("put on round",),
             ),
         ),
         Move(
@@ -93,7 +93,7 @@ BULKY = Case(
             Verb(
                 "turn down",
                 "turned down",
-                ("There was asbestos in it, so turn down {it}.", "Please turn down {it}; the load was wrong."),
+                ("There was asbestos in it, so turn {it} down.", "Please turn {it} down; the load was wrong."),
                 ("The driver shook his head at {it}: note it as refused.",),
                 ("refuse",),
             ),
@@ -216,8 +216,8 @@ CERAMIST = Thing(
     plural="lab benches",
     names=(
         "Wax-up", "Articulator", "Plaster Trap", "Furnace Four", "Spatula", "Loupe Desk", "Micromotor", "Sandblast",
-        "Stain and Glaze", "Die Saw", "Vibrator Table", "Milling Isle", "Polish Wheel", "Soldering Hood", "Model Shelf",
-        "Scanner Cell",
+        "Stain and Glaze", "Die Saw", "Vibrator Table", "Milling Isle", "Polish Wheel", "Soldering Hood",
+        "Model Shelf", "Scanner Cell",
     ),
     fields={
         "speciality": Choice(("crowns", "dentures", "implants"), label="speciality", told="for {value}"),
@@ -268,7 +268,7 @@ PROSTHESIS = Case(
             Verb(
                 "send back",
                 "sent back",
-                ("The margin is open, so I send back {it}.", "Please take {it} back for a remake."),
+                ("The margin is open, so I send {it} back.", "Please take {it} back for a remake."),
                 ("My patient cannot bite on {it}: make it anew.",),
                 ("return",),
             ),
@@ -303,7 +303,7 @@ PROSTHESIS = Case(
 COURIER_TRAY = Case(
     noun="impression tray",
     fields={
-        "jaw": Choice(("upper", "lower", "both"), label="jaw", told="of the {value} jaw"),
+        "jaw": Choice(("upper", "lower", "full"), label="jaw", told="of the {value} jaw"),
         "paste": Choice(("alginate", "silicone", "polyether"), label="paste", told="in {value}"),
         "fetched_on": Day(-5, 10, label="fetching day", told="fetched on {value}", extremes=("earliest", "latest")),
         "fetched_at": Clock(8, 18, label="fetching time"),

@@ -50,7 +50,7 @@ TENANCY = Case(
             Verb(
                 "take up",
                 "taken up",
-                ("I take up {it} gladly.", "Please record that I take up {it}."),
+                ("I take {it} up gladly.", "Please record that I take {it} up."),
                 ("That room is just right: {it} is mine.",),
                 ("accept",),
             ),
@@ -83,7 +83,7 @@ TENANCY = Case(
                 "retain",
                 "retained",
                 ("I have passed my exams and stay: retain {it} for me.", "Please retain {it}."),
-                ("Tear up my notice; I want to go on living with {it}.",),
+                ("Tear up my notice; I want to keep {it}.",),
             ),
         ),
     ),
@@ -108,7 +108,7 @@ REPAIR_NOTE = Case(
     fields={
         "fault": Choice(("radiator", "drain", "socket", "mould"), label="fault", told="about the {value}"),
         "seen_on": Day(-12, -1, label="day when it was seen", told="of {value}", extremes=("oldest", "newest")),
-        "entry": Choice(("present", "master-key"), label="way of entry", told="with entry by {value}"),
+        "entry": Choice(("tenant", "master-key"), label="way of entry", told="with entry by {value}"),
         "wait": Number(1, 21, 1, "days", label="waiting time", extremes=("shortest", "longest"), total="waiting time"),
         "photos": Number(0, 5, label="number of photos"),
     },
@@ -131,7 +131,7 @@ REPAIR_NOTE = Case(
             Verb(
                 "tick off",
                 "ticked off",
-                ("It works again: tick off {it}.", "Please tick off {it}."),
+                ("It works again: tick {it} off.", "Please tick {it} off."),
                 ("The caretaker was here with his tools, and {it} is settled.",),
                 ("resolve",),
             ),
@@ -161,7 +161,7 @@ REPAIR_NOTE = Case(
         "dismiss",
         "dismissed",
         ("I have mended it myself, so dismiss {it}.", "Please dismiss {it}."),
-        ("False alarm: throw away {it}.",),
+        ("False alarm: throw {it} away.",),
         ("delete",),
     ),
 )
@@ -183,7 +183,7 @@ MATCH = Thing(
         "Rovers v Masons", "Rovers v Dyers",
     ),
     fields={
-        "cup": Choice(("league", "shield", "friendly"), label="competition", told="in the {value}"),
+        "contest": Choice(("league", "shield", "cup"), label="competition", told="in the {value}"),
         "played_on": Day(1, 90, label="match day", told="on {value}", extremes=("next", "last")),
         "kick_off": Clock(12, 21, label="kick-off"),
         "left": Number(0, 9, label="number of tickets left"),
@@ -229,8 +229,8 @@ TICKET = Case(
         "block": Choice(("b2", "c4", "d7"), label="block", told="in block {value}"),
         "row": Number(1, 42, label="row", told="in row {value}", extremes=("lowest", "highest")),
         "gate_at": Clock(11, 20, label="gate time"),
-        "seats": Number(1, 5, label="number of seats", extremes=("smallest", "largest"), total="number of seats"),
-        "sent_as": Choice(("wallet", "paper", "card"), label="form", told="sent as {value}"),
+        "seats": Number(2, 6, label="number of seats", extremes=("smallest", "largest"), total="number of seats"),
+        "sent_as": Choice(("code", "print", "card"), label="form", told="sent as a {value}"),
         "scarf": Flag(label="scarf flag"),
     },
     states=("bought", "on-exchange", "entered"),
@@ -315,7 +315,7 @@ STAND_TOUR = Case(
             Verb(
                 "rain off",
                 "rained off",
-                ("The pitch is under water, so rain off {it}.", "Please enter {it} as rained off."),
+                ("The pitch is under water, so rain {it} off.", "Please enter {it} as rained off."),
                 ("There are ducks on the pitch and no way to do {it}.",),
             ),
         ),

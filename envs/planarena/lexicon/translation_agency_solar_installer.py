@@ -101,7 +101,7 @@ TRANSLATION = Case(
     ),
     asked=("text_kind", "delivery"),
     relink=Verb(
-        "hand to",
+        "hand over",
         "handed over",
         ("Let {thing} do {it}.", "Please hand {it} to {thing}."),
         ("I trust {thing} more with {it}.",),
@@ -124,7 +124,7 @@ INTERPRETING = Case(
             15, 240, 15, "minutes", label="length", told="of {value}", extremes=("shortest", "longest"), total="length"
         ),
         "mode": Choice(("whispered", "booth", "relay"), label="mode"),
-        "voices": Number(1, 4, label="number of interpreters"),
+        "voices": Number(2, 6, label="number of interpreters"),
         "starts_at": Clock(7, 20, label="starting time"),
     },
     states=("optioned", "staffed", "worked"),
@@ -184,8 +184,8 @@ PANEL = Thing(
     noun="solar panel",
     names=(
         "Helio Thin", "Noon Catcher", "Photon Slate", "Zenith Black", "Bifacial Bea", "Sunstack", "Ray Tile",
-        "Equinox Pro", "Solstice Lite", "Meridian Half-cut", "Daybreak Flex", "Radiant Frame", "Highsun Duo", "Perovia",
-        "Wattleaf", "Luxkern",
+        "Equinox Pro", "Solstice Lite", "Meridian Half-cut", "Daybreak Flex", "Radiant Frame", "Highsun Duo",
+        "Perovia", "Wattleaf", "Luxkern",
     ),
     fields={
         "peak": Number(320, 560, 10, "W", label="peak power", told="of {value}", extremes=("weakest", "strongest")),
@@ -290,7 +290,7 @@ GRID_PAPER = Case(
     noun="feed-in contract",
     fields={
         "tariff": Number(
-            4, 14, unit="cents", label="feed-in tariff", told="at {value}", extremes=("lowest", "highest")
+            4, 14, unit="cents", label="feed-in tariff", told="at {value}", extremes=("poorest", "richest")
         ),
         "meter": Choice(("smart", "two-way", "analogue"), label="meter", told="with the {value} meter"),
         "ready_on": Day(-15, 90, label="day of readiness", told="ready on {value}", extremes=("earliest", "latest")),

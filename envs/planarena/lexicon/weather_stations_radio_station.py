@@ -79,11 +79,11 @@ DUTY = Case(
             ("rostered",),
             "on-watch",
             Verb(
-                "go on",
+                "start",
                 "started",
                 ("I have unlocked the hut: let {it} start.", "Please mark {it} as started; I am on watch."),
                 ("My eyes are on the rain gauge now, for {it}.",),
-                ("start",),
+                ("begin",),
             ),
         ),
         Move(
@@ -167,7 +167,7 @@ RECORD_CLAIM = Case(
             Verb(
                 "strike out",
                 "struck out",
-                ("My gauge was crooked: strike out {it}.", "Please strike out {it}."),
+                ("My gauge was crooked: strike {it} out.", "Please strike {it} out."),
                 ("I blush to say that {it} was a misreading; it must not stand.",),
                 ("void",),
             ),
