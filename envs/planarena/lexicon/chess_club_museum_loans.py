@@ -124,7 +124,7 @@ SET_LOAN = Case(
         "board": Choice(("folding", "roll-up", "table"), label="board", told="with the {value} board"),
         "clocks": Number(0, 6, label="number of clocks", total="number of clocks"),
     },
-    states=("shelved", "lent", "incomplete"),
+    states=("shelved", "lent"),
     moves=(
         Move(
             ("shelved",),
@@ -138,7 +138,7 @@ SET_LOAN = Case(
             ),
         ),
         Move(
-            ("lent", "incomplete"),
+            ("lent",),
             "shelved",
             Verb(
                 "shelve",
@@ -146,16 +146,6 @@ SET_LOAN = Case(
                 ("All the men are back in the box: shelve {it}.", "Please shelve {it}."),
                 ("I have brought back all of {it}.",),
                 ("take back",),
-            ),
-        ),
-        Move(
-            ("lent",),
-            "incomplete",
-            Verb(
-                "flag",
-                "flagged",
-                ("A knight is missing: flag {it} as incomplete.", "Please flag {it}; I lost a pawn."),
-                ("My dog has eaten a bishop of {it}.",),
             ),
         ),
     ),
@@ -166,6 +156,52 @@ SET_LOAN = Case(
         ("I want the treasurer to initial {it}.", "Please initial {it} for me."),
         ("Let the treasurer scribble two letters under {it}.",),
         ("approve",),
+    ),
+)
+LESSON_CARD = Case(
+    noun="coaching card",
+    fields={
+        "coach": Choice(("fide-master", "veteran", "student"), label="coach", told="with the {value}"),
+        "lessons": Number(
+            2, 24, label="number of lessons", extremes=("smallest", "largest"), total="number of lessons"
+        ),
+        "runs_out": Day(10, 200, label="last day", told="until {value}", extremes=("soonest", "latest")),
+        "topic": Choice(("openings", "endgames", "tactics"), label="topic", told="for {value}"),
+        "homework": Number(0, 9, label="number of exercises a week"),
+    },
+    states=("in-use", "paused"),
+    moves=(
+        Move(
+            ("in-use",),
+            "paused",
+            Verb(
+                "pause",
+                "paused",
+                ("Please pause {it}.", "I have exams, so pause {it}."),
+                ("I shall not need {it} for a month.",),
+            ),
+        ),
+        Move(
+            ("paused",),
+            "in-use",
+            Verb(
+                "resume",
+                "resumed",
+                ("Please resume {it}.", "My exams are over: resume {it}."),
+                ("Let me learn on with {it}.",),
+            ),
+        ),
+    ),
+    changes=(Change("topic"), Change("coach"), Change("homework")),
+    pot="lessons",
+    pour=Verb(
+        "pass over",
+        "passed over",
+        (
+            "Take {amount} lessons off {it} and add them to {other}.",
+            "Please move {amount} lessons from {it} to {other}.",
+        ),
+        ("Let {other} have {amount} of the lessons on {it}.",),
     ),
 )
 REGISTRAR = Person(
@@ -194,9 +230,10 @@ EXHIBIT = Thing(
     },
 )  # fmt: skip
 CRATE = Thing(
-    noun="packing material",
+    noun="crating supply",
+    plural="crating supplies",
     names=(
-        "Foam Wedge", "Tyvek Roll", "Silica Sachet", "Glassine Sheet", "Blotter Pad", "Corner Guard", "Acid-free Box",
+        "Ethafoam Wedge", "Tyvek Roll", "Silica Sachet", "Glassine Sheet", "Blotter Pad", "Corner Guard", "Acid-free Box",
         "Cotton Tape", "Museum Wax", "Plastazote", "Tissue Quire", "Bubble Sleeve", "Shock Logger", "Padded Strap",
         "Poplar Batten", "Brass Plate Screw",
     ),
@@ -346,7 +383,7 @@ THEMES = (
         role="You are the assistant of a chess club. You serve one chess player at a time.",
         person=CHESS_PLAYER,
         things=(TOURNAMENT,),
-        cases=(ENTRY, SET_LOAN),
+        cases=(ENTRY, SET_LOAN, LESSON_CARD),
         short="chess",
     ),
     Theme(

@@ -165,6 +165,40 @@ REWARD_POLL = Case(
         ("I stand by every word in {it}.",),
     ),
 )
+GIFT = Case(
+    noun="gift pledge",
+    fields={
+        "receiver": Choice(("friend", "parent", "teacher"), label="receiver", told="for the {value}"),
+        "revealed_on": Day(2, 80, label="day of the surprise", told="for {value}", extremes=("soonest", "latest")),
+        "paper": Choice(("dotted", "striped", "plain"), label="wrapping", told="in {value} paper"),
+        "lines": Number(1, 12, label="number of lines on the card", extremes=("briefest", "wordiest")),
+        "secret": Flag(label="secrecy flag"),
+    },
+    states=("hidden", "revealed", "refused"),
+    moves=(
+        Move(
+            ("hidden",),
+            "revealed",
+            Verb(
+                "reveal",
+                "revealed",
+                ("It is the day: reveal {it}.", "Please reveal {it}."),
+                ("Spill the beans on {it}.",),
+            ),
+        ),
+        Move(
+            ("hidden", "revealed"),
+            "refused",
+            Verb(
+                "decline",
+                "declined",
+                ("It was kindly meant, but enter {it} as declined.", "Please decline {it}."),
+                ("Nobody wants what {it} would bring.",),
+            ),
+        ),
+    ),
+    changes=(Change("paper"), Change("revealed_on"), Change("receiver")),
+)
 RECIPIENT = Person(
     noun="locker user",
     fields={
@@ -343,7 +377,7 @@ THEMES = (
         role="You are the assistant of a crowdfunding site. You serve one backer at a time.",
         person=BACKER,
         things=(CAMPAIGN,),
-        cases=(PLEDGE, REWARD_POLL),
+        cases=(PLEDGE, REWARD_POLL, GIFT),
         short="fund",
     ),
     Theme(

@@ -330,6 +330,40 @@ VISA_LETTER = Case(
         ("The chair's name should stand under {it}.",),
     ),
 )
+DINNER = Case(
+    noun="banquet ticket",
+    fields={
+        "menu": Choice(("fish", "vegan", "game"), label="menu", told="for the {value} menu"),
+        "dines_on": Day(-1, 12, label="day of the banquet", told="on {value}", extremes=("earliest", "latest")),
+        "table": Number(1, 40, label="table", told="at table {value}", extremes=("foremost", "hindmost")),
+        "drinks": Choice(("wine", "juice", "water"), label="drinks"),
+        "speech": Flag(label="speech flag"),
+    },
+    states=("unused", "given-away", "redeemed"),
+    moves=(
+        Move(
+            ("unused",),
+            "given-away",
+            Verb(
+                "give away",
+                "given away",
+                ("I fly home early, so give {it} away.", "Please give {it} away to a student."),
+                ("Let a student eat in my stead with {it}.",),
+            ),
+        ),
+        Move(
+            ("unused",),
+            "redeemed",
+            Verb(
+                "redeem",
+                "redeemed",
+                ("I am at table: redeem {it}.", "Please redeem {it}."),
+                ("Take {it} from me at the door.",),
+            ),
+        ),
+    ),
+    changes=(Change("menu"), Change("drinks"), Change("table")),
+)
 THEMES = (
     Theme(
         name="data_center",
@@ -346,7 +380,7 @@ THEMES = (
         role="You are the assistant at the registration desk of a conference. You serve one delegate at a time.",
         person=DELEGATE,
         things=(WORKSHOP_SESSION,),
-        cases=(SEAT, VISA_LETTER),
+        cases=(SEAT, VISA_LETTER, DINNER),
         short="conf",
     ),
 )

@@ -163,6 +163,37 @@ SMALL_AD = Case(
         ("delete",),
     ),
 )
+PHOTO_PRINT = Case(
+    noun="press photo print",
+    fields={
+        "motif": Choice(("derby", "flood", "carnival"), label="motif", told="of the {value}"),
+        "width": Number(20, 90, 10, "cm", label="width", told="of {value}", extremes=("smallest", "largest")),
+        "framing": Choice(("oak", "walnut", "black"), label="frame", told="with the {value} frame"),
+        "ready_on": Day(-2, 20, label="day when it is ready", extremes=("earliest", "latest")),
+        "cost": Money(10, 140, 5, label="cost", total="cost"),
+    },
+    states=("in-darkroom", "ready", "fetched"),
+    moves=(
+        Move(
+            ("in-darkroom",),
+            "ready",
+            Verb(
+                "finish", "finished", ("Please finish {it}.", "I wait for {it}; finish it."), ("Hurry up with {it}.",)
+            ),
+        ),
+        Move(
+            ("ready",),
+            "fetched",
+            Verb(
+                "fetch",
+                "fetched",
+                ("I am here to fetch {it}.", "Please note that I fetch {it}."),
+                ("I take {it} home now.",),
+            ),
+        ),
+    ),
+    changes=(Change("framing"), Change("width")),
+)
 POTTER = Person(
     noun="hobby potter",
     fields={
@@ -347,7 +378,7 @@ THEMES = (
         role="You are the assistant of a newspaper house's readers' desk. You serve one newspaper reader at a time.",
         person=READER,
         things=(EDITION,),
-        cases=(SUBSCRIPTION, SMALL_AD),
+        cases=(SUBSCRIPTION, SMALL_AD, PHOTO_PRINT),
         short="paper",
     ),
     Theme(

@@ -161,6 +161,43 @@ GROOMING = Case(
         ("Let {other} have {amount} of the baths in {it}.",),
     ),
 )
+VET_FORM = Case(
+    noun="emergency vet form",
+    fields={
+        "hospital": Choice(("riverside", "night-clinic", "horse-clinic"), label="hospital", told="for the {value}"),
+        "ceiling": Money(100, 2000, 100, label="cost ceiling", told="up to {value}", extremes=("lowest", "highest")),
+        "good_until": Day(10, 300, label="last day", told="until {value}", extremes=("soonest", "latest")),
+        "call_first": Choice(("keeper", "friend", "nobody"), label="first call", told="with first call to {value}"),
+        "allergies": Number(0, 4, label="number of allergies"),
+    },
+    states=("blank", "filed"),
+    moves=(
+        Move(
+            ("blank",),
+            "filed",
+            Verb(
+                "file", "filed", ("Please file {it}.", "It is all filled in: file {it}."), ("Put {it} in my folder.",)
+            ),
+        ),
+        Move(
+            ("filed",),
+            "blank",
+            Verb(
+                "wipe",
+                "wiped",
+                ("Please wipe {it}.", "We have a new pet, so wipe {it}."),
+                ("Let me start {it} anew.",),
+            ),
+        ),
+    ),
+    changes=(Change("call_first"), Change("hospital"), Change("ceiling")),
+    sign=Verb(
+        "countersign",
+        "countersigned",
+        ("Please have {it} countersigned.", "Our vet should countersign {it}."),
+        ("Our vet has to put a name under {it}.",),
+    ),
+)
 SHIPPER = Person(
     noun="courier account holder",
     fields={
@@ -343,7 +380,7 @@ THEMES = (
         role="You are the assistant of a boarding house for pets. You serve one pet keeper at a time.",
         person=PET_KEEPER,
         things=(KENNEL,),
-        cases=(PET_STAY, GROOMING),
+        cases=(PET_STAY, GROOMING, VET_FORM),
         short="pets",
     ),
     Theme(

@@ -167,6 +167,41 @@ BLOCK_CUT = Case(
         ("certify",),
     ),
 )
+HAUL_PASS = Case(
+    noun="haul-road pass",
+    plural="haul-road passes",
+    fields={
+        "lorry": Choice(("tipper", "flatbed", "mixer"), label="lorry", told="for the {value}"),
+        "axles": Number(2, 6, label="number of axles", told="for {value} axles", extremes=("lightest", "heaviest")),
+        "lasts_to": Day(5, 300, label="last day", told="until {value}", extremes=("soonest", "latest")),
+        "gate": Choice(("top-gate", "rail-gate"), label="gate"),
+        "opens_at": Clock(5, 8, label="first hour"),
+    },
+    states=("good", "withheld"),
+    moves=(
+        Move(
+            ("good",),
+            "withheld",
+            Verb(
+                "withhold",
+                "withheld",
+                ("Our driver speeds, so withhold {it}.", "Please withhold {it} for now."),
+                ("Keep the barrier down for {it}.",),
+            ),
+        ),
+        Move(
+            ("withheld",),
+            "good",
+            Verb(
+                "restore",
+                "restored",
+                ("Please restore {it}.", "We have a new driver: restore {it}."),
+                ("Lift the barrier for {it}.",),
+            ),
+        ),
+    ),
+    changes=(Change("lorry"), Change("gate"), Change("opens_at")),
+)
 FARE = Person(
     noun="taxi rider",
     fields={
@@ -341,7 +376,7 @@ THEMES = (
         role="You are the assistant at the weighbridge office of a quarry. You serve one stone buyer at a time.",
         person=STONE_BUYER,
         things=(HEAP,),
-        cases=(LORRY_LOAD, BLOCK_CUT),
+        cases=(LORRY_LOAD, BLOCK_CUT, HAUL_PASS),
     ),
     Theme(
         name="taxi_dispatch",

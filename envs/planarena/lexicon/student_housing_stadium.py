@@ -154,7 +154,6 @@ REPAIR_NOTE = Case(
         "noted",
         ("I saw on {seen_on} that there is trouble with the {fault}.", "Note a fault: the {fault}, seen on {seen_on}."),
         ("Since {seen_on} something is wrong with the {fault} in my room.",),
-        ("report",),
     ),
     asked=("fault", "seen_on"),
     drop=Verb(
@@ -164,6 +163,37 @@ REPAIR_NOTE = Case(
         ("False alarm: throw {it} away.",),
         ("delete",),
     ),
+)
+SHED_KEY = Case(
+    noun="bike-shed key",
+    fields={
+        "shed": Choice(("north-shed", "river-shed", "tram-shed"), label="shed", told="for the {value}"),
+        "held_to": Day(-10, 200, label="last day", told="until {value}", extremes=("soonest", "latest")),
+        "pledge": Money(10, 60, 5, label="key deposit", extremes=("cheapest", "dearest"), total="key deposit"),
+        "tag": Choice(("red", "green", "silver"), label="tag", told="with the {value} tag"),
+        "number": Number(1, 400, label="stamped number"),
+    },
+    states=("issued", "lost", "given-back"),
+    moves=(
+        Move(
+            ("issued",),
+            "lost",
+            Verb(
+                "report",
+                "reported",
+                ("I dropped it in the river: report {it} as lost.", "Please report {it} as lost."),
+                ("There is a hole in my pocket where {it} used to be.",),
+            ),
+        ),
+        Move(
+            ("issued", "lost"),
+            "given-back",
+            Verb(
+                "return", "returned", ("I return {it}.", "Please book {it} as returned."), ("Here you have {it} back.",)
+            ),
+        ),
+    ),
+    changes=(Change("shed"), Change("held_to"), Change("tag")),
 )
 FAN = Person(
     noun="season-ticket fan",
@@ -340,7 +370,7 @@ THEMES = (
         role="You are the assistant of a student housing office. You serve one student resident at a time.",
         person=STUDENT,
         things=(DORM,),
-        cases=(TENANCY, REPAIR_NOTE),
+        cases=(TENANCY, REPAIR_NOTE, SHED_KEY),
         short="dorm",
     ),
     Theme(

@@ -172,6 +172,42 @@ INTERPRETING = Case(
         ("Let {other} run {amount} minutes longer, at the cost of {it}.",),
     ),
 )
+TERM_LIST = Case(
+    noun="term list",
+    fields={
+        "field": Choice(("medicine", "shipping", "finance"), label="field", told="on {value}"),
+        "entries": Number(
+            40, 900, 10, label="number of entries", extremes=("shortest", "longest"), total="number of entries"
+        ),
+        "agreed_on": Day(-400, -5, label="day of agreement", told="of {value}", extremes=("oldest", "newest")),
+        "tone": Choice(("strict", "loose"), label="tone", told="in the {value} tone"),
+        "columns": Number(2, 6, label="number of columns"),
+    },
+    states=("open", "frozen"),
+    moves=(
+        Move(
+            ("open",),
+            "frozen",
+            Verb(
+                "freeze",
+                "frozen",
+                ("Please freeze {it}.", "We agree on every word: freeze {it}."),
+                ("Let nobody touch {it}.",),
+            ),
+        ),
+        Move(
+            ("frozen",),
+            "open",
+            Verb(
+                "unfreeze",
+                "unfrozen",
+                ("Please unfreeze {it}.", "We have new terms, so unfreeze {it}."),
+                ("Let us edit {it}.",),
+            ),
+        ),
+    ),
+    changes=(Change("tone"), Change("field"), Change("columns")),
+)
 HOMEOWNER = Person(
     noun="roof owner",
     fields={
@@ -344,7 +380,7 @@ THEMES = (
         role="You are the assistant of a translation agency. You serve one text commissioner at a time.",
         person=COMMISSIONER,
         things=(GLOSSARY,),
-        cases=(TRANSLATION, INTERPRETING),
+        cases=(TRANSLATION, INTERPRETING, TERM_LIST),
         short="lingua",
     ),
     Theme(
