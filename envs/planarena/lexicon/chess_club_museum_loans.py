@@ -233,9 +233,9 @@ CRATE = Thing(
     noun="crating supply",
     plural="crating supplies",
     names=(
-        "Ethafoam Wedge", "Tyvek Roll", "Silica Sachet", "Glassine Sheet", "Blotter Pad", "Corner Guard", "Acid-free Box",
-        "Cotton Tape", "Museum Wax", "Plastazote", "Tissue Quire", "Bubble Sleeve", "Shock Logger", "Padded Strap",
-        "Poplar Batten", "Brass Plate Screw",
+        "Ethafoam Wedge", "Tyvek Roll", "Silica Sachet", "Glassine Sheet", "Blotter Pad", "Corner Guard",
+        "Acid-free Box", "Cotton Tape", "Museum Wax", "Plastazote", "Tissue Quire", "Bubble Sleeve", "Shock Logger",
+        "Padded Strap", "Poplar Batten", "Brass Plate Screw",
     ),
     fields={
         "units": Number(5, 140, 5, label="number of units", extremes=("scarcest", "commonest")),
