@@ -381,7 +381,7 @@ THEMES = (
         person=COMMISSIONER,
         things=(GLOSSARY,),
         cases=(TRANSLATION, INTERPRETING, TERM_LIST),
-        short="lingua",
+        short="texts",
     ),
     Theme(
         name="solar_installer",
