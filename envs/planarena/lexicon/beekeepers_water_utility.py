@@ -26,7 +26,7 @@ APIARY = Thing(
         "altitude": Number(20, 900, 10, "m", label="altitude", told="at {value}", extremes=("lowest", "highest")),
         "free_stands": Number(0, 8, label="number of free stands"),
         "fence": Choice(("electric", "hedge", "wire"), label="fence", told="behind the {value} fence"),
-        "mown": Day(-40, -1, label="day when it was last mown"),
+        "mown": Day(-40, -1, label="day of the last mowing"),
     },
     scarce="free_stands",
 )  # fmt: skip
@@ -346,7 +346,7 @@ INSTALMENT = Case(
         Change(
             "monthly",
             Verb(
-                "reset",
+                "set rate of",
                 "changed",
                 ("I can only pay {to} a month on {it}.", "Please make it {to} a month for {it}."),
                 ("Let {it} cost me {to} each month.",),

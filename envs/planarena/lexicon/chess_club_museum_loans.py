@@ -355,11 +355,11 @@ FACILITY = Case(
             ("granted",),
             "lapsed",
             Verb(
-                "lapse",
+                "end",
                 "ended",
                 ("Our book is sold out; let {it} lapse.", "Please have {it} lapse."),
                 ("There is nothing more to print under {it}.",),
-                ("end",),
+                ("lapse",),
             ),
         ),
     ),

@@ -73,11 +73,11 @@ COOKING_SLOT = Case(
             ("signed-up",),
             "cooking",
             Verb(
-                "light",
+                "start",
                 "started",
                 ("I am in my apron, so start {it}.", "Please mark {it} as started."),
                 ("The pans are hot: {it} has begun.",),
-                ("start",),
+                ("light",),
             ),
         ),
         Move(

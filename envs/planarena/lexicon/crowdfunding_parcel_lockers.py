@@ -277,7 +277,7 @@ DEPOSIT = Case(
             "kept_until",
             Verb(
                 "keep",
-                "changed",
+                "kept",
                 ("Please keep {it} until {to}.", "I cannot come before {to}; hold {it} until then."),
                 ("Let {it} lie there up to {to}.",),
                 ("extend",),

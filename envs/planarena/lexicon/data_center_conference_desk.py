@@ -93,7 +93,7 @@ RACK = Case(
         Change(
             "feed",
             Verb(
-                "refeed",
+                "set feed of",
                 "changed",
                 ("We want the {to} feed for {it}.", "Please give {it} the {to} feed."),
                 ("Only the {to} feed will do for {it}.",),

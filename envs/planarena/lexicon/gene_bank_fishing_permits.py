@@ -283,11 +283,11 @@ PERMIT = Case(
         Change(
             "sort",
             Verb(
-                "turn",
-                "changed",
+                "convert",
+                "converted",
                 ("Turn {it} into one of the {to} sort.", "I want {it} to be of the {to} sort."),
                 ("My plans have changed, so {it} should be of the {to} sort.",),
-                ("convert",),
+                ("turn",),
             ),
         ),
         Change("fishes_on"),

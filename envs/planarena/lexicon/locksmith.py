@@ -55,9 +55,9 @@ VAN = Thing(
         "reach": Number(
             10, 90, 5, "minutes", label="response time", told="within {value}", extremes=("fastest", "slowest")
         ),
-        "calls_left": Number(0, 8, label="number of calls it can take"),
+        "calls_left": Number(0, 8, label="number of free calls"),
         "drill": Choice(("diamond", "carbide"), label="drill", told="with the {value} drill"),
-        "stocked": Day(-20, -1, label="day when it was last stocked"),
+        "stocked": Day(-20, -1, label="day of the last stocking"),
     },
     scarce="calls_left",
 )  # fmt: skip
@@ -131,7 +131,7 @@ KEY_SUITE = Case(
     fields={
         "system": Choice(("single", "master", "grand-master"), label="system", told="for the {value} system"),
         "keys": Number(3, 90, label="number of keys", extremes=("smallest", "largest"), total="number of keys"),
-        "ready": Day(1, 40, label="day when it is ready", told="ready on {value}"),
+        "ready": Day(1, 40, label="completion day", told="ready on {value}"),
         "engraved": Choice(("number", "initials", "blank"), label="engraving", told="with engraving {value}"),
         "card_needed": Flag(label="security card flag"),
     },
@@ -197,7 +197,7 @@ SAFE_CHECK = Case(
         "inspected_on": Day(-6, 60, label="inspection day", told="on {value}", extremes=("earliest", "latest")),
         "weight": Number(40, 1800, 20, "kg", label="weight of the safe", extremes=("lightest", "heaviest")),
         "dial": Choice(("combination", "keypad", "double-key"), label="lock", told="with the {value} lock"),
-        "interval": Number(1, 5, label="interval", unit="years"),
+        "interval": Number(2, 6, label="interval", unit="years"),
     },
     states=("scheduled", "passed", "failed"),
     moves=(

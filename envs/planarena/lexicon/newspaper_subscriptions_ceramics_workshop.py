@@ -169,7 +169,7 @@ PHOTO_PRINT = Case(
         "motif": Choice(("derby", "flood", "carnival"), label="motif", told="of the {value}"),
         "width": Number(20, 90, 10, "cm", label="width", told="of {value}", extremes=("smallest", "largest")),
         "framing": Choice(("oak", "walnut", "black"), label="frame", told="with the {value} frame"),
-        "ready_on": Day(-2, 20, label="day when it is ready", extremes=("earliest", "latest")),
+        "ready_on": Day(-2, 20, label="completion day", extremes=("earliest", "latest")),
         "cost": Money(10, 140, 5, label="cost", total="cost"),
     },
     states=("in-darkroom", "ready", "fetched"),
@@ -233,7 +233,7 @@ CLAY = Thing(
         "cone": Number(1, 12, label="firing cone", told="for cone {value}", extremes=("softest", "hardest")),
         "feel": Choice(("gritty", "smooth", "plastic"), label="feel", told="that feels {value}"),
         "colour": Choice(("white", "red", "black", "buff"), label="fired colour", told="that fires {value}"),
-        "wetted": Day(-25, -1, label="day when it was last wetted"),
+        "wetted": Day(-25, -1, label="day of the last wetting"),
     },
     stock="clay_kg",
     fill=Verb(

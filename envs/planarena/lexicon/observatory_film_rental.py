@@ -157,7 +157,7 @@ ARCHIVE_REQUEST = Case(
         "frames": Number(
             50, 900, 10, label="number of frames", extremes=("smallest", "largest"), total="number of frames"
         ),
-        "needed_by": Day(2, 60, label="day when it is needed", told="needed by {value}"),
+        "needed_by": Day(2, 60, label="deadline", told="needed by {value}"),
         "calibration": Choice(("raw", "flat-fielded", "stacked"), label="calibration", told="with {value} frames"),
         "quota": Number(2, 90, label="quota", unit="GB", extremes=("leanest", "richest"), total="quota"),
         "public": Flag(label="public flag"),

@@ -269,11 +269,11 @@ RIDE = Case(
             ("called-in", "punctured"),
             "rolling",
             Verb(
-                "roll",
+                "send off",
                 "sent off",
                 ("The envelope is sealed, so send {it} off.", "Please get {it} rolling."),
                 ("Tell the rider to pedal off with {it}.",),
-                ("send off",),
+                ("roll",),
             ),
         ),
         Move(

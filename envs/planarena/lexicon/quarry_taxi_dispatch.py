@@ -223,7 +223,7 @@ CAB = Thing(
         "passengers": Number(
             3, 8, label="number of seats", told="with {value} seats", extremes=("smallest", "largest")
         ),
-        "bookable": Number(0, 7, label="number of trips it can still take"),
+        "bookable": Number(0, 7, label="number of trips left"),
         "per_km": Money(1, 6, label="fare per kilometre", extremes=("cheapest", "dearest")),
         "radio": Flag(label="radio flag"),
     },
@@ -309,11 +309,11 @@ TRIP = Case(
         ("cancel",),
     ),
     relink=Verb(
-        "recab",
-        "changed",
+        "reassign",
+        "reassigned",
         ("I would like {thing} for {it}.", "We have more luggage: use {thing} for {it}."),
         ("Let {thing} come for {it}.",),
-        ("reassign",),
+        ("recab",),
     ),
     slot=("leaves_on", "leaves_at"),
     shift=Verb(

@@ -55,7 +55,7 @@ BULKY = Case(
     noun="bulky-waste pickup",
     of="kerbside round",
     fields={
-        "put_out": Day(-4, 30, label="day to put it out", told="put out on {value}", extremes=("earliest", "latest")),
+        "put_out": Day(-4, 30, label="kerbside day", told="put out on {value}", extremes=("earliest", "latest")),
         "item": Choice(("sofa", "wardrobe", "freezer", "mattress"), label="main item", told="for the {value}"),
         "volume": Number(1, 12, label="volume", unit="m3", extremes=("smallest", "largest"), total="volume"),
         "charge": Money(
@@ -222,7 +222,7 @@ CERAMIST = Thing(
     fields={
         "speciality": Choice(("crowns", "dentures", "implants"), label="speciality", told="for {value}"),
         "wing": Choice(("garden", "street"), label="wing", told="in the {value} wing"),
-        "free_jobs": Number(0, 9, label="number of jobs it can take"),
+        "free_jobs": Number(0, 9, label="number of free jobs"),
         "turnaround": Number(
             2, 15, 1, "days", label="turnaround", told="with a turnaround of {value}", extremes=("fastest", "slowest")
         ),
@@ -339,7 +339,7 @@ COURIER_TRAY = Case(
         Change(
             "fetched_on",
             Verb(
-                "refetch",
+                "set fetching of",
                 "changed",
                 ("Your driver should fetch {it} on {to}.", "Let {it} be fetched on {to} instead."),
                 ("We open again on {to}; have {it} picked up then.",),

@@ -41,7 +41,7 @@ BALLOON_STORE = Thing(
         "gas": Choice(("helium", "hydrogen"), label="gas", told="for {value} balloons"),
         "grams": Number(100, 1200, 100, "g", label="balloon weight", extremes=("lightest", "heaviest")),
         "sonde": Choice(("digital", "ozone", "training"), label="sonde", told="with the {value} sonde"),
-        "aired": Day(-30, -1, label="day when it was last aired"),
+        "aired": Day(-30, -1, label="day of the last airing"),
     },
     stock="balloons",
     fill=Verb(
@@ -114,7 +114,7 @@ DUTY = Case(
         Change(
             "hour",
             Verb(
-                "rehour",
+                "set hour of",
                 "changed",
                 ("I would rather read at {to} in {it}.", "Please put {it} at {to}."),
                 ("My bus suggests {to} for {it}.",),
