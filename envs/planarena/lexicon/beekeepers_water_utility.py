@@ -248,7 +248,7 @@ METER_VISIT = Case(
         "cellar": Choice(("locked", "open"), label="cellar", told="with the {value} cellar"),
         "old_reading": Number(100, 4000, label="old reading", unit="m3"),
     },
-    states=("booked-in", "attended", "no-access"),
+    states=("booked-in", "attended", "unattended"),
     moves=(
         Move(
             ("booked-in",),
@@ -263,7 +263,7 @@ METER_VISIT = Case(
         ),
         Move(
             ("booked-in",),
-            "no-access",
+            "unattended",
             Verb(
                 "miss",
                 "missed",
@@ -272,7 +272,7 @@ METER_VISIT = Case(
             ),
         ),
         Move(
-            ("no-access",),
+            ("unattended",),
             "booked-in",
             Verb(
                 "rebook",

@@ -72,7 +72,7 @@ LOCK_JOB = Case(
         "labour": Money(40, 480, 10, label="labour", extremes=("cheapest", "dearest"), total="labour"),
         "cylinders": Number(1, 14, label="number of cylinders", total="number of cylinders"),
     },
-    states=("logged", "en-route", "opened", "false-alarm"),
+    states=("logged", "en-route", "opened", "called-off"),
     moves=(
         Move(
             ("logged",),
@@ -98,7 +98,7 @@ LOCK_JOB = Case(
         ),
         Move(
             ("logged", "en-route"),
-            "false-alarm",
+            "called-off",
             Verb(
                 "call off",
                 "called off",

@@ -44,11 +44,11 @@ SUBSCRIPTION = Case(
         "puzzle": Flag(label="puzzle supplement flag"),
         "copies": Number(1, 5, label="number of copies"),
     },
-    states=("delivered", "holiday-stop", "in-arrears"),
+    states=("delivered", "on-holiday", "in-arrears"),
     moves=(
         Move(
             ("delivered",),
-            "holiday-stop",
+            "on-holiday",
             Verb(
                 "stop",
                 "stopped",
@@ -58,7 +58,7 @@ SUBSCRIPTION = Case(
             ),
         ),
         Move(
-            ("holiday-stop",),
+            ("on-holiday",),
             "delivered",
             Verb(
                 "restart",
@@ -262,11 +262,11 @@ WHEEL_SEAT = Case(
         "cost": Money(15, 90, 5, label="cost", told="for {value}", extremes=("cheapest", "dearest"), total="cost"),
         "left_handed": Flag(label="left-hand flag"),
     },
-    states=("kept", "muddy", "missed"),
+    states=("kept", "started", "missed"),
     moves=(
         Move(
             ("kept",),
-            "muddy",
+            "started",
             Verb(
                 "start",
                 "started",

@@ -242,11 +242,11 @@ TRIP = Case(
         "ride_with": Choice(("pram", "wheelchair", "dog", "nothing"), label="extra", told="with {value} aboard"),
         "flat_fare": Money(8, 150, label="flat fare", told="for {value}", total="flat fare"),
     },
-    states=("hailed", "on-way", "dropped", "no-show"),
+    states=("hailed", "under-way", "dropped", "missed"),
     moves=(
         Move(
             ("hailed",),
-            "on-way",
+            "under-way",
             Verb(
                 "send",
                 "sent",
@@ -256,7 +256,7 @@ TRIP = Case(
             ),
         ),
         Move(
-            ("on-way",),
+            ("under-way",),
             "dropped",
             Verb(
                 "drop off",
@@ -267,8 +267,8 @@ TRIP = Case(
             ),
         ),
         Move(
-            ("hailed", "on-way"),
-            "no-show",
+            ("hailed", "under-way"),
+            "missed",
             Verb(
                 "miss",
                 "missed",

@@ -240,10 +240,10 @@ PROSTHESIS = Case(
         "fit": Choice(("tight", "regular", "loose"), label="contact", told="with {value} contacts"),
         "quote": Money(90, 4200, 30, label="quote", extremes=("cheapest", "dearest"), total="quote"),
     },
-    states=("received", "designed", "fired", "remake"),
+    states=("received", "designed", "fired", "sent-back"),
     moves=(
         Move(
-            ("received", "remake"),
+            ("received", "sent-back"),
             "designed",
             Verb(
                 "design",
@@ -264,7 +264,7 @@ PROSTHESIS = Case(
         ),
         Move(
             ("fired",),
-            "remake",
+            "sent-back",
             Verb(
                 "send back",
                 "sent back",
