@@ -45,7 +45,7 @@ LARDER = Thing(
     fill=Verb(
         "top up",
         "topped up",
-        ("I have brought {count} kg for {it}.", "Please top up {it} by {count} kg."),
+        ("I have brought {count} kg for {it}.", "Please top {it} up by {count} kg."),
         ("A sack of {count} kg went into {it}; please note it.",),
         ("donate to",),
     ),
@@ -64,7 +64,7 @@ COOKING_SLOT = Case(
         "cooks_on": Day(-4, 21, label="cooking day", told="on {value}", extremes=("earliest", "latest")),
         "from_time": Clock(7, 20, label="starting time"),
         "dish": Choice(("stew", "curry", "casserole", "soup"), label="dish", told="for the {value}"),
-        "helpers": Number(0, 6, label="number of helpers", extremes=("quietest", "busiest"), total="number of helpers"),
+        "helpers": Number(2, 8, label="number of helpers", extremes=("quietest", "busiest"), total="number of helpers"),
         "music": Flag(label="music flag"),
     },
     states=("signed-up", "cooking", "cleaned", "skipped"),
@@ -73,11 +73,11 @@ COOKING_SLOT = Case(
             ("signed-up",),
             "cooking",
             Verb(
-                "light",
+                "start",
                 "started",
                 ("I am in my apron, so start {it}.", "Please mark {it} as started."),
                 ("The pans are hot: {it} has begun.",),
-                ("start",),
+                ("light",),
             ),
         ),
         Move(
@@ -153,7 +153,7 @@ MEAL_BOX = Case(
             Verb(
                 "collect",
                 "collected",
-                ("I am at the hatch for {it}.", "Please hand me {it}."),
+                ("I am at the hatch for {it}.", "Please hand {it} to me."),
                 ("I would like to carry {it} home now.",),
                 ("hand over",),
             ),
@@ -164,7 +164,7 @@ MEAL_BOX = Case(
             Verb(
                 "pass on",
                 "passed on",
-                ("We are away, so pass on {it} to somebody else.", "Please pass on {it}."),
+                ("We are away, so pass {it} on to somebody else.", "Please pass {it} on."),
                 ("Let another family eat {it}.",),
             ),
         ),
@@ -239,7 +239,9 @@ TOUR = Case(
         "visit_day": Day(-3, 60, label="visiting day", told="on {value}", extremes=("earliest", "latest")),
         "gate_time": Clock(9, 16, label="gate time"),
         "group": Choice(("class", "family", "council"), label="kind of group", told="for the {value}"),
-        "visitors": Number(2, 24, label="number of visitors", extremes=("smallest", "largest"), total="visitors"),
+        "visitors": Number(
+            2, 24, label="number of visitors", extremes=("smallest", "largest"), total="number of visitors"
+        ),
         "climb": Flag(label="climbing flag"),
         "helmets_in": Choice(("white", "yellow", "orange"), label="helmet colour", told="with {value} helmets"),
     },
@@ -317,7 +319,7 @@ LEASE = Case(
             Verb(
                 "pay out",
                 "paid out",
-                ("I want {it} paid out.", "Please pay out {it}."),
+                ("I want {it} paid out.", "Please pay {it} out."),
                 ("Send me the money for {it}.",),
                 ("remit",),
             ),

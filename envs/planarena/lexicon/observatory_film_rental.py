@@ -33,7 +33,7 @@ TELESCOPE = Thing(
 DEWAR = Thing(
     noun="coolant dewar",
     names=(
-        "Tycho", "Copernicus", "Plato Rim", "Clavius", "Eratosthenes", "Aristarchus", "Gassendi", "Langrenus",
+        "Bullialdus", "Copernicus", "Plato Rim", "Clavius", "Eratosthenes", "Aristarchus", "Gassendi", "Langrenus",
         "Ptolemaeus", "Theophilus", "Hipparchus", "Grimaldi", "Schickard", "Posidonius", "Fracastorius", "Messier A",
     ),
     fields={
@@ -154,8 +154,10 @@ ARCHIVE_REQUEST = Case(
     noun="archive request",
     fields={
         "survey": Choice(("halo", "ecliptic", "transient"), label="survey", told="from the {value} survey"),
-        "frames": Number(50, 900, 10, label="number of frames", extremes=("smallest", "largest"), total="frames"),
-        "needed_by": Day(2, 60, label="day when it is needed", told="needed by {value}"),
+        "frames": Number(
+            50, 900, 10, label="number of frames", extremes=("smallest", "largest"), total="number of frames"
+        ),
+        "needed_by": Day(2, 60, label="deadline", told="needed by {value}"),
         "calibration": Choice(("raw", "flat-fielded", "stacked"), label="calibration", told="with {value} frames"),
         "quota": Number(2, 90, label="quota", unit="GB", extremes=("leanest", "richest"), total="quota"),
         "public": Flag(label="public flag"),
@@ -226,8 +228,8 @@ SCREENING = Case(
     fields={
         "screened_on": Day(-4, 50, label="screening day", told="for {value}", extremes=("earliest", "latest")),
         "audience": Choice(("members", "public", "pupils"), label="audience", told="for an audience of {value}"),
-        "shows": Number(1, 8, label="number of shows", told="for {value} shows", total="shows"),
-        "share": Number(20, 60, 5, "percent", label="share of the takings", extremes=("lowest", "highest")),
+        "shows": Number(2, 8, label="number of shows", told="for {value} shows", total="number of shows"),
+        "share": Number(20, 60, 5, "percent", label="share of the takings"),
         "subtitles": Choice(("none", "english", "spanish"), label="subtitles"),
     },
     states=("pencilled", "dispatched", "screened", "settled"),
@@ -280,8 +282,8 @@ SCREENING = Case(
     drop=Verb(
         "call off",
         "called off",
-        ("Please call off {it}.", "Our hall is flooded, so call off {it}."),
-        ("The curtain will stay down: we give up {it}.",),
+        ("Please call {it} off.", "Our hall is flooded, so call {it} off."),
+        ("The curtain will stay down: we give {it} up.",),
         ("cancel",),
     ),
     pot="shows",
@@ -295,7 +297,9 @@ SCREENING = Case(
 PRESS_KIT = Case(
     noun="publicity pack",
     fields={
-        "posters": Number(5, 80, 5, label="number of posters", extremes=("thinnest", "thickest"), total="posters"),
+        "posters": Number(
+            5, 80, 5, label="number of posters", extremes=("thinnest", "thickest"), total="number of posters"
+        ),
         "size": Choice(("one-sheet", "quad", "lobby-card"), label="poster size", told="in {value} size"),
         "trailer": Choice(("teaser", "full", "silent"), label="trailer", told="with the {value} trailer"),
         "posted": Day(-3, 20, label="posting day", told="posted on {value}", extremes=("earliest", "latest")),
@@ -317,7 +321,7 @@ PRESS_KIT = Case(
             ("printed",),
             "sent-out",
             Verb(
-                "send out", "sent out", ("Please send out {it}.", "Can you send out {it} today?"), ("Post {it} to us.",)
+                "send out", "sent out", ("Please send {it} out.", "Can you send {it} out today?"), ("Post {it} to us.",)
             ),
         ),
         Move(

@@ -24,7 +24,7 @@ SKIP = Thing(
         "lane": Choice(("red", "blue", "yellow"), label="lane", told="in the {value} lane"),
         "load": Number(50, 4000, 50, "kg", label="load", extremes=("emptiest", "fullest")),
         "gate": Choice(("ramp", "ground"), label="access", told="at {value} level"),
-        "rebate": Money(0, 30, label="rebate per tonne", extremes=("poorest", "richest")),
+        "rebate": Money(0, 30, label="rebate per tonne"),
         "emptied": Day(-21, -1, label="day of the last emptying"),
     },
     stock="load",
@@ -55,7 +55,7 @@ BULKY = Case(
     noun="bulky-waste pickup",
     of="kerbside round",
     fields={
-        "put_out": Day(-4, 30, label="day to put it out", told="put out on {value}", extremes=("earliest", "latest")),
+        "put_out": Day(-4, 30, label="kerbside day", told="put out on {value}", extremes=("earliest", "latest")),
         "item": Choice(("sofa", "wardrobe", "freezer", "mattress"), label="main item", told="for the {value}"),
         "volume": Number(1, 12, label="volume", unit="m3", extremes=("smallest", "largest"), total="volume"),
         "charge": Money(
@@ -70,11 +70,11 @@ BULKY = Case(
             ("registered", "refused"),
             "on-round",
             Verb(
-                "put on",
-                "put on",
+                "route",
+                "routed",
                 ("Please put {it} on the round.", "It all stands at the kerb, so put {it} on the round."),
                 ("The crew may stop here for {it}.",),
-                ("route",),
+                ("put on round",),
             ),
         ),
         Move(
@@ -93,7 +93,7 @@ BULKY = Case(
             Verb(
                 "turn down",
                 "turned down",
-                ("There was asbestos in it, so turn down {it}.", "Please turn down {it}; the load was wrong."),
+                ("There was asbestos in it, so turn {it} down.", "Please turn {it} down; the load was wrong."),
                 ("The driver shook his head at {it}: note it as refused.",),
                 ("refuse",),
             ),
@@ -216,13 +216,13 @@ CERAMIST = Thing(
     plural="lab benches",
     names=(
         "Wax-up", "Articulator", "Plaster Trap", "Furnace Four", "Spatula", "Loupe Desk", "Micromotor", "Sandblast",
-        "Stain and Glaze", "Die Saw", "Vibrator Table", "Milling Isle", "Polish Wheel", "Soldering Hood", "Model Shelf",
-        "Scanner Cell",
+        "Stain and Glaze", "Die Saw", "Vibrator Table", "Milling Isle", "Polish Wheel", "Soldering Hood",
+        "Model Shelf", "Scanner Cell",
     ),
     fields={
         "speciality": Choice(("crowns", "dentures", "implants"), label="speciality", told="for {value}"),
         "wing": Choice(("garden", "street"), label="wing", told="in the {value} wing"),
-        "free_jobs": Number(0, 9, label="number of jobs it can take"),
+        "free_jobs": Number(0, 9, label="number of free jobs"),
         "turnaround": Number(
             2, 15, 1, "days", label="turnaround", told="with a turnaround of {value}", extremes=("fastest", "slowest")
         ),
@@ -240,10 +240,10 @@ PROSTHESIS = Case(
         "fit": Choice(("tight", "regular", "loose"), label="contact", told="with {value} contacts"),
         "quote": Money(90, 4200, 30, label="quote", extremes=("cheapest", "dearest"), total="quote"),
     },
-    states=("received", "designed", "fired", "remake"),
+    states=("received", "designed", "fired", "sent-back"),
     moves=(
         Move(
-            ("received", "remake"),
+            ("received", "sent-back"),
             "designed",
             Verb(
                 "design",
@@ -264,11 +264,11 @@ PROSTHESIS = Case(
         ),
         Move(
             ("fired",),
-            "remake",
+            "sent-back",
             Verb(
                 "send back",
                 "sent back",
-                ("The margin is open, so I send back {it}.", "Please take {it} back for a remake."),
+                ("The margin is open, so I send {it} back.", "Please take {it} back for a remake."),
                 ("My patient cannot bite on {it}: make it anew.",),
                 ("return",),
             ),
@@ -303,7 +303,7 @@ PROSTHESIS = Case(
 COURIER_TRAY = Case(
     noun="impression tray",
     fields={
-        "jaw": Choice(("upper", "lower", "both"), label="jaw", told="of the {value} jaw"),
+        "jaw": Choice(("upper", "lower", "full"), label="jaw", told="of the {value} jaw"),
         "paste": Choice(("alginate", "silicone", "polyether"), label="paste", told="in {value}"),
         "fetched_on": Day(-5, 10, label="fetching day", told="fetched on {value}", extremes=("earliest", "latest")),
         "fetched_at": Clock(8, 18, label="fetching time"),
@@ -339,7 +339,7 @@ COURIER_TRAY = Case(
         Change(
             "fetched_on",
             Verb(
-                "refetch",
+                "set fetching of",
                 "changed",
                 ("Your driver should fetch {it} on {to}.", "Let {it} be fetched on {to} instead."),
                 ("We open again on {to}; have {it} picked up then.",),
