@@ -8,7 +8,9 @@ clip Eq. 12; unified loss Eq. 13 with gamma = exp(-zeta t), t from 0, so that th
 Eq. 14. Rewards are Eq. 15–23 (`toolgym.rewards.ac_planner`). With `--candidates token`, K candidates of every token of
 the gold episode are compared (`toolgym.agents.training.dupo_candidates`); with `--candidates rollout`, K whole
 episodes through the environment, with rewards at the ends of steps: the k-th candidate for action n is rollout k's
-step n, and its tokens share its advantage.
+step n, and its tokens share its advantage. With `--data` candidates are those of an executed corpus: its positive and
+negative chains, and the positive ones with an action replaced by an alternative; the policy's log-probabilities of them
+before the update stand for those of the policy that sampled.
 
 Deviations: Eq. 8–9 are maximised and Eq. 14 minimised, so the loss is `gamma L_SFT - (1 - gamma) J_RL`; Eq. 14 has the
 current policy. Eq. 11 divides by `max(|mean|, floor)`. Eq. 12 has the average reward of the earlier positions of the
@@ -28,6 +30,8 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
 from toolgym.agents.grpo import grpo_advantages
+from toolgym.agents.rollouts.corpus import Corpus
+from toolgym.agents.rollouts.demonstrations import demonstrate
 from toolgym.agents.rollouts.episodes import TYPE_CODES, EpisodeBatch, rounding
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training import dupo_options
@@ -35,9 +39,9 @@ from toolgym.agents.training.budget import expected_steps
 from toolgym.agents.training.dupo_candidates import PrefixScorer, candidates_of
 from toolgym.agents.training.dupo_options import DUPOOptions
 from toolgym.agents.training.expert import ExpertTrainer, clipped_objective, token_mean
-from toolgym.agents.training.running import prepare, run
+from toolgym.agents.training.running import corpus_of, prepare, run
 from toolgym.domain import TaskSet
-from toolgym.tasks import Task
+from toolgym.tasks import GoldAction, Task
 
 __all__ = [
     "DUPOOptions",
@@ -155,14 +159,40 @@ class DUPOTrainer(ExpertTrainer):
     """The shared trainer with DUPO's advantages and loss."""
 
     options: DUPOOptions
+    corpus: Corpus | None = None
+    """What candidates are taken from, in place of the policy's own rollouts."""
 
     def play(self, tasks: Sequence[int], attempt: int = 0) -> list[Rollout]:
         """Rollouts; with token candidates the gold episodes, which the candidates are about."""
-        if self.options.candidates == "rollout":
+        if self.options.candidates == "rollout" and self.corpus is None:
             return super().play(tasks, attempt)
         self._played = list(tasks)
         self.count_experts()
-        return [self.expert(task) for task in tasks]
+        if self.options.candidates == "token":
+            return [self.expert(task) for task in tasks]
+        return self._recorded(tasks)
+
+    def _recorded(self, tasks: Sequence[int]) -> list[Rollout]:
+        """For each row one of the corpus's candidates for its task, other ones in other batches; the positive first."""
+        size, corpus = cast(int, self.num_generations), cast(Corpus, self.corpus)
+        chosen: list[tuple[Task, tuple[GoldAction, ...]]] = []
+        for row, index in enumerate(tasks, self._first_slot):
+            task = self.tasks[index]
+            first, *others = corpus.candidates(task)
+            seed = np.random.SeedSequence(self.args.seed, spawn_key=(*self._drawn, row // size))
+            order = np.random.default_rng(seed).permutation(len(others)).tolist()
+            place = row % size
+            chosen.append((task, others[order[(place - 1) % len(order)]] if place and order else first))
+        chains = iter([actions for _, actions in chosen])
+        tokenizer = cast(PreTrainedTokenizerBase, self.processing_class)
+        played = demonstrate(
+            cast(Any, self.envs[0]), tokenizer, [task for task, _ in chosen], lambda task, domain: next(chains)
+        )
+        self._env_steps += sum(len(episode.rewards) for episode in played)
+        limit = cast(int, self.sampling.context_tokens)
+        return [  # one that is too long is empty, as an expert's
+            one if len(one.prompt_ids) + len(one.completion_ids) <= limit else Rollout([]) for one in played
+        ]
 
     def estimate(self, batch: EpisodeBatch) -> dict[str, torch.Tensor]:
         """Advantages, upper clip and type weights of rollouts `(B, T)`; all 0 with token candidates."""
@@ -187,7 +217,7 @@ class DUPOTrainer(ExpertTrainer):
         return dynamic_clip(average_X, known_X, step, steps, self.epsilon_high)
 
     def _log_episodes(self, batch: EpisodeBatch) -> None:
-        if self.options.candidates == "rollout":  # gold episodes say nothing of the policy
+        if self.options.candidates == "rollout" and self.corpus is None:  # others say nothing of the policy
             super()._log_episodes(batch)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -307,6 +337,8 @@ def make_trainer(
     made = prepare(config, grpo_advantages, trainer=DUPOTrainer, model=model, tokenizer=tokenizer, callbacks=callbacks)
     trainer = cast(DUPOTrainer, made)
     trainer.options = config
+    if (corpus := corpus_of(config)) is not None:
+        trainer.corpus, trainer.chain = corpus, corpus.chain
     if not config.plan:
         trainer.tasks = _WithoutPlans(trainer.tasks)
     return trainer

@@ -11,6 +11,8 @@
   the environment is forked at every state of the path and the policy continues `--samples` times from there, so both
   steps answer exactly the same state and tokens.
 
+With `--data` both are those of an executed corpus (`corpus_pairs`), and the policy plays nothing.
+
 The successful path is the policy's own where it has one (`--no-expert`), else or by default the expert's.
 
 Deviations: TP-LLaMA takes branches from a depth-first search; ours are sampled. A branch that repeats the path's step
@@ -35,6 +37,7 @@ from trl.trainer.dpo_trainer import DPOTrainer
 
 from toolgym.agents.policies.lm import LMPolicy
 from toolgym.agents.rollouts.branches import Branch, branches, continuations, episodes, steps_of
+from toolgym.agents.rollouts.corpus import Corpus
 from toolgym.agents.rollouts.demonstrations import demonstrate, gold_chain
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training import eto_options
@@ -44,15 +47,34 @@ from toolgym.agents.training.callbacks import run_callbacks
 from toolgym.agents.training.eto_options import ETOOptions
 from toolgym.agents.training.explore import PLAYED, Progress, explored, make_policy, once
 from toolgym.agents.training.run_folder import begin, one_writer
-from toolgym.agents.training.running import load, lora, make_envs, task_order, train_and_save
+from toolgym.agents.training.running import (
+    corpus_of,
+    episode_count,
+    load,
+    lora,
+    make_envs,
+    task_order,
+    train_and_save,
+)
 from toolgym.agents.training.sizing import settled
 from toolgym.agents.training.tuning import tuning_args
 from toolgym.errors import ConfigError
+from toolgym.tasks import Task
 
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
 
-__all__ = ["ETOOptions", "Pair", "episode_pairs", "explore_pairs", "main", "make_trainer", "step_pairs", "train"]
+__all__ = [
+    "ETOOptions",
+    "Pair",
+    "corpus_pairs",
+    "episode_pairs",
+    "explore_pairs",
+    "main",
+    "make_trainer",
+    "step_pairs",
+    "train",
+]
 
 
 @dataclass(frozen=True)
@@ -129,13 +151,88 @@ def explore_pairs(
         for env in envs:
             env.close()
     pairs = [Pair(**pair) for record in records for pair in record["pairs"]]
+    none = "every own episode solved its task: there is no failure to learn from; give more --episodes"
+    return _fitting(pairs, config, len(records), none)
+
+
+def corpus_pairs(
+    config: ETOOptions, tokenizer: PreTrainedTokenizerBase, budget: StepBudget | None = None
+) -> list[Pair]:
+    """The pairs of an executed corpus, played within the budget, in the order of the tasks.
+
+    `pairs="step"`: at the decision points of a task's rows, what keeps the task solvable against what loses it, at most
+    `samples` of the latter a point. `pairs="episode"`: the task's positive row against its negative ones.
+
+    Raises:
+        ConfigError: there is none, or all are longer than `max_tokens`.
+    """
+    budget, config = budget or StepBudget(config.env_steps), settled(config)
+    corpus, (env,) = cast(Corpus, corpus_of(config)), make_envs(config, 1)
+    find = _corpus_steps if config.pairs == "step" else _corpus_episodes
+    pairs: list[Pair] = []
+    order = task_order(len(env.tasks), episode_count(config, len(env.tasks)), config.seed)
+    count = 0
+    try:
+        for index in order:
+            if budget.spent:
+                break
+            played, found = find(config, corpus, env, tokenizer, env.tasks[index])
+            budget.take(played)
+            pairs += found
+            count += 1
+    finally:
+        env.close()
+    return _fitting(pairs, config, count, "the corpus has no alternative after which a task is lost")
+
+
+def _corpus_episodes(
+    config: ETOOptions, corpus: Corpus, env: "ToolEnv", tokenizer: PreTrainedTokenizerBase, task: Task
+) -> tuple[list[Rollout], list[Pair]]:
+    """A task's positive row against its negative ones."""
+    chains = iter(corpus.trajectories(task))
+    played = demonstrate(env, tokenizer, [task] * len(corpus.trajectories(task)), lambda *_: next(chains))
+    return played, episode_pairs(played[0], played[1:]) if played[0].solved else []
+
+
+def _corpus_steps(
+    config: ETOOptions, corpus: Corpus, env: "ToolEnv", tokenizer: PreTrainedTokenizerBase, task: Task
+) -> tuple[list[Rollout], list[Pair]]:
+    """At the decision points of a task's rows: what keeps it solvable against what loses it."""
+    every: list[Rollout] = []
+    pairs: list[Pair] = []
+    for preference in corpus.preferences(task):
+        at = len(preference.before)
+        actions = (preference.chosen, *preference.rejected[: config.samples])
+        chains = iter([(*preference.before, action) for action in actions])
+        played = demonstrate(env, tokenizer, [task] * len(actions), lambda *_, chains=chains: next(chains))
+        every += played
+        if any(len(episode.spans) <= at or not episode.usable for episode in played):
+            continue
+        contexts, steps = zip(*(_split(episode, at) for episode in played), strict=True)
+        for context, step in zip(contexts[1:], steps[1:], strict=True):
+            pair = Pair(contexts[0], steps[0], step, [1] * len(steps[0]), [1] * len(step))
+            if context == contexts[0] and step != steps[0] and pair not in pairs:
+                pairs.append(pair)
+    return every, pairs
+
+
+def _split(episode: Rollout, at: int) -> tuple[list[int], list[int]]:
+    """The tokens before a step, and the step's own."""
+    start, end = episode.spans[at]
+    return episode.prompt_ids + episode.completion_ids[:start], episode.completion_ids[start:end]
+
+
+def _fitting(pairs: Sequence[Pair], config: ETOOptions, tasks: int, none: str) -> list[Pair]:
+    """The pairs that are not too long; `none` says why there may be no pair at all.
+
+    Raises:
+        ConfigError: there is none that fits.
+    """
     kept = [pair for pair in pairs if _length(pair) <= cast(int, config.max_tokens)]
-    print(f"{len(kept)} pairs from {len(records)} tasks")
+    print(f"{len(kept)} pairs from {tasks} tasks")
     if not kept:
         raise ConfigError(
-            f"{len(pairs)} pairs were found, none within max_tokens={config.max_tokens}"
-            if pairs
-            else "every own episode solved its task: there is no failure to learn from; give more --episodes"
+            f"{len(pairs)} pairs were found, none within max_tokens={config.max_tokens}" if pairs else none
         )
     return kept
 
@@ -278,6 +375,8 @@ def train(config: ETOOptions) -> Path:
         checkpoint = begin(config, path, played)
 
         def make() -> list[dict[str, Any]]:
+            if config.data is not None:
+                return [asdict(pair) for pair in corpus_pairs(config, tokenizer, budget)]
             with closing(make_policy(config, model, tokenizer)) as policy:
                 return [asdict(pair) for pair in explore_pairs(config, policy, tokenizer, budget, Progress(played))]
 

@@ -31,7 +31,7 @@ from toolgym.agents.training.budget import StepBudget
 from toolgym.agents.training.explore import PLAYED, Progress, explored, make_policy, once
 from toolgym.agents.training.rft_options import RFTOptions
 from toolgym.agents.training.run_folder import begin, one_writer
-from toolgym.agents.training.running import load, make_envs, task_order
+from toolgym.agents.training.running import episode_count, load, make_envs, task_order
 from toolgym.agents.training.sizing import settled
 from toolgym.errors import ConfigError
 
@@ -81,7 +81,7 @@ def training_examples(
         return [_record(expert, group) for expert, group in zip(shown or [[] for _ in part], own, strict=True)]
 
     try:
-        order = task_order(len(envs[0].tasks), config.episodes, config.seed)
+        order = task_order(len(envs[0].tasks), episode_count(config, len(envs[0].tasks)), config.seed)
         records = explored(config, order, budget, progress or Progress(), play)
     finally:
         policy.close()

@@ -27,7 +27,7 @@ from toolgym.agents.training.base_trainer import EpochTrainer
 from toolgym.agents.training.budget import StepBudget
 from toolgym.agents.training.callbacks import run_callbacks
 from toolgym.agents.training.run_folder import begin, one_writer
-from toolgym.agents.training.running import load, lora, make_envs, task_order, train_and_save
+from toolgym.agents.training.running import corpus_of, episode_count, load, lora, make_envs, task_order, train_and_save
 from toolgym.agents.training.sft_options import SFTOptions
 from toolgym.agents.training.sizing import settled
 from toolgym.agents.training.tuning import TuningOptions, tuning_args
@@ -50,6 +50,8 @@ _IGNORED = -100
 
 def expert_chain(config: TuningOptions) -> Chain:
     """What the expert does in a task."""
+    if (corpus := corpus_of(config)) is not None:
+        return corpus.chain
     if config.demonstrations == "clean":
         return gold_chain
     return imperfect_chain(config.seed)
@@ -68,7 +70,7 @@ def expert_examples(
     chain = expert_chain(config)
     episodes: list[Rollout] = []
     try:
-        for part in budget.parts(task_order(len(env.tasks), config.episodes, config.seed), 1):
+        for part in budget.parts(task_order(len(env.tasks), episode_count(config, len(env.tasks)), config.seed), 1):
             played = demonstrate(env, tokenizer, (env.tasks[index] for index in part), chain)
             budget.take(played)
             episodes += played

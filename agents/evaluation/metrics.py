@@ -4,13 +4,15 @@ Pure functions of counts, trajectories and tasks (numpy only). Shape legend: N t
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import comb, isnan, sqrt
 from statistics import NormalDist
 
 import numpy as np
 
+from toolgym.agents.evaluation.plan import PlanScore, plan_score
 from toolgym.messages import Turn
 from toolgym.rewards import state
 from toolgym.tasks import Task
@@ -33,6 +35,9 @@ __all__ = [
 
 ERROR_TYPES = ("tool_selection", "hallucinated_tool", "arguments", "parse")
 """StepTool Table 6, in its order."""
+
+_MOST_KEPT = 500_000
+"""Entries of resamples that are kept for the next figure."""
 
 Interval = tuple[float, float]
 """The low and high end of an interval."""
@@ -90,15 +95,25 @@ def bootstrap(values: Sequence[float], seed: int = 0, confidence: float = 0.95, 
     if len(values) == 0:
         return (float("nan"), float("nan"))
     sample_N = np.asarray(values, dtype=np.float64)
-    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
-    # In slices, so that 2,000 resamples of 10,000 tasks stay within a few megabytes.
-    means = [
-        sample_N[generator.integers(0, len(sample_N), size=(100, len(sample_N)))].mean(axis=1)
-        for _ in range(max(1, resamples // 100))
-    ]
+    slices = max(1, resamples // 100)
+    few = slices * 100 * len(sample_N) <= _MOST_KEPT
+    draws = _kept_draws(len(sample_N), slices, seed) if few else _draws(len(sample_N), slices, seed)
+    means = [sample_N[draw].mean(axis=1) for draw in draws]
     tail = (1 - confidence) / 2
     low, high = np.quantile(np.concatenate(means), [tail, 1 - tail])
     return (float(low), float(high))
+
+
+def _draws(tasks: int, slices: int, seed: int) -> Iterator[np.ndarray]:
+    """Which tasks each resample holds, 100 resamples a slice: 2,000 of 10,000 tasks stay within a few megabytes."""
+    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
+    return (generator.integers(0, tasks, size=(100, tasks)) for _ in range(slices))
+
+
+@lru_cache(maxsize=4)
+def _kept_draws(tasks: int, slices: int, seed: int) -> tuple[np.ndarray, ...]:
+    """The same, once for all figures of a group of tasks."""
+    return tuple(_draws(tasks, slices, seed))
 
 
 def tool_recall(trajectory: Trajectory, task: Task) -> float | None:
@@ -187,6 +202,8 @@ class EpisodeScore:
     errors: Mapping[str, int] = field(default_factory=dict)
     idle_solves: bool = False
     """Whether the task would have been solved by doing nothing and saying nothing of use."""
+    plan: PlanScore = field(default_factory=PlanScore)
+    """The plan metrics (`toolgym.agents.evaluation.plan`)."""
     error: str = ""
     """Why the infrastructure failed, where it did."""
 
@@ -204,6 +221,7 @@ def score_episode(
     trajectory: Trajectory, task: Task, *, trial: int = 0, writing_tools: Iterable[str] = ()
 ) -> EpisodeScore:
     """The figures of a finished episode."""
+    writing = frozenset(writing_tools)
     reward = float(sum(step.reward for step in trajectory.steps))
     return EpisodeScore(
         task_id=task.id,
@@ -217,6 +235,7 @@ def score_episode(
         calls=len(trajectory.calls),
         tool_recall=tool_recall(trajectory, task),
         call_recall=call_recall(trajectory, task),
-        errors=errors(trajectory, task, writing_tools),
+        errors=errors(trajectory, task, writing),
         idle_solves=state.solved(Trajectory(trajectory.env_id, task.id, steps=[_IDLE]), task),
+        plan=plan_score(trajectory, task, writing),
     )

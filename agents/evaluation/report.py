@@ -22,6 +22,7 @@ from toolgym.agents.evaluation.metrics import (
     pass_hat_k,
     wilson,
 )
+from toolgym.agents.evaluation.plan import PLAN_METRICS
 
 __all__ = ["Estimate", "Report", "Summary", "report_table", "summarise"]
 
@@ -47,7 +48,7 @@ class Summary:
     outcomes: Mapping[str, int]
     estimates: Mapping[str, Estimate]
     """`pass@1` ... `pass@k`, `pass^1` ... `pass^k`, `noop_pass@1` (what doing nothing would have got on these tasks),
-    `tool_recall`, `call_recall`, `mean_reward`, `turns`, `calls`."""
+    `tool_recall`, `call_recall`, the `PLAN_METRICS`, `mean_reward`, `turns`, `calls`."""
     errors: Mapping[str, Estimate]
     """Error type -> the share of episodes that were not solved and show it (StepTool Table 6)."""
 
@@ -142,6 +143,8 @@ def _summary(scores: Sequence[EpisodeScore], k: int, seed: int) -> Summary:
     estimates["noop_pass@1"] = mean(lambda score: score.idle_solves, share=True)
     estimates["tool_recall"] = mean(lambda score: score.tool_recall)
     estimates["call_recall"] = mean(lambda score: score.call_recall)
+    for name in PLAN_METRICS:
+        estimates[name] = mean(lambda score, name=name: getattr(score.plan, name))
     estimates["mean_reward"] = mean(lambda score: score.reward)
     estimates["turns"] = mean(lambda score: score.turns)
     estimates["calls"] = mean(lambda score: score.calls)
@@ -177,7 +180,7 @@ def report_table(report: Report) -> Group:
     main.add_column("95% interval", justify="right")
     overall = report.overall
     shown = ["pass@1", *([f"pass@{report.k}", f"pass^{report.k}"] if report.k > 1 else [])]
-    for name in [*shown, "noop_pass@1", "tool_recall", "call_recall", "mean_reward", "turns", "calls"]:
+    for name in [*shown, "noop_pass@1", "tool_recall", "call_recall", *PLAN_METRICS, "mean_reward", "turns", "calls"]:
         label = "pass@1 of doing nothing" if name == "noop_pass@1" else name
         main.add_row(label, *_cells(overall.estimates[name], percent=_is_share(name)))
     main.add_section()
@@ -205,7 +208,7 @@ def report_table(report: Report) -> Group:
 
 
 def _is_share(name: str) -> bool:
-    return name.startswith(("pass", "noop_pass")) or name.endswith("recall")
+    return name.startswith(("pass", "noop_pass")) or name.endswith("recall") or name in PLAN_METRICS
 
 
 def _cells(estimate: Estimate, *, percent: bool) -> tuple[str, str]:

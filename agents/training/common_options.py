@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from toolgym.agents.policies.vllm import VLLMServer
 
 __all__ = [
+    "DATA_HELP",
     "CommonOptions",
     "LossType",
     "PlayOptions",
@@ -28,6 +29,8 @@ __all__ = [
     "processes",
 ]
 
+DATA_HELP = "folder of a corpus (toolgym planarena build) to learn from, instead of what the oracle does in the tasks"
+"""Of the option `data`."""
 LossType = Literal["grpo", "dapo", "dr_grpo", "bnpo"]
 _MOST_EPISODES = 65_536
 
@@ -58,8 +61,8 @@ def _check_place(place: str) -> None:
 
 _GROUPS = {
     "What most people set": (
-        "env model output steps episodes epochs reward groups rollouts samples learning_rate seed size prompt split "
-        "depth set",
+        "env data model output steps episodes epochs reward groups rollouts samples learning_rate seed size prompt "
+        "split depth set",
         "--model builtin:imperfect --steps 100 --set user=scripted --output runs/mine",
     ),
     "The algorithm's own": ("", ""),

@@ -5,9 +5,10 @@ Its options and its command line; the algorithm is in `toolgym.agents.dupo`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from toolgym.agents.training.common_options import LossType, RunConfig, check_token_mean
+from toolgym.agents.training.common_options import DATA_HELP, LossType, RunConfig, check_token_mean
 from toolgym.agents.training.options import check_idle, learner_main
 from toolgym.errors import ConfigError
 from toolgym.messages import TokenType
@@ -22,6 +23,7 @@ _TYPES = get_args(TokenType)[1:]
 class DUPOOptions(RunConfig):
     """Options of a DUPO run."""
 
+    data: Annotated[Path | None, DATA_HELP] = None
     reward: Annotated[str | None, "reward preset"] = "ac_planner"
     loss: Annotated[LossType, "how tokens are averaged: Eq. 8 has the mean over tokens"] = "dapo"
     candidates: Annotated[Literal["rollout", "token"], "what is compared; token: --rollouts candidates a position"] = (
@@ -65,6 +67,8 @@ class DUPOOptions(RunConfig):
             )
         if self.candidates == "token" and self.credit != "step":
             raise ConfigError("credit would have no effect on token candidates; leave it at 'step'")
+        if self.data is not None:
+            check_idle(self, ("vllm",), "with data: nothing is sampled")
         if self.candidates == "token":
             check_idle(self, ("vllm",), "on token candidates: nothing is sampled turn by turn")
 

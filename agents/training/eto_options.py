@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from toolgym.agents.training.options import check_ranges, learner_main
+from toolgym.agents.training.options import check_idle, check_ranges, learner_main
 from toolgym.agents.training.sizing import BySize
 from toolgym.agents.training.tuning import ExploreOptions
 from toolgym.errors import ConfigError
@@ -21,9 +21,10 @@ class ETOOptions(ExploreOptions):
     """Options of an ETO run."""
 
     output: Annotated[Path, "folder for checkpoints, metrics.jsonl and TensorBoard's files"] = Path("runs/eto")
-    pairs: Annotated[Literal["episode", "step"], "whole episodes (ETO), or steps at the same state (TP-LLaMA)"] = (
-        "episode"
-    )
+    pairs: Annotated[
+        Literal["episode", "step"] | None,
+        "whole episodes (ETO), or steps at the same state (TP-LLaMA) (default: episode; with data: step)",
+    ] = None
     expert: Annotated[bool, "what is preferred is the expert's; off: the policy's own success where it has one"] = True
     beta: Annotated[float, "DPO's: how far the policy may move from the one it starts from"] = 0.1
     learning_rate: Annotated[
@@ -32,8 +33,12 @@ class ETOOptions(ExploreOptions):
     BY_SIZE: ClassVar[BySize] = replace(ExploreOptions.BY_SIZE, rates=(5e-5, 1e-6, 1e-5))
 
     def __post_init__(self) -> None:
+        if self.pairs is None:
+            object.__setattr__(self, "pairs", "episode" if self.data is None else "step")
         super().__post_init__()
         check_ranges(self, above_0=("beta",))
+        if self.data is not None:
+            check_idle(self, ["expert"], "with data: what is preferred is the corpus's")
         if self.demonstrations != "clean":
             raise ConfigError("demonstrations='imperfect' has no effect here: what is preferred must be right")
 

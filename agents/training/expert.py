@@ -16,7 +16,7 @@ from accelerate.utils import gather_object
 from transformers import PreTrainedTokenizerBase
 from trl.trainer.grpo_config import GRPOConfig
 
-from toolgym.agents.rollouts.demonstrations import demonstrate
+from toolgym.agents.rollouts.demonstrations import Chain, demonstrate, gold_chain
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training.trainer import ToolTrainer, check_own_loss
 
@@ -80,6 +80,8 @@ class ExpertTrainer(ToolTrainer):
     def __init__(self, model: Any, tokenizer: Any, args: GRPOConfig, **kwargs: Any):
         check_own_loss(args, "a mean over tokens of token ratios, without KL", ("beta", "loss_type"))
         super().__init__(model, tokenizer, args, **kwargs)
+        self.chain: Chain = gold_chain
+        """What the expert does in a task."""
 
     def play(self, tasks: Sequence[int], attempt: int = 0) -> list[Rollout]:
         """As the shared trainer; remembers which tasks they are, and counts the steps of their experts."""
@@ -106,7 +108,7 @@ class ExpertTrainer(ToolTrainer):
         kept = self.__dict__.setdefault("_experts", {})
         if task not in kept:
             tokenizer = cast(PreTrainedTokenizerBase, self.processing_class)
-            (made,) = demonstrate(cast(Any, self.envs[0]), tokenizer, [self.tasks[task]])
+            (made,) = demonstrate(cast(Any, self.envs[0]), tokenizer, [self.tasks[task]], self.chain)
             made.trajectory = None
             if not made.usable:
                 return Rollout([])

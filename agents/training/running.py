@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -19,6 +20,7 @@ from toolgym.agents.policies.lm import check_opening
 from toolgym.agents.policies.machine import set_threads
 from toolgym.agents.policies.models import load_model, load_tokenizer, quiet, without_bars
 from toolgym.agents.policies.sizes import ModelSize, named_size, size_of
+from toolgym.agents.rollouts.corpus import Corpus
 from toolgym.agents.rollouts.environments import copies
 from toolgym.agents.rollouts.recording import RecordEpisodes
 from toolgym.agents.training.adapters import keep_base
@@ -50,7 +52,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RunConfig",
+    "corpus_of",
     "env_options",
+    "episode_count",
     "grpo_args",
     "load",
     "lora",
@@ -88,10 +92,35 @@ def _given_options(config: Any) -> dict[str, Any]:
     return {**chosen, **more}
 
 
+def corpus_of(config: Any) -> Corpus | None:
+    """The corpus that a run learns from (`--data`), read once a process; None: it has none."""
+    data = getattr(config, "data", None)
+    return None if data is None else _read_corpus(data, config.split)
+
+
+_read_corpus = lru_cache(maxsize=1)(Corpus)
+
+
+def episode_count(config: Any, tasks: int) -> int:
+    """How many expert episodes there are: `--episodes`; of a corpus each task's once, at most.
+
+    Says how many are left out.
+    """
+    if getattr(config, "data", None) is None:
+        return config.episodes
+    if tasks > config.episodes:
+        print(f"{config.episodes} of the corpus's {tasks} tasks (--episodes)")
+    return min(config.episodes, tasks)
+
+
 def make_envs(config: Any, count: int) -> list["ToolEnv"]:
     """`count` environments of the run: in this process or, with `env_workers`, in Ray actors."""
     options = {"split": config.split, **env_options(config)}
     first = open_env(config.env, **options)
+    if (corpus := corpus_of(config)) is not None:
+        if getattr(config, "env_workers", 0):
+            raise ConfigError("A corpus (--data) is played in this process: leave --env-workers at 0")
+        first.tasks = corpus.tasks(first.tasks)
     return copies(first, count, config.env, options, workers=getattr(config, "env_workers", 0))
 
 

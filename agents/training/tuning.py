@@ -4,8 +4,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from toolgym.agents.training.common_options import CommonOptions, PlayOptions, largest_divisor, processes
-from toolgym.agents.training.options import check_ranges
+from toolgym.agents.training.common_options import (
+    DATA_HELP,
+    CommonOptions,
+    PlayOptions,
+    largest_divisor,
+    processes,
+)
+from toolgym.agents.training.options import check_idle, check_ranges
 from toolgym.agents.training.schedule import Schedule, schedule_args
 from toolgym.agents.training.sizing import BySize, settled
 from toolgym.errors import ConfigError
@@ -18,6 +24,7 @@ class TuningOptions(CommonOptions):
     """Options of every run on episodes that are made before it trains."""
 
     output: Annotated[Path, "folder for checkpoints, metrics.jsonl and TensorBoard's files"] = Path("runs/sft")
+    data: Annotated[Path | None, DATA_HELP] = None
     episodes: Annotated[int, "expert episodes"] = 1000
     env_steps: Annotated[int, "play no more once so many environment steps were played; 0: no limit"] = 0
     epochs: Annotated[float, "passes over them"] = 1.0
@@ -43,6 +50,8 @@ class TuningOptions(CommonOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_ranges(self, above_0=("epochs", "max_tokens"))
+        if self.data is not None:
+            check_idle(self, ["demonstrations"], "with data: the expert's chains are the corpus's")
         if self.episodes < 1 or self.batch < 1 or self.batch % processes():
             raise ConfigError(
                 "episodes must be at least 1 and batch a multiple of the number of processes, got "
