@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import gymnasium
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from toolgym.composing.declaration import Declaration
 
 __all__ = ["ToolEnv"]
+
+_KEPT_OPENINGS = 64
+"""Of how many domains, of an environment of several, the latest openings are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,9 +350,10 @@ class ToolEnv(gymnasium.Env[str, str]):
 
     def _enter(self, name: str, domain: Domain) -> None:
         """Goes on in one domain of several, whose task the session is in."""
-        if name not in self._openings:
-            self._openings[name] = self._opening_of(domain)
-        self._opening = self._openings[name]
+        opening = self._openings.pop(name, None)
+        self._opening = self._openings[name] = self._opening_of(domain) if opening is None else opening
+        if len(self._openings) > _KEPT_OPENINGS:  # the first one, of all domains, stays
+            del self._openings[next(islice(self._openings, 1, None))]
 
     def _make_prompt(self, policy: str, tools: tuple[ToolSpec, ...]) -> Prompt:
         answers, full = self.options.user != "none", self.options.prompt == "full"

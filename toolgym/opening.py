@@ -37,6 +37,10 @@ def _options_of(env_id: str) -> tuple[str, ...]:
         from toolgym.mixed import mixed_options
 
         return mixed_options()
+    if made_by == "toolgym.envs.planarena.arena:make_env":
+        from toolgym.envs.planarena.arena import arena_options
+
+        return arena_options()
     return env_options()
 
 

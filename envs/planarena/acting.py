@@ -1,7 +1,7 @@
 """The tools of a scenario that change something, and the acts that tell the kit what customers ask of them."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -58,9 +58,13 @@ class Actor:
         sorts: its records.
         parameters: makes parameters.
         rng: makes the choices that are left.
+        taken: names of tools that there are already.
     """
 
-    def __init__(self, shape: Shape, sorts: Sorts, parameters: Parameters, rng: random.Random):
+    def __init__(
+        self, shape: Shape, sorts: Sorts, parameters: Parameters, rng: random.Random, taken: Collection[str] = ()
+    ):
+        self.taken = taken
         self.shape, self.sorts, self.parameters, self.rng = shape, sorts, parameters, rng
         self.style = shape.style
         self.cases = {case.noun: case for case in shape.cases}
@@ -90,9 +94,8 @@ class Actor:
         name: str = "",
         returns: Any = _RECORD,
     ) -> MadeTool:
-        said = self.rng.choice((verb.name, verb.name, *verb.tools))
         return make_tool(
-            name or self.style.tool(said, sort.word, sort.nouns),
+            name or self._name(verb, sort),
             self.style.does(verb.name, rest),
             takes,
             body,
@@ -100,6 +103,14 @@ class Actor:
             writes=True,
             effect=(family, sort.noun, sort.fields, *data),
         )
+
+    def _name(self, verb: Verb, sort: Sort) -> str:
+        """A name that no other tool has: one of the verb's, and what it is about."""
+        said = [verb.name, verb.name, *verb.tools]
+        self.rng.shuffle(said)
+        names = [self.style.tool(one, sort.word, sort.nouns) for one in said]
+        names.append(self.style.tool(f"{verb.name} {sort.noun}", sort.word, sort.nouns))
+        return next((name for name in names if name not in self.taken), names[-1])
 
     def _act(
         self, verb: Verb, tool: MadeTool, sort: Sort, takes: Mapping[str, Any], places: Mapping[str, str], **more: Any

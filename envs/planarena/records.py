@@ -1,15 +1,14 @@
 """The fields that the program gives records itself: ids, names of people and things, what was chosen before."""
 
 from dataclasses import dataclass
-from typing import Any
 from zlib import crc32
 
-from toolgym.composing.fields import Draw, Field, Pattern
+from toolgym.composing.fields import Draw, Field
 from toolgym.composing.worlds import WORLDS_PER_SPLIT
 from toolgym.envs.planarena.numbers import digits_of
 from toolgym.envs.planarena.people import names_of
 
-__all__ = ["FirstName", "LastName", "Mark", "ProperName", "Settled"]
+__all__ = ["FirstName", "LastName", "Mark", "ProperName"]
 
 _ROWS, _NUMBERS, _STRIDE = 48, 10_000, 7919
 
@@ -69,8 +68,3 @@ class ProperName(Field):
     def make(self, draw: Draw) -> str:
         name = self.pool[(draw.world * 5 + draw.index) % len(self.pool)]
         return name if draw.index < len(self.pool) else f"{name} {draw.index // len(self.pool) + 1}"
-
-
-@dataclass(frozen=True)
-class Address(Pattern):
-    """An e-mail address or a telephone number."""
