@@ -6,6 +6,7 @@ of them becomes an outline.
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations, product
@@ -54,13 +55,21 @@ class Sampler(Kitchen):
         return True
 
     def _one(self, rng: random.Random, depth: int, sort: str, held_out: bool) -> Outline | None:
-        for _ in range(_TRIES):
-            outline = self._asked_for(rng, depth) if sort == "reads" else self._acted(rng, depth, sort == "refused")
+        return self._another(rng, depth, sort, held_out, ())
+
+    def _another(
+        self, rng: random.Random, depth: int, sort: str, held_out: bool, others: Sequence[Outline]
+    ) -> Outline | None:
+        """A story that goes with others; None where chance finds none."""
+        for _ in range(_TRIES if not others else _APART):
+            outline = (
+                self._asked_for(rng, depth) if sort == "reads" else self._acted(rng, depth, sort == "refused", others)
+            )
             if outline is None:
                 return None
             if self.is_held_out(outline) == held_out and outline.depth == depth:
                 made = self._with_speaker(outline)
-                if made is not None:
+                if made is not None and all(_apart(made, other) for other in others):
                     return made
         return None
 
@@ -71,16 +80,16 @@ class Sampler(Kitchen):
         depths = [b - a for a, b in zip([0, *cuts], [*cuts, depth], strict=True)]
         outlines: list[Outline] = []
         half_refused = rng.random() < _HALF_REFUSED
-        for place, part in enumerate(depths):
-            for _ in range(_APART):
-                refused = half_refused and place == 0
-                sort = "refused" if refused else "reads" if rng.random() < _READING else "writes"
-                outline = self._one(rng, part, sort, False)
-                if outline is not None and all(_apart(outline, other) for other in outlines):
-                    outlines.append(outline)
-                    break
-            else:
+        for place, part in enumerate(sorted(depths, reverse=True)):  # deep ones have the least choice
+            refused = half_refused and place == 0
+            sort = "refused" if refused else "reads" if rng.random() < _READING else "writes"
+            outline = self._another(rng, part, sort, False, outlines)
+            if outline is None and not refused:
+                outline = self._another(rng, part, "reads" if sort == "writes" else "writes", False, outlines)
+            if outline is None:
                 return None
+            outlines.append(outline)
+        rng.shuffle(outlines)
         together = Together(tuple(outlines), held_out)
         return together if self.pair_is_held_out(together) == held_out else None
 
@@ -101,17 +110,40 @@ class Sampler(Kitchen):
 
     # Acts --------------------------------------------------------------------------------------------------------
 
-    def _acted(self, rng: random.Random, depth: int, refused: bool) -> Outline | None:
-        """A series of acts and a way that have the depth together; None where there are none."""
+    def _acted(self, rng: random.Random, depth: int, refused: bool, others: Sequence[Outline]) -> Outline | None:
+        """A series of acts and a way that have the depth together; None where there are none, or no way is free."""
         by_length = self._of_depth(depth, refused)
         if not by_length:
             return None
         lengths = list(by_length)
         length = rng.choices(lengths, [_LENGTHS[one] for one in lengths])[0]
         series, ways = rng.choice(by_length[length])
-        way = rng.choice(ways) if ways else None
+        way: Way | None = None
+        if ways:
+            able = [one for one in ways if all(self._free(one, other) for other in others)] if others else ways
+            if not able:
+                return None
+            way = rng.choice(able)
         asks = series.rule is None and bool(series.acts[-1].gives) and rng.random() < _ASKS
         return self._outline(series.acts, way, series.picks, (), series.rule, asks=asks)
+
+    def _free(self, way: Way, other: Outline) -> bool:
+        """Whether a way looks nothing up that another story looks up too."""
+        if way not in self._facts:
+            listed = frozenset(link.table for link in way.links() if link.many)
+            named = frozenset(
+                link.table for link in way.links() if not link.many and any(one == "told" for _, one in link.inputs)
+            )
+            first = frozenset(
+                link.look.kind for link in way.links() if [source for _, source in link.inputs] == ["speaker"]
+            )
+            self._facts[way] = listed, named, first
+        listed, named, first = self._facts[way]
+        return listed.isdisjoint(other.named) and named.isdisjoint(other.listed) and first.isdisjoint(other.first)
+
+    @cached_property
+    def _facts(self) -> dict[Way, tuple[frozenset[str], frozenset[str], frozenset[str]]]:
+        return {}
 
     def _of_depth(self, depth: int, refused: bool) -> dict[int, list[tuple[_Series, list[Way]]]]:
         """Number of acts -> the series of that many that have the depth with some ways, and those ways."""
