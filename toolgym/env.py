@@ -66,7 +66,8 @@ class ToolEnv(gymnasium.Env[str, str]):
     `truncated` at a limit, which `info["truncation"]` names. `info["outcome"]` then says how it ended.
 
     Args:
-        domain: a `Domain` or a `Declaration`, or the name of a registered one.
+        domain: a `Domain` or a `Declaration`, or the name of a registered one. Where all its tasks are of one split,
+            that is the default.
         options: how tasks are picked, how the episode talks, ends and scores.
         size: the world's size, where `domain` is a name.
         dialect: the dialect of the domain's tools, where `domain` is a name.
@@ -97,6 +98,9 @@ class ToolEnv(gymnasium.Env[str, str]):
         self.options = (options or EnvOptions()).override(overrides)
         self.render_mode = render_mode
         self.domain = make_domain(domain, size=size, dialect=dialect, seed=domain_seed)
+        own = getattr(self.domain, "split", None)
+        if own is not None and self.options.split == "train":  # what is chosen where nothing is
+            self.options = self.options.override({"split": own})
         self.tasks = self.domain.tasks(self.options.split, depth=self.options.depth, kinds=self.options.kinds)
         """The tasks that a reset picks from."""
         if len(self.tasks) == 0:

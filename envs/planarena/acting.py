@@ -1,8 +1,10 @@
 """The tools of a scenario that change something, and the acts that tell the kit what customers ask of them."""
 
 import random
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final
 
 from toolgym.composing.declaration import Act, Key, Pick, Speaker, Wish
@@ -18,7 +20,7 @@ from toolgym.mcp_servers.planarena import bodies
 __all__ = ["Actor", "wish_of"]
 
 _RECORD: Final = dict[str, Any]
-_PLAIN: Final = Number(1, 9)
+_PARTICLE: Final = re.compile(r"(\w+) (out|up|back|off|away|down|in) \{it\}")
 _CHANGED: Final[dict[type, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     Day: (
         ("Please change the {label} of {{it}} to {{to}}.", "I want the {label} of {{it}} to be {{to}}."),
@@ -44,9 +46,12 @@ _CHANGED: Final[dict[type, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 
 
 def wish_of(made: Field) -> Field:
-    """What a customer may want as the value of a field: no day that is past."""
+    """What a customer may want as the value of a field: no day that is past, no number below two."""
     if isinstance(made, Day):
         return Day(2, max(9, made.last), label=made.label)
+    if isinstance(made, Number):  # sentences speak of several
+        low = made.low if made.low > 1 else made.low + made.step * -(-(2 - made.low) // made.step)
+        return replace(made, low=low) if low < made.high else made
     return Choice(choices_of(made), label=made.label) if isinstance(made, Choice) else made
 
 
@@ -138,8 +143,8 @@ class Actor:
             kind=f"{slug(verb.name)}_{slug(sort.noun)}",
             tool=tool.name,
             takes=takes,
-            words=tuple(text.format_map(shown) for text in verb.ask),
-            unseen=tuple(text.format_map(shown) for text in verb.unseen),
+            words=tuple(_parted(text).format_map(shown) for text in verb.ask),
+            unseen=tuple(_parted(text).format_map(shown) for text in verb.unseen),
             **{**given, **more},
         )
 
@@ -281,7 +286,7 @@ class Actor:
             return not record or (record[owner] == other[owner] and record[key] != other[key])
 
         def some(draw: Any) -> int:
-            return draw.rng.randint(1, max(1, draw.record.get(pot, made.low)))
+            return draw.rng.randint(2, max(2, draw.record.get(pot, made.low)))
 
         tool = self._tool(
             case.pour,
@@ -296,7 +301,7 @@ class Actor:
             "pour",
             case.pot,
         )
-        shown = "${value}" if isinstance(made, Money) else "{value}"
+        shown, unit = ("${value}", "") if isinstance(made, Money) else ("{value}", f" {made.unit}".rstrip())
         takes = {
             source: Key(),
             target: Pick(sort.table.name, fits=fits, topic=f"other {sort.noun}"),
@@ -308,8 +313,8 @@ class Actor:
             sort,
             takes,
             {"other": target, "amount": amount},
-            when=lambda record: record[pot] > 0,
-            done=f"{{{amount}}} of the {made.label} of {{{source}}} went to {{{target}}}.",
+            when=lambda record: record[pot] > 1,
+            done=f"{{{amount}}}{unit} of {{{source}}} went to {{{target}}}.",
         )
         return tool, act
 
@@ -367,7 +372,7 @@ class Actor:
         key, stock, made = sort.kind.key, sort.names[thing.stock], sort.field(thing.stock)
         assert isinstance(made, Number)
         count = self.style.word("count")
-        most = max(2, (made.high - made.low) // self.rng.choice((4, 6, 8, 10)))
+        most = max(4, (made.high - made.low) // self.rng.choice((4, 6, 8, 10)))
         filling = part.family == "fill"
         limit = made.high + most * 3
         body = bodies.fill(sort.kind, stock, limit) if filling else bodies.take(sort.kind, stock)
@@ -380,10 +385,16 @@ class Actor:
             part.family,
             [thing.stock, limit if filling else 0, most],
         )
-        step = made.step if made.step <= most else 1
-        takes = {key: Key(), count: Wish(Number(step, most, step), topic="how many")}
+        step = made.step if 1 < made.step < most else 1
+        takes = {key: Key(), count: Wish(Number(max(step, 2), most, step), topic="how many")}
         done = f"The {made.label} of {{{key}}} is now {{{stock}}}."
         return tool, self._act(verb, tool, sort, takes, {"count": count}, done=done)
+
+
+@lru_cache(maxsize=16_384)
+def _parted(sentence: str) -> str:
+    """The sentence with the record between verb and particle, so that it can be a pronoun: `hand {it} out`."""
+    return _PARTICLE.sub(r"\1 {it} \2", sentence)
 
 
 def _beginnings(verb: Verb) -> tuple[str, ...]:

@@ -20,7 +20,6 @@ from toolgym.envs.planarena.numbers import (
     check_number,
     number_of,
     scenarios_of,
-    split_of,
     tools_of,
 )
 from toolgym.errors import ConfigError, did_you_mean
@@ -198,7 +197,7 @@ def _domain_of(settings: Mapping[str, Any]) -> tuple[ScenarioDomain | ArenaDomai
     made = {name.removeprefix("domain_"): value for name, value in given.items() if value is not None}
     if number is None:
         return _arena(tier, tuple(made.items())), overrides
-    overrides.setdefault("split", split_of(check_number(number)))
+    check_number(number)
     return scenario_domain(number, **made, tier=tier), overrides
 
 

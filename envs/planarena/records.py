@@ -1,14 +1,15 @@
 """The fields that the program gives records itself: ids, names of people and things, what was chosen before."""
 
 from dataclasses import dataclass
+from typing import Any
 from zlib import crc32
 
-from toolgym.composing.fields import Draw, Field
+from toolgym.composing.fields import Draw, Field, Number
 from toolgym.composing.worlds import WORLDS_PER_SPLIT
 from toolgym.envs.planarena.numbers import digits_of
 from toolgym.envs.planarena.people import names_of
 
-__all__ = ["FirstName", "LastName", "Mark", "ProperName"]
+__all__ = ["Counted", "FirstName", "LastName", "Mark", "ProperName"]
 
 _ROWS, _NUMBERS, _STRIDE = 48, 10_000, 7919
 
@@ -37,6 +38,14 @@ class Mark(Field):
     @property
     def type(self) -> str:
         return f"mark {self.pattern}"
+
+
+@dataclass(frozen=True)
+class Counted(Number):
+    """A number of units, of which one is shown in the singular."""
+
+    def show(self, value: Any) -> str:
+        return f"{value} {self.unit[:-1]}" if value == 1 else f"{value} {self.unit}"
 
 
 @dataclass(frozen=True)
