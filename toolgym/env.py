@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import gymnasium
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from toolgym.composing.declaration import Declaration
 
 __all__ = ["ToolEnv"]
+
+_KEPT_OPENINGS = 64
+"""Of how many domains, of an environment of several, the latest openings are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,8 @@ class ToolEnv(gymnasium.Env[str, str]):
     `truncated` at a limit, which `info["truncation"]` names. `info["outcome"]` then says how it ended.
 
     Args:
-        domain: a `Domain` or a `Declaration`, or the name of a registered one.
+        domain: a `Domain` or a `Declaration`, or the name of a registered one. Where all its tasks are of one split,
+            that is the default.
         options: how tasks are picked, how the episode talks, ends and scores.
         size: the world's size, where `domain` is a name.
         dialect: the dialect of the domain's tools, where `domain` is a name.
@@ -93,6 +98,9 @@ class ToolEnv(gymnasium.Env[str, str]):
         self.options = (options or EnvOptions()).override(overrides)
         self.render_mode = render_mode
         self.domain = make_domain(domain, size=size, dialect=dialect, seed=domain_seed)
+        own = getattr(self.domain, "split", None)
+        if own is not None and self.options.split == "train":  # what is chosen where nothing is
+            self.options = self.options.override({"split": own})
         self.tasks = self.domain.tasks(self.options.split, depth=self.options.depth, kinds=self.options.kinds)
         """The tasks that a reset picks from."""
         if len(self.tasks) == 0:
@@ -351,9 +359,10 @@ class ToolEnv(gymnasium.Env[str, str]):
 
     def _enter(self, name: str, domain: Domain) -> None:
         """Goes on in one domain of several, whose task the session is in."""
-        if name not in self._openings:
-            self._openings[name] = self._opening_of(domain)
-        self._opening = self._openings[name]
+        opening = self._openings.pop(name, None)
+        self._opening = self._openings[name] = self._opening_of(domain) if opening is None else opening
+        if len(self._openings) > _KEPT_OPENINGS:  # the first one, of all domains, stays
+            del self._openings[next(islice(self._openings, 1, None))]
 
     def _make_prompt(self, policy: str, tools: tuple[ToolSpec, ...]) -> Prompt:
         answers, full = self.options.user != "none", self.options.prompt == "full"

@@ -7,9 +7,12 @@ Task `i` is of a domain that a seeded rule tells: of any `D` tasks in a row from
 domains has one, in an order of their own; where a domain has fewer tasks, the others go on without it.
 """
 
+import random
 from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from math import gcd
 from typing import Any, Final, cast
 
 from gymnasium.vector import AutoresetMode
@@ -28,6 +31,8 @@ from toolgym.vector import ToolVectorEnv
 __all__ = ["MixedDomain", "MixedSession", "MixedTasks", "make_env", "make_vector_env", "mixed_options"]
 
 _ORDER_KEY: Final = 11
+_SHUFFLED: Final = 256
+"""Domains whose order is shuffled; more take turns by steps."""
 _WORSE: Final[tuple[ForkKind, ...]] = ("none", "replay", "copy")
 
 
@@ -119,7 +124,7 @@ class MixedTasks:
     """
 
     def __init__(self, sets: Mapping[str, TaskSet], seed: int = 0):
-        self._sets, self._seed = dict(sets), seed
+        self._sets, self._seed = sets, seed
         lengths = sorted({len(found) for found in self._sets.values()})
         self._rounds = [0, *lengths]
         """Where a set ends, counted in rounds: rounds in which each set that goes on has one task."""
@@ -129,10 +134,13 @@ class MixedTasks:
             self._starts.append(self._starts[-1] + (end - self._rounds[number]) * len(self._active[number]))
         self._order = lru_cache(maxsize=64)(self._ordered)
 
-    def _ordered(self, phase: int, number: int) -> list[str]:
-        names = list(self._active[phase])
-        rng_for(self._seed, _ORDER_KEY, number).shuffle(names)
-        return names
+    def _ordered(self, phase: int, number: int) -> Sequence[str]:
+        names, rng = self._active[phase], rng_for(self._seed, _ORDER_KEY, number)
+        if len(names) > _SHUFFLED:  # a shuffle of thousands takes longer than a task
+            return _Strided(names, rng)
+        shuffled = list(names)
+        rng.shuffle(shuffled)
+        return shuffled
 
     def place(self, index: int) -> tuple[str, int]:
         """The domain of task `index`, and its index there.
@@ -181,6 +189,22 @@ class MixedTasks:
         raise ConfigError(refused or f"No task {task_id!r}: an id begins with its domain's name, one of {names}.")
 
 
+class _Strided(Sequence[str]):
+    """The names in another order, by steps that meet each of them once."""
+
+    def __init__(self, names: Sequence[str], rng: random.Random):
+        count = len(names)
+        self._names, self._first, self._step = names, rng.randrange(count), rng.randrange(1, count)
+        while gcd(self._step, count) > 1:
+            self._step = rng.randrange(1, count)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, index: Any, /) -> Any:
+        return self._names[(self._first + self._step * index) % len(self._names)]
+
+
 def _named(task: Task, domain: str) -> Task:
     """The task with an id that begins with its domain's name, by which it is found again."""
     if task.domain == domain and task.id.startswith(f"{domain}-"):
@@ -194,11 +218,14 @@ class MixedSession(WrappedSession):
 
     Args:
         parts: the domains by name.
+        opened: those that are opened at once, whose tools are listed until a reset; by default all.
+        kept: how many servers' sessions stay open; the least recently used one is closed first.
     """
 
-    def __init__(self, parts: Mapping[str, Domain]):
-        self._parts = parts
-        self._open = {name: part.session() for name, part in parts.items()}
+    def __init__(self, parts: Mapping[str, Domain], opened: Iterable[str] | None = None, kept: int | None = None):
+        self._parts, self._kept = parts, kept
+        names = parts if opened is None else opened
+        self._open = OrderedDict((name, parts[name].session()) for name in names)
         sessions = list(self._open.values())
         super().__init__(sessions[0])
         self.fork_kind = next(kind for kind in _WORSE if any(session.fork_kind == kind for session in sessions))
@@ -218,14 +245,17 @@ class MixedSession(WrappedSession):
         name, key = world_key
         if name not in self._open:
             self._open[name] = self._parts[name].session()
+        self._open.move_to_end(name)
+        while self._kept is not None and len(self._open) > self._kept:
+            self._open.popitem(last=False)[1].close()
         self.inner, self._all = self._open[name], None
         self.inner.reset(key)
 
     def fork(self) -> "MixedSession":
         twin = object.__new__(MixedSession)
         twin.inner, twin.fork_kind, twin.suspends = self.inner.fork(), self.fork_kind, self.suspends
-        twin._parts, twin._all = self._parts, self._all
-        twin._open = {name: twin.inner for name, session in self._open.items() if session is self.inner}
+        twin._parts, twin._kept, twin._all = self._parts, self._kept, self._all
+        twin._open = OrderedDict((name, twin.inner) for name, session in self._open.items() if session is self.inner)
         return twin
 
     def close(self) -> None:

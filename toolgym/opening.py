@@ -29,6 +29,7 @@ _OPTIONS = {
     "toolgym.envs.api_bank:make_env": "toolgym.envs.api_bank:env_settings",
     "toolgym.envs.bfcl.environment:make_env": "toolgym.envs.bfcl.environment:bfcl_options",
     "toolgym.envs.calls:make_env": "toolgym.envs.calls:env_settings",
+    "toolgym.envs.planarena.arena:make_env": "toolgym.envs.planarena.arena:arena_options",
     "toolgym.envs.tau.env:make_env": "toolgym.envs.tau.env:tau_options",
     "toolgym.envs.tau2.env:make_env": "toolgym.envs.tau2.env:tau2_options",
 }

@@ -48,12 +48,15 @@ _ENVS = {f"ToolGym/{name.capitalize()}-v0": name for name in _DOMAINS}
 _OWN = tuple(_DOMAINS)
 _OPTIONS: dict[str, dict[str, Any]] = {"telecom": {"user": "scripted"}}
 """Domain -> the defaults of its environment, over those of `EnvOptions`."""
+_FAMILIES = {"planarena": "toolgym.envs.planarena.domain:named_domain"}
+"""Name -> what makes the domains that are called NAME:NUMBER: a function of the number, with a domain's options."""
 _MADE_IN = {
     "ToolGym/APIBank-v0": "toolgym.envs.api_bank",
     "ToolGym/All-v0": "toolgym.mixed",
     "ToolGym/BFCL-v0": "toolgym.envs.bfcl.environment",
     "ToolGym/Calls-v0": "toolgym.envs.calls",
     "ToolGym/MCP-v0": "toolgym.mcp_env",
+    "ToolGym/PlanArena-v0": "toolgym.envs.planarena.arena",
 }
 """Ids with options of their own -> the module with their `make_env` and `make_vector_env`."""
 _TAU = {"tau": ("airline", "retail"), "tau2": ("airline", "retail", "telecom")}
@@ -171,12 +174,17 @@ def make_domain(
 ) -> Domain:
     """The domain of a name (one a process for each choice of options, so that its worlds are shared), or the one given.
 
+    Of a family of generated domains one is named with its number: `planarena:17`.
+
     Raises:
         ConfigError: no such domain, or options beside a domain that is made already.
     """
     given = {"size": size, "dialect": dialect, "seed": seed}
     chosen = tuple((name, value) for name, value in given.items() if value is not None)
     if isinstance(domain, str):
+        family, colon, number = domain.partition(":")
+        if colon and family in _FAMILIES:
+            return cast(Domain, _loaded(_FAMILIES[family])(number, **dict(chosen)))
         if domain not in _DOMAINS:
             raise ConfigError(did_you_mean(domain, _DOMAINS, "domain"))
         return _build(domain, chosen)

@@ -1,8 +1,10 @@
 """The tools of a scenario that change something, and the acts that tell the kit what customers ask of them."""
 
 import random
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final
 
 from toolgym.composing.declaration import Act, Key, Pick, Speaker, Wish
@@ -18,7 +20,7 @@ from toolgym.mcp_servers.planarena import bodies
 __all__ = ["Actor", "wish_of"]
 
 _RECORD: Final = dict[str, Any]
-_PLAIN: Final = Number(1, 9)
+_PARTICLE: Final = re.compile(r"(\w+) (out|up|back|off|away|down|in) \{it\}")
 _CHANGED: Final[dict[type, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     Day: (
         ("Please change the {label} of {{it}} to {{to}}.", "I want the {label} of {{it}} to be {{to}}."),
@@ -44,9 +46,12 @@ _CHANGED: Final[dict[type, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 
 
 def wish_of(made: Field) -> Field:
-    """What a customer may want as the value of a field: no day that is past."""
+    """What a customer may want as the value of a field: no day that is past, no number below two."""
     if isinstance(made, Day):
         return Day(2, max(9, made.last), label=made.label)
+    if isinstance(made, Number):  # sentences speak of several
+        low = made.low if made.low > 1 else made.low + made.step * -(-(2 - made.low) // made.step)
+        return replace(made, low=low) if low < made.high else made
     return Choice(choices_of(made), label=made.label) if isinstance(made, Choice) else made
 
 
@@ -58,9 +63,13 @@ class Actor:
         sorts: its records.
         parameters: makes parameters.
         rng: makes the choices that are left.
+        taken: names of tools that there are already.
     """
 
-    def __init__(self, shape: Shape, sorts: Sorts, parameters: Parameters, rng: random.Random):
+    def __init__(
+        self, shape: Shape, sorts: Sorts, parameters: Parameters, rng: random.Random, taken: Collection[str] = ()
+    ):
+        self.taken = taken
         self.shape, self.sorts, self.parameters, self.rng = shape, sorts, parameters, rng
         self.style = shape.style
         self.cases = {case.noun: case for case in shape.cases}
@@ -90,9 +99,8 @@ class Actor:
         name: str = "",
         returns: Any = _RECORD,
     ) -> MadeTool:
-        said = self.rng.choice((verb.name, verb.name, *verb.tools))
         return make_tool(
-            name or self.style.tool(said, sort.word, sort.nouns),
+            name or self._name(verb, sort),
             self.style.does(verb.name, rest),
             takes,
             body,
@@ -100,6 +108,14 @@ class Actor:
             writes=True,
             effect=(family, sort.noun, sort.fields, *data),
         )
+
+    def _name(self, verb: Verb, sort: Sort) -> str:
+        """A name that no other tool has: one of the verb's, and what it is about."""
+        said = [verb.name, verb.name, *verb.tools]
+        self.rng.shuffle(said)
+        names = [self.style.tool(one, sort.word, sort.nouns) for one in said]
+        names.append(self.style.tool(f"{verb.name} {sort.noun}", sort.word, sort.nouns))
+        return next((name for name in names if name not in self.taken), names[-1])
 
     def _act(
         self, verb: Verb, tool: MadeTool, sort: Sort, takes: Mapping[str, Any], places: Mapping[str, str], **more: Any
@@ -127,8 +143,8 @@ class Actor:
             kind=f"{slug(verb.name)}_{slug(sort.noun)}",
             tool=tool.name,
             takes=takes,
-            words=tuple(text.format_map(shown) for text in verb.ask),
-            unseen=tuple(text.format_map(shown) for text in verb.unseen),
+            words=tuple(_parted(text).format_map(shown) for text in verb.ask),
+            unseen=tuple(_parted(text).format_map(shown) for text in verb.unseen),
             **{**given, **more},
         )
 
@@ -270,7 +286,7 @@ class Actor:
             return not record or (record[owner] == other[owner] and record[key] != other[key])
 
         def some(draw: Any) -> int:
-            return draw.rng.randint(1, max(1, draw.record.get(pot, made.low)))
+            return draw.rng.randint(2, max(2, draw.record.get(pot, made.low)))
 
         tool = self._tool(
             case.pour,
@@ -285,7 +301,7 @@ class Actor:
             "pour",
             case.pot,
         )
-        shown = "${value}" if isinstance(made, Money) else "{value}"
+        shown, unit = ("${value}", "") if isinstance(made, Money) else ("{value}", f" {made.unit}".rstrip())
         takes = {
             source: Key(),
             target: Pick(sort.table.name, fits=fits, topic=f"other {sort.noun}"),
@@ -297,8 +313,8 @@ class Actor:
             sort,
             takes,
             {"other": target, "amount": amount},
-            when=lambda record: record[pot] > 0,
-            done=f"{{{amount}}} of the {made.label} of {{{source}}} went to {{{target}}}.",
+            when=lambda record: record[pot] > 1,
+            done=f"{{{amount}}}{unit} of {{{source}}} went to {{{target}}}.",
         )
         return tool, act
 
@@ -356,7 +372,7 @@ class Actor:
         key, stock, made = sort.kind.key, sort.names[thing.stock], sort.field(thing.stock)
         assert isinstance(made, Number)
         count = self.style.word("count")
-        most = max(2, (made.high - made.low) // self.rng.choice((4, 6, 8, 10)))
+        most = max(4, (made.high - made.low) // self.rng.choice((4, 6, 8, 10)))
         filling = part.family == "fill"
         limit = made.high + most * 3
         body = bodies.fill(sort.kind, stock, limit) if filling else bodies.take(sort.kind, stock)
@@ -369,10 +385,16 @@ class Actor:
             part.family,
             [thing.stock, limit if filling else 0, most],
         )
-        step = made.step if made.step <= most else 1
-        takes = {key: Key(), count: Wish(Number(step, most, step), topic="how many")}
+        step = made.step if 1 < made.step < most else 1
+        takes = {key: Key(), count: Wish(Number(max(step, 2), most, step), topic="how many")}
         done = f"The {made.label} of {{{key}}} is now {{{stock}}}."
         return tool, self._act(verb, tool, sort, takes, {"count": count}, done=done)
+
+
+@lru_cache(maxsize=16_384)
+def _parted(sentence: str) -> str:
+    """The sentence with the record between verb and particle, so that it can be a pronoun: `hand {it} out`."""
+    return _PARTICLE.sub(r"\1 {it} \2", sentence)
 
 
 def _beginnings(verb: Verb) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ and tried until one suits the world, so that any task is made without those befo
 import random
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args
 
 from toolgym.composing.composer import DeclaredComposer
 from toolgym.composing.making import Composer, Recipe, Source, TaskMaker
@@ -15,23 +15,23 @@ from toolgym.composing.policy import render_policy
 from toolgym.composing.recipes import DEPTHS
 from toolgym.composing.worlds import WORLDS_PER_SPLIT, world_key
 from toolgym.domain import Size, Split
+from toolgym.envs.planarena.drawing import Sampler
+from toolgym.envs.planarena.numbers import TASKS, Tier, check_number, depth_of, tier_of
 from toolgym.envs.planarena.scenario import new_server, scenario_of
 from toolgym.errors import ConfigError, TaskError, did_you_mean
 from toolgym.mcp.server import ToolServer
 from toolgym.mcp.session import ToolSession
 from toolgym.tasks import Task
 
-__all__ = ["TASKS", "ScenarioDomain", "composer_of", "scenario_domain"]
+__all__ = ["ScenarioDomain", "composer_of", "indices_of", "named_domain", "scenario_domain"]
 
-TASKS: Final = 200
-"""Tasks of a scenario."""
 _KEPT: Final = 64
 """Scenarios whose composers and domains are kept."""
 _KEPT_WORLDS: Final = 8
 _KEPT_TASKS: Final = 256
 _STRIDE: Final = 1_000
 """Worlds that stand between those of one scenario and of the next."""
-_DRAWS: Final = 400
+_DRAWS: Final = 80
 _SPEAKERS: Final = 3
 """How many customers a recipe is tried with before another one is drawn."""
 
@@ -42,10 +42,8 @@ class _Composer(DeclaredComposer):
     def __init__(self, number: int):
         super().__init__(scenario_of(number).declaration)
         self.number = number
+        self.kitchen = Sampler(self.declaration, self._works)
         self._bases = {size: lru_cache(maxsize=_KEPT_WORLDS)(self._base) for size in self._bases}
-
-    def _works(self, recipe: Any) -> bool:
-        return True
 
 
 @lru_cache(maxsize=_KEPT)
@@ -57,32 +55,35 @@ def composer_of(number: int) -> _Composer:
 class _Maker(TaskMaker):
     """Makes the tasks of a scenario, each alone."""
 
-    def depth(self, index: int) -> int:
-        """How deep task `index` is."""
-        return self._rng("depth", index).choices(tuple(DEPTHS), tuple(DEPTHS.values()))[0]
-
     def make(self, index: int) -> Task:
         """Task `index`.
 
         Raises:
             TaskError: no recipe suits its world (not seen to happen).
         """
+        number = cast(_Composer, self.composer).number
+        rng, depth = self._rng("task", index), depth_of(number, index)
+        for world in range(index, _STRIDE, TASKS):
+            key = world_key(self.source.split, (number * _STRIDE + world) % WORLDS_PER_SPLIT, self.source.seed)
+            task = self._in_world(index, depth, key, rng)
+            if task is not None:
+                return task
+        raise TaskError(f"no recipe of depth {depth} suits task {index} of scenario {number}")
+
+    def _in_world(self, index: int, depth: int, key: int, rng: random.Random) -> Task | None:
+        """The task in a world; None where no recipe that is drawn suits it."""
         source, composer = self.source, cast(_Composer, self.composer)
-        rng, depth = self._rng("task", index), self.depth(index)
-        key = world_key(source.split, (composer.number * _STRIDE + index) % WORLDS_PER_SPLIT, source.seed)
         base = composer.base(key, source.size, source.dialect)
         speakers = composer.speakers(base)
         for _ in range(_DRAWS):
             recipe = composer.kitchen.draw(rng, source.split, depth)
-            if recipe.depth != depth:
-                continue
             first = rng.randrange(speakers)
-            for attempt in range(min(speakers, _SPEAKERS)):
+            for attempt in range(min(speakers, _SPEAKERS) if recipe.depth == depth else 0):
                 place = (first + attempt) % speakers
                 task = self.attempt(index, cast(Recipe, recipe), key, base, place, rng)
                 if task is not None:
                     return task
-        raise TaskError(f"no recipe of depth {depth} suits task {index} of scenario {composer.number}")
+        return None
 
     def _rng(self, purpose: str, index: int) -> random.Random:
         source, number = self.source, cast(_Composer, self.composer).number
@@ -136,14 +137,24 @@ class ScenarioDomain:
         size: `small`, `standard` or `large`.
         dialect: `standard`; scenarios have no other.
         seed: other seeds give other worlds and tasks.
+        tier: only tasks of this tier.
 
     Raises:
-        ConfigError: an unknown number, size or dialect, or a seed that is no int >= 0.
+        ConfigError: an unknown number, size, dialect or tier, or a seed that is no int >= 0.
     """
 
     depths = tuple(DEPTHS)
 
-    def __init__(self, number: int, size: Size = "small", dialect: str = "standard", seed: int = 0):
+    def __init__(
+        self,
+        number: int,
+        size: Size = "small",
+        dialect: str = "standard",
+        seed: int = 0,
+        tier: Tier | None = None,
+    ):
+        if tier is not None and tier not in get_args(Tier):
+            raise ConfigError(did_you_mean(str(tier), get_args(Tier), "tier"))
         self.scenario = scenario_of(number)
         self.declaration = self.scenario.declaration
         sizes = self.declaration.tasks_per_world
@@ -161,6 +172,7 @@ class ScenarioDomain:
         self._policy = ""
         source = Source(self.split, size, dialect, seed)
         self._maker = _Maker(source, cast(Composer, composer_of(number)), self.server.session)
+        self.tier = tier
         self._all = ScenarioTasks(self._maker, range(TASKS))
 
     def policy(self) -> str:
@@ -197,18 +209,47 @@ class ScenarioDomain:
         for kind in kinds or ():
             if kind not in self.kinds:
                 raise ConfigError(did_you_mean(kind, self.kinds, "atomic kind"))
-        if depth is None and kinds is None:
+        if depth is None and kinds is None and self.tier is None:
             return self._all
-        depths = set(DEPTHS) if depth is None else {depth} if isinstance(depth, int) else set(depth)
-        indices = [index for index in range(TASKS) if self._maker.depth(index) in depths]
+        indices = indices_of(self.number, len(self.scenario.tools), depth, self.tier)
         if kinds is not None:
             indices = [index for index in indices if set(self._all[index].kind) <= set(kinds)]
         if not indices:
-            raise ConfigError(f"No task of scenario {self.number} has depth {depth!r} and kinds {kinds!r}.")
+            raise ConfigError(
+                f"No task of scenario {self.number} has depth {depth!r}, kinds {kinds!r} and tier {self.tier!r}."
+            )
         return ScenarioTasks(self._maker, indices)
 
 
+def indices_of(number: int, tools: int, depth: int | Sequence[int] | None, tier: Tier | None) -> list[int]:
+    """The tasks of a scenario that have one of some depths and are of a tier.
+
+    Args:
+        number: the scenario.
+        tools: how many tools it has.
+        depth: the depths; None: all.
+        tier: the tier; None: all.
+    """
+    depths = set(DEPTHS) if depth is None else {depth} if isinstance(depth, int) else set(depth)
+    if tier is not None:
+        depths = {one for one in depths if tier_of(one, tools) == tier}
+    return [index for index in range(TASKS) if depth_of(number, index) in depths]
+
+
 @lru_cache(maxsize=_KEPT)
-def scenario_domain(number: int, size: Size = "small", dialect: str = "standard", seed: int = 0) -> ScenarioDomain:
+def scenario_domain(
+    number: int, size: Size = "small", dialect: str = "standard", seed: int = 0, tier: Tier | None = None
+) -> ScenarioDomain:
     """The domain of a scenario; the latest ones are kept."""
-    return ScenarioDomain(number, size, dialect, seed)
+    return ScenarioDomain(number, size, dialect, seed, tier)
+
+
+def named_domain(number: str, **options: Any) -> ScenarioDomain:
+    """The domain of `planarena:NUMBER`.
+
+    Raises:
+        ConfigError: that is no number of a scenario, or an option is wrong.
+    """
+    if not (number.isascii() and number.isdigit() and len(number) <= 10):
+        raise ConfigError(f"A scenario is named by its number, as in planarena:17; given planarena:{number[:40]}")
+    return scenario_domain(check_number(int(number)), **options)

@@ -29,7 +29,7 @@ def _made(name: str, doc: str, takes: dict[str, Any], body: Any, returns: Any, f
 def _show(shape: Shape, sorts: Sorts, parameters: Parameters, part: Part) -> tuple[MadeTool, Look]:
     style, sort = shape.style, sorts.of(part.noun)
     key = sort.kind.key
-    rest = f"{a_noun(sort.noun)} by its id" if style.mood == "noun" else a_noun(sort.noun)
+    rest = f"{a_noun(sort.noun)} by id" if style.mood == "noun" else a_noun(sort.noun)
     made = _made(
         style.tool(style.read, sort.word, sort.nouns),
         style.does(style.read, rest),
@@ -90,7 +90,7 @@ def _name(shape: Shape, sorts: Sorts, parameters: Parameters, part: Part) -> tup
     name = sort.names["name"]
     made = _made(
         style.tool(style.find, sort.word, sort.nouns, "by name"),
-        style.does(style.find, f"{a_noun(sort.noun)} by its name"),
+        style.does(style.find, f"{a_noun(sort.noun)} by name"),
         {name: parameters.text(f"The {sort.noun}'s name.")},
         bodies.named(sort.kind, name),
         _RECORD,

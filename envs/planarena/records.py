@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
-from toolgym.composing.fields import Draw, Field, Pattern
+from toolgym.composing.fields import Draw, Field, Number
 from toolgym.composing.worlds import WORLDS_PER_SPLIT
 from toolgym.envs.planarena.numbers import digits_of
 from toolgym.envs.planarena.people import names_of
 
-__all__ = ["FirstName", "LastName", "Mark", "ProperName", "Settled"]
+__all__ = ["Counted", "FirstName", "LastName", "Mark", "ProperName"]
 
 _ROWS, _NUMBERS, _STRIDE = 48, 10_000, 7919
 
@@ -41,6 +41,14 @@ class Mark(Field):
 
 
 @dataclass(frozen=True)
+class Counted(Number):
+    """A number of units, of which one is shown in the singular."""
+
+    def show(self, value: Any) -> str:
+        return f"{value} {self.unit[:-1]}" if value == 1 else f"{value} {self.unit}"
+
+
+@dataclass(frozen=True)
 class FirstName(Field):
     """A first name of the split."""
 
@@ -69,8 +77,3 @@ class ProperName(Field):
     def make(self, draw: Draw) -> str:
         name = self.pool[(draw.world * 5 + draw.index) % len(self.pool)]
         return name if draw.index < len(self.pool) else f"{name} {draw.index // len(self.pool) + 1}"
-
-
-@dataclass(frozen=True)
-class Address(Pattern):
-    """An e-mail address or a telephone number."""

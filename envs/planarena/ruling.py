@@ -52,6 +52,8 @@ def _candidates(shape: Shape, sorts: Sorts, act: Act, rng: random.Random) -> Ite
     about = act.on or act.gives
     sort = next(one for one in (*sorts.cases.values(), *sorts.things.values()) if one.table.name == about)
     said = f"{act.about[0]} {a_noun(sort.noun)}" if act.on else f"make a new {sort.noun}"
+    if act.about[0] == "change":  # one of several changes
+        said = f"change the {act.about[1]} of {a_noun(sort.noun)}"
     if act.on:
         yield from _of_record(sort, act, said, rng)
     if any(look.family == "show" and look.noun == sorts.person.noun for look in shape.parts):
@@ -73,7 +75,7 @@ def _of_record(sort: Sort, act: Act, said: str, rng: random.Random) -> Iterator[
         limit = _limit(made, rng)
         if limit is None:
             continue
-        text, why, broken = limit
+        text, broken = limit
         yield _Candidate(
             act.kind,
             name,
@@ -82,7 +84,7 @@ def _of_record(sort: Sort, act: Act, said: str, rng: random.Random) -> Iterator[
                 (act.kind,),
                 _record_breaks(name, broken),
                 f"Do not {said} whose {made.label} {text}.",
-                f"its {made.label} {why.format(value='{' + name + '}')}",
+                f"its {made.label} {text}",
             ),
         )
 
@@ -91,20 +93,20 @@ def _record_breaks(name: str, broken: Callable[[Any, str], bool]) -> Callable[[S
     return lambda seen: broken(seen.subject[name], seen.today)
 
 
-def _limit(made: Field, rng: random.Random) -> tuple[str, str, Callable[[Any, str], bool]] | None:
-    """What a value must not be: (the sentence's end, why, whether a value on a day is it)."""
+def _limit(made: Field, rng: random.Random) -> tuple[str, Callable[[Any, str], bool]] | None:
+    """What a value must not be: (how it is said, whether a value on a day is it)."""
     if isinstance(made, Choice):
         value = rng.choice(choices_of(made))
-        return f"is {value}", "is {value}", lambda given, _: given == value
+        return f"is {value}", lambda given, _: given == value
     if isinstance(made, Day) and made.first < 0:
-        return "is past", "is {value}, which is past", lambda given, today: given < today
+        return "is past", lambda given, today: given < today
     if isinstance(made, Number) and made.high - made.low >= 4:
         share = rng.choice((0.6, 0.65, 0.7, 0.75, 0.8))
         bound = made.low + round((made.high - made.low) * share / made.step) * made.step
         if rng.random() < 0.7:
-            return f"is more than {made.show(bound)}", "is {value}", lambda given, _: given > bound
+            return f"is more than {made.show(bound)}", lambda given, _: given > bound
         least = made.low + made.high - bound
-        return f"is less than {made.show(least)}", "is {value}", lambda given, _: given < least
+        return f"is less than {made.show(least)}", lambda given, _: given < least
     return None
 
 
@@ -116,7 +118,7 @@ def _of_person(shape: Shape, sorts: Sorts, act: Act, said: str, rng: random.Rand
         limit = _limit(made, rng)
         if limit is None:
             continue
-        text, _, broken = limit
+        text, broken = limit
         yield _Candidate(
             act.kind,
             f"person {theirs}",
@@ -184,7 +186,7 @@ def _of_pick(sorts: Sorts, act: Act, said: str, rng: random.Random) -> Iterator[
             limit = _limit(made, rng)
             if limit is None:
                 continue
-            text, _, broken = limit
+            text, broken = limit
             pick = Pick(source.table, fits=_tempting(source, here, broken), field=source.field)
             yield _Candidate(
                 act.kind,

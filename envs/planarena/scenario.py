@@ -12,7 +12,7 @@ from functools import lru_cache
 from toolgym.composing.declaration import Act, Declaration, Look
 from toolgym.domain import Size, Split
 from toolgym.envs.planarena.acting import Actor
-from toolgym.envs.planarena.numbers import digits_of, split_of, theme_of
+from toolgym.envs.planarena.numbers import digits_of, split_of, theme_of, tools_of
 from toolgym.envs.planarena.parameters import Parameters, strictly
 from toolgym.envs.planarena.reading import make_look
 from toolgym.envs.planarena.ruling import draw_rules
@@ -50,21 +50,26 @@ def make_scenario(number: int) -> Scenario:
     """
     split, (theme, variation) = split_of(number), theme_of(number)
     rng = random.Random(f"planarena {theme.name} {variation}")
-    shape = draw_shape(theme, rng)
+    shape = draw_shape(theme, rng, tools_of(number))
     sorts = make_sorts(shape, rng, split)
     parameters = Parameters(shape.style, strictly(rng), str(digits_of(split)[variation % len(digits_of(split))]))
-    actor = Actor(shape, sorts, parameters, rng)
-    tools: list[MadeTool] = []
+    tools: dict[str, MadeTool] = {}
     looks: list[Look] = []
     acts: list[Act] = []
+    for part in shape.parts:
+        if not part.writes:
+            tool, look = make_look(shape, sorts, parameters, part)
+            looks.append(look)
+            tools[tool.name] = tool
+    actor = Actor(shape, sorts, parameters, rng, tools)
     for part in shape.parts:
         if part.writes:
             tool, act = actor.make(part)
             acts.append(act)
-        else:
-            tool, look = make_look(shape, sorts, parameters, part)
-            looks.append(look)
-        tools.append(tool)
+            tools[tool.name] = tool
+    names = list(tools)
+    if rng.random() < 0.5:
+        rng.shuffle(names)
     name = f"planarena_{number}"
     declaration = Declaration(
         name=name,
@@ -78,7 +83,7 @@ def make_scenario(number: int) -> Scenario:
         new_server=lambda size, dialect: new_server(number, size),
         notes=_notes(shape, sorts, rng),
     )
-    return Scenario(number, split, shape, sorts, tuple(tools), declaration)
+    return Scenario(number, split, shape, sorts, tuple(tools[name] for name in names), declaration)
 
 
 @lru_cache(maxsize=_KEPT)

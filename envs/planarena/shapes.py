@@ -23,9 +23,8 @@ Family = Literal[
 # fmt: on
 """Families of tools: those that read, and those that change something."""
 _READS: Final = ("show", "list", "search", "name", "find", "summary")
-_COUNTS: Final[dict[int, float]] = {4: 0.06, 5: 0.1, 6: 0.14, 7: 0.16, 8: 0.16, 9: 0.14, 10: 0.1, 11: 0.08, 12: 0.06}
-"""Number of tools -> share of the scenarios."""
 _MOST_FIELDS: Final = 6
+_CHAINED: Final = ("move", "change", "shift", "sign")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +76,8 @@ class Shape:
 class _Chooser:
     """Chooses parts until there are as many as there shall be."""
 
-    def __init__(self, theme: Theme, rng: random.Random):
-        self.theme, self.rng = theme, rng
-        self.wanted = rng.choices(tuple(_COUNTS), tuple(_COUNTS.values()))[0]
+    def __init__(self, theme: Theme, rng: random.Random, wanted: int):
+        self.theme, self.rng, self.wanted = theme, rng, wanted
         self.parts: list[Part] = []
         self.address: Literal["", "email", "phone"] = ""
         self.things = {thing.noun: thing for thing in theme.things}
@@ -99,13 +97,14 @@ class _Chooser:
         """Chooses; returns the cases in use."""
         rng = self.rng
         main, *others = rng.sample(self.theme.cases, len(self.theme.cases))
-        self.add(Part("show", main.noun), Part("list", main.noun))
+        # Three acts that follow one another on a record that is read: so there are tasks of each depth.
         writes = self.writes(main)
-        chained = [part for part in writes if part.family in ("move", "change", "shift", "sign")]
-        for part in chained[:2]:
-            self.add(part)
+        anyhow = [part for part in writes if part.family in ("change", "shift", "sign")][:2]
+        chained = anyhow + [part for part in writes if part.family in _CHAINED and part not in anyhow][:1]
+        self.add(Part("show", main.noun), *chained)
+        self.add(Part("list", main.noun))
         used = [main]
-        rest = [part for part in writes if part not in chained[:2]]
+        rest = [part for part in writes if part not in chained]
         options: list[tuple[Part, ...]] = [self.with_needs(main, part) for part in rest]
         options += [(Part("show", self.theme.person.noun),), (Part("find", self.theme.person.noun),)]
         options.append((Part("summary", main.noun, fields=self.totals(main)),))
@@ -169,10 +168,10 @@ class _Chooser:
         return Part("search", thing.noun, fields=tuple(name for name in thing.fields if name in chosen))
 
 
-def draw_shape(theme: Theme, rng: random.Random) -> Shape:
-    """A shape of a theme."""
+def draw_shape(theme: Theme, rng: random.Random, tools: int) -> Shape:
+    """A shape of a theme with so many tools."""
     style = draw_style(rng, theme.short or theme.name)
-    chooser = _Chooser(theme, rng)
+    chooser = _Chooser(theme, rng, tools)
     cases = chooser.choose()
     of = {case.of for case in cases} | {part.noun for part in chooser.parts}
     things = tuple(thing for thing in theme.things if thing.noun in of)
@@ -188,8 +187,7 @@ def draw_shape(theme: Theme, rng: random.Random) -> Shape:
     person = _some_of_person(rng, theme.person)
     signed = {case.noun: _needs_signing(rng, chooser, case) for case in cases if chooser.there("sign", case.noun)}
     parts = tuple(_partly(rng, chooser, part, fields, chooser.there("show", part.noun)) for part in chooser.parts)
-    order = rng.sample(parts, len(parts)) if rng.random() < 0.5 else sorted(parts, key=lambda part: part.writes)
-    return Shape(theme, style, person, chooser.address, things, cases, fields, tuple(order), signed)
+    return Shape(theme, style, person, chooser.address, things, cases, fields, parts, signed)
 
 
 def _needs_of(case: Case, part: Part) -> Sequence[str]:

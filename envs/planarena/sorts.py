@@ -2,14 +2,15 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from toolgym.composing.fields import Choice, Draw, Field, Flag, Made, Number, Pattern, Ref
 from toolgym.composing.tables import Table
 from toolgym.domain import Split
 from toolgym.envs.planarena.lexicon.theme import Case, Thing
-from toolgym.envs.planarena.records import FirstName, LastName, Mark, ProperName
+from toolgym.envs.planarena.records import Counted, FirstName, LastName, Mark, ProperName
 from toolgym.envs.planarena.shapes import Part, Shape
 from toolgym.envs.planarena.style import Style, slug
 from toolgym.mcp_servers.planarena.bodies import Kind
@@ -98,68 +99,79 @@ class _Maker:
             (f"{{{first}}}.{{{last}}}", f"{{{last}}}_", f"{{{first}}}_{{{last}}}_", f"{{{last}}}-")
         )
         names = {"id": key, "first": first, "last": last}
-        fields: dict[str, Field] = {first: FirstName(), last: LastName(), key: Mark(pattern)}
+        made: dict[str, Field] = {first: FirstName(), last: LastName(), key: Mark(pattern)}
         if shape.address == "email":
             names["email"] = word("email")
             pattern = f"{{{first}}}.{{{last}}}##@example.com"
-            fields[names["email"]] = Pattern(pattern, label="e-mail", told="with e-mail {value}")
+            made[names["email"]] = Pattern(pattern, label="e-mail", told="with e-mail {value}")
         elif shape.address == "phone":
             names["phone"] = word("phone")
-            fields[names["phone"]] = Pattern("555-####", label="phone number", told="with phone number {value}")
+            made[names["phone"]] = Pattern("555-####", label="phone number", told="with phone number {value}")
         for name in shape.person_fields:
             names[name] = word(name)
-            fields[names[name]] = person.fields[name]
-        return self.sort(person.noun, person.plural or f"{person.noun}s", names, fields, rows=_PEOPLE)
+            made[names[name]] = _said(person.fields[name])
+        return self.sort(person.noun, person.plural or f"{person.noun}s", names, made, rows=_PEOPLE)
 
     def thing(self, thing: Thing) -> Sort:
         word, key = self.style.word, self.keys[thing.noun]
         names = {"id": key, "name": word("name")}
-        fields: dict[str, Field] = {
+        made: dict[str, Field] = {
             key: Mark(self.marks[thing.noun]),
             names["name"]: ProperName(thing.names, label="name", told="'{value}'"),
         }
         for name in self.shape.fields[thing.noun]:
             names[name] = word(name)
-            fields[names[name]] = thing.fields[name]
-        return self.sort(thing.noun, thing.plural or f"{thing.noun}s", names, fields, rows=_THINGS)
+            made[names[name]] = _said(thing.fields[name])
+        return self.sort(thing.noun, thing.plural or f"{thing.noun}s", names, made, rows=_THINGS)
 
     def case(self, case: Case, person: Sort, things: Mapping[str, Sort]) -> Sort:
         word, key = self.style.word, self.keys[case.noun]
         names = {"id": key, "person": person.kind.key}
-        fields: dict[str, Field] = {key: Mark(self.marks[case.noun]), person.kind.key: Ref(person.table.name)}
+        made: dict[str, Field] = {key: Mark(self.marks[case.noun]), person.kind.key: Ref(person.table.name)}
         if case.of:
             thing = things[case.of]
             names["thing"] = thing.kind.key
-            fields[thing.kind.key] = Ref(thing.table.name)
+            made[thing.kind.key] = Ref(thing.table.name)
         for name in self.shape.fields[case.noun]:
             names[name] = word(name)
-            fields[names[name]] = case.fields[name]
+            made[names[name]] = _said(case.fields[name])
         names["status"] = word(self.rng.choice(("status", "state")))
         likely = (case.states[0], *case.states)
-        fields[names["status"]] = Choice(likely, label="status", told="that is {value}")
+        made[names["status"]] = Choice(likely, label="status", told="that is {value}")
         if case.noun in self.shape.signed:
             names["approved"] = word("approved")
-            fields[names["approved"]] = Flag(0.5)
+            made[names["approved"]] = Flag(0.5)
         rows = self.rng.choice(_CASES)
-        return self.sort(case.noun, case.plural or f"{case.noun}s", names, fields, rows=rows, per=person.table.name)
+        return self.sort(case.noun, case.plural or f"{case.noun}s", names, made, rows=rows, per=person.table.name)
 
     def summary(self, part: Part, case: Sort, person: Sort) -> Sort:
         word, noun = self.style.word, f"{case.noun} overview"
         self.marks[noun], self.words[noun] = "sum-", f"{case.word} overview"
         names = {"id": word("overview id"), "person": person.kind.key, "count": word(f"number of {case.nouns}")}
-        fields: dict[str, Field] = {
+        made: dict[str, Field] = {
             names["id"]: Made(lambda draw: f"sum-{_owner(draw)}"),
             person.kind.key: Ref(person.table.name),
             names["count"]: Made(_counted(case, person), kind="number", label=f"number of {case.nouns}"),
         }
         for name in part.fields:
-            made = case.field(name)
-            names[name] = word(f"total {made.total}")
-            shown = made.show(0).replace("0", "{value}", 1) if isinstance(made, Number) else "{value}"
-            fields[names[name]] = Made(
-                _added_up(case, person, name), kind=made.type, shown=shown, label=f"total {made.total}"
+            summed = case.field(name)
+            names[name] = word(f"total {summed.total}")
+            shown = summed.show(0).replace("0", "{value}", 1)
+            made[names[name]] = Made(
+                _added_up(case, person, name), kind=summed.type, shown=shown, label=f"total {summed.total}"
             )
-        return self.sort(noun, f"{noun}s", names, fields, rows=(1,), per=person.table.name)
+        return self.sort(noun, f"{noun}s", names, made, rows=(1,), per=person.table.name)
+
+
+@lru_cache(maxsize=4096)
+def _said(made: Field) -> Field:
+    """A field as it is spoken of: units of one thing are singular, and several of a sort are a number of them."""
+    total = made.total
+    if total.endswith("s") and not total.startswith(("number of ", "amount of ")):
+        made = replace(made, total=f"number of {total}")
+    if type(made) is Number and made.unit.endswith("s"):
+        return Counted(**{one.name: getattr(made, one.name) for one in fields(made)})
+    return made
 
 
 def _owner(draw: Draw) -> str:

@@ -70,14 +70,16 @@ class Style:
 
 def draw_style(rng: random.Random, prefix: str) -> Style:
     """A house style."""
+    read = rng.choice(_READ)
+    search = rng.choice(_SEARCH)
     return Style(
         camel=rng.random() < 0.3,
         order=rng.choice(("verb", "verb", "noun", "dotted", "prefixed")),
         prefix=prefix,
-        read=rng.choice(_READ),
-        list=rng.choice(_LIST),
-        search=rng.choice(_SEARCH),
-        find=rng.choice(_FIND),
+        read=read,
+        list=rng.choice([verb for verb in _LIST if verb != read]),
+        search=search,
+        find=rng.choice([verb for verb in _FIND if verb != search]),
         change=rng.choice(_CHANGE),
         sum=rng.choice(_SUM),
         short_ids=rng.random() < 0.5,

@@ -329,4 +329,5 @@ def _same_end(stories: Sequence[Story], done: Execution, other: Execution) -> bo
 
 def is_given(request: str, done: Execution) -> bool:
     """Whether the request itself holds what is to be told."""
-    return any(re.search(rf"(?<!\w){re.escape(fact)}(?!\w)", request) for end in done.endings for fact in end.said)
+    facts = (fact for end in done.endings for fact in end.said if fact in request)
+    return any(re.search(rf"(?<!\w){re.escape(fact)}(?!\w)", request) for fact in facts)

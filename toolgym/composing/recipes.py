@@ -19,7 +19,7 @@ from toolgym.composing.ways import From, Way, ways_to
 from toolgym.domain import Split
 from toolgym.errors import ConfigError
 
-__all__ = ["DEPTHS", "Kitchen", "Together"]
+__all__ = ["DEPTHS", "Kitchen", "Together", "is_named", "sort_of"]
 
 DEPTHS: Final[dict[int, float]] = {1: 0.14, 2: 0.22, 3: 0.22, 4: 0.16, 5: 0.12, 6: 0.08, 7: 0.06}
 """Share of each depth, in every split."""
@@ -149,7 +149,7 @@ class Kitchen:
     def _questions(self) -> Iterator[Outline]:
         for table in self.declaration.tables:
             fields = table.fields.values()
-            for way in filter(_is_named, ways_to(self.declaration, table.name)):
+            for way in filter(is_named, ways_to(self.declaration, table.name)):
                 if any(made.label for made in fields):
                     yield Outline(f"fact {way.name}", way.composition, way.depth, way, question="fact")
                 if way.pick == "told" and way.read is None:
@@ -180,7 +180,7 @@ class Kitchen:
     def _acts(self) -> Iterator[Outline]:
         declaration = self.declaration
         for act in declaration.acts:
-            named = filter(_is_named, ways_to(declaration, act.on)) if act.on else ()
+            named = filter(is_named, ways_to(declaration, act.on)) if act.on else ()
             ways: list[Way | None] = [*list(named)[: 2 * _WAYS]] if act.on else [None]
             if not ways:
                 raise ConfigError(
@@ -379,9 +379,8 @@ class Kitchen:
         acts = [outline.acts for outline in outlines if outline.acts]
         if len(set(names)) < len(names) or len(set(acts)) < len(acts):
             return None
-        if (_hash(" || ".join(sorted(names))) < 32) != held_out:
-            return None
-        return Together(tuple(outlines), held_out)
+        together = Together(tuple(outlines), held_out)
+        return together if self.pair_is_held_out(together) == held_out else None
 
     def _one(self, rng: random.Random, depth: int, sort: str, held_out: bool) -> Outline | None:
         outlines, weights = self._pool(depth, sort, held_out)
@@ -393,7 +392,7 @@ class Kitchen:
             found = [
                 outline
                 for outline in self.outlines
-                if outline.depth == depth and _sort(outline) == sort and self.is_held_out(outline) == held_out
+                if outline.depth == depth and sort_of(outline) == sort and self.is_held_out(outline) == held_out
             ]
             share: dict[str, int] = {}
             for outline in found:
@@ -401,18 +400,23 @@ class Kitchen:
             self._pools[key] = found, [outline.weight / share[_about(outline)] ** 0.5 for outline in found]
         return self._pools[key]
 
+    def pair_is_held_out(self, together: Together) -> bool:
+        """Whether only `test_unseen` has these stories together: one in eight."""
+        return _hash(" || ".join(sorted(outline.name for outline in together.outlines))) < 32
+
     def is_held_out(self, outline: Outline) -> bool:
         """Whether only `test_unseen` has it: series of acts, and ways of several calls, one in eight."""
         plain = len(outline.acts) < 2 and outline.depth < 3
         return not plain and _hash(outline.name) < 32
 
 
-def _is_named(way: Way) -> bool:
+def is_named(way: Way) -> bool:
     """Whether its words name something: "the cheapest tariff" of all there are is the same request in any world."""
     return way.uses("told") or way.uses("speaker") or any(link.pick == "told" for link in way.links())
 
 
-def _sort(outline: Outline) -> str:
+def sort_of(outline: Outline) -> str:
+    """Whether a story is `refused`, `writes`, or only `reads`."""
     if outline.forbidden is not None:
         return "refused"
     return "writes" if outline.writes else "reads"

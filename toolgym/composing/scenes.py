@@ -317,7 +317,9 @@ class Scene:
                 found.words = self.say(f"{mine}the only" if not mine else "public only", **names)
             elif followed is not None and followed.way.table != self.declaration.who:
                 found.words = self.say("followed", **names, from_=followed.words)
-            elif followed is not None and not mark:
+            elif (followed is not None and not mark) or (
+                self.owned(table) and _of_speaker(way, table, self.declaration)
+            ):
                 found.words = self.say("own", **names)
             elif any(source == "subject" for _, source in way.inputs):
                 found.words = self.say("its", **names)
@@ -403,6 +405,11 @@ class Scene:
         found.facts[table.noun] = f"The {which} {table.noun}."
         found.chosen_by = name
         return found
+
+
+def _of_speaker(way: Way, table: Table, declaration: Declaration) -> bool:
+    """Whether who speaks has one such record, which is found by that alone."""
+    return table.name != declaration.who and all(source == "speaker" for _, source in way.inputs)
 
 
 def _named(table: Table, name: str) -> str:

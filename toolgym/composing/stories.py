@@ -13,7 +13,7 @@ from toolgym.composing.scenes import Scene
 from toolgym.composing.story import Do, Done, Run, Story, UnfitError, after, together
 from toolgym.composing.tables import Table
 from toolgym.composing.ways import Way
-from toolgym.composing.words import join_facts, smaller
+from toolgym.composing.words import join_facts, several, smaller
 
 __all__ = ["Outline", "make_story"]
 
@@ -330,7 +330,7 @@ def _difference(scene: Scene, outline: Outline) -> Story | None:
     if two is None:
         return None
     made = table.fields[name]
-    clause = scene.say("difference", label=made.label, it=one.words, other=two.words)
+    clause = scene.say("difference", label=made.label, labels=several(made.label), it=one.words, other=two.words)
     _take(scene, one)
     _take(scene, two)
 

@@ -7,7 +7,7 @@ from typing import Final
 from toolgym.composing.story import Style
 from toolgym.errors import DeclarationError, did_you_mean
 
-__all__ = ["GENERIC_TOPICS", "fill", "join_facts", "say", "smaller"]
+__all__ = ["GENERIC_TOPICS", "fill", "join_facts", "say", "several", "smaller"]
 
 _PHRASES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "speaker": (
@@ -98,7 +98,7 @@ _PHRASES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "difference": (
         (
             "How much more is the {label} of {it} than that of {other}?",
-            "By how much do the {label}s of {it} and {other} differ?",
+            "By how much do the {labels} of {it} and {other} differ?",
         ),
         ("What is the difference in {label} between {it} and {other}?",),
     ),
@@ -128,6 +128,17 @@ def fill(text: str, values: Mapping[str, object]) -> str:
         return text.format_map(values)
     except KeyError as error:
         raise DeclarationError(f"{text!r}: {did_you_mean(str(error.args[0]), values, 'placeholder')}") from error
+
+
+def several(label: str) -> str:
+    """A label's plural: `price` -> `prices`, `number of pages` -> `numbers of pages`."""
+    for joint in (" of ", " per ", " in "):
+        head, found, rest = label.partition(joint)
+        if found:
+            return f"{several(head)}{joint}{rest}"
+    if label.endswith(("s", "x", "ch", "sh")):
+        return f"{label}es"
+    return f"{label[:-1]}ies" if label.endswith("y") and label[-2:-1] not in "aeiou" else f"{label}s"
 
 
 def smaller(text: str) -> str:

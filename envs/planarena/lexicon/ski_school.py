@@ -69,7 +69,7 @@ ENROLMENT = Case(
     fields={
         "starts": Day(-6, 30, label="first day", told="from {value}", extremes=("earliest", "latest")),
         "begins": Clock(9, 15, label="starting time"),
-        "language": Choice(("german", "french", "italian", "english"), label="language", told="in {value}"),
+        "group": Choice(("private", "family", "large"), label="group", told="in a {value} group"),
         "fee": Money(60, 600, 10, label="fee", told="for {value}", extremes=("cheapest", "dearest"), total="fee"),
         "helmets": Number(0, 4, label="number of helmets"),
         "lunch": Flag(label="lunch option"),
@@ -100,7 +100,7 @@ ENROLMENT = Case(
         ),
     ),
     changes=(
-        Change(field="language"),
+        Change(field="group"),
         Change(
             field="helmets",
             verb=Verb(
@@ -115,13 +115,13 @@ ENROLMENT = Case(
         name="enrol",
         past="made",
         ask=(
-            "Put me down for {thing} from {starts}, taught in {language}.",
-            "I want to join {thing} on {starts}; the lessons should be in {language}.",
+            "Put me down for {thing} from {starts}, in a {group} group.",
+            "I want to join {thing} on {starts}; make it a {group} group.",
         ),
-        unseen=("May I ski with {thing} from {starts}, in {language}?",),
+        unseen=("May I ski with {thing} from {starts}, in a {group} group?",),
         tools=("sign up", "register"),
     ),
-    asked=("starts", "language"),
+    asked=("starts", "group"),
     drop=Verb(
         name="cancel",
         past="cancelled",
