@@ -232,7 +232,7 @@ class ToolEnv(gymnasium.Env[str, str]):
             prompt=prompt.text(request),
             meta=meta,
         )
-        self._episode = Episode(self.session, self._user, task, trajectory, self.options, self.reward)
+        self._episode = Episode(self.session, self._user, task, trajectory, self.options, self.reward, prompt.tell)
         info: dict[str, Any] = {
             "messages": prompt.messages(request),
             "tools": prompt.tools(),

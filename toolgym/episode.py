@@ -7,7 +7,7 @@ many at once (`ToolVectorEnv`).
 
 import asyncio
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -76,11 +76,13 @@ class Episode:
         trajectory: the record, empty but for the prompt.
         options: the limits and the message format.
         reward: scores each step.
+        tell: how results are told, where not as messages of their own (`Prompt.tell`).
     """
 
     __slots__ = (
         "_calls",
         "_started_s",
+        "_tell",
         "_tokens",
         "_tools",
         "_version",
@@ -94,14 +96,21 @@ class Episode:
     )
 
     def __init__(
-        self, session: ToolSession, user: User, task: Task, trajectory: Trajectory, options: EnvOptions, reward: Reward
+        self,
+        session: ToolSession,
+        user: User,
+        task: Task,
+        trajectory: Trajectory,
+        options: EnvOptions,
+        reward: Reward,
+        tell: Callable[[Turn, Sequence[ToolResult]], str] | None = None,
     ):
         self.session, self.user, self.task, self.trajectory = session, user, task, trajectory
         self.options, self.reward = options, reward
         self._calls = 0
         self._tokens = self._count(trajectory.prompt)
         self._started_s = 0.0 if options.max_seconds is None else time.monotonic()
-        self._tools = session.tools
+        self._tools, self._tell = session.tools, tell
         # What the user did before its request shows in the first step's diff.
         self._version = None if user.tools is not None and user.tools.acted else session.state_version()
         self.interrupted = False
@@ -136,7 +145,7 @@ class Episode:
         twin.trajectory = replace(now, steps=now.steps.copy(), meta=now.meta.copy())
         twin.options, twin.reward = self.options, self.reward
         twin._calls, twin._tokens, twin._started_s = self._calls, self._tokens, self._started_s
-        twin._tools = self._tools
+        twin._tools, twin._tell = self._tools, self._tell
         twin._version = None if self._version is None else twin.session.state_version()
         twin.interrupted = False
         return twin
@@ -230,7 +239,8 @@ class Episode:
             step.reward, step.rewards = self.reward.score(trajectory, self.task)
         else:
             step.rewards = dict.fromkeys(self.reward.terms, 0.0)
-        info = self._info(step, did, chat_messages(turn, did.results, said, notice, added))
+        told = self._tell(turn, did.results) if self._tell is not None and did.results else ""
+        info = self._info(step, did, chat_messages(turn, did.results, said, notice, added, told))
         self.interrupted = False
         return observation, step.reward, finished or did.failure is not None, did.truncation is not None, info
 

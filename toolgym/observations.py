@@ -7,7 +7,7 @@ like one of these tags, `&lt;` stands for its `<` (see `escape_tags`).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from toolgym import _json
@@ -128,6 +128,10 @@ class Prompt:
         one_message: whether one message ends the task.
     """
 
+    tell: Callable[[Turn, Sequence[ToolResult]], str] | None = None
+    """How the results of a turn are told in one message of the user's, where a benchmark does so; None: each is a
+    message of role `tool`."""
+
     def __init__(
         self,
         policy: str,
@@ -195,15 +199,16 @@ def format_step(turn: Turn, results: Sequence[ToolResult], reply: str | None, no
 
 
 def chat_messages(
-    turn: Turn, results: Sequence[ToolResult], reply: str | None, notice: str = "", tools: str = ""
+    turn: Turn, results: Sequence[ToolResult], reply: str | None, notice: str = "", tools: str = "", told: str = ""
 ) -> list[dict[str, Any]]:
-    """The same as chat messages: role `tool` for results (in the calls' order), `user` for all else.
+    """The same as chat messages: role `tool` for results (in the calls' order), `user` for all else; `told` stands in
+    place of the results where it is not empty.
 
     Tags are escaped as in the text, because chat templates write some roles in tags. A result with images has `parts`
     beside its `content`: the same text and the images (as data URLs), as the chat API's content parts.
     """
-    out: list[dict[str, Any]] = []
-    for call, result in zip(turn.calls, results, strict=False):
+    out: list[dict[str, Any]] = [{"role": "user", "content": escape_tags(told)}] if told else []
+    for call, result in zip(turn.calls, () if told else results, strict=False):
         text = escape_tags(result.text)
         message = {"role": "tool", "name": call.name, "content": text}
         images = image_parts(result.content) if result.content else []

@@ -17,13 +17,15 @@ from toolgym.envs.bfcl import text_format
 from toolgym.envs.bfcl.cases import chosen_categories, is_multi_turn, read_cases
 from toolgym.envs.bfcl.multi_turn import tools_process
 from toolgym.envs.bfcl.session import CaseSession, Opening, specs
-from toolgym.envs.bfcl.tasks import CaseTasks, Mode
+from toolgym.envs.bfcl.tasks import CaseTasks, Mode, call_text
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.mcp.session import ToolSpec
+from toolgym.messages import Turn
 from toolgym.observations import Prompt, added_tools, escape_tags, how_to_call, openai_tools
 from toolgym.options import EnvOptions, check_options, env_options
 from toolgym.sharing import shared
 from toolgym.tasks import Task
+from toolgym.trajectory import ToolResult
 from toolgym.vector import ToolVectorEnv
 
 __all__ = ["BfclDomain", "BfclOptions", "bfcl_options", "make_env", "make_vector_env"]
@@ -147,11 +149,19 @@ class CasePrompt(Prompt):
         own = [str(message["content"]) for message in told["turns"][0] if message["role"] == "system"]
         self._said = [dict(message) for message in told["turns"][0] if message["role"] != "system"]
         listed = [] if prompting else [*own, f"{added_tools(tools)}\n\n# How to answer\n\n{how_to_call('hermes')}\n"]
+        if prompting:
+            self.tell = told_results
         self.system = "\n\n".join([told["system"], *own] if prompting else listed)
 
     def messages(self, request: str) -> list[dict[str, Any]]:
         said = [{**message, "content": escape_tags(str(message["content"]))} for message in self._said]
         return [{"role": "system", "content": self.system}, *said] if self.system else said
+
+
+def told_results(turn: Turn, results: Sequence[ToolResult]) -> str:
+    """The results of a turn as the benchmark's prompting mode tells them: a list in Python's form."""
+    pairs = zip(turn.calls, results, strict=False)
+    return repr([{"role": "tool", "name": call_text(call), "content": result.text} for call, result in pairs])
 
 
 def make_env(render_mode: str | None = None, options: EnvOptions | None = None, **settings: Any) -> ToolEnv:

@@ -16,7 +16,7 @@ from toolgym.messages import ToolCall, said
 from toolgym.tasks import GoldAction, Task, UserScript
 from toolgym.trajectory import Trajectory
 
-__all__ = ["CaseTasks", "Mode", "fault", "judged", "make_task", "spoken"]
+__all__ = ["CaseTasks", "Mode", "call_text", "fault", "judged", "make_task", "spoken"]
 
 Mode = Literal["fc", "prompting"]
 """How a model is given its tools: by its endpoint's (or template's) function calling, or by the benchmark's prompt."""
@@ -142,12 +142,12 @@ def _decoded(trajectory: Trajectory) -> list[list[list[str]]] | None:
         if ended:
             turns.append([])
         if step.turn.calls:
-            turns[-1].append([_text(call) for call in step.turn.calls])
+            turns[-1].append([call_text(call) for call in step.turn.calls])
         ended = step.turn.response is not None
     return turns if ended else None
 
 
-def _text(call: ToolCall) -> str:
+def call_text(call: ToolCall) -> str:
     """A call as text, as the official evaluator makes one of a name and arguments."""
     return f"{call.name}({','.join(f'{name}={value!r}' for name, value in call.arguments.items())})"
 

@@ -165,6 +165,23 @@ class TestConversations:
         assert judged(env.trajectory, env.task).error_type == "multi_turn:force_terminated"
 
 
+def test_the_prompting_mode_tells_results_in_one_message_of_the_users(make):
+    env = make(category="multi_turn_miss_func", mode="prompting", task=0)
+    env.reset()
+    _, _, _, _, info = env.step("[mkdir(name='a'), cd(folder='a')]")
+    told = [
+        {"role": "tool", "name": "mkdir(name='a')", "content": "None"},
+        {"role": "tool", "name": "cd(folder='a')", "content": '{"now": "a"}'},
+    ]
+    assert info["messages"] == [{"role": "user", "content": repr(told)}]
+    played(env, "Done.")
+    _, _, _, _, info = env.step("There is no tool.")
+    (message,) = info["messages"]
+    assert message["content"].startswith("[{'name': 'echo'")  # the tools that are added are in the words
+    assert message["content"].endswith(" Here is more.")
+    assert "tools" not in info
+
+
 def test_an_endpoint_is_told_the_tools_and_nothing_of_ours(make, chat_server):
     def calls(name, arguments):
         function = {"name": name, "arguments": arguments}
