@@ -35,7 +35,7 @@ from toolgym.agents.training.budget import expected_steps
 from toolgym.agents.training.dupo_candidates import PrefixScorer, candidates_of
 from toolgym.agents.training.dupo_options import DUPOOptions
 from toolgym.agents.training.expert import ExpertTrainer, clipped_objective, token_mean
-from toolgym.agents.training.running import prepare, run
+from toolgym.agents.training.running import prepare, reward_of, run
 from toolgym.domain import TaskSet
 from toolgym.tasks import Task
 
@@ -155,6 +155,13 @@ class DUPOTrainer(ExpertTrainer):
     """The shared trainer with DUPO's advantages and loss."""
 
     options: DUPOOptions
+    scorer: PrefixScorer
+    """Of token candidates: the run's reward on beginnings of actions."""
+
+    @property
+    def needs_expert(self) -> bool:
+        """Whether gold episodes are learnt from: always, but for rollouts without SFT."""
+        return self.options.unified or self.options.candidates == "token"
 
     def play(self, tasks: Sequence[int], attempt: int = 0) -> list[Rollout]:
         """Rollouts; with token candidates the gold episodes, which the candidates are about."""
@@ -206,7 +213,6 @@ class DUPOTrainer(ExpertTrainer):
         tokenizer = cast(PreTrainedTokenizerBase, self.processing_class)
         model: Any = self.accelerator.unwrap_model(self.model)
         stop_ids = cast(Any, self._policy).chat.stop_ids(model)
-        scorer = PrefixScorer(options.semantic, options.decay)
         gold, rewards = [], []
         for row in own_BL.any(dim=1).nonzero()[:, 0].tolist():
             expert, own_L = self.expert(self._played[row]), own_BL[row]
@@ -220,7 +226,7 @@ class DUPOTrainer(ExpertTrainer):
                     stop_ids,
                     count=count,
                     temperature=self.temperature,
-                    scorer=scorer,
+                    scorer=self.scorer,
                     seed=seed,
                 )
             counted_CK = torch.ones_like(found.rewards_CK, dtype=torch.bool)
@@ -307,6 +313,8 @@ def make_trainer(
     made = prepare(config, grpo_advantages, trainer=DUPOTrainer, model=model, tokenizer=tokenizer, callbacks=callbacks)
     trainer = cast(DUPOTrainer, made)
     trainer.options = config
+    if config.candidates == "token":
+        trainer.scorer = PrefixScorer.of(reward_of(made.run_config))
     if not config.plan:
         trainer.tasks = _WithoutPlans(trainer.tasks)
     return trainer

@@ -8,10 +8,10 @@ FG-DAPO Eq. 18; what is kept of an expert episode Eq. 19; SPO Eq. 20, weighted b
 `--expert none` is FG-DAPO* alone, `--expert sft` the ablation without SPO, `--no-fine-grained` that without FGAE, and
 `--expert luffy|srft|chord` the single-stage baselines (`toolgym.agents.training.mixing`).
 
-Deviations: the outcome of a token is the reward of its own step. Signs of Eq. 20 and 22 are KTO's: minimising raises
-preserved expert tokens and lowers own tokens with negative advantage. phi has no gradient. A step is compared with the
-gold action that it attempts. The paper prints neither beta, nor gamma's bounds and periods: those here are ours. No
-entropy bonus (the paper's is 3e-4).
+Deviations: the outcome of a token (Eq. 12) is its own message's, whatever earlier attempts at the action earned. Signs of
+Eq. 20 and 22 are KTO's: minimising raises preserved expert tokens and lowers own tokens with negative advantage. phi has
+no gradient. A step is compared with the gold action that it attempts. The paper prints neither beta, nor gamma's bounds
+and periods: those here are ours. No entropy bonus (the paper's is 3e-4).
 
 Shapes: B sequences in groups of G, T tokens; E expert episodes of L tokens.
 """
@@ -39,11 +39,13 @@ from toolgym.agents.training.mixing import (
     srft_expert_loss,
     srft_self_loss,
 )
-from toolgym.agents.training.running import prepare, run
+from toolgym.agents.training.running import prepare, reward_of, run
 from toolgym.agents.training.toolupt_options import ToolUPTOptions
-from toolgym.rewards.aligned import attempt
-from toolgym.rewards.toolupt import token_rewards
+from toolgym.rewards import Reward
+from toolgym.rewards.aligned import attempt, message_scores
+from toolgym.rewards.toolupt import token_rewards, toolupt_reward
 from toolgym.tasks import Task
+from toolgym.trajectory import Trajectory
 
 __all__ = [
     "ToolUPTOptions",
@@ -62,32 +64,58 @@ _EPS = 1e-4
 _CALL_TYPES = ("tool", "tag_tool")
 
 
-def rollout_token_rewards(rollout: Rollout, expert: Rollout, task: Task | None) -> list[float]:
-    """Eq. 14 for each token of a rollout `(T,)`: its step's reward, or 4 where it is the gold's token in a tool call.
+def rollout_token_rewards(
+    rollout: Rollout, expert: Rollout, task: Task | None, reward: Reward | None = None
+) -> list[float]:
+    """Eq. 14 for each token of a rollout `(T,)`: what its message is worth by itself (Eq. 12), or 4 where it is the
+    gold's token in a tool call.
+
+    A step's reward is what its message adds to earlier attempts at the same action; its tokens are worth the message.
 
     Args:
-        rollout: the episode, with its trajectory (without one, no token is compared).
+        rollout: the episode, with its trajectory. Without one, no token is compared, and steps' rewards stand in.
         expert: the gold episode; its step k is gold action k.
         task: the task of both.
+        reward: whose score of a message is the outcome; None: ToolUPT's.
 
     All 0 of a rollout without a score.
     """
     out = [0.0] * len(rollout.completion_ids)
     if not rollout.scored:
         return out
-    for step, ((start, end), reward) in enumerate(zip(rollout.spans, rollout.rewards, strict=False)):
+    reward = toolupt_reward() if reward is None else reward
+    for step, ((start, end), outcome) in enumerate(zip(rollout.spans, rollout.rewards, strict=False)):
         gold_ids, gold_in_call = [], []
         if rollout.trajectory is not None and task is not None:
-            so_far = replace(rollout.trajectory, steps=rollout.trajectory.steps[: step + 1])
+            so_far = _up_to(rollout.trajectory, step + 1)
+            outcome = _outcome(reward, so_far, task, rollout.components[step : step + 1], outcome)
             gold, _ = attempt(so_far, task)
             if gold is not None and gold.index <= len(expert.spans):
                 first, last = expert.spans[gold.index - 1]
                 gold_ids = expert.completion_ids[first:last]
                 gold_in_call = [kind in _CALL_TYPES for kind in expert.types[first:last]]
         in_call = [kind in _CALL_TYPES for kind in rollout.types[start:end]]
-        scores = token_rewards(rollout.completion_ids[start:end], gold_ids, in_call, gold_in_call, reward)
+        scores = token_rewards(rollout.completion_ids[start:end], gold_ids, in_call, gold_in_call, outcome)
         out[start:end] = scores.tolist()
     return out
+
+
+def _outcome(
+    reward: Reward, so_far: Trajectory, task: Task, components: Sequence[dict[str, float]], usual: float
+) -> float:
+    """The latest step's reward with the scores of its message in the place of improvements on earlier ones."""
+    scores = message_scores(reward, so_far, task)
+    if not scores:
+        return usual
+    values = {**(components[0] if components else {}), **scores}
+    return sum(reward.weights.get(name, 1.0) * values.get(name, 0.0) for name in reward.terms)
+
+
+def _up_to(trajectory: Trajectory, count: int) -> Trajectory:
+    """An episode as a reward saw it after so many steps."""
+    if count == len(trajectory.steps):
+        return trajectory
+    return replace(trajectory, steps=trajectory.steps[:count], outcome=None, truncation=None)
 
 
 def fgae_advantages(rewards_BT: torch.Tensor, mask_BT: torch.Tensor, group_size: int) -> torch.Tensor:
@@ -154,6 +182,13 @@ class ToolUPTTrainer(ExpertTrainer):
     """The shared trainer with ToolUPT's advantages and loss."""
 
     options: ToolUPTOptions
+    reward: Reward
+    """The run's: of FGAE's token rewards."""
+
+    @property
+    def needs_expert(self) -> bool:
+        """Whether experts are learnt from, or compared with token by token."""
+        return self.options.expert != "none" or self.options.fine_grained
 
     def expert_weights(self, expert: Rollout) -> list[int]:
         """All that the expert said; with SPO what Eq. 19 preserves."""
@@ -171,7 +206,7 @@ class ToolUPTTrainer(ExpertTrainer):
         if self.options.fine_grained:
             rewards_BT = torch.zeros_like(batch.logprobs_BT, dtype=torch.float64)
             for row, (rollout, task) in enumerate(zip(self.latest, played, strict=True)):
-                rewards = rollout_token_rewards(rollout, self.expert(task), self.tasks[task])
+                rewards = rollout_token_rewards(rollout, self.expert(task), self.tasks[task], self.reward)
                 rewards_BT[row, : len(rewards)] = torch.tensor(rewards, dtype=torch.float64)
             return {"advantages": fgae_advantages(rewards_BT, mask_BT, size)}
         if self.options.expert in ("luffy", "srft"):
@@ -292,7 +327,7 @@ def make_trainer(
         config, grpo_advantages, trainer=ToolUPTTrainer, model=model, tokenizer=tokenizer, callbacks=callbacks
     )
     trainer = cast(ToolUPTTrainer, made)
-    trainer.options = config
+    trainer.options, trainer.reward = config, reward_of(made.run_config)
     return trainer
 
 

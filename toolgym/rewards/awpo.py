@@ -83,9 +83,10 @@ class AWPOTerm:
     plan: bool = True
 
     def __call__(self, trajectory: Trajectory, task: Task, /) -> float:
-        return improvement(self._score, trajectory, task)
+        return improvement(self.of_message, trajectory, task)
 
-    def _score(self, turn: Turn, gold: GoldMessage) -> float:
+    def of_message(self, turn: Turn, gold: GoldMessage, /) -> float:
+        """The part's score of a message against a gold action."""
         if self.part == "format":
             # Where the gold acts without a plan (most answers), none is asked for: the gold earns the most there is.
             return format_score(turn, gold.turn, plan=self.plan and gold.turn.plan is not None)
@@ -128,10 +129,17 @@ def awpo_reward(*, plan: bool = True, judge: Reasoning | str | None = None, reas
 
 
 def awpo_text(
-    completion: str, gold: Gold, *, plan: bool = True, judge: Reasoning | str | None = None, reasoning: float = 1.0
+    completion: str,
+    gold: Gold,
+    *,
+    plan: bool = True,
+    judge: Reasoning | str | None = None,
+    reasoning: float = 1.0,
+    tools: Sequence[str] = (),
 ) -> dict[str, float]:
     """`total`, `format`, `exec`, the parts of the latter (`name`, `params`, `values`: Eq. 16–18 as printed, not
-    normalised) and, where the judge gave one, `reasoning`; where it gave none, `total` is NaN.
+    normalised) and, where the judge gave one, `reasoning`; where it gave none, `total` is NaN. `tools` names the tools
+    that exist, for `judge="offline"`: text has no server that would say which are invented.
     """
     turn, wanted = parse(completion), gold_turn(gold)
     gold_forms, made = forms(wanted.calls), forms(turn.calls)
@@ -139,7 +147,7 @@ def awpo_text(
     form, execution = format_score(turn, wanted, plan=plan), exec_score(gold_forms, made)
     out = {"total": form + execution, "format": form, "exec": execution}
     out |= {"name": name_score(gold_forms, made), "params": params, "values": float(values)}
-    scorer = _reasoning(judge)
+    scorer = _reasoning(judge, tools)
     if scorer is None:
         return out
     score = scorer(*text_episode(completion, gold))
@@ -150,12 +158,12 @@ def awpo_text(
     return out
 
 
-def _reasoning(judge: Reasoning | str | None) -> Reasoning | None:
+def _reasoning(judge: Reasoning | str | None, tools: Sequence[str] = ()) -> Reasoning | None:
     if not isinstance(judge, str):
         return judge
     if judge != "offline":
         raise ConfigError(did_you_mean(judge, ["offline"], "judge"))
-    return reasoning_of(OfflineJudge())
+    return reasoning_of(OfflineJudge(), tools)
 
 
 register("awpo", awpo_reward, awpo_text)

@@ -300,9 +300,10 @@ class ToolRLTerm:
     options: ToolRLOptions
 
     def __call__(self, trajectory: Trajectory, task: Task, /) -> float:
-        return improvement(self._score, trajectory, task)
+        return improvement(self.of_message, trajectory, task)
 
-    def _score(self, turn: Turn, gold: GoldMessage) -> float:
+    def of_message(self, turn: Turn, gold: GoldMessage, /) -> float:
+        """The part's score of a message against a gold action."""
         if self.part == "format":
             return _format(turn, gold.turn, self.options, plan=gold.turn.plan is not None)
         if self.part == "correctness":

@@ -191,9 +191,10 @@ class ToolUPTTerm:
     weights: ToolUPTWeights = ToolUPTWeights()
 
     def __call__(self, trajectory: Trajectory, task: Task, /) -> float:
-        return improvement(self._score, trajectory, task)
+        return improvement(self.of_message, trajectory, task)
 
-    def _score(self, turn: Turn, gold: GoldMessage) -> float:
+    def of_message(self, turn: Turn, gold: GoldMessage, /) -> float:
+        """The part's score of a message against a gold action."""
         if self.part == "format":
             return format_reward(turn, gold.turn)
         return correctness_reward(turn, gold.turn, self.weights)
