@@ -8,10 +8,10 @@ FG-DAPO Eq. 18; what is kept of an expert episode Eq. 19; SPO Eq. 20, weighted b
 `--expert none` is FG-DAPO* alone, `--expert sft` the ablation without SPO, `--no-fine-grained` that without FGAE, and
 `--expert luffy|srft|chord` the single-stage baselines (`toolgym.agents.training.mixing`).
 
-Deviations: the outcome of a token (Eq. 12) is its own message's, whatever earlier attempts at the action earned. Signs of
-Eq. 20 and 22 are KTO's: minimising raises preserved expert tokens and lowers own tokens with negative advantage. phi has
-no gradient. A step is compared with the gold action that it attempts. The paper prints neither beta, nor gamma's bounds
-and periods: those here are ours. No entropy bonus (the paper's is 3e-4).
+Deviations: the outcome of a token (Eq. 12) is its own message's, whatever earlier attempts at the action earned. Signs
+of Eq. 20 and 22 are KTO's: minimising raises preserved expert tokens and lowers own tokens with negative advantage. phi
+has no gradient. A step is compared with the gold action that it attempts. The paper prints neither beta, nor gamma's
+bounds and periods: those here are ours. No entropy bonus (the paper's is 3e-4).
 
 Shapes: B sequences in groups of G, T tokens; E expert episodes of L tokens.
 """
