@@ -51,6 +51,7 @@ __all__ = [
     "ToolUPTOptions",
     "chosen_loss",
     "cyclic_gamma",
+    "falling_mu",
     "fgae_advantages",
     "main",
     "make_trainer",
@@ -178,6 +179,12 @@ def cyclic_gamma(step: int, steps: int, *, low: float, high: float, cycles: int,
     return low + (high - low) * (1 + math.cos(math.pi * (place - warm_up) / (1 - warm_up))) / 2
 
 
+def falling_mu(step: int, steps: int, *, first: float, last: float, share: float) -> float:
+    """CHORD's mu at a step from 0: half a cosine from `first` to `last` over a share of the run, then `last`."""
+    place = min(step / (steps * share), 1.0)
+    return last + (first - last) * (1 + math.cos(math.pi * place)) / 2
+
+
 class ToolUPTTrainer(ExpertTrainer):
     """The shared trainer with ToolUPT's advantages and loss."""
 
@@ -268,6 +275,13 @@ class ToolUPTTrainer(ExpertTrainer):
             warm_up=chosen.warm_up,
         )
 
+    def _mu(self) -> float:
+        chosen = self.options
+        if chosen.mu_end is None:
+            return chosen.mu
+        steps = expected_steps(self.state, chosen)
+        return falling_mu(self.state.global_step, steps, first=chosen.mu, last=chosen.mu_end, share=chosen.mu_decay)
+
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         chosen, gamma = self.options, self._gamma()
         own = self.policy_tokens(model, inputs)
@@ -297,7 +311,10 @@ class ToolUPTTrainer(ExpertTrainer):
         )
         if chosen.expert in ("luffy", "srft"):
             return loss_rl + loss_expert
-        weight = chosen.mu if chosen.expert == "chord" else gamma
+        weight = gamma
+        if chosen.expert == "chord":
+            weight = self._mu()
+            self._record("toolupt/mu", weight)
         return weight * loss_expert + (1 - weight) * loss_rl
 
     def _expert_loss(self, expert: ExpertTokens, total: torch.Tensor, entropy_B: torch.Tensor | None) -> torch.Tensor:
@@ -305,7 +322,7 @@ class ToolUPTTrainer(ExpertTrainer):
         chosen, logps_EL, weights_EL = self.options, expert.logps_EL, expert.weights_EL
         if chosen.expert == "spo":
             losses_EL = chosen_loss(logps_EL, chosen.preference)
-        elif chosen.expert == "sft":
+        elif chosen.expert == "sft" or (chosen.expert == "chord" and not chosen.phi):
             losses_EL = -logps_EL
         elif chosen.expert == "chord":
             losses_EL = chord_expert_loss(logps_EL)

@@ -1,4 +1,4 @@
-"""AWPO's outcome reward and mixed reward (AWPO §4, Eq. 14–20).
+"""AWPO's outcome reward and mixed reward (AWPO §3.2, Eq. 14–20).
 
     R_out = S_format + S_exec                                        in [0, 2]
     S_exec = (r_name + r_para + r_value) / (1 + |T| + sum_i |v(T_i)|)  in [0, 1]
@@ -27,7 +27,7 @@ from toolgym.rewards.text import Gold, gold_turn, text_episode
 from toolgym.tasks import Task
 from toolgym.trajectory import Trajectory
 
-__all__ = ["awpo_reward", "exec_score", "format_score", "mixed_reward", "outcome_reward"]
+__all__ = ["awpo_reward", "exec_score", "format_score", "mixed_reward", "outcome_reward", "pays_reasoning"]
 
 Reasoning = Callable[[Trajectory, Task], float | None]
 """Scores the latest step's reasoning in [0, 1]; None where there is no judgement."""
@@ -93,6 +93,14 @@ class AWPOTerm:
         return exec_score(gold.forms, forms(turn.calls))
 
 
+def pays_reasoning(trajectory: Trajectory, task: Task) -> bool:
+    """Whether the latest step is the first attempt at a gold action, which R_reasoning is paid for."""
+    if not trajectory.steps or not task.gold:
+        return False
+    gold, earlier = attempt(trajectory, task)
+    return gold is not None and not earlier
+
+
 @dataclass(frozen=True, slots=True)
 class ReasoningTerm:
     """R_reasoning of the latest step in [0, 1]; NaN where the judgement is missing, so that no one takes it for a 0.
@@ -103,10 +111,7 @@ class ReasoningTerm:
     judge: Reasoning
 
     def __call__(self, trajectory: Trajectory, task: Task, /) -> float:
-        if not trajectory.steps or not task.gold:
-            return 0.0
-        gold, earlier = attempt(trajectory, task)
-        if gold is None or earlier:
+        if not pays_reasoning(trajectory, task):
             return 0.0
         value = self.judge(trajectory, task)
         return float("nan") if value is None else value

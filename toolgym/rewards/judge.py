@@ -265,6 +265,11 @@ def judge_messages(request: JudgeRequest, rubric: Rubric = RUBRIC) -> list[dict[
     return [{"role": "system", "content": _instructions(rubric)}, {"role": "user", "content": asked}]
 
 
+_SECOND_LOOK = (
+    "That is a low verdict. Look again: go through the reference's reasoning thought by thought, and say how far the "
+    "candidate's deviates from it. Other words for the same thought are no deviation; the rules above bind you still. "
+    'Answer with the verdict\'s number as one JSON object and nothing else, like {"score": 0.75}.'
+)
 _SCORE = re.compile(r'"?score"?\s*[:=]\s*"?(-?\d+(?:\.\d+)?)')
 
 
@@ -279,14 +284,29 @@ def read_score(answer: str, rubric: Rubric = RUBRIC) -> Tier | None:
 
 @dataclass(frozen=True, slots=True)
 class ModelJudge:
-    """Asks a model for a verdict; an answer that cannot be read is asked for again."""
+    """Asks a model for a verdict; an answer that cannot be read is asked for again.
+
+    With `second_look` a verdict up to it is asked for once more: how far does the candidate's reasoning deviate from the
+    reference's (AWPO, Appendix B)? That verdict then stands.
+    """
 
     backend: Backend
     rubric: Rubric = RUBRIC
     attempts: int = 2
+    second_look: float | None = None
 
     def __call__(self, request: JudgeRequest, /) -> Judgement:
         messages = judge_messages(request, self.rubric)
+        first = self._ask(messages)
+        if first.score is None or self.second_look is None or first.score > self.second_look:
+            return first
+        if not request.reference_reasoning:
+            return first  # nothing to deviate from
+        said = {"role": "assistant", "content": json.dumps({"score": first.score})}
+        again = self._ask([*messages, said, {"role": "user", "content": _SECOND_LOOK}])
+        return first if again.score is None else again
+
+    def _ask(self, messages: list[dict[str, str]]) -> Judgement:
         choices = [json.dumps({"score": tier.score}) for tier in self.rubric.tiers]
         answer = ""
         for number in range(self.attempts):
