@@ -10,14 +10,17 @@ advantages Eq. 26; difficulty weight Eq. 27; hyper advantage Eq. 28; clip radius
 Deviations and decisions: an episode's rewards are divided by the number of the task's gold actions, so that R_out is in
 [0, 2] as for one message. `R_out_max` is the highest group mean so far, this batch included, unless it is given; it is
 kept in the checkpoint. `epsilon_mix` is 0.75: Eq. 24 gives 0.5 for equal spreads, 0.75 is a mixed reward that spreads
-three times as much as the outcome. A group with an episode without judgement uses the outcome alone. The paper prints
-no values for its constants; those here are ours. The ratio of Eq. 30 is a whole sequence's: that is
-`importance_sampling_level="sequence"`, where TRL takes the geometric mean over tokens; the default is a ratio a token.
+three times as much as the outcome. A group with an episode without judgement uses the outcome alone. Without the gate
+(Table 5: "removing the first term in Eq. 28") Eq. 28 has the mixed advantage alone, and Eq. 29 still follows Eq. 25's
+weights. The paper prints no values for its constants; those here are ours. The ratio of Eq. 30 is a whole sequence's:
+that is `importance_sampling_level="sequence"`, where TRL takes the geometric mean over tokens; the default is a ratio a
+token.
 
 Shapes: B sequences in groups of G, N groups, T tokens.
 """
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +39,10 @@ from toolgym.agents.training.run_folder import read_number
 from toolgym.agents.training.running import prepare, run
 from toolgym.agents.training.trainer import ToolTrainer
 from toolgym.errors import ConfigError
+from toolgym.rewards.awpo import pays_reasoning
+from toolgym.rewards.judge import Backend, Judge, Judgement, JudgeRequest, ModelJudge, judge_all, request_of
+from toolgym.rewards.judge_backends import Cached, Endpoint, EndpointOptions, LocalModel, LocalModelOptions
+from toolgym.tasks import Task
 
 __all__ = [
     "AWPOOptions",
@@ -43,7 +50,9 @@ __all__ = [
     "clip_radius",
     "group_weights",
     "hyper_advantages",
+    "judge_reasoning",
     "main",
+    "make_judge",
     "make_trainer",
     "train",
 ]
@@ -62,8 +71,10 @@ class GroupWeights:
     """Whether the first gate of Eq. 25 is open: the mean outcome is below the peak."""
     calm_N: torch.Tensor
     """Whether the second is: the ratio is below epsilon_mix, and every episode was judged."""
-    mix_N: torch.Tensor
+    gated_N: torch.Tensor
     """w_g (Eq. 25)."""
+    mix_N: torch.Tensor
+    """The share of the mixed advantage: w_g; without the gate 1."""
     difficulty_N: torch.Tensor
     """d_g (Eq. 27)."""
     intermediate_N: torch.Tensor
@@ -101,12 +112,13 @@ def group_weights(
     _, mixed_spread_N = _statistics(mixed_B.nan_to_num(), usable_B, group_size)
     ratio_N = mixed_spread_N / (spread_N + mixed_spread_N + _EPS)
     unsaturated_N, calm_N = mean_N < peak, (ratio_N < options.epsilon_mix) & judged_N
-    mix_N = ratio_N * unsaturated_N * calm_N if options.gate else judged_N.double()
+    gated_N = ratio_N * unsaturated_N * calm_N
+    mix_N = gated_N if options.gate else judged_N.double()
     intermediate_N = (options.low < mean_N) & (mean_N < options.high)
     weight_N = torch.where(intermediate_N, options.prior_weight, options.base_weight)
     if not options.difficulty:
         weight_N = torch.ones_like(weight_N)
-    return GroupWeights(ratio_N, unsaturated_N, calm_N, mix_N, weight_N, intermediate_N)
+    return GroupWeights(ratio_N, unsaturated_N, calm_N, gated_N, mix_N, weight_N, intermediate_N)
 
 
 def _normalised(values_B: torch.Tensor, usable_B: torch.Tensor, group_size: int) -> torch.Tensor:
@@ -126,12 +138,12 @@ def hyper_advantages(
     return (weights.difficulty_N.repeat_interleave(group_size) * blend_B).float()
 
 
-def clip_radius(mix_N: torch.Tensor, low: float, high: float) -> float:
+def clip_radius(gated_N: torch.Tensor, low: float, high: float) -> float:
     """Eq. 29: from `high` for a batch that relies on the outcome alone down to `low` for one that relies on the mix.
 
-    `mix_N` are the groups with an episode that counts; without any it is `high`.
+    `gated_N` are w_g (Eq. 25) of the groups with an episode that counts; without any it is `high`.
     """
-    return low + (1 - float(mix_N.mean())) * (high - low) if len(mix_N) else high
+    return low + (1 - float(gated_N.mean())) * (high - low) if len(gated_N) else high
 
 
 class AWPOTrainer(ToolTrainer):
@@ -140,11 +152,21 @@ class AWPOTrainer(ToolTrainer):
     options: AWPOOptions
     peak: float | None = None
     """The highest group mean of the outcome so far."""
+    judge: Judge | None = None
+    """A model that judges a batch of episodes at once, where the environment's reward has no judge."""
 
     def play(self, tasks: Sequence[int], attempt: int = 0) -> list[Rollout]:
-        """As the shared trainer; remembers which tasks they are."""
+        """As the shared trainer; remembers which tasks they are, and has the reasoning of all of them judged."""
         self._played = list(tasks)
-        return super().play(tasks, attempt)
+        played = super().play(tasks, attempt)
+        if self.judge is not None:
+            started = time.perf_counter()
+            asked = judge_reasoning(played, [self.tasks[i] for i in tasks], self.judge, self.options.judge_workers)
+            self._record("seconds/judge", time.perf_counter() - started)
+            missing = sum(judgement.score is None for judgement in asked)
+            self._record("awpo/judgements", len(asked))
+            self._record("awpo/judgements_missing", missing / max(len(asked), 1))
+        return played
 
     def learnt(self, rollout: Rollout) -> bool:
         """An episode without judgement too: its outcome is known."""
@@ -163,7 +185,7 @@ class AWPOTrainer(ToolTrainer):
         peak = options.peak if options.peak is not None else self.peak or 0.0
         weights = group_weights(outcome_B, mixed_B, usable_B, size, peak, options)
         advantages_B = hyper_advantages(outcome_B, mixed_B, usable_B, size, weights)
-        radius = clip_radius(weights.mix_N[seen_N], options.epsilon_min, options.epsilon_max)
+        radius = clip_radius(weights.gated_N[seen_N], options.epsilon_min, options.epsilon_max)
         for name, value_N in (
             ("ratio", weights.ratio_N),
             ("unsaturated", weights.unsaturated_N),
@@ -197,6 +219,45 @@ class AWPOTrainer(ToolTrainer):
         self.peak = read_number(Path(resume_from_checkpoint) / _PEAK_FILE, "peak")
 
 
+def judge_reasoning(rollouts: Sequence[Rollout], tasks: Sequence[Task], judge: Judge, workers: int) -> list[Judgement]:
+    """Adds R_reasoning to the steps' components, for steps that it is paid for (`ReasoningTerm`); the others get 0.
+
+    All requests are asked for together, `workers` at a time. A judgement that is missing leaves its component out, and
+    so does an episode without its trajectory. The judgements, in order.
+    """
+    requests: list[JudgeRequest] = []
+    places: list[dict[str, float]] = []
+    for rollout, task in zip(rollouts, tasks, strict=True):
+        if not rollout.usable or rollout.trajectory is None:
+            continue
+        for components, so_far in zip(rollout.components, rollout.trajectory.prefixes(), strict=False):
+            components["reasoning"] = 0.0
+            if pays_reasoning(so_far, task):
+                requests.append(request_of(so_far, task, latest=True))
+                places.append(components)
+    judgements = judge_all(judge, requests, workers)
+    for components, judgement in zip(places, judgements, strict=True):
+        if judgement.score is None:
+            del components["reasoning"]
+        else:
+            components["reasoning"] = judgement.score
+    return judgements
+
+
+def make_judge(config: AWPOOptions) -> Judge | None:
+    """The model that judges a run's episodes; None where none does."""
+    if config.judge == "endpoint":
+        backend: Backend = Endpoint(EndpointOptions(config.judge_model, config.judge_url))
+    elif config.judge == "local":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        backend = LocalModel(LocalModelOptions(config.judge_model, device=device))
+    else:
+        return None
+    if config.judge_cache is not None:
+        backend = Cached(backend, config.judge_cache)
+    return ModelJudge(backend, second_look=config.second_look)
+
+
 def episode_rewards(rollouts: Sequence[Rollout], gold_actions: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
     """R_out in [0, 2] and R_mix in [0, 3] of each episode, a gold action's average; R_mix is NaN without judgement.
 
@@ -223,7 +284,7 @@ def make_trainer(
     """The trainer of a run, ready to train (see `toolgym.agents.training.running.prepare`)."""
     made = prepare(config, grpo_advantages, trainer=AWPOTrainer, model=model, tokenizer=tokenizer, callbacks=callbacks)
     trainer = cast(AWPOTrainer, made)
-    trainer.options = config
+    trainer.options, trainer.judge = config, make_judge(config)
     return trainer
 
 

@@ -39,7 +39,7 @@ from toolgym.agents.training.budget import expected_steps
 from toolgym.agents.training.dupo_candidates import PrefixScorer, candidates_of
 from toolgym.agents.training.dupo_options import DUPOOptions
 from toolgym.agents.training.expert import ExpertTrainer, clipped_objective, token_mean
-from toolgym.agents.training.running import corpus_of, prepare, run
+from toolgym.agents.training.running import corpus_of, prepare, reward_of, run
 from toolgym.domain import TaskSet
 from toolgym.tasks import GoldAction, Task
 
@@ -161,6 +161,13 @@ class DUPOTrainer(ExpertTrainer):
     options: DUPOOptions
     corpus: Corpus | None = None
     """What candidates are taken from, in place of the policy's own rollouts."""
+    scorer: PrefixScorer
+    """Of token candidates: the run's reward on beginnings of actions."""
+
+    @property
+    def needs_expert(self) -> bool:
+        """Whether gold episodes are learnt from: always, but for rollouts without SFT."""
+        return self.options.unified or self.options.candidates == "token"
 
     def play(self, tasks: Sequence[int], attempt: int = 0) -> list[Rollout]:
         """Rollouts; with token candidates the gold episodes, which the candidates are about."""
@@ -236,7 +243,6 @@ class DUPOTrainer(ExpertTrainer):
         tokenizer = cast(PreTrainedTokenizerBase, self.processing_class)
         model: Any = self.accelerator.unwrap_model(self.model)
         stop_ids = cast(Any, self._policy).chat.stop_ids(model)
-        scorer = PrefixScorer(options.semantic, options.decay)
         gold, rewards = [], []
         for row in own_BL.any(dim=1).nonzero()[:, 0].tolist():
             expert, own_L = self.expert(self._played[row]), own_BL[row]
@@ -250,7 +256,7 @@ class DUPOTrainer(ExpertTrainer):
                     stop_ids,
                     count=count,
                     temperature=self.temperature,
-                    scorer=scorer,
+                    scorer=self.scorer,
                     seed=seed,
                 )
             counted_CK = torch.ones_like(found.rewards_CK, dtype=torch.bool)
@@ -339,6 +345,8 @@ def make_trainer(
     trainer.options = config
     if (corpus := corpus_of(config)) is not None:
         trainer.corpus, trainer.chain = corpus, corpus.chain
+    if config.candidates == "token":
+        trainer.scorer = PrefixScorer.of(reward_of(made.run_config))
     if not config.plan:
         trainer.tasks = _WithoutPlans(trainer.tasks)
     return trainer

@@ -4,7 +4,7 @@
     python agents/sft.py --env ToolGym/Airline-v0 --episodes 500 --output runs/sft
 
 The oracle plays train tasks in the environment, so results and errors in the context are real. The loss is the mean
-cross-entropy of the expert's tokens (StepTool §3.2 trains the same way: environment tokens are masked).
+cross-entropy of the expert's tokens; the environment's are context. StepTool compares with it (§5.1.3-5.1.4).
 
 Shapes: B sequences, T tokens.
 """

@@ -2,6 +2,7 @@
 
     toolgym train --algo steptool --env ToolGym/Airline-v0 --steps 50 --output runs/steptool
     toolgym train --algo ppo --env ToolGym/Airline-v0 --steps 50 --output runs/ppo      # the final reward only
+    toolgym train --algo rlhf --env ToolGym/Airline-v0 --steps 50 --output runs/rlhf    # single steps, final reward
     python agents/steptool.py --env ToolGym/Airline-v0 --steps 50 --output runs/steptool
 
 Equations: step k's reward (Eq. 3, the environment's `steptool` preset) is put on the last token that the policy
@@ -12,14 +13,16 @@ Deviations, each a decision on what the paper prints:
 - Eq. 8's ratio of log-probabilities is the ratio of probabilities, `exp(logp - logp_old)`, clipped token by token.
 - Eq. 7's exponents are those of GAE: `A_t = sum over l of (gamma * lambda)^l * delta_(t+l)`.
 - A time step is a generated token; the environment's tokens take no time. `values="step"` has one value a step instead.
-- The value head reads the last hidden state. It begins as the regression of the first batch's returns on these
-  (`fit_value`): from zero it explained a tenth of their variance at best after 18 updates.
+- The value head reads the last hidden state. With `fit_value` it is, before each batch, the regression of earlier
+  batches' returns on these (`PooledFit`; of the first batch's own for that one): what fits one batch alone explains
+  the next ones worse than a constant.
 - Advantages are whitened over the batch.
 - The paper names no KL target or horizon: 6 nats an episode and 10,000 episodes (Ziegler et al. 2019, §2.2).
 
-Ablations: `step_reward=False` pays the last step's reward alone (that is `ppo`); `optimise="steps"` is PPO on the
-sub-trajectory of each step, with nothing flowing from later steps; `source="reference_code"` multiplies step k of S's
-reward by `S - k - 1`, as the published code does.
+Ablations: `step_reward=False` pays the last step's reward alone (that is `ppo`, the ablation without step-grained reward);
+`optimise="steps"` is PPO on the sub-trajectory of each step, with nothing flowing from later steps; both together are
+the baseline of §5.1.3, `rlhf`. `source="reference_code"` multiplies step k of S's reward by `S - k - 1`, and
+`scale="published"` divides it by 6, as the published code does.
 
 Shapes: B sequences, T completion tokens, S steps, L prompt and completion.
 """
@@ -36,6 +39,7 @@ from trl.trainer.grpo_config import GRPOConfig
 from toolgym.agents.rollouts.episodes import EpisodeBatch
 from toolgym.agents.training import steptool_options
 from toolgym.agents.training.critic import (
+    PooledFit,
     ValueHead,
     clipped_value_loss,
     gae,
@@ -131,7 +135,7 @@ class StepToolTrainer(ToolTrainer):
         self.options = options
         self.kl_coefficient = options.beta
         self.critic = ValueHead(self.model)
-        self._fitted = not options.fit_value
+        self.pooled = PooledFit() if options.fit_value else None
 
     def _forward(
         self, model: Any, inputs: dict[str, Any], *, entropy: bool
@@ -165,11 +169,8 @@ class StepToolTrainer(ToolTrainer):
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         out = super()._generate_and_score_completions(inputs)
         mask_BT = out["completion_mask"] * out["tool_mask"]
-        if not self._fitted:
-            self._fit_critic(out, mask_BT)
-        parts = [self._logps_entropies_values(self.model, rows, entropy=False) for _, rows in self._parts(out)]
-        logps_BT = torch.cat([logps for logps, _, _ in parts]).float()
-        values_BT = torch.cat([values for _, _, values in parts])
+        self._fit_critic(out, mask_BT)
+        logps_BT, values_BT = self._logps_values(out, mask_BT)
         penalty_BT = self._kl_penalty(logps_BT, out.pop("ref_per_token_logps", None), mask_BT)
         rewards_BT = out.pop("token_rewards") - penalty_BT
         advantages_BT, learns_BT = self._advantages(
@@ -195,15 +196,47 @@ class StepToolTrainer(ToolTrainer):
             yield rows, {name: out[name][rows] for name in names}
 
     def _fit_critic(self, out: dict[str, Any], mask_BT: torch.Tensor) -> None:
-        """Fits the value head to the returns of the first batch; the policy is the reference yet, so no KL is paid."""
+        """Fits the value head to the returns of earlier batches, where it is fitted; at the first one to that one's.
+
+        The policy is the reference then, so no KL is paid.
+        """
+        if self.pooled is None:
+            return
+        if (best := self.pooled.best()) is not None:
+            self.critic.set(best)
+            return
         rewards_BT = out["token_rewards"]
-        none_BT = torch.zeros_like(rewards_BT)
-        returns_BT, learns_BT = self._advantages(rewards_BT, none_BT, out["step_BT"], mask_BT, lam=1.0)
+        returns_BT, learns_BT = self._returns(rewards_BT, out["step_BT"], mask_BT)
         moments: Any = 0
         for rows, inputs in self._parts(out):
             self._forward(self.model, inputs, entropy=False)
             moments = moments + self.critic.moments(mask_BT.shape[1], returns_BT[rows], learns_BT[rows])
-        self._fitted = self.critic.fit(cast(torch.Tensor, self.accelerator.reduce(moments, reduction="sum")))
+        self.critic.fit(cast(torch.Tensor, self.accelerator.reduce(moments, reduction="sum")))
+
+    def _returns(
+        self, rewards_BT: torch.Tensor, step_BT: torch.Tensor, mask_BT: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """What was earned from each token on `(B, T)`, and the tokens whose value is learned."""
+        return self._advantages(rewards_BT, torch.zeros_like(rewards_BT), step_BT, mask_BT, lam=1.0)
+
+    def _logps_values(self, out: dict[str, Any], mask_BT: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Log-probabilities and values of the batch `(B, T)`; the pooled fit takes it in, for the batches to come."""
+        kept_logps, kept_values = [], []
+        moments: Any = 0
+        for rows, inputs in self._parts(out):
+            logps_BT, _ = self._forward(self.model, inputs, entropy=False)
+            kept_logps.append(logps_BT := logps_BT.float())
+            kept_values.append(self.critic.values(mask_BT.shape[1], keep=self.pooled is not None))
+            if self.pooled is not None:
+                rewards_BT = out["token_rewards"][rows]
+                if "ref_per_token_logps" in out:
+                    kl_BT = (logps_BT - out["ref_per_token_logps"][rows]) * mask_BT[rows]
+                    rewards_BT = rewards_BT - self.kl_coefficient * kl_BT
+                returns_BT, learns_BT = self._returns(rewards_BT, out["step_BT"][rows], mask_BT[rows])
+                moments = moments + self.critic.moments(mask_BT.shape[1], returns_BT, learns_BT)
+        if self.pooled is not None:
+            self.pooled.add(cast(torch.Tensor, self.accelerator.reduce(moments, reduction="sum")))
+        return torch.cat(kept_logps), torch.cat(kept_values)
 
     def _advantages(
         self,
@@ -298,13 +331,16 @@ class StepToolTrainer(ToolTrainer):
             return
         folder = Path(output_dir or cast(str, self.args.output_dir))
         self.critic.save(folder)
+        if self.pooled is not None:
+            self.pooled.save(folder)
         (folder / _STATE).write_text(json.dumps({"kl_coefficient": self.kl_coefficient}) + "\n", encoding="utf-8")
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         folder = Path(resume_from_checkpoint)
         self.critic.load(folder)
-        self._fitted = True
+        if self.pooled is not None:
+            self.pooled.load(folder, self.critic.linear.weight.device)
         self.kl_coefficient = read_number(folder / _STATE, "kl_coefficient")
 
 

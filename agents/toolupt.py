@@ -8,10 +8,10 @@ FG-DAPO Eq. 18; what is kept of an expert episode Eq. 19; SPO Eq. 20, weighted b
 `--expert none` is FG-DAPO* alone, `--expert sft` the ablation without SPO, `--no-fine-grained` that without FGAE, and
 `--expert luffy|srft|chord` the single-stage baselines (`toolgym.agents.training.mixing`).
 
-Deviations: the outcome of a token is the reward of its own step. Signs of Eq. 20 and 22 are KTO's: minimising raises
-preserved expert tokens and lowers own tokens with negative advantage. phi has no gradient. A step is compared with the
-gold action that it attempts. The paper prints neither beta, nor gamma's bounds and periods: those here are ours. No
-entropy bonus (the paper's is 3e-4).
+Deviations: the outcome of a token (Eq. 12) is its own message's, whatever earlier attempts at the action earned. Signs
+of Eq. 20 and 22 are KTO's: minimising raises preserved expert tokens and lowers own tokens with negative advantage. phi
+has no gradient. A step is compared with the gold action that it attempts. The paper prints neither beta, nor gamma's
+bounds and periods: those here are ours. No entropy bonus (the paper's is 3e-4).
 
 Shapes: B sequences in groups of G, T tokens; E expert episodes of L tokens.
 """
@@ -39,16 +39,19 @@ from toolgym.agents.training.mixing import (
     srft_expert_loss,
     srft_self_loss,
 )
-from toolgym.agents.training.running import prepare, run
+from toolgym.agents.training.running import prepare, reward_of, run
 from toolgym.agents.training.toolupt_options import ToolUPTOptions
-from toolgym.rewards.aligned import attempt
-from toolgym.rewards.toolupt import token_rewards
+from toolgym.rewards import Reward
+from toolgym.rewards.aligned import attempt, message_scores
+from toolgym.rewards.toolupt import token_rewards, toolupt_reward
 from toolgym.tasks import Task
+from toolgym.trajectory import Trajectory
 
 __all__ = [
     "ToolUPTOptions",
     "chosen_loss",
     "cyclic_gamma",
+    "falling_mu",
     "fgae_advantages",
     "main",
     "make_trainer",
@@ -62,32 +65,58 @@ _EPS = 1e-4
 _CALL_TYPES = ("tool", "tag_tool")
 
 
-def rollout_token_rewards(rollout: Rollout, expert: Rollout, task: Task | None) -> list[float]:
-    """Eq. 14 for each token of a rollout `(T,)`: its step's reward, or 4 where it is the gold's token in a tool call.
+def rollout_token_rewards(
+    rollout: Rollout, expert: Rollout, task: Task | None, reward: Reward | None = None
+) -> list[float]:
+    """Eq. 14 for each token of a rollout `(T,)`: what its message is worth by itself (Eq. 12), or 4 where it is the
+    gold's token in a tool call.
+
+    A step's reward is what its message adds to earlier attempts at the same action; its tokens are worth the message.
 
     Args:
-        rollout: the episode, with its trajectory (without one, no token is compared).
+        rollout: the episode, with its trajectory. Without one, no token is compared, and steps' rewards stand in.
         expert: the gold episode; its step k is gold action k.
         task: the task of both.
+        reward: whose score of a message is the outcome; None: ToolUPT's.
 
     All 0 of a rollout without a score.
     """
     out = [0.0] * len(rollout.completion_ids)
     if not rollout.scored:
         return out
-    for step, ((start, end), reward) in enumerate(zip(rollout.spans, rollout.rewards, strict=False)):
+    reward = toolupt_reward() if reward is None else reward
+    for step, ((start, end), outcome) in enumerate(zip(rollout.spans, rollout.rewards, strict=False)):
         gold_ids, gold_in_call = [], []
         if rollout.trajectory is not None and task is not None:
-            so_far = replace(rollout.trajectory, steps=rollout.trajectory.steps[: step + 1])
+            so_far = _up_to(rollout.trajectory, step + 1)
+            outcome = _outcome(reward, so_far, task, rollout.components[step : step + 1], outcome)
             gold, _ = attempt(so_far, task)
             if gold is not None and gold.index <= len(expert.spans):
                 first, last = expert.spans[gold.index - 1]
                 gold_ids = expert.completion_ids[first:last]
                 gold_in_call = [kind in _CALL_TYPES for kind in expert.types[first:last]]
         in_call = [kind in _CALL_TYPES for kind in rollout.types[start:end]]
-        scores = token_rewards(rollout.completion_ids[start:end], gold_ids, in_call, gold_in_call, reward)
+        scores = token_rewards(rollout.completion_ids[start:end], gold_ids, in_call, gold_in_call, outcome)
         out[start:end] = scores.tolist()
     return out
+
+
+def _outcome(
+    reward: Reward, so_far: Trajectory, task: Task, components: Sequence[dict[str, float]], usual: float
+) -> float:
+    """The latest step's reward with the scores of its message in the place of improvements on earlier ones."""
+    scores = message_scores(reward, so_far, task)
+    if not scores:
+        return usual
+    values = {**(components[0] if components else {}), **scores}
+    return sum(reward.weights.get(name, 1.0) * values.get(name, 0.0) for name in reward.terms)
+
+
+def _up_to(trajectory: Trajectory, count: int) -> Trajectory:
+    """An episode as a reward saw it after so many steps."""
+    if count == len(trajectory.steps):
+        return trajectory
+    return replace(trajectory, steps=trajectory.steps[:count], outcome=None, truncation=None)
 
 
 def fgae_advantages(rewards_BT: torch.Tensor, mask_BT: torch.Tensor, group_size: int) -> torch.Tensor:
@@ -150,10 +179,23 @@ def cyclic_gamma(step: int, steps: int, *, low: float, high: float, cycles: int,
     return low + (high - low) * (1 + math.cos(math.pi * (place - warm_up) / (1 - warm_up))) / 2
 
 
+def falling_mu(step: int, steps: int, *, first: float, last: float, share: float) -> float:
+    """CHORD's mu at a step from 0: half a cosine from `first` to `last` over a share of the run, then `last`."""
+    place = min(step / (steps * share), 1.0)
+    return last + (first - last) * (1 + math.cos(math.pi * place)) / 2
+
+
 class ToolUPTTrainer(ExpertTrainer):
     """The shared trainer with ToolUPT's advantages and loss."""
 
     options: ToolUPTOptions
+    reward: Reward
+    """The run's: of FGAE's token rewards."""
+
+    @property
+    def needs_expert(self) -> bool:
+        """Whether experts are learnt from, or compared with token by token."""
+        return self.options.expert != "none" or self.options.fine_grained
 
     def expert_weights(self, expert: Rollout) -> list[int]:
         """All that the expert said; with SPO what Eq. 19 preserves."""
@@ -171,7 +213,7 @@ class ToolUPTTrainer(ExpertTrainer):
         if self.options.fine_grained:
             rewards_BT = torch.zeros_like(batch.logprobs_BT, dtype=torch.float64)
             for row, (rollout, task) in enumerate(zip(self.latest, played, strict=True)):
-                rewards = rollout_token_rewards(rollout, self.expert(task), self.tasks[task])
+                rewards = rollout_token_rewards(rollout, self.expert(task), self.tasks[task], self.reward)
                 rewards_BT[row, : len(rewards)] = torch.tensor(rewards, dtype=torch.float64)
             return {"advantages": fgae_advantages(rewards_BT, mask_BT, size)}
         if self.options.expert in ("luffy", "srft"):
@@ -233,6 +275,13 @@ class ToolUPTTrainer(ExpertTrainer):
             warm_up=chosen.warm_up,
         )
 
+    def _mu(self) -> float:
+        chosen = self.options
+        if chosen.mu_end is None:
+            return chosen.mu
+        steps = expected_steps(self.state, chosen)
+        return falling_mu(self.state.global_step, steps, first=chosen.mu, last=chosen.mu_end, share=chosen.mu_decay)
+
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         chosen, gamma = self.options, self._gamma()
         own = self.policy_tokens(model, inputs)
@@ -262,7 +311,10 @@ class ToolUPTTrainer(ExpertTrainer):
         )
         if chosen.expert in ("luffy", "srft"):
             return loss_rl + loss_expert
-        weight = chosen.mu if chosen.expert == "chord" else gamma
+        weight = gamma
+        if chosen.expert == "chord":
+            weight = self._mu()
+            self._record("toolupt/mu", weight)
         return weight * loss_expert + (1 - weight) * loss_rl
 
     def _expert_loss(self, expert: ExpertTokens, total: torch.Tensor, entropy_B: torch.Tensor | None) -> torch.Tensor:
@@ -270,7 +322,7 @@ class ToolUPTTrainer(ExpertTrainer):
         chosen, logps_EL, weights_EL = self.options, expert.logps_EL, expert.weights_EL
         if chosen.expert == "spo":
             losses_EL = chosen_loss(logps_EL, chosen.preference)
-        elif chosen.expert == "sft":
+        elif chosen.expert == "sft" or (chosen.expert == "chord" and not chosen.phi):
             losses_EL = -logps_EL
         elif chosen.expert == "chord":
             losses_EL = chord_expert_loss(logps_EL)
@@ -292,7 +344,7 @@ def make_trainer(
         config, grpo_advantages, trainer=ToolUPTTrainer, model=model, tokenizer=tokenizer, callbacks=callbacks
     )
     trainer = cast(ToolUPTTrainer, made)
-    trainer.options = config
+    trainer.options, trainer.reward = config, reward_of(made.run_config)
     return trainer
 
 

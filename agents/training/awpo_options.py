@@ -5,6 +5,7 @@ Its options and its command line; the algorithm is in `toolgym.agents.awpo`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from toolgym.agents.training.common_options import RunConfig
@@ -13,13 +14,28 @@ from toolgym.errors import ConfigError
 
 __all__ = ["AWPOOptions", "main"]
 
+_OF_MODELS = ("judge_model", "judge_url", "judge_workers", "judge_cache", "second_look")
+"""Options of a model that judges."""
+
 
 @dataclass(frozen=True)
 class AWPOOptions(RunConfig):
     """Options of an AWPO run."""
 
     reward: Annotated[str | None, "reward preset; its components must be awpo's"] = "awpo"
-    judge: Annotated[Literal["offline", "none"], "who scores reasoning; none: the outcome reward alone"] = "offline"
+    judge: Annotated[
+        Literal["offline", "endpoint", "local", "none"],
+        "who scores reasoning: rules, a model (all episodes of a batch at once), or nobody: the outcome reward alone",
+    ] = "offline"
+    judge_model: Annotated[str, "of a model that judges: its name at the endpoint, or a folder or hub id"] = ""
+    judge_url: Annotated[str | None, "of an endpoint (default: $OPENAI_BASE_URL)"] = None
+    judge_workers: Annotated[int, "requests at once"] = 16
+    judge_cache: Annotated[Path | None, "file that keeps a model's verdicts, so that a rerun asks for none again"] = (
+        None
+    )
+    second_look: Annotated[
+        float | None, "a model's verdict up to this is looked at again beside the reference's reasoning (Appendix B)"
+    ] = 0.25
     gate: Annotated[bool, "mix by Eq. 25 (off, Table 5: the mixed reward alone)"] = True
     difficulty: Annotated[bool, "weight groups by Eq. 27 (off, Table 5: all alike)"] = True
     dynamic_clip: Annotated[bool, "clip by Eq. 29 (off, Table 5: by --epsilon)"] = True
@@ -49,8 +65,21 @@ class AWPOOptions(RunConfig):
             check_idle(self, ["epsilon_min", "epsilon_max"], "without dynamic_clip")
         if self.judge == "none":
             check_idle(self, ["epsilon_mix", "peak", "epsilon_min"], "with judge='none': there is no mixed reward")
-        if not self.gate:
+        if not self.gate and not self.dynamic_clip:
             check_idle(self, ["epsilon_mix", "peak"], "without gate")
+        if self.judge in ("offline", "none"):
+            check_idle(self, _OF_MODELS, f"with judge={self.judge!r}: no model judges")
+        elif not self.judge_model:
+            raise ConfigError(f"judge={self.judge!r} needs the model that judges: --judge-model NAME")
+        elif self.reward != "awpo":
+            raise ConfigError(f"judge={self.judge!r} scores beside the outcome reward awpo, not reward={self.reward!r}")
+        if self.judge == "local":
+            check_idle(self, ["judge_url"], "with judge='local'")
+        if self.judge_workers < 1 or (self.second_look is not None and not 0 <= self.second_look <= 1):
+            raise ConfigError(
+                "judge_workers must be at least 1 and second_look from 0 to 1, got "
+                f"judge_workers={self.judge_workers}, second_look={self.second_look}"
+            )
         if not self.difficulty:
             check_idle(self, ["base_weight", "prior_weight", "low", "high"], "without difficulty")
         if not self.gate and self.judge == "none":

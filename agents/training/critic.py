@@ -3,6 +3,7 @@
 Shapes: B sequences, T completion tokens, S steps, L prompt and completion, D hidden size.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,9 +11,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
-__all__ = ["ValueHead", "clipped_value_loss", "gae", "masked_sums", "step_gae", "token_weights", "whiten"]
+__all__ = ["PooledFit", "ValueHead", "clipped_value_loss", "gae", "masked_sums", "step_gae", "token_weights", "whiten"]
 
-_FILE = "value_head.safetensors"
+_FILE, _FIT = "value_head.safetensors", "value_fit.safetensors"
 _ROUNDING = 1e-6
 """What values and advantages lose at most in single precision, as a share of their size."""
 
@@ -43,9 +44,14 @@ class ValueHead:
         hidden_BLD, self._hidden_BLD = cast(torch.Tensor, self._hidden_BLD), None
         return hidden_BLD[:, -length - 1 : -1]
 
-    def values(self, length: int) -> torch.Tensor:
-        """V before each of the last `length` tokens of the latest forward pass `(B, T)`, in float32."""
+    def values(self, length: int, *, keep: bool = False) -> torch.Tensor:
+        """V before each of the last `length` tokens of the latest forward pass `(B, T)`, in float32.
+
+        With `keep` the states stay for `moments`.
+        """
+        kept_BLD = self._hidden_BLD
         hidden_BTD = self._take(length)
+        self._hidden_BLD = kept_BLD if keep else None
         with torch.autocast(hidden_BTD.device.type, enabled=False):
             return self.linear(hidden_BTD.float())[..., 0]
 
@@ -73,9 +79,14 @@ class ValueHead:
             return False
         penalty = ridge * scale * torch.eye(len(squares), dtype=moments.dtype, device=moments.device)
         solved = torch.linalg.solve(squares + penalty, products)
+        self.set(solved)
+        return True
+
+    @torch.no_grad()
+    def set(self, solved: torch.Tensor) -> None:
+        """Sets weights and bias `(D + 1,)`."""
         self.linear.weight.copy_(solved[None, :-1])
         self.linear.bias.copy_(solved[-1:])
-        return True
 
     def save(self, folder: Path) -> None:
         """Writes the head beside the model."""
@@ -84,6 +95,81 @@ class ValueHead:
     def load(self, folder: Path) -> None:
         """Reads what `save` wrote."""
         self.linear.load_state_dict(load_file(folder / _FILE))
+
+
+class PooledFit:
+    """The ridge regression of returns on hidden states over many batches, as good as it has proved to be.
+
+    What fits one batch of episodes may predict the next one worse than their mean does: the tokens of an episode share
+    its return. So several strengths of the penalty are kept, each is judged by batches that it has not seen, and the
+    best of them is taken; a constant, until one has beaten it. Older batches fade: the policy that they are of did.
+    """
+
+    def __init__(self, ridges: Sequence[float] = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0), fade: float = 0.9):
+        self.ridges, self.fade = tuple(ridges), fade
+        self.moments: torch.Tensor | None = None
+        """`X'X | X'y` `(D + 1, D + 2)`, of `ValueHead.moments`."""
+        self._made: list[torch.Tensor] | None = None
+        self.losses = torch.zeros(len(self.ridges) + 1, dtype=torch.float64)
+        """How much of the variance of unseen batches each left unexplained, in all; the last is a constant's."""
+
+    def add(self, moments: torch.Tensor) -> None:
+        """Judges the candidates by a batch, and takes it in."""
+        count = moments[-1, -2]
+        if not count:
+            return
+        if self.moments is not None:
+            mean_D, cross_D, squares_DD = _centred(moments)
+            losses = [w @ squares_DD @ w - 2 * w @ cross_D for w in (fitted[:-1] for fitted in self._candidates())]
+            self.losses = self.fade * self.losses + torch.stack(losses).to(self.losses) * float(count)
+            self.moments = self.fade * self.moments + moments
+        else:
+            self.moments = moments.clone()
+        self._made = None
+
+    def best(self) -> torch.Tensor | None:
+        """Weights and bias `(D + 1,)` of the candidate that has proved best; None before the first batch."""
+        if self.moments is None:
+            return None
+        # Of equals the one nearest to a constant.
+        place = len(self.losses) - 1 - int(self.losses.flip(0).argmin())
+        return self._candidates()[place]
+
+    def _candidates(self) -> list[torch.Tensor]:
+        """Each ridge regression, its bias without penalty, and the constant."""
+        if self._made is not None:
+            return self._made
+        moments = cast(torch.Tensor, self.moments)
+        count, total = moments[-1, -2], moments[-1, -1]
+        mean_D, cross_D, squares_DD = _centred(moments)
+        lengths_D, axes_DD = torch.linalg.eigh(squares_DD)
+        scale, along_D = lengths_D.clamp(min=0).mean(), axes_DD.T @ cross_D
+        out = []
+        for ridge in self.ridges:
+            shrunk_D = along_D / (lengths_D.clamp(min=0) + ridge * scale) if scale > 0 else torch.zeros_like(along_D)
+            weight_D = axes_DD @ shrunk_D
+            out.append(torch.cat([weight_D, (total / count - weight_D @ mean_D)[None]]))
+        self._made = [*out, torch.cat([torch.zeros_like(mean_D), (total / count)[None]])]
+        return self._made
+
+    def save(self, folder: Path) -> None:
+        """Writes it beside the model."""
+        if self.moments is not None:
+            save_file({"moments": self.moments.cpu().contiguous(), "losses": self.losses}, folder / _FIT)
+
+    def load(self, folder: Path, device: torch.device) -> None:
+        """Reads what `save` wrote; a checkpoint without begins anew."""
+        if (folder / _FIT).is_file():
+            kept = load_file(folder / _FIT)
+            self.moments, self.losses = kept["moments"].to(device), kept["losses"]
+
+
+def _centred(moments: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Mean of the hidden states `(D,)`, their covariance with the returns `(D,)` and with each other `(D, D)`."""
+    count = moments[-1, -2]
+    mean_D, products = moments[:-1, -2] / count, moments[:-1, -1] / count
+    cross_D = products - mean_D * (moments[-1, -1] / count)
+    return mean_D, cross_D, moments[:-1, :-2] / count - mean_D[:, None] * mean_D
 
 
 def clipped_value_loss(

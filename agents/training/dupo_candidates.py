@@ -10,17 +10,19 @@ in the format. What two candidates of equal text earn is computed once.
 Shapes: L tokens of an episode, C of them the expert's, K candidates.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
 from toolgym.agents.rollouts.rollout import Rollout
+from toolgym.errors import ConfigError
 from toolgym.messages import parse
-from toolgym.rewards.ac_planner import decay, semantic, structure
+from toolgym.rewards import Reward
+from toolgym.rewards.ac_planner import ACPlannerTerm, decay, semantic, structure
 from toolgym.rewards.semantic import Similarity, lexical
 
 __all__ = ["Candidates", "PrefixScorer", "candidates_of", "draw_candidates", "score_candidates"]
@@ -35,6 +37,20 @@ class PrefixScorer:
     kind: Literal["exponential", "linear", "discrete", "none"] = "exponential"
     """Of decay."""
     similarity: Similarity = lexical
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """Of the parts `name`, `param`, `format` and `semantic`; 1 each."""
+
+    @classmethod
+    def of(cls, reward: Reward) -> "PrefixScorer":
+        """The scorer with the options and weights of a run's reward.
+
+        Raises:
+            ConfigError: it is not AC-Planner's.
+        """
+        terms = [term for term in reward.terms.values() if isinstance(term, ACPlannerTerm)]
+        if not terms or len(terms) < len(reward.terms):
+            raise ConfigError("Token candidates are scored by Eq. 15: leave the reward at ac_planner.")
+        return cls(terms[0].weight, cast(Any, terms[0].kind), terms[0].similarity, reward.weights)
 
     def __call__(self, candidate: str, gold: str, *, ends: bool, index: int, total: int) -> float:
         """The reward of a beginning against the gold's, for action `index` (from 1) of `total`.
@@ -44,7 +60,9 @@ class PrefixScorer:
         found = structure(candidate, gold)
         valid = float(not parse(candidate).problems) if ends else found.format
         alike = semantic(candidate, gold, weight=self.weight, similarity=self.similarity) if self.weight else 0.0
-        return (found.name + found.param + valid + alike) * decay(self.kind, index, total)
+        parts = {"name": found.name, "param": found.param, "format": valid, "semantic": alike}
+        value = sum(self.weights.get(name, 1.0) * part for name, part in parts.items())
+        return value * decay(self.kind, index, total)
 
 
 @dataclass(frozen=True)

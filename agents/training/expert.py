@@ -83,11 +83,17 @@ class ExpertTrainer(ToolTrainer):
         self.chain: Chain = gold_chain
         """What the expert does in a task."""
 
+    @property
+    def needs_expert(self) -> bool:
+        """Whether anything is learnt from expert episodes, or told by them; otherwise none is played."""
+        return True
+
     def play(self, tasks: Sequence[int], attempt: int = 0) -> list[Rollout]:
         """As the shared trainer; remembers which tasks they are, and counts the steps of their experts."""
         self._played = list(tasks)
         played = super().play(tasks, attempt)
-        self.count_experts()
+        if self.needs_expert:
+            self.count_experts()
         return played
 
     def count_experts(self) -> None:
@@ -130,10 +136,14 @@ class ExpertTrainer(ToolTrainer):
         first = self.accelerator.process_index * len(self._played)
         advantages = self.expert_advantages()
         rows = [
-            (self.expert(task), advantages[(first + row) // size]) if (first + row) % size == 0 else (Rollout([]), 0.0)
+            (self.expert(task), advantages[(first + row) // size])
+            if self.needs_expert and (first + row) % size == 0
+            else (Rollout([]), 0.0)
             for row, task in enumerate(self._played)
         ]
         out.update(self._expert_tensors(rows, out["completion_ids"].device))
+        if not self.needs_expert:
+            return out
         self._record("expert/tokens", float(out["expert_total"][0]))
         wanted = [expert for row, (expert, _) in enumerate(rows) if (first + row) % size == 0]
         left_out = sum(not expert.completion_ids for expert in wanted)

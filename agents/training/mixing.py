@@ -2,7 +2,8 @@
 
     LUFFY  Yan et al. 2025, "Learning to Reason under Off-Policy Guidance", mixed groups and policy shaping (§3.2)
     SRFT   Fu et al. 2025, "Supervised Reinforcement Fine-Tuning", entropy-aware weights (§4)
-    CHORD  Zhang et al. 2025, "On-Policy RL Meets Off-Policy Experts", token-weighted SFT (CHORD-phi)
+    CHORD  Zhang et al. 2025, "On-Policy RL Meets Off-Policy Experts", token-weighted SFT with a constant weight mu
+           (CHORD-phi), or plain SFT with a mu that falls (CHORD-mu: 0.9 to 0.05)
 
 Each is its paper's form, in one function; what is the same everywhere (clip, token mean) is not here.
 Deviations: one expert episode a group; the expert's behaviour probability is 1, as LUFFY and SRFT have it; SRFT's

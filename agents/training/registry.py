@@ -23,6 +23,7 @@ _MODULES = {
     "gspo": "toolgym.agents.training.grpo_options:gspo",
     "ppo": "toolgym.agents.training.steptool_options:ppo",
     "rft": "toolgym.agents.training.rft_options",
+    "rlhf": "toolgym.agents.training.steptool_options:rlhf",
     "rloo": "toolgym.agents.training.grpo_options:rloo",
     "sft": "toolgym.agents.training.sft_options",
     "steptool": "toolgym.agents.training.steptool_options",

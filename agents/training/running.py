@@ -3,9 +3,9 @@
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -43,12 +43,13 @@ from toolgym.agents.training.sizing import settled, unset
 from toolgym.agents.training.train_evaluation import EvaluateEvery
 from toolgym.errors import ConfigError, DivergenceError, ToolGymError
 from toolgym.opening import doubts, open_env
-from toolgym.options import parse_settings
+from toolgym.options import EnvOptions, parse_settings
 
 if TYPE_CHECKING:
     from toolgym.agents.rollouts.episodes import Estimator
     from toolgym.agents.training.trainer import ToolTrainer
     from toolgym.env import ToolEnv
+    from toolgym.rewards import Reward
 
 __all__ = [
     "RunConfig",
@@ -60,6 +61,7 @@ __all__ = [
     "lora",
     "make_envs",
     "prepare",
+    "reward_of",
     "run",
     "task_order",
     "train_and_save",
@@ -87,9 +89,40 @@ def _given_options(config: Any) -> dict[str, Any]:
         "reward_options": getattr(config, "reward_options", None),
     }
     chosen, more = {name: value for name, value in given.items() if value is not None}, parse_settings(config.set)
-    if "split" in more:
-        raise ConfigError("The split is an option of its own: --split.")
-    return {**chosen, **more}
+    for name in ("split", "reward"):
+        if name in more and hasattr(config, name):
+            raise ConfigError(f"The {name} is an option of its own: --{name}.")
+    out = {**chosen, **more}
+    own, set_too = chosen.get("reward_options"), more.get("reward_options")
+    if own and isinstance(set_too, Mapping):
+        out["reward_options"] = _both(config, own, set_too)
+    return out
+
+
+def _both(config: Any, own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The reward's options that are options of the run, and those of `--set reward_options=...`.
+
+    Raises:
+        ConfigError: one that was given as either is two values.
+    """
+    usual = {item.name: item.default for item in fields(config)}
+    for name in own.keys() & given.keys():
+        if own[name] != given[name] and getattr(config, name, None) != usual.get(name):
+            raise ConfigError(
+                f"{name}={own[name]!r} and --set reward_options with {name}={given[name]!r} are two: give one of them"
+            )
+    return {**own, **given}
+
+
+def reward_of(config: Any) -> "Reward":
+    """The reward of the run's environments, made here: for what scores messages without playing them.
+
+    Raises:
+        ConfigError: no such reward, or no such option of it.
+    """
+    given = env_options(config)
+    names = ("reward", "reward_options", "reward_weights")
+    return EnvOptions().override({name: given[name] for name in names if name in given}).make_reward()
 
 
 def corpus_of(config: Any) -> Corpus | None:

@@ -5,13 +5,13 @@ Its options and its command line; the algorithm is in `toolgym.agents.steptool`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from toolgym.agents.training.common_options import LossType, RunConfig
 from toolgym.agents.training.options import check_idle, learner_main
 from toolgym.errors import ConfigError
 
-__all__ = ["StepToolPPOOptions", "main"]
+__all__ = ["PRESETS", "StepToolPPOOptions", "main"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class StepToolPPOOptions(RunConfig):
     gamma: Annotated[float, "discount of Eq. 5, a token (a step with --values step)"] = 1.0
     lam: Annotated[float, "GAE's lambda (Eq. 7)"] = 0.95
     values: Annotated[Literal["token", "step"], "what has a value: each token, or each step"] = "token"
-    fit_value: Annotated[bool, "fit the value head to the first batch's returns; off: it starts at 0"] = True
+    fit_value: Annotated[bool, "fit the value head to the batches' returns before the next; off: it starts at 0"] = True
     value_coef: Annotated[float, "weight of the value loss"] = 0.1
     value_clip: Annotated[float, "a value may move this far from its old one"] = 0.2
     whiten: Annotated[bool, "advantages to mean 0 and deviation 1 over the batch"] = True
@@ -34,6 +34,10 @@ class StepToolPPOOptions(RunConfig):
     optimise: Annotated[
         Literal["trajectory", "steps"], "steps: each step is a trajectory of its own (ablation, §5.5)"
     ] = "trajectory"
+    scale: Annotated[
+        Literal["components", "steps", "published"],
+        "of Eq. 3; steps: over 1 + alpha; published: (SuccCalling + Contribution) / 6",
+    ] = "components"
     source: Annotated[
         Literal["paper", "reference_code"], "reference_code: step k's reward times the number of steps after it"
     ] = "paper"
@@ -46,6 +50,8 @@ class StepToolPPOOptions(RunConfig):
             check_idle(self, ["kl_target"], "with kl_horizon=0: the coefficient stays")
         if self.optimise == "steps" and self.values == "step":
             check_idle(self, ["gamma", "lam"], "with optimise='steps' and values='step': each trajectory is one step")
+        if self.reward != "steptool" or not self.step_reward:
+            check_idle(self, ["scale"], "without StepTool's step rewards")
         if not (0 <= self.gamma <= 1 and 0 <= self.lam <= 1):
             raise ConfigError(f"gamma and lam must be in [0, 1], got gamma={self.gamma}, lam={self.lam}")
         if self.value_clip <= 0 or self.value_coef < 0 or self.kl_target <= 0 or self.kl_horizon < 0 or self.beta < 0:
@@ -60,10 +66,28 @@ class StepToolPPOOptions(RunConfig):
                 "would be rewarded; choose one"
             )
 
+    @property
+    def reward_options(self) -> dict[str, Any] | None:
+        """Options of the reward preset."""
+        return {"scale": self.scale} if self.reward == "steptool" else None
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "steptool": {},
+    # §5.5: "all intermediate rewards are set to 0", over whole episodes.
+    "ppo": {"step_reward": False},
+    # §5.1.3: "a single-step RLHF approach that trains LLMs using only the final task reward".
+    "rlhf": {"step_reward": False, "optimise": "steps"},
+}
+"""Name -> what differs from `StepToolPPOOptions`' own defaults."""
+
+_ABOUT = {
+    "ppo": "PPO with a critic on the policy's trunk and the final reward only.",
+    "rlhf": "Single-step RLHF: PPO in which each step is a trajectory of its own, with the final reward only.",
+}
+
 
 def main(argv: Sequence[str] | None = None, preset: str = "steptool") -> int:
-    """The command line; the preset `ppo` pays the final reward only. What trains is imported once it was read."""
-    defaults = {"step_reward": False} if preset == "ppo" else None
-    about = "PPO with a critic on the policy's trunk and the final reward only." if preset == "ppo" else None
-    train = "toolgym.agents.steptool:train"
-    return learner_main(preset, StepToolPPOOptions, train, argv, defaults=defaults, about=about)
+    """The command line of one of the `PRESETS`: what trains is imported once it was read."""
+    train, about = "toolgym.agents.steptool:train", _ABOUT.get(preset)
+    return learner_main(preset, StepToolPPOOptions, train, argv, defaults=PRESETS[preset], about=about)

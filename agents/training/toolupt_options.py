@@ -29,7 +29,10 @@ class ToolUPTOptions(RunConfig):
     gamma_high: Annotated[float, "gamma at its peak (spo, sft)"] = 0.5
     cycles: Annotated[int, "cycles of gamma in the run"] = 3
     warm_up: Annotated[float, "share of a cycle in which gamma rises"] = 0.25
-    mu: Annotated[float, "weight of CHORD's expert loss"] = 0.1
+    mu: Annotated[float, "weight of CHORD's expert loss (0.1 with phi, constant; CHORD-mu begins at 0.9)"] = 0.1
+    mu_end: Annotated[float | None, "where mu falls to, by half a cosine (CHORD-mu: 0.05; default: it stays)"] = None
+    mu_decay: Annotated[float, "with mu-end: share of the run in which it falls"] = 1.0
+    phi: Annotated[bool, "weigh CHORD's expert tokens by p (1 - p): CHORD-phi (off: plain SFT, CHORD-mu)"] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -40,7 +43,14 @@ class ToolUPTOptions(RunConfig):
         if self.expert not in ("spo", "sft"):
             check_idle(self, ["gamma_low", "gamma_high", "cycles", "warm_up"], other)
         if self.expert != "chord":
-            check_idle(self, ["mu"], other)
+            check_idle(self, ["mu", "mu_end", "phi"], other)
+        if self.mu_end is None:
+            check_idle(self, ["mu_decay"], "without mu_end")
+        elif not 0 <= self.mu_end <= self.mu <= 1 or not 0 < self.mu_decay <= 1:
+            raise ConfigError(
+                "a falling mu needs 0 <= mu_end <= mu <= 1 and 0 < mu_decay <= 1, got "
+                f"mu={self.mu}, mu_end={self.mu_end}, mu_decay={self.mu_decay}"
+            )
         if self.expert == "srft":
             check_idle(self, ["epsilon", "epsilon_high"], other)
             check_idle(

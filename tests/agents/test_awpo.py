@@ -108,6 +108,18 @@ def test_without_the_gate_the_mixed_reward_stands_alone() -> None:
     assert advantages.tolist() == pytest.approx([1.41392, -0.70696, -0.70696], abs=2e-5)
 
 
+def test_without_the_gate_the_clip_still_follows_eq_25() -> None:
+    # The ablation is of Eq. 28 alone: w_g is 0.36599 (above) with the gate and without, and 0 at the peak.
+    outcome, mixed = torch.tensor([2.0, 1.0, 0.0]), torch.tensor([2.0, 1.0, 1.0])
+    for peak, wanted in ((1.5, 0.36599), (1.0, 0.0)):
+        radii = []
+        for gate in (True, False):
+            weights = group_weights(outcome, mixed, ALL, 3, peak, options(gate=gate))
+            assert weights.mix_N.tolist() == pytest.approx([wanted if gate else 1.0], abs=1e-5)
+            radii.append(clip_radius(weights.gated_N, 0.1, 0.3))
+        assert radii[0] == radii[1] == pytest.approx(0.1 + (1 - wanted) * 0.2, abs=1e-5)
+
+
 def test_clip_radius_by_hand() -> None:
     # Eq. 29 with mean weight 0.25: 0.1 + 0.75 * 0.2 = 0.25; 0.3 without reliance, 0.1 with nothing else.
     assert clip_radius(torch.tensor([0.5, 0.0]), 0.1, 0.3) == pytest.approx(0.25)
@@ -193,7 +205,10 @@ def test_options_that_contradict_the_paper_raise(tmp_path: Path, config: Any) ->
         ({"epsilon_high": 0.3}, "epsilon_high=0.3 would have no effect with dynamic_clip"),
         ({"epsilon": 0.3}, "epsilon=0.3 would have no effect with dynamic_clip"),
         ({"dynamic_clip": False, "epsilon_min": 0.2}, "epsilon_min=0.2 would have no effect without dynamic_clip"),
-        ({"gate": False, "peak": 2.0}, "peak=2.0 would have no effect without gate"),
+        ({"gate": False, "dynamic_clip": False, "peak": 2.0}, "peak=2.0 would have no effect without gate"),
+        ({"judge_workers": 4}, "judge_workers=4 would have no effect with judge='offline'"),
+        ({"judge": "endpoint", "reward": "awpo"}, "needs the model that judges: --judge-model"),
+        ({"judge": "endpoint", "judge_model": "m"}, "not reward='test_letters'"),
         ({"difficulty": False, "low": 0.1}, "low=0.1 would have no effect without difficulty"),
         ({"judge": "none", "epsilon_mix": 0.5}, "epsilon_mix=0.5 would have no effect with judge='none'"),
         ({"gate": False, "judge": "none"}, "choose one"),

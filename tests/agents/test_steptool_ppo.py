@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -29,7 +29,15 @@ from toolgym.agents.steptool import (
     token_rewards,
 )
 from toolgym.agents.training.callbacks import MetricsFile
-from toolgym.agents.training.critic import ValueHead, clipped_value_loss, gae, step_gae, token_weights, whiten
+from toolgym.agents.training.critic import (
+    PooledFit,
+    ValueHead,
+    clipped_value_loss,
+    gae,
+    step_gae,
+    token_weights,
+    whiten,
+)
 from toolgym.agents.training.running import grpo_args, lora, task_order
 from toolgym.errors import ConfigError
 
@@ -381,6 +389,56 @@ def test_a_fitted_critic_explains_the_first_batch(start: str, tmp_path: Path, op
     assert explained[True] > 0.3
 
 
+def noisy(rng: torch.Generator, rows: int, slope: float) -> torch.Tensor:
+    """Moments of a batch whose 6 hidden states say `slope` of the first, and whose returns are mostly noise."""
+    hidden = torch.randn(rows, 6, generator=rng, dtype=torch.float64)
+    returns = slope * hidden[:, 0] + 3.0 + torch.randn(rows, generator=rng, dtype=torch.float64)
+    with_one = torch.cat([hidden, torch.ones(rows, 1)], dim=1)
+    return with_one.T @ torch.cat([with_one, returns[:, None]], dim=1)
+
+
+def test_the_pooled_fit_is_a_constant_until_a_regression_predicts_better() -> None:
+    for slope, constant in ((0.0, True), (1.0, False)):
+        rng, fit = torch.Generator().manual_seed(0), PooledFit()
+        assert fit.best() is None
+        fit.add(noisy(rng, 8, slope))
+        first = cast(torch.Tensor, fit.best())
+        assert not first[:-1].any()  # nothing was predicted yet
+        for _ in range(8):
+            fit.add(noisy(rng, 8, slope))
+        found = cast(torch.Tensor, fit.best())
+        assert bool(found[:-1].any()) != constant
+        assert float(found[0]) == pytest.approx(slope, abs=0.4)
+        assert float(found[-1]) == pytest.approx(3.0, abs=0.4)
+
+
+def test_the_pooled_fit_by_hand(tmp_path: Path) -> None:
+    # Hidden 0 and 1 with returns 1 and 3, twice: mean 1/2, variance 1/4, covariance 1/2. A ridge of 1 times the mean
+    # variance: w = (1/2) / (1/4 + 1/4) = 1, b = 2 - 1/2. Of an unseen batch of the same it leaves (in squares, beside
+    # what the returns' own are) 1/4 - 1 = -3/4 a token, and a constant 0.
+    moments = torch.tensor([[1.0, 1.0, 3.0], [1.0, 2.0, 4.0]], dtype=torch.float64)
+    fit = PooledFit(ridges=(1.0,), fade=1.0)
+    fit.add(moments)
+    fit.add(moments)
+    assert fit.losses.tolist() == pytest.approx([-1.5, 0.0])
+    assert cast(torch.Tensor, fit.best()).tolist() == pytest.approx([1.0, 1.5])
+    fit.add(torch.zeros_like(moments))  # a batch in which nothing is learnt
+    fit.save(tmp_path)
+    other = PooledFit(ridges=(1.0,), fade=1.0)
+    other.load(tmp_path, torch.device("cpu"))
+    assert cast(torch.Tensor, other.best()).tolist() == pytest.approx([1.0, 1.5])
+
+
+def test_later_batches_are_not_explained_worse_than_by_a_constant(
+    start: str, tmp_path: Path, options: Any, metrics: Any
+) -> None:
+    config = options(tmp_path / "run", steps=6, save_steps=6, lam=1.0, learning_rate=1e-5)
+    train(trainer_of(config, start))
+    explained = [line["value/explained_variance"] for line in metrics(config.output)]
+    assert explained[0] > 0.3  # in its own sample
+    assert min(explained[1:]) > -0.3
+
+
 def test_a_lora_adapter_trains_with_a_value_head(start: str, tmp_path: Path, options: Any, metrics: Any) -> None:
     config = options(tmp_path / "run", steps=1)
     trainer = trainer_of(config, start, peft_config=lora(2))
@@ -405,3 +463,14 @@ def test_ppo_from_the_command_line_on_the_airline(airline_arguments: list[str], 
     assert given["step_reward"] is False
     assert given["reward"] == "steptool"
     assert metrics(output)[0]["step"] == 1
+
+
+def test_rlhf_is_single_steps_with_the_final_reward(airline_arguments: list[str], tmp_path: Path, metrics: Any) -> None:
+    output = tmp_path / "run"
+    assert main([*airline_arguments, "--output", str(output)], "rlhf") == 0
+    kept = json.loads((output / "config.json").read_text())
+    assert (kept["optimise"], kept["step_reward"]) == ("steps", False)
+    assert len(metrics(output)) == 1
+    with pytest.raises(ConfigError, match="scale='published' would have no effect without StepTool's step rewards"):
+        StepToolPPOOptions(step_reward=False, scale="published")
+    assert StepToolPPOOptions(scale="published").reward_options == {"scale": "published"}

@@ -21,6 +21,7 @@ from toolgym.agents.toolupt import (
     ToolUPTTrainer,
     chosen_loss,
     cyclic_gamma,
+    falling_mu,
     fgae_advantages,
     main,
     make_trainer,
@@ -148,6 +149,26 @@ def test_gamma_by_hand() -> None:
     assert cyclic_gamma(0, 10, low=0.1, high=0.5, cycles=1, warm_up=0.0) == pytest.approx(0.5)
 
 
+def test_chords_mu_by_hand() -> None:
+    # Half a cosine from 0.9 to 0.05 over half of 8 steps: 0.9, then 0.05 + 0.85 (1 + cos(pi / 4)) / 2, the middle, ...
+    values = [falling_mu(step, 8, first=0.9, last=0.05, share=0.5) for step in range(8)]
+    quarter = 0.05 + 0.85 * (1 + math.cos(math.pi / 4)) / 2
+    assert values == pytest.approx([0.9, quarter, 0.475, 0.95 - quarter, *[0.05] * 4])
+
+
+@pytest.mark.parametrize("phi", [True, False])
+def test_chords_mu_falls_in_a_run(
+    phi: bool, fresh: Any, tokenizer: Any, vowels: None, tmp_path: Path, shape: dict[str, Any], metrics: Any
+) -> None:
+    more = {"expert": "chord", "fine_grained": False, "mu": 0.9, "mu_end": 0.05, "phi": phi}
+    some = ToolUPTOptions(output=tmp_path, **shape | more | {"steps": 2, "save_steps": 2})
+    run(make_trainer(some, fresh(), tokenizer), some)
+    one, two = metrics(tmp_path)
+    assert (one["toolupt/mu"], two["toolupt/mu"]) == pytest.approx((0.9, 0.475))
+    # p (1 - p) is at most a quarter: plain SFT's loss is at least four times CHORD-phi's.
+    assert (one["toolupt/expert_loss"] > 2.0) != phi
+
+
 @pytest.fixture(scope="module")
 def episode(tokenizer: Any) -> Any:
     """A task of two actions, its gold episode, and one whose call has another last argument."""
@@ -215,6 +236,9 @@ def test_options_that_would_have_no_effect_raise() -> None:
         ({"expert": "sft", "preference": 2.0}, "preference=2.0 would have no effect with expert='sft'"),
         ({"expert": "none", "cycles": 2}, "cycles=2 would have no effect"),
         ({"mu": 0.2}, "mu=0.2 would have no effect with expert='spo'"),
+        ({"expert": "sft", "phi": False}, "phi=False would have no effect with expert='sft'"),
+        ({"expert": "chord", "fine_grained": False, "mu_decay": 0.5}, "mu_decay=0.5 would have no effect"),
+        ({"expert": "chord", "fine_grained": False, "mu_end": 0.2}, "mu_end <= mu"),
         ({"expert": "srft", "fine_grained": False, "epsilon": 0.1}, "epsilon=0.1 would have no effect"),
         ({"expert": "srft", "fine_grained": False, "vllm": "http://x"}, "vllm='http://x' would have no effect"),
         ({"expert": "spoo"}, "Did you mean 'spo'"),

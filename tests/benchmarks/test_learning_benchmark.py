@@ -147,6 +147,7 @@ KINDS: dict[str, tuple[type[Any], dict[str, Any]]] = {
     "eto": (ETOOptions, {}),
     "ppo": (StepToolPPOOptions, {}),
     "rft": (RFTOptions, {}),
+    "rlhf": (StepToolPPOOptions, {}),
     "sft": (SFTOptions, {}),
     "steptool": (StepToolPPOOptions, {}),
     "toolupt": (ToolUPTOptions, {}),

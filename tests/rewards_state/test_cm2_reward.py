@@ -39,6 +39,23 @@ def test_turn_rewards_by_hand() -> None:
     assert cm2.turn_rewards(both) == pytest.approx([0.375, 0.125])
 
 
+@pytest.mark.parametrize("min_group", [0, 2, 4, 5, 100])
+def test_the_published_turn_level_has_a_threshold_of_its_own(min_group: int) -> None:
+    # Five samples, rewards 1, 0, 0, 0, 0: mean 0.2. More than 4 samples are trusted, whatever `min_group` says.
+    def turn(count: int, source: cm2.Source) -> list[float]:
+        samples = [sample(TWO, [b == 0, b == 0]) for b in range(count)]
+        got = cm2.advantages(samples, options("turn", min_group=min_group, source=source))
+        return [float(values[0]) for values in got]
+
+    assert turn(5, "reference_code") == pytest.approx([0.8] + [-0.2] * 4)
+    assert turn(4, "reference_code") == [0.0] * 4
+    assert any(turn(5, "paper")) == (min_group < 5)
+    # At step level the published code has the given one.
+    steps = [sample(TWO, [b == 0, b == 0]) for b in range(5)]
+    got = cm2.advantages(steps, options("step", min_group=min_group, source="reference_code"))
+    assert bool(got[0].any()) == (min_group < 5)
+
+
 def test_step_level_by_hand() -> None:
     # A meets item 0 at step 0 (score 1) and item 1 at step 1 (one step late: eta = 0.5). B meets nothing (0, 0).
     # Means: 0.5 and 0.25. A, step 0: 0.75 * (1 - 0.5) + 0.25 * (0.5 - 0.25) = 0.4375; step 1: item 1 alone is open:

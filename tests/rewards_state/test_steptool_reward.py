@@ -140,3 +140,19 @@ def test_wrong_options_are_told() -> None:
         StepToolOptions(contribution="golden")
     with pytest.raises(ConfigError, match="alpha is -1"):
         StepToolOptions(alpha=-1)
+    with pytest.raises(ConfigError, match=r"alpha=0\.5 would have no effect with scale='published'"):
+        StepToolOptions(alpha=0.5, scale="published")
+    with pytest.raises(ConfigError, match="Did you mean 'published'"):
+        StepToolOptions(scale="publish")  # type: ignore[arg-type]
+
+
+def test_the_published_scale_by_hand(play: Any, vault_task: Task, make_turn: Any) -> None:
+    # A gold call that succeeds: (1 + 5) / 6. A look at the blue lock succeeds and does nothing: (1 + 0) / 6; refused: 0.
+    # Two calls in a turn, one of them a gold call: (1 + 5) / 6 + 1 / 6.
+    options = StepToolOptions(scale="published")
+    end = make_turn(response="2 are open")
+    turns = [make_turn("look red"), make_turn("look blue"), make_turn("unlock blue"), make_turn("unlock red"), end]
+    episode = play(*turns, outcome="unsolved")
+    assert list(step_rewards(episode, vault_task, options)) == pytest.approx([1, 1 / 6, 0, 1, 0])
+    parallel = play(make_turn("look red", "look blue"), end, outcome="unsolved")
+    assert list(step_rewards(parallel, vault_task, options)) == pytest.approx([7 / 6, 0])

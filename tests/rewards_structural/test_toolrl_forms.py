@@ -129,3 +129,16 @@ def test_a_broken_gold_is_the_callers_fault() -> None:
         score("toolrl", HALF, "<tool_call>{</tool_call>")
     with pytest.raises(ConfigError, match="Did you mean 'paper'"):
         score("toolrl", HALF, GOLD, source="papre")
+
+
+@pytest.mark.parametrize(("step", "words"), [(0, 384), (105, 640), (210, 896)])
+def test_the_full_length_moves_with_the_step(step: int, words: int) -> None:
+    # 384 words at step 0, 640 at step 105, and on along that line: 96 of 384 are 0.25, of 640 0.15, of 896 0.11.
+    options = ToolRLOptions.from_switches({"SCHEDULELENGTH": "1", "WITHLENGTH": "1"}, step)
+    assert options.full_length == words
+    said = answer("{}", think=f"<think>{'a ' * 96}</think>")
+    found = score("toolrl", said, GOLD, with_length=True, schedule_length=True, step=step)["length"]
+    assert found == round(96 / words, 2)
+    assert not ToolRLOptions.from_switches({"SCHEDULELENGTH": "1", "WITHLENGTH": "0"}).schedule_length
+    with pytest.raises(ConfigError, match="with_length"):
+        ToolRLOptions(schedule_length=True)

@@ -178,3 +178,23 @@ def test_toolupt_in_an_episode() -> None:
     assert reward.score(Trajectory("e", "t", steps=[call]), task)[0] == pytest.approx(4.0)
     assert reward.score(Trajectory("e", "t", steps=[call, bye]), task)[0] == pytest.approx(4.0)
     assert reward.score(Trajectory("e", "t", steps=[call, call]), task)[1] == {"format": 0.0, "correctness": -3.0}
+
+
+@pytest.mark.parametrize(
+    ("call", "syntax"),
+    [
+        ('{"name": "list_airports", "params": {}}', 1.0),
+        ('{"name": "list_airports", "arguments": {}}', 1.0),
+        ('{"name": "list_airports"}', 0.0),
+        ('{"name": "list_airports", "params": null}', 0.0),
+        ('[{"name": "list_airports"}, {"name": "f", "params": {"x": 1}}]', 0.0),
+        ('[{"name": "list_airports", "params": {}}, {"name": "f", "params": {"x": 1}}]', 1.0),
+        ('{"name": "f", "params": {"x": 1}}\n{"name": "list_airports"}', 0.0),
+    ],
+)
+def test_a_call_must_name_its_parameters(call: str, syntax: float) -> None:
+    # Eq. 4: "contains the required keys name and params"; without parameters they are an empty object (Appendix C).
+    gold = [{"name": "list_airports", "arguments": {}}]
+    found = score("toolupt", f"<tool_call>{call}</tool_call>", gold)
+    assert found["syntax"] == syntax
+    assert found["name"] > 0  # the call itself is read, and made, all the same

@@ -373,6 +373,25 @@ def _to_call(item: Any, reading: _Reading) -> ToolCall | str:
     return arguments
 
 
+def all_name_arguments(text: str) -> bool:
+    """Whether every call in the blocks of a tagged text names its arguments, be they none: `"arguments": {}`."""
+    for block in scan(text):
+        if block.tag != "<tool_call>" or not block.closed:
+            continue
+        content = text[block.inner : block.inner_end]
+        try:
+            value = call_json.loads(content)
+        except ValueError:
+            try:
+                value = [call_json.loads(line) for line in content.split("\n") if line and not line.isspace()]
+            except ValueError:
+                continue
+        items = value if type(value) is list else [value]
+        if any(type(item) is dict and all(item.get(key) in (None, "") for key in _KEYS) for item in items):
+            return False
+    return True
+
+
 def read_arguments(name: str, call: dict[str, Any]) -> dict[str, Any] | str:
     """The arguments of a call in any format, or a sentence that says why they are none.
 

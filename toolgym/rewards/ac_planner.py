@@ -133,9 +133,10 @@ class ACPlannerTerm:
     kind: str = "exponential"
 
     def __call__(self, trajectory: Trajectory, task: Task, /) -> float:
-        return improvement(self._score, trajectory, task)
+        return improvement(self.of_message, trajectory, task)
 
-    def _score(self, turn: Turn, gold: GoldMessage) -> float:
+    def of_message(self, turn: Turn, gold: GoldMessage, /) -> float:
+        """The part's score of a message against a gold action."""
         factor = decay(self.kind, gold.index, gold.total)
         if self.part == "semantic":
             return factor * _semantic(turn, gold, self.weight, self.similarity)

@@ -14,14 +14,16 @@ that the server refused did nothing and does not count, so that naming the right
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from operator import is_
+from typing import Protocol, runtime_checkable
 
 from toolgym.messages import ToolCall, Turn, render
 from toolgym.rewards._per_task import per_task
+from toolgym.rewards.base import Reward
 from toolgym.rewards.matching import CallForm, PreparedCall, forms, params
 from toolgym.tasks import Task
 from toolgym.trajectory import Step, Trajectory
 
-__all__ = ["GoldMessage", "attempt", "improvement"]
+__all__ = ["GoldMessage", "MessageTerm", "attempt", "improvement", "message_scores"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,14 +240,46 @@ def improvement(score: Score, trajectory: Trajectory, task: Task) -> float:
     Calls that the server refused do not count, and a message all of whose calls were refused earns 0. Over an episode:
     the sum, over the actions attempted, of the best attempts' scores.
     """
-    steps = trajectory.steps
-    if not steps or not task.gold:
+    found = _message(trajectory, task)
+    if found is None:
         return 0.0
-    progress = _progress(steps[:-1], task)
-    target = progress.target(steps[-1].turn)
-    turn = None if target is None else progress.run(target, steps[-1])
-    if target is None or turn is None:
-        return 0.0
+    progress, target, turn = found
     value = score(turn, progress.chain[target])
     best = progress.best_attempt(score, target)
     return value if best is None else max(0.0, value - best)
+
+
+def _message(trajectory: Trajectory, task: Task) -> tuple[_Progress, int, Turn] | None:
+    """The progress before the latest step, the position of the action that it attempts, and its message as the server
+    took it; None where it attempts none, where all of its calls were refused, and without gold chain.
+    """
+    steps = trajectory.steps
+    if not steps or not task.gold:
+        return None
+    progress = _progress(steps[:-1], task)
+    target = progress.target(steps[-1].turn)
+    turn = None if target is None else progress.run(target, steps[-1])
+    return None if target is None or turn is None else (progress, target, turn)
+
+
+@runtime_checkable
+class MessageTerm(Protocol):
+    """A term whose step reward is the `improvement` of a one-message score."""
+
+    def of_message(self, turn: Turn, gold: GoldMessage, /) -> float:
+        """What the message itself is worth against a gold action."""
+        ...
+
+
+def message_scores(reward: Reward, trajectory: Trajectory, task: Task) -> dict[str, float]:
+    """What each `MessageTerm` of a reward says of the latest message itself, whatever earlier attempts earned: a
+    published one-message reward, within its own bounds.
+
+    As `improvement`, 0 where the message attempts no gold action, or all of its calls were refused. Of each token of a
+    message (ToolUPT Eq. 14) this is the outcome, where a return adds up improvements.
+    """
+    found, out = _message(trajectory, task), {}
+    for name, term in reward.terms.items():
+        if isinstance(term, MessageTerm):
+            out[name] = 0.0 if found is None else term.of_message(found[2], found[0].chain[found[1]])
+    return out

@@ -1,4 +1,4 @@
-"""AWPO's outcome reward and mixed reward (AWPO §4, Eq. 14–20).
+"""AWPO's outcome reward and mixed reward (AWPO §3.2, Eq. 14–20).
 
     R_out = S_format + S_exec                                        in [0, 2]
     S_exec = (r_name + r_para + r_value) / (1 + |T| + sum_i |v(T_i)|)  in [0, 1]
@@ -27,7 +27,7 @@ from toolgym.rewards.text import Gold, gold_turn, text_episode
 from toolgym.tasks import Task
 from toolgym.trajectory import Trajectory
 
-__all__ = ["awpo_reward", "exec_score", "format_score", "mixed_reward", "outcome_reward"]
+__all__ = ["awpo_reward", "exec_score", "format_score", "mixed_reward", "outcome_reward", "pays_reasoning"]
 
 Reasoning = Callable[[Trajectory, Task], float | None]
 """Scores the latest step's reasoning in [0, 1]; None where there is no judgement."""
@@ -83,13 +83,22 @@ class AWPOTerm:
     plan: bool = True
 
     def __call__(self, trajectory: Trajectory, task: Task, /) -> float:
-        return improvement(self._score, trajectory, task)
+        return improvement(self.of_message, trajectory, task)
 
-    def _score(self, turn: Turn, gold: GoldMessage) -> float:
+    def of_message(self, turn: Turn, gold: GoldMessage, /) -> float:
+        """The part's score of a message against a gold action."""
         if self.part == "format":
             # Where the gold acts without a plan (most answers), none is asked for: the gold earns the most there is.
             return format_score(turn, gold.turn, plan=self.plan and gold.turn.plan is not None)
         return exec_score(gold.forms, forms(turn.calls))
+
+
+def pays_reasoning(trajectory: Trajectory, task: Task) -> bool:
+    """Whether the latest step is the first attempt at a gold action, which R_reasoning is paid for."""
+    if not trajectory.steps or not task.gold:
+        return False
+    gold, earlier = attempt(trajectory, task)
+    return gold is not None and not earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +111,7 @@ class ReasoningTerm:
     judge: Reasoning
 
     def __call__(self, trajectory: Trajectory, task: Task, /) -> float:
-        if not trajectory.steps or not task.gold:
-            return 0.0
-        gold, earlier = attempt(trajectory, task)
-        if gold is None or earlier:
+        if not pays_reasoning(trajectory, task):
             return 0.0
         value = self.judge(trajectory, task)
         return float("nan") if value is None else value
@@ -128,10 +134,17 @@ def awpo_reward(*, plan: bool = True, judge: Reasoning | str | None = None, reas
 
 
 def awpo_text(
-    completion: str, gold: Gold, *, plan: bool = True, judge: Reasoning | str | None = None, reasoning: float = 1.0
+    completion: str,
+    gold: Gold,
+    *,
+    plan: bool = True,
+    judge: Reasoning | str | None = None,
+    reasoning: float = 1.0,
+    tools: Sequence[str] = (),
 ) -> dict[str, float]:
     """`total`, `format`, `exec`, the parts of the latter (`name`, `params`, `values`: Eq. 16–18 as printed, not
-    normalised) and, where the judge gave one, `reasoning`; where it gave none, `total` is NaN.
+    normalised) and, where the judge gave one, `reasoning`; where it gave none, `total` is NaN. `tools` names the tools
+    that exist, for `judge="offline"`: text has no server that would say which are invented.
     """
     turn, wanted = parse(completion), gold_turn(gold)
     gold_forms, made = forms(wanted.calls), forms(turn.calls)
@@ -139,7 +152,7 @@ def awpo_text(
     form, execution = format_score(turn, wanted, plan=plan), exec_score(gold_forms, made)
     out = {"total": form + execution, "format": form, "exec": execution}
     out |= {"name": name_score(gold_forms, made), "params": params, "values": float(values)}
-    scorer = _reasoning(judge)
+    scorer = _reasoning(judge, tools)
     if scorer is None:
         return out
     score = scorer(*text_episode(completion, gold))
@@ -150,12 +163,12 @@ def awpo_text(
     return out
 
 
-def _reasoning(judge: Reasoning | str | None) -> Reasoning | None:
+def _reasoning(judge: Reasoning | str | None, tools: Sequence[str] = ()) -> Reasoning | None:
     if not isinstance(judge, str):
         return judge
     if judge != "offline":
         raise ConfigError(did_you_mean(judge, ["offline"], "judge"))
-    return reasoning_of(OfflineJudge())
+    return reasoning_of(OfflineJudge(), tools)
 
 
 register("awpo", awpo_reward, awpo_text)

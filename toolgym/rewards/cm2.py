@@ -17,8 +17,8 @@ very step that met its dependences scores eta^-1 in the mean and gives no advant
 is that of the *last* satisfying step, and for an item with dependences it is counted from the dependences' delays
 instead of their steps.
 
-A mean of `min_group` samples or fewer is not trusted: such an item (or turn) gives no advantage. The published code
-uses 4.
+A mean of `min_group` samples or fewer is not trusted: such an item (or turn) gives no advantage. In the published code
+`min_group` is of the step level alone: at turn level it has 4, whatever is given.
 
 Shapes: B samples, S steps of a sample, T tokens.
 """
@@ -51,6 +51,8 @@ __all__ = [
 Level = Literal["step", "turn", "trajectory"]
 Source = Literal["paper", "reference_code"]
 _EPS = 1e-6
+_PUBLISHED_GROUP = 4
+"""The published code's `min_group` at turn level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class Options:
     normalise: bool = False
     """Divide by the open items' weight (step level) or by the group's standard deviation (turn, trajectory)."""
     min_group: int = 4
-    """Means over this many samples or fewer are not trusted (step and turn level)."""
+    """Means over this many samples or fewer are not trusted (step and turn level; in `reference_code` step level)."""
     source: Source = "paper"
     """Which delays to use (see the module's head)."""
 
@@ -246,9 +248,10 @@ def _turn_level(samples: Sequence[Sample], members: list[int], options: Options,
         for b in members
         if samples[b].valid and samples[b].checklists
     }
+    least = _PUBLISHED_GROUP if options.source == "reference_code" else options.min_group
     for t in range(max((len(r) for r in rewards.values()), default=0)):
         values = {b: r[t] for b, r in rewards.items() if t < len(r)}
-        if len(values) <= options.min_group:
+        if len(values) <= least:
             continue
         pool = np.array(list(values.values()))
         mean = pool.mean()

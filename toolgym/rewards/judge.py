@@ -18,6 +18,7 @@ from typing import Protocol
 
 from toolgym.errors import JudgeModelError
 from toolgym.messages import ToolCall, Turn
+from toolgym.rewards.aligned import attempt
 from toolgym.tasks import ChecklistItem, JudgedCheck, Task
 from toolgym.trajectory import Trajectory
 
@@ -136,8 +137,11 @@ class JudgeRequest:
     reference_reasoning: str
     reference_calls: tuple[ToolCall, ...]
     tools: tuple[str, ...] = ()
-    """The names of the tools that exist; empty where that is not known (then only the reference's are)."""
+    """The names of the tools that exist; empty where that is not known."""
     response: str = ""
+    reference_response: str = ""
+    invented: tuple[str, ...] = ()
+    """The names in `calls` of which it is known that there is no such tool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,18 +180,30 @@ class Backend(Protocol):
 def request_of(trajectory: Trajectory, task: Task, tools: Sequence[str] = (), *, latest: bool = False) -> JudgeRequest:
     """The request that asks for an episode's reasoning, or (`latest`) for that of its latest step.
 
-    The latest step is held against the gold action of its number; an episode against the whole gold chain.
+    The latest step is held against the gold action that it attempts (`toolgym.rewards.aligned`), with an empty
+    reference where it attempts none; an episode against the whole gold chain. Tools that the server did not know are
+    invented ones, whether or not `tools` names those that there are.
     """
     steps = trajectory.steps[-1:] if latest else trajectory.steps
-    gold = task.gold[len(trajectory.steps) - 1 : len(trajectory.steps)] if latest else task.gold
+    gold = [Turn(action.plan, tuple(call.call() for call in action.calls), action.response) for action in task.gold]
+    if latest:
+        found = attempt(trajectory, task)[0] if steps else None
+        gold = [] if found is None else [found.turn]
     return JudgeRequest(
         question=task.request,
         reasoning=_joined(step.turn.plan for step in steps),
         calls=tuple(call for step in steps for call in step.turn.calls),
-        reference_reasoning=_joined(action.plan for action in gold),
-        reference_calls=tuple(call.call() for action in gold for call in action.calls),
+        reference_reasoning=_joined(turn.plan for turn in gold),
+        reference_calls=tuple(call for turn in gold for call in turn.calls),
         tools=tuple(tools),
         response=_joined(step.turn.response for step in steps),
+        reference_response=_joined(turn.response for turn in gold),
+        invented=tuple(
+            call.name
+            for step in steps
+            for call, result in zip(step.turn.calls, step.results, strict=False)
+            if result.outcome == "unknown_tool"
+        ),
     )
 
 
@@ -201,6 +217,7 @@ def request_of_turns(question: str, candidate: Turn, reference: Turn, tools: Seq
         reference.calls,
         tuple(tools),
         candidate.response or "",
+        reference.response or "",
     )
 
 
@@ -234,17 +251,25 @@ def _calls_text(calls: Sequence[ToolCall]) -> str:
 def judge_messages(request: JudgeRequest, rubric: Rubric = RUBRIC) -> list[dict[str, str]]:
     """The chat that asks a model for a verdict."""
     tools = f"\nTools that exist: {', '.join(request.tools)}" if request.tools else ""
-    said = f"\nIt told the user: {request.response}" if request.response else ""
+    invented = f"\nNo such tool: {', '.join(sorted(set(request.invented)))}" if request.invented else ""
+    said, told = (
+        f"\nIt told the user: {text}" if text else "" for text in (request.response, request.reference_response)
+    )
     calls = _calls_text(request.calls)
     asked = (
         f"The user asked: {request.question}{tools}\n\n"
         f"<reference>\nReasoning: {request.reference_reasoning or '(none)'}\n"
-        f"Calls:\n{_calls_text(request.reference_calls)}\n</reference>\n\n"
-        f"<candidate>\nReasoning: {request.reasoning or '(none)'}\nCalls:\n{calls}{said}\n</candidate>"
+        f"Calls:\n{_calls_text(request.reference_calls)}{told}\n</reference>\n\n"
+        f"<candidate>\nReasoning: {request.reasoning or '(none)'}\nCalls:\n{calls}{said}\n</candidate>{invented}"
     )
     return [{"role": "system", "content": _instructions(rubric)}, {"role": "user", "content": asked}]
 
 
+_SECOND_LOOK = (
+    "That is a low verdict. Look again: go through the reference's reasoning thought by thought, and say how far the "
+    "candidate's deviates from it. Other words for the same thought are no deviation; the rules above bind you still. "
+    'Answer with the verdict\'s number as one JSON object and nothing else, like {"score": 0.75}.'
+)
 _SCORE = re.compile(r'"?score"?\s*[:=]\s*"?(-?\d+(?:\.\d+)?)')
 
 
@@ -259,17 +284,32 @@ def read_score(answer: str, rubric: Rubric = RUBRIC) -> Tier | None:
 
 @dataclass(frozen=True, slots=True)
 class ModelJudge:
-    """Asks a model for a verdict; an answer that cannot be read is asked for again."""
+    """Asks a model for a verdict; an answer that cannot be read is asked for again.
+
+    With `second_look` a verdict up to it is asked for once more: how far does the candidate's reasoning deviate from the
+    reference's (AWPO, Appendix B)? That verdict then stands.
+    """
 
     backend: Backend
     rubric: Rubric = RUBRIC
     attempts: int = 2
+    second_look: float | None = None
 
     def __call__(self, request: JudgeRequest, /) -> Judgement:
         messages = judge_messages(request, self.rubric)
+        first = self._ask(messages)
+        if first.score is None or self.second_look is None or first.score > self.second_look:
+            return first
+        if not request.reference_reasoning:
+            return first  # nothing to deviate from
+        said = {"role": "assistant", "content": json.dumps({"score": first.score})}
+        again = self._ask([*messages, said, {"role": "user", "content": _SECOND_LOOK}])
+        return first if again.score is None else again
+
+    def _ask(self, messages: list[dict[str, str]]) -> Judgement:
         choices = [json.dumps({"score": tier.score}) for tier in self.rubric.tiers]
         answer = ""
-        for attempt in range(self.attempts):
+        for number in range(self.attempts):
             try:
                 answer = self.backend.complete(messages, choices)
             except JudgeModelError as error:
@@ -277,7 +317,7 @@ class ModelJudge:
             tier = read_score(answer, self.rubric)
             if tier is not None:
                 return Judgement(tier.score, tier.name)
-            if attempt == 0:
+            if number == 0:
                 told = 'That is no verdict. Answer with one JSON object like {"score": 0.75} and nothing else.'
                 messages = [*messages, {"role": "assistant", "content": answer}, {"role": "user", "content": told}]
         return Judgement(None, missing=f"no verdict in the answer {answer[:100]!r}")
@@ -309,8 +349,8 @@ class JudgeTerm:
     """The middle of the scale: neither praise nor blame."""
 
     def judgement(self, trajectory: Trajectory, task: Task) -> Judgement:
-        """The verdict on the episode so far (or on the latest step)."""
-        return self.judge(request_of(trajectory, task, self.tools, latest=self.every_step))
+        """The verdict on the episode so far (or on the latest step); 0 for a step that attempts no gold action."""
+        return _judged(self.judge, trajectory, task, self.tools, latest=self.every_step)
 
     def __call__(self, trajectory: Trajectory, task: Task, /) -> float:
         if not trajectory.steps or not (self.every_step or trajectory.done):
@@ -320,12 +360,22 @@ class JudgeTerm:
 
 
 def reasoning_of(judge: Judge, tools: Sequence[str] = ()) -> Callable[[Trajectory, Task], float | None]:
-    """The judge as AWPO's reward takes it: the latest step's reasoning score, None where the judgement is missing."""
+    """The judge as AWPO's reward takes it: the latest step's reasoning score, None where the judgement is missing.
+
+    A step that attempts no gold action (past the chain's end, say) has no reference to be as good as: 0, and the judge
+    is not asked.
+    """
 
     def reasoning(trajectory: Trajectory, task: Task) -> float | None:
-        return judge(request_of(trajectory, task, tools, latest=True)).score
+        return _judged(judge, trajectory, task, tools, latest=True).score
 
     return reasoning
+
+
+def _judged(judge: Judge, trajectory: Trajectory, task: Task, tools: Sequence[str], *, latest: bool) -> Judgement:
+    if latest and (not trajectory.steps or attempt(trajectory, task)[0] is None):
+        return Judgement(0.0, RUBRIC.tier(0.0).name)
+    return judge(request_of(trajectory, task, tools, latest=latest))
 
 
 ItemVerdict = Callable[[Trajectory, Task, ChecklistItem], bool | None]

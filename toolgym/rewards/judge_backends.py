@@ -76,6 +76,17 @@ class LocalModelOptions:
     device: str = "cpu"
     dtype: str = "auto"
     max_new_tokens: int = 64
+    at_once: int = 8
+    """Questions a forward pass, at most."""
+
+
+@dataclass(eq=False)
+class _Question:
+    messages: Sequence[dict[str, str]]
+    choices: tuple[str, ...]
+    answer: str = ""
+    error: Exception | None = None
+    done: bool = False
 
 
 class LocalModel:
@@ -83,12 +94,16 @@ class LocalModel:
 
     Where there are choices it answers with the likeliest of them (by mean log-probability a token), so that even a
     small model always gives a verdict; otherwise it decodes greedily.
+
+    Safe to use from several threads: what they ask while an answer is being made goes through the model together next.
     """
 
     def __init__(self, options: LocalModelOptions):
         self.options = options
         self._loaded: tuple[Any, Any] | None = None
         self._lock = threading.Lock()
+        self._waiting: list[_Question] = []
+        self._queue = threading.Lock()
 
     @property
     def identity(self) -> str:
@@ -100,24 +115,40 @@ class LocalModel:
         Raises:
             JudgeModelError: the model could not be loaded.
         """
-        import torch
-
+        question = _Question(messages, tuple(choices))
+        with self._queue:
+            self._waiting.append(question)
         with self._lock:
+            if not question.done:  # else another thread has answered it with its own
+                with self._queue:
+                    batch, self._waiting = self._waiting, []
+                self._answer(batch)
+        if question.error is not None:
+            raise question.error
+        return question.answer
+
+    def _answer(self, batch: "list[_Question]") -> None:
+        """Answers questions, those with equal choices together."""
+        by_choices: dict[tuple[str, ...], list[_Question]] = {}
+        for question in batch:
+            by_choices.setdefault(question.choices, []).append(question)
+            question.done = True
+        try:
             model, tokenizer = self._load()
-            prompt = self._prompt(tokenizer, messages)
-            prompt_ids = tokenizer(prompt, return_tensors="pt", add_special_tokens=False).input_ids.to(model.device)
-            with torch.no_grad():
-                if choices:
-                    scores = [self._score(model, tokenizer, prompt_ids, choice) for choice in choices]
-                    return choices[scores.index(max(scores))]
-                out = model.generate(
-                    prompt_ids,
-                    attention_mask=torch.ones_like(prompt_ids),
-                    max_new_tokens=self.options.max_new_tokens,
-                    do_sample=False,
-                    pad_token_id=tokenizer.pad_token_id or tokenizer.eos_token_id or 0,
-                )
-            return tokenizer.decode(out[0, prompt_ids.shape[1] :], skip_special_tokens=True)
+            for choices, questions in by_choices.items():
+                for at in range(0, len(questions), self.options.at_once):
+                    part = questions[at : at + self.options.at_once]
+                    prompts = [self._prompt(tokenizer, question.messages) for question in part]
+                    answers = (
+                        self._choose(model, tokenizer, prompts, choices)
+                        if choices
+                        else [self._generate(model, tokenizer, prompt) for prompt in prompts]
+                    )
+                    for question, answer in zip(part, answers, strict=True):
+                        question.answer = answer
+        except Exception as error:  # each of those who asked must hear of it
+            for question in batch:
+                question.error = error
 
     @staticmethod
     def _prompt(tokenizer: Any, messages: Sequence[dict[str, str]]) -> str:
@@ -125,15 +156,46 @@ class LocalModel:
             return tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
         return "\n\n".join(f"{m['role']}: {m['content']}" for m in messages) + "\n\nassistant: "
 
-    @staticmethod
-    def _score(model: Any, tokenizer: Any, prompt_ids: Any, choice: str) -> float:
+    def _generate(self, model: Any, tokenizer: Any, prompt: str) -> str:
         import torch
 
-        choice_ids = tokenizer(choice, return_tensors="pt", add_special_tokens=False).input_ids.to(model.device)
-        ids = torch.cat([prompt_ids, choice_ids], dim=1)
-        logits = model(ids).logits[0, prompt_ids.shape[1] - 1 : -1].float()
-        logps = torch.log_softmax(logits, dim=-1)
-        return float(logps.gather(1, choice_ids[0].unsqueeze(1)).mean())
+        prompt_ids = tokenizer(prompt, return_tensors="pt", add_special_tokens=False).input_ids.to(model.device)
+        with torch.no_grad():
+            out = model.generate(
+                prompt_ids,
+                attention_mask=torch.ones_like(prompt_ids),
+                max_new_tokens=self.options.max_new_tokens,
+                do_sample=False,
+                pad_token_id=tokenizer.pad_token_id or tokenizer.eos_token_id or 0,
+            )
+        return tokenizer.decode(out[0, prompt_ids.shape[1] :], skip_special_tokens=True)
+
+    @staticmethod
+    def _choose(model: Any, tokenizer: Any, prompts: Sequence[str], choices: Sequence[str]) -> list[str]:
+        """The likeliest choice behind each prompt, by mean log-probability a token; one forward pass a choice."""
+        import torch
+
+        def ids(text: str) -> list[int]:
+            return tokenizer(text, add_special_tokens=False)["input_ids"]
+
+        begins, scores = [ids(prompt) for prompt in prompts], []
+        for end in map(ids, choices):
+            rows = [begin + end for begin in begins]
+            width = max(map(len, rows))
+            # Padded behind: causal attention never sees it.
+            padded = [row + [0] * (width - len(row)) for row in rows]
+            held = [[1] * len(row) + [0] * (width - len(row)) for row in rows]
+            with torch.no_grad():
+                out = model(
+                    input_ids=torch.tensor(padded, device=model.device),
+                    attention_mask=torch.tensor(held, device=model.device),
+                ).logits
+            wanted = torch.tensor(end, device=out.device)[:, None]
+            for row, begin in enumerate(begins):
+                logits = out[row, len(begin) - 1 : len(begin) - 1 + len(end)].float()
+                scores.append(float(torch.log_softmax(logits, dim=-1).gather(1, wanted).mean()))
+        by_choice = [scores[at : at + len(prompts)] for at in range(0, len(scores), len(prompts))]
+        return [choices[max(range(len(choices)), key=lambda c: by_choice[c][row])] for row in range(len(prompts))]
 
     def _load(self) -> tuple[Any, Any]:
         if self._loaded is None:

@@ -21,7 +21,8 @@ __all__ = ["OfflineJudge"]
 class OfflineJudge:
     """Judges by comparison.
 
-    `reasoning_path`: how much of the reference's reasoning, tools and values the candidate's reasoning names.
+    `reasoning_path`: how much of the reference's reasoning, tools and values the candidate's reasoning names; where the
+    reference only answers, how much of its answer the candidate's says.
     `tool_selection`: calls in common (as multisets) and in the same order. `parameter_setting`: parameter names and
     values of the calls in common. `execution_strategy`: no call made twice, none too many, and an end.
     """
@@ -47,7 +48,8 @@ class OfflineJudge:
         if missing:
             cap = min(cap, self.rubric.cap("missing_tool", grave=missing > 1))
         known = set(request.tools) | {call.name for call in request.reference_calls}
-        invented = [call.name not in known for call in request.calls] if request.tools else []
+        unknown = {call.name for call in request.calls} - known if request.tools else set()
+        invented = [call.name in unknown.union(request.invented) for call in request.calls]
         if any(invented):
             cap = min(cap, self.rubric.cap("invented_tool", grave=all(invented)))
         if any(canonical(mine.arguments) != canonical(theirs.arguments) for mine, theirs in pairs):
@@ -83,6 +85,9 @@ def _likeness(mine: ToolCall, theirs: ToolCall) -> float:
 
 def _reasoning(request: JudgeRequest) -> float:
     text = normalise(request.reasoning)
+    if not request.reference_reasoning and not request.reference_calls:  # an answer without a plan: what it says counts
+        wanted = normalise(request.reference_response)
+        return fuzz.token_set_ratio(normalise(request.response), wanted) / 100 if wanted else 1.0
     if text == normalise(request.reference_reasoning) and (text or not request.reference_calls):
         return 1.0  # the reference's own; an answer may do without
     if not text:

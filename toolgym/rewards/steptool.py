@@ -5,7 +5,8 @@
 
 Scales (the paper normalises "to a uniform scale"): SuccCalling is 0 or 1, Contribution 0 to 5 over 5, IsSolved 0, 1/2
 or 1 for unsolved, unsure, solved; with `scale="steps"` intermediate rewards are also divided by `1 + alpha`, so that
-all lie in [0, 1] a call.
+all lie in [0, 1] a call. `scale="published"` is the published annotation's, `(SuccCalling + Contribution) / 6` with the
+contribution from 0 to 5: in [0, 1] a call, and without alpha.
 
 The paper's step is one call. A turn of several parallel calls is so many of its steps here (`unit="call"`), so that the
 same calls earn the same in however many turns they are made; `unit="turn"` takes a turn for one step, under which the
@@ -151,7 +152,7 @@ class StepToolOptions:
     """`gold` (rule), `checklist` (program), or any callable: a judge, or counterfactual credit looked up by step."""
     step_reward: bool = True
     """Off: the paper's ablation without intermediate rewards."""
-    scale: Literal["components", "steps"] = "components"
+    scale: Literal["components", "steps", "published"] = "components"
     source: Literal["paper", "reference_code"] = "paper"
     guard: bool = True
     """Ours: SuccCalling pays for each different call once, and for no more calls than the gold chain has."""
@@ -161,6 +162,10 @@ class StepToolOptions:
     def __post_init__(self) -> None:
         if isinstance(self.contribution, str) and self.contribution not in _CONTRIBUTIONS:
             raise ConfigError(did_you_mean(self.contribution, _CONTRIBUTIONS, "contribution"))
+        if self.scale not in ("components", "steps", "published"):
+            raise ConfigError(did_you_mean(str(self.scale), ["components", "steps", "published"], "scale"))
+        if self.scale == "published" and self.alpha != StepToolOptions.__dataclass_fields__["alpha"].default:
+            raise ConfigError(f"alpha={self.alpha} would have no effect with scale='published', which has none")
         if self.alpha < 0:
             raise ConfigError(f"alpha is {self.alpha}; it scales SuccCalling and is at least 0.")
 
@@ -205,6 +210,8 @@ def _intermediate(trajectory: Trajectory, task: Task, options: StepToolOptions) 
     success = _successes(trajectory.steps[-1], options)
     if success and options.alpha and options.guard:
         success = _paid(trajectory, task, options)
+    if options.scale == "published":
+        return (success + MAX_CONTRIBUTION * options.contribute(trajectory, task)) / (1 + MAX_CONTRIBUTION)
     value = options.alpha * success + options.contribute(trajectory, task)
     return value / (1 + options.alpha) if options.scale == "steps" else value
 
@@ -257,7 +264,7 @@ def steptool_reward(
     alpha: float = 0.1,
     contribution: str | Contribution = "gold",
     step_reward: bool = True,
-    scale: Literal["components", "steps"] = "components",
+    scale: Literal["components", "steps", "published"] = "components",
     source: Literal["paper", "reference_code"] = "paper",
     guard: bool = True,
     unit: Literal["call", "turn"] = "call",

@@ -45,10 +45,13 @@ _SWITCHES = {
     "COARSEREWARD": "coarse",
     "INTERMEDIATEREWARD": "intermediate",
     "WITHLENGTH": "with_length",
+    "SCHEDULELENGTH": "schedule_length",
 }
 
 _FULL_LENGTH = 512
-"""Words of thought that earn the whole length reward."""
+"""Words of thought that earn the whole length reward, where that does not move."""
+_LENGTHS, _LENGTH_STEPS = (384, 640), 105
+"""The same at step 0 and at that step, where it does."""
 
 _Source = Literal["paper", "reference_code"]
 
@@ -58,7 +61,7 @@ class ToolRLOptions:
     """The ablations of ToolRL §5; all are off by default, and they combine."""
 
     step: int = 0
-    """The training step, for the two scales that move."""
+    """The training step, for the scales that move."""
     max_one: bool = False
     """Correctness in [-1, 1] instead of [-3, 3]."""
     two_stage: bool = False
@@ -73,11 +76,15 @@ class ToolRLOptions:
     """A call counts only when it is wholly equal to a gold call."""
     with_length: bool = False
     """A bonus in [0, 1] for up to 512 words of thought."""
+    schedule_length: bool = False
+    """With `with_length`: up to 384 words at step 0, 640 at step 105, and on along that line."""
     source: _Source = "reference_code"
 
     def __post_init__(self) -> None:
         if self.source not in ("paper", "reference_code"):
             raise ConfigError(did_you_mean(str(self.source), ["paper", "reference_code"], "source"))
+        if self.schedule_length and not self.with_length:
+            raise ConfigError("schedule_length moves the length reward, which with_length turns on: set both")
 
     @classmethod
     def from_switches(cls, switches: Mapping[str, str], step: int = 0) -> "ToolRLOptions":
@@ -85,7 +92,18 @@ class ToolRLOptions:
         for name in switches:
             if name not in _SWITCHES:
                 raise ConfigError(did_you_mean(name, _SWITCHES, "switch of ToolRL:"))
-        return replace(cls(step=step), **{_SWITCHES[name]: str(value) == "1" for name, value in switches.items()})
+        on = {_SWITCHES[name]: str(value) == "1" for name, value in switches.items()}
+        if not on.get("with_length"):  # there is no length reward to schedule
+            on.pop("schedule_length", None)
+        return replace(cls(step=step), **on)
+
+    @property
+    def full_length(self) -> float:
+        """How many words of thought earn the whole length reward at `step`."""
+        if not self.schedule_length:
+            return _FULL_LENGTH
+        first, last = _LENGTHS
+        return first + (last - first) * self.step / _LENGTH_STEPS
 
     @property
     def format_range(self) -> tuple[float, float]:
@@ -150,12 +168,12 @@ def correctness_reward(completion: str, gold: str, options: ToolRLOptions) -> fl
         return low
 
 
-def length_reward(completion: str) -> float:
-    """Words of thought over 512, rounded to two digits, at most 1; 0 without thoughts."""
+def length_reward(completion: str, full: float = _FULL_LENGTH) -> float:
+    """Words of thought over `full`, rounded to two digits, at most 1; 0 without thoughts."""
     if "<think>" not in completion or "</think>" not in completion:
         return 0.0
     thought = completion.rsplit("<think>", 1)[-1].split("</think>", 1)[0]
-    return min(round(len(thought.split()) / _FULL_LENGTH, 2), 1.0)
+    return min(round(len(thought.split()) / full, 2), 1.0)
 
 
 def _lines(text: str) -> list[Any]:
@@ -242,7 +260,7 @@ def toolrl_text(completion: str, gold: Gold, **options: Any) -> dict[str, float]
         gold_text = gold if isinstance(gold, str) and _is_toolrl(gold) else _as_toolrl(gold_turn(gold))
         form = format_reward(completion, gold_text, chosen)
         correctness = correctness_reward(completion, gold_text, chosen)
-    length = length_reward(completion) if chosen.with_length else 0.0
+    length = length_reward(completion, chosen.full_length) if chosen.with_length else 0.0
     return {"total": form + correctness + length, "format": form, "correctness": correctness, "length": length}
 
 
@@ -300,14 +318,15 @@ class ToolRLTerm:
     options: ToolRLOptions
 
     def __call__(self, trajectory: Trajectory, task: Task, /) -> float:
-        return improvement(self._score, trajectory, task)
+        return improvement(self.of_message, trajectory, task)
 
-    def _score(self, turn: Turn, gold: GoldMessage) -> float:
+    def of_message(self, turn: Turn, gold: GoldMessage, /) -> float:
+        """The part's score of a message against a gold action."""
         if self.part == "format":
             return _format(turn, gold.turn, self.options, plan=gold.turn.plan is not None)
         if self.part == "correctness":
             return _turn_correctness(turn, gold.turn, self.options)
-        return length_reward(f"<think>{turn.plan or ''}</think>")
+        return length_reward(f"<think>{turn.plan or ''}</think>", self.options.full_length)
 
 
 def toolrl_reward(
@@ -320,11 +339,12 @@ def toolrl_reward(
     coarse: bool = False,
     intermediate: bool = False,
     with_length: bool = False,
+    schedule_length: bool = False,
     source: _Source = "reference_code",
 ) -> Reward:
     """ToolRL's reward for every step; the options are the fields of `ToolRLOptions`."""
     options = ToolRLOptions(
-        step, max_one, two_stage, scheduled, refined, coarse, intermediate, with_length, source=source
+        step, max_one, two_stage, scheduled, refined, coarse, intermediate, with_length, schedule_length, source
     )
     parts = ("format", "correctness", "length") if with_length else ("format", "correctness")
     return Reward({part: ToolRLTerm(part, options) for part in parts}, {})

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from toolgym.errors import ConfigError
+from toolgym.formats.tagged import all_name_arguments
 from toolgym.messages import ToolCall, Turn, parse, segments
 from toolgym.rewards.aligned import GoldMessage, improvement
 from toolgym.rewards.base import Reward, register
@@ -80,8 +81,14 @@ _CLOSING = {"tool_call": ("</tool_call>",), "answer": ("</answer>", "</response>
 
 
 def syntax_reward(turn: Turn) -> float:
-    """r_syntax (Eq. 4) in {0, 1}: there are calls, and every one is well-formed."""
-    return float(bool(turn.calls) and not any(problem.kind != "stray_text" for problem in turn.problems))
+    """r_syntax (Eq. 4) in {0, 1}: there are calls, every one is well-formed, and each names its tool and its parameters:
+    `"params": {}` (elsewhere `"arguments": {}`) where it takes none, as the paper's prompt asks for.
+    """
+    if not turn.calls or any(problem.kind != "stray_text" for problem in turn.problems):
+        return 0.0
+    if turn.format == "openai" or all(call.arguments for call in turn.calls):
+        return 1.0
+    return float(all_name_arguments(turn.text))
 
 
 def name_reward(gold: Sequence[CallForm], predicted: Sequence[CallForm]) -> float:
@@ -191,9 +198,10 @@ class ToolUPTTerm:
     weights: ToolUPTWeights = ToolUPTWeights()
 
     def __call__(self, trajectory: Trajectory, task: Task, /) -> float:
-        return improvement(self._score, trajectory, task)
+        return improvement(self.of_message, trajectory, task)
 
-    def _score(self, turn: Turn, gold: GoldMessage) -> float:
+    def of_message(self, turn: Turn, gold: GoldMessage, /) -> float:
+        """The part's score of a message against a gold action."""
         if self.part == "format":
             return format_reward(turn, gold.turn)
         return correctness_reward(turn, gold.turn, self.weights)
