@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import gymnasium
@@ -37,14 +38,8 @@ def _options_of(env_id: str) -> tuple[str, ...]:
         from toolgym.mixed import mixed_options
 
         return mixed_options()
-    if made_by == "toolgym.envs.tau.env:make_env":
-        from toolgym.envs.tau.env import tau_options
-
-        return tau_options()
-    if made_by == "toolgym.envs.tau2.env:make_env":
-        from toolgym.envs.tau2.env import tau2_options
-
-        return tau2_options()
+    if isinstance(made_by, str) and made_by.startswith("toolgym.envs."):  # a public benchmark
+        return import_module(made_by.partition(":")[0]).known_options()
     return env_options()
 
 

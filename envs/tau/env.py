@@ -31,7 +31,7 @@ from toolgym.trajectory import Trajectory
 from toolgym.vector import ToolVectorEnv
 from toolgym.world import World
 
-__all__ = ["REWARD", "TauDomain", "TauOptions", "make_env", "make_vector_env", "tau_options"]
+__all__ = ["REWARD", "TauDomain", "TauOptions", "known_options", "make_env", "make_vector_env"]
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ REWARD = public_reward("tau", {"DB": _database, "OUTPUTS": _outputs})
 """tau-bench's reward, for `reward=`."""
 
 
-def tau_options() -> tuple[str, ...]:
+def known_options() -> tuple[str, ...]:
     """What `gymnasium.make` takes for these environments."""
     return option_names(TauOptions)
 
