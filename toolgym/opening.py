@@ -30,8 +30,8 @@ _OPTIONS = {
     "toolgym.envs.bfcl.environment:make_env": "toolgym.envs.bfcl.environment:bfcl_options",
     "toolgym.envs.calls:make_env": "toolgym.envs.calls:env_settings",
     "toolgym.envs.planarena.arena:make_env": "toolgym.envs.planarena.arena:arena_options",
-    "toolgym.envs.tau.env:make_env": "toolgym.envs.tau.env:tau_options",
-    "toolgym.envs.tau2.env:make_env": "toolgym.envs.tau2.env:tau2_options",
+    "toolgym.envs.tau.env:make_env": "toolgym.envs.tau.env:known_options",
+    "toolgym.envs.tau2.env:make_env": "toolgym.envs.tau2.env:known_options",
 }
 """What makes environments that have options of their own -> what names all of theirs; imported when it is asked for."""
 
@@ -42,7 +42,7 @@ _READS = "airline"
 def _options_of(env_id: str) -> tuple[str, ...]:
     """What `gymnasium.make` takes for an id."""
     made_by = gymnasium.registry[env_id].entry_point
-    if made_by in _OPTIONS:
+    if isinstance(made_by, str) and made_by in _OPTIONS:
         return load_named(_OPTIONS[made_by])()
     return env_options()
 

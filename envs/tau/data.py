@@ -114,8 +114,8 @@ def _load(domain: str, data: Path) -> TauBenchmark:
     tasks = {task.id: task for task in _tasks(domain, folder)}
     if not tasks:
         raise ConfigError(
-            f"no tasks of tau-bench's {domain} in {folder}: it must hold tasks_test.py, tasks_train.py or "
-            f"tasks_dev.py, or {folder.parent} gold_{domain}.jsonl"
+            f"no tasks of tau-bench's {domain} in {folder}: give it tasks_test.py, tasks_train.py or tasks_dev.py; "
+            f"or {folder.parent} gold_{domain}.jsonl"
         )
     world = folder if (folder / first).is_file() else folder / "data"
     server = module.build_server(data=world, dialect="tau_bench")

@@ -30,7 +30,7 @@ from toolgym.trajectory import Trajectory
 from toolgym.vector import ToolVectorEnv
 from toolgym.world import World
 
-__all__ = ["REWARD", "TauDomain", "TauOptions", "make_env", "make_vector_env", "tau_options"]
+__all__ = ["REWARD", "TauDomain", "TauOptions", "known_options", "make_env", "make_vector_env"]
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ REWARD = public_reward("tau", tau_parts, {"DB": _database, "OUTPUTS": _outputs})
 """tau-bench's reward, for `reward=`."""
 
 
-def tau_options() -> tuple[str, ...]:
+def known_options() -> tuple[str, ...]:
     """What `gymnasium.make` takes for these environments."""
     return option_names(TauOptions)
 

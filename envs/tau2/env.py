@@ -29,7 +29,7 @@ from toolgym.tasks import Task
 from toolgym.tasks._stored import fitting
 from toolgym.vector import ToolVectorEnv
 
-__all__ = ["Tau2Domain", "Tau2Options", "make_env", "make_vector_env", "tau2_options"]
+__all__ = ["Tau2Domain", "Tau2Options", "known_options", "make_env", "make_vector_env"]
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class Tau2Domain:
         return found
 
 
-def tau2_options() -> tuple[str, ...]:
+def known_options() -> tuple[str, ...]:
     """What `gymnasium.make` takes for these environments."""
     return option_names(Tau2Options)
 
