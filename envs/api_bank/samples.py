@@ -181,5 +181,5 @@ def _file(data: Path, names: Sequence[str]) -> Path:
             if (folder / name).is_file():
                 return folder / name
     raise ConfigError(
-        f"{data} has no test-data/{names[0]}: API-Bank's data set on the Hugging Face hub, liminghao1630/API-Bank, has it"
+        f"{data} has no test-data/{names[0]}: the data set liminghao1630/API-Bank of the Hugging Face hub has it"
     )

@@ -1,8 +1,10 @@
 """What rows say, form by form, and what is wrong with one that cannot be read."""
 
 import json
+from contextlib import suppress
 
 import pytest
+from hypothesis import HealthCheck, settings
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
@@ -153,3 +155,25 @@ def test_what_is_wrong_with_a_row_is_said(given, change, told):
 def test_a_row_of_no_form_is_told_which_there_are(row):
     with pytest.raises(RowError):
         read_row(row)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["name", "role", "content", "parameters", "type", "function", "x"]), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@drawn(data=st.data())
+def test_any_row_is_read_or_told(given, data):
+    row = data.draw(st.sampled_from([given.bonn(), given.xlam([{"name": "add"}]), given.toolace()]))
+    key = data.draw(st.sampled_from([*row, "gold", "results", "tools", "split"]))
+    value = data.draw(JSON)
+    row[key] = json.dumps(value) if data.draw(st.booleans()) else value
+    for until in ("turn", "response"):
+        with suppress(RowError):
+            assert read_row(row, until)
