@@ -9,7 +9,6 @@ from typing import Any, cast
 
 from toolgym import _json
 from toolgym._files import WriteLock, write_whole
-from toolgym.composing.domain import ComposedDomain
 from toolgym.domain import Size, Split
 from toolgym.envs.planarena.corpus.card import card
 from toolgym.envs.planarena.corpus.figures import Figures
@@ -26,8 +25,9 @@ from toolgym.envs.planarena.corpus.format import (
     read_part,
     schema,
 )
-from toolgym.envs.planarena.corpus.parts import Part, check_enough, parts_of, split_of
+from toolgym.envs.planarena.corpus.parts import Part, check_enough, parts_of
 from toolgym.envs.planarena.corpus.rows import RowMaker
+from toolgym.envs.planarena.corpus.scenarios import split_of
 from toolgym.envs.planarena.corpus.workers import each
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.registration import make_domain
@@ -226,8 +226,6 @@ class _Makers:
             self.close()
             size, split = cast(Size, self.manifest.size), cast(Split, self.split)
             domain = make_domain(scenario, size=size)
-            if not isinstance(domain, ComposedDomain):
-                raise ConfigError(f"A corpus is made of composed domains; {scenario!r} is none")
             self._now = RowMaker(domain, scenario, split, size, self.manifest.alternatives, self.manifest.seed)
         return self._now
 

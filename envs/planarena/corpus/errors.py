@@ -24,7 +24,7 @@ first error a call of the gold chain's action there, which was still to be made,
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 
@@ -51,17 +51,10 @@ _RECOVERING: Final = 0.3
 """How often a chain that recovers is looked for first: not every one is found."""
 _EARLY: Final = 0.4
 """How often the places in the first half of the chain are tried first."""
-_NEIGHBOURS: Final = 6
 _GIVES_UP: Final = "Sorry, that did not work, so I cannot help with it."
 Throw = Callable[[str], None]
-
-
-class Tasks(Protocol):
-    """Tasks by their place."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> Task: ...
+Another = Callable[[Task, np.random.Generator], Task | None]
+"""Gives another task of a task's world."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +71,7 @@ class Failing:
 
 
 def failing_chain(
-    mistaker: Mistaker, env: ToolEnv, task: Task, tasks: Tasks, index: int, rng: np.random.Generator, throw: Throw
+    mistaker: Mistaker, env: ToolEnv, task: Task, another: Another, rng: np.random.Generator, throw: Throw
 ) -> Failing | None:
     """A failing chain of a task; None where none was found.
 
@@ -86,8 +79,7 @@ def failing_chain(
         mistaker: makes mistakes in tasks of the domain.
         env: in which chains are played; it is reset.
         task: with a gold chain.
-        tasks: the set that it belongs to.
-        index: its place there.
+        another: gives another task of its world.
         rng: draws kinds, places and values.
         throw: is told why a chain was thrown away: `solves`, it solves the task all the same; `not_recovering`, it was
             to recover and does not.
@@ -97,7 +89,7 @@ def failing_chain(
     except TaskError:
         throw("gold_fails")
         return None
-    maker = _Maker(mistaker, env, chain, tasks, index, throw)
+    maker = _Maker(mistaker, env, chain, another, throw)
     kinds = sorted(ERROR_KINDS, key=lambda kind: -rng.exponential() * _WEIGHTS.get(kind, 1.0))
     places = _places(len(task.gold), rng)
     ways = (True, False) if rng.random() < _RECOVERING else (False,)
@@ -121,9 +113,9 @@ def _places(count: int, rng: np.random.Generator) -> list[int]:
 class _Maker:
     """Makes failing chains of one task."""
 
-    def __init__(self, mistaker: Mistaker, env: ToolEnv, chain: Chain, tasks: Tasks, index: int, throw: Throw):
+    def __init__(self, mistaker: Mistaker, env: ToolEnv, chain: Chain, another: Another, throw: Throw):
         self.mistaker, self.env, self.chain = mistaker, env, chain
-        self.tasks, self.index, self.throw = tasks, index, throw
+        self.another, self.throw = another, throw
 
     # Without a recovery ------------------------------------------------------------------------------------------
 
@@ -148,7 +140,8 @@ class _Maker:
             refused = next(self._refused(place), None)
             return None if refused is None else (*gold[:place], refused, GoldAction(response=_GIVES_UP))
         if kind == "other_request" and place == 0:
-            return self._others_chain()
+            other = self.another(self.chain.task, self.chain.rng)
+            return None if other is None else other.gold
         return None
 
     def _refused(self, place: int) -> Iterator[GoldAction]:
@@ -167,18 +160,6 @@ class _Maker:
             done = before.fork().play(action).calls
             if done and all(call.result.outcome == "tool_error" for call in done):
                 yield action
-
-    def _others_chain(self) -> tuple[GoldAction, ...] | None:
-        """The gold chain of a task nearby that is of the same world."""
-        task = self.chain.task
-        for distance in range(1, _NEIGHBOURS + 1):
-            for index in (self.index + distance, self.index - distance):
-                if not 0 <= index < len(self.tasks):
-                    continue
-                other = self.tasks[index]
-                if other.world_seed == task.world_seed and "world" not in other.meta and other.request != task.request:
-                    return other.gold
-        return None
 
     # With one ------------------------------------------------------------------------------------------------------
 

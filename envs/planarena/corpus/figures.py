@@ -58,7 +58,8 @@ class Figures:
         self.splits[row["split"]] += 1
         self.depths[str(row["depth"])] += 1
         self.compositions[composition_of(row["composition"])] += 1
-        self.forbidden[label] += row["forbidden"]
+        if row["forbidden"]:
+            self.forbidden[label] += 1
         calls = sum(step["kind"] == "call" for step in row["steps"])
         self.lengths.setdefault(label, Counter())[str(calls)] += 1
         for step in row["steps"]:

@@ -4,24 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, cast
 
-from toolgym.composing.making import TASKS_OF
 from toolgym.domain import Split
 from toolgym.envs.planarena.corpus.format import Manifest
+from toolgym.envs.planarena.corpus.scenarios import tasks_in
 from toolgym.errors import ConfigError
 
-__all__ = ["Pairs", "Part", "check_enough", "parts_of", "split_of"]
+__all__ = ["Pairs", "Part", "check_enough", "parts_of"]
 
 _TRIES: Final = 8
 """Scenarios that a pair is looked for in."""
-
-
-def split_of(scenario: str) -> str:
-    """Which tasks of a scenario a corpus has: a generated scenario says it, of any other domain those to train on."""
-    if scenario.startswith("planarena:"):
-        from toolgym.envs.planarena.corpus.scenarios import split_of_scenario
-
-        return split_of_scenario(scenario)
-    return "train"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +82,7 @@ def check_enough(manifest: Manifest) -> None:
         ConfigError: it says how many rows there can be.
     """
     for pairs in {part.pairs for part in parts_of(manifest)}:
-        tasks = TASKS_OF[cast(Split, pairs.split)]
+        tasks = min(tasks_in(name, cast(Split, pairs.split)) for name in pairs.scenarios)
         if pairs.stride > tasks // 2:
             raise ConfigError(
                 f"{manifest.trajectories} trajectories of {len(manifest.scenarios)} scenarios need {pairs.stride} "

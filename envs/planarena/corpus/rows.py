@@ -4,20 +4,21 @@ Pair `k` of a scenario is about its task `k`; where no chain of that task fails,
 What it holds follows from the corpus's seed, the scenario and `k` alone.
 """
 
+import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
-from toolgym.composing.domain import ComposedDomain
 from toolgym.composing.making import REASONS
-from toolgym.domain import Split
+from toolgym.domain import Domain, Split
 from toolgym.envs.planarena.corpus.alternatives import Alternative, alternatives_at
 from toolgym.envs.planarena.corpus.annotating import annotate, json_text
 from toolgym.envs.planarena.corpus.errors import Failing, failing_chain
 from toolgym.envs.planarena.corpus.format import VERSION
 from toolgym.envs.planarena.corpus.playing import SearchLimitError, State, new_env, start
+from toolgym.envs.planarena.corpus.scenarios import new_maker
 from toolgym.errors import TaskError
 from toolgym.mistakes import Mistaker
 from toolgym.observations import openai_tools
@@ -37,13 +38,15 @@ WHY_THROWN_AWAY: Final[dict[str, str]] = {
 }
 """Why a candidate for a task, a task or a chain is thrown away."""
 _TRIES: Final = 12
+_OTHERS_TRIED: Final = 24
 
 
 class _Tasks:
-    """The tasks of a domain that counts what is thrown away on the way to them, each made once."""
+    """The tasks of a domain, each made once, and what is thrown away on the way to them; others of the same worlds."""
 
-    def __init__(self, domain: ComposedDomain, split: Split):
-        self.maker, self._length = domain.new_maker(split), len(domain.tasks(split))
+    def __init__(self, domain: Domain, split: Split):
+        self.maker, self._others = new_maker(domain, split), new_maker(domain, split)
+        self._length = len(domain.tasks(split))
         self._made: dict[int, Task] = {}
 
     def __len__(self) -> int:
@@ -53,6 +56,20 @@ class _Tasks:
         if index not in self._made:
             self._made[index] = self.maker.make(index)
         return self._made[index]
+
+    def another(self, task: Task, rng: np.random.Generator) -> Task | None:
+        """A task of the same world with another gold chain; None where none is found soon."""
+        composer, source = self._others.composer, self._others.source
+        base, dice = (
+            composer.base(task.world_seed, source.size, source.dialect),
+            random.Random(int(rng.integers(2**62))),
+        )
+        for _ in range(_OTHERS_TRIED):
+            recipe, place = composer.draw(dice, source.split), dice.randrange(composer.speakers(base))
+            other = self._others.attempt(0, recipe, task.world_seed, base, place, dice)
+            if other is not None and other.gold != task.gold and "world" not in other.meta:
+                return other
+        return None
 
 
 class RowMaker:
@@ -67,7 +84,7 @@ class RowMaker:
         seed: the corpus's.
     """
 
-    def __init__(self, domain: ComposedDomain, scenario: str, split: Split, size: str, alternatives: int, seed: int):
+    def __init__(self, domain: Domain, scenario: str, split: Split, size: str, alternatives: int, seed: int):
         self.scenario, self.split, self.size = scenario, split, size
         self.alternatives, self.seed = alternatives, seed
         self.tasks = _Tasks(domain, split)
@@ -87,7 +104,7 @@ class RowMaker:
                 self._thrown_away["no_task"] += 1
                 continue
             try:
-                made = self._rows(task, index, rng)
+                made = self._rows(task, rng)
             except SearchLimitError:
                 self._thrown_away["search"] += 1
                 continue
@@ -95,11 +112,11 @@ class RowMaker:
                 yield from made
                 return
 
-    def _rows(self, task: Task, index: int, rng: np.random.Generator) -> list[dict[str, Any]]:
+    def _rows(self, task: Task, rng: np.random.Generator) -> list[dict[str, Any]]:
         if task.user.actions:
             self._thrown_away["user_acts"] += 1
             return []
-        failing = failing_chain(self._mistaker, self._env, task, self.tasks, index, rng, self._throw)
+        failing = failing_chain(self._mistaker, self._env, task, self.tasks.another, rng, self._throw)
         if failing is None:
             self._thrown_away["no_error"] += 1
             return []

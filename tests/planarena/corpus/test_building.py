@@ -211,7 +211,7 @@ def test_options_that_cannot_be_used(tmp_path: Path, options: Options, changed: 
 
 
 def test_without_generated_scenarios_a_domain_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scenarios, "_home", lambda: object())
+    monkeypatch.setattr(scenarios, "_NUMBERS", "toolgym.envs.planarena.nothing")
     with pytest.raises(ConfigError, match="--domains library,bank"):
         scenarios.default_scenarios()
 
