@@ -31,8 +31,8 @@ _KEPT_WORLDS: Final = 8
 _KEPT_TASKS: Final = 256
 _STRIDE: Final = 1_000
 """Worlds that stand between those of one scenario and of the next."""
-_DRAWS: Final = 80
-_SPEAKERS: Final = 3
+_DRAWS: Final = 120
+_SPEAKERS: Final = 4
 """How many customers a recipe is tried with before another one is drawn."""
 
 
