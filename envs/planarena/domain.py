@@ -236,12 +236,14 @@ def indices_of(number: int, tools: int, depth: int | Sequence[int] | None, tier:
     return [index for index in range(TASKS) if depth_of(number, index) in depths]
 
 
-@lru_cache(maxsize=_KEPT)
 def scenario_domain(
     number: int, size: Size = "small", dialect: str = "standard", seed: int = 0, tier: Tier | None = None
 ) -> ScenarioDomain:
     """The domain of a scenario; the latest ones are kept."""
-    return ScenarioDomain(number, size, dialect, seed, tier)
+    return _kept(number, size, dialect, seed, tier)
+
+
+_kept = lru_cache(maxsize=_KEPT)(ScenarioDomain)
 
 
 def named_domain(number: str, **options: Any) -> ScenarioDomain:

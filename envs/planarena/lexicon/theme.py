@@ -44,7 +44,7 @@ from toolgym.composing.fields import Field
 __all__ = ["Case", "Change", "Move", "Person", "Theme", "Thing", "Verb"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Verb:
     """What a customer wants done, in words.
 
@@ -63,7 +63,7 @@ class Verb:
     tools: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Change:
     """A field of a case whose value the customer may change.
 
@@ -77,7 +77,7 @@ class Change:
     verb: Verb | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Move:
     """A step of a case's states.
 
