@@ -31,8 +31,8 @@ _KEPT_WORLDS: Final = 8
 _KEPT_TASKS: Final = 256
 _STRIDE: Final = 1_000
 """Worlds that stand between those of one scenario and of the next."""
-_DRAWS: Final = 80
-_SPEAKERS: Final = 3
+_DRAWS: Final = 120
+_SPEAKERS: Final = 4
 """How many customers a recipe is tried with before another one is drawn."""
 
 
@@ -236,12 +236,14 @@ def indices_of(number: int, tools: int, depth: int | Sequence[int] | None, tier:
     return [index for index in range(TASKS) if depth_of(number, index) in depths]
 
 
-@lru_cache(maxsize=_KEPT)
 def scenario_domain(
     number: int, size: Size = "small", dialect: str = "standard", seed: int = 0, tier: Tier | None = None
 ) -> ScenarioDomain:
     """The domain of a scenario; the latest ones are kept."""
-    return ScenarioDomain(number, size, dialect, seed, tier)
+    return _kept(number, size, dialect, seed, tier)
+
+
+_kept = lru_cache(maxsize=_KEPT)(ScenarioDomain)
 
 
 def named_domain(number: str, **options: Any) -> ScenarioDomain:

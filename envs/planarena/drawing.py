@@ -16,6 +16,7 @@ from toolgym.composing.declaration import Act, Pick, Rule
 from toolgym.composing.recipes import Kitchen, Together, is_named
 from toolgym.composing.stories import Outline
 from toolgym.composing.ways import Way, ways_to
+from toolgym.domain import Split
 
 __all__ = ["Sampler"]
 
@@ -54,12 +55,18 @@ class Sampler(Kitchen):
         """Always: a recipe is tried in its task's own world alone."""
         return True
 
-    def _one(self, rng: random.Random, depth: int, sort: str, held_out: bool) -> Outline | None:
-        return self._another(rng, depth, sort, held_out, ())
+    def draw(self, rng: random.Random, split: Split, depth: int | None = None) -> Together:
+        """A recipe for a task. No recipe is held out for `test_unseen`: whole themes are."""
+        return super().draw(rng, "train", depth)
 
-    def _another(
-        self, rng: random.Random, depth: int, sort: str, held_out: bool, others: Sequence[Outline]
-    ) -> Outline | None:
+    def is_held_out(self, outline: Outline) -> bool:
+        """Never."""
+        return False
+
+    def _one(self, rng: random.Random, depth: int, sort: str, held_out: bool) -> Outline | None:
+        return self._another(rng, depth, sort, ())
+
+    def _another(self, rng: random.Random, depth: int, sort: str, others: Sequence[Outline]) -> Outline | None:
         """A story that goes with others; None where chance finds none."""
         for _ in range(_TRIES if not others else _APART):
             outline = (
@@ -67,7 +74,7 @@ class Sampler(Kitchen):
             )
             if outline is None:
                 return None
-            if self.is_held_out(outline) == held_out and outline.depth == depth:
+            if outline.depth == depth:
                 made = self._with_speaker(outline)
                 if made is not None and all(_apart(made, other) for other in others):
                     return made
@@ -83,15 +90,14 @@ class Sampler(Kitchen):
         for place, part in enumerate(sorted(depths, reverse=True)):  # deep ones have the least choice
             refused = half_refused and place == 0
             sort = "refused" if refused else "reads" if rng.random() < _READING else "writes"
-            outline = self._another(rng, part, sort, False, outlines)
+            outline = self._another(rng, part, sort, outlines)
             if outline is None and not refused:
-                outline = self._another(rng, part, "reads" if sort == "writes" else "writes", False, outlines)
+                outline = self._another(rng, part, "reads" if sort == "writes" else "writes", outlines)
             if outline is None:
                 return None
             outlines.append(outline)
         rng.shuffle(outlines)
-        together = Together(tuple(outlines), held_out)
-        return together if self.pair_is_held_out(together) == held_out else None
+        return Together(tuple(outlines))
 
     # Questions ---------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ _FEWEST, _MOST = 2, 5
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A rule that could be: its subject, so that no two of a scenario's say the same of the same."""
+    """A rule that could be, and by which field: no two of a scenario's are by the same."""
 
     act: str
     field: str
@@ -43,7 +43,8 @@ def draw_rules(shape: Shape, sorts: Sorts, acts: list[Act], rng: random.Random) 
         mine = [one for one in chosen if one.act == candidate.act]
         if len(chosen) == count:
             break
-        if len(mine) < 2 and all(one.field != candidate.field for one in mine):
+        # Two acts that one field forbids by turns would never follow one another.
+        if len(mine) < 2 and all(one.field != candidate.field for one in chosen):
             chosen.append(candidate)
     return tuple(one.rule for one in chosen)
 

@@ -97,12 +97,11 @@ class _Chooser:
         """Chooses; returns the cases in use."""
         rng = self.rng
         main, *others = rng.sample(self.theme.cases, len(self.theme.cases))
-        # Three acts that follow one another on a record that is read: so there are tasks of each depth.
+        # Two or three acts that follow one another on a record that is read: so there are tasks of each depth.
         writes = self.writes(main)
         anyhow = [part for part in writes if part.family in ("change", "shift", "sign")][:2]
         chained = anyhow + [part for part in writes if part.family in _CHAINED and part not in anyhow][:1]
-        self.add(Part("show", main.noun), *chained)
-        self.add(Part("list", main.noun))
+        self.add(Part("show", main.noun), Part("list", main.noun), *chained[: self.wanted - 2])
         used = [main]
         rest = [part for part in writes if part not in chained]
         options: list[tuple[Part, ...]] = [self.with_needs(main, part) for part in rest]

@@ -19,6 +19,9 @@ __all__ = ["Sort", "Sorts", "make_sorts"]
 
 _PEOPLE: Final = {"small": 5, "standard": 10, "large": 200}
 _THINGS: Final = {"small": 8, "standard": 12, "large": 300}
+_FEW_TOOLS: Final = 5
+_MANY_CASES: Final = ((4, 5, 3), (5, 4, 4), (4, 3, 5, 5))
+"""Where there are few tools, deep tasks are about several records."""
 _CASES: Final = ((2, 3, 1, 4), (3, 2, 4), (2, 4, 3, 3, 1), (3, 3, 2))
 
 
@@ -141,7 +144,7 @@ class _Maker:
         if case.noun in self.shape.signed:
             names["approved"] = word("approved")
             made[names["approved"]] = Flag(0.5)
-        rows = self.rng.choice(_CASES)
+        rows = self.rng.choice(_CASES if len(self.shape.parts) > _FEW_TOOLS else _MANY_CASES)
         return self.sort(case.noun, case.plural or f"{case.noun}s", names, made, rows=rows, per=person.table.name)
 
     def summary(self, part: Part, case: Sort, person: Sort) -> Sort:

@@ -19,7 +19,7 @@ _tools, _clients, _guard = panel("Which tools"), panel("How clients connect"), p
 def serve(
     domain: Annotated[
         str | None,
-        typer.Argument(metavar="ENV", help="A domain (airline) or an environment (ToolGym/Airline-v0)."),
+        typer.Argument(metavar="ENV", help="A domain (airline, planarena:17) or an environment (ToolGym/Airline-v0)."),
     ] = None,
     transport: Annotated[
         Literal["stdio", "http"], _clients(help="stdio: one client, by its pipes; http: many.")
@@ -92,9 +92,16 @@ def build(name: str, options: dict[str, Any]) -> "ToolServer":
     known = domains()
     spec = gymnasium.registry.get(name)
     domain = spec.kwargs.get("domain") if spec is not None else name.lower()
-    if domain not in known:
+    if spec is not None and domain is None and "scenario" in options:
+        domain = f"planarena:{options.pop('scenario')}"
+    family, _, number = str(domain).partition(":")
+    if family == "planarena":
+        domain, options = family, {"scenario": number, **options}
+    elif domain not in known:
         raise ConfigError(did_you_mean(name, known, "domain"))
     try:
-        return import_module(f"toolgym.mcp_servers.{domain}").build_server(**options)
+        module = import_module(f"toolgym.mcp_servers.{domain}")
+        make = module.build_server if hasattr(module, "build_server") else module.TOOLS.server
+        return make(**options)
     except TypeError as error:
         raise ConfigError(f"The {domain} server cannot be made with {sorted(options)}: {error}.") from error

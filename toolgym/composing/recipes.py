@@ -19,7 +19,7 @@ from toolgym.composing.ways import From, Way, ways_to
 from toolgym.domain import Split
 from toolgym.errors import ConfigError
 
-__all__ = ["DEPTHS", "Kitchen", "Together", "is_named", "sort_of"]
+__all__ = ["DEPTHS", "Kitchen", "Together", "is_named"]
 
 DEPTHS: Final[dict[int, float]] = {1: 0.14, 2: 0.22, 3: 0.22, 4: 0.16, 5: 0.12, 6: 0.08, 7: 0.06}
 """Share of each depth, in every split."""
@@ -379,8 +379,9 @@ class Kitchen:
         acts = [outline.acts for outline in outlines if outline.acts]
         if len(set(names)) < len(names) or len(set(acts)) < len(acts):
             return None
-        together = Together(tuple(outlines), held_out)
-        return together if self.pair_is_held_out(together) == held_out else None
+        if (_hash(" || ".join(sorted(names))) < 32) != held_out:
+            return None
+        return Together(tuple(outlines), held_out)
 
     def _one(self, rng: random.Random, depth: int, sort: str, held_out: bool) -> Outline | None:
         outlines, weights = self._pool(depth, sort, held_out)
@@ -392,17 +393,13 @@ class Kitchen:
             found = [
                 outline
                 for outline in self.outlines
-                if outline.depth == depth and sort_of(outline) == sort and self.is_held_out(outline) == held_out
+                if outline.depth == depth and _sort(outline) == sort and self.is_held_out(outline) == held_out
             ]
             share: dict[str, int] = {}
             for outline in found:
                 share[_about(outline)] = share.get(_about(outline), 0) + 1
             self._pools[key] = found, [outline.weight / share[_about(outline)] ** 0.5 for outline in found]
         return self._pools[key]
-
-    def pair_is_held_out(self, together: Together) -> bool:
-        """Whether only `test_unseen` has these stories together: one in eight."""
-        return _hash(" || ".join(sorted(outline.name for outline in together.outlines))) < 32
 
     def is_held_out(self, outline: Outline) -> bool:
         """Whether only `test_unseen` has it: series of acts, and ways of several calls, one in eight."""
@@ -415,8 +412,7 @@ def is_named(way: Way) -> bool:
     return way.uses("told") or way.uses("speaker") or any(link.pick == "told" for link in way.links())
 
 
-def sort_of(outline: Outline) -> str:
-    """Whether a story is `refused`, `writes`, or only `reads`."""
+def _sort(outline: Outline) -> str:
     if outline.forbidden is not None:
         return "refused"
     return "writes" if outline.writes else "reads"
