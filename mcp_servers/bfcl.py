@@ -1,21 +1,20 @@
 """The multi-turn tools of BFCL as an MCP server, from the user's data: `python -m toolgym.mcp_servers.bfcl FOLDER`.
 
-The benchmark's code runs in this process and in no other. A world is a case: its key has the case's `id`,
-`involved_classes` and `initial_config`. What asks about cases (a verdict, say) is the user's side of the server, which
-no agent sees.
+The benchmark's code runs in this process, and not where an agent is. A world is a case: its key has the case's `id`,
+`involved_classes` and `initial_config`.
 """
 
-import json
 import sys
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from toolgym.envs.bfcl.conventions import Conventions
-from toolgym.envs.bfcl.replaying import check_turns, instances_of, replayed
+from toolgym.envs.bfcl.replaying import instances_of
 from toolgym.envs.bfcl.tool_classes import Instances, import_from
-from toolgym.errors import ConfigError, ToolGymError
-from toolgym.mcp.server import ToolError, ToolServer
+from toolgym.errors import ConfigError
+from toolgym.mcp.server import ToolServer
 from toolgym.mcp.session import ToolSpec
 from toolgym.mcp.tool import BoundTool, tidy_schema
 from toolgym.trajectory import ToolResult
@@ -125,30 +124,12 @@ def make_server(folder: Path) -> ToolServer:
     server = ToolServer("bfcl", build_world=_Case, base=Base({}), default_world_key=None)
     for function in words.all_tools():
         server.add(_ClassTool(function))
-
-    def asked(world: World, request: str, file: str = "") -> str:
-        """Answers a question about a case."""
-        try:
-            text = Path(file).read_text(encoding="utf-8") if file else request
-            return json.dumps(_answer(words, json.loads(text)))
-        except (OSError, ToolGymError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ToolError(f"{type(error).__name__}: {error}") from error
-
-    server.tool(writes=False, name="asked", role="user")(asked)
     return server
-
-
-def _answer(words: Conventions, request: Mapping[str, Any]) -> Any:
-    case = request["case"]
-    if request["ask"] == "verdict":
-        return check_turns(case, request["turns"], request["strict"])
-    if request["ask"] == "replay":
-        return replayed(case, request["turns"])
-    return words.told(case, request["prompting"])
 
 
 def main() -> None:
     """Serves over stdio."""
+    warnings.simplefilter("ignore")  # of what looks odd in a model's call
     if len(sys.argv) != 2:
         raise SystemExit("usage: python -m toolgym.mcp_servers.bfcl FOLDER (see `toolgym data path bfcl`)")
     try:

@@ -1,13 +1,18 @@
-"""Asks the process in which BFCL's multi-turn tools live (`toolgym.mcp_servers.bfcl`): verdicts, replays, episodes.
+"""BFCL's multi-turn cases, asked of the processes in which the benchmark's code runs: verdicts, replays, episodes.
 
-One process serves all cases of this one, and is started when it is first needed.
+One process answers questions (`toolgym.envs.bfcl.worker`) and one serves episodes (`toolgym.mcp_servers.bfcl`), for all
+cases of this process; each is started when it is first needed.
 """
 
+import atexit
 import json
 import os
+import select
+import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,47 +20,44 @@ from typing import Any
 from toolgym.data import data_folder
 from toolgym.envs.bfcl.replaying import Turns, gold_of
 from toolgym.envs.bfcl.verdicts import Verdict
-from toolgym.errors import InfraError, TaskError
-from toolgym.mcp.connect import ServerHandle, connect
-from toolgym.mcp.connection import WireOptions
+from toolgym.errors import CallTimeoutError, InfraError, ServerDiedError, TaskError
 from toolgym.mcp.session import ToolSession
-from toolgym.messages import ToolCall
-from toolgym.trajectory import ToolResult
 
 __all__ = ["ToolsProcess", "check_multi_turn", "replay", "tools_process"]
 
 _TIMEOUT_S = 60.0
-_LONGEST_ANSWER = 64 * 2**20
-"""Bytes: of what long-context cases show."""
-
-_LONGEST_REQUEST = 400_000
-"""Characters that go as an argument; of more a file is made."""
+_LAST_WORDS = 500
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "SYSTEMROOT", "PYTHONPATH", "VIRTUAL_ENV")
+"""Of the environment: what a Python needs. Nothing else, and no key, is given to the benchmark's code."""
 
 _PROCESSES: dict[tuple[int, Path], "ToolsProcess"] = {}
 _LOCK = threading.Lock()
 
 
 class ToolsProcess:
-    """The process of the tools.
+    """The processes of the benchmark's code.
 
     Args:
         folder: the benchmark's data.
     """
 
     def __init__(self, folder: Path):
-        command = {
-            "command": sys.executable,
-            "args": ["-m", "toolgym.mcp_servers.bfcl", str(folder)],
-            "env": {"PYTHONHASHSEED": "0"},  # some tools show sets
-        }
-        options = WireOptions(timeout_s=_TIMEOUT_S, max_answer_bytes=_LONGEST_ANSWER)
-        self._handle: ServerHandle = connect({"mcpServers": {"bfcl": command}}, options=options)
-        self._asking: ToolSession | None = None
+        self.folder = folder
         self._lock = threading.Lock()
+        self._worker: _Worker | None = None
+        self._handle: Any = None
 
     def session(self) -> ToolSession:
         """A new episode of the tools; `session.reset(world_key)` puts it into a case."""
-        return self._handle.session()
+        with self._lock:
+            if self._handle is None:
+                from toolgym.mcp.connect import connect  # takes its time, and verdicts do without
+
+                arguments = ["-m", "toolgym.mcp_servers.bfcl", str(self.folder)]
+                environment = {"PYTHONHASHSEED": "0"}  # some tools show sets
+                command = {"command": sys.executable, "args": arguments, "env": environment}
+                self._handle = connect({"mcpServers": {"bfcl": command}})
+            return self._handle.session()
 
     def ask(self, what: str, **request: Any) -> Any:
         """The answer to a question about a case.
@@ -64,32 +66,95 @@ class ToolsProcess:
             TaskError: the case is none.
             InfraError: the process failed, twice.
         """
-        text = json.dumps({"ask": what, **request})
-        if len(text) <= _LONGEST_REQUEST:
-            result = self._asked({"request": text})
-        else:
-            with tempfile.TemporaryDirectory(prefix="toolgym-bfcl-") as folder:
-                file = Path(folder) / "request.json"
-                file.write_text(text, encoding="utf-8")
-                result = self._asked({"request": "", "file": str(file)})
-        if result.is_error:
-            raise TaskError(result.text)
-        return json.loads(result.text)
-
-    def _asked(self, arguments: dict[str, Any]) -> ToolResult:
-        call = ToolCall("asked", arguments)
-        try:
-            return self._session().call_as_user(call)
-        except InfraError:
-            with self._lock:
-                self._asking = None
-            return self._session().call_as_user(call)
-
-    def _session(self) -> ToolSession:
+        line = json.dumps({"ask": what, **request}).encode() + b"\n"
         with self._lock:
-            if self._asking is None:
-                self._asking = self._handle.session()
-            return self._asking
+            try:
+                reply = self._live().ask(line)
+            except ServerDiedError:
+                reply = self._live().ask(line)
+        if "error" in reply:
+            raise TaskError(reply["error"])
+        return reply["answer"]
+
+    def _live(self) -> "_Worker":
+        if self._worker is None or self._worker.ended:
+            self._worker = _Worker(self.folder)
+        return self._worker
+
+
+class _Worker:
+    """A process that answers one line with another. It ends with this one, at the latest when its input is closed."""
+
+    def __init__(self, folder: Path):
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 (what it writes to stderr, for as long as it lives)
+        self._owner = os.getpid()
+        command = [sys.executable, "-m", "toolgym.envs.bfcl.worker", str(folder)]
+        environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            env={**environment, "PYTHONHASHSEED": "0"},  # some tools show sets
+            bufsize=0,
+        )
+        self._rest = b""
+        atexit.register(self.end)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is gone."""
+        return self._process.poll() is not None
+
+    def end(self) -> None:
+        """Ends it at once; in a process that was forked since it is left alone."""
+        atexit.unregister(self.end)
+        if os.getpid() != self._owner:
+            return
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._said):
+            if stream is not None:
+                stream.close()
+
+    def ask(self, line: bytes) -> dict[str, Any]:
+        """The answer to a line.
+
+        Raises:
+            ServerDiedError: it ended.
+            CallTimeoutError: it did not answer, and was ended.
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            left = memoryview(line)
+            while left:
+                left = left[self._process.stdin.write(left) or 0 :]
+            return json.loads(self._line(self._process.stdout.fileno(), time.monotonic() + _TIMEOUT_S))
+        except OSError as error:
+            raise self._died() from error
+        except BaseException:  # a time limit, an interrupt: an answer that comes later would be taken for another one's
+            if not self.ended:
+                self.end()
+            raise
+
+    def _line(self, stream: int, until: float) -> bytes:
+        parts = [self._rest]
+        while b"\n" not in parts[-1]:
+            ready, _, _ = select.select([stream], [], [], max(0.0, until - time.monotonic()))
+            if not ready:
+                raise CallTimeoutError(f"The process of BFCL's tools gave no answer within {_TIMEOUT_S:g} s.")
+            parts.append(os.read(stream, 2**20))
+            if not parts[-1]:
+                raise self._died()
+        line, _, self._rest = b"".join(parts).partition(b"\n")
+        return line
+
+    def _died(self) -> InfraError:
+        self._process.wait()
+        self._said.seek(0)
+        words = " ".join(self._said.read().decode(errors="replace").split())[-_LAST_WORDS:]
+        return ServerDiedError(f"The process of BFCL's tools ended: {words or self._process.returncode}")
 
 
 def tools_process(data: str | os.PathLike[str] | None = None) -> ToolsProcess:

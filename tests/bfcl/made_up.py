@@ -10,7 +10,7 @@ from typing import Any
 _PLACE = "bfcl_eval/eval_checker/multi_turn_eval/func_source_code"
 
 FILES = """
-import json
+import time
 
 
 class Node:
@@ -52,6 +52,9 @@ class GorillaFileSystem:
         if file_name is None:
             return {"terminal": content}
         self._here.contents[file_name] = content
+
+    def nap(self):
+        time.sleep(60)
 
     def swallow(self, folder: str):
         inner = self._here.contents[folder]

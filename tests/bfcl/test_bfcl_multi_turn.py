@@ -8,10 +8,10 @@ import pytest
 
 from benchmarks import recorded_bfcl
 from toolgym import data
-from toolgym.envs.bfcl import check_multi_turn, replay
+from toolgym.envs.bfcl import check_multi_turn, multi_turn, replay
 from toolgym.envs.bfcl.cases import read_cases
 from toolgym.envs.bfcl.multi_turn import tools_process
-from toolgym.errors import ConfigError, TaskError
+from toolgym.errors import CallTimeoutError, ConfigError, TaskError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 RECORDED = Path(os.environ.get("TOOLGYM_SHARED", CHECKOUT.parent / "shared")) / "data" / "bfcl"
@@ -183,6 +183,20 @@ class TestTheProcess:
         check(RIGHT)
         assert tools_process(made_up_bfcl) is tools_process(str(made_up_bfcl))
         assert not [name for name in sys.modules if name.startswith("bfcl_eval")]
+
+    def test_one_that_died_is_replaced_and_one_that_hangs_is_ended(self, made_up_bfcl, check, show, monkeypatch):
+        assert check(RIGHT) is None
+        tools_process(made_up_bfcl)._worker._process.kill()
+        assert check(RIGHT) is None
+        monkeypatch.setattr(multi_turn, "_TIMEOUT_S", 1.0)
+        with pytest.raises(CallTimeoutError):
+            show("nap()")
+        monkeypatch.undo()
+        assert check(RIGHT) is None
+
+    def test_one_that_cannot_start_says_why(self, tmp_path):
+        with pytest.raises(TaskError, match="toolgym data get bfcl"):
+            check_multi_turn(FILES, RIGHT, data=tmp_path)
 
     def test_data_that_is_not_there_says_how_to_get_it(self, tmp_path, monkeypatch):
         monkeypatch.setenv("TOOLGYM_DATA", str(tmp_path))
