@@ -1,5 +1,7 @@
 """API-Bank's tools on a small world of our own: what they answer, on a server and on the wire."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -109,3 +111,18 @@ def test_the_wire_says_the_same():
         for call in calls:
             assert there.call(call) == here.call(call)
         assert there.diff() == here.diff()
+
+
+def test_the_server_runs_by_itself():
+    """Over stdio it answers as in process."""
+    command = [sys.executable, "-m", "toolgym.mcp_servers.api_bank", "--data", str(COPY)]
+    call = ToolCall("QueryStock", {"stock_code": "rose", "date": "2023-05-01"})
+    with connect(command) as handle:
+        assert handle.session().call(call) == build_server(data=COPY).session().call(call)
+
+
+def test_the_command_says_what_is_missing(tmp_path):
+    command = [sys.executable, "-m", "toolgym.mcp_servers.api_bank", "--data", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "no databases of API-Bank" in done.stderr

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from toolgym.agents.policies.api import ApiOptions, ApiPolicy
 from toolgym.checker import check_tool_env
 from toolgym.errors import ConfigError, TaskError
 from toolgym.messages import CutMessage, ToolCall, Turn, parse, render
@@ -207,3 +208,21 @@ def test_kinds_and_numbers_of_calls_choose_rows():
 def test_a_wrong_option_is_told(options, told):
     with pytest.raises((ConfigError, TaskError), match=told):
         make(**options)
+
+
+def test_an_endpoint_gets_the_history_as_its_own_protocol_has_it(chat_server):
+    env = make()
+    policy = ApiPolicy(ApiOptions("m", base_url=chat_server.url, api_key="k"))
+    try:
+        policy.start(0, *env.reset(options={"task": "rows-5-2"}))
+        policy.generate([0])
+    finally:
+        policy.close()
+    request = chat_server.requests[0]
+    assert [message["role"] for message in request["messages"]] == ["system", "user", "assistant", "tool", "tool"]
+    called, *answers = request["messages"][2:]
+    assert called["content"] == ""  # its calls are not in its text too
+    assert [call["id"] for call in called["tool_calls"]] == [answer["tool_call_id"] for answer in answers]
+    assert json.loads(called["tool_calls"][0]["function"]["arguments"]) == {"country": "Peru", "deep": True}
+    assert request["tools"][0]["function"]["name"] == "Market Trends API"
+    assert "Market Trends API" not in request["messages"][0]["content"]
