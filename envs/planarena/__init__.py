@@ -1,1 +1,1 @@
-"""PlanArena: generated scenarios and the executed corpus of trajectories."""
+"""PlanArena: scenarios that are made from a number, and the corpus of trajectories."""
