@@ -4,14 +4,18 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from toolgym import _strict_json
 from toolgym.errors import ConfigError
+
+if TYPE_CHECKING:
+    from toolgym.trajectory import Trajectory
 
 __all__ = [
     "DEFAULT_ENV",
@@ -25,6 +29,8 @@ __all__ = [
     "Split",
     "Task",
     "either",
+    "episodes_of",
+    "is_corpus",
     "out",
     "panel",
     "parse_settings",
@@ -127,6 +133,25 @@ def print_json_list(values: Iterable[Any]) -> None:
         before = ","
     sys.stdout.write("[]\n" if before == "[" else "\n]\n")
     sys.stdout.flush()
+
+
+def is_corpus(path: Path) -> bool:
+    """Whether a path is the folder of an executed corpus (`toolgym planarena build`)."""
+    return (path / "corpus.json").is_file()
+
+
+def episodes_of(path: Path) -> "Iterator[tuple[int, Trajectory]]":
+    """The episodes of a trajectory file, or of a corpus, whose rows are played again.
+
+    Raises:
+        TrajectoryError: it cannot be read.
+        ConfigError: a corpus has a task that cannot be made.
+    """
+    from toolgym.trajectory import iterate_trajectories
+
+    if is_corpus(path):  # imported by name: the library knows no domain
+        return import_module("toolgym.envs.planarena.corpus.episodes").iterate_episodes(path)
+    return iterate_trajectories(path)
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

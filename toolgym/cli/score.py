@@ -19,6 +19,8 @@ from toolgym.cli.common import (
     EnvArgument,
     JsonFlag,
     either,
+    episodes_of,
+    is_corpus,
     out,
     panel,
     parse_settings,
@@ -47,7 +49,8 @@ def score(
     file: Annotated[
         Path,
         typer.Argument(
-            help="JSON Lines: a completion and its gold a line (- reads them from stdin); or a trajectory file."
+            help="JSON Lines: a completion and its gold a line (- reads them from stdin); or a trajectory file, or a "
+            "corpus's folder."
         ),
     ],
     reward: Annotated[
@@ -107,7 +110,7 @@ def score(
 
 def _is_trajectories(file: Path) -> bool:
     if not file.is_file():
-        return False
+        return is_corpus(file)
     try:
         with file.open("rb") as lines:
             _, line = next(_strict_json.numbered([lines.readline(_LONGEST_HEADER)]))
@@ -238,14 +241,13 @@ class _Scored:
 def _scored(file: Path, names: Sequence[str], env: str | None, options: dict[str, Any]) -> tuple[list[_Scored], int]:
     """The episodes that came to an end, each under every reward, and how many others there are. One at a time."""
     from toolgym.rewards.rescoring import rescore
-    from toolgym.trajectory import iterate_trajectories
 
     if "split" in options or "reward" in options:
         raise ConfigError("Each episode says its split, and rewards are named by --reward: neither goes with --set.")
     out: list[_Scored] = []
     left_out = 0
     with _Environments(file, names, env, options) as environments:
-        for number, trajectory in _bar(iterate_trajectories(file), environments.episodes):
+        for number, trajectory in _bar(episodes_of(file), environments.episodes):
             if trajectory.outcome in (None, "infra_error"):
                 left_out += 1
                 continue
@@ -271,7 +273,6 @@ class _Environments:
 
     def __init__(self, file: Path, names: Sequence[str], env: str | None, options: dict[str, Any]):
         from toolgym.opening import bring_env
-        from toolgym.trajectory import iterate_trajectories
 
         self.rewards: dict[str, Reward] = {}
         """By name; once there is an episode."""
@@ -280,7 +281,7 @@ class _Environments:
         self._names, self._options = names, options
         self._opened: dict[str, ToolEnv] = {}
         ids: set[str] = set()
-        for _, trajectory in iterate_trajectories(file):
+        for _, trajectory in episodes_of(file):
             self.episodes += 1
             if trajectory.outcome not in (None, "infra_error"):
                 ids.add(trajectory.env_id)

@@ -18,6 +18,8 @@ from toolgym.cli.common import (
     JsonFlag,
     Settings,
     either,
+    episodes_of,
+    is_corpus,
     out,
     panel,
     parse_settings,
@@ -35,7 +37,9 @@ _OUTCOMES = ("solved", "unsolved", "policy_error", "tool_error", "infra_error", 
 
 
 def show(
-    file: Annotated[Path, typer.Argument(help="A trajectory file, as `eval --output` and `train --record` write it.")],
+    file: Annotated[
+        Path, typer.Argument(help="A trajectory file (`eval --output`, `train --record`), or a corpus's folder.")
+    ],
     episode: Annotated[
         int | None,
         _which("--episode", "-n", metavar="N", help="Show this episode step by step (0 is the first, -1 the last)."),
@@ -77,7 +81,7 @@ def show(
     options = parse_settings(settings)
     env = either(named, env, "env")
 
-    if not file.is_file():
+    if not (file.is_file() or is_corpus(file)):
         raise ConfigError(f"There is no file {file}. `toolgym eval --output {file}` would write one.")
     # A file may be far larger than memory: one episode at a time.
     chosen = None if episode is None else _chosen(file, outcome, episode)
@@ -113,9 +117,7 @@ def show(
 
 
 def _episodes(file: Path, outcome: str | None) -> Iterator[tuple[int, "Trajectory"]]:
-    from toolgym.trajectory import iterate_trajectories
-
-    return (each for each in iterate_trajectories(file) if outcome is None or each[1].outcome == outcome)
+    return (each for each in episodes_of(file) if outcome is None or each[1].outcome == outcome)
 
 
 def _chosen(file: Path, outcome: str | None, episode: int) -> "Trajectory":

@@ -243,7 +243,7 @@ def figures_of(folder: Path, manifest: Manifest) -> Figures:
     """The figures of the files that are there.
 
     Raises:
-        ConfigError: of a file nothing is known.
+        ConfigError: the record of a file is damaged.
     """
     return merged(_known(folder, manifest))
 
@@ -251,8 +251,13 @@ def figures_of(folder: Path, manifest: Manifest) -> Figures:
 def _known(folder: Path, manifest: Manifest) -> Iterator[Figures]:
     for part in parts_of(manifest):
         record = _record(folder, manifest, part)
-        if record is not None:
+        if record is None:
+            continue
+        try:
             yield Figures.from_json(record.figures)
+        except (TypeError, ValueError, AttributeError) as error:
+            about = _paths(folder, manifest, part)[1]
+            raise ConfigError(f"{about} is damaged ({error}): remove it, and build again") from error
 
 
 def merged(figures: Iterable[Figures]) -> Figures:

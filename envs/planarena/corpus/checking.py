@@ -9,7 +9,7 @@ from toolgym.domain import Size, Split
 from toolgym.env import ToolEnv
 from toolgym.envs.planarena.corpus.alternatives import Alternative
 from toolgym.envs.planarena.corpus.annotating import action_of, actions_of, annotate, json_text
-from toolgym.envs.planarena.corpus.errors import recovered, same
+from toolgym.envs.planarena.corpus.errors import first_difference, recovered
 from toolgym.envs.planarena.corpus.format import Manifest, PartRecord, digest, read_manifest, read_part, read_rows
 from toolgym.envs.planarena.corpus.parts import parts_of
 from toolgym.envs.planarena.corpus.playing import SearchLimitError, State, new_env, start
@@ -191,7 +191,7 @@ def _error_now(
 ) -> dict[str, Any]:
     """What can be said of a negative's first error by playing it; its kinds are the row's."""
     kind, then = (told["kind"], told["then"]) if told else ("", "")
-    turn = next(at for at, action in enumerate(actions) if at >= len(task.gold) or not same(action, task.gold[at]))
+    turn = first_difference(actions, task.gold)
     return {
         "kind": kind,
         "turn": turn,

@@ -34,7 +34,7 @@ from toolgym.errors import TaskError
 from toolgym.mistakes import DECISIONS, Chain, Mistaker, Wrong
 from toolgym.tasks import GoldAction, Task
 
-__all__ = ["ERROR_KINDS", "Failing", "failing_chain"]
+__all__ = ["ERROR_KINDS", "Failing", "failing_chain", "first_difference", "recovered", "same"]
 
 ERROR_KINDS: Final = (
     *("wrong_tool", "wrong_argument", "missing_argument", "invented_value", "step_left_out", "wrong_order"),
@@ -44,10 +44,10 @@ ERROR_KINDS: Final = (
 """The kinds of first errors."""
 _WEIGHTS: Final = {
     "wrong_order": 8.0, "forbidden_act": 8.0, "step_left_out": 3.0, "refused_call": 3.0, "wrong_answer": 2.0,
-    "wrong_argument": 1.5, "refused_permitted": 0.6, "handed_over": 0.3,
+    "wrong_argument": 1.5, "wrong_tool": 1.5, "refused_permitted": 0.6, "handed_over": 0.3,
 }  # fmt: skip
 """Those that few places give occasion for are tried before the others more often."""
-_RECOVERING: Final = 0.3
+_RECOVERING: Final = 0.38
 """How often a chain that recovers is looked for first: not every one is found."""
 _EARLY: Final = 0.4
 """How often the places in the first half of the chain are tried first."""
@@ -199,9 +199,7 @@ class _Maker:
     def _checked(self, actions: Sequence[GoldAction], kind: str, *, recovering: bool, then: str = "") -> Failing | None:
         """The chain, as far as it was played; None where it solves its task or its first error is none."""
         gold = self.chain.actions
-        turn = next(
-            (at for at, action in enumerate(actions) if at >= len(gold) or not same(action, gold[at])), len(actions)
-        )
+        turn = first_difference(actions, gold)
         if turn == len(actions):
             return None
         state = run(self.env, self.chain.task, actions)
@@ -215,6 +213,12 @@ class _Maker:
             self.throw("not_recovering")
             return None
         return Failing(played, kind, turn, then, recovers)
+
+
+def first_difference(actions: Sequence[GoldAction], gold: Sequence[GoldAction]) -> int:
+    """The first turn that is not the gold chain's; the number of actions where there is none."""
+    differ = (at for at, action in enumerate(actions) if at >= len(gold) or not same(action, gold[at]))
+    return next(differ, len(actions))
 
 
 def same(action: GoldAction, gold: GoldAction) -> bool:

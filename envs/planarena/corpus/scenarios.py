@@ -3,11 +3,13 @@
 from importlib import import_module
 from typing import Any, Final, cast
 
+import gymnasium
+
 from toolgym.composing.making import TASKS_OF, TaskMaker
 from toolgym.domain import Domain, Split
 from toolgym.errors import ConfigError
 
-__all__ = ["default_scenarios", "new_maker", "split_of", "tasks_in"]
+__all__ = ["default_scenarios", "env_of", "new_maker", "split_of", "tasks_in"]
 
 _PREFIX: Final = "planarena:"
 _NUMBERS: Final = "toolgym.envs.planarena.numbers"
@@ -43,6 +45,13 @@ def split_of(name: str) -> Split:
         ConfigError: there are no generated scenarios, or none of that number.
     """
     return _numbers().split_of(_number(name)) if name.startswith(_PREFIX) else "train"
+
+
+def env_of(name: str) -> str:
+    """The Gymnasium id of the environment that has a scenario's tasks; its name where none is registered."""
+    if name.startswith(_PREFIX):
+        return "ToolGym/PlanArena-v0"
+    return next((id for id, spec in gymnasium.registry.items() if spec.kwargs.get("domain") == name), name)
 
 
 def tasks_in(name: str, split: Split) -> int:

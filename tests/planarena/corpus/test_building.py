@@ -5,6 +5,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -273,3 +274,21 @@ def test_a_task_that_no_chain_fails_is_replaced(
     figures = build(replace(options(tmp_path / "seldom"), trajectories=4))
     assert figures.labels == {"positive": 2, "negative": 2}
     assert figures.thrown_away["no_error"] == 1
+
+
+def test_a_killed_command_goes_on(tmp_path: Path, built: Path, files: Files, options: Options) -> None:
+    """SIGKILL as soon as the first file is there; the files that are there then are whole."""
+    folder = tmp_path / "killed"
+    code = (
+        "import sys; from pathlib import Path; from toolgym.envs.planarena.corpus.building import BuildOptions, build; "
+        "build(BuildOptions(Path(sys.argv[1]), ['library'], 24, part_rows=6, alternatives=2, format='jsonl'))"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(folder)]) as process:
+        while not (folder / "data" / "train-00000.jsonl").exists() and process.poll() is None:
+            time.sleep(0.01)
+        process.kill()
+    there = [path for path in (folder / "data").iterdir() if path.suffix == ".jsonl"]
+    assert len(there) >= 1
+    assert all(path.read_bytes() == (built / "data" / path.name).read_bytes() for path in there)
+    build(options(folder))
+    assert files(folder) == files(built)

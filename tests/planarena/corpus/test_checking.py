@@ -93,6 +93,14 @@ def _task(row: dict[str, Any]) -> None:
     row["task"] = "library-small-train-99999"
 
 
+def _cut(row: dict[str, Any]) -> None:
+    row["messages"] = row["messages"][:1]
+
+
+def _no_messages(row: dict[str, Any]) -> None:
+    row["messages"] = None
+
+
 def _arguments(row: dict[str, Any]) -> None:
     row["messages"][1]["tool_calls"] = [{"name": "get_member", "arguments": "{"}]
 
@@ -114,6 +122,8 @@ def _arguments(row: dict[str, Any]) -> None:
         (_composition, "depth: 9, now"),
         (_task, "its task cannot be made"),
         (_arguments, "it cannot be replayed"),
+        (_no_messages, "it cannot be replayed"),
+        (_cut, "outcome: "),
     ],
 )
 def test_every_lie_is_found(copy: Path, edit: Callable[[dict[str, Any]], None], says: str) -> None:

@@ -1,6 +1,7 @@
 """What is counted of rows, by hand; that counts of files add up; the card, the tables, the picture and the commands."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 from toolgym.envs.planarena.corpus.building import build, figures_of
 from toolgym.envs.planarena.corpus.figures import Figures, composition_of
 from toolgym.envs.planarena.corpus.format import read_manifest
+from toolgym.errors import ConfigError
 
 
 def step(role: str, relevance: float, kind: str = "call") -> dict[str, Any]:
@@ -141,6 +143,15 @@ def test_the_commands(tmp_path: Path, toolgym: Any) -> None:
     assert picture.read_text().startswith("<?xml")
     done = toolgym("planarena", "stats", folder, "--plot", tmp_path / "corpus.pgn")
     assert (done.code, "Did you mean 'png'" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("figures", [{"labels": 3}, {"wrong": {}}, {"lengths": []}])
+def test_a_damaged_record_is_named(tmp_path: Path, built: Path, figures: Any) -> None:
+    folder = Path(shutil.copytree(built, tmp_path / "copy"))
+    about = folder / "parts" / "train-00001.json"
+    about.write_text(json.dumps({**json.loads(about.read_text()), "figures": figures}))
+    with pytest.raises(ConfigError, match=r"train-00001\.json is damaged"):
+        figures_of(folder, read_manifest(folder))
 
 
 def test_stats_of_no_corpus(tmp_path: Path, toolgym: Any) -> None:
