@@ -9,7 +9,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import permutations, product
+from itertools import pairwise, permutations, product
 from typing import Final
 
 from toolgym.composing.declaration import Act, Pick, Rule
@@ -30,6 +30,9 @@ _LENGTHS: Final = (0, 3, 2, 2)
 """How often one, two or three acts come one after another."""
 _PICKABLE: Final = 3
 """How many ways to what is picked are thought of for an act."""
+_THREE: Final = 0.3
+"""Of the stories together: three, where the task is deep enough."""
+_LEAST_OF_THREE: Final = 5
 _TRIES: Final = 12
 _APART: Final = 6
 """How often another story is looked for that goes with those that there are."""
@@ -69,25 +72,24 @@ class Sampler(Kitchen):
     def _another(self, rng: random.Random, depth: int, sort: str, others: Sequence[Outline]) -> Outline | None:
         """A story that goes with others; None where chance finds none."""
         for _ in range(_TRIES if not others else _APART):
-            outline = (
-                self._asked_for(rng, depth) if sort == "reads" else self._acted(rng, depth, sort == "refused", others)
-            )
-            if outline is None:
-                return None
-            if outline.depth == depth:
-                made = self._with_speaker(outline)
-                if made is not None and all(_apart(made, other) for other in others):
-                    return made
+            if sort == "reads":
+                outline = self._asked_for(rng, depth)
+            else:
+                outline = self._acted(rng, depth, sort == "refused", others)
+            if outline is not None and outline.depth == depth and all(_apart(outline, other) for other in others):
+                return outline
         return None
 
     def _several(self, rng: random.Random, depth: int, held_out: bool) -> Together | None:
         """Two or three stories together, each looked for until it goes with those before it."""
-        count = 3 if depth >= 5 and rng.random() < 0.3 else 2
-        cuts = sorted(rng.sample(range(1, depth), count - 1)) if depth > count - 1 else []
-        depths = [b - a for a, b in zip([0, *cuts], [*cuts, depth], strict=True)]
+        two, three = self._shares(depth)
+        shares = three if three and (not two or rng.random() < _THREE) else two
+        if not shares:
+            return None
+        depths = rng.choice(shares)
         outlines: list[Outline] = []
         half_refused = rng.random() < _HALF_REFUSED
-        for place, part in enumerate(sorted(depths, reverse=True)):  # deep ones have the least choice
+        for place, part in enumerate(depths):
             refused = half_refused and place == 0
             sort = "refused" if refused else "reads" if rng.random() < _READING else "writes"
             outline = self._another(rng, part, sort, outlines)
@@ -99,12 +101,27 @@ class Sampler(Kitchen):
         rng.shuffle(outlines)
         return Together(tuple(outlines))
 
+    def _shares(self, depth: int) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
+        """How two or three stories can share a depth, deep ones first, which have the least choice."""
+        if depth not in self._shared:
+            able = [one for one in range(1, depth) if self._of_depth(one, False) or one in self._questions_by_depth]
+            found = [
+                [tuple(parts) for parts in product(able, repeat=count) if sum(parts) == depth and _falls(parts)]
+                for count in ((2, 3) if depth >= _LEAST_OF_THREE else (2,))
+            ]
+            self._shared[depth] = (found[0], found[1] if len(found) > 1 else [])
+        return self._shared[depth]
+
+    @cached_property
+    def _shared(self) -> dict[int, tuple[list[tuple[int, ...]], list[tuple[int, ...]]]]:
+        return {}
+
     # Questions ---------------------------------------------------------------------------------------------------
 
     @cached_property
     def _questions_by_depth(self) -> dict[int, tuple[list[Outline], list[float]]]:
         found: dict[int, tuple[list[Outline], list[float]]] = {}
-        for outline in self._questions():
+        for outline in filter(None, map(self._with_speaker, self._questions())):
             outlines, weights = found.setdefault(outline.depth, ([], []))
             outlines.append(outline)
             weights.append(outline.weight)
@@ -131,7 +148,15 @@ class Sampler(Kitchen):
                 return None
             way = rng.choice(able)
         asks = series.rule is None and bool(series.acts[-1].gives) and rng.random() < _ASKS
-        return self._outline(series.acts, way, series.picks, (), series.rule, asks=asks)
+        key = id(series), id(way), asks  # both are kept as long as this is
+        if key not in self._voiced:
+            made = self._outline(series.acts, way, series.picks, (), series.rule, asks=asks)
+            self._voiced[key] = self._with_speaker(made)
+        return self._voiced[key]
+
+    @cached_property
+    def _voiced(self) -> dict[tuple[int, int, bool], Outline | None]:
+        return {}
 
     def _free(self, way: Way, other: Outline) -> bool:
         """Whether a way looks nothing up that another story looks up too."""
@@ -247,6 +272,11 @@ class Sampler(Kitchen):
     @cached_property
     def _found(self) -> dict[str, dict[tuple[int, bool], list[Way]]]:
         return {}
+
+
+def _falls(parts: Sequence[int]) -> bool:
+    """Whether none is greater than the one before it."""
+    return all(one >= other for one, other in pairwise(parts))
 
 
 def _apart(one: Outline, other: Outline) -> bool:

@@ -99,7 +99,7 @@ def _limit(made: Field, rng: random.Random) -> tuple[str, Callable[[Any, str], b
     if isinstance(made, Choice):
         value = rng.choice(choices_of(made))
         return f"is {value}", lambda given, _: given == value
-    if isinstance(made, Day) and made.first < 0:
+    if isinstance(made, Day) and made.first < 0 <= made.first + made.last:  # most are still to come
         return "is past", lambda given, today: given < today
     if isinstance(made, Number) and made.high - made.low >= 4:
         share = rng.choice((0.6, 0.65, 0.7, 0.75, 0.8))

@@ -23,6 +23,9 @@ Family = Literal[
 # fmt: on
 """Families of tools: those that read, and those that change something."""
 _READS: Final = ("show", "list", "search", "name", "find", "summary")
+_COMMON: Final = ("show", "list", "search", "name", "move", "change")
+_RARE: Final = 0.35
+"""Other families come first the more often, the smaller it is: there are fewer of them in a theme."""
 _MOST_FIELDS: Final = 6
 _CHAINED: Final = ("move", "change", "shift", "sign")
 
@@ -114,7 +117,7 @@ class _Chooser:
             start = Part("list", case.noun)
             options += [(start, *self.with_needs(case, part)) for part in self.writes(case)[:3]]
             options.append((start, Part("show", case.noun)))
-        rng.shuffle(options)
+        options.sort(key=lambda parts: rng.random() * (1.0 if parts[-1].family in _COMMON else _RARE))
         for parts in options:
             self.add(*parts)
         used += [case for case in others if self.there("list", case.noun)]
