@@ -20,7 +20,7 @@ from typing import Any
 from toolgym.data import data_folder
 from toolgym.envs.bfcl.replaying import Turns, gold_of
 from toolgym.envs.bfcl.verdicts import Verdict
-from toolgym.errors import CallTimeoutError, InfraError, ServerDiedError, TaskError
+from toolgym.errors import CallTimeoutError, ConfigError, InfraError, ServerDiedError, TaskError
 from toolgym.mcp.session import ToolSession
 
 __all__ = ["ToolsProcess", "check_multi_turn", "replay", "tools_process"]
@@ -63,6 +63,7 @@ class ToolsProcess:
         """The answer to a question about a case.
 
         Raises:
+            ConfigError: the data, or a package that a tool needs, is not there.
             TaskError: the case is none.
             InfraError: the process failed, twice.
         """
@@ -73,7 +74,7 @@ class ToolsProcess:
             except ServerDiedError:
                 reply = self._live().ask(line)
         if "error" in reply:
-            raise TaskError(reply["error"])
+            raise (ConfigError if reply["config"] else TaskError)(reply["error"])
         return reply["answer"]
 
     def _live(self) -> "_Worker":

@@ -1,7 +1,8 @@
 """The process that answers questions about BFCL's cases: `python -m toolgym.envs.bfcl.worker FOLDER`.
 
 The benchmark's code runs here (and in the server of its tools), in no other process. A line of standard input is a
-question in JSON, a line of standard output its answer: `{"answer": …}`, or `{"error": text}`. It ends with its input.
+question in JSON, a line of standard output its answer: `{"answer": …}`, or `{"error": text, "config": …}`, which says
+whether it is the set-up that is wrong. It ends with its input.
 """
 
 import json
@@ -15,7 +16,7 @@ from typing import Any
 from toolgym.envs.bfcl.conventions import Conventions
 from toolgym.envs.bfcl.replaying import check_turns, replayed
 from toolgym.envs.bfcl.tool_classes import import_from
-from toolgym.errors import ToolGymError
+from toolgym.errors import ConfigError, ToolGymError
 
 __all__ = ["answered"]
 
@@ -48,7 +49,8 @@ def main() -> None:
                 words = Conventions(folder)
             reply = {"answer": answered(words, json.loads(line))}
         except (ToolGymError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            reply = {"error": f"{type(error).__name__}: {error}"}
+            text = str(error) if isinstance(error, ToolGymError) else f"{type(error).__name__}: {error}"
+            reply = {"error": text, "config": isinstance(error, ConfigError)}
         answers.write(json.dumps(reply).encode() + b"\n")
         answers.flush()
 

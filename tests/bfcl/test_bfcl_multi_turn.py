@@ -1,6 +1,7 @@
 """Multi-turn verdicts: calls as text on isolated tools, on a benchmark that is made up and on the recorded one."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -106,7 +107,7 @@ class TestVerdicts:
             check(RIGHT, {name: value for name, value in FILES.items() if name != missing})
 
     def test_an_unknown_class(self, check):
-        with pytest.raises(TaskError, match="no tool class 'Nothing'"):
+        with pytest.raises(ConfigError, match="no tool class 'Nothing'"):
             check(RIGHT, {**FILES, "involved_classes": ["Nothing"]})
 
 
@@ -195,8 +196,16 @@ class TestTheProcess:
         assert check(RIGHT) is None
 
     def test_one_that_cannot_start_says_why(self, tmp_path):
-        with pytest.raises(TaskError, match="toolgym data get bfcl"):
+        with pytest.raises(ConfigError, match="toolgym data get bfcl"):
             check_multi_turn(FILES, RIGHT, data=tmp_path)
+
+    def test_a_package_that_a_tool_needs_is_named(self, made_up_bfcl, tmp_path):
+        copied = tmp_path / "copy"
+        shutil.copytree(made_up_bfcl, copied)
+        tools = copied / "bfcl_eval" / "eval_checker" / "multi_turn_eval" / "func_source_code" / "math_api.py"
+        tools.write_text("import nothing_that_is_installed\n")
+        with pytest.raises(ConfigError, match="pip install nothing_that_is_installed"):
+            check_multi_turn(FILES, RIGHT, data=copied)
 
     def test_data_that_is_not_there_says_how_to_get_it(self, tmp_path, monkeypatch):
         monkeypatch.setenv("TOOLGYM_DATA", str(tmp_path))
