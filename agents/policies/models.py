@@ -12,7 +12,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from transformers.utils import logging
 from transformers.utils.peft_utils import find_adapter_config_file
 
-from toolgym.agents.policies.chat import set_thinking
+from toolgym.agents.policies.chat import set_thinking, set_tool_role
+from toolgym.agents.policies.gguf_files import gguf_of
 from toolgym.agents.policies.model_files import DATA, refuse_code
 from toolgym.errors import ConfigError, ToolGymError
 from toolgym.hub import reaching
@@ -35,21 +36,31 @@ BASE = "base"
 _GIVE = "builtin:clean, builtin:imperfect, the folder of a whole checkpoint, or a Hugging Face id"
 _LONGEST = 400
 """Characters of another library's message that are shown."""
-_FAMILIES = {"builtin": "toolgym.agents.builtin.shipped:checkpoint_path"}
+_FAMILIES = {
+    "builtin": "toolgym.agents.builtin.shipped:checkpoint_path",
+    "data": "toolgym.data:model_folder",
+}
 """Families of models that go by name, and who knows where they are: looked up when one is asked for."""
 
 
 def model_path(name: str) -> str:
-    """The folder or hub id of a model by name: `builtin:NAME` is a checkpoint that is shipped, another name is its own.
+    """The folder or hub id of a model by name: `builtin:NAME` is a checkpoint that is shipped, `data:NAME` one that
+    `toolgym data get` brought; another name is its own.
 
     Raises:
-        ConfigError: no such checkpoint is shipped, or what can only be a folder is not there.
+        ConfigError: there is no such checkpoint, what can only be a folder is not there, or it holds a GGUF file.
     """
-    home = _FAMILIES.get(name.partition(":")[0])
+    family, colon, _ = name.partition(":")
+    home = _FAMILIES.get(family) if colon or family == "builtin" else None
     if home is not None:
         return load_named(home)(name)
     if (name.startswith(("/", ".", "~")) or name.count("/") > 1) and not Path(name).expanduser().exists():
         raise ConfigError(f"cannot load the model {name!r}: there is no such folder. Give {_GIVE}")
+    if (held := gguf_of(name)) is not None:
+        raise ConfigError(
+            f"cannot load the model {name!r}: {held.name} is a GGUF file, which llama.cpp runs and nothing trains. "
+            f"Make a folder of it: python -m toolgym.agents.policies.gguf_files {held} FOLDER"
+        )
     return name
 
 
@@ -72,7 +83,7 @@ def adapter_base(path: str) -> str | None:
         raise ConfigError(
             f"the adapter {path!r} says of no model that it is for it: base_model_name_or_path is {named!r}"
         )
-    if named.partition(":")[0] in _FAMILIES:
+    if named.partition(":")[0] in _FAMILIES and (":" in named or named == "builtin"):
         return model_path(named)
     folder = Path(path).resolve()
     beside = [folder.parent / BASE] if Path(named).name == BASE else []
@@ -94,8 +105,15 @@ def lasting_name(name: str) -> str:
     return str(Path(name).resolve()) if Path(name).is_dir() else name
 
 
-def load_tokenizer(name: str | Path, *, thinking: bool | None = None) -> PreTrainedTokenizerBase:
-    """The tokenizer of a model by name (see `load_model`); `thinking` switches thoughts on or off in its chat template.
+def load_tokenizer(
+    name: str | Path, *, thinking: bool | None = None, tool_role: str | None = None
+) -> PreTrainedTokenizerBase:
+    """The tokenizer of a model by name (see `load_model`).
+
+    Args:
+        name: of the model.
+        thinking: switches thoughts on or off in its chat template.
+        tool_role: the role that tools' results have, `tool` or `user`; None or `template`: what the template takes.
 
     Raises:
         ConfigError: no such model, or its chat template has no such switch.
@@ -113,6 +131,8 @@ def load_tokenizer(name: str | Path, *, thinking: bool | None = None) -> PreTrai
         tokenizer.pad_token = tokenizer.eos_token
     if thinking is not None:
         set_thinking(tokenizer, thinking)
+    if tool_role not in (None, "template"):
+        set_tool_role(tokenizer, tool_role)
     return tokenizer
 
 
@@ -122,13 +142,14 @@ def load_model(
     device: str | None = None,
     dtype: torch.dtype = torch.float32,
     thinking: bool | None = None,
+    tool_role: str | None = None,
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """A causal LM and its tokenizer: `builtin:clean`, `builtin:imperfect`, a folder or a hub id.
 
     Raises:
         ConfigError: no such model or device, or no switch for `thinking` in its chat template.
     """
-    path, tokenizer = model_path(str(name)), load_tokenizer(name, thinking=thinking)
+    path, tokenizer = model_path(str(name)), load_tokenizer(name, thinking=thinking, tool_role=tool_role)
     with config_errors(name):
         model = _weights(path, dtype, len(tokenizer))
         check_vocabulary(model, tokenizer)

@@ -32,6 +32,8 @@ class Completion:
     stop: StopReason = "end_of_turn"
     begins: str = ""
     """What of `text` the chat template wrote before the first sampled token: an opened `<think>`, or nothing."""
+    entropies: list[float] = field(default_factory=list)
+    """Nats of the distribution that each id was drawn from; empty where they are not known."""
 
 
 class Policy(Protocol):

@@ -146,6 +146,7 @@ def _join(root: Rollout, row: int, step: int, rest: Rollout) -> TreeRollout:
         completion_ids=root.completion_ids[:cut] + rest.completion_ids,
         env_mask=root.env_mask[:cut] + rest.env_mask,
         logprobs=root.logprobs[:cut] + rest.logprobs,
+        entropies=root.entropies[: sum(root.env_mask[:cut])] + rest.entropies,
         types=root.types[:cut] + rest.types,
         spans=root.spans[:step] + [(start + cut, end + cut) for start, end in rest.spans],
         cut=[at for at in root.cut if at < step] + [at + step for at in rest.cut],

@@ -68,6 +68,8 @@ class Rollout:
     trajectory: Trajectory | None = None
     cut: list[int] = field(default_factory=list)
     """The steps whose turn was cut before its end."""
+    entropies: list[float] = field(default_factory=list)
+    """The entropy, in nats, that each sampled token was drawn with, one after another; fewer where it is not known."""
 
     @property
     def total_reward(self) -> float:
@@ -95,6 +97,7 @@ class Rollout:
             self.cut.append(len(self.spans))
         self.completion_ids += completion.token_ids
         self.logprobs += completion.logprobs
+        self.entropies += completion.entropies
         self.env_mask += [1] * len(completion.token_ids)
         self.types += types
         self.spans.append((start, len(self.completion_ids)))

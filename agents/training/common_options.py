@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 from toolgym.agents.training.options import Groups, check_choices, check_idle, check_ranges
 from toolgym.agents.training.schedule import Schedule, check_schedule
-from toolgym.agents.training.sizing import BySize
+from toolgym.agents.training.sizing import BySize, Rates
 from toolgym.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ _GROUPS = {
         "--schedule cosine --warmup-steps 10",
     ),
     "Sampling": (
-        "temperature max_new_tokens context_tokens thinking concurrency env_workers vllm vllm_weights",
+        "temperature max_new_tokens context_tokens thinking tool_role concurrency env_workers vllm vllm_weights",
         "--temperature 0.8 --max-new-tokens 512",
     ),
     "Files, checkpoints and evaluation": (
@@ -108,12 +108,17 @@ class CommonOptions:
     thinking: Annotated[
         bool | None, "whether the model thinks first, where its chat template can switch it (default: the template's)"
     ] = None
+    tool_role: Annotated[
+        Literal["template", "tool", "user"],
+        "role of tools' results, as the model was trained (final/ keeps it); template: tool, where that is taken",
+    ] = "template"
     dtype: Annotated[
         Literal["auto", "float32", "bfloat16"],
         "of the weights; auto: float32, but bfloat16 under an adapter on a larger model",
     ] = "auto"
     bf16: Annotated[
-        bool | None, "autocast the update to bfloat16 (default: from 50M parameters on, on a GPU that has it)"
+        bool | None,
+        "autocast the update to bfloat16 (default: from 50M parameters on, where the GPU or CPU computes it faster)",
     ] = None
     gradient_checkpointing: Annotated[
         bool | None, "trade time for memory in the update (default: from 50M parameters on)"
@@ -208,7 +213,8 @@ class RunConfig(PlayOptions, CommonOptions):
     groups: Annotated[int, "tasks a step"] = 8
     rollouts: Annotated[int, "episodes a task: the group that is compared"] = 8
     learning_rate: Annotated[
-        float | None, "AdamW's (default: 2e-4; from 50M parameters on 1e-6, for an adapter 1e-5)"
+        float | None,
+        "AdamW's (default: 2e-4; from 50M parameters on 1e-5, from 300M on 1e-6, for an adapter 2e-5 and 1e-5)",
     ] = None
     max_grad_norm: Annotated[float, "gradients are scaled down to this norm"] = 1.0
     beta: Annotated[float, "weight of the KL to the starting model; 0 keeps no reference model"] = 0.0
@@ -227,7 +233,7 @@ class RunConfig(PlayOptions, CommonOptions):
         int | None, "episodes at once (default: a step's; of a larger model on a GPU what its memory holds)"
     ] = None
     record: Annotated[bool, "keep the episodes in the folder's episodes.jsonl, for `toolgym show`"] = False
-    BY_SIZE: ClassVar[BySize] = BySize(rates=(2e-4, 1e-6, 1e-5), micro_batch=(16, 2))
+    BY_SIZE: ClassVar[BySize] = BySize(Rates(2e-4, compact=(1e-5, 2e-5), usual=(1e-6, 1e-5)), micro_batch=(16, 2))
 
     def __post_init__(self) -> None:
         super().__post_init__()

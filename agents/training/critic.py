@@ -119,7 +119,7 @@ class PooledFit:
         if not count:
             return
         if self.moments is not None:
-            mean_D, cross_D, squares_DD = _centred(moments)
+            _, cross_D, squares_DD = _centred(moments)
             losses = [w @ squares_DD @ w - 2 * w @ cross_D for w in (fitted[:-1] for fitted in self._candidates())]
             self.losses = self.fade * self.losses + torch.stack(losses).to(self.losses) * float(count)
             self.moments = self.fade * self.moments + moments

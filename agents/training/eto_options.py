@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from toolgym.agents.training.options import check_idle, check_ranges, learner_main
-from toolgym.agents.training.sizing import BySize
+from toolgym.agents.training.sizing import BySize, Rates
 from toolgym.agents.training.tuning import ExploreOptions
 from toolgym.errors import ConfigError
 
@@ -28,9 +28,12 @@ class ETOOptions(ExploreOptions):
     expert: Annotated[bool, "what is preferred is the expert's; off: the policy's own success where it has one"] = True
     beta: Annotated[float, "DPO's: how far the policy may move from the one it starts from"] = 0.1
     learning_rate: Annotated[
-        float | None, "AdamW's (default: 5e-5; from 50M parameters on 1e-6, for an adapter 1e-5)"
+        float | None,
+        "AdamW's (default: 5e-5; from 50M parameters on 1e-5, from 300M on 1e-6, for an adapter 2e-5 and 1e-5)",
     ] = None
-    BY_SIZE: ClassVar[BySize] = replace(ExploreOptions.BY_SIZE, rates=(5e-5, 1e-6, 1e-5))
+    BY_SIZE: ClassVar[BySize] = replace(
+        ExploreOptions.BY_SIZE, rates=Rates(5e-5, compact=(1e-5, 2e-5), usual=(1e-6, 1e-5))
+    )
 
     def __post_init__(self) -> None:
         if self.pairs is None:

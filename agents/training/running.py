@@ -225,7 +225,7 @@ def load(
         return config, model, tokenizer
     config = options = kept(options)
     tell_settings(options.model, options.env, _given_options(options))
-    tokenizer = tokenizer or load_tokenizer(options.model, thinking=options.thinking)
+    tokenizer = tokenizer or load_tokenizer(options.model, thinking=options.thinking, tool_role=options.tool_role)
     opening = _opening_tokens(options, tokenizer)
     out: Any = settled(options, size, opening, processes=processes())
     context = out.context_tokens if hasattr(out, "context_tokens") else out.max_tokens

@@ -13,11 +13,13 @@ from toolgym.errors import ConfigError
 if TYPE_CHECKING:
     from toolgym.agents.policies.sizes import ModelSize
 
-__all__ = ["BySize", "episodes_at_once", "settled", "unset", "weight_bytes"]
+__all__ = ["BySize", "Rates", "episodes_at_once", "settled", "unset", "weight_bytes"]
 
 T = TypeVar("T")
 
 _SHORT_OPENING, _SHORT_TURN = 512, 256
+_COMPACT, _LARGE = (50_000_000, 300_000_000), 6_000_000_000
+"""Parameters between which, and from which on, rates are other ones."""
 _OPTIONS = (
     "learning_rate",
     "max_new_tokens",
@@ -32,11 +34,40 @@ _OPTIONS = (
 
 
 @dataclass(frozen=True)
+class Rates:
+    """AdamW's learning rates: the smaller a model, the higher is what it takes; an adapter takes about ten times the
+    whole model's ("LoRA without regret", Thinking Machines 2025).
+
+    Reinforcement learning: 1e-6 is ToolUPT's, ToolRL's and DAPO's from 1.5 to 32 billion parameters, 1e-5 StepTool's for
+    an adapter at 7, 2e-5 the Hugging Face course's for an adapter at 0.1 (GRPO). Supervised: 1e-5 is ToolUPT's, 5e-6
+    that of Tulu 3 at 8 (Lambert et al. 2024); at 0.1 we found that 1e-5 raises the loss and 5e-4 lowers it
+    (SmolLM2-135M on our demonstrations). The other rates at 0.1 lie between.
+    """
+
+    small: float
+    """Below 50 million parameters, adapters too: the built-in policy's kind, measured."""
+    compact: tuple[float, float]
+    """From there to 300 million: the whole model, an adapter."""
+    usual: tuple[float, float]
+    """From there on."""
+    large: tuple[float, float] | None = None
+    """From 6 billion on, where that is another one."""
+
+    def of(self, size: "ModelSize | None", *, adapter: bool) -> float:
+        """The rate of a model of a size; None: a small one."""
+        if size is None or size.small:
+            return self.small
+        if _COMPACT[0] <= size.parameters < _COMPACT[1]:
+            return self.compact[adapter]
+        return (self.large if self.large is not None and size.parameters >= _LARGE else self.usual)[adapter]
+
+
+@dataclass(frozen=True)
 class BySize:
     """What an algorithm's options are by default, for a small model and for a larger one."""
 
-    rates: tuple[float, float, float]
-    """Learning rates: of a small model, of a larger one, of an adapter on a larger one."""
+    rates: "Rates"
+    """Learning rates."""
     micro_batch: tuple[int, int]
     at_once: int | None = None
     """Episodes at once; None: all of a step."""
@@ -118,12 +149,13 @@ def _values(config: Any, size: "ModelSize | None", opening: int) -> dict[str, An
         return wanted if limit is None else min(wanted, limit)
 
     return {
-        "learning_rate": by_size.rates[2 if adapter else int(larger)],
+        "learning_rate": by_size.rates.of(size, adapter=adapter),
         "max_new_tokens": turn,
         "context_tokens": context(1536),
         "max_tokens": context(4096),
         "micro_batch": by_size.micro_batch[int(larger)],
-        "bf16": larger and torch.cuda.is_available() and fast_bf16(),
+        # On a CPU it pays for matrices of a real model's size.
+        "bf16": larger and fast_bf16() and (torch.cuda.is_available() or size.parameters >= _COMPACT[0]),
         "gradient_checkpointing": larger,
         "dtype": "bfloat16" if adapter and fast_bf16() else "float32",
     }

@@ -19,6 +19,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallba
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
+from toolgym.agents.policies.decoding import Decoder
 from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
 from toolgym.agents.policies.machine import release_memory
 from toolgym.agents.policies.models import quiet
@@ -101,6 +102,14 @@ def check_own_loss(args: GRPOConfig, loss: str, more: Sequence[str] = ()) -> Non
 def _episode_return(episode_return: list[float | None], **_: Any) -> list[float | None]:
     """The reward function that TRL logs: the episode's return, None where it counts in no statistic."""
     return episode_return
+
+
+def mean_entropy(rollouts: Sequence[Rollout]) -> float | None:
+    """The mean entropy of all sampled tokens; None where it is not known of all (a server samples without telling)."""
+    known = [rollout for rollout in rollouts if any(rollout.env_mask)]
+    if not known or any(len(rollout.entropies) != sum(rollout.env_mask) for rollout in known):
+        return None
+    return math.fsum(math.fsum(rollout.entropies) for rollout in known) / sum(len(r.entropies) for r in known)
 
 
 def without_idle_columns(inputs: dict[str, Any]) -> dict[str, Any]:
@@ -263,6 +272,8 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
             tokenizer = cast(PreTrainedTokenizerBase, self.processing_class)
             self._policy = LMPolicy(model, tokenizer, self.sampling, server=self.server)
         self._policy.use(model, together=True)
+        if isinstance(self._policy.decoder, Decoder):
+            self._policy.decoder.with_entropy = True
         self._drawn = (step, self._drawn[1] + 1 if self._drawn[0] == step else 0)
         self._first_slot = self.accelerator.process_index * rows
         self._env_steps = 0
@@ -276,6 +287,16 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         played = rollouts(policy, self.envs[: len(tasks)], [Start(options={"task": self.tasks[i]}) for i in tasks])
         self._env_steps += sum(len(rollout.rewards) for rollout in played)
         return played
+
+    def log(self, logs: dict[str, float], *args: Any, **more: Any) -> None:
+        """TRL's; `entropy` is over all tokens that were sampled for the batch (nats, by the policy that sampled them).
+
+        What losses record is of the rows that they look at: those with an advantage, which other algorithms choose
+        otherwise.
+        """
+        if (entropy := mean_entropy(self.latest)) is not None and "entropy" in self._metrics["train"]:
+            self._metrics["train"]["entropy"] = [entropy]
+        super().log(logs, *args, **more)
 
     def _record(self, name: str, value: float) -> None:
         self._metrics["train"][name].append(value)

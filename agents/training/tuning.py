@@ -13,7 +13,7 @@ from toolgym.agents.training.common_options import (
 )
 from toolgym.agents.training.options import check_idle, check_ranges
 from toolgym.agents.training.schedule import Schedule, schedule_args
-from toolgym.agents.training.sizing import BySize, settled
+from toolgym.agents.training.sizing import BySize, Rates, settled
 from toolgym.errors import ConfigError
 
 __all__ = ["ExploreOptions", "TuningOptions", "tuning_args"]
@@ -31,7 +31,8 @@ class TuningOptions(CommonOptions):
     steps: Annotated[int, "training steps; 0: by --epochs"] = 0
     seed: Annotated[int, "of tasks and of the order"] = 0
     learning_rate: Annotated[
-        float | None, "AdamW's (default: 3e-4; from 50M parameters on 1e-5, for an adapter 1e-4)"
+        float | None,
+        "AdamW's (default: 3e-4; from 50M parameters on 5e-4, 300M 1e-5, 6G 5e-6, for an adapter 1e-3, then 1e-4)",
     ] = None
     schedule: Annotated[Schedule, "of the learning rate; linear and cosine fall to 0 over the steps"] = "linear"
     batch: Annotated[int, "sequences a step"] = 16
@@ -45,7 +46,9 @@ class TuningOptions(CommonOptions):
     demonstrations: Annotated[Literal["clean", "imperfect"], "the oracle's chains, or half of them with a mistake"] = (
         "clean"
     )
-    BY_SIZE: ClassVar[BySize] = BySize(rates=(3e-4, 1e-5, 1e-4), micro_batch=(4, 1))
+    BY_SIZE: ClassVar[BySize] = BySize(
+        Rates(3e-4, compact=(5e-4, 1e-3), usual=(1e-5, 1e-4), large=(5e-6, 1e-4)), micro_batch=(4, 1)
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

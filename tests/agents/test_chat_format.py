@@ -1,5 +1,6 @@
 """What a model reads: replies are the difference that they make, and text is never a marker."""
 
+import copy
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,9 +8,10 @@ from typing import Any
 
 import pytest
 import trl
+from transformers import AutoTokenizer
 
 from toolgym.agents.builtin.tokenizer import build_tokenizer
-from toolgym.agents.policies.chat import ChatFormat, Roles, set_thinking
+from toolgym.agents.policies.chat import ChatFormat, Roles, set_thinking, set_tool_role
 from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
 from toolgym.agents.policies.policy import Completion
 from toolgym.agents.rollouts.demonstrations import TeacherPolicy
@@ -282,3 +284,20 @@ def test_what_a_tool_says_in_json_stays_as_it_is() -> None:
     said = '{"payment_methods":{"credit_card_1":{"id":"credit_card_1"}},"list":[[1]],"none":{}}'
     ids = chat.reply("", {"messages": [{"role": "tool", "content": said}]}, closed=True)
     assert said in chat.tokenizer.decode(ids)
+
+
+def test_the_role_of_tools_results_is_an_option_that_is_kept(tokenizer: Any, tmp_path: Path) -> None:
+    own = copy.deepcopy(tokenizer)
+    assert ChatFormat(own).roles.tool
+    set_tool_role(own, "user")
+    set_tool_role(own, "user")  # as a run that goes on does
+    asked = {"messages": [{"role": "tool", "content": "4 seats"}]}
+    assert "<tool_response>4 seats</tool_response>" in own.decode(ChatFormat(own).reply("", asked, closed=True))
+    own.save_pretrained(tmp_path)
+    again = AutoTokenizer.from_pretrained(tmp_path)
+    assert not ChatFormat(again).roles.tool
+    assert ChatFormat(again).opening("Hello.", {}) == ChatFormat(tokenizer).opening("Hello.", {})
+    set_tool_role(again, "tool")
+    assert ChatFormat(again).roles.tool
+    with pytest.raises(ConfigError, match="Did you mean 'user'"):
+        set_tool_role(own, "usr")

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from toolgym.agents.grpo import GRPOOptions
+from toolgym.agents.policies.gguf_files import gguf_of
+from toolgym.agents.policies.gguf_files import main as convert_main
 from toolgym.agents.policies.model_files import refuse_code
-from toolgym.agents.policies.models import load_model, load_tokenizer
+from toolgym.agents.policies.models import load_model, load_tokenizer, model_path
 from toolgym.agents.policies.sizes import named_size
 from toolgym.agents.rollouts.recording import cut_later
 from toolgym.agents.training import registry
@@ -242,3 +244,34 @@ def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"config\.json is damaged"):
         begin(config)
     assert os.listdir(config.output / "checkpoint-2") == ["trainer_state.json"]  # noqa: PTH208
+
+
+def test_a_gguf_file_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "model.Q4_1.gguf").write_bytes(b"GGUF")
+    for name in (tmp_path, tmp_path / "model.Q4_1.gguf"):
+        for read in (load_model, load_tokenizer, named_size):
+            with pytest.raises(ConfigError, match=r"is a GGUF file.*toolgym\.agents\.policies\.gguf_files .*FOLDER"):
+                read(str(name))
+    (tmp_path / "config.json").write_text("{}")  # a folder of transformers' that holds one beside: the folder counts
+    assert gguf_of(tmp_path) is None
+    with pytest.raises(ConfigError, match="give a GGUF file"):
+        convert_main(["nothing.gguf", str(tmp_path)])
+
+
+def test_what_reads_gguf_files_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "m.gguf").write_bytes(b"GGUF")
+    monkeypatch.setattr("toolgym.agents.policies.gguf_files.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="pip install gguf"):
+        convert_main([str(tmp_path / "m.gguf"), str(tmp_path / "out")])
+
+
+def test_models_of_toolgym_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOOLGYM_DATA", str(tmp_path))
+    with pytest.raises(ConfigError, match="toolgym data get smollm2"):
+        load_model("data:smollm2")
+    (tmp_path / "bfcl").mkdir()
+    with pytest.raises(ConfigError, match=r"is no model\. Models: data:smollm2"):
+        load_model("data:bfcl")
+    (tmp_path / "data").mkdir()  # a folder of that name is a folder
+    monkeypatch.chdir(tmp_path)
+    assert model_path("data") == "data"

@@ -91,3 +91,26 @@ def test_episodes_at_once_are_what_the_memory_of_a_gpu_holds() -> None:
     assert sizing.episodes_at_once(2 * 10**9, frozen, QWEN3_06B, **half) == 1
     with pytest.raises(ConfigError, match=r"take 10 GB, but the GPU has 8 GB; train an adapter"):
         sizing.episodes_at_once(8 * 10**9, full, QWEN3_06B, **shape)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sft_rates", "rl_rates"),
+    [
+        (134_515_008, (5e-4, 1e-3), (1e-5, 2e-5)),
+        (596_049_920, (1e-5, 1e-4), (1e-6, 1e-5)),
+        (4_022_468_096, (1e-5, 1e-4), (1e-6, 1e-5)),
+        (8_190_735_360, (5e-6, 1e-4), (1e-6, 1e-5)),
+    ],
+)
+def test_rates_follow_the_size(parameters: int, sft_rates: Any, rl_rates: Any) -> None:
+    size = sizes.ModelSize(parameters, 40_960, 1024)
+    for options, rates in ((sft.SFTOptions, sft_rates), (RunConfig, rl_rates), (eto.ETOOptions, rl_rates)):
+        for rank, rate in zip((0, 16), rates, strict=True):
+            assert sizing.settled(options(lora_rank=rank), size).learning_rate == rate
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_bfloat16_where_it_pays(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("toolgym.agents.policies.machine.fast_bf16", lambda: fast)
+    assert sizing.settled(RunConfig(), QWEN3_06B).bf16 == fast
+    assert not sizing.settled(RunConfig(), SMALL).bf16

@@ -18,7 +18,7 @@ from toolgym.agents.policies.models import quiet
 from toolgym.agents.rollouts.episodes import EpisodeBatch
 from toolgym.agents.training.callbacks import MetricsFile
 from toolgym.agents.training.run_folder import latest_checkpoint
-from toolgym.agents.training.running import grpo_args, run, task_order
+from toolgym.agents.training.running import grpo_args, prepare, run, task_order
 from toolgym.agents.training.trainer import ToolTrainer, by_length, check_args
 from toolgym.errors import ConfigError, DivergenceError
 
@@ -329,3 +329,34 @@ def test_the_latest_whole_checkpoint_is_taken(tmp_path: Path) -> None:
     (tmp_path / "checkpoint-best").mkdir()
     # A kill while 120 was written came before its state, one while 100 was in the middle of it.
     assert latest_checkpoint(tmp_path) == str(tmp_path / "checkpoint-20")
+
+
+def full_entropy(model: Any, rollouts: Any) -> float:
+    """The mean entropy of all sampled tokens, by a forward pass over each episode."""
+    total, count = 0.0, 0
+    for rollout in rollouts:
+        ids = torch.tensor([rollout.prompt_ids + rollout.completion_ids])
+        with torch.no_grad():
+            logps = torch.log_softmax(model(ids).logits[0].double(), -1)
+        for at, mine in enumerate(rollout.env_mask):
+            if mine:
+                row = logps[len(rollout.prompt_ids) + at - 1]
+                total, count = total - float((row.exp() * row).sum()), count + 1
+    return total / count
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_entropy_is_over_all_sampled_tokens(
+    flat: bool, fresh: Any, tokenizer: Any, config: Any, tmp_path: Path, metrics: Any
+) -> None:
+    # Only the first episode has an advantage, or none has: the figure is the same, that of the sampling policy.
+    def estimator(batch: EpisodeBatch) -> torch.Tensor:
+        first = torch.zeros(len(batch.returns_B), 1)
+        first[0] = 0.0 if flat else 1.0
+        return first * batch.sampled_BT
+
+    some = config(tmp_path / "run", steps=1, save_steps=1)
+    before, trainer = fresh().eval(), prepare(some, estimator, model=fresh(), tokenizer=tokenizer)
+    run(trainer, some)
+    (line,) = metrics(some.output)
+    assert line["entropy"] == pytest.approx(full_entropy(before, trainer.latest), abs=1e-4)

@@ -167,3 +167,34 @@ def test_arguments_under_another_key_are_not_lost(key):
     assert turn.calls == ()
     assert [problem.kind for problem in turn.problems] == ["bad_call"]
     assert f'"{key}" in place of arguments' in turn.problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("text", "calls", "response", "plan"),
+    [
+        ("<tool_call>[]</tool_call>No tool is needed.", 0, "No tool is needed.", None),
+        ("<tool_call>\n[]\n</tool_call>\nNo tool.", 0, "No tool.", None),
+        ("No tool is needed.<tool_call>[]</tool_call>", 0, "No tool is needed.", None),
+        ("<think>Hm.</think><tool_call>[]</tool_call>So it is.", 0, "So it is.", "Hm."),
+        ("<tool_call>[]</tool_call><response>So it is.</response>", 0, "So it is.", None),
+        (
+            '<tool_call>[{"name": "f", "arguments": {"x": 1}}, {"name": "g", "arguments": {}}]</tool_call>',
+            2,
+            None,
+            None,
+        ),
+        ('<tool_call>[{"name": "f", "arguments": {}}]</tool_call>Now I wait.', 1, None, "Now I wait."),
+    ],
+)
+def test_lists_of_calls_and_the_empty_list(text: str, calls: int, response: str | None, plan: str | None) -> None:
+    turn = parse(text)
+    assert (len(turn.calls), turn.response, turn.plan, turn.problems) == (calls, response, plan, ())
+
+
+def test_an_empty_list_alone_says_nothing() -> None:
+    turn = parse("<tool_call>[]</tool_call>")
+    assert (turn.calls, turn.response, [problem.kind for problem in turn.problems]) == ((), None, ["empty"])
+
+
+def test_words_beside_an_unreadable_call_are_no_response() -> None:
+    assert parse("<tool_call>{broken</tool_call>No tool is needed.").response is None

@@ -94,6 +94,13 @@ def evaluate(
             help="Whether a local model thinks first, where its chat template can switch it (default: the template's).",
         ),
     ] = None,
+    tool_role: Annotated[
+        str | None,
+        _sampling(
+            metavar="ROLE",
+            help="The role of tools' results for a local model, as it was trained: tool or user (default: the template's).",
+        ),
+    ] = None,
     threads: Annotated[
         int | None,
         _speed(
@@ -145,6 +152,7 @@ def evaluate(
         context_tokens=context_tokens,
         dtype=dtype,
         thinking=thinking,
+        tool_role=tool_role,
         device=device,
         threads=threads,
         base_url=base_url,

@@ -89,7 +89,7 @@ class Block(NamedTuple):
 class _Reading:
     """What was found so far while a tagged text is read."""
 
-    __slots__ = ("calls", "plans", "problems", "responses", "stray", "uses_params")
+    __slots__ = ("calls", "needs_none", "plans", "problems", "responses", "stray", "uses_params")
 
     def __init__(self) -> None:
         self.plans: list[str] = []
@@ -98,6 +98,7 @@ class _Reading:
         self.stray: list[tuple[int, str]] = []
         self.problems: list[ParseProblem] = []
         self.uses_params = False
+        self.needs_none = False  # an empty list of calls was written: no call is needed
 
     def report(self, kind: ProblemKind, message: str, start: int, end: int) -> None:
         if len(self.problems) < _MAX_PROBLEMS:
@@ -244,7 +245,8 @@ def parse_tags(text: str, blocks: Sequence[Block], format: str | None) -> Turn:
     response = "\n".join(reading.responses) if reading.responses else None
     if reading.stray:
         free = "\n".join(words.strip() for _, words in reading.stray)
-        if format == "hermes" and (reading.calls or "<tool_call>" in tags) and response is None:
+        calls_meant = bool(reading.calls) or ("<tool_call>" in tags and not reading.needs_none)
+        if format == "hermes" and calls_meant and response is None:
             plan = free if plan is None else f"{plan}\n{free}"
         elif format == "hermes" and response is None:
             response = free
@@ -347,6 +349,7 @@ def _read_calls(content: str, start: int, reading: _Reading) -> None:
             else:
                 reading.report("bad_json", f"The JSON in a <tool_call> is not valid: {error}.", start, end)
             return
+    reading.needs_none = reading.needs_none or value == []
     for item in value if type(value) is list else (value,):
         call = _to_call(item, reading)
         if isinstance(call, str):
