@@ -104,9 +104,9 @@ class ScriptedPolicy(LMPolicy):
         self._left[slot] = iter(self.scripts[tuple(ids)].sampled)
         return ids
 
-    def generate_some(self, slots: Sequence[int]) -> list[tuple[int, Any]]:
+    def generate_some(self, slots: Sequence[int], pause: Callable[[], bool] | None = None) -> list[tuple[int, Any]]:
         with self.clock.time("generation"):
-            return super().generate_some(slots)
+            return super().generate_some(slots, pause)
 
     def _sample(self, logits_BV: torch.Tensor, slots: Sequence[int]) -> tuple[list[int], list[float]]:
         self._draw(logits_BV, slots)  # what sampling costs

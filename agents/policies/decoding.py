@@ -8,7 +8,7 @@ Shapes: B sequences in the batch, Q tokens of a chunk, T positions, V vocabulary
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -177,10 +177,13 @@ class Decoder:
     # Turns ---------------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def turns(self, slots: Sequence[int], enough: int) -> dict[int, tuple[list[int], list[float]]]:
+    def turns(
+        self, slots: Sequence[int], enough: int, pause: Callable[[], bool] | None = None
+    ) -> dict[int, tuple[list[int], list[float]]]:
         """Samples until `enough` of the slots have ended a turn: slot -> (ids, log-probabilities at temperature 1).
 
-        The others' turns are half done, and go on at the next call. A slot whose context is full ends at once, without
+        The others' turns are half done, and go on at the next call; so they do where `pause()`, asked before each token
+        but the first, says that others want to join. A slot whose context is full ends at once, without
         a token (`stopped` says `context`).
         """
         check_slots(slots)
@@ -197,11 +200,13 @@ class Decoder:
             else:
                 fresh.append(slot)
         was_training = self.model.training
-        self.model.eval()
+        if was_training:
+            self.model.eval()
         try:
-            self._run(drafting, fresh, ended, enough)
+            self._run(drafting, fresh, ended, enough, pause)
         finally:
-            self.model.train(was_training)
+            if was_training:
+                self.model.train()
         out = {}
         for slot in ended:
             sequence = self._open[slot]
@@ -216,11 +221,19 @@ class Decoder:
         """
         return self._entropies.get(slot, [])
 
-    def _run(self, drafting: list[int], fresh: list[int], ended: list[int], enough: int) -> None:
+    def _run(
+        self,
+        drafting: list[int],
+        fresh: list[int],
+        ended: list[int],
+        enough: int,
+        pause: Callable[[], bool] | None,
+    ) -> None:
         """Prefills the fresh slots, then samples with all; `ended` grows."""
         order = self._gather(drafting, fresh)
         if fresh:
             self._append(order[len(drafting) :], self._prefill(order[len(drafting) :], len(drafting)))
+        sampled = bool(fresh)
         while True:
             for row in reversed(range(len(order))):
                 if self._open[order[row]].stop is not None:
@@ -228,9 +241,10 @@ class Decoder:
                     self._swap(row, len(order) - 1)
                     order[row] = order[-1]
                     order.pop()
-            if not order or len(ended) >= enough:
+            if not order or len(ended) >= enough or (sampled and pause is not None and pause()):
                 return
             self._append(order, self._forward(order, 0))
+            sampled = True
 
     def _append(self, order: list[int], logits_BV: torch.Tensor) -> None:
         """Samples a token for each slot, and notes whose turn it ended."""

@@ -4,7 +4,7 @@ What was sampled stays in the context as sampled: nothing is decoded and tokenis
 across turns; a turn costs the environment's new tokens and the sampled ones (see `toolgym.agents.policies.decoding`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -129,6 +129,8 @@ class LMPolicy:
     def reseed(self, *key: int, first_slot: int = 0) -> None:
         """Restarts the sampling streams: the n-th episode of a slot draws from `SeedSequence(key[0], (…, slot, n))`.
 
+        In `rollouts` a slot is the number of an episode's start: nothing depends on which others run at the same time.
+
         `first_slot` is added to the slots' numbers: for a process that plays the later part of a batch.
         """
         self._seed, self._key, self._first_slot = key[0], key[1:], first_slot
@@ -174,15 +176,21 @@ class LMPolicy:
         made = dict(self._turns(slots, len(slots)))
         return [made[slot] for slot in slots]
 
-    def generate_some(self, slots: Sequence[int]) -> list[tuple[int, Completion]]:
+    def generate_some(
+        self, slots: Sequence[int], pause: Callable[[], bool] | None = None
+    ) -> list[tuple[int, Completion]]:
         """Samples until an eighth of the slots have ended their turn: (slot, turn) of those, in the order given.
 
-        The others' turns are half done and go on at the next call: nobody waits for the longest turn of the batch.
+        The others' turns are half done and go on at the next call: nobody waits for the longest turn of the batch. With
+        `pause` the first turn that ends is given at once, and none where `pause()`, asked between two tokens, says so:
+        others may then join at the next call.
         """
-        return self._turns(slots, -(-len(slots) // 8))
+        return self._turns(slots, 1 if pause is not None else -(-len(slots) // 8), pause)
 
-    def _turns(self, slots: Sequence[int], enough: int) -> list[tuple[int, Completion]]:
-        ended = self.decoder.turns(slots, enough)
+    def _turns(
+        self, slots: Sequence[int], enough: int, pause: Callable[[], bool] | None = None
+    ) -> list[tuple[int, Completion]]:
+        ended = self.decoder.turns(slots, enough, pause)
         return [(slot, self._completion(slot, *ended[slot])) for slot in slots if slot in ended]
 
     def _completion(self, slot: int, ids: list[int], logps: list[float]) -> Completion:

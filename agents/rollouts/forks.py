@@ -79,12 +79,11 @@ class ForkRecorder:
 def states_of(episodes: Sequence[Rollout], recorders: Sequence[ForkRecorder]) -> list[list[Branch]]:
     """The state before each step of each episode, by row; none of episodes that the infrastructure broke.
 
-    The n-th recorder has played the n-th episode that could be started.
+    The n-th recorder has played the n-th episode.
     """
-    playing = iter(recorders)
     out: list[list[Branch]] = []
-    for episode in episodes:
-        forks = next(playing).forks if episode.prompt_ids else []
+    for episode, recorder in zip(episodes, recorders, strict=False):
+        forks = recorder.forks if episode.prompt_ids else []
         spans = episode.spans if episode.usable else []
         out.append(
             [

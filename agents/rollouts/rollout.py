@@ -2,34 +2,47 @@
 
 A `Rollout` keeps every token of an episode with its owner: `env_mask` is 1 for tokens that the policy sampled and 0 for
 the environment's, `spans` says which tokens are which step's action, `types` what each is for (AC-Planner §4.1).
-Several episodes run at once, one a slot; a slot whose episode ends takes the next start.
+Several episodes run at once, as many as there are environments, and none waits for another: a turn that ends is handed
+to its environment, the model goes on with whoever is ready, and answers join as they come. What an episode is does not
+depend on that: its slot is the number of its start, and what is random in it belongs to the slot.
 
 Shapes: B rollouts, T tokens after the prompt, S steps.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from asyncio import CancelledError
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Literal, NamedTuple, Protocol
 
 from toolgym.agents.policies.policy import Completion, Policy
 from toolgym.agents.policies.tokenizer import token_ends
-from toolgym.errors import ConfigError, InfraError
+from toolgym.agents.rollouts.waiting import Arrival, Waiting, in_thread
+from toolgym.errors import CallTimeoutError, ConfigError, InfraError
 from toolgym.messages import CutMessage, TokenType, segments
 from toolgym.trajectory import Outcome, Trajectory, Truncation
 
-__all__ = ["Rollout", "Start", "rollouts"]
+__all__ = ["Rollout", "Start", "play_all", "rollouts"]
+
+
+Answer = tuple[Any, Any, bool, bool, dict[str, Any]]
+"""What a step gives: observation, reward, terminated, truncated, info."""
 
 
 class Episodic(Protocol):
-    """What a rollout needs of an environment; `toolgym.env.ToolEnv` has it."""
+    """What a rollout needs of an environment; `toolgym.env.ToolEnv` has it.
+
+    One that says `suspends` may have to wait: its resets are in threads, and its steps are coroutines where it has
+    `step_async`, or else in threads.
+    """
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]: ...
 
-    def step(self, action: str) -> tuple[Any, Any, bool, bool, dict[str, Any]]: ...
+    def step(self, action: str) -> Answer: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,103 +152,247 @@ def rollouts(
     starts: Sequence[Start],
     *,
     on_end: Callable[[int, Rollout], None] | None = None,
+    step_timeout_s: float | None = None,
 ) -> list[Rollout]:
-    """Runs one episode for each start and returns them in that order.
-
-    Args:
-        policy: who acts; slot i plays in `envs[i]`.
-        envs: as many episodes run at once.
-        starts: how each episode begins.
-        on_end: called with (index of the start, rollout) as episodes end.
-
-    Raises:
-        ConfigError: no environment, or an opening that fills the policy's whole context.
-    """
-    if not envs:
-        raise ConfigError("rollouts needs at least one environment")
-    waiting = iter(enumerate(starts))
+    """Plays one episode for each start and returns them in that order. Arguments and errors are those of `play_all`."""
     done: dict[int, Rollout] = {}
-    running: dict[int, tuple[int, Rollout]] = {}
-    tokenizer = getattr(policy, "tokenizer", None)
 
-    def finish(slot: int, index: int, rollout: Rollout) -> None:
-        rollout.close()
-        if slot in running:  # an episode that could not be started has none; the environment's is of another one
-            rollout.trajectory = getattr(getattr(envs[slot], "unwrapped", envs[slot]), "trajectory", None)
+    def ended(index: int, rollout: Rollout) -> None:
         done[index] = rollout
-        running.pop(slot, None)
-        policy.end(slot)
         if on_end is not None:
             on_end(index, rollout)
 
-    for slot in range(len(envs)):
-        _begin(policy, envs[slot], slot, waiting, running, finish)
-    with _Stepper(envs) as stepper:
-        while running:
-            turns = _turns(policy, sorted(running))
-            acting: list[tuple[int, str]] = []
-            for slot, completion in turns:
-                if _take(running[slot][1], completion, tokenizer):
-                    whole = completion.stop == "end_of_turn"
-                    acting.append((slot, completion.text if whole else CutMessage(completion.text)))
-            for (slot, _), answer in zip(acting, stepper.step(acting), strict=True):
-                _answer(policy, slot, running[slot][1], answer)
-            for slot, _ in turns:
-                index, rollout = running[slot]
-                if rollout.outcome is not None:
-                    finish(slot, index, rollout)
-                    _begin(policy, envs[slot], slot, waiting, running, finish)
+    play_all(policy, envs, starts, ended, step_timeout_s=step_timeout_s)
     return [done[index] for index in range(len(done))]
 
 
-def _turns(policy: Policy, slots: Sequence[int]) -> Sequence[tuple[int, Completion]]:
-    """The next turns: of all slots or, where the policy can go on with the others later, of those that end first."""
-    some = getattr(policy, "generate_some", None)
-    return some(slots) if some is not None else list(zip(slots, policy.generate(slots), strict=True))
-
-
-class _Stepper:
-    """Steps several environments: one after another, or at once in threads where a step may wait for a server."""
-
-    def __init__(self, envs: Sequence[Episodic]):
-        self.envs = envs
-        waits = len(envs) > 1 and any(getattr(env, "suspends", False) for env in envs)
-        self._threads = ThreadPoolExecutor(min(len(envs), 64), "toolgym-rollout") if waits else None
-
-    def __enter__(self) -> "_Stepper":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._threads is not None:
-            self._threads.shutdown()
-
-    def step(self, acting: Sequence[tuple[int, str]]) -> list[tuple[Any, Any, bool, bool, dict[str, Any]]]:
-        """Each (slot, action)'s answer, in order."""
-        if self._threads is None:
-            return [self.envs[slot].step(action) for slot, action in acting]
-        return list(self._threads.map(lambda pair: self.envs[pair[0]].step(pair[1]), acting))
-
-
-def _begin(
+def play_all(
     policy: Policy,
-    env: Episodic,
-    slot: int,
-    waiting: Iterator[tuple[int, Start]],
-    running: dict[int, tuple[int, Rollout]],
-    finish: Callable[[int, int, Rollout], None],
+    envs: Sequence[Episodic],
+    starts: Sequence[Start],
+    on_end: Callable[[int, Rollout], None],
+    *,
+    step_timeout_s: float | None = None,
 ) -> None:
-    """Opens the next waiting episode in a slot; episodes whose reset fails end at once."""
-    for index, start in waiting:
+    """Plays one episode for each start; keeps no more of them than there are environments.
+
+    Args:
+        policy: who acts; the slot of an episode is the index of its start.
+        envs: as many episodes run at once.
+        starts: how each episode begins.
+        on_end: called in this thread with (index of the start, rollout) as episodes end.
+        step_timeout_s: a step that waits for longer ends its episode as `infra_error`. Steps that never wait (tools in
+            this process) are not watched.
+
+    Raises:
+        ConfigError: no environment, a limit that is none, or an opening that fills the policy's whole context.
+    """
+    if not envs:
+        raise ConfigError("rollouts needs at least one environment")
+    if step_timeout_s is not None and not step_timeout_s > 0:
+        raise ConfigError(f"step_timeout_s must be above 0, got {step_timeout_s}")
+    with Waiting() as away:
+        _Engine(policy, envs, starts, on_end, step_timeout_s, away).run()
+
+
+class _Playing(NamedTuple):
+    """An episode that runs, and the number of its environment."""
+
+    rollout: Rollout
+    env: int
+
+
+class _Errand(NamedTuple):
+    """What was handed off for an episode."""
+
+    what: Literal["reset", "turn", "step"]
+    slot: int
+    env: int
+
+
+class _Engine:
+    """Episodes that take turns without waiting for each other. All but what is handed off happens in one thread.
+
+    An episode that runs is in one of three states: away (a reset, step or turn of it was handed off), ready (it has
+    something to read), or drafting (its turn is half done).
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        envs: Sequence[Episodic],
+        starts: Sequence[Start],
+        on_end: Callable[[int, Rollout], None],
+        step_timeout_s: float | None,
+        away: Waiting,
+    ):
+        self.policy, self.envs, self.on_end, self.limit_s, self.away = policy, envs, on_end, step_timeout_s, away
+        self.tokenizer = getattr(policy, "tokenizer", None)
+        self.waiting = deque(enumerate(starts))
+        self.free = deque(range(len(envs)))
+        self.held = 0
+        """Environments in which a step that was late has not ended."""
+        self.playing: dict[int, _Playing] = {}
+        self.ready: set[int] = set()
+        self.drafting: set[int] = set()
+
+    def run(self) -> None:
+        """Plays until all episodes have ended."""
+        while True:
+            while (arrival := self.away.take()) is not None:
+                self._receive(arrival)
+            while self.waiting and self.free:
+                self._begin(self.free.popleft(), *self.waiting.popleft())
+            if self.ready or self.drafting:
+                self._act()
+            elif self.away.under_way:
+                self._receive(self.away.take(wait_s=None))
+            elif self.waiting:  # every environment is in use by a step that was told to stop
+                self._receive(self.away.take(wait_s=self.limit_s))
+            else:
+                return
+
+    # Beginning and ending ------------------------------------------------------------------------------------------
+
+    def _begin(self, number: int, slot: int, start: Start) -> None:
+        """Starts an episode in an environment."""
+        env, options = self.envs[number], dict(start.options) if start.options else None
+        reset = partial(env.reset, seed=start.seed, options=options)
+        if getattr(env, "suspends", False):
+            self.away.hand_off(_Errand("reset", slot, number), partial(in_thread, reset))
+            return
         try:
-            observation, info = env.reset(seed=start.seed, options=dict(start.options) if start.options else None)
+            opening = reset()
         except InfraError as error:
-            finish(slot, index, Rollout([], outcome="infra_error", error=f"{type(error).__name__}: {error}"))
-            continue
-        running[slot] = index, Rollout(policy.start(slot, observation, info, env=env))  # pyright: ignore[reportArgumentType]
-        return
+            self._not_begun(slot, number, error)
+        else:
+            self._open(slot, number, *opening)
+
+    def _open(self, slot: int, number: int, observation: Any, info: dict[str, Any]) -> None:
+        ids = self.policy.start(slot, observation, info, env=self.envs[number])  # pyright: ignore[reportArgumentType]
+        self.playing[slot] = _Playing(Rollout(ids), number)
+        self.ready.add(slot)
+
+    def _not_begun(self, slot: int, number: int, error: BaseException) -> None:
+        self.free.append(number)
+        self.policy.end(slot)
+        self.on_end(slot, Rollout([], outcome="infra_error", error=f"{type(error).__name__}: {error}"))
+
+    def _end(self, slot: int, *, late: bool = False) -> None:
+        """Hands the episode over; its environment takes the next one, unless a step that was late is still in it."""
+        rollout, number = self.playing.pop(slot)
+        rollout.close()
+        env = self.envs[number]
+        rollout.trajectory = getattr(getattr(env, "unwrapped", env), "trajectory", None)
+        if not late:
+            self.free.append(number)
+        elif rollout.trajectory is not None:  # what the step may still do is no part of it
+            rollout.trajectory = replace(rollout.trajectory, steps=list(rollout.trajectory.steps))
+        self.policy.end(slot)
+        self.on_end(slot, rollout)
+
+    # Turns and steps -----------------------------------------------------------------------------------------------
+
+    def _act(self) -> None:
+        """The policy's next turns. Those who are ready join the half-done ones when an eighth of all would."""
+        turn = getattr(self.policy, "turn", None)
+        if turn is not None:
+            for slot in sorted(self.ready):
+                self.away.hand_off(_Errand("turn", slot, self.playing[slot].env), partial(turn, slot))
+            self.ready.clear()
+            return
+        if _worth_joining(len(self.ready), len(self.drafting)):
+            self.drafting |= self.ready
+            self.ready.clear()
+        slots = sorted(self.drafting)
+        some = getattr(self.policy, "generate_some", None)
+        turns = zip(slots, self.policy.generate(slots), strict=True) if some is None else some(slots, self._pause)
+        for slot, completion in turns:
+            self.drafting.discard(slot)
+            self._take(slot, completion)
+
+    def _pause(self) -> bool:
+        """Whether to stop between two tokens, for the sake of those who would join."""
+        arrived = self.away.arrived()
+        return arrived > 0 and _worth_joining(len(self.ready) + arrived, len(self.drafting))
+
+    def _take(self, slot: int, completion: Completion) -> None:
+        """A turn has ended: its step begins."""
+        rollout, number = self.playing[slot]
+        if not _record(rollout, completion, self.tokenizer):
+            return self._end(slot)
+        env = self.envs[number]
+        action = completion.text if completion.stop == "end_of_turn" else CutMessage(completion.text)
+        if getattr(env, "suspends", False):
+            coroutine = getattr(env, "step_async", None)
+            work = partial(in_thread, partial(env.step, action)) if coroutine is None else partial(coroutine, action)
+            return self.away.hand_off(_Errand("step", slot, number), work, self.limit_s)
+        try:
+            answer = env.step(action)
+        except InfraError as error:
+            answer = _broken(error)
+        self._answer(slot, answer)
+
+    def _receive(self, arrival: Arrival | None) -> None:
+        """What was handed off has come to something."""
+        if arrival is None:
+            return self._give_up()
+        what, slot, number = arrival.key
+        if arrival.how == "freed":
+            self.held -= 1
+            self.free.append(number)
+        elif arrival.how == "late":
+            self.held += 1
+            self._answer(slot, _broken(CallTimeoutError(f"a step had no answer within {self.limit_s} s")), late=True)
+        elif what == "turn" and arrival.how == "answer":
+            self._take(slot, arrival.value)
+        elif arrival.how == "error":
+            error = arrival.value
+            if what == "turn" or not isinstance(error, InfraError | CancelledError):
+                raise error
+            if what == "reset":
+                self._not_begun(slot, number, error)
+            else:
+                self._answer(slot, _broken(error))
+        elif what == "reset":
+            self._open(slot, number, *arrival.value)
+        else:
+            self._answer(slot, arrival.value)
+
+    def _answer(self, slot: int, answer: Answer, *, late: bool = False) -> None:
+        """Records what the environment answered to the latest turn."""
+        observation, reward, terminated, truncated, info = answer
+        rollout = self.playing[slot].rollout
+        rollout.rewards.append(float(reward))
+        rollout.components.append(dict(info.get("rewards") or {}))
+        if terminated or truncated:
+            rollout.outcome = info.get("outcome") or ("truncated" if truncated else "unsolved")
+            rollout.truncation = info.get("truncation")
+            rollout.error = str(info.get("error") or "")
+            self._end(slot, late=late)
+        else:
+            rollout.add_context(self.policy.observe(slot, observation, info))
+            self.ready.add(slot)
+
+    def _give_up(self) -> None:
+        """Ends what has not begun: steps that were late do not stop, and no environment is left."""
+        error = f"CallTimeoutError: all {self.held} environments are held by steps that do not stop"
+        while self.waiting:
+            slot, _ = self.waiting.popleft()
+            self.on_end(slot, Rollout([], outcome="infra_error", error=error))
 
 
-def _take(rollout: Rollout, completion: Completion, tokenizer: Any) -> bool:
+def _worth_joining(ready: int, drafting: int) -> bool:
+    """Whether those who are ready join now: a pass that reads costs the others time, a common one less."""
+    return ready >= -(-(ready + drafting) // 8)
+
+
+def _broken(error: BaseException) -> Answer:
+    """The answer of a step that the infrastructure failed."""
+    return "", 0.0, True, False, {"outcome": "infra_error", "error": f"{type(error).__name__}: {error}"}
+
+
+def _record(rollout: Rollout, completion: Completion, tokenizer: Any) -> bool:
     """Records a sampled turn; whether there is an action to take. Otherwise the episode is over."""
     if completion.stop == "error":
         rollout.outcome, rollout.error = "infra_error", completion.text
@@ -250,16 +407,3 @@ def _take(rollout: Rollout, completion: Completion, tokenizer: Any) -> bool:
         return False
     rollout.add_turn(completion, token_types(tokenizer, completion) if tokenizer is not None else [])
     return True
-
-
-def _answer(policy: Policy, slot: int, rollout: Rollout, answer: tuple[Any, Any, bool, bool, dict[str, Any]]) -> None:
-    """Records what the environment answered to the latest turn."""
-    observation, reward, terminated, truncated, info = answer
-    rollout.rewards.append(float(reward))
-    rollout.components.append(dict(info.get("rewards") or {}))
-    if terminated or truncated:
-        rollout.outcome = info.get("outcome") or ("truncated" if truncated else "unsolved")
-        rollout.truncation = info.get("truncation")
-        rollout.error = str(info.get("error") or "")
-    else:
-        rollout.add_context(policy.observe(slot, observation, info))

@@ -1,0 +1,204 @@
+"""How well rollouts hide what tools take: wall time of the same episodes with tools that answer at once, late or never.
+
+    python -m benchmarks.rollout_latency                          # 64 episodes, 32 at once, three rounds
+    python -m benchmarks.rollout_latency --rounds 1 --json
+    python -m benchmarks.rollout_latency --plot docs/img/rollout_latency.png
+
+The built-in policy plays the small airline. A step waits before it answers: not at all, 100 ms, 100 ms on average
+(exponential, drawn by episode and step), or 100 ms and, in one episode of 32, for ever, until `step_timeout_s` ends it.
+No run can be faster than its generation alone (the seconds in the model without any waiting, in the same round), nor
+than its slowest episode (its waiting, and its tokens at the pace of an episode that has the model to itself). The ratio
+is the wall time's to the larger of the two.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from toolgym.agents.policies import LMPolicy, SamplingOptions, load_model
+from toolgym.agents.rollouts import Rollout, Start, rollouts
+from toolgym.env import ToolEnv
+from toolgym.opening import open_env
+
+MEAN_S = 0.1
+HANG_S = 2.0
+"""When a step that hangs is given up."""
+EVERY = 32
+"""One episode of so many meets a tool that hangs, in its second step."""
+TOOLS = ("at once", "100 ms", "exponential 100 ms", "one of 32 hangs")
+
+
+class SlowEnv:
+    """An environment whose steps wait before they answer; the waiting depends on the episode and the step alone."""
+
+    def __init__(self, env: ToolEnv, tools: str):
+        self.env, self.tools, self.suspends = env, tools, tools != TOOLS[0]
+        self.task = self.steps = 0
+
+    @property
+    def trajectory(self) -> Any:
+        return self.env.trajectory
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
+        """The environment's own reset, at once."""
+        self.task, self.steps = (options or {})["task"], 0
+        return self.env.reset(seed=seed, options=options)
+
+    def step(self, action: str) -> Any:
+        """A step for those who wait in a thread; a hanging one is given up as a session's time limit would."""
+        wait_s = self._next_wait()
+        time.sleep(min(wait_s, HANG_S))
+        if wait_s > HANG_S:
+            return "", 0.0, True, False, {"outcome": "infra_error"}
+        return self.env.step(action)
+
+    async def step_async(self, action: str) -> Any:
+        """The same for those who wait on an event loop; a hanging one is theirs to give up."""
+        await asyncio.sleep(self._next_wait())
+        return self.env.step(action)
+
+    def _next_wait(self) -> float:
+        self.steps += 1
+        return wait_s(self.tools, self.task, self.steps - 1)
+
+
+def wait_s(tools: str, task: int, step: int) -> float:
+    """What a step waits."""
+    if tools == TOOLS[0]:
+        return 0.0
+    if tools == TOOLS[2]:
+        return float(np.random.default_rng(np.random.SeedSequence(7, spawn_key=(task, step))).exponential(MEAN_S))
+    return 1e6 if tools == TOOLS[3] and task % EVERY == EVERY // 2 and step == 1 else MEAN_S
+
+
+def play(policy: LMPolicy, envs: Sequence[ToolEnv], episodes: int, tools: str) -> tuple[float, float, list[Rollout]]:
+    """Wall time, the seconds of it in the model, and the episodes."""
+    policy.reseed(0)
+    inside, generate = [0.0], policy.generate_some
+
+    def timed(*given: Any) -> Any:
+        began = time.perf_counter()
+        try:
+            return generate(*given)
+        finally:
+            inside[0] += time.perf_counter() - began
+
+    policy.generate_some = timed  # pyright: ignore[reportAttributeAccessIssue]
+    slow = [SlowEnv(env, tools) for env in envs]
+    began = time.perf_counter()
+    try:
+        played = rollouts(policy, slow, [Start(options={"task": task}) for task in range(episodes)], **limits(tools))
+    finally:
+        policy.generate_some = generate
+    wall_s = time.perf_counter() - began
+    policy.release()
+    return wall_s, inside[0], played
+
+
+def limits(tools: str) -> dict[str, Any]:
+    """The engine's limits where something hangs."""
+    return {"step_timeout_s": HANG_S} if tools == TOOLS[3] else {}
+
+
+def token_s(policy: LMPolicy, env: ToolEnv) -> float:
+    """Seconds a token of an episode that has the model to itself."""
+    wall_s, _, played = play(policy, [env], 3, TOOLS[0])
+    return wall_s / sum(sum(rollout.env_mask) for rollout in played)
+
+
+def slowest_s(played: Sequence[Rollout], tools: str, a_token_s: float) -> float:
+    """The waiting and the tokens of the slowest episode."""
+    return max(
+        sum(min(wait_s(tools, task, step), HANG_S) for step in range(len(rollout.spans)))
+        + sum(rollout.env_mask) * a_token_s
+        for task, rollout in enumerate(played)
+    )
+
+
+def measure(episodes: int, slots: int, rounds: int) -> list[dict[str, Any]]:
+    """A row for each sort of tools: medians over the rounds, with the smallest and the largest ratio."""
+    torch.set_num_threads(1)
+    model, tokenizer = load_model("builtin:clean")
+    policy = LMPolicy(model, tokenizer, SamplingOptions(max_new_tokens=200, context_tokens=1536))
+    env = open_env("ToolGym/Airline-v0", size="small", prompt="short")
+    envs = [env, *(env.spawn() for _ in range(slots - 1))]
+    play(policy, envs, min(8, episodes), TOOLS[0])  # warms up
+    found: dict[str, list[dict[str, float]]] = {tools: [] for tools in TOOLS}
+    tokens: dict[str, list[list[int]]] = {}
+    for _ in range(rounds):
+        alone_s, a_token_s = 0.0, token_s(policy, env)
+        for tools in TOOLS:
+            wall_s, inside_s, played = play(policy, envs, episodes, tools)
+            alone_s = alone_s or inside_s
+            slow_s = slowest_s(played, tools, a_token_s)
+            tokens[tools] = [rollout.completion_ids for rollout in played]
+            row = {"wall_s": wall_s, "generation_s": alone_s, "slowest_s": slow_s}
+            found[tools].append({**row, "ratio": wall_s / max(alone_s, slow_s)})
+    return [
+        {
+            "tools": tools,
+            **{name: statistics.median(row[name] for row in rows) for name in rows[0]},
+            "ratio_from": min(row["ratio"] for row in rows),
+            "ratio_to": max(row["ratio"] for row in rows),
+            "same_tokens": sum(one == other for one, other in zip(tokens[tools], tokens[TOOLS[0]], strict=True)),
+        }
+        for tools, rows in found.items()
+    ]
+
+
+def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Bars of the wall times, and beside them what they cannot fall below."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 3.2), layout="constrained")
+    at = np.arange(len(rows))
+    for offset, (name, label) in enumerate(
+        (("wall_s", "wall time"), ("generation_s", "generation alone"), ("slowest_s", "slowest episode"))
+    ):
+        axes.bar(at + (offset - 1) * 0.27, [cast(float, row[name]) for row in rows], 0.25, label=label)
+    axes.set_xticks(at, [row["tools"] for row in rows])
+    axes.set_ylabel("seconds")
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=150)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--episodes", type=int, default=64)
+    parser.add_argument("--slots", type=int, default=32, help="episodes at once")
+    parser.add_argument("--rounds", type=int, default=3, help="how often all are measured, by turns")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the table to this PNG")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    chosen = parser.parse_args()
+    rows = measure(chosen.episodes, chosen.slots, chosen.rounds)
+    if chosen.plot is not None:
+        plot(rows, chosen.plot)
+    if chosen.json:
+        print(json.dumps(rows, indent=2))
+        return
+    table = Table(title=f"{chosen.episodes} episodes, {chosen.slots} at once", title_justify="left")
+    for name in ("tools", "wall, s", "generation alone, s", "slowest episode, s", "ratio", "same tokens"):
+        table.add_column(name, justify="left" if name == "tools" else "right")
+    for row in rows:
+        ratio = f"{row['ratio']:.2f} ({row['ratio_from']:.2f} to {row['ratio_to']:.2f})"
+        seconds = (f"{row[name]:.1f}" for name in ("wall_s", "generation_s", "slowest_s"))
+        table.add_row(row["tools"], *seconds, ratio, f"{row['same_tokens']} of {chosen.episodes}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
