@@ -1,58 +1,24 @@
 """The tools of a scenario that change something, and the acts that tell the kit what customers ask of them."""
 
 import random
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, Final
 
 from toolgym.composing.declaration import Act, Key, Pick, Speaker, Wish
-from toolgym.composing.fields import Choice, Clock, Day, Field, Flag, Made, Money, Number
+from toolgym.composing.fields import Made, Money, Number
 from toolgym.envs.planarena.lexicon.theme import Case, Thing, Verb
-from toolgym.envs.planarena.parameters import Parameters, checks_of, choices_of
+from toolgym.envs.planarena.parameters import Parameters, checks_of
 from toolgym.envs.planarena.shapes import Part, Shape
 from toolgym.envs.planarena.sorts import Sort, Sorts
 from toolgym.envs.planarena.style import a_noun, either_of, slug
 from toolgym.envs.planarena.tools import MadeTool, make_tool
+from toolgym.envs.planarena.wording import beginnings, changed, parted, usual_of, wish_of
 from toolgym.mcp_servers.planarena import bodies
 
-__all__ = ["Actor", "wish_of"]
+__all__ = ["Actor"]
 
 _RECORD: Final = dict[str, Any]
-_PARTICLE: Final = re.compile(r"(\w+) (out|up|back|off|away|down|in) \{it\}")
-_CHANGED: Final[dict[type, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    Day: (
-        ("Please change the {label} of {{it}} to {{to}}.", "I want the {label} of {{it}} to be {{to}}."),
-        ("Let {{to}} be the {label} of {{it}}.",),
-    ),
-    Clock: (
-        ("Please set the {label} of {{it}} to {{to}}.", "Make {{to}} the {label} of {{it}}, please."),
-        ("Let {{to}} be the {label} of {{it}}.",),
-    ),
-    Number: (
-        ("Please change the {label} of {{it}} to {{to}}.", "Set the {label} of {{it}} to {{to}}."),
-        ("I should like {{to}} as the {label} of {{it}}.",),
-    ),
-    Choice: (
-        (
-            "Please change the {label} of {{it}} to {{to}}.",
-            "I would like {{to}} as the {label} of {{it}}.",
-            "Can you put down {{to}} as the {label} of {{it}}?",
-        ),
-        ("Let the {label} of {{it}} be {{to}} from now on.",),
-    ),
-}
-
-
-def wish_of(made: Field) -> Field:
-    """What a customer may want as the value of a field: no day that is past, no number below two."""
-    if isinstance(made, Day):
-        return Day(2, max(9, made.last), label=made.label)
-    if isinstance(made, Number):  # sentences speak of several
-        low = made.low if made.low > 1 else made.low + made.step * -(-(2 - made.low) // made.step)
-        return replace(made, low=low) if low < made.high else made
-    return Choice(choices_of(made), label=made.label) if isinstance(made, Choice) else made
 
 
 class Actor:
@@ -136,15 +102,15 @@ class Actor:
             "on": sort.table.name,
             "gives": sort.table.name,
             "done": f"{{{key}}} is {verb.past}.",
-            "about": (verb.name, *_beginnings(verb)),
+            "about": (verb.name, *beginnings(verb)),
             "past": (verb.past,),
         }
         return Act(
             kind=f"{slug(verb.name)}_{slug(sort.noun)}",
             tool=tool.name,
             takes=takes,
-            words=tuple(_parted(text).format_map(shown) for text in verb.ask),
-            unseen=tuple(_parted(text).format_map(shown) for text in verb.unseen),
+            words=tuple(parted(text).format_map(shown) for text in verb.ask),
+            unseen=tuple(parted(text).format_map(shown) for text in verb.unseen),
             **{**given, **more},
         )
 
@@ -168,7 +134,7 @@ class Actor:
             takes[here] = Wish(wish_of(made), topic=made.label)
             typed[here], places[name] = self.parameters.value(made), here
             checks.append(checks_of(here, made))
-        usual = {name: _usual(one) for name, one in sort.table.fields.items()}
+        usual = {name: usual_of(one) for name, one in sort.table.fields.items()}
         usual[sort.names["status"]] = case.states[0]
         mark = (sort.mark, self.parameters.ending)
         tool = self._tool(
@@ -215,7 +181,7 @@ class Actor:
         change = case.changes[part.place]
         made, here, key = sort.field(change.field), sort.names[change.field], sort.kind.key
         said = change.field.replace("_", " ")
-        verb = change.verb or _changed(made)
+        verb = change.verb or changed(made)
         name = "" if change.verb else self.style.tool(self.style.change, sort.word, sort.nouns, said)
         rest = f"{a_noun(sort.noun)}: the {made.label}" if change.verb else f"the {made.label} of {a_noun(sort.noun)}"
         tool = self._tool(
@@ -322,6 +288,7 @@ class Actor:
         link = self._link(case, sort)
         assert case.shift is not None
         assert link is not None
+        assert case.slot
         (day, at), key = case.slot, sort.kind.key
         to_day, to_time = self.style.word(f"new {day}".replace("_", " ")), self.style.word("new time")
         tool = self._tool(
@@ -391,41 +358,6 @@ class Actor:
         return tool, self._act(verb, tool, sort, takes, {"count": count}, done=done)
 
 
-@lru_cache(maxsize=16_384)
-def _parted(sentence: str) -> str:
-    """The sentence with the record between verb and particle, so that it can be a pronoun: `hand {it} out`."""
-    return _PARTICLE.sub(r"\1 {it} \2", sentence)
-
-
-def _beginnings(verb: Verb) -> tuple[str, ...]:
-    """Other words by which a refusal may name the act: the participle's verb, and what tools call it."""
-    return tuple(dict.fromkeys(word for word in (*verb.tools,) if word != verb.name))
-
-
 def _free(scarce: str) -> Any:
     """Whether there is one left of what is scarce."""
     return lambda record, other: not scarce or other[scarce] > 0
-
-
-def _changed(made: Field) -> Verb:
-    kind = next(kind for kind in (Choice, Day, Clock, Number) if isinstance(made, kind))
-    ask, unseen = _CHANGED[kind]
-    return Verb(
-        name="change",
-        past="changed",
-        ask=tuple(text.format(label=made.label) for text in ask),
-        unseen=tuple(text.format(label=made.label) for text in unseen),
-    )
-
-
-def _usual(made: Field) -> Any:
-    """The value that a new record has of a field that nobody chooses."""
-    if isinstance(made, Choice):
-        return made.values[0]
-    if isinstance(made, Number):
-        return made.low
-    if isinstance(made, Flag):
-        return False
-    if isinstance(made, Clock):
-        return f"{made.first:02d}:00"
-    return "2026-06-22" if isinstance(made, Day) else ""

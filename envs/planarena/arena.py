@@ -59,7 +59,8 @@ class _Tasks(TaskSet):
     __slots__ = ("_count", "_depth", "_name", "_parts", "_split")
 
     def __init__(self, parts: _Scenarios, name: str, split: Split, depth: Any, count: int):
-        self._parts, self._name, self._split, self._depth, self._count = parts, name, split, depth, count
+        self._parts, self._name, self._depth, self._count = parts, name, depth, count
+        self._split: Split = split
 
     def _made(self) -> TaskSet:
         return self._parts[self._name].tasks(self._split, depth=self._depth)
@@ -91,12 +92,13 @@ class ArenaDomain:
     """
 
     name = "planarena"
-    title = "PlanArena"
+    title = "Scenarios; until a reset: number 0"
     depths = ScenarioDomain.depths
 
     def __init__(self, size: Size = "small", dialect: str = "standard", seed: int = 0, tier: Tier | None = None):
         self._parts = _Scenarios(size=size, dialect=dialect, seed=seed, tier=tier)
-        self.size, self.seed, self.tier = size, seed, tier
+        self.size, self.seed = size, seed
+        self.tier: Tier | None = tier
         self._first = self._parts[f"{_PREFIX}0"]
         self._tasks = lru_cache(maxsize=8)(self._all_tasks)
 

@@ -70,6 +70,12 @@ class _Maker(TaskMaker):
                 return task
         raise TaskError(f"no recipe of depth {depth} suits task {index} of scenario {number}")
 
+    def recipe(self, index: int) -> Recipe:
+        """The kind of task that `index` is: of the task that is made."""
+        if index not in self._recipes:
+            self.make(index)
+        return self._recipes[index]
+
     def _in_world(self, index: int, depth: int, key: int, rng: random.Random) -> Task | None:
         """The task in a world; None where no recipe that is drawn suits it."""
         source, composer = self.source, cast(_Composer, self.composer)
@@ -82,6 +88,7 @@ class _Maker(TaskMaker):
                 place = (first + attempt) % speakers
                 task = self.attempt(index, cast(Recipe, recipe), key, base, place, rng)
                 if task is not None:
+                    self._recipes[index] = cast(Recipe, recipe)
                     return task
         return None
 
@@ -165,14 +172,15 @@ class ScenarioDomain:
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise ConfigError(f"The domain's seed is an int >= 0; given {seed!r}.")
         self.name, self.title = self.declaration.name, self.declaration.title
-        self.number, self.split, self.size, self.dialect, self.seed = number, self.scenario.split, size, dialect, seed
+        self.number, self.dialect, self.seed = number, dialect, seed
+        self.split: Split = self.scenario.split
+        self.size: Size = size
         self.kinds = {look.kind: look.tool for look in self.declaration.looks}
         self.kinds |= {act.kind: act.tool for act in self.declaration.acts}
         self.server: ToolServer = new_server(number, size, world_key(self.split, number * _STRIDE % WORLDS_PER_SPLIT))
         self._policy = ""
-        source = Source(self.split, size, dialect, seed)
-        self._maker = _Maker(source, cast(Composer, composer_of(number)), self.server.session)
-        self.tier = tier
+        self._maker = self.new_maker(self.split)
+        self.tier: Tier | None = tier
         self._all = ScenarioTasks(self._maker, range(TASKS))
 
     def policy(self) -> str:
@@ -188,6 +196,41 @@ class ScenarioDomain:
         """The key of a task's world."""
         return task.world_seed
 
+    def new_maker(self, split: Split) -> "_Maker":
+        """A maker of the scenario's tasks that counts what it throws away.
+
+        Raises:
+            ConfigError: another split than the scenario's.
+        """
+        self._check_split(split)
+        source = Source(self.split, self.size, self.dialect, self.seed)
+        return _Maker(source, cast(Composer, composer_of(self.number)), self.server.session)
+
+    def thrown_away(self, split: Split, first: int | None = None) -> dict[str, int]:
+        """How many candidates were thrown away for each reason (`toolgym.composing.making.REASONS`).
+
+        Args:
+            split: the scenario's.
+            first: of so many of the first tasks, which are made anew; by default of those that were made so far.
+
+        Raises:
+            ConfigError: another split than the scenario's.
+        """
+        if first is None:
+            self._check_split(split)
+            return dict(self._maker.thrown_away)
+        maker = self.new_maker(split)
+        for index in range(min(first, TASKS)):
+            maker.make(index)
+        return dict(maker.thrown_away)
+
+    def _check_split(self, split: Split) -> None:
+        if split != self.split:
+            raise ConfigError(
+                f"Scenario {self.number} has tasks of the split {self.split!r} alone, and none of {split!r}: "
+                "the last digit of its number tells it"
+            )
+
     def tasks(
         self, split: Split, *, depth: int | Sequence[int] | None = None, kinds: Sequence[str] | None = None
     ) -> ScenarioTasks:
@@ -201,11 +244,7 @@ class ScenarioDomain:
         Raises:
             ConfigError: another split, an unknown kind, or nothing is left.
         """
-        if split != self.split:
-            raise ConfigError(
-                f"Scenario {self.number} has tasks of the split {self.split!r} alone, and none of {split!r}: "
-                "the last digit of its number tells it"
-            )
+        self._check_split(split)
         for kind in kinds or ():
             if kind not in self.kinds:
                 raise ConfigError(did_you_mean(kind, self.kinds, "atomic kind"))

@@ -43,7 +43,7 @@ Tier = Literal["easy", "medium", "hard"]
 _TOOLS: Final[dict[int, float]] = {4: 0.06, 5: 0.1, 6: 0.14, 7: 0.16, 8: 0.16, 9: 0.14, 10: 0.1, 11: 0.08, 12: 0.06}
 """Number of tools -> share of the scenarios."""
 _DEPTHS: Final = tuple(depth for depth, share in DEPTHS.items() for _ in range(round(share * TASKS)))
-_SPLIT_OF: Final = tuple(split for split in SPLITS for _ in _DIGITS[split])
+_SPLIT_OF: Final[tuple[Split, ...]] = tuple(split for split in SPLITS for _ in _DIGITS[split])
 _MOST: Final = 10**9
 
 

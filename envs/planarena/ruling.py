@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from toolgym.composing.declaration import Act, Pick, Rule, Seen, Wish
@@ -151,9 +151,10 @@ def _of_wish(act: Act, sort: Sort, said: str, rng: random.Random) -> Iterator[_C
         bound = made.low + round((made.high - made.low) * rng.choice((0.5, 0.6, 0.7)) / made.step) * made.step
         if bound + made.step > made.high:
             continue
-        label = made.label or source.topic or name
-        unit = {"unit": made.unit} if made.unit else {}
-        above = type(made)(bound + made.step, made.high, made.step, **unit, label=made.label)
+        text = f"Do not {said} with {a_noun(made.label)} of more than {made.show(bound)}."
+        if not made.label:
+            text = f"Do not {said} where more than {made.show(bound)} are asked for at a time."
+        above = replace(made, low=bound + made.step)
         yield _Candidate(
             act.kind,
             name,
@@ -161,7 +162,7 @@ def _of_wish(act: Act, sort: Sort, said: str, rng: random.Random) -> Iterator[_C
                 _named(act, name, "most"),
                 (act.kind,),
                 _wish_breaks(name, bound),
-                f"Do not {said} with {a_noun(label)} of more than {made.show(bound)}.",
+                text,
                 f"{{{name}}} is more than {made.show(bound)}",
                 tempts={name: above},
             ),

@@ -13,9 +13,10 @@ from toolgym.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from toolgym.composing.declaration import Declaration
-    from toolgym.composing.domain import ComposedDomain
 
 _counted, _output = panel("What is counted"), panel(OUTPUT)
+_ARENA = "planarena"
+"""The generated scenarios: of them all, thirty random tools are shown."""
 _SPLITS = ("train", "validation", "test", "test_unseen")
 
 
@@ -46,6 +47,7 @@ def describe(
       toolgym describe library --markdown > library.md
       toolgym describe library --thrown-away 200
       toolgym describe rental.py:RENTAL
+      toolgym describe planarena:17
       toolgym describe --output docs/domains
     """
     from toolgym.registration import own_domains
@@ -62,7 +64,7 @@ def describe(
     from toolgym.composing.pages import page_of
 
     for one in [name] if name is not None else own_domains():
-        page = page_of(*_found(one, size))
+        page = _page_of_tools() if one == _ARENA else page_of(*_found(one, size))
         if output is not None:
             place = output if name is not None else output / f"{one}.md"
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -74,7 +76,13 @@ def describe(
             out.print(Markdown(page))
 
 
-def _found(name: str, size: str) -> "tuple[ComposedDomain, Declaration | None]":
+def _page_of_tools() -> str:
+    from toolgym.envs.planarena.page import tools_page
+
+    return tools_page()
+
+
+def _found(name: str, size: str) -> "tuple[Any, Declaration | None]":
     """The domain of a name or file, and its declaration.
 
     Raises:
@@ -82,7 +90,6 @@ def _found(name: str, size: str) -> "tuple[ComposedDomain, Declaration | None]":
     """
     import gymnasium
 
-    from toolgym.composing.domain import ComposedDomain
     from toolgym.loading import load_named, names_object
     from toolgym.registration import declaration_of, domains, is_declaration, make_domain
 
@@ -95,21 +102,22 @@ def _found(name: str, size: str) -> "tuple[ComposedDomain, Declaration | None]":
     else:
         spec = gymnasium.registry.get(name)
         known = spec.kwargs.get("domain", name) if spec is not None else name
-        if known not in domains():
+        if known not in domains() and not str(known).startswith(f"{_ARENA}:"):
             raise ConfigError(did_you_mean(str(known), domains(), "domain"))
         declaration = declaration_of(known)
-    domain = make_domain(known, size=cast(Size, size))
-    if not isinstance(domain, ComposedDomain):
+    domain: Any = make_domain(known, size=cast(Size, size))
+    declaration = declaration or getattr(domain, "declaration", None)
+    if not hasattr(domain, "thrown_away"):
         raise ConfigError(
             f"The tasks of {name!r} are given, not composed: toolgym list {name} says what there is to say"
         )
     return domain, declaration
 
 
-def _show_thrown_away(domain: "ComposedDomain", first: int, split: str | None, json: bool) -> None:
+def _show_thrown_away(domain: Any, first: int, split: str | None, json: bool) -> None:
     from toolgym.composing.making import REASONS
 
-    splits: Any = [split] if split is not None else _SPLITS
+    splits: Any = [split] if split is not None else [domain.split] if hasattr(domain, "split") else _SPLITS
     counts = {one: domain.thrown_away(one, first) for one in splits}
     if json:
         print_json({"domain": domain.name, "size": domain.size, "tasks": first, "thrown_away": counts})

@@ -18,7 +18,7 @@ _envs = panel(EPISODES)
 _SPLITS = ("train", "validation", "test", "test_unseen")
 _DEPTHS = range(1, 8)
 """How many atomic tasks the tasks of ToolGym's own domains are composed of."""
-_ALL = "ToolGym/All-v0"
+_ALL, _ARENA = "ToolGym/All-v0", "ToolGym/PlanArena-v0"
 
 
 def describe(env_id: str, settings: dict[str, Any]) -> dict[str, Any]:
@@ -84,6 +84,8 @@ def outlines(ids: list[str]) -> list[dict[str, Any]]:
             found.append({"id": env_id, **own[domain], **{name: kwargs.get(name, limits[name]) for name in limits}})
         elif env_id == _ALL:
             found.append({"id": env_id, **_together(list(own.values()), len(names)), **limits})
+        elif env_id == _ARENA:
+            found.append({"id": env_id, **_scenarios(), **limits})
         else:
             made = describe(env_id, {})
             found.append({**made, "tools": len(made["tools"])} if "tools" in made else made)
@@ -97,6 +99,19 @@ def _together(entries: list[dict[str, Any]], tools: int) -> dict[str, Any]:
         "title": "All domains",
         "tools": tools,
         "tasks": {split: sum(entry["tasks"][split] for entry in entries) for split in _SPLITS},
+        "depths": list(_DEPTHS),
+    }
+
+
+def _scenarios() -> dict[str, Any]:
+    """The outline of the environment of generated scenarios, none of which is made for it."""
+    from toolgym.envs.planarena.numbers import TASKS, scenarios_of
+
+    return {
+        "domain": "planarena",
+        "title": "Scenarios",
+        "tools": "4-12",
+        "tasks": {split: TASKS * scenarios_of(split) for split in _SPLITS},
         "depths": list(_DEPTHS),
     }
 
@@ -148,10 +163,15 @@ def env_table(found: list[dict[str, Any]]) -> Table:
             table.add_row(entry["id"], "needs options")
             continue
         depths = f"{entry['depths'][0]}-{entry['depths'][-1]}" if entry["depths"] else ""
-        counts = (f"{entry['tasks'][split]:,}" for split in ("train", "test"))
+        counts = (_short(entry["tasks"][split]) for split in ("train", "test"))
         cells = (entry["id"], entry["title"] or entry["domain"], str(entry["tools"]), *counts, depths)
         table.add_row(*map(escape, cells))
     return table
+
+
+def _short(count: int) -> str:
+    """A number that fits its column."""
+    return f"{count / 1e6:.2f}M" if count >= 1e6 else f"{count:,}"
 
 
 def details_table(entry: dict[str, Any]) -> Table:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from toolgym.composing.declaration import Act, Declaration, Look
-from toolgym.composing.domain import ComposedDomain
 from toolgym.composing.fields import Field
 from toolgym.composing.making import TASKS_OF
 from toolgym.composing.tables import Table
@@ -16,11 +15,11 @@ _LOOKED_AT: Final = 400
 """Tasks among which there is one of each depth."""
 
 
-def page_of(domain: ComposedDomain, declaration: Declaration | None = None) -> str:
+def page_of(domain: Any, declaration: Declaration | None = None) -> str:
     """The page (Markdown).
 
     Args:
-        domain: the domain; its examples are tasks of its split `train`.
+        domain: a `ComposedDomain`, or one of a split (`split`); its examples are tasks of that, or of `train`.
         declaration: what it is declared by; None for a domain that is none.
     """
     title = declaration.title if declaration is not None else str(getattr(domain, "title", domain.name))
@@ -41,9 +40,10 @@ def page_of(domain: ComposedDomain, declaration: Declaration | None = None) -> s
     return "\n\n".join(parts) + "\n"
 
 
-def _facts(domain: ComposedDomain) -> str:
+def _facts(domain: Any) -> str:
     tools, kinds = len(domain.session().tools), len(domain.kinds)
-    tasks = ", ".join(f"{count:,} `{split}`" for split, count in TASKS_OF.items())
+    counts = {domain.split: len(domain.tasks(domain.split))} if hasattr(domain, "split") else TASKS_OF
+    tasks = ", ".join(f"{count:,} `{split}`" for split, count in counts.items())
     return f"{tools} tools, {kinds} atomic tasks. Composed tasks: {tasks}."
 
 
@@ -88,11 +88,11 @@ def _act(declaration: Declaration, act: Act) -> tuple[str, ...]:
     return f"`{act.kind}`", f"`{act.tool}`", act.words[0], rules
 
 
-def _tasks(domain: ComposedDomain) -> str:
+def _tasks(domain: Any) -> str:
     """One example of each depth, the shallowest first."""
     found: dict[int, Any] = {}
     depths = set(getattr(domain, "depths", range(1, 8)))
-    tasks = domain.tasks("train")
+    tasks = domain.tasks(getattr(domain, "split", "train"))
     for index in range(min(_LOOKED_AT, len(tasks))):
         task = tasks[index]
         found.setdefault(task.depth, task)
