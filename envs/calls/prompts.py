@@ -64,7 +64,8 @@ def _as_chat(said: Sequence[Said], format: str) -> list[dict[str, Any]]:
     for at, message in enumerate(said):
         if message.role == "assistant":
             waiting, names = [], []
-            turn = Turn(message.text or None, message.calls) if message.calls else Turn(response=message.text)
+            response = message.text if message.text or not message.calls else None
+            turn = Turn(message.plan or None, message.calls, response)
             chat: dict[str, Any] = {"role": "assistant", "content": render(turn, format)}
             answers = said[at + 1 : at + 1 + len(message.calls)]
             if message.calls and len(answers) == len(message.calls) and all(one.role == "tool" for one in answers):

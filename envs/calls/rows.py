@@ -56,7 +56,10 @@ class Said:
 
     role: Role
     text: str = ""
+    """What is said to the user, or what a tool answers."""
     calls: tuple[ToolCall, ...] = ()
+    plan: str = ""
+    """What an assistant writes before its calls or its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,7 @@ def _gold(value: Any) -> tuple[list[Said], list[tuple[ToolCall, str]]]:
         turn = gold_turn(value)
     except ConfigError as error:
         raise RowError(f"the gold cannot be read: {error}") from error
-    return [Said("assistant", turn.response or "", turn.calls)], []
+    return [Said("assistant", turn.response or "", turn.calls, turn.plan or "")], []
 
 
 def _of_conversation(row: Mapping[str, Any], form: str, until: Until) -> Iterator[Example]:
@@ -244,20 +247,18 @@ def _message(item: Any, number: int) -> Said:
     if _ROLES[role] != "assistant":
         return Said(_ROLES[role], text)
     calls = _calls(_value(item.get("tool_calls") or [], "tool_calls"))
-    if not calls and text.strip():
-        text, calls = _spoken(text)
-    return Said("assistant", text, calls)
+    return Said("assistant", "", calls, text) if calls else _spoken(text)
 
 
-def _spoken(text: str) -> tuple[str, tuple[ToolCall, ...]]:
-    """What an assistant's text says, and the calls that are written in it."""
+def _spoken(text: str) -> Said:
+    """What an assistant's text says, with the calls that are written in it."""
     written = read_written(text)
     if written is not None:
-        return "", written
+        return Said("assistant", "", written)
     turn = parse(text)
-    if turn.calls and not turn.problems:
-        return turn.response or turn.plan or "", turn.calls
-    return turn.response if turn.response is not None and not turn.problems else text, ()
+    if turn.problems or not (turn.calls or turn.response):
+        return Said("assistant", text)
+    return Said("assistant", turn.response or "", turn.calls, turn.plan or "")
 
 
 def _part(part: Any) -> str:

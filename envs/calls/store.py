@@ -136,7 +136,7 @@ class RowStore:
     def _task(self, place: int) -> Task:
         example = self.example(place)
         gold = [_action(turn) for turn in example.gold]
-        if self._until == "response" and gold[-1].calls:
+        if self._until == "response" and gold[-1].response is None:
             gold.append(GoldAction(response=_DONE))
         calls = [call for action in gold for call in action.calls]
         request = next((said.text for said in reversed(example.history) if said.role == "user"), "")
@@ -220,10 +220,9 @@ _ANSWERS = SaidCheck(facts=())
 
 
 def _action(turn: Said) -> GoldAction:
-    if turn.calls:
-        calls = tuple(GoldCall(name=call.name, arguments=call.arguments) for call in turn.calls)
-        return GoldAction(plan=turn.text or None, calls=calls)
-    return GoldAction(response=turn.text.strip() or _NO_CALL)
+    calls = tuple(GoldCall(name=call.name, arguments=call.arguments) for call in turn.calls)
+    response = turn.text.strip() or (None if calls else _NO_CALL)
+    return GoldAction(plan=turn.plan or None, calls=calls, response=response)
 
 
 def _kind_of(example: Example) -> int:

@@ -35,6 +35,8 @@ def value_of(formula: str) -> float:
     while "(" in parts:
         first = parts.index("(")
         last = parts.index(")")
+        if "(" in parts[first + 1 : last]:
+            raise ToolError("there is one level of parentheses")
         parts[first : last + 1] = [_reduced(parts[first + 1 : last])]
     return _reduced(parts)
 

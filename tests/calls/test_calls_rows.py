@@ -50,6 +50,18 @@ def test_gold_without_a_call(given, gold, text):
     assert example.gold == (Said("assistant", text),)
 
 
+def test_what_is_thought_and_said_beside_the_calls_is_kept(given):
+    call = '<tool_call>{"name": "weather", "arguments": {"city": "Bonn", "days": 2}}</tool_call>'
+    wanted = Said("assistant", "A moment.", (WEATHER_CALL,), "Bonn it is.")
+    (example,) = read_row(given.bonn(gold=f"<think>Bonn it is.</think>{call}<response>A moment.</response>"))
+    assert example.gold == (wanted,)
+    row = given.bonn()
+    del row["gold"]
+    function = {"name": "weather", "arguments": BONN}
+    row["messages"].append({"role": "assistant", "content": "Bonn it is.", "tool_calls": [{"function": function}]})
+    assert read_row(row)[0].gold == (Said("assistant", "", (WEATHER_CALL,), "Bonn it is."),)
+
+
 def test_columns_of_json_text_are_read(given):
     row = {name: json.dumps(value) for name, value in given.bonn().items()}
     assert read_row(row) == read_row(given.bonn())
