@@ -1,5 +1,6 @@
 """Files made or checked by several processes at once."""
 
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -26,7 +27,9 @@ def each(function: Callable[..., R], calls: Sequence[tuple[Any, ...]], jobs: int
         for arguments in calls:
             yield function(*arguments)
         return
-    with ProcessPoolExecutor(min(jobs, len(calls)), mp_context=get_context("spawn")) as pool:
+    # Ctrl-C is for this process; those at work end what they are at, so that nothing is lost.
+    quiet = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
+    with ProcessPoolExecutor(min(jobs, len(calls)), mp_context=get_context("spawn"), **quiet) as pool:
         with _without_main():
             waiting = [pool.submit(function, *arguments) for arguments in calls]
         try:

@@ -1,8 +1,10 @@
 """The same bytes whoever builds and however often it is stopped; and what bad places to write get."""
 
 import errno
+import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -290,5 +292,27 @@ def test_a_killed_command_goes_on(tmp_path: Path, built: Path, files: Files, opt
     there = [path for path in (folder / "data").iterdir() if path.suffix == ".jsonl"]
     assert len(there) >= 1
     assert all(path.read_bytes() == (built / "data" / path.name).read_bytes() for path in there)
+    build(options(folder))
+    assert files(folder) == files(built)
+
+
+def test_ctrl_c_ends_what_is_in_work_and_says_nothing_more(
+    tmp_path: Path, built: Path, files: Files, options: Options
+) -> None:
+    folder = tmp_path / "stopped"
+    words = ("planarena", "build", "--domains", "library", "-n", "24", "--part-rows", "6", "--alternatives", "2")
+    command = [sys.executable, "-m", "toolgym", *words, "--format", "jsonl", "--jobs", "2", "--output", str(folder)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        while not list(folder.glob("data/*.jsonl")) and process.poll() is None:
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=200)
+    assert process.returncode in (0, 130)  # 0: all was done already
+    assert "Traceback" not in err
+    there = files(folder)
+    assert not [name for name in there if name.endswith(".part")]
+    assert len([name for name in there if name.startswith("data/")]) == len(
+        [name for name in there if name.startswith("parts/")]
+    )
     build(options(folder))
     assert files(folder) == files(built)
