@@ -24,6 +24,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from math import ceil
 from multiprocessing import get_context
 from statistics import median
 from typing import Annotated, Any
@@ -100,19 +101,30 @@ def shingles(request: str) -> frozenset[str]:
 
 
 def near(ones: Iterable[frozenset[str]], others: Iterable[frozenset[str]], least: float) -> int:
-    """How many of the first sets have a Jaccard index of at least `least` with one of the others."""
-    known = list(set(others))
-    by_part: dict[str, list[int]] = defaultdict(list)
-    for place, parts in enumerate(known):
-        for part in parts:
-            by_part[part].append(place)
-    found = 0
-    for parts in ones:
-        shared: Counter[int] = Counter()
-        for part in parts:
-            shared.update(by_part.get(part, ()))
-        found += any(count >= least * (len(parts) + len(known[place]) - count) for place, count in shared.items())
-    return found
+    """How many of the first sets have a Jaccard index of at least `least` with one of the others.
+
+    Two such sets share one of the rarest parts of either: with the parts of a set of n in the order of their frequency,
+    one of the first n - ceil(least * n) + 1.
+    """
+    known, ones = list(set(others)), list(ones)
+    counts = Counter(part for parts in (*known, *ones) for part in parts)
+
+    def rarest(parts: frozenset[str]) -> list[str]:
+        ordered = sorted(parts, key=lambda part: (counts[part], part))
+        return ordered[: len(ordered) - ceil(least * len(ordered)) + 1]
+
+    by_part: dict[str, list[frozenset[str]]] = defaultdict(list)
+    for parts in known:
+        for part in rarest(parts):
+            by_part[part].append(parts)
+    return sum(
+        any(
+            len(parts & other) >= least * len(parts | other)
+            for part in rarest(parts)
+            for other in by_part.get(part, ())
+        )
+        for parts in ones
+    )
 
 
 def _played(env: ToolEnv, task: Task, turns: Sequence[str]) -> str:
@@ -218,7 +230,9 @@ def speeds(count: int) -> dict[str, float]:
         ready.append(time.process_time() - start)
         action = _look_beside(env)
         if action:
-            env.step(action)  # the tool's validator is made
+            for _ in range(8):  # the tool's validator is made
+                env.step(action)
+            env.reset(options={"task": place})
             start = time.process_time()
             for _ in range(8):
                 env.step(action)

@@ -16,7 +16,7 @@ from toolgym.registration import env_ids, is_declaration
 
 __all__ = ["WORLD_OPTIONS", "bring_env", "brought", "doubts", "open_env", "takes"]
 
-WORLD_OPTIONS = ("size", "dialect", "domain_seed", "category", "mode")
+WORLD_OPTIONS = ("size", "dialect", "domain_seed", "category", "mode", "scenario")
 """Options that choose among a domain's worlds or tasks, and run nothing: files of episodes keep them, as
 `meta["world"]`."""
 
