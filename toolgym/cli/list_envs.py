@@ -145,7 +145,7 @@ def env_table(found: list[dict[str, Any]]) -> Table:
         table.add_column(column, justify="left" if column in ("environment", "about") else "right", no_wrap=True)
     for entry in found:
         if "error" in entry:
-            table.add_row(entry["id"], "needs options")
+            table.add_row(entry["id"], _lack(entry["error"]))
             continue
         depths = f"{entry['depths'][0]}-{entry['depths'][-1]}" if entry["depths"] else ""
         counts = (f"{entry['tasks'][split]:,}" for split in ("train", "test"))
@@ -154,11 +154,16 @@ def env_table(found: list[dict[str, Any]]) -> Table:
     return table
 
 
+def _lack(error: str) -> str:
+    """What an environment that cannot be made needs."""
+    return "needs data" if "toolgym data get" in error else "needs options"
+
+
 def details_table(entry: dict[str, Any]) -> Table:
     """All that `outlines` gives of one environment."""
     table = Table(title=escape(entry["id"]), title_justify="left", show_header=False)
     if "error" in entry:
-        table.add_row("needs options", escape(entry["error"]))
+        table.add_row(_lack(entry["error"]), escape(entry["error"]))
         return table
     depths = entry["depths"]
     for name, value in (
