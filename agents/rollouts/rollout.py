@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from toolgym.agents.policies.policy import Completion, Policy
 from toolgym.agents.policies.tokenizer import token_ends
-from toolgym.errors import ConfigError, InfraError
+from toolgym.errors import ConfigError, InfraError, OpeningError
 from toolgym.messages import CutMessage, TokenType, segments
 from toolgym.trajectory import Outcome, Trajectory, Truncation
 
@@ -136,6 +136,7 @@ def rollouts(
     starts: Sequence[Start],
     *,
     on_end: Callable[[int, Rollout], None] | None = None,
+    skips: bool = False,
 ) -> list[Rollout]:
     """Runs one episode for each start and returns them in that order.
 
@@ -144,9 +145,11 @@ def rollouts(
         envs: as many episodes run at once.
         starts: how each episode begins.
         on_end: called with (index of the start, rollout) as episodes end.
+        skips: whether an episode whose opening fills the policy's whole context ends at once, as truncated.
 
     Raises:
-        ConfigError: no environment, or an opening that fills the policy's whole context.
+        ConfigError: no environment.
+        OpeningError: an opening fills the policy's whole context, and nothing is skipped.
     """
     if not envs:
         raise ConfigError("rollouts needs at least one environment")
@@ -166,13 +169,13 @@ def rollouts(
             on_end(index, rollout)
 
     for slot in range(len(envs)):
-        _begin(policy, envs[slot], slot, waiting, running, finish)
+        _begin(policy, envs[slot], slot, waiting, running, finish, skips)
     with _Stepper(envs) as stepper:
         while running:
             turns = _turns(policy, sorted(running))
             acting: list[tuple[int, str]] = []
             for slot, completion in turns:
-                if _take(running[slot][1], completion, tokenizer):
+                if _take(running[slot][1], completion, tokenizer, skips):
                     whole = completion.stop == "end_of_turn"
                     acting.append((slot, completion.text if whole else CutMessage(completion.text)))
             for (slot, _), answer in zip(acting, stepper.step(acting), strict=True):
@@ -181,7 +184,7 @@ def rollouts(
                 index, rollout = running[slot]
                 if rollout.outcome is not None:
                     finish(slot, index, rollout)
-                    _begin(policy, envs[slot], slot, waiting, running, finish)
+                    _begin(policy, envs[slot], slot, waiting, running, finish, skips)
     return [done[index] for index in range(len(done))]
 
 
@@ -220,6 +223,7 @@ def _begin(
     waiting: Iterator[tuple[int, Start]],
     running: dict[int, tuple[int, Rollout]],
     finish: Callable[[int, int, Rollout], None],
+    skips: bool,
 ) -> None:
     """Opens the next waiting episode in a slot; episodes whose reset fails end at once."""
     for index, start in waiting:
@@ -228,18 +232,25 @@ def _begin(
         except InfraError as error:
             finish(slot, index, Rollout([], outcome="infra_error", error=f"{type(error).__name__}: {error}"))
             continue
-        running[slot] = index, Rollout(policy.start(slot, observation, info, env=env))  # pyright: ignore[reportArgumentType]
+        try:
+            opened = policy.start(slot, observation, info, env=env)  # pyright: ignore[reportArgumentType]
+        except OpeningError as error:
+            if not skips:
+                raise
+            finish(slot, index, Rollout([], outcome="truncated", truncation="tokens", error=str(error)))
+            continue
+        running[slot] = index, Rollout(opened)
         return
 
 
-def _take(rollout: Rollout, completion: Completion, tokenizer: Any) -> bool:
+def _take(rollout: Rollout, completion: Completion, tokenizer: Any, skips: bool) -> bool:
     """Records a sampled turn; whether there is an action to take. Otherwise the episode is over."""
     if completion.stop == "error":
         rollout.outcome, rollout.error = "infra_error", completion.text
         return False
     if completion.stop == "context" and not completion.token_ids:
-        if not rollout.spans:
-            raise ConfigError(
+        if not rollout.spans and not skips:
+            raise OpeningError(
                 f"the opening of {len(rollout.prompt_ids)} tokens fills the policy's context; raise context_tokens or "
                 'shorten the observation (prompt="short")'
             )
