@@ -222,8 +222,8 @@ class Episode:
         if self.task.single_turn or self.options.until == "turn":
             finished = did.failure is None and did.truncation is None
         said = did.reply.text if did.reply is not None else None
-        added = self._added(did)
-        observation = format_step(turn, did.results, said, tools=added)
+        added = "" if did.tools is None else self._added(did.tools)
+        observation = format_step(turn, did.results, said, "", added)
         if not (finished or did.failure or did.truncation):
             did.truncation = self._limit_reached(action, observation)
         notice = _INFRA_NOTICE if did.failure else format_notice(did.truncation) if did.truncation else ""
@@ -239,7 +239,7 @@ class Episode:
             step.reward, step.rewards = self.reward.score(trajectory, self.task)
         else:
             step.rewards = dict.fromkeys(self.reward.terms, 0.0)
-        told = self._tell(turn, did.results) if self._tell is not None and did.results else ""
+        told = "" if self._tell is None or not did.results else self._tell(turn, did.results)
         info = self._info(step, did, chat_messages(turn, did.results, said, notice, added, told))
         self.interrupted = False
         return observation, step.reward, finished or did.failure is not None, did.truncation is not None, info
@@ -276,12 +276,10 @@ class Episode:
         if tools != self._tools:
             did.tools = tools
 
-    def _added(self, did: _Doings) -> str:
+    def _added(self, tools: tuple[ToolSpec, ...]) -> str:
         """What is said of the tools that are there since this step."""
-        if did.tools is None:
-            return ""
-        known, self._tools = {tool.name for tool in self._tools}, did.tools
-        return added_tools([tool for tool in did.tools if tool.name not in known])
+        known, self._tools = {tool.name for tool in self._tools}, tools
+        return added_tools([tool for tool in tools if tool.name not in known])
 
     def _look(self, did: _Doings) -> Generator[Request, Answer, None]:
         """The diff, where the state may have changed since the last look."""

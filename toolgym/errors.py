@@ -16,6 +16,10 @@ class ConfigError(ToolGymError, ValueError):
     """An option, file or name that the caller gave cannot be used; the message says what would be."""
 
 
+class OpeningError(ConfigError):
+    """An episode's opening leaves a model no room for a turn; the message says what to set."""
+
+
 class DeclarationError(ConfigError):
     """A domain's declaration contradicts itself or its server; the message names each wrong part and what to do."""
 

@@ -252,7 +252,7 @@ def _play(
     first = open_env(plan.part.env_id, **chosen)
     at_once = min(options.sampling.concurrency, len(plan.todo))
     with _closing(copies(first, at_once, plan.part.env_id, chosen)) as envs:
-        rollouts(policy, envs, [Start(options={"task": id}) for id, _ in plan.todo], on_end=ended)
+        rollouts(policy, envs, [Start(options={"task": id}) for id, _ in plan.todo], on_end=ended, skips=True)
 
 
 def _finished(rollout: Rollout, part: Part, task: Task) -> Trajectory:

@@ -19,7 +19,7 @@ from toolgym.agents.policies.models import load_model, without_bars
 from toolgym.agents.policies.policy import Completion
 from toolgym.agents.policies.probe import check_sampling
 from toolgym.agents.policies.vllm import VLLMDecoder, VLLMServer
-from toolgym.errors import ConfigError
+from toolgym.errors import OpeningError
 
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
@@ -40,7 +40,7 @@ def check_opening(tokens: int, context: int, own_limit: int) -> None:
     advice = f"raise context_tokens (--context-tokens {min(room, own_limit)}, say) or {shorter}"
     if tokens >= own_limit:
         advice = f"the model itself takes {own_limit}: take a model with a longer context or {shorter}"
-    raise ConfigError(f"an episode's opening has {tokens} tokens, but the context has {context}; {advice}")
+    raise OpeningError(f"an episode's opening has {tokens} tokens, but the context has {context}; {advice}")
 
 
 class LMPolicy:

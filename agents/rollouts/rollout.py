@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from toolgym.agents.policies.policy import Completion, Policy
 from toolgym.agents.policies.tokenizer import token_ends
 from toolgym.agents.rollouts.waiting import Arrival, Waiting, in_thread
-from toolgym.errors import CallTimeoutError, ConfigError, InfraError
+from toolgym.errors import CallTimeoutError, ConfigError, InfraError, OpeningError
 from toolgym.messages import CutMessage, TokenType, segments
 from toolgym.trajectory import Outcome, Trajectory, Truncation
 
@@ -153,6 +153,7 @@ def rollouts(
     *,
     on_end: Callable[[int, Rollout], None] | None = None,
     step_timeout_s: float | None = None,
+    skips: bool = False,
 ) -> list[Rollout]:
     """Plays one episode for each start and returns them in that order. Arguments and errors are those of `play_all`."""
     done: dict[int, Rollout] = {}
@@ -162,7 +163,7 @@ def rollouts(
         if on_end is not None:
             on_end(index, rollout)
 
-    play_all(policy, envs, starts, ended, step_timeout_s=step_timeout_s)
+    play_all(policy, envs, starts, ended, step_timeout_s=step_timeout_s, skips=skips)
     return [done[index] for index in range(len(done))]
 
 
@@ -173,6 +174,7 @@ def play_all(
     on_end: Callable[[int, Rollout], None],
     *,
     step_timeout_s: float | None = None,
+    skips: bool = False,
 ) -> None:
     """Plays one episode for each start; keeps no more of them than there are environments.
 
@@ -183,16 +185,18 @@ def play_all(
         on_end: called in this thread with (index of the start, rollout) as episodes end.
         step_timeout_s: a step that waits for longer ends its episode as `infra_error`. Steps that never wait (tools in
             this process) are not watched.
+        skips: whether an episode whose opening fills the policy's whole context ends at once, as truncated.
 
     Raises:
-        ConfigError: no environment, a limit that is none, or an opening that fills the policy's whole context.
+        ConfigError: no environment, or a limit that is none.
+        OpeningError: an opening fills the policy's whole context, and nothing is skipped.
     """
     if not envs:
         raise ConfigError("rollouts needs at least one environment")
     if step_timeout_s is not None and not step_timeout_s > 0:
         raise ConfigError(f"step_timeout_s must be above 0, got {step_timeout_s}")
     with Waiting() as away:
-        _Engine(policy, envs, starts, on_end, step_timeout_s, away).run()
+        _Engine(policy, envs, starts, on_end, step_timeout_s, skips, away).run()
 
 
 class _Playing(NamedTuple):
@@ -224,9 +228,11 @@ class _Engine:
         starts: Sequence[Start],
         on_end: Callable[[int, Rollout], None],
         step_timeout_s: float | None,
+        skips: bool,
         away: Waiting,
     ):
-        self.policy, self.envs, self.on_end, self.limit_s, self.away = policy, envs, on_end, step_timeout_s, away
+        self.policy, self.envs, self.on_end, self.away = policy, envs, on_end, away
+        self.limit_s, self.skips = step_timeout_s, skips
         self.tokenizer = getattr(policy, "tokenizer", None)
         self.waiting = deque(enumerate(starts))
         self.free = deque(range(len(envs)))
@@ -264,19 +270,25 @@ class _Engine:
         try:
             opening = reset()
         except InfraError as error:
-            self._not_begun(slot, number, error)
+            self._not_begun(slot, number, _lost(error))
         else:
             self._open(slot, number, *opening)
 
     def _open(self, slot: int, number: int, observation: Any, info: dict[str, Any]) -> None:
-        ids = self.policy.start(slot, observation, info, env=self.envs[number])  # pyright: ignore[reportArgumentType]
+        try:
+            ids = self.policy.start(slot, observation, info, env=self.envs[number])  # pyright: ignore[reportArgumentType]
+        except OpeningError as error:
+            if not self.skips:
+                raise
+            self._not_begun(slot, number, Rollout([], outcome="truncated", truncation="tokens", error=str(error)))
+            return
         self.playing[slot] = _Playing(Rollout(ids), number)
         self.ready.add(slot)
 
-    def _not_begun(self, slot: int, number: int, error: BaseException) -> None:
+    def _not_begun(self, slot: int, number: int, rollout: Rollout) -> None:
         self.free.append(number)
         self.policy.end(slot)
-        self.on_end(slot, Rollout([], outcome="infra_error", error=f"{type(error).__name__}: {error}"))
+        self.on_end(slot, rollout)
 
     def _end(self, slot: int, *, late: bool = False) -> None:
         """Hands the episode over; its environment takes the next one, unless a step that was late is still in it."""
@@ -319,7 +331,7 @@ class _Engine:
     def _take(self, slot: int, completion: Completion) -> None:
         """A turn has ended: its step begins."""
         rollout, number = self.playing[slot]
-        if not _record(rollout, completion, self.tokenizer):
+        if not _record(rollout, completion, self.tokenizer, self.skips):
             return self._end(slot)
         env = self.envs[number]
         action = completion.text if completion.stop == "end_of_turn" else CutMessage(completion.text)
@@ -351,7 +363,7 @@ class _Engine:
             if what == "turn" or not isinstance(error, InfraError | CancelledError):
                 raise error
             if what == "reset":
-                self._not_begun(slot, number, error)
+                self._not_begun(slot, number, _lost(error))
             else:
                 self._answer(slot, _broken(error))
         elif what == "reset":
@@ -387,19 +399,24 @@ def _worth_joining(ready: int, drafting: int) -> bool:
     return ready >= -(-(ready + drafting) // 8)
 
 
+def _lost(error: BaseException) -> Rollout:
+    """An episode that the infrastructure did not let begin."""
+    return Rollout([], outcome="infra_error", error=f"{type(error).__name__}: {error}")
+
+
 def _broken(error: BaseException) -> Answer:
     """The answer of a step that the infrastructure failed."""
     return "", 0.0, True, False, {"outcome": "infra_error", "error": f"{type(error).__name__}: {error}"}
 
 
-def _record(rollout: Rollout, completion: Completion, tokenizer: Any) -> bool:
+def _record(rollout: Rollout, completion: Completion, tokenizer: Any, skips: bool) -> bool:
     """Records a sampled turn; whether there is an action to take. Otherwise the episode is over."""
     if completion.stop == "error":
         rollout.outcome, rollout.error = "infra_error", completion.text
         return False
     if completion.stop == "context" and not completion.token_ids:
-        if not rollout.spans:
-            raise ConfigError(
+        if not rollout.spans and not skips:
+            raise OpeningError(
                 f"the opening of {len(rollout.prompt_ids)} tokens fills the policy's context; raise context_tokens or "
                 'shorten the observation (prompt="short")'
             )

@@ -62,7 +62,7 @@ class BfclDomain:
     """
 
     name = "bfcl"
-    title = "Berkeley Function Calling Leaderboard"
+    title = "BFCL v4"
     depths = (1,)
 
     def __init__(self, options: BfclOptions):

@@ -7,13 +7,13 @@ cases of this process; each is started when it is first needed.
 import atexit
 import json
 import os
-import select
+import queue
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,10 @@ class ToolsProcess:
         return reply["answer"]
 
     def _live(self) -> "_Worker":
-        if self._worker is None or self._worker.ended:
+        if self._worker is not None and self._worker.ended:
+            self._worker.end()
+            self._worker = None
+        if self._worker is None:
             self._worker = _Worker(self.folder)
         return self._worker
 
@@ -97,9 +100,10 @@ class _Worker:
             stdout=subprocess.PIPE,
             stderr=self._said,
             env={**environment, "PYTHONHASHSEED": "0"},  # some tools show sets
-            bufsize=0,
         )
-        self._rest = b""
+        self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, name="toolgym-bfcl", daemon=True)
+        self._reader.start()
         atexit.register(self.end)
 
     @property
@@ -114,9 +118,11 @@ class _Worker:
             return
         self._process.kill()
         self._process.wait()
+        self._reader.join()
         for stream in (self._process.stdin, self._process.stdout, self._said):
             if stream is not None:
-                stream.close()
+                with suppress(OSError):  # what was not sent to it
+                    stream.close()
 
     def ask(self, line: bytes) -> dict[str, Any]:
         """The answer to a line.
@@ -126,30 +132,29 @@ class _Worker:
             CallTimeoutError: it did not answer, and was ended.
         """
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         try:
-            left = memoryview(line)
-            while left:
-                left = left[self._process.stdin.write(left) or 0 :]
-            return json.loads(self._line(self._process.stdout.fileno(), time.monotonic() + _TIMEOUT_S))
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+            answer = self._lines.get(timeout=_TIMEOUT_S)
+            if answer:
+                return json.loads(answer)
         except OSError as error:
             raise self._died() from error
-        except BaseException:  # a time limit, an interrupt: an answer that comes later would be taken for another one's
-            if not self.ended:
-                self.end()
+        except queue.Empty:
+            self.end()
+            raise CallTimeoutError(f"The process of BFCL's tools gave no answer within {_TIMEOUT_S:g} s.") from None
+        except BaseException:  # an interrupt: an answer that comes later would be taken for another one's
+            self.end()
             raise
+        raise self._died()
 
-    def _line(self, stream: int, until: float) -> bytes:
-        parts = [self._rest]
-        while b"\n" not in parts[-1]:
-            ready, _, _ = select.select([stream], [], [], max(0.0, until - time.monotonic()))
-            if not ready:
-                raise CallTimeoutError(f"The process of BFCL's tools gave no answer within {_TIMEOUT_S:g} s.")
-            parts.append(os.read(stream, 2**20))
-            if not parts[-1]:
-                raise self._died()
-        line, _, self._rest = b"".join(parts).partition(b"\n")
-        return line
+    def _read(self) -> None:
+        """Hands over what the process answers, and nothing at its end."""
+        assert self._process.stdout is not None
+        with suppress(ValueError, OSError):
+            for line in self._process.stdout:
+                self._lines.put(line)
+        self._lines.put(b"")
 
     def _died(self) -> InfraError:
         self._process.wait()

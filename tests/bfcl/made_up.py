@@ -194,14 +194,13 @@ def document(name: str, /, **parameters: str) -> dict[str, Any]:
     return {"name": name, "description": f"Does {name}.", "parameters": schema}
 
 
-DOCUMENTS = {
+DOCUMENTS = {  # `remember` has none: it writes and then fails, which no tool of an environment should
     "gorilla_file_system": [
         document("ls"),
         document("mkdir", name="string"),
         document("cd", folder="string"),
         document("echo", content="string", file_name="string?"),
         document("swallow", folder="string"),
-        document("remember", word="string"),
     ],
     "math_api": [document("mean", numbers="array"), document("power", base="float", exponent="float")],
     "ticket_api": [document("create_ticket", title="string", priority="integer?"), document("tags")],

@@ -49,6 +49,12 @@ def test_all_environments_stand_in_it_at_80_columns():
     assert {line.split("│")[1].strip() for line in lines if "ToolGym/" in line} == set(env_ids())
 
 
+def test_what_an_environment_needs_is_told(monkeypatch, tmp_path):
+    monkeypatch.setenv("TOOLGYM_DATA", str(tmp_path))
+    lines = printed(env_table(outlines(["ToolGym/BFCL-v0", "ToolGym/MCP-v0"])), 80)
+    assert [line.split("│")[2].strip() for line in lines if "ToolGym/" in line] == ["needs data", "needs options"]
+
+
 def test_tools_keep_their_names_whole():
     tools = describe("ToolGym/Airline-v0", {})["tools"]
     lines = printed(tool_table(tools), 80)

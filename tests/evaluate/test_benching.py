@@ -12,7 +12,7 @@ from toolgym.agents.evaluation.evaluation import AgentOptions, make_policy
 from toolgym.agents.policies import OraclePolicy
 from toolgym.agents.policies.policy import Completion
 from toolgym.benchmark import Benchmark, Part, Share, benchmark
-from toolgym.errors import ConfigError
+from toolgym.errors import ConfigError, OpeningError
 from toolgym.trajectory import read_trajectories
 
 
@@ -126,7 +126,35 @@ def on_the_made_up_benchmark(made_up_bfcl, tmp_path):
     return make
 
 
+class Short(OraclePolicy):
+    """The oracle, with a context that some openings fill."""
+
+    def start(self, slot, observation, info, env=None):
+        if info["task_id"] == "multi_turn_base_0":
+            raise OpeningError("the opening is too long")
+        return super().start(slot, observation, info, env)
+
+
+class Full(OraclePolicy):
+    """The oracle at an endpoint that says of every conversation that it is too long."""
+
+    def generate(self, slots):
+        return [Completion("", stop="context") for _ in slots]
+
+
 class TestRuns:
+    def test_a_task_that_fills_the_context_is_wrong_and_the_others_are_played(self, options):
+        results = run_benchmark(Short(), options())
+        assert {each.task_id: (each.outcome, each.fault) for each in results if not each.right} == {
+            "multi_turn_base_0": ("truncated", "multi_turn:force_terminated")
+        }
+        assert len(results) == 4
+        assert all(each.counts for each in results)
+
+    def test_an_endpoint_that_says_so_is_believed(self, options):
+        results = run_benchmark(Full(), options(categories=("live_simple",)))
+        assert [(each.outcome, each.fault) for each in results] == [("truncated", "ast_decoder:decoder_failed")] * 2
+
     def test_it_is_played_once_and_goes_on(self, options):
         played, plans = [], []
 

@@ -160,7 +160,7 @@ def env_table(found: list[dict[str, Any]]) -> Table:
         table.add_column(column, justify="left" if column in ("environment", "about") else "right", no_wrap=True)
     for entry in found:
         if "error" in entry:
-            table.add_row(entry["id"], "needs options")
+            table.add_row(entry["id"], _lack(entry["error"]))
             continue
         depths = f"{entry['depths'][0]}-{entry['depths'][-1]}" if entry["depths"] else ""
         counts = (_short(entry["tasks"][split]) for split in ("train", "test"))
@@ -174,11 +174,16 @@ def _short(count: int) -> str:
     return f"{count / 1e6:.2f}M" if count >= 1e6 else f"{count:,}"
 
 
+def _lack(error: str) -> str:
+    """What an environment that cannot be made needs."""
+    return "needs data" if "toolgym data get" in error else "needs options"
+
+
 def details_table(entry: dict[str, Any]) -> Table:
     """All that `outlines` gives of one environment."""
     table = Table(title=escape(entry["id"]), title_justify="left", show_header=False)
     if "error" in entry:
-        table.add_row("needs options", escape(entry["error"]))
+        table.add_row(_lack(entry["error"]), escape(entry["error"]))
         return table
     depths = entry["depths"]
     for name, value in (
