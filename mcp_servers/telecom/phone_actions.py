@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from toolgym.mcp.tool import HalfDoneError
+from toolgym.mcp_servers.common.arguments import shown
 from toolgym.mcp_servers.telecom.dialects import refused
 from toolgym.mcp_servers.telecom.phone import (
     DEFAULT_APN,
@@ -82,11 +84,13 @@ def toggle_wifi(world: World) -> str:
 
 def set_network_mode_preference(world: World, mode: NetworkMode) -> str:
     """Chooses which networks the phone may use."""
-    if mode not in MODES:
+    if isinstance(mode, str) and mode not in MODES:
         return _refused(world, f"Failed to set network mode: '{mode}' is not one of {', '.join(MODES)}.")
     phone = edited(world)
     phone["device"]["network_mode_preference"] = mode
     search_network(phone)
+    if not isinstance(mode, str):  # only where types are not enforced: as there, it is kept before it is stumbled over
+        raise HalfDoneError(f"a network mode is a text, not {shown(mode)}")
     return _done(world, f"Preferred Network Mode set to: {mode}")
 
 

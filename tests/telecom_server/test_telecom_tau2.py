@@ -3,6 +3,7 @@
 import pytest
 
 from toolgym.mcp_servers.telecom.situations import set_up
+from toolgym.messages import ToolCall
 
 
 def test_a_vpn_leaves_no_setting_behind(tau2):
@@ -49,3 +50,15 @@ def test_an_overdue_bill_was_charged_today(tau2):
     set_up(tau2.world, "suspend_line_for_overdue_bill", arguments)
     bill = tau2.bill("B9")
     assert (bill["issue_date"], bill["line_items"][0]["date"]) == ("2025-01-01", "2025-02-25")
+
+
+@pytest.mark.parametrize("mode", [None, 3, ["2g_only"], True])
+def test_a_mode_that_is_no_text_is_kept_and_stumbled_over(standard, tau2, mode):
+    result = tau2.session.call_as_user(ToolCall("set_network_mode_preference", {"mode": mode}))
+    assert result.is_error
+    assert tau2.device["network_mode_preference"] == mode
+    assert tau2.device["network_technology_connected"] == "4G"
+    assert tau2.phone("check_status_bar")
+    before = standard.world.hash()
+    assert standard.refused("set_network_mode_preference", "user", mode=mode)
+    assert standard.world.hash() == before
