@@ -197,6 +197,8 @@ def _below(address: str, files: Sequence[tuple[str, str, int]]) -> tuple[DataFil
 DATA: Mapping[str, DataSet] = {
     each.name: each
     for each in (
+        DataSet("tau", "tau-bench: worlds, tasks and wikis of the airline and the shop", "MIT", _below(*_TAU)),
+        DataSet("tau2", "tau2-bench: worlds, tasks and policies of airline, retail and telecom", "MIT", _below(*_TAU2)),
         DataSet(
             "bfcl",
             "Berkeley Function Calling Leaderboard v4: cases, answers, the tools of the multi-turn cases",
@@ -211,8 +213,6 @@ DATA: Mapping[str, DataSet] = {
                 ),
             ),
         ),
-        DataSet("tau", "tau-bench: worlds, tasks and wikis of the airline and the shop", "MIT", _below(*_TAU)),
-        DataSet("tau2", "tau2-bench: worlds, tasks and policies of airline, retail and telecom", "MIT", _below(*_TAU2)),
     )
 }
 """The data sets by name."""
