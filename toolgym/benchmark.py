@@ -12,7 +12,11 @@ from toolgym.loading import load_named
 
 __all__ = ["Benchmark", "Part", "Share", "benchmark", "benchmark_names"]
 
-_HOMES: dict[str, str] = {"bfcl": "toolgym.envs.bfcl.benchmark:BFCL"}
+_HOMES: dict[str, str] = {
+    "bfcl": "toolgym.envs.bfcl.benchmark:BFCL",
+    "tau": "toolgym.envs.tau.benchmark:TAU",
+    "tau2": "toolgym.envs.tau2.benchmark:TAU2",
+}
 """Name -> where it is declared."""
 
 

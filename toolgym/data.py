@@ -15,7 +15,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -81,6 +81,7 @@ class Url:
         """
         import httpx2
 
+        (folder / file.name).parent.mkdir(parents=True, exist_ok=True)
         try:
             with (
                 httpx2.stream("GET", self.resolved, follow_redirects=True, timeout=60.0) as answer,
@@ -98,7 +99,7 @@ class DataFile:
     """A file of a data set. An archive (`.whl`, `.zip`, `.tar.gz`) is unpacked, and not kept."""
 
     name: str
-    """As it is called at its source."""
+    """As it is called at its source, with the folders that it keeps."""
     sha256: str
     size: int
     """Bytes."""
@@ -138,9 +139,70 @@ def _of_bfcl(inner: str) -> bool:
     return data or inner.startswith(code) or ".dist-info/" in inner
 
 
+_TAU = (
+    "https://raw.githubusercontent.com/sierra-research/tau-bench/59a200c6d575d595120f1cb70fea53cef0632f6b/tau_bench/envs/",
+    (
+        ("airline/data/flights.json", "444d7565c68434a3e3fb72efd717f9f9cd5c56dce227f6f56e078f1cb0ed233a", 2_114_218),
+        (
+            "airline/data/reservations.json",
+            "1cf0bbc58ad984be9de7c24dba6dd27393f94cdbd482d8524f6a54db1f561a8c",
+            2_325_594,
+        ),
+        ("airline/data/users.json", "bd264e2a31e0fa35cdfef8987e70a0dd3776828b582fe90e7a44823a12eb4cea", 595_947),
+        ("airline/tasks_test.py", "14cdb6b4fe810faac9a0cc8395d3c7b32c883a979d1cde8c8003ae25a93d2ff3", 67_250),
+        ("airline/wiki.md", "56c335801c16e26b54f600f9db99eb04d31db477e86eb160341d5c66b796c5c8", 6_155),
+        ("retail/data/orders.json", "2598a12586d28f2d6bd16bc86f4c800029b6af18e0abb5c475ef5c869c11ced1", 1_810_945),
+        ("retail/data/products.json", "a9eabcc1a9742c5f5288c2779acce52b9308423383ed24706bbaf0889f762a0f", 172_258),
+        ("retail/data/users.json", "6f4fd104cc5e80b92166c4035315c31532c6cea52a90dcdf18425ee7f87c2b82", 322_932),
+        ("retail/tasks_dev.py", "87dfe578d0271e7b0b5dfb40621a5c0dcc0e8452a75b8f3f8d1dcf0abac4ff14", 19_326),
+        ("retail/tasks_test.py", "6f09468923c6cfb6162e94fe659264d6aee70816c18d51278fb4a581db7765a4", 169_476),
+        ("retail/tasks_train.py", "30880ce4e8d524dd0fdd18c1d3a5713551fc8638e82673de3e0fd1ab70046c6f", 471_974),
+        ("retail/wiki.md", "d539fd2a46a8b8dd2e934ff9ed92f43e9f6b56bc7a718db8d2803ba8ad8f6bf7", 5_718),
+    ),
+)
+_TAU2 = (
+    "https://raw.githubusercontent.com/sierra-research/tau2-bench/a2c024725189473d2d7cea3a5cfdbcc67478e41f/data/tau2/domains/",
+    (
+        ("airline/db.json", "1af9fea6e03ca7ca15a22bb3fcaf3e351393e3fc9070b6777947da8996f7531b", 7_042_725),
+        ("airline/policy.md", "10dc0525421521208be39cee235bba84a16e2bcba9899eb93d92cd81d2f62fc4", 7_676),
+        ("airline/split_tasks.json", "b22ced4d9a9850ac9aea31c53bdcb6d6009058140bd9acc7db37c1d36222ba8b", 1_443),
+        ("airline/tasks.json", "ccd8ba737b4cc371415af70151187788f728d6108d0916e73bb4317b40542052", 155_528),
+        ("retail/db.json", "413a65160adbdb5fde0ffc0015c49b6d70250b10c18128de169b597af7766765", 2_811_616),
+        ("retail/policy.md", "2c9652afbce57d6e087768d37cda64d31c53d50b3e3225cfdb791bac66466467", 6_699),
+        ("retail/split_tasks.json", "ed0580ec52575b63fbf76568af42490da6ee7783ecb4aa81af46961291358f20", 3_263),
+        ("retail/tasks.json", "8e03ebce7901bd6218e7a7dc3105faa9324091a68058f7fe61c65262868812e8", 345_982),
+        ("telecom/db.toml", "562d647ef9d7df8df91eafd8ee76036e707c8f9e32aaedc4a7fde06975aea2c0", 9_628),
+        ("telecom/main_policy.md", "95943844a0cf11fdf0e2842b483b81d9f9338aa53235712ed131db075d086ed7", 5_699),
+        ("telecom/main_policy_solo.md", "781296ae5419169cb64aac0c4fa2aa6129c78f3c1592f64abd80df6fbabb7042", 5_200),
+        ("telecom/split_tasks.json", "605b488bb9a6acb3c7f4505240a855fdc8681d09aadb16a8f38b2efcfc5c3aec", 356_149),
+        ("telecom/tasks.json", "37e562e1ae3242577407e1303b1548bc64e7ea68e37d36173e6747990ceaf8a4", 13_977_063),
+        ("telecom/tech_support_manual.md", "015a3ee49ec8c199c5e1a059c922081937b92cf3a5ea74fedbc4357816f389ba", 17_589),
+        (
+            "telecom/tech_support_workflow.md",
+            "64f3ccd13875d14f358b21b9af221dab09e0e7bf5690d0e4322fb91855a43a4d",
+            16_390,
+        ),
+        (
+            "telecom/tech_support_workflow_solo.md",
+            "b174d1f9705b5d7df49468daf99560a5633f86d23e10499a1166a7753706a412",
+            15_470,
+        ),
+        ("telecom/user_db.toml", "4886107ea0c16f8e16d74bef91cfb557de61822afe9361f5a9b241806aea2e4c", 933),
+    ),
+)
+"""An address, and what is there: names, SHA-256 sums and sizes."""
+
+
+def _below(address: str, files: Sequence[tuple[str, str, int]]) -> tuple[DataFile, ...]:
+    """Files in folders below an address, which they keep."""
+    return tuple(DataFile(name, digest, size, Url(address + name)) for name, digest, size in files)
+
+
 DATA: Mapping[str, DataSet] = {
     each.name: each
     for each in (
+        DataSet("tau", "tau-bench: worlds, tasks and wikis of the airline and the shop", "MIT", _below(*_TAU)),
+        DataSet("tau2", "tau2-bench: worlds, tasks and policies of airline, retail and telecom", "MIT", _below(*_TAU2)),
         DataSet(
             "bfcl",
             "Berkeley Function Calling Leaderboard v4: cases, answers, the tools of the multi-turn cases",
@@ -296,6 +358,7 @@ def _checked(file: DataFile, path: Path) -> Path:
 def _keep(file: DataFile, path: Path, folder: Path) -> None:
     """Puts a file, or what an archive holds of what is wanted, into the data set's folder."""
     if not file.is_archive:
+        (folder / file.name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, folder / file.name)
     elif file.name.endswith((".whl", ".zip")):
         with zipfile.ZipFile(path) as archive:

@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from toolgym.data import data_folder
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.mcp.server import ToolServer
 from toolgym.messages import ToolCall
@@ -95,9 +96,7 @@ def load(domain: str, data: str | Path | None = None) -> TauBenchmark:
     """
     if domain not in DOMAINS:
         raise ConfigError(did_you_mean(domain, DOMAINS, "domain of tau-bench"))
-    if data is None:
-        raise ConfigError("tau-bench's data is not part of ToolGym: say where it is by data=DIR")
-    return _load(domain, Path(data).resolve())
+    return _load(domain, data_folder("tau", data).resolve())
 
 
 @lru_cache(maxsize=16)

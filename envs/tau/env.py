@@ -38,7 +38,7 @@ class TauOptions:
     """What can be chosen beside `EnvOptions`."""
 
     data: str | Path | None = None
-    """The folder of the benchmark's data (see `toolgym.envs.tau.data`)."""
+    """The folder of the benchmark's data (see `toolgym.envs.tau.data`); default: that of `toolgym data get tau`."""
 
 
 class TauDomain:

@@ -2,7 +2,7 @@
 
     DIR/airline/{tasks.json, split_tasks.json, policy.md, db.json}     db.json, or tau-bench's three files
     DIR/retail/{tasks.json, split_tasks.json, policy.md, db.json}
-    DIR/telecom/{tasks*.json, split_tasks.json, main_policy.md, tech_support_*.md, db.toml, user_db.toml}
+    DIR/telecom/{tasks.json, split_tasks.json, main_policy.md, tech_support_*.md, db.toml, user_db.toml}
 
 DIR may be the benchmark's own checkout, or a folder that has such a one as `tau2`.
 """
@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from toolgym.data import data_folder
 from toolgym.errors import ConfigError, TaskError, did_you_mean
 from toolgym.mcp.inprocess import InProcessSession
 from toolgym.mcp.server import ToolServer
@@ -26,9 +27,11 @@ from toolgym.world import Base, World
 __all__ = ["DOMAINS", "Benchmark", "load", "make_call"]
 
 DOMAINS = ("airline", "retail", "telecom")
+_TASKS = ("tasks_small.json", "tasks_full.json", "tasks.json")
+"""The files of tasks; those of `tasks_voice.json` have the same ids and are others."""
 _NESTED = (".", "tau2", "data/tau2/domains", "tau2/domains", "domains")
 """Where in a folder the domains' folders may be."""
-_PUBLIC_AIRLINE = ("airline", "../tau_bench/airline", "../airline", "tau_bench/airline")
+_PUBLIC_AIRLINE = ("airline", "../tau_bench/airline", "tau_bench/airline")
 """Where beside the domains' folders tau-bench's world of the airline may be, which is tau2's too."""
 
 
@@ -169,28 +172,27 @@ def load(domain: str, data: str | Path | None = None) -> Benchmark:
 
     Args:
         domain: one of `DOMAINS`.
-        data: the folder, as above.
+        data: the folder, as above; by default that of `toolgym data get tau2`.
 
     Raises:
         ConfigError: no such domain, or its files are not there or are not as published.
     """
     if domain not in DOMAINS:
         raise ConfigError(did_you_mean(domain, DOMAINS, "domain of tau2"))
-    if data is None:
-        raise ConfigError("tau2's data is not part of ToolGym: say where it is by data=DIR")
-    return _load(domain, Path(data).resolve())
+    return _load(domain, data_folder("tau2", data).resolve())
 
 
 @lru_cache(maxsize=16)
 def _load(domain: str, data: Path) -> Benchmark:
     places = [data / nested / domain for nested in _NESTED]
-    folder = next((place for place in places if any(place.glob("tasks*.json"))), None)
+    folder = next((place for place in places for name in _TASKS if (place / name).is_file()), None)
     if folder is None:
         raise ConfigError(
             f"no tasks of tau2's {domain} in {data}: it must hold {domain}/tasks.json, as data/tau2/domains of "
             "https://github.com/sierra-research/tau2-bench does"
         )
-    tasks = {task["id"]: task for path in sorted(folder.glob("tasks*.json")) for task in _json(path, list)}
+    files = [folder / name for name in _TASKS if (folder / name).is_file()]
+    tasks = {task["id"]: task for path in files for task in _json(path, list)}
     splits = _json(folder / "split_tasks.json", dict) if (folder / "split_tasks.json").is_file() else {}
     world = _airline_world(folder) if domain == "airline" else folder
     public = import_module(f"toolgym.mcp_servers.{domain}.public_world").load_base(world, "tau2")

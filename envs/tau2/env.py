@@ -37,7 +37,7 @@ class Tau2Options:
     """What can be chosen beside `EnvOptions`."""
 
     data: str | Path | None = None
-    """The folder of the benchmark's data (see `toolgym.envs.tau2.data`)."""
+    """The folder of the benchmark's data (see `toolgym.envs.tau2.data`); default: that of `toolgym data get tau2`."""
     solo: bool = False
     """Telecom: no user, but a ticket; the agent has the user's tools too."""
     judge: Any = None

@@ -26,6 +26,8 @@ DEFAULT_APN = {
     "mms_port": None,
 }
 BROKEN_APN = "broken"
+_NO_MODE = ("4G",)
+"""What is tried by a phone whose mode was set to something that is none."""
 _SIGNAL = {
     "none": "📵 No Signal",
     "poor": "📶¹ Poor",
@@ -77,7 +79,8 @@ def search_network(phone: dict[str, Any]) -> None:
     found, strength = "none", "none"
     blocked = device["airplane_mode"] or device["sim_card_missing"] or device["sim_card_status"] != "active"
     if not blocked and around["line_active"] and device["active_apn_settings"]["apn_name"] != BROKEN_APN:
-        for technology in MODES[device["network_mode_preference"]]:
+        mode = device["network_mode_preference"]
+        for technology in MODES[mode] if isinstance(mode, str) else _NO_MODE:
             strength = around["signal_strength"].get(technology, "none")
             if strength != "none":
                 found = technology

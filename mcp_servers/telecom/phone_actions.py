@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from toolgym.mcp.tool import HalfDoneError
+from toolgym.mcp_servers.common.arguments import shown
 from toolgym.mcp_servers.telecom.dialects import refused
 from toolgym.mcp_servers.telecom.phone import (
     DEFAULT_APN,
@@ -26,6 +28,11 @@ def _done(world: World, said: str) -> str:
     """What a tool says, and the status bar as it is then."""
     sync(world)
     return f"{said}\n{status_bar(device_of(world))}"
+
+
+def _refused(world: World, said: str) -> str:
+    """What a tool says that did nothing, and the status bar; raises where the dialect has such refusals."""
+    return f"{refused(world, said)}\n{status_bar(device_of(world))}"
 
 
 def _toggled(world: World, setting: str, name: str, searches: bool = False) -> str:
@@ -68,7 +75,7 @@ def toggle_wifi_calling(world: World) -> str:
 def toggle_wifi(world: World) -> str:
     """Switches Wi-Fi on or off."""
     if device_of(world)["airplane_mode"]:
-        return refused(world, "Cannot change Wi-Fi settings while Airplane Mode is ON.")
+        return _refused(world, "Cannot change Wi-Fi settings while Airplane Mode is ON.")
     device = edited(world)["device"]
     if device["wifi_enabled"]:
         device.update(wifi_connected=False, wifi_ssid=None, wifi_signal_strength="none")
@@ -77,11 +84,13 @@ def toggle_wifi(world: World) -> str:
 
 def set_network_mode_preference(world: World, mode: NetworkMode) -> str:
     """Chooses which networks the phone may use."""
-    if mode not in MODES:
-        return refused(world, f"Failed to set network mode: '{mode}' is not one of {', '.join(MODES)}.")
+    if isinstance(mode, str) and mode not in MODES:
+        return _refused(world, f"Failed to set network mode: '{mode}' is not one of {', '.join(MODES)}.")
     phone = edited(world)
     phone["device"]["network_mode_preference"] = mode
     search_network(phone)
+    if not isinstance(mode, str):  # only where types are not enforced: as there, it is kept before it is stumbled over
+        raise HalfDoneError(f"a network mode is a text, not {shown(mode)}")
     return _done(world, f"Preferred Network Mode set to: {mode}")
 
 
@@ -112,22 +121,24 @@ def set_apn_settings(
 
 def reset_apn_settings(world: World) -> str:
     """Sets the access point (APN) back to the operator's, from the next restart on."""
-    edited(world)["device"]["active_apn_settings"]["reset_at_reboot"] = True
+    phone = edited(world)
+    phone["device"]["active_apn_settings"]["reset_at_reboot"] = True
+    search_network(phone)
     return _done(world, "APN settings will reset at reboot.")
 
 
 def connect_vpn(world: World) -> str:
     """Connects to the VPN."""
     if device_of(world)["vpn_connected"]:
-        return refused(world, "VPN already connected.")
-    edited(world)["device"].update(vpn_enabled_setting=True, vpn_connected=True, vpn_details=dict(_VPN))
+        return _refused(world, "VPN already connected.")
+    edited(world)["device"].update(vpn_connected=True, vpn_details=dict(_VPN))
     return _done(world, "VPN connected successfully.")
 
 
 def disconnect_vpn(world: World) -> str:
     """Disconnects the VPN."""
     if not device_of(world)["vpn_connected"]:
-        return refused(world, "No active VPN connection to disconnect.")
+        return _refused(world, "No active VPN connection to disconnect.")
     edited(world)["device"].update(vpn_connected=False, vpn_details=None)
     return _done(world, "VPN disconnected successfully.")
 
@@ -136,9 +147,10 @@ def grant_app_permission(world: World, app_name: AppName, permission: Permission
     """Grants an app a permission."""
     app = device_of(world)["app_statuses"].get(app_name)
     if app is None:
-        return refused(world, f"Error. App '{app_name}' not found.")
+        return _refused(world, f"Error. App '{app_name}' not found.")
+    permission = permission.lower()
     if permission not in app["permissions"]:
-        return refused(world, f"Error. Permission '{permission}' not tracked for app '{app_name}'.")
+        return _refused(world, f"Error. Permission '{permission}' not tracked for app '{app_name}'.")
     edited(world)["device"]["app_statuses"][app_name]["permissions"][permission] = True
     return _done(world, f"Success. Permission '{permission}' granted to app '{app_name}'.")
 

@@ -95,7 +95,7 @@ def check_wifi_status(world: World) -> str:
     """Shows whether Wi-Fi is on, and the network that it is connected to."""
     device = device_of(world)
     if not device["wifi_enabled"]:
-        return "Wi-Fi is OFF."
+        return "Wi-Fi is turned OFF."
     if not device["wifi_connected"]:
         return "Wi-Fi is ON but not connected to any network."
     return f"Wi-Fi is ON and connected to '{device['wifi_ssid']}'. Signal strength: {device['wifi_signal_strength']}."

@@ -102,7 +102,7 @@ def break_apn_mms_setting(world: World) -> None:
 def break_vpn(world: World) -> None:
     """A slow VPN is connected."""
     details = {"server_address": "192.168.1.1", "protocol": "OpenVPN", "server_performance": "poor"}
-    edited(world)["device"].update(vpn_enabled_setting=True, vpn_connected=True, vpn_details=details)
+    edited(world)["device"].update(vpn_connected=True, vpn_details=details)
 
 
 def remove_app_permission(world: World, app_name: str, permission: str) -> None:
@@ -143,7 +143,7 @@ def suspend_line_for_overdue_bill(
             {
                 "description": f"Charge for line {line_id}",
                 "amount": price,
-                "date": start.isoformat(),
+                "date": today(world),
                 "item_type": "Charge",
             }
         ],
