@@ -9,13 +9,15 @@ Time-outs, broken connections, busy servers and replies that cannot be used are 
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import httpx2
 from tenacity import (
+    AsyncRetrying,
     RetryCallState,
     Retrying,
     retry_if_exception_type,
@@ -88,6 +90,9 @@ class _PassingError(Exception):
 class ChatClient:
     """Asks one endpoint. Safe to use from several threads. No message and no log of it holds the key.
 
+    Each way to ask has a coroutine beside it (`ask_async`, `request_async`); these have connections of their own, which
+    belong to the event loop that the first of them ran on: use them on one.
+
     Args:
         options: the endpoint and the sampling.
         who: what the model does, as error messages begin with it.
@@ -106,7 +111,9 @@ class ChatClient:
         """The endpoint's, without name and password."""
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
         many = httpx2.Limits(max_connections=None)  # threads that ask are limited by those who start them
-        self._client = httpx2.Client(headers=headers, auth=login, timeout=options.timeout_s, limits=many)
+        how: dict[str, Any] = {"headers": headers, "auth": login, "timeout": options.timeout_s, "limits": many}
+        self._client = httpx2.Client(**how)
+        self._async_client = httpx2.AsyncClient(**how)
         self._backoff = wait_exponential(multiplier=options.backoff_s) + wait_random(0, options.backoff_s)
 
     def ask(
@@ -126,11 +133,25 @@ class ChatClient:
         Raises:
             ChatError: no answer after all attempts, or a refusal.
         """
+        body = self._completion(messages, fields)
+        return self.request(f"{self.base_url}/chat/completions", body, lambda content: read(_first_choice(content)))
+
+    async def ask_async(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        read: Callable[[dict[str, Any]], T],
+        fields: Mapping[str, Any] | None = None,
+    ) -> T:
+        """Like `ask`; others go on while it waits."""
+        body, url = self._completion(messages, fields), f"{self.base_url}/chat/completions"
+        return await self.request_async(url, body, lambda content: read(_first_choice(content)))
+
+    def _completion(self, messages: Sequence[Mapping[str, Any]], fields: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The body of a request for a completion."""
         options = self.options
         sampling = {"temperature": options.temperature, "max_tokens": options.max_tokens, "seed": options.seed}
         given = {name: value for name, value in sampling.items() if value is not None}
-        body = {"model": options.model, "messages": list(messages), **(fields or {}), **given}
-        return self.request(f"{self.base_url}/chat/completions", body, lambda content: read(_first_choice(content)))
+        return {"model": options.model, "messages": list(messages), **(fields or {}), **given}
 
     def request(self, url: str, body: Mapping[str, Any] | None, read: Callable[[bytes], T]) -> T:
         """What `read` makes of the content that the server answers with.
@@ -143,26 +164,42 @@ class ChatClient:
         Raises:
             ChatError: no answer after all attempts, or a refusal.
         """
-        options = self.options
-        # ASCII, so that text with lone surrogates can be sent.
-        sent = None if body is None else json.dumps(body).encode()
-        retrying = Retrying(
-            stop=stop_after_attempt(options.attempts),
-            wait=self._wait_s,
-            retry=retry_if_exception_type(_PassingError),
-            reraise=True,
-        )
         try:
-            return retrying(self._attempt, url, sent, read)
+            return Retrying(**self._again())(self._attempt, url, _json_bytes(body), read)
         except _PassingError as error:
-            raise ChatError(
-                f"{self._who} at {url} failed {options.attempts} times; the last: {error}. Is the server up? More "
-                f"attempts than {options.attempts} or a longer timeout_s than {options.timeout_s} may help"
-            ) from error
+            raise self._failed(url, error) from error
+
+    async def request_async(self, url: str, body: Mapping[str, Any] | None, read: Callable[[bytes], T]) -> T:
+        """Like `request`; others go on while it waits."""
+        try:
+            return await AsyncRetrying(**self._again())(self._attempt_async, url, _json_bytes(body), read)
+        except _PassingError as error:
+            raise self._failed(url, error) from error
 
     def close(self) -> None:
         """Closes the connections."""
         self._client.close()
+
+    async def close_async(self) -> None:
+        """Closes the coroutines' connections, on their event loop."""
+        await self._async_client.aclose()
+
+    def _again(self) -> dict[str, Any]:
+        """When a request is made again."""
+        return {
+            "stop": stop_after_attempt(self.options.attempts),
+            "wait": self._wait_s,
+            "retry": retry_if_exception_type(_PassingError),
+            "reraise": True,
+        }
+
+    def _failed(self, url: str, error: _PassingError) -> ChatError:
+        """What is raised after the last attempt."""
+        options = self.options
+        return ChatError(
+            f"{self._who} at {url} failed {options.attempts} times; the last: {error}. Is the server up? More "
+            f"attempts than {options.attempts} or a longer timeout_s than {options.timeout_s} may help"
+        )
 
     def _wait_s(self, state: RetryCallState) -> float:
         failure = state.outcome.exception() if state.outcome else None
@@ -170,7 +207,24 @@ class ChatClient:
         return min(self._backoff(state) if asked is None else asked, self.options.longest_wait_s)
 
     def _attempt(self, url: str, body: bytes | None, read: Callable[[bytes], T]) -> T:
-        status, headers, content = self._send(url, body)
+        with self._passing():
+            deadline, content = self._deadline_s(), bytearray()
+            with self._client.stream("GET" if body is None else "POST", url, content=body) as response:
+                for part in response.iter_bytes():
+                    self._keep(content, part, deadline)
+        return self._read(url, response, bytes(content), read)
+
+    async def _attempt_async(self, url: str, body: bytes | None, read: Callable[[bytes], T]) -> T:
+        with self._passing():
+            deadline, content = self._deadline_s(), bytearray()
+            async with self._async_client.stream("GET" if body is None else "POST", url, content=body) as response:
+                async for part in response.aiter_bytes():
+                    self._keep(content, part, deadline)
+        return self._read(url, response, bytes(content), read)
+
+    def _read(self, url: str, response: httpx2.Response, content: bytes, read: Callable[[bytes], T]) -> T:
+        """What `read` makes of an answer."""
+        status, headers = response.status_code, response.headers
         if status in _PASSING or status >= 500:
             raise _PassingError(f"status {status}: {self._shown(content, 200)}", _retry_after_s(headers))
         if not 200 <= status < 300:
@@ -186,21 +240,24 @@ class ChatClient:
         except ValueError as error:
             raise _PassingError(f"{error}: {self._shown(content, 200)}") from error
 
-    def _send(self, url: str, body: bytes | None) -> tuple[int, httpx2.Headers, bytes]:
-        """One request: status, headers and content, within the time and size that there are."""
-        timeout_s = self.options.timeout_s
-        deadline, content = time.monotonic() + timeout_s, bytearray()
+    def _deadline_s(self) -> float:
+        return time.monotonic() + self.options.timeout_s
+
+    def _keep(self, content: bytearray, part: bytes, deadline_s: float) -> None:
+        """Adds a part to an answer, which has a limit on its size and on its time."""
+        content += part
+        if len(content) > _LONGEST_REPLY:
+            raise _PassingError(f"a reply of more than {_LONGEST_REPLY} bytes")
+        if time.monotonic() > deadline_s:  # some servers send spaces while they are busy
+            raise _PassingError(f"no whole answer within {self.options.timeout_s} s")
+
+    @contextmanager
+    def _passing(self) -> Iterator[None]:
+        """Around one request: failures of the connection may pass."""
         try:
-            with self._client.stream("GET" if body is None else "POST", url, content=body) as response:
-                for part in response.iter_bytes():
-                    content += part
-                    if len(content) > _LONGEST_REPLY:
-                        raise _PassingError(f"a reply of more than {_LONGEST_REPLY} bytes")
-                    if time.monotonic() > deadline:  # some servers send spaces while they are busy
-                        raise _PassingError(f"no whole answer within {timeout_s} s")
-                return response.status_code, response.headers, bytes(content)
+            yield
         except httpx2.TimeoutException as error:
-            raise _PassingError(f"no answer within {timeout_s} s ({type(error).__name__})") from error
+            raise _PassingError(f"no answer within {self.options.timeout_s} s ({type(error).__name__})") from error
         except httpx2.HTTPError as error:
             raise _PassingError(f"{type(error).__name__}: {error}") from error
 
@@ -210,6 +267,11 @@ class ChatClient:
         if self.key and len(self.key) >= _SHORTEST_SECRET:
             text = text.replace(self.key, "***")
         return text[:longest]
+
+
+def _json_bytes(body: Mapping[str, Any] | None) -> bytes | None:
+    """A request's content: ASCII, so that text with lone surrogates can be sent."""
+    return None if body is None else json.dumps(body).encode()
 
 
 def was_cut(choice: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ where a tool is a function. Wherever an episode runs, the same task and actions 
 Ray is joined where one runs (`RAY_ADDRESS`, or a cluster that was started on this machine), and started otherwise.
 """
 
+import asyncio
 import itertools
 import logging
 from collections.abc import Iterator
@@ -132,7 +133,7 @@ class RayEnv:
     """An environment in an actor, with a `ToolEnv`'s methods. `ray_envs` makes them."""
 
     suspends = True
-    """Several are stepped at once, in threads."""
+    """A step has to be waited for."""
 
     def __init__(self, actor: Any, tasks: "TaskSet", name: str):
         self._actor, self._name = actor, name
@@ -162,8 +163,8 @@ class RayEnv:
 
     @property
     def trajectory(self) -> "Trajectory | None":
-        """The episode so far; None before the first reset, and where the actor that had it is gone."""
-        if self._trajectory is None and self._task is not None:
+        """The episode so far; None before the first reset, in an interrupted step, and where its actor is gone."""
+        if self._trajectory is None and self._task is not None and not self._interrupted:
             with suppress(RayActorError, InfraError):
                 return ray.get(self._actor.trajectory.remote(self._name))
         return self._trajectory
@@ -192,14 +193,28 @@ class RayEnv:
         Raises:
             ResetNeeded: the episode is over, or a step was interrupted.
         """
-        if self._interrupted:
-            raise ResetNeeded("A step or a reset was interrupted, so nobody knows what it did: call env.reset()")
+        self._check_whole()
         try:
             with self._watched():
                 answer, self._trajectory = ray.get(self._actor.step.remote(self._name, action))
         except (RayActorError, InfraError) as error:
-            return "", 0.0, True, False, {"outcome": "infra_error", "error": f"{type(error).__name__}: {error}"}
+            return _lost(error)
         return answer
+
+    async def step_async(self, action: str) -> StepReturn:
+        """Like `step`; other episodes go on while the actor works, and no thread waits for it."""
+        self._check_whole()
+        try:
+            with self._watched():
+                called = self._actor.step.remote(self._name, action)
+                answer, self._trajectory = await asyncio.wrap_future(called.future())
+        except (RayActorError, InfraError) as error:
+            return _lost(error)
+        return answer
+
+    def _check_whole(self) -> None:
+        if self._interrupted:
+            raise ResetNeeded("A step or a reset was interrupted, so nobody knows what it did: call env.reset()")
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
@@ -231,3 +246,8 @@ class RayEnv:
         """Closes the session; a later reset opens a new one."""
         if ray.is_initialized():
             self._actor.close.remote(self._name)
+
+
+def _lost(error: Exception) -> StepReturn:
+    """The answer of an episode that is over with its actor."""
+    return "", 0.0, True, False, {"outcome": "infra_error", "error": f"{type(error).__name__}: {error}"}

@@ -13,7 +13,7 @@ from toolgym.agents.evaluation.report import Report, summarise
 from toolgym.agents.policies.policy import Policy
 from toolgym.agents.policies.scripted import NoopPolicy, OraclePolicy, RandomPolicy
 from toolgym.agents.rollouts.environments import copies
-from toolgym.agents.rollouts.rollout import Rollout, Start, rollouts
+from toolgym.agents.rollouts.rollout import Rollout, Start, play_all
 from toolgym.env import ToolEnv
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.opening import WORLD_OPTIONS, open_env
@@ -91,6 +91,8 @@ class EvalOptions:
     """Whether what `output` holds makes way, once the first episode can begin."""
     env_workers: int = 0
     """Ray actors that the environments run in (`toolgym.ray_envs`); 0: in this process."""
+    step_timeout_s: float | None = None
+    """A step that waits for longer ends its episode as `infra_error`. None: its server's own limit."""
 
     def __post_init__(self) -> None:
         if self.episodes < 1 or self.k < 1 or self.env_workers < 0:
@@ -230,7 +232,7 @@ def play(
         _closing(envs),
         nullcontext() if output is None else TrajectoryWriter(output, anew=options.overwrite) as writer,
     ):
-        rollouts(policy, envs, starts, on_end=ended)
+        play_all(policy, envs, starts, ended, step_timeout_s=options.step_timeout_s)
     return scores
 
 

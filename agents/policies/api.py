@@ -1,14 +1,15 @@
 """A policy behind any OpenAI-compatible chat endpoint: a hosted model, or a local vLLM, llama.cpp or Ollama server."""
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from toolgym.agents.policies.policy import Completion
 from toolgym.errors import ChatError, ConfigError
 from toolgym.formats.openai import reasoning_of
+from toolgym.mcp import loop
 from toolgym.messages import Turn, render
 from toolgym.observations import lists_tools, without_format
 from toolgym.openai_client import OPENAI_URL, ChatClient, ChatOptions, was_cut
@@ -60,7 +61,7 @@ class ApiPolicy:
             )
         self.options = options
         self._conversations: dict[int, _Conversation] = {}
-        self._threads = ThreadPoolExecutor(options.concurrency, thread_name_prefix="toolgym-api")
+        self._room = asyncio.Semaphore(options.concurrency)
 
     def start(self, slot: int, observation: str, info: dict[str, Any], env: "ToolEnv | None" = None) -> list[int]:
         """Opens a conversation with the reset's chat messages (`native`) or its text (`text`)."""
@@ -104,7 +105,15 @@ class ApiPolicy:
         Raises:
             ConfigError: the server refuses requests of this kind (key, model, options).
         """
-        return list(self._threads.map(self._turn, slots))
+
+        async def together() -> list[Completion]:
+            return await asyncio.gather(*map(self._turn, slots))
+
+        return loop.run(together())
+
+    async def turn(self, slot: int) -> Completion:
+        """One turn of a slot, on any event loop; others go on meanwhile. Raises what `generate` does."""
+        return await asyncio.wrap_future(loop.submit(self._turn(slot)))
 
     def end(self, slot: int) -> None:
         """Drops the conversation."""
@@ -112,7 +121,7 @@ class ApiPolicy:
 
     def close(self) -> None:
         """Closes the connections."""
-        self._threads.shutdown()
+        loop.run(self._chat.close_async())
         self._chat.close()
 
     def _content(self, message: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,11 +130,13 @@ class ApiPolicy:
         parts = kept.pop("parts", None)
         return {**kept, "content": parts} if parts and self.options.images else kept
 
-    def _turn(self, slot: int) -> Completion:
+    async def _turn(self, slot: int) -> Completion:
+        """A turn, on the wire's event loop: a policy's connections belong to one."""
         talk = self._conversations[slot]
         fields = {**self.options.extra_body, **({"tools": talk.tools} if talk.tools else {})}
         try:
-            choice = self._chat.ask(talk.messages, lambda choice: choice, fields)
+            async with self._room:
+                choice = await self._chat.ask_async(talk.messages, lambda choice: choice, fields)
         except ChatError as error:
             if error.status is None:
                 return Completion(str(error), stop="error")

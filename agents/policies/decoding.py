@@ -24,6 +24,7 @@ from toolgym.errors import ConfigError, DivergenceError
 __all__ = ["Decoder", "SamplingOptions", "check_slots", "draw", "roomy_context"]
 
 _PREFILL_TOKENS = 16_384
+_COLUMN_BLOCK = 32
 
 
 @dataclass(frozen=True)
@@ -361,10 +362,16 @@ class Decoder:
         return cast(torch.Tensor, logits_BV)
 
     def _forward(self, order: list[int], low: int) -> torch.Tensor:
-        """One pass over the pending tokens of the slots in rows `low`, `low + 1`, …; logits `(B, V)` after the last."""
+        """One pass over the pending tokens of the slots in rows `low`, `low + 1`, …; logits `(B, V)` after the last.
+
+        Whole blocks of columns are read, and a row that is alone gets a second, empty token: a sum's last digits depend
+        on how many numbers are added and by which routine, and so on who else is there.
+        """
         sequences = [self._open[slot] for slot in order]
-        width = max(len(sequence.pending) for sequence in sequences)
+        fewest = 2 if len(sequences) == 1 else 1
+        width = max(fewest, *(len(sequence.pending) for sequence in sequences))
         used = max(sequence.length + len(sequence.pending) for sequence in sequences)
+        used = max(used, min(-(-used // _COLUMN_BLOCK) * _COLUMN_BLOCK, cast(RowCache, self._cache).limit))
         ids = np.full((len(sequences), width), self.pad_id, dtype=np.int64)
         positions = np.full((len(sequences), width), -1, dtype=np.int64)
         for row, sequence in enumerate(sequences):
@@ -386,7 +393,7 @@ class Decoder:
             position_ids=positions_BQ,
             past_key_values=cache,
             use_cache=True,
-            logits_to_keep=1,
+            logits_to_keep=fewest,
         ).logits
         return logits[:, -1].float()
 

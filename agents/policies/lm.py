@@ -4,7 +4,7 @@ What was sampled stays in the context as sampled: nothing is decoded and tokenis
 across turns; a turn costs the environment's new tokens and the sampled ones (see `toolgym.agents.policies.decoding`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -173,7 +173,7 @@ class LMPolicy:
 
     def generate(self, slots: Sequence[int]) -> list[Completion]:
         """Samples one turn for each slot. A slot whose context is full gets an empty turn with `stop="context"`."""
-        made = dict(self._turns(slots, len(slots)))
+        made = dict(self._completions(slots, self.decoder.turns(slots, len(slots))))
         return [made[slot] for slot in slots]
 
     def generate_some(
@@ -185,12 +185,22 @@ class LMPolicy:
         `pause` the first turn that ends is given at once, and none where `pause()`, asked between two tokens, says so:
         others may then join at the next call.
         """
-        return self._turns(slots, 1 if pause is not None else -(-len(slots) // 8), pause)
+        enough = 1 if pause is not None else -(-len(slots) // 8)
+        if isinstance(self.decoder, Decoder):
+            return self._completions(slots, self.decoder.turns(slots, enough, pause))
+        return self._completions(slots, self.decoder.turns(slots, enough))
 
-    def _turns(
-        self, slots: Sequence[int], enough: int, pause: Callable[[], bool] | None = None
+    @property
+    def turn(self) -> Callable[[int], Coroutine[Any, Any, Completion]] | None:
+        """Where a server samples: a coroutine function that gives a slot's next turn. None: turns are sampled here."""
+        return None if isinstance(self.decoder, Decoder) else self._turn_elsewhere
+
+    async def _turn_elsewhere(self, slot: int) -> Completion:
+        return self._completion(slot, *await cast(VLLMDecoder, self.decoder).turn(slot))
+
+    def _completions(
+        self, slots: Sequence[int], ended: Mapping[int, tuple[list[int], list[float]]]
     ) -> list[tuple[int, Completion]]:
-        ended = self.decoder.turns(slots, enough, pause)
         return [(slot, self._completion(slot, *ended[slot])) for slot in slots if slot in ended]
 
     def _completion(self, slot: int, ids: list[int], logps: list[float]) -> Completion:

@@ -13,10 +13,12 @@ trained. Each token's advantage is weighed with `importance_weights` (truncated 
 Shapes: B sequences, T tokens.
 """
 
+import asyncio
 import json
 import math
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -28,6 +30,7 @@ from transformers import PreTrainedModel
 from toolgym.agents.policies.decoding import SamplingOptions, check_slots
 from toolgym.agents.policies.policy import StopReason
 from toolgym.errors import ChatError, ConfigError, DivergenceError
+from toolgym.mcp import loop
 from toolgym.openai_client import ChatClient, ChatOptions
 
 __all__ = ["VLLMDecoder", "VLLMServer", "importance_weights", "write_weights"]
@@ -115,11 +118,22 @@ class VLLMServer:
         self.url = self._client.base_url.removesuffix("/v1")
         self.model, self.context = self._ask("/v1/models", None, _served_model)
         """The name of the model that it serves, and the longest context that it takes."""
-        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="toolgym-vllm")
+        self._room = asyncio.Semaphore(_AT_ONCE)
 
     def _ask(self, path: str, body: dict[str, Any] | None, read: Callable[[bytes], T]) -> T:
-        try:
+        with self._told(path):
             return self._client.request(self.url + path, body, read)
+
+    async def _ask_async(self, path: str, body: dict[str, Any] | None, read: Callable[[bytes], T]) -> T:
+        async with self._room:
+            with self._told(path):
+                return await self._client.request_async(self.url + path, body, read)
+
+    @contextmanager
+    def _told(self, path: str) -> Iterator[None]:
+        """Around a request: says what a refusal means."""
+        try:
+            yield
         except ChatError as error:
             if error.status == 404:
                 raise ConfigError(f"the vLLM server at {self.url} has no {path}: {_DEV_MODE}") from error
@@ -145,7 +159,7 @@ class VLLMServer:
             "skip_special_tokens": False,
             "add_special_tokens": False,
         }
-        return self._threads.submit(self._ask, "/v1/completions", body, _turn)
+        return loop.submit(self._ask_async("/v1/completions", body, _turn))
 
     def load(self, model: PreTrainedModel) -> None:
         """Makes the server sample by the weights of a model.
@@ -167,7 +181,7 @@ class VLLMServer:
 
     def close(self) -> None:
         """Closes the connections."""
-        self._threads.shutdown()
+        loop.run(self._client.close_async())
         self._client.close()
 
 
@@ -247,23 +261,33 @@ class VLLMDecoder:
         ended: dict[int, tuple[list[int], list[float]]] = {}
         running: dict[Future[tuple[list[int], list[float]]], int] = {}
         for slot in slots:
-            context = self._open[slot]
-            if context.turn is None:
-                context.longest = min(self.options.max_new_tokens, context.limit - len(context.ids))
-                if context.longest < 1:
-                    context.stop = "context"
-                    ended[slot] = [], []
-                    continue
-                seed = int(context.rng.integers(2**31))
-                context.turn = self.server.sample(
-                    context.ids, context.longest, sorted(self.stop_ids), self.options, seed
-                )
-            running[context.turn] = slot
+            turn = self._begin(self._open[slot])
+            if turn is None:
+                ended[slot] = [], []
+            else:
+                running[turn] = slot
         while running and len(ended) < enough:
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 slot = running.pop(future)
                 ended[slot] = self._end(self._open[slot], *future.result())
         return ended
+
+    async def turn(self, slot: int) -> tuple[list[int], list[float]]:
+        """A slot's turn as `turns` gives it, on any event loop; others go on meanwhile."""
+        context = self._open[slot]
+        turn = self._begin(context)
+        return ([], []) if turn is None else self._end(context, *await asyncio.wrap_future(turn))
+
+    def _begin(self, context: _Context) -> "Future[tuple[list[int], list[float]]] | None":
+        """The turn that the server is sampling, which is asked for where there is none; None: the context is full."""
+        if context.turn is None:
+            context.longest = min(self.options.max_new_tokens, context.limit - len(context.ids))
+            if context.longest < 1:
+                context.stop = "context"
+                return None
+            seed = int(context.rng.integers(2**31))
+            context.turn = self.server.sample(context.ids, context.longest, sorted(self.stop_ids), self.options, seed)
+        return context.turn
 
     def _end(self, context: _Context, ids: list[int], logps: list[float]) -> tuple[list[int], list[float]]:
         context.turn = None

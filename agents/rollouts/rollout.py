@@ -332,13 +332,15 @@ class _Engine:
         """A turn has ended: its step begins."""
         rollout, number = self.playing[slot]
         if not _record(rollout, completion, self.tokenizer, self.skips):
-            return self._end(slot)
+            self._end(slot)
+            return
         env = self.envs[number]
         action = completion.text if completion.stop == "end_of_turn" else CutMessage(completion.text)
         if getattr(env, "suspends", False):
             coroutine = getattr(env, "step_async", None)
             work = partial(in_thread, partial(env.step, action)) if coroutine is None else partial(coroutine, action)
-            return self.away.hand_off(_Errand("step", slot, number), work, self.limit_s)
+            self.away.hand_off(_Errand("step", slot, number), work, self.limit_s)
+            return
         try:
             answer = env.step(action)
         except InfraError as error:
@@ -348,7 +350,8 @@ class _Engine:
     def _receive(self, arrival: Arrival | None) -> None:
         """What was handed off has come to something."""
         if arrival is None:
-            return self._give_up()
+            self._give_up()
+            return
         what, slot, number = arrival.key
         if arrival.how == "freed":
             self.held -= 1

@@ -17,8 +17,8 @@ from toolgym.mcp.loop import serve
 __all__ = ["Arrival", "Waiting", "in_thread"]
 
 _EXIT_S = 0.3
-"""What is cancelled has so long to end; what does not is left behind, in a thread that the process does not wait for."""
-_THREADS = 64
+"""What is cancelled has so long to end. What does not is left behind, in threads that end with the process."""
+_THREADS = 256
 """For what coroutines wait for in threads (`asyncio.to_thread`)."""
 
 

@@ -114,6 +114,15 @@ def evaluate(
         int,
         _speed(metavar="N", min=0, help="Ray actors that the environments run in (0: in this process)."),
     ] = 0,
+    step_timeout_s: Annotated[
+        float | None,
+        _speed(
+            "--step-timeout",
+            metavar="SECONDS",
+            min=0.001,
+            help="A step that waits for longer ends its episode as an infra_error (default: the server's own limit).",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         _output("--output", "-o", metavar="FILE", help="Write each trajectory to this JSON Lines file as it ends."),
@@ -180,6 +189,7 @@ def evaluate(
         output=output,
         overwrite=overwrite,
         env_workers=env_workers,
+        step_timeout_s=step_timeout_s,
     )
     policy = make_policy(agent, sampling, seed=seed)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
