@@ -13,6 +13,7 @@ from toolgym.loading import load_named
 __all__ = ["Benchmark", "Part", "Share", "benchmark", "benchmark_names"]
 
 _HOMES: dict[str, str] = {
+    "api-bank": "toolgym.envs.api_bank.benchmark:API_BANK",
     "bfcl": "toolgym.envs.bfcl.benchmark:BFCL",
     "tau": "toolgym.envs.tau.benchmark:TAU",
     "tau2": "toolgym.envs.tau2.benchmark:TAU2",

@@ -14,7 +14,7 @@ from toolgym.messages import ToolCall, parse, render
 from toolgym.opening import open_env
 from toolgym.rewards.text import gold_turn
 
-COPY = Path(__file__).parent / "copy"
+COPY = Path(__file__).parent / "made_up"
 ID = "level-1-AddReminder-1"
 LOG_IN = ToolCall("GetUserToken", {"username": "ann", "password": "rose"})
 

@@ -14,7 +14,7 @@ from toolgym.mcp_servers.api_bank.calculator import value_of
 from toolgym.messages import ToolCall
 from toolgym.sampling import sample_arguments
 
-COPY = Path(__file__).parent / "copy"
+COPY = Path(__file__).parent / "made_up"
 TIMES = {"start_time": "", "end_time": "", "location": "", "attendees": []}
 
 

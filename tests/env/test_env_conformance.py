@@ -9,7 +9,7 @@ from toolgym.checker import check_tool_env
 from toolgym.registration import env_ids
 
 SHOP = Path(__file__).parents[1] / "own_server" / "shop_server.py"
-API_BANK = Path(__file__).parents[1] / "api_bank" / "copy"
+API_BANK = Path(__file__).parents[1] / "api_bank" / "made_up"
 ROWS = Path(__file__).parents[1] / "calls" / "rows.jsonl"
 ORDER = {"request": "Two lamps, please.", "calls": [{"order": {"item": "lamp", "count": 2}}], "response": "Ordered."}
 OPTIONS: dict[str, dict[str, Any]] = {
