@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import Field as Told
@@ -17,6 +18,18 @@ __all__ = ["Parameters", "checks_of", "choices_of", "strictly"]
 def choices_of(made: Choice) -> tuple[str, ...]:
     """The values, each once."""
     return tuple(dict.fromkeys(made.values))
+
+
+@lru_cache(maxsize=8192)
+def _text(description: str) -> Any:
+    return Annotated[str, Told(description=description)]
+
+
+@lru_cache(maxsize=8192)
+def _number(low: int, high: int, description: str | None) -> Any:
+    if description is None:
+        return Annotated[int, Told(ge=low, le=high)]
+    return Annotated[int, Told(ge=low, le=high, description=description)]
 
 
 @dataclass(frozen=True)
@@ -35,7 +48,7 @@ class Parameters:
 
     def text(self, description: str) -> Any:
         """A text."""
-        return str if self.style.describes == "none" else Annotated[str, Told(description=description)]
+        return str if self.style.describes == "none" else _text(description)
 
     def id(self, sort: Sort, which: str = "") -> Any:
         """The id of a record."""
@@ -46,9 +59,7 @@ class Parameters:
 
     def number(self, low: int, high: int, description: str) -> Any:
         """A whole number within bounds."""
-        if self.style.describes == "none":
-            return Annotated[int, Told(ge=low, le=high)]
-        return Annotated[int, Told(ge=low, le=high, description=description)]
+        return _number(low, high, None if self.style.describes == "none" else description)
 
     def value(self, made: Field) -> Any:
         """A value of a field."""
@@ -58,14 +69,14 @@ class Parameters:
             if self.strict:
                 kind = Literal[choices]
                 return kind if self.style.describes == "none" else Annotated[kind, Told(description=f"{label}.")]
-            return Annotated[str, Told(description=f"{label}: {either_of(choices)}.")]
+            return _text(f"{label}: {either_of(choices)}.")
         if isinstance(made, Number):
             unit = " in dollars" if isinstance(made, Money) else f" in {made.unit}" if made.unit else ""
             return self.number(made.low, made.high, f"{label}{unit}.")
         if isinstance(made, Day):
-            return Annotated[str, Told(description=f"{label} (YYYY-MM-DD).")]
+            return _text(f"{label} (YYYY-MM-DD).")
         if isinstance(made, Clock):
-            return Annotated[str, Told(description=f"{label} (HH:MM).")]
+            return _text(f"{label} (HH:MM).")
         return self.text(f"{label}.")
 
 

@@ -10,7 +10,7 @@ from toolgym.composing.fields import Choice, Day, Field, Number
 from toolgym.envs.planarena.parameters import choices_of
 from toolgym.envs.planarena.shapes import Shape
 from toolgym.envs.planarena.sorts import Sort, Sorts
-from toolgym.envs.planarena.style import a_noun, slug
+from toolgym.envs.planarena.style import a_noun
 
 __all__ = ["draw_rules"]
 
@@ -64,7 +64,7 @@ def _candidates(shape: Shape, sorts: Sorts, act: Act, rng: random.Random) -> Ite
 
 
 def _named(act: Act, field: str, rule: str) -> str:
-    return slug(f"{act.kind}_{field}_{rule}")
+    return f"{act.kind}_{field.lower()}_{rule}"
 
 
 def _of_record(sort: Sort, act: Act, said: str, rng: random.Random) -> Iterator[_Candidate]:

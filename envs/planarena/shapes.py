@@ -82,6 +82,7 @@ class _Chooser:
     def __init__(self, theme: Theme, rng: random.Random, wanted: int):
         self.theme, self.rng, self.wanted = theme, rng, wanted
         self.parts: list[Part] = []
+        self.keys: set[tuple[Family, str, int]] = set()
         self.address: Literal["", "email", "phone"] = ""
         self.things = {thing.noun: thing for thing in theme.things}
 
@@ -91,10 +92,11 @@ class _Chooser:
         if len(self.parts) + len(new) > self.wanted:
             return False
         self.parts += new
+        self.keys.update((part.family, part.noun, part.place) for part in new)
         return True
 
     def there(self, family: Family, noun: str, place: int = 0) -> bool:
-        return any((one.family, one.noun, one.place) == (family, noun, place) for one in self.parts)
+        return (family, noun, place) in self.keys
 
     def choose(self) -> tuple[Case, ...]:
         """Chooses; returns the cases in use."""

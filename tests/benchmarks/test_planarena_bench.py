@@ -30,7 +30,7 @@ def test_what_is_near_is_found(ones: list[frozenset[str]], others: list[frozense
 
 def test_what_is_masked_and_what_a_word_is() -> None:
     assert shingles("Cancel BB-10424, please.") == shingles("Cancel bb_77310, please.") == {"cancel <> please"}
-    assert words_of("getBerth berths.list get_berth_id") == {"get", "berth", "berths", "list", "id"}
+    assert words_of("getBerth berths.list get_berth_id") == {"get", "berth", "berths", "list"}
 
 
 def test_it_counts_scenarios() -> None:
