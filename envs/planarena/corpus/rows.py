@@ -42,20 +42,17 @@ _OTHERS_TRIED: Final = 24
 
 
 class _Tasks:
-    """The tasks of a domain, each made once, and what is thrown away on the way to them; others of the same worlds."""
+    """The tasks of a domain, with what is thrown away on the way to them; and others of the same worlds."""
 
     def __init__(self, domain: Domain, split: Split):
         self.maker, self._others = new_maker(domain, split), new_maker(domain, split)
         self._length = len(domain.tasks(split))
-        self._made: dict[int, Task] = {}
 
     def __len__(self) -> int:
         return self._length
 
     def __getitem__(self, index: int, /) -> Task:
-        if index not in self._made:
-            self._made[index] = self.maker.make(index)
-        return self._made[index]
+        return self.maker.make(index)
 
     def another(self, task: Task, rng: np.random.Generator) -> Task | None:
         """A task of the same world with another gold chain; None where none is found soon."""
