@@ -38,10 +38,10 @@ class Rates:
     """AdamW's learning rates: the smaller a model, the higher is what it takes; an adapter takes about ten times the
     whole model's ("LoRA without regret", Thinking Machines 2025).
 
-    Reinforcement learning: 1e-6 is ToolUPT's, ToolRL's and DAPO's from 1.5 to 32 billion parameters, 1e-5 StepTool's for
-    an adapter at 7, 2e-5 the Hugging Face course's for an adapter at 0.1 (GRPO). Supervised: 1e-5 is ToolUPT's, 5e-6
-    that of Tulu 3 at 8 (Lambert et al. 2024); at 0.1 we found that 1e-5 raises the loss and 5e-4 lowers it
-    (SmolLM2-135M on our demonstrations). The other rates at 0.1 lie between.
+    Reinforcement learning: 1e-6 is ToolUPT's, ToolRL's and DAPO's from 1.5 to 32 billion parameters, 1e-5 StepTool's
+    for an adapter at 7, 2e-5 the Hugging Face course's for an adapter at 0.1 (GRPO). Supervised: 1e-5 is ToolUPT's,
+    5e-6 that of Tulu 3 at 8 (Lambert et al. 2024); at 0.1 1e-5 raised the loss and 5e-4 lowered it (SmolLM2-135M on
+    our demonstrations). The other rates at 0.1 lie between, untuned.
     """
 
     small: float

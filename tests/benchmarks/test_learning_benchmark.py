@@ -24,7 +24,7 @@ from benchmarks.learning import (
 )
 from benchmarks.learning_report import Run, interquartile_mean, interval, read_runs, summaries, summary
 from benchmarks.learning_tables import draw, markdown_tables, report_table
-from benchmarks.learning_unit import write_json
+from benchmarks.learning_unit import publish, write_json
 from toolgym.agents.awpo import AWPOOptions
 from toolgym.agents.builtin.policy import ModelOptions, new_model, save_checkpoint
 from toolgym.agents.builtin.tokenizer import build_tokenizer
@@ -284,6 +284,23 @@ def test_published_runs_make_the_same_report(tmp_path: Path) -> None:
     whole, copy = (json.loads((tmp_path / name / "results.json").read_text()) for name in ("out", "copy"))
     assert copy == {**whole, "failed": {}}
     assert "by_kind" not in (tmp_path / "copy" / "grpo" / "seed-0" / "evaluation.json").read_text()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["awpo/mixed", "awpo/clip", "toolupt/gamma", "clip_ratio/region_mean", "value/explained_variance", "dupo/clip_high",
+     "clip_share", "kl_coefficient", "expert/left_out", "dynamic/flat_groups"],
+)  # fmt: skip
+def test_what_tells_whether_a_mechanism_acted_is_published(name: str, tmp_path: Path) -> None:
+    folder_of_units(tmp_path / "out", LearningOptions(k=2, episodes=2, output=tmp_path / "out"))
+    for lines in (tmp_path / "out").rglob("metrics.jsonl"):
+        lines.write_text(
+            json.dumps({"step": 1, name: 0.25, "seconds/rollout": 3.0, "completions/mean_length": 9.0}) + "\n"
+        )
+    publish(tmp_path / "out", tmp_path / "copy")
+    kept = [json.loads(lines.read_text()) for lines in (tmp_path / "copy").rglob("metrics.jsonl")]
+    assert kept
+    assert all(line == {"step": 1, name: 0.25} for line in kept)
 
 
 def test_a_folder_holds_one_comparison(tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ def test_wrong_options_are_told() -> None:
 
 
 def test_the_published_scale_by_hand(play: Any, vault_task: Task, make_turn: Any) -> None:
-    # A gold call that succeeds: (1 + 5) / 6. A look at the blue lock succeeds and does nothing: (1 + 0) / 6; refused: 0.
+    # A gold call that succeeds: (1 + 5) / 6. A look at the blue lock succeeds and does nothing: 1 / 6; refused: 0.
     # Two calls in a turn, one of them a gold call: (1 + 5) / 6 + 1 / 6.
     options = StepToolOptions(scale="published")
     end = make_turn(response="2 are open")

@@ -198,3 +198,12 @@ def test_a_call_must_name_its_parameters(call: str, syntax: float) -> None:
     found = score("toolupt", f"<tool_call>{call}</tool_call>", gold)
     assert found["syntax"] == syntax
     assert found["name"] > 0  # the call itself is read, and made, all the same
+
+
+@pytest.mark.parametrize(
+    ("arguments", "syntax"), [(', "arguments": "{}"', 1.0), ("", 0.0), (', "arguments": null', 0.0)]
+)
+def test_so_must_one_of_a_chat_message(arguments: str, syntax: float) -> None:
+    said = f'{{"role": "assistant", "tool_calls": [{{"function": {{"name": "list_airports"{arguments}}}}}]}}'
+    found = score("toolupt", said, [{"name": "list_airports", "arguments": {}}])
+    assert (found["syntax"], found["name"]) == (syntax, 1.0)

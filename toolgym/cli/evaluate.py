@@ -98,7 +98,7 @@ def evaluate(
         str | None,
         _sampling(
             metavar="ROLE",
-            help="The role of tools' results for a local model, as it was trained: tool or user (default: the template's).",
+            help="The role of tools' results for a local model, tool or user (default: the chat template's).",
         ),
     ] = None,
     threads: Annotated[

@@ -286,8 +286,8 @@ def read_score(answer: str, rubric: Rubric = RUBRIC) -> Tier | None:
 class ModelJudge:
     """Asks a model for a verdict; an answer that cannot be read is asked for again.
 
-    With `second_look` a verdict up to it is asked for once more: how far does the candidate's reasoning deviate from the
-    reference's (AWPO, Appendix B)? That verdict then stands.
+    With `second_look` a verdict up to it is asked for once more: how far does the candidate's reasoning deviate from
+    the reference's (AWPO, Appendix B)? That verdict then stands.
     """
 
     backend: Backend

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from toolgym.errors import ConfigError
+from toolgym.formats.openai import find_message
 from toolgym.formats.tagged import all_name_arguments
 from toolgym.messages import ToolCall, Turn, parse, segments
 from toolgym.rewards.aligned import GoldMessage, improvement
@@ -81,14 +82,23 @@ _CLOSING = {"tool_call": ("</tool_call>",), "answer": ("</answer>", "</response>
 
 
 def syntax_reward(turn: Turn) -> float:
-    """r_syntax (Eq. 4) in {0, 1}: there are calls, every one is well-formed, and each names its tool and its parameters:
+    """r_syntax (Eq. 4) in {0, 1}: there are calls, every one is well-formed, and each names its tool and parameters:
     `"params": {}` (elsewhere `"arguments": {}`) where it takes none, as the paper's prompt asks for.
     """
     if not turn.calls or any(problem.kind != "stray_text" for problem in turn.problems):
         return 0.0
-    if turn.format == "openai" or all(call.arguments for call in turn.calls):
+    if all(call.arguments for call in turn.calls):
         return 1.0
-    return float(all_name_arguments(turn.text))
+    return float(all_name_arguments(turn.text) if turn.format != "openai" else _message_names_arguments(turn.text))
+
+
+def _message_names_arguments(text: str) -> bool:
+    """Whether every call of a chat message in JSON names its arguments."""
+    found = find_message(text, ())
+    value = found[1] if found is not None else None
+    items = value.get("tool_calls") if isinstance(value, dict) else value
+    functions = [item.get("function", item) for item in items or () if isinstance(item, dict)]
+    return all(isinstance(f, dict) and f.get("arguments", f.get("parameters")) not in (None, "") for f in functions)
 
 
 def name_reward(gold: Sequence[CallForm], predicted: Sequence[CallForm]) -> float:
