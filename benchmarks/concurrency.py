@@ -52,8 +52,15 @@ class Caller:
         """Takes no notice."""
         return []
 
+    def generate(self, slots: Sequence[int]) -> list[Completion]:
+        """The next turn of each slot."""
+        return [self._next(slot) for slot in slots]
+
     async def turn(self, slot: int) -> Completion:
-        """A coroutine, as that of an API is."""
+        """The next turn, as a coroutine, which that of an API is."""
+        return self._next(slot)
+
+    def _next(self, slot: int) -> Completion:
         self.turns[slot] += 1
         return Completion(CALL if self.turns[slot] <= CALLS else BYE)
 
