@@ -3,6 +3,7 @@
     python -m benchmarks.rollout_latency                          # 64 episodes, 32 at once, three rounds
     python -m benchmarks.rollout_latency --rounds 1 --json
     python -m benchmarks.rollout_latency --plot docs/img/rollout_latency.png
+    python -m benchmarks.rollout_latency --latency-ms 500         # on a machine that others keep busy, and so slow
 
 The built-in policy plays the small airline. A step waits before it answers: not at all, 100 ms, 100 ms on average
 (exponential, drawn by episode and step), or 100 ms and, in one episode of 32, for ever, until `step_timeout_s` ends it.
@@ -30,19 +31,18 @@ from toolgym.agents.rollouts import Rollout, Start, rollouts
 from toolgym.env import ToolEnv
 from toolgym.opening import open_env
 
-MEAN_S = 0.1
-HANG_S = 2.0
-"""When a step that hangs is given up."""
+HANGS = 20
+"""How many times the usual wait a step that hangs is waited for."""
 EVERY = 32
 """One episode of so many meets a tool that hangs, in its second step."""
-TOOLS = ("at once", "100 ms", "exponential 100 ms", "one of 32 hangs")
+TOOLS = ("at once", "constant", "exponential", "one of 32 hangs")
 
 
 class SlowEnv:
     """An environment whose steps wait before they answer; the waiting depends on the episode and the step alone."""
 
-    def __init__(self, env: ToolEnv, tools: str):
-        self.env, self.tools, self.suspends = env, tools, tools != TOOLS[0]
+    def __init__(self, env: ToolEnv, tools: str, mean_s: float):
+        self.env, self.tools, self.mean_s, self.suspends = env, tools, mean_s, tools != TOOLS[0]
         self.task = self.steps = 0
 
     @property
@@ -57,8 +57,8 @@ class SlowEnv:
     def step(self, action: str) -> Any:
         """A step for those who wait in a thread; a hanging one is given up as a session's time limit would."""
         wait_s = self._next_wait()
-        time.sleep(min(wait_s, HANG_S))
-        if wait_s > HANG_S:
+        time.sleep(min(wait_s, HANGS * self.mean_s))
+        if wait_s > HANGS * self.mean_s:
             return "", 0.0, True, False, {"outcome": "infra_error"}
         return self.env.step(action)
 
@@ -69,19 +69,21 @@ class SlowEnv:
 
     def _next_wait(self) -> float:
         self.steps += 1
-        return wait_s(self.tools, self.task, self.steps - 1)
+        return self.mean_s * waits(self.tools, self.task, self.steps - 1)
 
 
-def wait_s(tools: str, task: int, step: int) -> float:
-    """What a step waits."""
+def waits(tools: str, task: int, step: int) -> float:
+    """What a step waits, in usual waits."""
     if tools == TOOLS[0]:
         return 0.0
     if tools == TOOLS[2]:
-        return float(np.random.default_rng(np.random.SeedSequence(7, spawn_key=(task, step))).exponential(MEAN_S))
-    return 1e6 if tools == TOOLS[3] and task % EVERY == EVERY // 2 and step == 1 else MEAN_S
+        return float(np.random.default_rng(np.random.SeedSequence(7, spawn_key=(task, step))).exponential())
+    return 1e6 if tools == TOOLS[3] and task % EVERY == EVERY // 2 and step == 1 else 1.0
 
 
-def play(policy: LMPolicy, envs: Sequence[ToolEnv], episodes: int, tools: str) -> tuple[float, float, list[Rollout]]:
+def play(
+    policy: LMPolicy, envs: Sequence[ToolEnv], episodes: int, tools: str, mean_s: float
+) -> tuple[float, float, list[Rollout]]:
     """Wall time, the seconds of it in the model, and the episodes."""
     policy.reseed(0)
     inside, generate = [0.0], policy.generate_some
@@ -94,10 +96,12 @@ def play(policy: LMPolicy, envs: Sequence[ToolEnv], episodes: int, tools: str) -
             inside[0] += time.perf_counter() - began
 
     policy.generate_some = timed  # pyright: ignore[reportAttributeAccessIssue]
-    slow = [SlowEnv(env, tools) for env in envs]
+    slow = [SlowEnv(env, tools, mean_s) for env in envs]
     began = time.perf_counter()
     try:
-        played = rollouts(policy, slow, [Start(options={"task": task}) for task in range(episodes)], **limits(tools))
+        played = rollouts(
+            policy, slow, [Start(options={"task": task}) for task in range(episodes)], **limits(tools, mean_s)
+        )
     finally:
         policy.generate_some = generate
     wall_s = time.perf_counter() - began
@@ -105,42 +109,42 @@ def play(policy: LMPolicy, envs: Sequence[ToolEnv], episodes: int, tools: str) -
     return wall_s, inside[0], played
 
 
-def limits(tools: str) -> dict[str, Any]:
+def limits(tools: str, mean_s: float) -> dict[str, Any]:
     """The engine's limits where something hangs."""
-    return {"step_timeout_s": HANG_S} if tools == TOOLS[3] else {}
+    return {"step_timeout_s": HANGS * mean_s} if tools == TOOLS[3] else {}
 
 
 def token_s(policy: LMPolicy, env: ToolEnv) -> float:
     """Seconds a token of an episode that has the model to itself."""
-    wall_s, _, played = play(policy, [env], 3, TOOLS[0])
+    wall_s, _, played = play(policy, [env], 3, TOOLS[0], 0.0)
     return wall_s / sum(sum(rollout.env_mask) for rollout in played)
 
 
-def slowest_s(played: Sequence[Rollout], tools: str, a_token_s: float) -> float:
+def slowest_s(played: Sequence[Rollout], tools: str, mean_s: float, a_token_s: float) -> float:
     """The waiting and the tokens of the slowest episode."""
     return max(
-        sum(min(wait_s(tools, task, step), HANG_S) for step in range(len(rollout.spans)))
+        mean_s * sum(min(waits(tools, task, step), HANGS) for step in range(len(rollout.spans)))
         + sum(rollout.env_mask) * a_token_s
         for task, rollout in enumerate(played)
     )
 
 
-def measure(episodes: int, slots: int, rounds: int) -> list[dict[str, Any]]:
+def measure(episodes: int, slots: int, rounds: int, mean_s: float) -> list[dict[str, Any]]:
     """A row for each sort of tools: medians over the rounds, with the smallest and the largest ratio."""
     torch.set_num_threads(1)
     model, tokenizer = load_model("builtin:clean")
     policy = LMPolicy(model, tokenizer, SamplingOptions(max_new_tokens=200, context_tokens=1536))
     env = open_env("ToolGym/Airline-v0", size="small", prompt="short")
     envs = [env, *(env.spawn() for _ in range(slots - 1))]
-    play(policy, envs, min(8, episodes), TOOLS[0])  # warms up
+    play(policy, envs, min(8, episodes), TOOLS[0], 0.0)  # warms up
     found: dict[str, list[dict[str, float]]] = {tools: [] for tools in TOOLS}
     tokens: dict[str, list[list[int]]] = {}
     for _ in range(rounds):
         alone_s, a_token_s = 0.0, token_s(policy, env)
         for tools in TOOLS:
-            wall_s, inside_s, played = play(policy, envs, episodes, tools)
+            wall_s, inside_s, played = play(policy, envs, episodes, tools, mean_s)
             alone_s = alone_s or inside_s
-            slow_s = slowest_s(played, tools, a_token_s)
+            slow_s = slowest_s(played, tools, mean_s, a_token_s)
             tokens[tools] = [rollout.completion_ids for rollout in played]
             row = {"wall_s": wall_s, "generation_s": alone_s, "slowest_s": slow_s}
             found[tools].append({**row, "ratio": wall_s / max(alone_s, slow_s)})
@@ -181,16 +185,20 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=64)
     parser.add_argument("--slots", type=int, default=32, help="episodes at once")
     parser.add_argument("--rounds", type=int, default=3, help="how often all are measured, by turns")
+    parser.add_argument("--latency-ms", type=float, default=100.0, help="what a step waits, on average")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the table to this PNG")
     parser.add_argument("--json", action="store_true", help="print JSON")
     chosen = parser.parse_args()
-    rows = measure(chosen.episodes, chosen.slots, chosen.rounds)
+    rows = measure(chosen.episodes, chosen.slots, chosen.rounds, chosen.latency_ms / 1e3)
     if chosen.plot is not None:
         plot(rows, chosen.plot)
     if chosen.json:
         print(json.dumps(rows, indent=2))
         return
-    table = Table(title=f"{chosen.episodes} episodes, {chosen.slots} at once", title_justify="left")
+    table = Table(
+        title=f"{chosen.episodes} episodes, {chosen.slots} at once, {chosen.latency_ms:g} ms a step",
+        title_justify="left",
+    )
     for name in ("tools", "wall, s", "generation alone, s", "slowest episode, s", "ratio", "same tokens"):
         table.add_column(name, justify="left" if name == "tools" else "right")
     for row in rows:

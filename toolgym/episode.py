@@ -1,8 +1,8 @@
 """`Episode`: one episode's state, and the order of a step.
 
 `Episode.steps` is a generator without input or output of its own: it yields what a step needs (a call's result, the
-user's reply, the world's diff) and is sent the answers, so the same code runs one episode synchronously (`ToolEnv`) and
-many at once (`ToolVectorEnv`).
+user's reply, the world's diff, the step's score) and is sent the answers, so the same code runs one episode
+synchronously (`ToolEnv`) and many at once (`ToolVectorEnv`, rollouts).
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from toolgym.trajectory import Act, Outcome, Step, ToolResult, Trajectory, Trunc
 from toolgym.users import User, UserReply
 from toolgym.world import Diff
 
-__all__ = ["Answer", "DiffRequest", "Episode", "Request", "Said", "StepReturn"]
+__all__ = ["Answer", "DiffRequest", "Episode", "Request", "Said", "ScoreRequest", "StepReturn"]
 
 StepReturn = tuple[str, float, bool, bool, dict[str, Any]]
 """Observation, reward, terminated, truncated, info."""
@@ -47,9 +47,16 @@ class DiffRequest:
     """The step waits for the world's diff."""
 
 
-Request = ToolCall | Said | DiffRequest
-Answer = ToolResult | UserReply | Diff | None
-_DIFF = DiffRequest()
+@dataclass(frozen=True, slots=True)
+class ScoreRequest:
+    """The step waits for its score."""
+
+
+Score = tuple[float, dict[str, float]]
+"""A step's reward and its components."""
+Request = ToolCall | Said | DiffRequest | ScoreRequest
+Answer = ToolResult | UserReply | Diff | Score | None
+_DIFF, _SCORE = DiffRequest(), ScoreRequest()
 
 
 @dataclass(slots=True)
@@ -187,6 +194,8 @@ class Episode:
             return self.session.call(request)
         if isinstance(request, Said):
             return self.user.reply(request.response)
+        if request is _SCORE:
+            return self.reward.score(self.trajectory, self.task)
         return self.session.diff()
 
     async def _answer_async(self, request: Request) -> Answer:
@@ -194,7 +203,10 @@ class Episode:
             return await self.session.call_async(request)
         if isinstance(request, Said):
             return await self.user.reply_async(request.response)
-        return await asyncio.to_thread(self.session.diff) if self.session.suspends else self.session.diff()
+        if not (self.session.suspends or self.user.suspends):
+            return self._answer(request)
+        # A reward may ask a judge: other episodes do not wait for it.
+        return await asyncio.to_thread(self._answer, request)
 
     # The order of a step -----------------------------------------------------------------------------------------
 
@@ -236,7 +248,7 @@ class Episode:
         trajectory.steps.append(step)
         self._close_if_over(did, finished)
         if did.failure is None:
-            step.reward, step.rewards = self.reward.score(trajectory, self.task)
+            step.reward, step.rewards = cast(Score, (yield _SCORE))
         else:
             step.rewards = dict.fromkeys(self.reward.terms, 0.0)
         told = "" if self._tell is None or not did.results else self._tell(turn, did.results)

@@ -37,7 +37,13 @@ class Completion:
 
 
 class Policy(Protocol):
-    """Acts in many episodes at once."""
+    """Acts in many episodes at once.
+
+    Two methods are optional, and keep episodes from waiting for each other's turns. One who samples in this process:
+    `generate_some(slots, pause)` gives (slot, turn) of those whose turn ends first, the others go on at the next call;
+    it gives none where `pause()`, asked now and then, says that others would join. One who asks a server:
+    `async turn(slot)` gives one slot's turn, on any event loop.
+    """
 
     def start(self, slot: int, observation: str, info: dict[str, Any], env: "ToolEnv | None" = None) -> list[int]:
         """Opens a slot (dropping what it held); returns the context ids. Only the oracle looks at `env`."""

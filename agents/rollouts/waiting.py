@@ -16,7 +16,7 @@ from toolgym.mcp.loop import serve
 
 __all__ = ["Arrival", "Waiting", "in_thread"]
 
-_EXIT_S = 0.3
+_EXIT_S = 0.1
 """What is cancelled has so long to end. What does not is left behind, in threads that end with the process."""
 _THREADS = 256
 """For what coroutines wait for in threads (`asyncio.to_thread`)."""
