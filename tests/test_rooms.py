@@ -131,7 +131,8 @@ def test_the_library_knows_no_domain_and_only_commands_know_agents():
             if other.split(".")[1] == "agents":
                 assert part in ("agents", "cli"), f"{module} imports {other}"
             if other.split(".")[1] in ("envs", "mcp_servers"):
-                assert part in ("agents", "envs", "mcp_servers"), f"{module} imports {other}"
+                about = part == "cli" and other.startswith("toolgym.envs.planarena.")  # it has commands of its own
+                assert about or part in ("agents", "envs", "mcp_servers"), f"{module} imports {other}"
 
 
 @pytest.mark.parametrize("room", ROOMS)

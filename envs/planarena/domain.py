@@ -17,17 +17,18 @@ from toolgym.composing.worlds import WORLDS_PER_SPLIT, world_key
 from toolgym.domain import Size, Split
 from toolgym.envs.planarena.drawing import Sampler
 from toolgym.envs.planarena.numbers import TASKS, Tier, check_number, depth_of, tier_of
-from toolgym.envs.planarena.scenario import new_server, scenario_of
+from toolgym.envs.planarena.scenario import scenario_of
 from toolgym.errors import ConfigError, TaskError, did_you_mean
 from toolgym.mcp.server import ToolServer
 from toolgym.mcp.session import ToolSession
 from toolgym.tasks import Task
 
-__all__ = ["ScenarioDomain", "composer_of", "indices_of", "named_domain", "scenario_domain"]
+__all__ = ["ScenarioDomain", "composer_of", "indices_of", "named_domain", "new_server", "scenario_domain"]
 
 _KEPT: Final = 64
 """Scenarios whose composers and domains are kept."""
 _KEPT_WORLDS: Final = 8
+"""Worlds that are kept of a scenario: each task has one of its own."""
 _KEPT_TASKS: Final = 256
 _STRIDE: Final = 1_000
 """Worlds that stand between those of one scenario and of the next."""
@@ -50,6 +51,32 @@ class _Composer(DeclaredComposer):
 def composer_of(number: int) -> _Composer:
     """What the tasks and worlds of a scenario are made by; the latest ones are kept."""
     return _Composer(number)
+
+
+def new_server(number: int, size: Size = "small", default_world_key: int | None = None) -> ToolServer:
+    """The server of a scenario's tools, on seeded worlds.
+
+    Args:
+        number: the scenario.
+        size: how large its worlds are.
+        default_world_key: the world of an episode that names none.
+    """
+    scenario = scenario_of(number)
+    first = world_key(scenario.split, 0) if default_world_key is None else default_world_key
+    server = ToolServer(
+        scenario.declaration.name,
+        lambda key: composer_of(number).base(key, size, "standard"),
+        instructions=f"Tools of: {scenario.shape.theme.title}. They check that a change is consistent, not that the "
+        "policy allows it: whoever calls them answers for that.",
+        default_world_key=first,
+        kept_worlds=_KEPT_WORLDS,
+    )
+    for tool in scenario.tools:
+        try:
+            server.tool(writes=tool.writes)(tool.call)
+        except ConfigError as error:
+            raise ConfigError(f"scenario {number}: {error}") from error
+    return server
 
 
 class _Maker(TaskMaker):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from toolgym.composing.declaration import Act, Declaration, Look
-from toolgym.domain import Size, Split
+from toolgym.domain import Split
 from toolgym.envs.planarena.acting import Actor
 from toolgym.envs.planarena.numbers import digits_of, split_of, theme_of, tools_of
 from toolgym.envs.planarena.parameters import Parameters, strictly
@@ -20,14 +20,13 @@ from toolgym.envs.planarena.shapes import Shape, draw_shape
 from toolgym.envs.planarena.sorts import Sorts, make_sorts
 from toolgym.envs.planarena.style import a_noun, either_of
 from toolgym.envs.planarena.tools import MadeTool
-from toolgym.errors import ConfigError
-from toolgym.mcp.server import ToolServer
+from toolgym.loading import load_named
 
 __all__ = ["Scenario", "make_scenario", "scenario_of"]
 
 _KEPT = 64
-_KEPT_WORLDS = 8
-"""Worlds that a scenario's server keeps: each task has one of its own."""
+_SERVER = "toolgym.envs.planarena.domain:new_server"
+"""What makes the server of a scenario: it stands on what makes its worlds, which needs the declaration."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +79,7 @@ def make_scenario(number: int) -> Scenario:
         looks=tuple(looks),
         acts=tuple(acts),
         rules=draw_rules(shape, sorts, acts, rng),
-        new_server=lambda size, dialect: new_server(number, size),
+        new_server=lambda size, dialect: load_named(_SERVER)(number, size),
         notes=_notes(shape, sorts, rng),
     )
     return Scenario(number, split, shape, sorts, tuple(tools[name] for name in names), declaration)
@@ -94,35 +93,6 @@ def scenario_of(number: int) -> Scenario:
         ConfigError: the number is none.
     """
     return make_scenario(number)
-
-
-def new_server(number: int, size: Size = "small", default_world_key: int | None = None) -> ToolServer:
-    """The server of a scenario's tools, on seeded worlds.
-
-    Args:
-        number: the scenario.
-        size: how large its worlds are.
-        default_world_key: the world of an episode that names none.
-    """
-    from toolgym.composing.worlds import world_key
-    from toolgym.envs.planarena.domain import composer_of
-
-    scenario = scenario_of(number)
-    first = world_key(scenario.split, 0) if default_world_key is None else default_world_key
-    server = ToolServer(
-        scenario.declaration.name,
-        lambda key: composer_of(number).base(key, size, "standard"),
-        instructions=f"Tools of: {scenario.shape.theme.title}. They check that a change is consistent, not that the "
-        "policy allows it: whoever calls them answers for that.",
-        default_world_key=first,
-        kept_worlds=_KEPT_WORLDS,
-    )
-    for tool in scenario.tools:
-        try:
-            server.tool(writes=tool.writes)(tool.call)
-        except ConfigError as error:
-            raise ConfigError(f"scenario {number}: {error}") from error
-    return server
 
 
 def _help(rng: random.Random, shape: Shape) -> str:
