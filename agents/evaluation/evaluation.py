@@ -1,5 +1,6 @@
 """Evaluates a policy on a split: episodes in, a `Report` out. `toolgym eval` is this on the command line."""
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -37,6 +38,8 @@ AGENTS = (
 """What `make_policy` understands; PATH is a folder or a hub id, NAME a model of `toolgym data`."""
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 """What a local model's weights may be."""
+_INTERRUPT_S = 0.3
+"""What an interrupt leaves for closing the environments."""
 
 
 @dataclass(frozen=True)
@@ -265,8 +268,20 @@ def _finished(rollout: Rollout, options: EvalOptions, task_id: str) -> Trajector
 
 @contextmanager
 def _closing(envs: list[ToolEnv]) -> Iterator[None]:
-    try:
-        yield
-    finally:
+    """Closes the environments at the end. An interrupt does not wait for servers that take their time over it."""
+
+    def close() -> None:
         for env in envs:
             env.close()
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        closer = threading.Thread(target=close, daemon=True)
+        closer.start()
+        closer.join(_INTERRUPT_S)
+        raise
+    except BaseException:
+        close()
+        raise
+    close()

@@ -15,9 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from toolgym.agents.evaluation.evaluation import AgentOptions, EvalOptions, evaluate
 from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
 from toolgym.agents.policies.policy import Completion
+from toolgym.agents.policies.scripted import NoopPolicy, OraclePolicy
 from toolgym.agents.rollouts.rollout import Rollout, Start, play_all, rollouts
+from toolgym.env import ToolEnv
 from toolgym.errors import ConfigError, InfraError
 from toolgym.trajectory import read_trajectories
 
@@ -299,3 +302,30 @@ def test_an_interrupt_ends_it_and_what_was_written_is_whole(tmp_path: Path) -> N
     assert "KeyboardInterrupt" in error
     assert process.returncode != 0
     assert [trajectory.outcome for trajectory in read_trajectories(file)] == ["solved"] * 6
+
+
+def test_an_interrupted_evaluation_does_not_wait_for_what_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    never, closed = threading.Event(), list[Any]()
+
+    def close(env: ToolEnv) -> None:
+        closed.append(env)
+        never.wait()
+
+    def interrupt(score: Any, total: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ToolEnv, "close", close)
+    options = EvalOptions(episodes=3, env_options={"size": "small"})
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(OraclePolicy(), options, on_episode=interrupt)
+    never.set()
+    assert closed
+
+
+def test_a_thousand_at_once_are_the_episodes_of_three() -> None:
+    def report(concurrency: int) -> Any:
+        agent = AgentOptions(concurrency=concurrency)
+        options = EvalOptions(episodes=40, k=25, env_options={"size": "small", "prompt": "short"}, agent=agent)
+        return evaluate(NoopPolicy(), options, agent="noop").to_json()
+
+    assert report(1000) == report(3)

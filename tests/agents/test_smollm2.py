@@ -126,7 +126,7 @@ def test_sft_then_eval_from_final(tmp_path: Path) -> None:
         make_policy(f"hf:{final}", chosen),
         EvalOptions(episodes=2, env_options={"size": "small", "prompt": "short", "max_turns": 2}),
     )
-    assert report.episodes == 2
+    assert report.overall.tasks == 2
     assert not ChatFormat(load_model(str(final))[1]).roles.tool  # the role is kept
 
 
