@@ -32,7 +32,7 @@ from toolgym.users import listening
 from toolgym.vector import ToolVectorEnv
 from toolgym.world import canonical
 
-__all__ = ["McpDomain", "McpOptions", "load_server", "make_env", "make_vector_env", "mcp_options"]
+__all__ = ["McpDomain", "McpOptions", "known_options", "load_server", "make_env", "make_vector_env"]
 
 _RANDOM_TASKS = 1000
 _RANDOM_CALLS = 3
@@ -276,14 +276,14 @@ def make_vector_env(
     )
 
 
-def mcp_options() -> tuple[str, ...]:
+def known_options() -> tuple[str, ...]:
     """What `gymnasium.make` takes for `ToolGym/MCP-v0`."""
     world = ("size", "dialect", "domain_seed")
     return (*(field.name for field in fields(McpOptions)), *(name for name in env_options() if name not in world))
 
 
 def _domain_of(settings: Mapping[str, Any]) -> tuple[McpDomain, dict[str, Any]]:
-    check_options(settings, mcp_options())
+    check_options(settings, known_options())
     ours = {field.name for field in fields(McpOptions)}
     chosen = {name: value for name, value in settings.items() if name in ours}
     return shared(McpOptions(**chosen), McpDomain), {

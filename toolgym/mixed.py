@@ -28,7 +28,7 @@ from toolgym.registration import make_domain, needs_user, own_domains
 from toolgym.tasks import Task
 from toolgym.vector import ToolVectorEnv
 
-__all__ = ["MixedDomain", "MixedSession", "MixedTasks", "make_env", "make_vector_env", "mixed_options"]
+__all__ = ["MixedDomain", "MixedSession", "MixedTasks", "known_options", "make_env", "make_vector_env"]
 
 _ORDER_KEY: Final = 11
 _SHUFFLED: Final = 256
@@ -301,13 +301,13 @@ def make_vector_env(
     )
 
 
-def mixed_options() -> tuple[str, ...]:
+def known_options() -> tuple[str, ...]:
     """What `gymnasium.make` takes for `ToolGym/All-v0`."""
     return ("domains", "held_out", *env_options())
 
 
 def _domain_of(settings: Mapping[str, Any], options: EnvOptions | None) -> tuple[MixedDomain, dict[str, Any]]:
-    check_options(settings, mixed_options())
+    check_options(settings, known_options())
     overrides = dict(settings)
     user = overrides.get("user", (options or EnvOptions()).user)
     chosen = _chosen(overrides.pop("domains", None), overrides.pop("held_out", None) or (), user)

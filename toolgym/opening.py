@@ -23,18 +23,6 @@ WORLD_OPTIONS = ("size", "dialect", "domain_seed", "category", "mode", "scenario
 _BROUGHT: dict[str, Callable[..., Any]] = {}
 """What makes an environment that the user's own command named by `FILE.py:NAME`."""
 
-_OPTIONS = {
-    "toolgym.mcp_env:make_env": "toolgym.mcp_env:mcp_options",
-    "toolgym.mixed:make_env": "toolgym.mixed:mixed_options",
-    "toolgym.envs.api_bank:make_env": "toolgym.envs.api_bank:env_settings",
-    "toolgym.envs.bfcl.environment:make_env": "toolgym.envs.bfcl.environment:bfcl_options",
-    "toolgym.envs.calls:make_env": "toolgym.envs.calls:env_settings",
-    "toolgym.envs.planarena.arena:make_env": "toolgym.envs.planarena.arena:arena_options",
-    "toolgym.envs.tau.env:make_env": "toolgym.envs.tau.env:known_options",
-    "toolgym.envs.tau2.env:make_env": "toolgym.envs.tau2.env:known_options",
-}
-"""What makes environments that have options of their own -> what names all of theirs; imported when it is asked for."""
-
 _READS = "airline"
 """The domain that the built-in policy can read."""
 
@@ -42,8 +30,8 @@ _READS = "airline"
 def _options_of(env_id: str) -> tuple[str, ...]:
     """What `gymnasium.make` takes for an id."""
     made_by = gymnasium.registry[env_id].entry_point
-    if isinstance(made_by, str) and made_by in _OPTIONS:
-        return load_named(_OPTIONS[made_by])()
+    if isinstance(made_by, str) and made_by.endswith(":make_env"):  # a module with options of its own tells all of them
+        return load_named(made_by.replace(":make_env", ":known_options"))()
     return env_options()
 
 

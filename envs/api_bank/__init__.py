@@ -24,7 +24,7 @@ __all__ = [
     "Verdict",
     "accuracy",
     "check",
-    "env_settings",
+    "known_options",
     "make_env",
     "make_vector_env",
 ]
@@ -61,14 +61,14 @@ def make_vector_env(
     )
 
 
-def env_settings() -> tuple[str, ...]:
+def known_options() -> tuple[str, ...]:
     """What `gymnasium.make` takes for `ToolGym/APIBank-v0`."""
     ours = [option.name for option in fields(ApiBankOptions)]
     return (*ours, *(name for name in env_options() if name not in (*_NOT_OURS, *ours)))
 
 
 def _domain_of(settings: Mapping[str, Any], options: EnvOptions | None) -> tuple[ApiBankDomain, dict[str, Any]]:
-    check_options(settings, env_settings())
+    check_options(settings, known_options())
     ours = {option.name for option in fields(ApiBankOptions)}
     chosen = ApiBankOptions(**{name: value for name, value in settings.items() if name in ours})
     rest = {name: value for name, value in settings.items() if name not in ours}

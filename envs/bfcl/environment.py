@@ -28,7 +28,7 @@ from toolgym.tasks import Task
 from toolgym.trajectory import ToolResult
 from toolgym.vector import ToolVectorEnv
 
-__all__ = ["BfclDomain", "BfclOptions", "bfcl_options", "make_env", "make_vector_env"]
+__all__ = ["BfclDomain", "BfclOptions", "known_options", "make_env", "make_vector_env"]
 
 _MOST_TURNS, _MOST_CALLS = 200, 1000
 """More than any conversation needs that the benchmark does not give up itself: 20 messages a turn, 8 turns."""
@@ -192,14 +192,14 @@ def make_vector_env(
     )
 
 
-def bfcl_options() -> tuple[str, ...]:
+def known_options() -> tuple[str, ...]:
     """What `gymnasium.make` takes for `ToolGym/BFCL-v0`."""
     out = ("size", "dialect", "domain_seed", "prompt")
     return (*(field.name for field in fields(BfclOptions)), *(name for name in env_options() if name not in out))
 
 
 def _domain_of(settings: Mapping[str, Any], options: EnvOptions | None) -> tuple[BfclDomain, dict[str, Any]]:
-    check_options(settings, bfcl_options())
+    check_options(settings, known_options())
     ours = {field.name for field in fields(BfclOptions)}
     chosen = BfclOptions(**{name: value for name, value in settings.items() if name in ours})
     domain = shared(chosen, BfclDomain)

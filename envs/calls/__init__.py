@@ -19,7 +19,7 @@ from toolgym.options import EnvOptions, check_options, env_options
 from toolgym.sharing import shared
 from toolgym.vector import ToolVectorEnv
 
-__all__ = ["KINDS", "CallsDomain", "CallsOptions", "env_settings", "make_env", "make_vector_env"]
+__all__ = ["KINDS", "CallsDomain", "CallsOptions", "known_options", "make_env", "make_vector_env"]
 
 # Rows bring tools and worlds of their own: there is none to choose, to rename or to add to.
 _NOT_OURS = ("size", "dialect", "domain_seed", "distractors", "rename", "flaky", "reorder")
@@ -54,14 +54,14 @@ def make_vector_env(
     )
 
 
-def env_settings() -> tuple[str, ...]:
+def known_options() -> tuple[str, ...]:
     """What `gymnasium.make` takes for `ToolGym/Calls-v0`."""
     ours = [option.name for option in fields(CallsOptions)]
     return (*ours, *(name for name in env_options() if name not in (*_NOT_OURS, *ours)))
 
 
 def _domain_of(settings: Mapping[str, Any]) -> tuple[CallsDomain, dict[str, Any]]:
-    check_options(settings, env_settings())
+    check_options(settings, known_options())
     ours = {option.name for option in fields(CallsOptions)}
     chosen = CallsOptions(**{name: value for name, value in settings.items() if name in ours})
     rest = {name: value for name, value in settings.items() if name not in ours}

@@ -28,7 +28,7 @@ from toolgym.options import EnvOptions, check_options, env_options
 from toolgym.tasks import Task
 from toolgym.vector import ToolVectorEnv
 
-__all__ = ["ArenaDomain", "arena_options", "make_env", "make_vector_env"]
+__all__ = ["ArenaDomain", "known_options", "make_env", "make_vector_env"]
 
 _PREFIX: Final = "planarena_"
 _KEPT_SESSIONS: Final = 16
@@ -184,13 +184,13 @@ def make_vector_env(
     )
 
 
-def arena_options() -> tuple[str, ...]:
+def known_options() -> tuple[str, ...]:
     """What `gymnasium.make` takes for `ToolGym/PlanArena-v0`."""
     return ("scenario", "tier", *env_options())
 
 
 def _domain_of(settings: Mapping[str, Any]) -> tuple[ScenarioDomain | ArenaDomain, dict[str, Any]]:
-    check_options(settings, arena_options())
+    check_options(settings, known_options())
     overrides = dict(settings)
     number, tier = overrides.pop("scenario", None), overrides.pop("tier", None)
     if tier is not None and tier not in get_args(Tier):
