@@ -214,7 +214,7 @@ class RunConfig(PlayOptions, CommonOptions):
     rollouts: Annotated[int, "episodes a task: the group that is compared"] = 8
     learning_rate: Annotated[
         float | None,
-        "AdamW's (default: 2e-4; from 50M parameters on 1e-5, from 300M on 1e-6, for an adapter 2e-5 and 1e-5)",
+        "AdamW's (default: 2e-4; from 50M parameters on 1e-6, for an adapter 1e-5; to 300M 1e-5 and 2e-5)",
     ] = None
     max_grad_norm: Annotated[float, "gradients are scaled down to this norm"] = 1.0
     beta: Annotated[float, "weight of the KL to the starting model; 0 keeps no reference model"] = 0.0

@@ -29,7 +29,7 @@ class ETOOptions(ExploreOptions):
     beta: Annotated[float, "DPO's: how far the policy may move from the one it starts from"] = 0.1
     learning_rate: Annotated[
         float | None,
-        "AdamW's (default: 5e-5; from 50M parameters on 1e-5, from 300M on 1e-6, for an adapter 2e-5 and 1e-5)",
+        "AdamW's (default: 5e-5; from 50M parameters on 1e-6, for an adapter 1e-5; to 300M 1e-5 and 2e-5)",
     ] = None
     BY_SIZE: ClassVar[BySize] = replace(
         ExploreOptions.BY_SIZE, rates=Rates(5e-5, compact=(1e-5, 2e-5), usual=(1e-6, 1e-5))

@@ -139,6 +139,8 @@ def _values(config: Any, size: "ModelSize | None", opening: int) -> dict[str, An
 
     larger = size is not None and not size.small
     adapter = larger and config.lora_rank > 0
+    # On a CPU bfloat16 pays for matrices of a real model's size.
+    real = torch.cuda.is_available() or (size is not None and size.parameters >= _COMPACT[0])
     by_size: BySize = config.BY_SIZE
     turn = getattr(config, "max_new_tokens", None) or (1024 if larger else 200)
     roomy = opening > _SHORT_OPENING or turn > _SHORT_TURN
@@ -154,8 +156,7 @@ def _values(config: Any, size: "ModelSize | None", opening: int) -> dict[str, An
         "context_tokens": context(1536),
         "max_tokens": context(4096),
         "micro_batch": by_size.micro_batch[int(larger)],
-        # On a CPU it pays for matrices of a real model's size.
-        "bf16": larger and fast_bf16() and (torch.cuda.is_available() or size.parameters >= _COMPACT[0]),
+        "bf16": larger and fast_bf16() and real,
         "gradient_checkpointing": larger,
         "dtype": "bfloat16" if adapter and fast_bf16() else "float32",
     }

@@ -32,7 +32,7 @@ class TuningOptions(CommonOptions):
     seed: Annotated[int, "of tasks and of the order"] = 0
     learning_rate: Annotated[
         float | None,
-        "AdamW's (default: 3e-4; from 50M parameters on 5e-4, 300M 1e-5, 6G 5e-6, for an adapter 1e-3, then 1e-4)",
+        "AdamW's (default: 3e-4; from 50M parameters on 1e-5, for an adapter 1e-4; to 300M 5e-4 and 1e-3; 6G 5e-6)",
     ] = None
     schedule: Annotated[Schedule, "of the learning rate; linear and cosine fall to 0 over the steps"] = "linear"
     batch: Annotated[int, "sequences a step"] = 16
