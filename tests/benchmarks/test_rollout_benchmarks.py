@@ -3,12 +3,13 @@
 import pytest
 
 from benchmarks.concurrency import CALLS, gymnasiums, ours
-from benchmarks.rollout_latency import TOOLS, measure
+from benchmarks.rollout_latency import TOOLS, Clock, measure
 
 
 @pytest.mark.slow
-def test_late_tools_change_no_token() -> None:
-    rows = measure(episodes=3, slots=2, rounds=1, mean_s=0.01)
+@pytest.mark.parametrize("cpu_time", [False, True])
+def test_late_tools_change_no_token(cpu_time: bool) -> None:
+    rows = measure(episodes=3, slots=2, rounds=1, mean_s=0.01, clock=Clock(cpu_time))
     assert [(row["tools"], row["same_tokens"]) for row in rows] == [(tools, 3) for tools in TOOLS]  # none of 3 hangs
     assert all(row["wall_s"] > 0 and row["ratio_from"] <= row["ratio"] <= row["ratio_to"] for row in rows)
 
