@@ -261,7 +261,7 @@ def test_a_gguf_file_says_what_to_do(tmp_path: Path) -> None:
 def test_what_reads_gguf_files_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "m.gguf").write_bytes(b"GGUF")
     monkeypatch.setattr("toolgym.agents.policies.gguf_files.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match="pip install gguf"):
+    with pytest.raises(ConfigError, match=r"pip install .toolgym\[gguf\]"):
         convert_main([str(tmp_path / "m.gguf"), str(tmp_path / "out")])
 
 

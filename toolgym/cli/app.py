@@ -48,6 +48,7 @@ _EXTRAS = {
     "safetensors": "train",
     "tokenizers": "train",
     "docker": "docker",
+    "gguf": "gguf",
     "ray": "ray",
     "sentence_transformers": "semantic",
 }
