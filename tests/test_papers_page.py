@@ -167,7 +167,7 @@ def test_every_command_of_the_page_is_taken(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_no_command_of_the_page_is_passed_over(tmp_path: Path) -> None:
-    """What begins a line with the program's name, outside loops, is found by bash too."""
+    """Variables, loops and launchers are read; each line of the page that has a command gives at least one."""
     block = 'A="--algo x"\nB=1 toolgym train $A \\\n  --set "a b"\n'
     block += "for n in 1 2; do\n  run --with toolgym eval $n  # as well\ndone\n"
     found = commands_of(block, tmp_path)
