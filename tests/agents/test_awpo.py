@@ -220,6 +220,7 @@ def test_options_that_contradict_the_paper_raise(tmp_path: Path, config: Any) ->
     assert AWPOOptions(judge="none").reward_options is None
 
 
+@pytest.mark.slow
 def test_the_peak_survives_a_stop(
     fresh: Any, tokenizer: Any, letters: None, tmp_path: Path, config: Any, resumes: Any
 ) -> None:

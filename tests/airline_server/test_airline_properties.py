@@ -82,6 +82,7 @@ def calls(draw: st.DrawFn, names: tuple[str, ...] = tuple(TOOLS)) -> ToolCall:
     return ToolCall(name, arguments)
 
 
+@pytest.mark.slow
 @given(sequence=st.lists(calls(), min_size=1, max_size=6), dialect=st.sampled_from(["standard", "tau_bench"]))
 @relaxed
 def test_failures_and_reads_change_nothing(make_caller, sequence, dialect):
@@ -212,6 +213,7 @@ def charged(world: World, payment_id: str) -> float:
     return sum(entry["amount"] for history in histories for entry in history if entry["payment_id"] == payment_id)
 
 
+@pytest.mark.slow
 @given(st.lists(actions(), min_size=1, max_size=8))
 @relaxed
 def test_seats_and_money_are_conserved(make_caller, taken):
@@ -255,6 +257,7 @@ print(session.world.hash(), json.dumps([tool.input_schema for tool in session.to
 """
 
 
+@pytest.mark.slow
 def test_equal_in_any_process():
     outputs = []
     for hash_seed in ("1", "2"):

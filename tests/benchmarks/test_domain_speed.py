@@ -2,11 +2,13 @@
 
 import io
 
+import pytest
 from rich.console import Console
 
 from benchmarks.domain_speed import AIMS_US, Row, measure_domain, print_all
 
 
+@pytest.mark.slow
 def test_a_domain_has_a_row_of_all_figures():
     row = measure_domain("library", "small", 40)
     figures = (row.step, row.fork, row.reset, row.task, row.task_anywhere)

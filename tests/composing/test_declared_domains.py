@@ -72,6 +72,7 @@ def test_the_gold_chain_solves_and_nothing_else_does(name: str, user: str, split
     assert refusing["solved"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MANY)
 def test_tasks_are_as_deep_and_as_varied_as_is_said(name: str) -> None:
     domain = DeclaredDomain(declaration(name), size="small")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from toolgym.checker import check_tool_env
-from toolgym.registration import env_ids
+from toolgym.registration import env_ids, own_domains
 
 SHOP = Path(__file__).parents[1] / "own_server" / "shop_server.py"
 API_BANK = Path(__file__).parents[1] / "api_bank" / "made_up"
@@ -35,7 +35,14 @@ PUBLIC |= {f"ToolGym/Tau2{name}-v0" for name in ("Airline", "Retail", "Telecom")
 """Benchmarks whose data is the user's: `tests/tau` and `tests/tau2` have small ones, on which the suite is run."""
 
 
-@pytest.mark.parametrize("env_id", sorted({*env_ids()} - PUBLIC))
+KIT = {f"ToolGym/{name.capitalize()}-v0" for name in own_domains()} - FEW.keys()
+"""Those that the same kit makes as one of the few."""
+
+
+@pytest.mark.parametrize(
+    "env_id",
+    [pytest.param(id, marks=pytest.mark.slow) if id in KIT else id for id in sorted({*env_ids()} - PUBLIC)],
+)
 def test_conformance(env_id: str, made_up_bfcl: Path) -> None:
     options = {"data": str(made_up_bfcl)} if env_id == "ToolGym/BFCL-v0" else OPTIONS.get(env_id, SMALL)
     report = check_tool_env(env_id, options=options, episodes=8)

@@ -159,6 +159,7 @@ def test_what_cannot_be_is_said(options: dict[str, Any], message: str) -> None:
         make(**options)
 
 
+@pytest.mark.slow
 def test_depths_and_kinds_are_those_of_the_domains_that_have_them() -> None:
     env = make(kinds=["loan", "renew"], depth=2)
     assert {task.domain for task in islice(env.tasks, 20)} == {"library"}

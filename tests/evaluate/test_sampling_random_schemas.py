@@ -5,6 +5,7 @@ from typing import Any
 
 import jsonschema
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -185,6 +186,7 @@ def combinations(draw: Any, value: Any, depth: int) -> dict[str, Any]:
     return {"const": value}
 
 
+@pytest.mark.slow
 @given(schemas(), st.integers(0, 2**32 - 1))
 @settings(max_examples=150, derandomize=True, deadline=None)
 def test_samples_of_random_schemas_validate(schema, seed):

@@ -162,6 +162,7 @@ def test_without_a_phone(make_caller):
 SWITCHES = [tool.__name__ for tool in USER_WRITES if tool.__name__.startswith("toggle_")]
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(calls=st.lists(st.sampled_from(SWITCHES), max_size=8))
 def test_looking_changes_nothing_and_what_works_follows_from_what_is_set(make_caller, calls):
