@@ -291,27 +291,21 @@ class _Engine:
     # Turns and steps -----------------------------------------------------------------------------------------------
 
     def _act(self) -> None:
-        """The policy's next turns. Those who are ready join the half-done ones when an eighth of all would."""
+        """The policy's next turns: those who are ready join the half-done ones."""
         turn = getattr(self.policy, "turn", None)
         if turn is not None:
             for slot in sorted(self.ready):
                 self.away.hand_off(_Errand("turn", slot, self.playing[slot].env), partial(turn, slot))
             self.ready.clear()
             return
-        if _worth_joining(len(self.ready), len(self.drafting)):
-            self.drafting |= self.ready
-            self.ready.clear()
+        self.drafting |= self.ready
+        self.ready.clear()
         slots = sorted(self.drafting)
         some = getattr(self.policy, "generate_some", None)
-        turns = zip(slots, self.policy.generate(slots), strict=True) if some is None else some(slots, self._pause)
+        turns = zip(slots, self.policy.generate(slots), strict=True) if some is None else some(slots, self.away.arrived)
         for slot, completion in turns:
             self.drafting.discard(slot)
             self._take(slot, completion)
-
-    def _pause(self) -> bool:
-        """Whether to stop between two tokens, for the sake of those who would join."""
-        arrived = self.away.arrived()
-        return arrived > 0 and _worth_joining(len(self.ready) + arrived, len(self.drafting))
 
     def _take(self, slot: int, completion: Completion) -> None:
         """A turn has ended: its step begins."""
@@ -380,11 +374,6 @@ class _Engine:
         while self.waiting:
             slot, _ = self.waiting.popleft()
             self.on_end(slot, Rollout([], outcome="infra_error", error=error))
-
-
-def _worth_joining(ready: int, drafting: int) -> bool:
-    """Whether those who are ready join now: a pass that reads costs the others time, a common one less."""
-    return ready >= -(-(ready + drafting) // 8)
 
 
 def _broken(error: BaseException) -> Answer:
