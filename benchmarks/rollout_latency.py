@@ -10,7 +10,8 @@ The built-in policy plays the small airline. A step waits before it answers: not
 No run can be faster than its generation alone (the seconds in the model without any waiting, in the same round), nor
 than its slowest episode (its waiting, and its tokens at the pace of an episode that has the model to itself). The ratio
 is the wall time's to the larger of the two. With --cpu-time the clock is that of the thread that samples: its CPU time
-and what it waits, without what other processes take of the machine. Tools wait by the same clock.
+and what it waits, without what other processes take of the machine. Tools wait by the same clock; the
+limit on a step is the wall's.
 """
 
 import argparse
@@ -204,12 +205,12 @@ def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(7, 3.2), layout="constrained")
     at = np.arange(len(rows))
     for offset, (name, label) in enumerate(
-        (("wall_s", "wall time"), ("generation_s", "generation alone"), ("slowest_s", "slowest episode"))
+        (("wall_s", "all episodes"), ("generation_s", "generation alone"), ("slowest_s", "slowest episode"))
     ):
         axes.bar(at + (offset - 1) * 0.27, [cast(float, row[name]) for row in rows], 0.25, label=label)
     axes.set_xticks(at, [row["tools"] for row in rows])
     axes.set_ylabel("seconds")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150)
 

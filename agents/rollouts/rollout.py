@@ -306,27 +306,21 @@ class _Engine:
     # Turns and steps -----------------------------------------------------------------------------------------------
 
     def _act(self) -> None:
-        """The policy's next turns. Those who are ready join the half-done ones when an eighth of all would."""
+        """The policy's next turns: those who are ready join the half-done ones."""
         turn = getattr(self.policy, "turn", None)
         if turn is not None:
             for slot in sorted(self.ready):
                 self.away.hand_off(_Errand("turn", slot, self.playing[slot].env), partial(turn, slot))
             self.ready.clear()
             return
-        if _worth_joining(len(self.ready), len(self.drafting)):
-            self.drafting |= self.ready
-            self.ready.clear()
+        self.drafting |= self.ready
+        self.ready.clear()
         slots = sorted(self.drafting)
         some = getattr(self.policy, "generate_some", None)
-        turns = zip(slots, self.policy.generate(slots), strict=True) if some is None else some(slots, self._pause)
+        turns = zip(slots, self.policy.generate(slots), strict=True) if some is None else some(slots, self.away.arrived)
         for slot, completion in turns:
             self.drafting.discard(slot)
             self._take(slot, completion)
-
-    def _pause(self) -> bool:
-        """Whether to stop between two tokens, for the sake of those who would join."""
-        arrived = self.away.arrived()
-        return arrived > 0 and _worth_joining(len(self.ready) + arrived, len(self.drafting))
 
     def _take(self, slot: int, completion: Completion) -> None:
         """A turn has ended: its step begins."""
@@ -397,6 +391,7 @@ class _Engine:
             self.on_end(slot, Rollout([], outcome="infra_error", error=error))
 
 
+<<<<<<< HEAD
 def _worth_joining(ready: int, drafting: int) -> bool:
     """Whether those who are ready join now: a pass that reads costs the others time, a common one less."""
     return ready >= -(-(ready + drafting) // 8)
@@ -407,6 +402,8 @@ def _lost(error: BaseException) -> Rollout:
     return Rollout([], outcome="infra_error", error=f"{type(error).__name__}: {error}")
 
 
+=======
+>>>>>>> engine
 def _broken(error: BaseException) -> Answer:
     """The answer of a step that the infrastructure failed."""
     return "", 0.0, True, False, {"outcome": "infra_error", "error": f"{type(error).__name__}: {error}"}

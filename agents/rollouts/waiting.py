@@ -72,9 +72,9 @@ class Waiting:
         self.under_way += 1
         self._running().call_soon_threadsafe(self._start, key, work, limit_s)
 
-    def arrived(self) -> int:
-        """How many arrivals there are to take."""
-        return self._arrived.qsize()
+    def arrived(self) -> bool:
+        """Whether there is an arrival to take."""
+        return not self._arrived.empty()
 
     def take(self, wait_s: float | None = 0.0) -> Arrival | None:
         """The next arrival; None where there is none within `wait_s` (None: waits for one)."""
