@@ -391,19 +391,11 @@ class _Engine:
             self.on_end(slot, Rollout([], outcome="infra_error", error=error))
 
 
-<<<<<<< HEAD
-def _worth_joining(ready: int, drafting: int) -> bool:
-    """Whether those who are ready join now: a pass that reads costs the others time, a common one less."""
-    return ready >= -(-(ready + drafting) // 8)
-
-
 def _lost(error: BaseException) -> Rollout:
     """An episode that the infrastructure did not let begin."""
     return Rollout([], outcome="infra_error", error=f"{type(error).__name__}: {error}")
 
 
-=======
->>>>>>> engine
 def _broken(error: BaseException) -> Answer:
     """The answer of a step that the infrastructure failed."""
     return "", 0.0, True, False, {"outcome": "infra_error", "error": f"{type(error).__name__}: {error}"}
