@@ -124,7 +124,7 @@ def run_benchmark(
         LockedError: another process is writing there.
     """
     found = benchmark(options.benchmark)
-    _begin(options)
+    _check_folder(options)
     known = {result.key: result for result in read_results(options.output)}
     plans = [_plan(part, options, known) for part in found.parts(options.categories)]
     asked = [(plan.part.name, id, trial) for plan in plans for trial in range(options.k) for id in plan.ids]
@@ -134,32 +134,52 @@ def run_benchmark(
             len(asked), len(asked) - todo, [(plan.part, [id for id, _ in plan.todo]) for plan in plans if plan.todo]
         )
     with TrajectoryWriter(options.output / _RESULTS) as writer:
+        _begin(options)
         for plan in plans:
             if plan.todo:
                 _play(policy, plan, options, found, writer, known, on_case)
     return [known[key] for key in asked if key in known]
 
 
-def _begin(options: BenchOptions) -> None:
-    """Notes what is run in the folder.
+def _check_folder(options: BenchOptions) -> None:
+    """Looks at the folder before anything is loaded.
 
     Raises:
         ConfigError: it holds another run.
     """
-    file = options.output / _SETTINGS
-    if file.is_file():
-        before, now = settings_of(options.output), options.kept()
-        other = [name for name in now if before.get(name) != json.loads(json.dumps(now[name]))]
-        if other:
-            was = ", ".join(f"{name} {before.get(name)!r}" for name in other)
-            raise ConfigError(f"{options.output} holds a run with {was}: give another --output, or the same options")
-        return
     if options.output.exists() and not options.output.is_dir():
         raise ConfigError(f"{options.output} is a file; --output takes a folder")
-    if (options.output / _RESULTS).exists():
+    if (options.output / _SETTINGS).is_file():
+        _holds(options)
+    elif (options.output / _RESULTS).exists():
         raise ConfigError(f"{options.output} holds {_RESULTS} but no {_SETTINGS}: give another --output")
-    options.output.mkdir(parents=True, exist_ok=True)
-    write_whole(file, json.dumps(options.kept(), indent=2) + "\n")
+
+
+def _begin(options: BenchOptions) -> None:
+    """Notes what is run in the folder, which this process has locked.
+
+    Raises:
+        ConfigError: it holds another run.
+    """
+    if not _holds(options):
+        write_whole(options.output / _SETTINGS, json.dumps(options.kept(), indent=2) + "\n")
+
+
+def _holds(options: BenchOptions) -> bool:
+    """Whether the folder holds results of this run; one in which no episode ended holds no run.
+
+    Raises:
+        ConfigError: it holds those of another.
+    """
+    results = options.output / _RESULTS
+    if not results.exists() or next(iterate_trajectories(results), None) is None:
+        return False
+    before, now = settings_of(options.output), options.kept()
+    other = [name for name in now if before.get(name) != json.loads(json.dumps(now[name]))]
+    if other:
+        was = ", ".join(f"{name} {before.get(name)!r}" for name in other)
+        raise ConfigError(f"{options.output} holds a run with {was}: give another --output, or the same options")
+    return True
 
 
 def settings_of(folder: Path) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """Public benchmarks from the command line: what a run keeps, how it goes on, and two runs paired."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from toolgym.agents.evaluation import bench_report
 from toolgym.agents.evaluation.bench_cost import Cost, estimate
 from toolgym.agents.evaluation.bench_report import compare, summarise_bench
-from toolgym.agents.evaluation.benching import BenchOptions, CaseResult, read_results, run_benchmark
+from toolgym.agents.evaluation.benching import BenchOptions, CaseResult, read_results, run_benchmark, settings_of
 from toolgym.agents.evaluation.evaluation import AgentOptions, make_policy
 from toolgym.agents.policies import OraclePolicy
 from toolgym.agents.policies.policy import Completion
@@ -176,6 +177,19 @@ class TestRuns:
         assert plans == [(2, 0, 2), (4, 2, 2), (8, 4, 4)]
         assert len(played) == 8
         assert len({each.key for each in played}) == 8
+
+    def test_a_run_that_never_began_holds_no_folder(self, options, tmp_path):
+        """The mended command runs where the one before had an error in an option, or was killed before it played."""
+        wrong = replace(options(), settings={"data": str(tmp_path / "nowhere")})
+        with pytest.raises(ConfigError, match="nowhere"):
+            run_benchmark(OraclePolicy(), wrong)
+        (tmp_path / "run").mkdir(exist_ok=True)
+        (tmp_path / "run" / "bench.json").write_text(json.dumps(wrong.kept()))
+        (tmp_path / "run" / "results.jsonl").touch()
+        assert len(run_benchmark(OraclePolicy(), options())) == 4
+        assert settings_of(tmp_path / "run") == options().kept()
+        with pytest.raises(ConfigError, match="holds a run with agent 'oracle'"):
+            run_benchmark(make_policy("noop"), options(agent="noop"))
 
     def test_what_the_infrastructure_broke_counts_apart_and_is_tried_again(self, options):
         results = run_benchmark(Sometimes(failures=2), options())

@@ -55,7 +55,10 @@ class LLMUserOptions(ChatOptions):
         """
         model = model or os.environ.get("TOOLGYM_USER_MODEL")
         if not model:
-            raise ConfigError('user="llm" needs a model: write user="llm:MODEL" or set TOOLGYM_USER_MODEL')
+            raise ConfigError(
+                'user="llm" needs a model: write user="llm:MODEL" or set TOOLGYM_USER_MODEL; '
+                'user="scripted" takes no model, and is for the gold chains'
+            )
         return cls(model=model, base_url=os.environ.get("TOOLGYM_USER_BASE_URL"))
 
 
