@@ -39,7 +39,7 @@ def convert(file: Path, folder: Path) -> None:
             it was.
     """
     if find_spec("gguf") is None:
-        raise ConfigError(f"{file.name} is a GGUF file: reading it needs the package gguf (pip install 'toolgym[gguf]')")
+        raise ConfigError(f"{file.name} is a GGUF file: reading it needs gguf (pip install 'toolgym[gguf]')")
     import torch
     from gguf import GGUFReader  # pyright: ignore[reportMissingImports]
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig

@@ -54,6 +54,8 @@ class Waiting:
     def __exit__(self, *_: object) -> None:
         if self._loop is None or self._thread is None or self._threads is None:
             return
+        # What hangs is left where it is; asyncio would say so of each when the process ends.
+        self._loop.set_exception_handler(lambda *_: None)
         with suppress(TimeoutError):
             asyncio.run_coroutine_threadsafe(self._cancel_all(), self._loop).result(_EXIT_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
