@@ -24,7 +24,7 @@ LIBRARY = (
     {"errors", "_exports", "_checkout", "_json", "_strict_json"},
     {"_files"},
     {"data", "world", "loading", "formats", "openai_client", "hub", "sharing"},
-    {"benchmark", "messages", "sampling", "saying"},
+    {"benchmark", "messages", "plugins", "sampling", "saying"},
     {"trajectory"},
     {"mcp", "rendering"},
     {"tasks", "observations", "spaces"},

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import gymnasium
 
 from toolgym.domain import Domain, Size
-from toolgym.errors import ConfigError, did_you_mean
+from toolgym.errors import ConfigError, ToolGymError, did_you_mean
+from toolgym.plugins import Plugin, plugins, warn_if_taken
 
 if TYPE_CHECKING:
     from toolgym.composing.declaration import Declaration
@@ -21,6 +22,7 @@ __all__ = [
     "make_domain",
     "needs_user",
     "own_domains",
+    "plugin_domains",
     "register_domain",
     "register_env",
     "register_envs",
@@ -40,7 +42,7 @@ _DECLARED = (
     "telecom",
 )
 """The domains that are declarations: `toolgym.envs.NAME:NAME`, in capitals."""
-_DOMAINS: dict[str, str | Callable[..., Domain]] = {
+_DOMAINS: dict[str, str | Plugin | Callable[..., Domain]] = {
     "airline": "toolgym.envs.airline:AirlineDomain",
     **{name: f"toolgym.envs.{name}:{name.upper()}" for name in _DECLARED},
 }
@@ -82,6 +84,9 @@ def register_domain(name: str, entry_point: str | Callable[..., Domain]) -> None
     Raises:
         ConfigError: the name stands for another domain.
     """
+    if isinstance(_DOMAINS.get(name), Plugin):  # what a program says itself goes before what is installed
+        del _DOMAINS[name]
+        _build.cache_clear()
     if _DOMAINS.get(name, entry_point) != entry_point:
         raise ConfigError(f"The domain name {name!r} is taken by {_DOMAINS[name]!r}; choose another")
     _DOMAINS[name] = entry_point
@@ -108,7 +113,7 @@ def register_env(env_id: str, domain: str, **options: Any) -> None:
 
 
 def register_envs() -> None:
-    """Registers ToolGym's own environments."""
+    """Registers ToolGym's own environments, and those of installed plug-ins."""
     for env_id, domain in _ENVS.items():
         register_env(env_id, domain, **_OPTIONS.get(domain, {}))
     for env_id, (module, kwargs) in {**{id: (module, {}) for id, module in _MADE_IN.items()}, **_PUBLIC}.items():
@@ -121,6 +126,22 @@ def register_envs() -> None:
                 disable_env_checker=True,
                 order_enforce=False,
             )
+    for name, plugin in plugin_domains().items():
+        if not plugin.taken:
+            _DOMAINS.setdefault(name, plugin)
+        if not plugin.taken and name.isidentifier() and name.islower():
+            register_env(f"ToolGym/{name.capitalize()}-v0", name)
+
+
+def plugin_domains() -> dict[str, Plugin]:
+    """The domains of installed packages by name; `ToolGym/NAME-v0`, with a capital, is the environment of each."""
+    return plugins("domain", _is_own)
+
+
+def _is_own(name: str) -> bool:
+    """Whether a domain's name, or its environment's id but for capitals, is ToolGym's own."""
+    ids = {env_id.casefold() for env_id in (*_ENVS, *_MADE_IN, *_PUBLIC)}
+    return name in _OWN or name in _FAMILIES or f"toolgym/{name}-v0".casefold() in ids
 
 
 def is_declaration(made: Any) -> bool:
@@ -137,7 +158,9 @@ def declaration_of(domain: str) -> "Declaration | None":
 
 
 def _loaded(entry_point: Any) -> Any:
-    """What `"module:NAME"` names; anything else as it is."""
+    """What `"module:NAME"` or a plug-in names; anything else as it is."""
+    if isinstance(entry_point, Plugin):
+        return entry_point.load()
     if not isinstance(entry_point, str):
         return entry_point
     module, _, attribute = entry_point.partition(":")
@@ -198,8 +221,32 @@ def make_domain(
 
 @lru_cache(maxsize=32)
 def _build(name: str, options: tuple[tuple[str, Any], ...]) -> Domain:
-    entry_point = _loaded(_DOMAINS[name])
+    named = _DOMAINS[name]
+    if isinstance(named, Plugin):
+        return _plugged(named, options)
+    if name in _OWN:
+        warn_if_taken("domain", name)
+    entry_point = _loaded(named)
     made = entry_point(**dict(options)) if callable(entry_point) else _declared(entry_point, options)
+    return cast(Domain, made)
+
+
+def _plugged(plugin: Plugin, options: tuple[tuple[str, Any], ...]) -> Domain:
+    """The domain of a plug-in, each of whose errors names its package."""
+    loaded = plugin.load()
+    if not is_declaration(loaded) and not callable(loaded):
+        raise plugin.error(
+            f"is a {type(loaded).__name__}; it must be a Declaration, or a class or function that makes a Domain of "
+            "those of size, dialect and seed that are given"
+        )
+    try:
+        made = _declared(loaded, options) if is_declaration(loaded) else loaded(**dict(options))
+    except Exception as error:  # it may do anything
+        if isinstance(error, ToolGymError) and not isinstance(error, ConfigError):
+            raise
+        raise plugin.error(f"cannot be made with {sorted(dict(options))}: {type(error).__name__}: {error}") from error
+    if not all(hasattr(made, part) for part in ("name", "policy", "session", "tasks")):
+        raise plugin.error(f"made a {type(made).__name__}, not a Domain (name, policy, session, tasks)")
     return cast(Domain, made)
 
 

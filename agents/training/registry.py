@@ -7,11 +7,13 @@ a user's own goes by where its main is: `FILE.py:main` or `package.module:main`.
 
 from collections.abc import Sequence
 from importlib import import_module
+from typing import cast
 
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.loading import load_named, names_object
+from toolgym.plugins import Plugin, plugins, warn_if_taken
 
-__all__ = ["algorithms", "main"]
+__all__ = ["algorithms", "main", "plugin_algorithms"]
 
 _MODULES = {
     "awpo": "toolgym.agents.training.awpo_options",
@@ -35,24 +37,36 @@ _MODULES = {
 
 
 def algorithms() -> list[str]:
-    """The names, sorted."""
+    """The names of ToolGym's own, sorted."""
     return sorted(_MODULES)
+
+
+def plugin_algorithms() -> dict[str, Plugin]:
+    """The algorithms of installed packages by name: each a `main(argv)` that gives the exit status, or None for 0."""
+    return plugins("algorithm", _MODULES.__contains__)
 
 
 def main(name: str, argv: Sequence[str]) -> int:
     """Runs an algorithm's command line; the exit status.
 
     Args:
-        name: one of `algorithms()`, or `FILE.py:MAIN` or `module:MAIN`.
+        name: one of `algorithms()` or `plugin_algorithms()`, or `FILE.py:MAIN` or `module:MAIN`.
         argv: its arguments.
 
     Raises:
-        ConfigError: there is no such algorithm.
+        ConfigError: there is no such algorithm, or a plug-in that cannot be used.
     """
     if names_object(name):
         return load_named(name)(argv) or 0
     if name not in _MODULES:
-        raise ConfigError(did_you_mean(name, _MODULES, "algorithm"))
+        brought = plugin_algorithms()
+        if name not in brought:
+            raise ConfigError(did_you_mean(name, {*_MODULES, *brought}, "algorithm"))
+        run = brought[name].load()
+        if not callable(run):
+            raise brought[name].error(f"is a {type(run).__name__}; it must be a function main(argv)")
+        return cast(int, run(argv) or 0)
+    warn_if_taken("algorithm", name)
     module, _, preset = _MODULES[name].partition(":")
     entry = import_module(module).main
     return entry(argv, preset) if preset else entry(argv)

@@ -13,6 +13,7 @@ from toolgym.errors import ConfigError
 
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
+    from toolgym.plugins import Plugin
 
 _envs = panel(EPISODES)
 _SPLITS = ("train", "validation", "test", "test_unseen")
@@ -22,7 +23,25 @@ _ALL, _ARENA = "ToolGym/All-v0", "ToolGym/PlanArena-v0"
 
 
 def describe(env_id: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """What `list` says of an environment; `error` where it cannot be made without options of its own."""
+    """What `list` says of an environment; `error` where it cannot be made without options of its own.
+
+    `package` is that of a plug-in's environment, whatever goes wrong in which is its `error`.
+    """
+    from toolgym.registration import plugin_domains
+
+    spec = gymnasium.registry.get(env_id)
+    domain = spec.kwargs.get("domain") if spec is not None else None
+    plugin = plugin_domains().get(domain) if isinstance(domain, str) else None
+    if plugin is None:
+        return _described(env_id, settings)
+    try:
+        return {**_described(env_id, settings), "package": plugin.package}
+    except Exception as error:  # somebody's code, which must not hide the other environments
+        said = plugin.error(f"raised {type(error).__name__}: {error}")
+        return {"id": env_id, "error": str(said), "package": plugin.package}
+
+
+def _described(env_id: str, settings: dict[str, Any]) -> dict[str, Any]:
     from toolgym.opening import open_env
 
     try:
@@ -141,6 +160,9 @@ def list_envs(
         open_env(env, **chosen).close()  # an unknown id is an error here, not a line in a table
     if env is None and not json and not chosen:
         out.print(env_table(outlines(env_ids())))
+        brought = _plugins()
+        if brought:
+            out.print(plugin_table(brought))
         return
     found = [describe(env_id, chosen) for env_id in ([env] if env is not None else env_ids())]
     if json:
@@ -160,7 +182,7 @@ def env_table(found: list[dict[str, Any]]) -> Table:
         table.add_column(column, justify="left" if column in ("environment", "about") else "right", no_wrap=True)
     for entry in found:
         if "error" in entry:
-            table.add_row(entry["id"], _lack(entry["error"]))
+            table.add_row(entry["id"], _lack(entry))
             continue
         depths = f"{entry['depths'][0]}-{entry['depths'][-1]}" if entry["depths"] else ""
         counts = (_short(entry["tasks"][split]) for split in ("train", "test"))
@@ -174,21 +196,46 @@ def _short(count: int) -> str:
     return f"{count / 1e6:.2f}M" if count >= 1e6 else f"{count:,}"
 
 
-def _lack(error: str) -> str:
+def _lack(entry: dict[str, Any]) -> str:
     """What an environment that cannot be made needs."""
-    return "needs data" if "toolgym data get" in error else "needs options"
+    if "package" in entry:
+        return "plug-in fails"
+    return "needs data" if "toolgym data get" in entry["error"] else "needs options"
+
+
+def _plugins() -> list["Plugin"]:
+    from toolgym.agents.training.registry import plugin_algorithms
+    from toolgym.registration import plugin_domains
+    from toolgym.rewards.presets import plugin_rewards
+
+    return [plugin for found in (plugin_domains(), plugin_rewards(), plugin_algorithms()) for plugin in found.values()]
+
+
+def plugin_table(found: list["Plugin"]) -> Table:
+    """The plug-ins, those that cannot be used with the reason."""
+    from toolgym.tasks.linting import visible
+
+    table = Table(title="plug-ins", title_justify="left")
+    for column in ("name", "brings", "package", "cannot be used"):
+        if column != "cannot be used" or any(plugin.problem for plugin in found):
+            table.add_column(column, overflow="fold")
+    for plugin in found:
+        cells = (plugin.name, plugin.kind, plugin.package, plugin.problem)
+        table.add_row(*(escape(visible(text)) for text in cells[: len(table.columns)]))
+    return table
 
 
 def details_table(entry: dict[str, Any]) -> Table:
     """All that `outlines` gives of one environment."""
     table = Table(title=escape(entry["id"]), title_justify="left", show_header=False)
     if "error" in entry:
-        table.add_row(_lack(entry["error"]), escape(entry["error"]))
+        table.add_row(_lack(entry), escape(entry["error"]))
         return table
     depths = entry["depths"]
     for name, value in (
         ("domain", entry["domain"]),
         ("about", entry["title"]),
+        ("package", entry.get("package", "")),
         ("tools", str(entry["tools"])),
         ("tasks", "\n".join(f"{count:>7,} {split}" for split, count in entry["tasks"].items())),
         ("depth", f"{depths[0]} to {depths[-1]}" if depths else ""),

@@ -87,9 +87,9 @@ def build(name: str, options: dict[str, Any]) -> "ToolServer":
     Raises:
         ConfigError: no such name, or an option that its server does not have.
     """
-    from toolgym.registration import domains
+    from toolgym.registration import own_domains
 
-    known = domains()
+    known = own_domains()
     spec = gymnasium.registry.get(name)
     domain = spec.kwargs.get("domain") if spec is not None else name.lower()
     if spec is not None and domain is None and "scenario" in options:

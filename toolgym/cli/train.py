@@ -31,7 +31,7 @@ def train(
 
     if algo is None:
         typer.echo(context.get_help())
-        names = f"Algorithms: {', '.join(registry.algorithms())}"
+        names = f"Algorithms: {', '.join([*registry.algorithms(), *registry.plugin_algorithms()])}"
         typer.echo(textwrap.fill(names, shutil.get_terminal_size().columns, subsequent_indent="  "))
         if not help:
             raise ConfigError("Which algorithm? Name one with --algo.")

@@ -9,7 +9,7 @@ from toolgym.mcp.session import ToolSpec
 from toolgym.messages import ToolCall
 from toolgym.perturbing.chance import Chance
 from toolgym.perturbing.session import Layer, Tools
-from toolgym.registration import domains, make_domain
+from toolgym.registration import domains, make_domain, plugin_domains
 from toolgym.trajectory import ToolResult
 
 __all__ = ["Distractors", "pool"]
@@ -17,6 +17,7 @@ __all__ = ["Distractors", "pool"]
 
 def pool(domain: str, own: Sequence[ToolSpec], wanted: int) -> Tools:
     """The tools of all other registered domains, by domain and name, without those whose name `own` or another has.
+    Plug-ins lend none: what is drawn must not depend on what else is installed.
 
     A domain that cannot be made without options (it needs files of the user's, say) lends none.
 
@@ -25,8 +26,9 @@ def pool(domain: str, own: Sequence[ToolSpec], wanted: int) -> Tools:
     """
     taken, found = {tool.name for tool in own}, []
     lent: dict[str, int] = {}
+    brought = plugin_domains()
     for name in domains():
-        if name != domain:
+        if name != domain and name not in brought:
             tools = [tool for tool in _tools_of(name) if tool.name not in taken]
             taken.update(tool.name for tool in tools)
             lent[name] = len(tools)

@@ -2,19 +2,20 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial, wraps
+from functools import lru_cache, partial, wraps
 from importlib import import_module
 from typing import Any, cast
 
 from toolgym.errors import ConfigError, ToolGymError, did_you_mean
 from toolgym.loading import load_named, names_object, raised
+from toolgym.plugins import Plugin, plugins, warn_if_taken
 from toolgym.rewards.base import Preset, Reward, Term, register, registered
 from toolgym.rewards.checklist import checklist_term
 from toolgym.rewards.state import outcome_term, state_term
 from toolgym.rewards.structural import StructuralTerm, format_term
 from toolgym.rewards.text import Gold, completion_text, text_episode
 
-__all__ = ["RewardSpec", "as_trl", "make_reward", "preset_names", "score"]
+__all__ = ["RewardSpec", "as_trl", "make_reward", "plugin_rewards", "preset_names", "score"]
 
 RewardSpec = str | Reward | Term | Sequence[Term | tuple[str, Term, float]]
 """A preset's name, a `Reward`, one term, or a list of terms (each alone, or with a name and a weight); any of the
@@ -75,11 +76,72 @@ def solved_reward() -> Reward:
 register("default", default_reward)
 register("solved", solved_reward)
 register("state", state_reward)
+_OWN = frozenset({*_HOMES, *registered()})
 
 
 def preset_names() -> list[str]:
-    """The names of all presets, sorted."""
+    """The names of ToolGym's own presets and those that were registered, sorted."""
     return sorted({*_HOMES, *registered()})
+
+
+def plugin_rewards() -> dict[str, Plugin]:
+    """The rewards of installed packages by name."""
+    return plugins("reward", _OWN.__contains__)
+
+
+@lru_cache(maxsize=64)
+def _plugged(plugin: Plugin) -> Preset:
+    """The preset of a plug-in, each of whose errors names its package.
+
+    Raises:
+        ConfigError: it cannot be loaded, or is no reward.
+    """
+    loaded = plugin.load()
+    if callable(loaded) and not isinstance(loaded, Reward) and not _is_term(loaded):
+
+        @wraps(loaded)
+        def factory(**options: Any) -> Reward:
+            try:
+                made = loaded(**options)
+            except Exception as error:  # it may do anything
+                raise plugin.error(f"raised {type(error).__name__}: {error}") from error
+            if not isinstance(made, Reward):
+                raise plugin.error(f"made a {type(made).__name__}, not a Reward")
+            return made
+
+        return Preset(plugin.name, factory)
+    try:
+        made = loaded if isinstance(loaded, str) else make_reward(cast(RewardSpec, loaded))
+    except (ConfigError, TypeError, ValueError) as error:
+        raise plugin.error(f"is no reward: {error}") from error
+    if not isinstance(made, Reward):
+        raise plugin.error("is a text; it must be a Reward, a term, a list of terms or a function that makes a Reward")
+    terms = {name: _of_plugin(plugin, name, term) for name, term in made.terms.items()}
+    return Preset(plugin.name, lambda: Reward(terms, made.weights))
+
+
+def _is_term(loaded: Callable[..., Any]) -> bool:
+    """Whether something can be called with a trajectory and a task; else its keywords are a preset's options."""
+    try:
+        inspect.signature(loaded).bind(None, None)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _of_plugin(plugin: Plugin, name: str, term: Term) -> Term:
+    """A term whose own errors name its package."""
+
+    @wraps(term)
+    def scored(trajectory: Any, task: Any) -> float:
+        try:
+            return term(trajectory, task)
+        except ToolGymError:
+            raise
+        except Exception as error:  # it may do anything
+            raise plugin.error(f"raised {type(error).__name__} in the term {name!r}: {error}") from error
+
+    return scored
 
 
 def _of_file(term: Callable[..., Any], place: str) -> Term:
@@ -179,9 +241,14 @@ def as_trl(preset: str, *, column: str = "gold", **options: Any) -> Callable[...
 def _preset(name: str) -> Preset:
     if name not in registered() and name in _HOMES:
         import_module(_HOMES[name])
+    if name in _OWN:
+        warn_if_taken("reward", name)
     found = registered().get(name)
     if found is None:
-        raise ConfigError(did_you_mean(name, preset_names(), "reward"))
+        brought = plugin_rewards()
+        if name not in brought:
+            raise ConfigError(did_you_mean(name, {*preset_names(), *brought}, "reward"))
+        return _plugged(brought[name])
     return found
 
 
