@@ -272,7 +272,7 @@ def data_folder(name: str, given: str | os.PathLike[str] | None = None) -> Path:
     what = "was not fetched yet" if given is None else "is no folder"
     raise ConfigError(
         f"The data {name!r} {what} ({found}). `toolgym data get {name}` brings {size_text(data_set(name).size)}, and "
-        "data=DIR names a folder that holds it already."
+        "data=DIR (--set data=DIR) names a folder that holds it already."
     )
 
 
@@ -330,7 +330,8 @@ def _had(wanted: DataSet, file: DataFile, folder: Path, given: Path | None) -> P
         path = given / file.name if given.is_dir() else given
         if not path.is_file() or (len(wanted.files) > 1 and not given.is_dir()):
             names = ", ".join(each.name for each in wanted.files)
-            raise DataError(f"{given} has no {file.name}: give the folder that holds {names}")
+            what = f"{given} has no {file.name}" if given.exists() else f"There is no {given}"
+            raise DataError(f"{what}: give the folder that holds {names}")
         return path
     try:
         file.source.fetch(file, folder)

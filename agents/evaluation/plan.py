@@ -5,6 +5,8 @@ A call is *right* if it succeeded and is a call of the gold chain (the same tool
 made before; two equal ones need two. The last response is right if the episode is solved. A call is an *error* if it
 was refused, or is not right and its tool writes; the last response if it is not right. Other calls are detours.
 
+Where neither the gold chain nor an episode that came to its end has a response, there is no such step.
+
 - step recall: right steps over the gold chain's.
 - step precision: right steps over the episode's.
 - order: of the pairs of right calls that the gold chain has in different turns, the share that were made in its order.
@@ -69,7 +71,10 @@ def plan_score(trajectory: Trajectory, task: Task, writing_tools: Collection[str
         before += at is not None and not erred
     answers = bool(trajectory.steps) and trajectory.steps[-1].turn.response is not None
     solved = trajectory.outcome == "solved"
-    right, wanted = len(made) + solved, len(gold) + 1
+    # Of a gold chain that is a message of calls, where an episode is one message, no response is wanted.
+    ended = trajectory.outcome in ("solved", "unsolved")
+    calls_alone = bool(gold) and task.gold[-1].response is None and not answers and ended
+    right, wanted = len(made) + (solved and not calls_alone), len(gold) + (not calls_alone)
     ordered = [one < other for one, other in combinations(made, 2) if gold[one][1] != gold[other][1]]
     return PlanScore(
         step_recall=right / wanted,

@@ -193,7 +193,7 @@ def report_table(report: Report) -> Group:
     )
     groups = Table(title="by depth and kind", title_justify="left")
     for column in ("group", "tasks", "pass@1", "95% interval", "recall", "reward"):
-        groups.add_column(column, justify="left" if column == "group" else "right")
+        groups.add_column(column, justify="left" if column == "group" else "right", overflow="fold")
     for label, members in (("depth", report.by_depth), ("kind", report.by_kind)):
         for name, group in members.items():
             groups.add_row(

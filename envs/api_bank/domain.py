@@ -54,8 +54,8 @@ class ApiBankOptions:
             raise ConfigError(f"level is one of {there} with form={self.form!r}, or several; got {self.level!r:.40}")
         if self.data is None:
             raise ConfigError(
-                "ToolGym/APIBank-v0 needs data=DIR: a copy of API-Bank's folder `api-bank` (and, for form='items', of "
-                "its `test-data`)"
+                "ToolGym/APIBank-v0 needs data=DIR (--set data=DIR): a copy of API-Bank's folder `api-bank` (and, "
+                "for form='items', of its `test-data`)"
             )
 
     @property

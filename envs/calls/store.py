@@ -266,7 +266,7 @@ def _divided(keys: "array[int]", given: "array[int]", test_share: float) -> "arr
 
 
 def _told(broken: Sequence[str]) -> str:
-    shown = "; ".join(broken[:_SHOWN])
+    shown = "; ".join(one.rstrip(".") for one in broken[:_SHOWN])
     more = f"; and {len(broken) - _SHOWN} more" if len(broken) > _SHOWN else ""
     return (
         f"{len(broken)} broken row{'s' if len(broken) > 1 else ''}: {shown}{more}. Mend them, or leave them out with "

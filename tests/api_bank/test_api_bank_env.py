@@ -158,7 +158,7 @@ def test_a_call_is_read_back_as_it_was_written():
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"data": None}, "needs data=DIR"),
+        ({"data": None}, "--set data=DIR"),
         ({"data": "nowhere"}, "has no databases of API-Bank"),
         ({"level": 3}, r"level is one of \[1, 2\]"),
         ({"form": "items", "until": "response"}, "form='items' is single calls"),

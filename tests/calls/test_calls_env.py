@@ -190,7 +190,7 @@ def test_kinds_and_numbers_of_calls_choose_rows():
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"data": None}, "needs data="),
+        ({"data": None}, "--set data=FILE"),
         ({"data": "nowhere.jsonl"}, "there is no file or folder 'nowhere.jsonl'"),
         ({"data": []}, "there is no row"),
         ({"until": "end"}, "until 'end'"),
@@ -226,3 +226,12 @@ def test_an_endpoint_gets_the_history_as_its_own_protocol_has_it(chat_server):
     assert json.loads(called["tool_calls"][0]["function"]["arguments"]) == {"country": "Peru", "deep": True}
     assert request["tools"][0]["function"]["name"] == "Market Trends API"
     assert "Market Trends API" not in request["messages"][0]["content"]
+
+
+def test_reasons_are_joined_without_a_second_full_stop(tmp_path):
+    row = {"messages": [{"role": "user", "content": "Hi"}], "tools": [], "gold": [{"arguments": {}}]}
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps(row) + "\n")
+    with pytest.raises(ConfigError, match="1 broken row: ") as told:
+        open_env("ToolGym/Calls-v0", data=str(file))
+    assert ".. " not in str(told.value)

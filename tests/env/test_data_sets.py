@@ -132,7 +132,7 @@ class TestGet:
         known(entry(path, Package("toolgym-sample-data==2.0")))
         for given in (path, tmp_path):
             assert (data.get("sample", given=given, anew=True) / "sample" / "data.json").is_file()
-        with pytest.raises(DataError, match="give the folder that holds toolgym_sample_data"):
+        with pytest.raises(DataError, match=r"There is no .*nowhere: give the folder that holds toolgym_sample_data"):
             data.get("sample", given=tmp_path / "nowhere", anew=True)
 
     def test_what_is_not_there_says_how_to_get_it(self, known, tmp_path):

@@ -119,6 +119,27 @@ def test_more_calls_never_lower_recall_nor_move_the_first_error_of_a_call(calls:
         assert all.first_error == less.first_error
 
 
+@pytest.mark.parametrize(
+    ("calls", "outcome", "expected"),
+    [
+        ([("renew", "L-1", OK), ("renew", "L-2", OK)], "solved", PlanScore(1.0, 1.0, None, 1.0, None)),
+        # One of two is made: 1/2 of the gold chain's calls, and all that was done is right.
+        ([("renew", "L-1", OK)], "unsolved", PlanScore(0.5, 1.0, None, 0.5, None)),
+        # One right, one wrong: 1/2 and 1/2; one right step before the error.
+        ([("renew", "L-1", OK), ("renew", "L-3", OK)], "unsolved", PlanScore(0.5, 0.5, None, 0.5, 0.0)),
+    ],
+)
+def test_of_one_message_of_calls_no_response_is_wanted(calls: list[Any], outcome: str, expected: PlanScore) -> None:
+    task = Task(
+        id="t",
+        domain="d",
+        kind=(),
+        request="Renew both.",
+        gold=(GoldAction(calls=(gold("renew", "L-1"), gold("renew", "L-2"))),),
+    )
+    assert plan_score(episode(*calls, outcome=outcome, answers=False), task, WRITING) == expected
+
+
 def test_evaluations_report_them_overall_and_in_groups() -> None:
     report = evaluate(
         OraclePolicy(), EvalOptions("ToolGym/Library-v0", episodes=12, env_options={"size": "small"})

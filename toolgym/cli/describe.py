@@ -1,10 +1,11 @@
 """`toolgym describe`: a domain's page, and what was thrown away while its tasks were made."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 import typer
-from rich.markdown import Markdown
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.markdown import Markdown, TableElement
 from rich.table import Table
 
 from toolgym.cli.common import OUTPUT, JsonFlag, out, panel, print_json
@@ -73,7 +74,21 @@ def describe(
         elif markdown:
             print(page, end="")
         else:
-            out.print(Markdown(page))
+            out.print(_Page(page))
+
+
+class _FoldedTable(TableElement):
+    """A table whose long names go on in the next line: a tool's name that is cut off is of no use."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for table in super().__rich_console__(console, options):
+            for column in cast(Table, table).columns:
+                column.overflow = "fold"
+            yield table
+
+
+class _Page(Markdown):
+    elements: ClassVar = {**Markdown.elements, "table_open": _FoldedTable}
 
 
 def _page_of_tools() -> str:
@@ -94,7 +109,7 @@ def _found(name: str, size: str) -> "tuple[Any, Declaration | None]":
     from toolgym.registration import declaration_of, domains, is_declaration, make_domain
 
     known: Any = name
-    if names_object(name):
+    if names_object(name) and not name.startswith(f"{_ARENA}:"):
         known = load_named(name)
         if not is_declaration(known):
             raise ConfigError(f"{name} is a {type(known).__name__}; what is described is a Declaration")

@@ -82,6 +82,11 @@ def show(
     env = either(named, env, "env")
 
     if not (file.is_file() or is_corpus(file)):
+        inside = file / "results.jsonl"
+        if inside.is_file():
+            raise ConfigError(f"{file} is the folder of a run: toolgym show {shlex.quote(str(inside))}")
+        if file.is_dir():
+            raise ConfigError(f"{file} is a folder; what is shown is a file of episodes, or the folder of a corpus")
         raise ConfigError(f"There is no file {file}. `toolgym eval --output {file}` would write one.")
     # A file may be far larger than memory: one episode at a time.
     chosen = None if episode is None else _chosen(file, outcome, episode)
@@ -99,7 +104,8 @@ def show(
     # Of a part of the file: the number that `--episode` takes beside `--outcome`, and the one that it takes alone.
     whole = ["of all"] if outcome is not None else []
     for column in ("episode", *whole, *(["step"] if trained else []), "task", "outcome", "turns", "calls", "reward"):
-        table.add_column(column, justify="left" if column in ("task", "outcome") else "right")
+        # An id that is cut off names another task as well, so it goes on in the next line.
+        table.add_column(column, justify="left" if column in ("task", "outcome") else "right", overflow="fold")
     for place, (number, step, *rest) in enumerate(rows):
         numbers = [str(place), str(number)] if whole else [str(number)]
         cells = [str("" if step is None else step)] if trained else []
