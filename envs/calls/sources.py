@@ -192,8 +192,8 @@ def open_sources(data: Any) -> list[Source]:
         sources = [Rows(data, "row")]
     else:
         raise ConfigError(
-            "ToolGym/Calls-v0 needs data=... (--set data=FILE): a file (.jsonl, .json, .parquet), a folder, the name of "
-            f"a data set, a datasets.Dataset or a list of rows; got {data!r:.80}"
+            "ToolGym/Calls-v0 needs data=... (--set data=FILE): a file (.jsonl, .json, .parquet), a folder, the name "
+            f"of a data set, a datasets.Dataset or a list of rows; got {data!r:.80}"
         )
     if not sum(map(len, sources)):
         raise ConfigError(f"there is no row in {data!r:.200}")

@@ -232,6 +232,6 @@ def test_reasons_are_joined_without_a_second_full_stop(tmp_path):
     row = {"messages": [{"role": "user", "content": "Hi"}], "tools": [], "gold": [{"arguments": {}}]}
     file = tmp_path / "rows.jsonl"
     file.write_text(json.dumps(row) + "\n")
-    with pytest.raises(ConfigError, match="1 broken row: ") as told:
+    with pytest.raises(TaskError, match="1 broken row: ") as told:
         open_env("ToolGym/Calls-v0", data=str(file))
     assert ".. " not in str(told.value)

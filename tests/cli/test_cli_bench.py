@@ -66,3 +66,11 @@ def test_an_endpoints_cost_is_told_before(toolgym, made_up_bfcl, chat_server, tm
     done = toolgym(*words, "--set", f"data={made_up_bfcl}", "--output", tmp_path / "run", "--price", "1,2")
     assert done.code == 0, done.err
     assert "2 episodes take about 0.00M tokens read, 0.00M written, $0.00" in done.err
+
+
+@pytest.mark.parametrize(
+    ("name", "more"), [("tau", "--set user=scripted"), ("tau2", "--set user=scripted"), ("api-bank", "--set data=DIR")]
+)
+def test_the_first_example_has_what_the_gold_takes(toolgym, name, more):
+    (example,) = [line for line in toolgym("bench", name, "--help").out.splitlines() if "--agent oracle" in line]
+    assert more in example

@@ -119,6 +119,10 @@ def _command(name: str) -> Callable[..., None]:
     return run
 
 
+_MORE = {"tau": " --set user=scripted", "tau2": " --set user=scripted", "api-bank": " --set data=DIR"}
+"""What the gold takes beside the data that `toolgym data get` brings."""
+
+
 def _help(name: str) -> str:
     return f"""Runs {name}: the share that its own verdict calls right, part by part, and the figures of the papers.
 
@@ -126,7 +130,7 @@ def _help(name: str) -> str:
 
     \b
     Examples:
-      toolgym bench {name} --agent oracle --limit 20 --json
+      toolgym bench {name} --agent oracle --limit 20{_MORE.get(name, "")}
       toolgym bench {name} --agent hf:Qwen/Qwen3-0.6B \\
         --temperature 0 --output runs/qwen
       toolgym bench {name} --agent api:my-model --price 0.15,0.6
