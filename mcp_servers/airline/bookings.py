@@ -64,8 +64,10 @@ def book_reservation(
         "destination": destination,
         "flight_type": flight_type,
         "cabin": cabin,
+        "flights": [],  # what is paid for them comes below
         "passengers": passengers,
         "payment_history": payment_methods,
+        "created_at": world.base.meta["today"],
         "total_baggages": total_baggages,
         "nonfree_baggages": nonfree_baggages,
         "insurance": insurance,
@@ -73,7 +75,7 @@ def book_reservation(
     if dialect.reads_records:
         flights = read_each(FLIGHT, flights)
         lists = {"passengers": [*passengers], "payment_history": [*payment_methods]}
-        booking = BOOKING.validate_python({**booking, **lists})
+        booking |= BOOKING.validate_python({**booking, **lists})
     passengers, payment_methods = booking["passengers"], booking["payment_history"]
     legs = price_flights(world, flights, cabin, len(passengers))
     total = sum(leg["price"] for leg in legs) * len(passengers) + BAG_PRICE * nonfree_baggages
@@ -81,7 +83,7 @@ def book_reservation(
         total += INSURANCE_PRICE * len(passengers)
     check_payments(dialect, user, payment_methods, total)
 
-    booking |= {"flights": legs, "created_at": world.base.meta["today"]}
+    booking["flights"] = legs
     reservation_id = new_reservation_id(world, dialect, booking)
     reservation = {"reservation_id": reservation_id, **booking}
     for payment in payment_methods:

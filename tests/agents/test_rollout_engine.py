@@ -251,7 +251,8 @@ def test_episodes_are_handed_over_as_they_end() -> None:
 
 
 INTERRUPTED = """
-import sys, threading
+import signal, sys, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background process may have been told to ignore it
 from toolgym.agents.policies import OraclePolicy
 from toolgym.agents.rollouts.rollout import Start, play_all
 from toolgym.opening import open_env
