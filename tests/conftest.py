@@ -19,6 +19,9 @@ import pytest
 # that wait for each other on busy cores take several times as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# The benchmarks are scripts of the checkout, not of the package: tests find them from its root.
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
 
 def pytest_collection_finish() -> None:
     """Takes what was imported out of every later garbage collection.

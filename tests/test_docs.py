@@ -23,7 +23,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-LANGUAGES = {"python", "bash", "json", "text", "mermaid", "bibtex"}
+LANGUAGES = {"python", "bash", "json", "text", "mermaid", "bibtex", "toml"}
 BLOCK = re.compile(
     r"^(?P<indent> *)(?:<!-- run: (?P<run>[^\n]*?) -->\n+(?P=indent))?"
     r"```(?P<language>\S*)\n(?P<body>.*?)^(?P=indent)```$",

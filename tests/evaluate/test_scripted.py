@@ -45,7 +45,7 @@ def env_of(task: Task):
     return SimpleNamespace(unwrapped=SimpleNamespace(task=task))
 
 
-@pytest.mark.parametrize("format", formats())
+@pytest.mark.parametrize("format", [name for name in formats() if name != "api_bank"])  # which has one call a message
 def test_the_oracle_says_the_gold_chain(format):
     oracle = OraclePolicy(format)
     oracle.start(0, "Cancel my trip Q7K2MZ.", {}, env_of(TASK))

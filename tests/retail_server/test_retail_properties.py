@@ -69,7 +69,8 @@ def test_failures_and_reads_change_nothing(make_caller, sequence, dialect):
         result = caller.session.call(call)
         if result.is_error or not TOOLS[call.name]:
             assert caller.world.hash() == before
-        assert result.outcome in {"ok", "tool_error", "invalid_arguments"}
+        there = any(tool.name == call.name for tool in caller.session.tools)  # a dialect may lack one
+        assert result.outcome in ({"ok", "tool_error", "invalid_arguments"} if there else {"unknown_tool"})
         assert not result.text.startswith("Error calling tool"), "the tool crashed"
 
 

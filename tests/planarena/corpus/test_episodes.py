@@ -35,4 +35,4 @@ def test_score_compares_rewards_on_them(built: Path, toolgym: Any) -> None:
 def test_a_folder_that_is_none(tmp_path: Path, toolgym: Any) -> None:
     done = toolgym("show", tmp_path)
     assert done.code == 2
-    assert "There is no file" in done.err
+    assert "is a folder; what is shown is a file of episodes, or the folder of a corpus" in done.err
