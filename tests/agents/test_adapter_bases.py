@@ -13,6 +13,8 @@ from toolgym.agents.policies.sizes import named_size
 from toolgym.agents.training import registry
 from toolgym.errors import ConfigError
 
+pytestmark = pytest.mark.slow
+
 
 def named(folder: Path) -> str:
     return json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"]

@@ -138,6 +138,7 @@ class Counting(LocalModel):
         super()._answer(batch)
 
 
+@pytest.mark.slow
 def test_a_local_model_answers_what_waits_together(start: str) -> None:
     from toolgym.rewards.judge import judge_all
 

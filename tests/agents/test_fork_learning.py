@@ -38,6 +38,8 @@ from toolgym.agents.tree import (
 from toolgym.errors import ConfigError, InfraError
 from toolgym.opening import open_env
 
+pytestmark = pytest.mark.slow
+
 TIMES = ("seconds/rollout", "step_time", "epoch")
 
 

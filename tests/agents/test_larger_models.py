@@ -38,6 +38,8 @@ from toolgym.rewards import Reward, base, register
 from toolgym.tasks import Task
 from toolgym.trajectory import Trajectory
 
+pytestmark = pytest.mark.slow
+
 TEMPLATE = Path(trl.__file__).parent / "chat_templates" / "qwen3.jinja"
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 
@@ -358,7 +360,6 @@ def test_a_larger_model_trains_on_the_whole_policy_text_by_default(
     assert load_file(tmp_path / "final" / "model.safetensors")["model.norm.weight"].dtype == torch.float32
 
 
-@pytest.mark.slow
 def test_an_adapter_trains_on_a_bfloat16_base_and_is_merged_in_either_type(
     standin: str, larger: None, letters: None, tmp_path: Path
 ) -> None:
@@ -382,7 +383,6 @@ def test_an_adapter_trains_on_a_bfloat16_base_and_is_merged_in_either_type(
     assert report.to_json()["episodes"] == 2
 
 
-@pytest.mark.slow
 def test_supervised_learning_keeps_the_episodes_of_the_whole_policy_text(
     standin: str, larger: None, letters: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -396,7 +396,6 @@ def test_supervised_learning_keeps_the_episodes_of_the_whole_policy_text(
     assert str(opening).endswith("<think>\n\n</think>\n\n")  # its evaluation does not let it think either
 
 
-@pytest.mark.slow
 def test_ppo_with_a_critic_takes_bfloat16_weights(standin: str, larger: None, letters: None, tmp_path: Path) -> None:
     assert steptool.main(small_run(standin, tmp_path, *PAIR, "--dtype", "bfloat16", "--learning-rate", "1e-4")) == 0
     final = load_file(tmp_path / "final" / "model.safetensors")
@@ -406,7 +405,6 @@ def test_ppo_with_a_critic_takes_bfloat16_weights(standin: str, larger: None, le
     assert line["grad_norm"] > 0
 
 
-@pytest.mark.slow
 def test_a_run_is_resumed_in_its_own_type(standin: str, larger: None, letters: None, tmp_path: Path) -> None:
     assert grpo.main(small_run(standin, tmp_path, *PAIR, "--save-steps", "1")) == 0
     with pytest.raises(ConfigError, match="dtype='float32', not 'bfloat16'"):

@@ -26,6 +26,8 @@ from toolgym.rewards.base import Reward, register
 from toolgym.tasks import Task
 from toolgym.trajectory import Trajectory
 
+pytestmark = pytest.mark.slow
+
 
 class Stopped(Exception):
     """The gradient is known."""
@@ -95,12 +97,7 @@ LOSSES: dict[str, tuple[type[RunConfig], Make, dict[str, Any]]] = {
 }
 
 
-FAST = ("grpo", "spo", "srft", "dupo", "steptool")
-
-
-@pytest.mark.parametrize(
-    "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in LOSSES]
-)
+@pytest.mark.parametrize("name", LOSSES)
 def test_a_step_on_episodes_is_the_same(
     name: str, fresh: Any, tokenizer: Any, rewarded: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -255,6 +255,7 @@ def test_forks_of_an_episode_are_closed(
     assert made[1][1]  # the next task is played all the same
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_after_playing_trains_on_what_it_played(tmp_path: Path, start: str) -> None:
     words = ["--model", start, "--episodes", "3", "--samples", "1", "--steps", "1", "--batch", "2", "--no-progress"]
     words += ["--micro-batch", "2", "--size", "small", "--prompt", "short", "--max-new-tokens", "6", "--threads", "1"]

@@ -74,6 +74,7 @@ def kept(episodes: Sequence[Rollout]) -> list[Any]:
     return [replace(episode, logprobs=[], error="") for episode in episodes]
 
 
+@pytest.mark.slow
 def test_what_is_played_does_not_depend_on_who_waits(tokenizer: Any, tiny_model: Any, toy_envs: Any) -> None:
     @settings(max_examples=25, deadline=None)
     @given(plans=PLANS, kind=st.sampled_from([Planned, PlannedAsync]), slots=st.integers(1, EPISODES))
@@ -323,6 +324,7 @@ def test_an_interrupted_evaluation_does_not_wait_for_what_is_closed(monkeypatch:
     assert closed
 
 
+@pytest.mark.slow
 def test_a_thousand_at_once_are_the_episodes_of_three() -> None:
     def report(concurrency: int) -> Any:
         agent = AgentOptions(concurrency=concurrency)

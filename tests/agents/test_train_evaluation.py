@@ -22,6 +22,8 @@ from toolgym.agents.training.train_evaluation import EvaluateEvery
 from toolgym.cli import main as cli
 from toolgym.errors import ConfigError
 
+pytestmark = pytest.mark.slow
+
 AIRLINE = "ToolGym/Airline-v0"
 
 

@@ -9,6 +9,8 @@ import pytest
 from benchmarks.domains import COLUMNS, measure
 from toolgym.registration import own_domains
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", own_domains())
 def test_the_oracle_solves_all_and_who_knows_nothing_next_to_nothing(name: str) -> None:
@@ -20,7 +22,6 @@ def test_the_oracle_solves_all_and_who_knows_nothing_next_to_nothing(name: str) 
     assert figures["forbidden"] <= 0.5
 
 
-@pytest.mark.slow
 def test_the_command_prints_json() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.domains", "--tasks", "4", "--only", "library", "--json"],

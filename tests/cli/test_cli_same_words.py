@@ -99,6 +99,7 @@ def test_a_task_that_there_is_not(toolgym) -> None:
     assert "option of its own: --task" in twice.err
 
 
+@pytest.mark.slow
 def test_servers_are_an_argument_or_an_option(toolgym, tmp_path: Path) -> None:
     shown = [toolgym("inspect", *words, "--json").out for words in ([SERVER], ["--servers", SERVER])]
     assert json.loads(shown[0])["tools"]

@@ -21,6 +21,8 @@ from toolgym.messages import ToolCall, Turn, render
 from toolgym.registration import _DECLARED, needs_user
 from toolgym.tasks import Task
 
+pytestmark = pytest.mark.slow
+
 SAMPLE = 120
 TELLING = re.compile(r"\d{5}|555-\S+|\S+@\S+")
 """Zip codes, telephone numbers, e-mail addresses."""
@@ -72,7 +74,6 @@ def test_the_gold_chain_solves_and_nothing_else_does(name: str, user: str, split
     assert refusing["solved"] == 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", MANY)
 def test_tasks_are_as_deep_and_as_varied_as_is_said(name: str) -> None:
     domain = DeclaredDomain(declaration(name), size="small")

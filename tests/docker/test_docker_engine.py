@@ -25,6 +25,8 @@ from toolgym.mcp.docker_engine import Engine
 from toolgym.mcp.docker_owner import Owner
 from toolgym.messages import ToolCall
 
+pytestmark = pytest.mark.slow
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 ONE_CALL = f"""\

@@ -20,7 +20,7 @@ from toolgym.mcp.docker import ContainerOptions, DockerTarget, reap_containers
 from toolgym.mcp.docker_owner import Owner
 from toolgym.messages import ToolCall
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 WIRE = WireOptions(timeout_s=60, start_timeout_s=120)

@@ -35,13 +35,14 @@ PUBLIC |= {f"ToolGym/Tau2{name}-v0" for name in ("Airline", "Retail", "Telecom")
 """Benchmarks whose data is the user's: `tests/tau` and `tests/tau2` have small ones, on which the suite is run."""
 
 
-KIT = {f"ToolGym/{name.capitalize()}-v0" for name in own_domains()} - FEW.keys()
-"""Those that the same kit makes as one of the few."""
+DEAR = {f"ToolGym/{name.capitalize()}-v0" for name in own_domains()} - FEW.keys()
+DEAR |= {"ToolGym/APIBank-v0", "ToolGym/All-v0", "ToolGym/BFCL-v0", "ToolGym/Calls-v0", "ToolGym/PlanArena-v0"}
+"""Those that the same kit makes as one of the few, and those that have tests of their own."""
 
 
 @pytest.mark.parametrize(
     "env_id",
-    [pytest.param(id, marks=pytest.mark.slow) if id in KIT else id for id in sorted({*env_ids()} - PUBLIC)],
+    [pytest.param(id, marks=pytest.mark.slow) if id in DEAR else id for id in sorted({*env_ids()} - PUBLIC)],
 )
 def test_conformance(env_id: str, made_up_bfcl: Path) -> None:
     options = {"data": str(made_up_bfcl)} if env_id == "ToolGym/BFCL-v0" else OPTIONS.get(env_id, SMALL)

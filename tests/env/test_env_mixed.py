@@ -23,6 +23,8 @@ from toolgym.registration import make_domain, own_domains, register_domain, regi
 from toolgym.tasks import Task
 from toolgym.vector import ToolVectorEnv
 
+pytestmark = pytest.mark.slow
+
 ALL = "ToolGym/All-v0"
 TWO = ["airline", "library"]
 
@@ -159,7 +161,6 @@ def test_what_cannot_be_is_said(options: dict[str, Any], message: str) -> None:
         make(**options)
 
 
-@pytest.mark.slow
 def test_depths_and_kinds_are_those_of_the_domains_that_have_them() -> None:
     env = make(kinds=["loan", "renew"], depth=2)
     assert {task.domain for task in islice(env.tasks, 20)} == {"library"}

@@ -325,6 +325,7 @@ def test_a_gold_chain_with_a_user_in_it_is_executed(phone: Any) -> None:
         execute(task, session)
 
 
+@pytest.mark.slow
 def test_such_an_environment_conforms(phone: Any) -> None:
     report = check_tool_env(phone.phone_env, episodes=4)
     details = {result.name: result.detail for result in report.results}

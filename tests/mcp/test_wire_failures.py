@@ -210,6 +210,7 @@ def test_nothing_is_left_behind(notes, notes_file):
     assert (children(), threading.active_count(), descriptors()) == before
 
 
+@pytest.mark.slow
 @needs_proc
 def test_a_process_that_forgets_to_close_leaves_no_server(tmp_path):
     """The interpreter's exit closes the connection, quietly, and ends even a server that would go on without it."""

@@ -15,6 +15,8 @@ from toolgym.errors import ConfigError
 from toolgym.mcp.state import files_of, make_state_options
 from toolgym.mcp_env import McpDomain, McpOptions
 
+pytestmark = pytest.mark.slow
+
 SERVER = '''
 import sys
 from pathlib import Path

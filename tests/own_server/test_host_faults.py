@@ -62,6 +62,7 @@ def test_workers_have_servers_of_their_own(raw_server_command, context, tmp_path
     assert done.stdout.splitlines() == [f"('{said}', '{said}')", said], done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads /proc")
 def test_an_interrupt_ends_the_call_and_the_servers(raw_server_command, tmp_path):
     """Ctrl-C while a call hangs: KeyboardInterrupt at once, and nothing is left when the process has ended."""

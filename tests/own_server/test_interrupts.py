@@ -30,6 +30,8 @@ from toolgym.tasks import GoldAction, GoldCall, Task
 from toolgym.vector import ToolVectorEnv
 from toolgym.world import Base, World
 
+pytestmark = pytest.mark.slow
+
 SLOW_SERVER = '''
 """Writes a note, waits, and writes another: `python slow_server.py`."""
 import json, sys, time
@@ -150,7 +152,6 @@ def test_ctrl_c_in_a_writing_call(env):
     assert_clean(env)
 
 
-@pytest.mark.slow
 def test_ctrl_c_at_random_moments(env):
     """Wherever in a step it comes: before the call is sent, while it runs, while its result is read."""
     moments = random.Random(0)
@@ -227,7 +228,6 @@ def test_a_time_limit_in_a_writing_call(tmp_path):
         assert session.fork().call(ToolCall("read")).text == "{}"
 
 
-@pytest.mark.slow
 def test_a_fork_s_parent_and_twin_are_apart(env):
     env.reset(seed=0)
     env.step(write("parent", 0.0))
@@ -241,7 +241,6 @@ def test_a_fork_s_parent_and_twin_are_apart(env):
     twin.close()
 
 
-@pytest.mark.slow
 def test_an_interrupted_reset(env):
     """Its episode is over, and the next reset does not build on what it left."""
     for after_s in (0.0, 0.001, 0.005, 0.02):
@@ -260,7 +259,6 @@ def test_an_interrupted_reset(env):
         assert env.session.diff() == {"read": {"x": "ended"}}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("cause", ["ctrl-c", "error"])
 def test_the_vector_environment(tmp_path, cause):
     """All episodes of an interrupted step are over; none goes on beneath the next one."""
@@ -314,7 +312,6 @@ def test_a_tool_server_whose_loop_hangs_is_started_anew(tmp_path):
         assert session.call(ToolCall("write", {"id": "y", "seconds": 0.0})).text == "written"
 
 
-@pytest.mark.slow
 def test_a_server_that_cannot_be_had_afresh_says_so():
     """Its state is its own: neither the session nor a new one on the same server pretends to begin anew."""
     server = make_foreign()

@@ -116,6 +116,7 @@ def turns_of(env: ToolEnv) -> list[Turn]:
     return [Turn(calls=tuple(call.call() for call in action.calls)) for action in env.task.gold]
 
 
+@pytest.mark.slow
 def test_other_processes_say_the_same(lender):
     made = [
         subprocess.run(
@@ -144,6 +145,7 @@ def test_many_at_once_are_those_one_by_one(airline, options):
 THREE = {"rename": True, "flaky": 0.3, "reorder": True, "size": "small", "prompt": "short"}
 
 
+@pytest.mark.slow
 def test_a_perturbed_airline_conforms():
     assert check_tool_env("ToolGym/Airline-v0", options=THREE, episodes=4).passed
 
@@ -155,6 +157,7 @@ def test_one_with_distractors_conforms():
     assert check_tool_env("ToolGym/Airline-v0", options={**THREE, "distractors": 4}, episodes=4, only=others).passed
 
 
+@pytest.mark.slow
 def test_a_server_of_ones_own_is_perturbed_too():
     options = {"servers": f"{SHOP}:server", "tasks": [ORDER], "distractors": 3, "rename": True, "flaky": 0.3}
     assert check_tool_env("ToolGym/MCP-v0", options={**options, "reorder": True}, episodes=2).passed

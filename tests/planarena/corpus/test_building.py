@@ -296,6 +296,7 @@ def test_a_killed_command_goes_on(tmp_path: Path, built: Path, files: Files, opt
     assert files(folder) == files(built)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_what_is_in_work_and_says_nothing_more(
     tmp_path: Path, built: Path, files: Files, options: Options
 ) -> None:
