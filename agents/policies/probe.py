@@ -47,7 +47,8 @@ def check_sampling(model: PreTrainedModel, pad_id: int) -> None:
     except Exception as error:  # whatever a model's code raises that is given a mask and a cache it does not know
         short = " ".join(str(error).split())[:200]
         raise ConfigError(f"{what}: {type(error).__name__}: {short}; {advice}") from error
-    coarse = torch.get_float32_matmul_precision() != "highest"
+    # A model that was trained with autocast goes on computing in that type: accelerate put it around its forward pass.
+    coarse = torch.get_float32_matmul_precision() != "highest" or hasattr(model, "_original_forward")
     if not difference <= (_COARSE_ROUNDING if coarse else _ROUNDING.get(model.dtype, _COARSE_ROUNDING)):
         raise ConfigError(
             f"{what}: log-probabilities of its tokens differ by {difference:.2g} nats on average from those of a full "
