@@ -35,6 +35,7 @@ LIBRARY = (
     {"episode"},
     {"env"},
     {"vector", "wrappers", "mistakes"},
+    {"env_maker"},
     {"mcp_env", "mixed", "checker"},
     {"opening"},
     {"ray_envs"},

@@ -4,16 +4,15 @@ env = gymnasium.make("ToolGym/MCP-v0", servers="mcp.json", tasks="tasks.yaml")
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from gymnasium.vector import AutoresetMode
 
 from toolgym.custom import TaskList
 from toolgym.domain import Split, TaskSet
-from toolgym.env import ToolEnv
+from toolgym.env_maker import GENERATED, EnvMaker, field_names, parted
 from toolgym.errors import ConfigError, TaskError
 from toolgym.loading import load_named, names_object
 from toolgym.mcp.connect import Connectable, connect
@@ -21,7 +20,7 @@ from toolgym.mcp.connection import WireOptions
 from toolgym.mcp.session import ToolSession
 from toolgym.mcp.state import StateTool, make_state_options
 from toolgym.messages import ToolCall
-from toolgym.options import EnvOptions, check_options, env_options
+from toolgym.options import EnvOptions
 from toolgym.sampling import sample_arguments
 from toolgym.sharing import shared
 from toolgym.tasks import GoldAction, GoldCall, Task
@@ -29,7 +28,6 @@ from toolgym.tasks._stored import fitting
 from toolgym.tasks.files import TaskSource, read_tasks
 from toolgym.tasks.freezing import freeze
 from toolgym.users import listening
-from toolgym.vector import ToolVectorEnv
 from toolgym.world import canonical
 
 __all__ = ["McpDomain", "McpOptions", "known_options", "load_server", "make_env", "make_vector_env"]
@@ -251,41 +249,10 @@ def _policy_text(policy: str) -> str:
     return policy
 
 
-def make_env(render_mode: str | None = None, options: EnvOptions | None = None, **settings: Any) -> ToolEnv:
-    """The environment `ToolGym/MCP-v0`.
-
-    Args:
-        render_mode, options: as for `ToolEnv`.
-        settings: fields of `McpOptions`, and of `EnvOptions`.
-    """
-    domain, overrides = _domain_of(settings)
-    return ToolEnv(domain, options, render_mode=render_mode, **overrides)
+def _domain_of(settings: dict[str, Any], options: EnvOptions | None) -> tuple[McpDomain, dict[str, Any]]:
+    chosen, rest = parted(McpOptions, settings)
+    return shared(chosen, McpDomain), rest
 
 
-def make_vector_env(
-    num_envs: int,
-    autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
-    render_mode: str | None = None,
-    options: EnvOptions | None = None,
-    **settings: Any,
-) -> ToolVectorEnv:
-    """Many episodes of `ToolGym/MCP-v0` at once; arguments as for `ToolVectorEnv` and `make_env`."""
-    domain, overrides = _domain_of(settings)
-    return ToolVectorEnv(
-        num_envs, domain, autoreset_mode=autoreset_mode, options=options, render_mode=render_mode, **overrides
-    )
-
-
-def known_options() -> tuple[str, ...]:
-    """What `gymnasium.make` takes for `ToolGym/MCP-v0`."""
-    world = ("size", "dialect", "domain_seed")
-    return (*(field.name for field in fields(McpOptions)), *(name for name in env_options() if name not in world))
-
-
-def _domain_of(settings: Mapping[str, Any]) -> tuple[McpDomain, dict[str, Any]]:
-    check_options(settings, known_options())
-    ours = {field.name for field in fields(McpOptions)}
-    chosen = {name: value for name, value in settings.items() if name in ours}
-    return shared(McpOptions(**chosen), McpDomain), {
-        name: value for name, value in settings.items() if name not in ours
-    }
+MAKER = EnvMaker(_domain_of, own=field_names(McpOptions), without=GENERATED)
+make_env, make_vector_env, known_options = MAKER.make_env, MAKER.make_vector_env, MAKER.known_options

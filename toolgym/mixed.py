@@ -15,18 +15,15 @@ from functools import lru_cache
 from math import gcd
 from typing import Any, Final, cast
 
-from gymnasium.vector import AutoresetMode
-
 from toolgym.composing.names import rng_for
 from toolgym.domain import Domain, Split, TaskSet
-from toolgym.env import ToolEnv
+from toolgym.env_maker import EnvMaker
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.mcp.session import ForkKind, ToolSpec, WrappedSession
-from toolgym.options import EnvOptions, check_options, env_options
+from toolgym.options import EnvOptions
 from toolgym.registration import domains as registered
 from toolgym.registration import make_domain, needs_user, own_domains
 from toolgym.tasks import Task
-from toolgym.vector import ToolVectorEnv
 
 __all__ = ["MixedDomain", "MixedSession", "MixedTasks", "known_options", "make_env", "make_vector_env"]
 
@@ -272,48 +269,18 @@ def _union(lists: Iterable[Sequence[ToolSpec]]) -> tuple[ToolSpec, ...]:
     return tuple(found.values())
 
 
-def make_env(render_mode: str | None = None, options: EnvOptions | None = None, **settings: Any) -> ToolEnv:
-    """The environment `ToolGym/All-v0`.
-
-    Args:
-        render_mode, options: as for `ToolEnv`.
-        settings: `domains`: names of registered domains (by default all of ToolGym's own whose tasks can be played with
-            the user that is chosen); `held_out`: those that are left out; and what `ToolEnv` takes, for each of them.
+def _domain_of(settings: dict[str, Any], options: EnvOptions | None) -> tuple[MixedDomain, dict[str, Any]]:
+    """The domains that are chosen (`domains`: by default all of ToolGym's own whose tasks can be played with the user
+    that is chosen; without those `held_out`), each with the size, dialect and seed.
 
     Raises:
-        ConfigError: an unknown domain or option, or no domain is left.
+        ConfigError: an unknown domain, or none is left.
     """
-    domain, overrides = _domain_of(settings, options)
-    return ToolEnv(domain, options, render_mode=render_mode, **overrides)
-
-
-def make_vector_env(
-    num_envs: int,
-    autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
-    render_mode: str | None = None,
-    options: EnvOptions | None = None,
-    **settings: Any,
-) -> ToolVectorEnv:
-    """Many episodes of `ToolGym/All-v0` at once; arguments as for `ToolVectorEnv` and `make_env`."""
-    domain, overrides = _domain_of(settings, options)
-    return ToolVectorEnv(
-        num_envs, domain, autoreset_mode=autoreset_mode, options=options, render_mode=render_mode, **overrides
-    )
-
-
-def known_options() -> tuple[str, ...]:
-    """What `gymnasium.make` takes for `ToolGym/All-v0`."""
-    return ("domains", "held_out", *env_options())
-
-
-def _domain_of(settings: Mapping[str, Any], options: EnvOptions | None) -> tuple[MixedDomain, dict[str, Any]]:
-    check_options(settings, known_options())
-    overrides = dict(settings)
-    user = overrides.get("user", (options or EnvOptions()).user)
-    chosen = _chosen(overrides.pop("domains", None), overrides.pop("held_out", None) or (), user)
-    size, dialect, seed = (overrides.pop(name, None) for name in ("size", "dialect", "domain_seed"))
+    user = settings.get("user", (options or EnvOptions()).user)
+    chosen = _chosen(settings.pop("domains", None), settings.pop("held_out", None) or (), user)
+    size, dialect, seed = (settings.pop(name, None) for name in ("size", "dialect", "domain_seed"))
     parts = {name: make_domain(name, size=size, dialect=dialect, seed=seed) for name in chosen}
-    return MixedDomain(parts, seed or 0), overrides
+    return MixedDomain(parts, seed or 0), settings
 
 
 def _chosen(domains: Any, held_out: Any, user: Any) -> list[str]:
@@ -344,3 +311,7 @@ def _names(option: str, given: Any) -> list[str]:
         if name not in registered():
             raise ConfigError(f"{option}: {did_you_mean(name, registered(), 'domain')}")
     return list(dict.fromkeys(cast(Iterable[str], names)))
+
+
+MAKER = EnvMaker(_domain_of, own=("domains", "held_out"))
+make_env, make_vector_env, known_options = MAKER.make_env, MAKER.make_vector_env, MAKER.known_options

@@ -4,15 +4,13 @@ gymnasium.make("ToolGym/BFCL-v0", category="multi_turn_miss_func")
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, get_args
-
-from gymnasium.vector import AutoresetMode
 
 from toolgym import _json
 from toolgym.data import data_folder
 from toolgym.domain import Split
-from toolgym.env import ToolEnv
+from toolgym.env_maker import GENERATED, EnvMaker, field_names, parted
 from toolgym.envs.bfcl import text_format
 from toolgym.envs.bfcl.cases import chosen_categories, is_multi_turn, read_cases
 from toolgym.envs.bfcl.multi_turn import tools_process
@@ -22,11 +20,10 @@ from toolgym.errors import ConfigError, did_you_mean
 from toolgym.mcp.session import ToolSpec
 from toolgym.messages import Turn
 from toolgym.observations import Prompt, added_tools, escape_tags, how_to_call, openai_tools
-from toolgym.options import EnvOptions, check_options, env_options
+from toolgym.options import EnvOptions
 from toolgym.sharing import shared
 from toolgym.tasks import Task
 from toolgym.trajectory import ToolResult
-from toolgym.vector import ToolVectorEnv
 
 __all__ = ["BfclDomain", "BfclOptions", "known_options", "make_env", "make_vector_env"]
 
@@ -164,50 +161,16 @@ def told_results(turn: Turn, results: Sequence[ToolResult]) -> str:
     return repr([{"role": "tool", "name": call_text(call), "content": result.text} for call, result in pairs])
 
 
-def make_env(render_mode: str | None = None, options: EnvOptions | None = None, **settings: Any) -> ToolEnv:
-    """The environment `ToolGym/BFCL-v0`.
-
-    Args:
-        render_mode, options: as for `ToolEnv`.
-        settings: fields of `BfclOptions`, and of `EnvOptions`.
-
-    Raises:
-        ConfigError: the data is not there, or an option cannot be used.
-    """
-    domain, overrides = _domain_of(settings, options)
-    return ToolEnv(domain, options, render_mode=render_mode, **overrides)
-
-
-def make_vector_env(
-    num_envs: int,
-    autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
-    render_mode: str | None = None,
-    options: EnvOptions | None = None,
-    **settings: Any,
-) -> ToolVectorEnv:
-    """Many episodes of `ToolGym/BFCL-v0` at once; arguments as for `ToolVectorEnv` and `make_env`."""
-    domain, overrides = _domain_of(settings, options)
-    return ToolVectorEnv(
-        num_envs, domain, autoreset_mode=autoreset_mode, options=options, render_mode=render_mode, **overrides
-    )
-
-
-def known_options() -> tuple[str, ...]:
-    """What `gymnasium.make` takes for `ToolGym/BFCL-v0`."""
-    out = ("size", "dialect", "domain_seed", "prompt")
-    return (*(field.name for field in fields(BfclOptions)), *(name for name in env_options() if name not in out))
-
-
-def _domain_of(settings: Mapping[str, Any], options: EnvOptions | None) -> tuple[BfclDomain, dict[str, Any]]:
-    check_options(settings, known_options())
-    ours = {field.name for field in fields(BfclOptions)}
-    chosen = BfclOptions(**{name: value for name, value in settings.items() if name in ours})
-    domain = shared(chosen, BfclDomain)
-    overrides = {name: value for name, value in settings.items() if name not in ours}
+def _domain_of(settings: dict[str, Any], options: EnvOptions | None) -> tuple[BfclDomain, dict[str, Any]]:
+    chosen, overrides = parted(BfclOptions, settings)
     if options is None:
         defaults: dict[str, Any] = {"user": "scripted", "max_turns": _MOST_TURNS, "max_calls": _MOST_CALLS}
         defaults["reward"] = "solved"
         if chosen.mode == "prompting":
             defaults["format"] = text_format.FORMAT
         overrides = {**defaults, **overrides}
-    return domain, overrides
+    return shared(chosen, BfclDomain), overrides
+
+
+MAKER = EnvMaker(_domain_of, own=field_names(BfclOptions), without=(*GENERATED, "prompt"))
+make_env, make_vector_env, known_options = MAKER.make_env, MAKER.make_vector_env, MAKER.known_options

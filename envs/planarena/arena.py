@@ -8,11 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, get_args
 
-from gymnasium.vector import AutoresetMode
-
 from toolgym.composing.names import SPLITS
 from toolgym.domain import Domain, Size, Split, TaskSet
-from toolgym.env import ToolEnv
+from toolgym.env_maker import EnvMaker
 from toolgym.envs.planarena.domain import ScenarioDomain, indices_of, scenario_domain
 from toolgym.envs.planarena.numbers import (
     SCENARIOS,
@@ -24,9 +22,8 @@ from toolgym.envs.planarena.numbers import (
 )
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.mixed import MixedSession, MixedTasks
-from toolgym.options import EnvOptions, check_options, env_options
+from toolgym.options import EnvOptions
 from toolgym.tasks import Task
-from toolgym.vector import ToolVectorEnv
 
 __all__ = ["ArenaDomain", "known_options", "make_env", "make_vector_env"]
 
@@ -155,54 +152,25 @@ class ArenaDomain:
         return MixedTasks(sets, self.seed)
 
 
-def make_env(render_mode: str | None = None, options: EnvOptions | None = None, **settings: Any) -> ToolEnv:
-    """The environment `ToolGym/PlanArena-v0`.
-
-    Args:
-        render_mode, options: as for `ToolEnv`.
-        settings: `scenario`: the number of one scenario, whose split is then the default; `tier`: only tasks that are
-            `easy`, `medium` or `hard`; and what `ToolEnv` takes.
-
-    Raises:
-        ConfigError: an unknown scenario, tier or option, or another split than the scenario's.
-    """
-    domain, overrides = _domain_of(settings)
-    return ToolEnv(domain, options, render_mode=render_mode, **overrides)
-
-
-def make_vector_env(
-    num_envs: int,
-    autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
-    render_mode: str | None = None,
-    options: EnvOptions | None = None,
-    **settings: Any,
-) -> ToolVectorEnv:
-    """Many episodes of `ToolGym/PlanArena-v0` at once; arguments as for `ToolVectorEnv` and `make_env`."""
-    domain, overrides = _domain_of(settings)
-    return ToolVectorEnv(
-        num_envs, domain, autoreset_mode=autoreset_mode, options=options, render_mode=render_mode, **overrides
-    )
-
-
-def known_options() -> tuple[str, ...]:
-    """What `gymnasium.make` takes for `ToolGym/PlanArena-v0`."""
-    return ("scenario", "tier", *env_options())
-
-
-def _domain_of(settings: Mapping[str, Any]) -> tuple[ScenarioDomain | ArenaDomain, dict[str, Any]]:
-    check_options(settings, known_options())
-    overrides = dict(settings)
-    number, tier = overrides.pop("scenario", None), overrides.pop("tier", None)
+def _domain_of(
+    settings: dict[str, Any], options: EnvOptions | None
+) -> tuple[ScenarioDomain | ArenaDomain, dict[str, Any]]:
+    """The domain of a scenario, or of all; `tier` keeps those of its tasks."""
+    number, tier = settings.pop("scenario", None), settings.pop("tier", None)
     if tier is not None and tier not in get_args(Tier):
         raise ConfigError(did_you_mean(str(tier), get_args(Tier), "tier"))
-    given = {name: overrides.pop(name, None) for name in ("size", "dialect", "domain_seed")}
+    given = {name: settings.pop(name, None) for name in ("size", "dialect", "domain_seed")}
     made = {name.removeprefix("domain_"): value for name, value in given.items() if value is not None}
     if number is None:
-        return _arena(tier, tuple(made.items())), overrides
+        return _arena(tier, tuple(made.items())), settings
     check_number(number)
-    return scenario_domain(number, **made, tier=tier), overrides
+    return scenario_domain(number, **made, tier=tier), settings
 
 
 @lru_cache(maxsize=16)
 def _arena(tier: Tier | None, made: tuple[tuple[str, Any], ...]) -> ArenaDomain:
     return ArenaDomain(**dict(made), tier=tier)
+
+
+MAKER = EnvMaker(_domain_of, own=("scenario", "tier"))
+make_env, make_vector_env, known_options = MAKER.make_env, MAKER.make_vector_env, MAKER.known_options

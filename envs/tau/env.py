@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gymnasium.vector import AutoresetMode
-
 from toolgym.custom import TaskList
 from toolgym.domain import Split
-from toolgym.env import ToolEnv
+from toolgym.env_maker import GENERATED, EnvMaker, field_names
 from toolgym.envs.tau.data import TauBenchmark, load
-from toolgym.envs.tau2.making import option_names, prepared
+from toolgym.envs.tau2.making import prepared
 from toolgym.envs.tau2.rewards import failed, public_reward
 from toolgym.envs.tau2.states import same_state
 from toolgym.envs.tau2.tasks import played
@@ -27,7 +25,6 @@ from toolgym.options import EnvOptions
 from toolgym.tasks import GoldAction, Task, UserScript
 from toolgym.tasks._stored import fitting
 from toolgym.trajectory import Trajectory
-from toolgym.vector import ToolVectorEnv
 from toolgym.world import World
 
 __all__ = ["REWARD", "TauDomain", "TauOptions", "known_options", "make_env", "make_vector_env"]
@@ -130,34 +127,12 @@ REWARD = public_reward("tau", tau_parts, {"DB": _database, "OUTPUTS": _outputs})
 """tau-bench's reward, for `reward=`."""
 
 
-def known_options() -> tuple[str, ...]:
-    """What `gymnasium.make` takes for these environments."""
-    return option_names(TauOptions)
-
-
-def make_env(name: str, render_mode: str | None = None, options: EnvOptions | None = None, **settings: Any) -> ToolEnv:
-    """An environment of tau-bench's.
-
-    Args:
-        name: `airline` or `retail`.
-        render_mode, options: as for `ToolEnv`.
-        settings: fields of `TauOptions`, and of `EnvOptions`.
-    """
+def _domain_of(settings: dict[str, Any], options: EnvOptions | None) -> tuple[TauDomain, dict[str, Any]]:
+    name = settings.pop("name")
     chosen, overrides = prepared(TauOptions, settings, options, REWARD)
-    return ToolEnv(TauDomain(name, chosen), options, render_mode=render_mode, **overrides)
+    return TauDomain(name, chosen), overrides
 
 
-def make_vector_env(
-    num_envs: int,
-    name: str,
-    autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
-    render_mode: str | None = None,
-    options: EnvOptions | None = None,
-    **settings: Any,
-) -> ToolVectorEnv:
-    """Many episodes at once; arguments as for `ToolVectorEnv` and `make_env`."""
-    chosen, overrides = prepared(TauOptions, settings, options, REWARD)
-    domain = TauDomain(name, chosen)
-    return ToolVectorEnv(
-        num_envs, domain, autoreset_mode=autoreset_mode, options=options, render_mode=render_mode, **overrides
-    )
+MAKER = EnvMaker(_domain_of, own=field_names(TauOptions), without=GENERATED, fixed=("name",))
+"""Of `airline` and `retail`, by name."""
+make_env, make_vector_env, known_options = MAKER.make_env, MAKER.make_vector_env, MAKER.known_options

@@ -10,14 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gymnasium.vector import AutoresetMode
-
 from toolgym.custom import TaskList
 from toolgym.domain import Split
-from toolgym.env import ToolEnv
+from toolgym.env_maker import GENERATED, EnvMaker, field_names
 from toolgym.envs.tau2.data import Benchmark, load
 from toolgym.envs.tau2.judging import backend_of
-from toolgym.envs.tau2.making import option_names, prepared
+from toolgym.envs.tau2.making import prepared
 from toolgym.envs.tau2.rewards import REWARD
 from toolgym.envs.tau2.tasks import make_task
 from toolgym.envs.tau2.verdicts import counts_assertions
@@ -27,7 +25,6 @@ from toolgym.mcp.session import ToolSession
 from toolgym.options import EnvOptions
 from toolgym.tasks import Task
 from toolgym.tasks._stored import fitting
-from toolgym.vector import ToolVectorEnv
 
 __all__ = ["Tau2Domain", "Tau2Options", "known_options", "make_env", "make_vector_env"]
 
@@ -125,34 +122,12 @@ class Tau2Domain:
         return found
 
 
-def known_options() -> tuple[str, ...]:
-    """What `gymnasium.make` takes for these environments."""
-    return option_names(Tau2Options)
-
-
-def make_env(name: str, render_mode: str | None = None, options: EnvOptions | None = None, **settings: Any) -> ToolEnv:
-    """An environment of tau2's.
-
-    Args:
-        name: `airline`, `retail` or `telecom`.
-        render_mode, options: as for `ToolEnv`.
-        settings: fields of `Tau2Options`, and of `EnvOptions`.
-    """
+def _domain_of(settings: dict[str, Any], options: EnvOptions | None) -> tuple[Tau2Domain, dict[str, Any]]:
+    name = settings.pop("name")
     chosen, overrides = prepared(Tau2Options, settings, options, REWARD)
-    return ToolEnv(Tau2Domain(name, chosen), options, render_mode=render_mode, **overrides)
+    return Tau2Domain(name, chosen), overrides
 
 
-def make_vector_env(
-    num_envs: int,
-    name: str,
-    autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
-    render_mode: str | None = None,
-    options: EnvOptions | None = None,
-    **settings: Any,
-) -> ToolVectorEnv:
-    """Many episodes at once; arguments as for `ToolVectorEnv` and `make_env`."""
-    chosen, overrides = prepared(Tau2Options, settings, options, REWARD)
-    domain = Tau2Domain(name, chosen)
-    return ToolVectorEnv(
-        num_envs, domain, autoreset_mode=autoreset_mode, options=options, render_mode=render_mode, **overrides
-    )
+MAKER = EnvMaker(_domain_of, own=field_names(Tau2Options), without=GENERATED, fixed=("name",))
+"""Of `airline`, `retail` and `telecom`, by name."""
+make_env, make_vector_env, known_options = MAKER.make_env, MAKER.make_vector_env, MAKER.known_options
