@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
@@ -155,3 +156,34 @@ def made_up_bfcl(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sys.modules[name] = module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.write_benchmark(tmp_path_factory.mktemp("bfcl"))
+
+
+@dataclass
+class Done:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(name="toolgym")
+def in_process(capsys, monkeypatch) -> Callable[..., Done]:
+    """Runs the real `toolgym` command in this process: `toolgym("list", "--json")` -> exit code, stdout and stderr."""
+    from toolgym.cli import common, main
+
+    # Wide and plain, whatever terminal the tests run in.
+    monkeypatch.setenv("COLUMNS", "160")
+    for console in (common.out, common.progress_console):
+        monkeypatch.setattr(console, "_width", 160)
+        monkeypatch.setattr(console, "_color_system", None)
+
+    def run(*arguments: object) -> Done:
+        capsys.readouterr()
+        code: object = 0
+        try:
+            main([str(argument) for argument in arguments])
+        except SystemExit as error:
+            code = error.code or 0
+        printed = capsys.readouterr()
+        return Done(int(str(code)), printed.out, printed.err)
+
+    return run

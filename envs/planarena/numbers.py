@@ -6,6 +6,7 @@ themes in turns: the n-th one has theme n mod T and variation n div T, of T them
 
 import random
 from typing import Final, Literal
+from zlib import crc32
 
 from toolgym.composing.names import SPLITS
 from toolgym.composing.recipes import DEPTHS
@@ -96,7 +97,7 @@ def depth_of(number: int, index: int) -> int:
 
     Each scenario has the same number of tasks of a depth, in an order of its own.
     """
-    return _DEPTHS[(index * 77 + number * 31) % TASKS]
+    return _DEPTHS[(index * 77 + crc32(number.to_bytes(8, "big"))) % TASKS]
 
 
 def tier_of(depth: int, tools: int) -> Tier:

@@ -8,21 +8,13 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from toolgym.mcp_servers.retail.records import OPTIONAL_FIELDS
 from toolgym.world import Base, World
 
 __all__ = ["database_hash", "same_state", "user_hash"]
 
 _USER_TABLE = "phones"
 _FLOATS = {"amount", "balance", "exchange_price_difference", "price"}
-_RETAIL_OPTIONAL = (
-    "cancel_reason",
-    "exchange_items",
-    "exchange_new_items",
-    "exchange_payment_method_id",
-    "exchange_price_difference",
-    "return_items",
-    "return_payment_method_id",
-)
 
 
 def _airline(table: str, key: str, record: Any) -> Any:
@@ -34,7 +26,7 @@ def _airline(table: str, key: str, record: Any) -> Any:
 
 
 def _retail(table: str, key: str, record: Any) -> Any:
-    return _floats({**dict.fromkeys(_RETAIL_OPTIONAL), **record} if table == "orders" else record)
+    return _floats({**dict.fromkeys(OPTIONAL_FIELDS), **record} if table == "orders" else record)
 
 
 def _floats(value: Any, key: str = "") -> Any:

@@ -129,8 +129,8 @@ def _is_term(loaded: Callable[..., Any]) -> bool:
     return True
 
 
-def _of_plugin(plugin: Plugin, name: str, term: Term) -> Term:
-    """A term whose own errors name its package."""
+def _watched(term: Callable[..., Any], told: Callable[[Exception], ConfigError]) -> Term:
+    """A term that somebody else wrote: whatever it raises is an error that says whose it is (`told`)."""
 
     @wraps(term)
     def scored(trajectory: Any, task: Any) -> float:
@@ -139,25 +139,20 @@ def _of_plugin(plugin: Plugin, name: str, term: Term) -> Term:
         except ToolGymError:
             raise
         except Exception as error:  # it may do anything
-            raise plugin.error(f"raised {type(error).__name__} in the term {name!r}: {error}") from error
+            raise told(error) from error
 
     return scored
+
+
+def _of_plugin(plugin: Plugin, name: str, term: Term) -> Term:
+    """A term whose own errors name its package."""
+    return _watched(term, lambda error: plugin.error(f"raised {type(error).__name__} in the term {name!r}: {error}"))
 
 
 def _of_file(term: Callable[..., Any], place: str) -> Term:
     """A term whose own errors name it and its file."""
     name = getattr(term, "__name__", "reward")
-
-    @wraps(term)
-    def scored(trajectory: Any, task: Any) -> float:
-        try:
-            return term(trajectory, task)
-        except ToolGymError:
-            raise
-        except Exception as error:  # it may do anything
-            raise ConfigError(f"the reward {name!r} raised {raised(error, place)}") from error
-
-    return scored
+    return _watched(term, lambda error: ConfigError(f"the reward {name!r} raised {raised(error, place)}"))
 
 
 def make_reward(spec: RewardSpec = "default", **options: Any) -> Reward:

@@ -1,13 +1,11 @@
 """A small corpus of the library, and the beginnings of its tasks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from toolgym.cli import common, main
 from toolgym.env import ToolEnv
 from toolgym.envs.planarena.corpus.building import BuildOptions, build
 from toolgym.envs.planarena.corpus.format import part_files, read_manifest, read_rows
@@ -70,30 +68,3 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("corpora") / "built"
     build(_options(folder))
     return folder
-
-
-@dataclass
-class Done:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def toolgym(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
-    """Runs the `toolgym` command in this process."""
-    for console in (common.out, common.progress_console):
-        monkeypatch.setattr(console, "_width", 160)
-        monkeypatch.setattr(console, "_color_system", None)
-
-    def run(*arguments: object) -> Done:
-        capsys.readouterr()
-        code: object = 0
-        try:
-            main([str(argument) for argument in arguments])
-        except SystemExit as error:
-            code = error.code or 0
-        printed = capsys.readouterr()
-        return Done(int(str(code)), printed.out, printed.err)
-
-    return run
