@@ -6,13 +6,13 @@ of them becomes an outline.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, permutations, product
 from typing import Final
 
-from toolgym.composing.declaration import Act, Pick, Rule
+from toolgym.composing.declaration import Act, Declaration, Pick, Rule
 from toolgym.composing.recipes import Kitchen, Together, is_named
 from toolgym.composing.stories import Outline
 from toolgym.composing.ways import Way, ways_to
@@ -52,7 +52,22 @@ class _Series:
 
 
 class Sampler(Kitchen):
-    """Draws recipes without making those that it does not draw."""
+    """Draws recipes without making those that it does not draw. What was reckoned once is kept."""
+
+    def __init__(self, declaration: Declaration, works: Callable[[Together], bool]):
+        super().__init__(declaration, works)
+        self._shared: dict[int, tuple[list[tuple[int, ...]], list[tuple[int, ...]]]] = {}
+        """Depth -> how two stories, and how three, share it."""
+        self._voiced: dict[tuple[int, int, bool], Outline | None] = {}
+        """(series, way, whether it asks), by identity -> the story."""
+        self._facts: dict[Way, tuple[frozenset[str], frozenset[str], frozenset[str]]] = {}
+        """Way -> the tables that it lists, those with told records, the looks by the speaker that it begins with."""
+        self._made: dict[tuple[int, bool], dict[int, list[tuple[_Series, list[Way]]]]] = {}
+        """(depth, whether a rule is broken) -> as `_of_depth` gives it."""
+        self._picks: dict[tuple[str, str], list[Way]] = {}
+        """(table of the act, table of the pick) -> ways to what is picked."""
+        self._found: dict[str, dict[tuple[int, bool], list[Way]]] = {}
+        """Table -> as `_ways` gives it."""
 
     def works(self, recipe: Together) -> bool:
         """Always: a recipe is tried in its task's own world alone."""
@@ -112,10 +127,6 @@ class Sampler(Kitchen):
             self._shared[depth] = (found[0], found[1] if len(found) > 1 else [])
         return self._shared[depth]
 
-    @cached_property
-    def _shared(self) -> dict[int, tuple[list[tuple[int, ...]], list[tuple[int, ...]]]]:
-        return {}
-
     # Questions ---------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -154,10 +165,6 @@ class Sampler(Kitchen):
             self._voiced[key] = self._with_speaker(made)
         return self._voiced[key]
 
-    @cached_property
-    def _voiced(self) -> dict[tuple[int, int, bool], Outline | None]:
-        return {}
-
     def _free(self, way: Way, other: Outline) -> bool:
         """Whether a way looks nothing up that another story looks up too."""
         if way not in self._facts:
@@ -171,10 +178,6 @@ class Sampler(Kitchen):
             self._facts[way] = listed, named, first
         listed, named, first = self._facts[way]
         return listed.isdisjoint(other.named) and named.isdisjoint(other.listed) and first.isdisjoint(other.first)
-
-    @cached_property
-    def _facts(self) -> dict[Way, tuple[frozenset[str], frozenset[str], frozenset[str]]]:
-        return {}
 
     def _of_depth(self, depth: int, refused: bool) -> dict[int, list[tuple[_Series, list[Way]]]]:
         """Number of acts -> the series of that many that have the depth with some ways, and those ways."""
@@ -191,10 +194,6 @@ class Sampler(Kitchen):
                     found.setdefault(len(series.acts), []).append((series, ways))
             self._made[key] = found
         return self._made[key]
-
-    @cached_property
-    def _made(self) -> dict[tuple[int, bool], dict[int, list[tuple[_Series, list[Way]]]]]:
-        return {}
 
     @cached_property
     def _series(self) -> list[_Series]:
@@ -255,10 +254,6 @@ class Sampler(Kitchen):
             self._picks[key] = self._ways_to_pick(act, pick)[:_PICKABLE]
         return self._picks[key]
 
-    @cached_property
-    def _picks(self) -> dict[tuple[str, str], list[Way]]:
-        return {}
-
     def _ways(self, table: str) -> dict[tuple[int, bool], list[Way]]:
         """(depth, whether the customer's own record is read) -> the ways to a record of a table."""
         if table not in self._found:
@@ -268,10 +263,6 @@ class Sampler(Kitchen):
                     found.setdefault((way.depth, self._reads_speaker(way)), []).append(way)
             self._found[table] = found
         return self._found[table]
-
-    @cached_property
-    def _found(self) -> dict[str, dict[tuple[int, bool], list[Way]]]:
-        return {}
 
 
 def _falls(parts: Sequence[int]) -> bool:
