@@ -83,19 +83,22 @@ class _Maker(TaskMaker):
     """Makes the tasks of a scenario, each alone."""
 
     def make(self, index: int) -> Task:
-        """Task `index`.
+        """Task `index`: of the depth that it should have, or the next lower one that the scenario has.
+
+        Some scenarios of four tools have not all depths (2647 has none above 5).
 
         Raises:
-            TaskError: no recipe suits its world (not seen to happen).
+            TaskError: no recipe of any of these depths suits its worlds.
         """
         number = cast(_Composer, self.composer).number
-        rng, depth = self._rng("task", index), depth_of(number, index)
-        for world in range(index, _STRIDE, TASKS):
-            key = world_key(self.source.split, (number * _STRIDE + world) % WORLDS_PER_SPLIT, self.source.seed)
-            task = self._in_world(index, depth, key, rng)
-            if task is not None:
-                return task
-        raise TaskError(f"no recipe of depth {depth} suits task {index} of scenario {number}")
+        rng, wanted = self._rng("task", index), depth_of(number, index)
+        for depth in range(wanted, 0, -1):
+            for world in range(index, _STRIDE, TASKS):
+                key = world_key(self.source.split, (number * _STRIDE + world) % WORLDS_PER_SPLIT, self.source.seed)
+                task = self._in_world(index, depth, key, rng)
+                if task is not None:
+                    return task
+        raise TaskError(f"no recipe of depth {wanted} or less suits task {index} of scenario {number}")
 
     def recipe(self, index: int) -> Recipe:
         """The kind of task that `index` is: of the task that is made."""

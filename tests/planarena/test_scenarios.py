@@ -180,6 +180,15 @@ def test_a_task_is_the_same_whatever_was_made_before() -> None:
     assert [back.tasks(split).by_id(task.id) for task in first[:3]] == first[:3]
 
 
+def test_a_scenario_without_the_deepest_tasks_has_the_next_deep_ones() -> None:
+    # One of the 8,000 that has not all depths: no story of its four tools is deeper than 5.
+    domain = ScenarioDomain(2647)
+    deepest = [index for index in range(TASKS) if depth_of(2647, index) > 5]
+    tasks = [domain.tasks(domain.split)[index] for index in (deepest[0], deepest[-1])]
+    assert [task.depth for task in tasks] == [5, 5]
+    assert len({task.request for task in tasks}) == 2
+
+
 # Splits share nothing ------------------------------------------------------------------------------------------------
 
 
