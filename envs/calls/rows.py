@@ -187,9 +187,14 @@ def _tools_of_system(said: list[Said]) -> tuple[tuple[ToolSpec, ...], list[Said]
             value, _ = _DECODER.raw_decode(text, found.start())
         except (JSONDecodeError, RecursionError):
             continue
-        if all(isinstance(item, Mapping) and "name" in item.get("function", item) for item in value):
+        if all(_is_tool(item) for item in value):
             return read_tools(value), said[1:]
     return (), said
+
+
+def _is_tool(item: Any) -> bool:
+    function = item.get("function", item) if isinstance(item, Mapping) else None
+    return isinstance(function, Mapping) and "name" in function
 
 
 def _answers(said: Sequence[Said]) -> list[tuple[ToolCall, str]]:

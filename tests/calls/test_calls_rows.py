@@ -169,6 +169,14 @@ def test_a_row_of_no_form_is_told_which_there_are(row):
         read_row(row)
 
 
+@pytest.mark.parametrize("listed", ['[{"function": null}]', '[{"function": 3}]', '[{"function": "name"}]', "[null]"])
+def test_a_list_in_the_system_message_that_is_none_of_tools_stays_text(given, listed):
+    said = [{"from": "user", "value": "Hello!"}, {"from": "assistant", "value": "Good morning."}]
+    (example,) = read_row({**given.toolace(), "system": listed, "conversations": said})
+    assert example.tools == ()
+    assert example.history[0] == Said("system", listed)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: (
