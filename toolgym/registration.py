@@ -58,6 +58,7 @@ _MADE_IN = {
     "ToolGym/BFCL-v0": "toolgym.envs.bfcl.environment",
     "ToolGym/Calls-v0": "toolgym.envs.calls",
     "ToolGym/MCP-v0": "toolgym.mcp_env",
+    "ToolGym/OpenEnv-v0": "toolgym.adapters.openenv",
     "ToolGym/PlanArena-v0": "toolgym.envs.planarena.arena",
 }
 """Ids with options of their own -> the module with their `make_env` and `make_vector_env`."""

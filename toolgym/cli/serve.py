@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from toolgym.mcp.server import ToolServer
 
 
+_LOCAL = ("127.0.0.1", "localhost", "::1")
 _tools, _clients, _guard = panel("Which tools"), panel("How clients connect"), panel("Who may connect")
 
 
@@ -21,8 +22,12 @@ def serve(
         str | None,
         typer.Argument(metavar="ENV", help="A domain (airline, planarena:17) or an environment (ToolGym/Airline-v0)."),
     ] = None,
+    protocol: Annotated[
+        Literal["mcp", "openenv"],
+        _clients(help="mcp: the tools. openenv: the whole environment, for OpenEnv's clients (openenv-core)."),
+    ] = "mcp",
     transport: Annotated[
-        Literal["stdio", "http"], _clients(help="stdio: one client, by its pipes; http: many.")
+        Literal["stdio", "http"], _clients(help="stdio: one client, by its pipes; http: many. OpenEnv has http only.")
     ] = "stdio",
     host: Annotated[str, _clients(metavar="ADDRESS", help="The address to listen on (http).")] = "127.0.0.1",
     port: Annotated[int, _clients(metavar="N", help="The port to listen on (http).", min=0, max=65535)] = 8000,
@@ -56,12 +61,21 @@ def serve(
       toolgym serve airline --transport http --host 0.0.0.0 --token SECRET
       toolgym serve airline --set seed=3 --set size=standard
       claude mcp add airline -- toolgym serve airline
+      toolgym serve ToolGym/Airline-v0 --protocol openenv --port 8000
     """
     from toolgym.mcp.serve import serve as serve_tools
 
     chosen = either(domain, env, "env")
     if chosen is None:
         raise ConfigError("Serve which tools? Name a domain (toolgym serve airline) or an environment.")
+    if protocol == "openenv":
+        if token or agent_token:
+            raise ConfigError("OpenEnv's protocol has no tokens: leave --token out, and keep the port on this machine")
+        if host not in _LOCAL and not allow_open:
+            raise ConfigError(
+                f"OpenEnv's protocol has no tokens, so whoever reaches {host}:{port} can play; say so with --allow-open"
+            )
+        return serve_openenv(chosen, parse_settings(settings), host, port)
     server = build(chosen, parse_settings(settings))
 
     def listens() -> None:
@@ -79,6 +93,23 @@ def serve(
         agent_token=agent_token,
         on_listen=listens,
     )
+
+
+def serve_openenv(env_id: str, options: dict[str, Any], host: str, port: int) -> None:
+    """Serves a whole environment to OpenEnv's clients, until it is interrupted.
+
+    Raises:
+        ConfigError: the package is missing, no such environment, or an option that it does not have.
+    """
+    import uvicorn
+
+    try:
+        from toolgym.adapters.openenv.serving import openenv_app
+    except ImportError as error:
+        raise ConfigError(f"OpenEnv's package is missing: pip install openenv-core ({error})") from error
+    app = openenv_app(env_id if "/" in env_id or ":" in env_id else f"ToolGym/{env_id.capitalize()}-v0", **options)
+    progress_console.print(f"Serving {env_id} to OpenEnv's clients at http://{host}:{port}; Ctrl+C ends it.")
+    uvicorn.run(app, host=host, port=port, log_level="warning")
 
 
 def build(name: str, options: dict[str, Any]) -> "ToolServer":

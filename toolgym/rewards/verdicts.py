@@ -20,6 +20,7 @@ TaskVerdict = Callable[[Trajectory, Task], str | None]
 
 _VERDICTS: dict[str, str | TaskVerdict] = {
     "bfcl": "toolgym.envs.bfcl.tasks:fault",
+    "openenv": "toolgym.adapters.openenv.playing:fault",
     "tau": "toolgym.envs.tau.env:fault",
     "tau2": "toolgym.envs.tau2.rewards:fault",
 }
