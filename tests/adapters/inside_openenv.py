@@ -19,6 +19,7 @@ from openenv.core.env_server.mcp_environment import MCPEnvironment
 from openenv.core.env_server.mcp_types import CallToolAction, CallToolObservation
 from openenv.core.env_server.types import Action, Observation, State
 from openenv.core.generic_client import GenericEnvClient
+
 from toolgym.adapters.openenv import openenv_app
 from toolgym.agents.policies.scripted import gold_turns
 from toolgym.errors import ConfigError, ServerStartError

@@ -75,7 +75,8 @@ def serve(
             raise ConfigError(
                 f"OpenEnv's protocol has no tokens, so whoever reaches {host}:{port} can play; say so with --allow-open"
             )
-        return serve_openenv(chosen, parse_settings(settings), host, port)
+        serve_openenv(chosen, parse_settings(settings), host, port)
+        return
     server = build(chosen, parse_settings(settings))
 
     def listens() -> None:

@@ -5,9 +5,9 @@ from importlib.metadata import version
 from typing import Any, Literal
 from uuid import uuid4
 
-from openenv.core.env_server import create_fastapi_app
-from openenv.core.env_server.interfaces import Environment
-from openenv.core.env_server.types import Action, EnvironmentMetadata, Observation, State
+from openenv.core.env_server import create_fastapi_app  # pyright: ignore[reportMissingImports]
+from openenv.core.env_server.interfaces import Environment  # pyright: ignore[reportMissingImports]
+from openenv.core.env_server.types import Action, EnvironmentMetadata, Observation, State  # pyright: ignore[reportMissingImports]
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 from starlette.types import ASGIApp
@@ -27,9 +27,7 @@ class ToolAction(Action):
     """
 
     type: Literal["message", "call_tool", "list_tools"] = "message"
-    message: str | None = Field(
-        None, description="The assistant's message: plan, tool calls, response (docs/agents.md)"
-    )
+    message: str | None = Field(None, description="The assistant's message: a plan, tool calls, a response")
     tool_name: str | None = Field(None, description="The tool to call, where type is call_tool")
     arguments: dict[str, Any] = Field(default_factory=dict, description="The arguments of that call")
 

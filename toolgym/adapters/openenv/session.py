@@ -74,7 +74,7 @@ class OpenEnvSession(ToolSession):
 
     async def _connect(self) -> None:
         try:
-            from openenv.core.generic_client import GenericEnvClient
+            from openenv.core.generic_client import GenericEnvClient  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise ConfigError(f"OpenEnv's package is missing: pip install openenv-core ({error})") from error
         client = GenericEnvClient(self._url, self._start_timeout_s, self._timeout_s)
