@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+import httpx2
+
 from toolgym.errors import (
     CallTimeoutError,
     ConfigError,
@@ -223,12 +225,10 @@ def _schemas(url: str, timeout_s: float) -> dict[str, Any]:
     Raises:
         ServerStartError: it says nothing.
     """
-    import httpx
-
     where = url.replace("ws://", "http://").replace("wss://", "https://").rstrip("/").removesuffix("/ws")
     try:
-        answer = httpx.get(f"{where}/schema", timeout=timeout_s)
+        answer = httpx2.get(f"{where}/schema", timeout=timeout_s)
         answer.raise_for_status()
         return answer.json()
-    except (httpx.HTTPError, ValueError) as error:
+    except (httpx2.HTTPError, ValueError) as error:
         raise ServerStartError(f"The OpenEnv server at {url} does not say what actions it takes: {error}") from error
