@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 from toolgym.agents.rollouts.demonstrations import Example
 from toolgym.errors import ConfigError, DivergenceError
 
-__all__ = ["PretrainOptions", "pretrain"]
+__all__ = ["PretrainOptions", "batches", "learn", "optimizers", "pretrain"]
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,13 @@ def optimizers(model: PreTrainedModel, options: PretrainOptions) -> list[torch.o
     matrices = [p for p in model.parameters() if p.requires_grad and p.ndim == 2 and id(p) not in embeddings]
     chosen = {id(parameter) for parameter in matrices}
     others = [p for p in model.parameters() if p.requires_grad and id(p) not in chosen]
-    return [
+    made = [
         torch.optim.Muon(matrices, lr=options.muon_lr, weight_decay=0.0, momentum=0.95),
         torch.optim.AdamW(others, lr=options.adamw_lr, betas=(0.9, 0.95), weight_decay=0.0),
     ]
+    for group in (group for optimizer in made for group in optimizer.param_groups):
+        group["initial_lr"] = group["lr"]
+    return made
 
 
 def _rate(progress: float, step: int, options: PretrainOptions) -> float:
@@ -108,6 +111,36 @@ def _pad(chosen: Sequence[Example], device: torch.device) -> tuple[torch.Tensor,
         mask[row, : len(example.mask)] = example.mask
     lengths = torch.tensor([len(example.ids) for example in chosen], device=device)
     return torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device), lengths
+
+
+def learn(
+    model: PreTrainedModel,
+    steps: Sequence[torch.optim.Optimizer],
+    chosen: Sequence[Example],
+    options: PretrainOptions,
+    *,
+    step: int,
+    progress: float,
+) -> float:
+    """One step on a batch of sequences, the `step`-th when the share `progress` of the run is done; its loss.
+
+    Raises:
+        DivergenceError: the loss is not finite.
+    """
+    ids_BT, mask_BT, lengths_B = _pad(chosen, model.device)
+    with torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=options.bf16):
+        loss, other = masked_losses(model, ids_BT, mask_BT, lengths_B, context=options.context_weight > 0)
+    if not torch.isfinite(loss):
+        raise DivergenceError(f"the loss is {loss.item()} at step {step}; lower muon_lr and adamw_lr")
+    (loss + options.context_weight * other).backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), options.max_grad_norm)
+    factor = _rate(progress, step, options)
+    for optimizer in steps:
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    return loss.item()
 
 
 def pretrain(
@@ -133,35 +166,22 @@ def pretrain(
         raise ConfigError("there is nothing to train on: no demonstration was given")
     rng = np.random.default_rng(np.random.SeedSequence(options.seed))
     steps = optimizers(model, options)
-    base = [[group["lr"] for group in optimizer.param_groups] for optimizer in steps]
     lengths = np.array([len(example.ids) for example in data])
     short = np.flatnonzero(lengths <= np.median(lengths)).tolist()
     total, seen, step = options.epochs * float(lengths.sum()), 0, 0
-    device, started, progress = model.device, time.perf_counter(), 0.0
+    started, progress = time.perf_counter(), 0.0
     model.train()
     while progress < 1:
         pool = short if progress < options.short_first else list(range(len(data)))
         for batch in batches([int(lengths[i]) for i in pool], rng, options.batch_tokens):
             chosen = [data[pool[i]] for i in batch]
-            ids_BT, mask_BT, lengths_B = _pad(chosen, device)
-            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=options.bf16):
-                loss, other = masked_losses(model, ids_BT, mask_BT, lengths_B, context=options.context_weight > 0)
-            if not torch.isfinite(loss):
-                raise DivergenceError(f"the loss is {loss.item()} at step {step}; lower muon_lr and adamw_lr")
-            (loss + options.context_weight * other).backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), options.max_grad_norm)
-            factor = _rate(progress, step, options)
-            for optimizer, rates in zip(steps, base, strict=True):
-                for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                    group["lr"] = rate * factor
-                optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
+            loss = learn(model, steps, chosen, options, step=step, progress=progress)
             step += 1
             seen += sum(len(example.ids) for example in chosen)
             elapsed = time.perf_counter() - started
             progress = elapsed / options.seconds if options.seconds else seen / total
             if on_step is not None:
-                on_step(step, min(progress, 1.0), loss.item())
+                on_step(step, min(progress, 1.0), loss)
             if progress >= 1 or (pool is short and progress >= options.short_first):
                 break
     model.eval()

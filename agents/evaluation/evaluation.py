@@ -16,10 +16,12 @@ from toolgym.agents.policies.scripted import NoopPolicy, OraclePolicy, RandomPol
 from toolgym.agents.rollouts.environments import copies
 from toolgym.agents.rollouts.rollout import Rollout, Start, play_all
 from toolgym.env import ToolEnv
+from toolgym.envs.planarena.numbers import tier_of_task
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.opening import WORLD_OPTIONS, open_env
 from toolgym.perturbing.chance import number_of
 from toolgym.perturbing.names import names_of
+from toolgym.tasks import Task
 from toolgym.trajectory import Trajectory, TrajectoryWriter
 
 __all__ = ["AGENTS", "DTYPES", "AgentOptions", "EvalOptions", "evaluate", "make_policy", "play", "report_of"]
@@ -205,7 +207,7 @@ def play(
     first = open_env(options.env_id, **env_options)
     if on_open is not None:
         on_open(first)
-    writing = frozenset(tool.name for tool in first.tools if tool.writes is not False)
+    writing_of = _writing_tools(first)
     count = min(options.episodes, len(first.tasks))
     order = np.random.default_rng(np.random.SeedSequence(options.seed)).permutation(len(first.tasks))[:count]
     # All first trials, then all second ones: an evaluation that is stopped early has seen as many tasks as it could.
@@ -221,8 +223,9 @@ def play(
         task = first.tasks[task_index]
         trajectory = _finished(rollout, options, task.id)
         names = names_of(trajectory)
+        writing = writing_of(task)
         played, tools = (names.task(task), map(names.tool, writing)) if names else (task, writing)
-        score = score_episode(trajectory, played, trial=trial, writing_tools=tools)
+        score = score_episode(trajectory, played, trial=trial, writing_tools=tools, tier=tier_of_task(task))
         scores[number] = replace(score, error=rollout.error)
         if writer is not None:
             writer.write(trajectory)
@@ -237,6 +240,27 @@ def play(
     ):
         play_all(policy, envs, starts, ended, step_timeout_s=options.step_timeout_s)
     return scores
+
+
+def _writing_tools(env: ToolEnv) -> Callable[[Task], frozenset[str]]:
+    """Which tools change the world in a task's episode: where tasks are of several domains, each has its own."""
+    own = {tool.name: tool.writes is not False for tool in env.tools}
+    part_of = getattr(env.domain, "part_of", None)
+    known: dict[str, frozenset[str]] = {}
+
+    def of(task: Task) -> frozenset[str]:
+        if task.domain not in known:
+            writes = dict(own)
+            if part_of is not None:
+                session = part_of(task).session()
+                try:
+                    writes |= {tool.name: tool.writes is not False for tool in session.tools}
+                finally:
+                    session.close()
+            known[task.domain] = frozenset(name for name, does in writes.items() if does)
+        return known[task.domain]
+
+    return of
 
 
 def _start(env: ToolEnv, seed: int, task: int, trial: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from toolgym.agents.evaluation.first_error import FirstError, first_error
 from toolgym.agents.evaluation.plan import PlanScore, plan_score
 from toolgym.messages import Turn
 from toolgym.rewards import state
@@ -204,6 +205,10 @@ class EpisodeScore:
     """Whether the task would have been solved by doing nothing and saying nothing of use."""
     plan: PlanScore = field(default_factory=PlanScore)
     """The plan metrics (`toolgym.agents.evaluation.plan`)."""
+    first_error: FirstError | None = None
+    """Where it first went wrong (`toolgym.agents.evaluation.first_error`); None where it did not."""
+    tier: str | None = None
+    """The tier of a PlanArena scenario's task; None of any other."""
     error: str = ""
     """Why the infrastructure failed, where it did."""
 
@@ -218,7 +223,12 @@ class EpisodeScore:
 
 
 def score_episode(
-    trajectory: Trajectory, task: Task, *, trial: int = 0, writing_tools: Iterable[str] = ()
+    trajectory: Trajectory,
+    task: Task,
+    *,
+    trial: int = 0,
+    writing_tools: Iterable[str] = (),
+    tier: str | None = None,
 ) -> EpisodeScore:
     """The figures of a finished episode."""
     writing = frozenset(writing_tools)
@@ -238,4 +248,6 @@ def score_episode(
         errors=errors(trajectory, task, writing),
         idle_solves=state.solved(Trajectory(trajectory.env_id, task.id, steps=[_IDLE]), task),
         plan=plan_score(trajectory, task, writing),
+        first_error=first_error(trajectory, task, writing),
+        tier=tier,
     )

@@ -7,12 +7,13 @@ Episodes that the infrastructure broke are counted apart and enter nothing else.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 
+from toolgym.agents.evaluation.first_error import FIRST_ERRORS
 from toolgym.agents.evaluation.metrics import (
     ERROR_TYPES,
     EpisodeScore,
@@ -23,8 +24,12 @@ from toolgym.agents.evaluation.metrics import (
     wilson,
 )
 from toolgym.agents.evaluation.plan import PLAN_METRICS
+from toolgym.envs.planarena.numbers import Tier
 
 __all__ = ["Estimate", "Report", "Summary", "report_table", "summarise"]
+
+_MOST_KINDS = 60
+"""That are shown in a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,9 @@ class Summary:
     `tool_recall`, `call_recall`, the `PLAN_METRICS`, `mean_reward`, `turns`, `calls`."""
     errors: Mapping[str, Estimate]
     """Error type -> the share of episodes that were not solved and show it (StepTool Table 6)."""
+    first_errors: Mapping[str, Estimate] = field(default_factory=dict)
+    """Kind -> the share of episodes that were not solved and first went wrong so
+    (`toolgym.agents.evaluation.first_error`). Only kinds that occur."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values by name, with the intervals apart under `intervals`."""
@@ -61,10 +69,12 @@ class Summary:
             "unscored": self.unscored,
             **{name: estimate.value for name, estimate in self.estimates.items()},
             "errors": {name: estimate.value for name, estimate in self.errors.items()},
+            "first_errors": {name: estimate.value for name, estimate in self.first_errors.items()},
             "outcomes": dict(self.outcomes),
             "intervals": {
                 **{name: _pair(estimate.interval) for name, estimate in self.estimates.items()},
                 "errors": {name: _pair(estimate.interval) for name, estimate in self.errors.items()},
+                "first_errors": {name: _pair(estimate.interval) for name, estimate in self.first_errors.items()},
             },
         }
 
@@ -78,6 +88,11 @@ class Report:
     overall: Summary
     by_depth: Mapping[str, Summary] = field(default_factory=dict)
     by_kind: Mapping[str, Summary] = field(default_factory=dict)
+    by_tier: Mapping[str, Summary] = field(default_factory=dict)
+    """Of the tasks of PlanArena's scenarios; empty where there are none."""
+    by_first_error: Mapping[str, Summary] = field(default_factory=dict)
+    """Of the episodes that were not solved, by the kind of their first error: pass@1 is 0 in each, and the plan metrics
+    tell how far they came."""
     lost: Mapping[str, int] = field(default_factory=dict)
     """Why the infrastructure lost episodes -> how many, the most frequent first."""
 
@@ -97,6 +112,8 @@ class Report:
             "lost": dict(self.lost),
             "by_depth": {name: group.to_json() for name, group in self.by_depth.items()},
             "by_kind": {name: group.to_json() for name, group in self.by_kind.items()},
+            "by_tier": {name: group.to_json() for name, group in self.by_tier.items()},
+            "by_first_error": {name: group.to_json() for name, group in self.by_first_error.items()},
         }
 
 
@@ -109,12 +126,15 @@ def summarise(scores: Iterable[EpisodeScore], k: int, settings: Mapping[str, Any
     every = list(scores)
     depths = sorted({score.depth for score in every})
     kinds = sorted({kind for score in every for kind in score.kind})
+    tiers = [tier for tier in get_args(Tier) if any(score.tier == tier for score in every)]
     return Report(
         settings=dict(settings),
         k=k,
         overall=_summary(every, k, seed),
         by_depth={str(depth): _summary([s for s in every if s.depth == depth], k, seed) for depth in depths},
         by_kind={kind: _summary([s for s in every if kind in s.kind], k, seed) for kind in kinds},
+        by_tier={tier: _summary([s for s in every if s.tier == tier], k, seed) for tier in tiers},
+        by_first_error={kind: _summary([s for s in every if _erred(s) == kind], k, seed) for kind in _kinds(every)},
         lost=dict(Counter(score.error or "no reason is known" for score in every if not score.counts).most_common()),
     )
 
@@ -159,7 +179,21 @@ def _summary(scores: Sequence[EpisodeScore], k: int, seed: int) -> Summary:
             name: mean(lambda score, name=name: not score.solved and score.errors.get(name, 0) > 0, share=True)
             for name in ERROR_TYPES
         },
+        first_errors={
+            name: mean(lambda score, name=name: _erred(score) == name, share=True) for name in _kinds(scores)
+        },
     )
+
+
+def _erred(score: EpisodeScore) -> str:
+    """The kind of an episode's first error, or ""."""
+    return score.first_error.kind if score.first_error is not None else ""
+
+
+def _kinds(scores: Sequence[EpisodeScore]) -> list[str]:
+    """The kinds of first errors that occur, in the order in which they are defined."""
+    found = set(map(_erred, scores))
+    return [kind for kind in FIRST_ERRORS if kind in found]
 
 
 def _estimate(per_task: Sequence[float], seed: int, *, share: bool) -> Estimate:
@@ -186,15 +220,21 @@ def report_table(report: Report) -> Group:
     main.add_section()
     for name, estimate in overall.errors.items():
         main.add_row(f"error: {name}", *_cells(estimate, percent=True))
+    main.add_section()
+    for name, estimate in overall.first_errors.items():
+        main.add_row(f"first error: {name}", *_cells(estimate, percent=True))
     main.caption = (
         f"{overall.tasks} tasks, {overall.episodes} episodes, {overall.infra_errors} lost to infrastructure; "
         + (f"{overall.unscored} without a score; " if overall.unscored else "")
         + ", ".join(f"{count} {outcome}" for outcome, count in overall.outcomes.items())
     )
-    groups = Table(title="by depth and kind", title_justify="left")
+    title = "by depth, tier, first error and kind" if report.by_tier else "by depth, first error and kind"
+    groups = Table(title=title, title_justify="left", caption_justify="left")
     for column in ("group", "tasks", "pass@1", "95% interval", "recall", "reward"):
         groups.add_column(column, justify="left" if column == "group" else "right", overflow="fold")
-    for label, members in (("depth", report.by_depth), ("kind", report.by_kind)):
+    every = {"depth": report.by_depth, "tier": report.by_tier, "first error": report.by_first_error}
+    many = len(report.by_kind) > _MOST_KINDS  # scenarios have kinds of their own, hundreds in all
+    for label, members in (every if many else {**every, "kind": report.by_kind}).items():
         for name, group in members.items():
             groups.add_row(
                 escape(f"{label} {name}"),
@@ -204,6 +244,8 @@ def report_table(report: Report) -> Group:
                 _cells(group.estimates["mean_reward"], percent=False)[0],
             )
         groups.add_section()
+    if many:
+        groups.caption = f"{len(report.by_kind)} kinds: --json has them"
     return Group(main, groups)
 
 

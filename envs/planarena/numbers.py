@@ -14,6 +14,7 @@ from toolgym.domain import Split
 from toolgym.envs.planarena.lexicon import themes_of
 from toolgym.envs.planarena.lexicon.theme import Theme
 from toolgym.errors import ConfigError
+from toolgym.tasks import Task
 
 __all__ = [
     "SCENARIOS",
@@ -27,6 +28,7 @@ __all__ = [
     "split_of",
     "theme_of",
     "tier_of",
+    "tier_of_task",
     "tools_of",
 ]
 
@@ -107,6 +109,14 @@ def tier_of(depth: int, tools: int) -> Tier:
     """
     weight = depth + max(0, tools - depth) / 4
     return "easy" if weight <= 3.5 else "medium" if weight <= 5.5 else "hard"
+
+
+def tier_of_task(task: Task) -> Tier | None:
+    """The tier of a task of a scenario, by the calls of its gold chain; None of any other task."""
+    prefix, _, number = task.domain.rpartition("_")
+    if prefix != "planarena" or not (number.isascii() and number.isdigit()):
+        return None
+    return tier_of(len(task.gold_calls), tools_of(int(number)))
 
 
 def number_of(split: Split, place: int) -> int:
