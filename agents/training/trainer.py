@@ -232,6 +232,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         self._begin_batch(len(prompts))
         self._local = self.play([int(prompt) for prompt in prompts])
         cast(LMPolicy, self._policy).release()
+        self.drop_whole()
         self._check_scores()
         self._record("seconds/rollout", time.perf_counter() - started)
         self._record("env_steps", sum(gather_object([self._env_steps])))
@@ -267,7 +268,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         return rollout.usable and rollout.scored
 
     def _begin_batch(self, rows: int) -> None:
-        model = cast(PreTrainedModel, self.accelerator.unwrap_model(self.model))
+        model = cast(PreTrainedModel, self.whole_model())
         step = self.state.global_step
         if self._policy is None:
             tokenizer = cast(PreTrainedTokenizerBase, self.processing_class)
