@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from toolgym.agents.policies.policy import Completion, Policy
     from toolgym.agents.policies.scripted import NoopPolicy, OraclePolicy, RandomPolicy
     from toolgym.agents.policies.vllm import VLLMServer
+    from toolgym.agents.policies.vllm_servers import VLLMServers
 
 __all__ = [
     "ApiOptions",
@@ -24,6 +25,7 @@ __all__ = [
     "RandomPolicy",
     "SamplingOptions",
     "VLLMServer",
+    "VLLMServers",
     "load_model",
     "load_tokenizer",
 ]
@@ -39,6 +41,7 @@ _HOME = {
     "RandomPolicy": "scripted",
     "SamplingOptions": "decoding",
     "VLLMServer": "vllm",
+    "VLLMServers": "vllm_servers",
     "load_model": "models",
     "load_tokenizer": "models",
 }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from toolgym.agents.policies.chat import ChatFormat
@@ -19,7 +20,8 @@ from toolgym.agents.policies.models import load_model, without_bars
 from toolgym.agents.policies.policy import Completion
 from toolgym.agents.policies.probe import check_sampling
 from toolgym.agents.policies.vllm import VLLMDecoder, VLLMServer
-from toolgym.errors import OpeningError
+from toolgym.agents.policies.vllm_servers import VLLMServers
+from toolgym.errors import ChatError, OpeningError, ToolGymError
 
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
@@ -52,7 +54,7 @@ class LMPolicy:
         tokenizer: its tokenizer; it needs a chat template.
         options: how to sample.
         seed: of the sampling; every episode of every slot has a stream of its own.
-        server: a vLLM server that samples in the model's place; it has the model's weights after `use`.
+        server: a vLLM server that samples in the model's place, or several; they have its weights after `use`.
     """
 
     def __init__(
@@ -62,19 +64,19 @@ class LMPolicy:
         options: SamplingOptions | None = None,
         *,
         seed: int = 0,
-        server: VLLMServer | None = None,
+        server: VLLMServer | VLLMServers | None = None,
     ):
         self.tokenizer = tokenizer
         self.chat = ChatFormat(tokenizer)
         self.stop_ids = self.chat.stop_ids(model)
         options = options or SamplingOptions()
-        self.decoder = (
-            Decoder(model, cast(int, tokenizer.pad_token_id), self.stop_ids, options)
-            if server is None
-            else VLLMDecoder(server, self.stop_ids, options)
-        )
-        if isinstance(self.decoder, Decoder):
+        if server is None:
+            self.decoder = Decoder(model, cast(int, tokenizer.pad_token_id), self.stop_ids, options)
             check_sampling(model, self.decoder.pad_id)
+        else:
+            servers = VLLMServers.of(server) if isinstance(server, VLLMServer) else server
+            words = cast(Any, model.get_input_embeddings()).weight.shape[0]
+            self.decoder = VLLMDecoder(servers, self.stop_ids, options, words)
         self._begins: dict[int, str] = {}
         """What of each slot's turn the template has written."""
         self._last: dict[int, int] = {}
@@ -102,24 +104,40 @@ class LMPolicy:
     def use(self, model: PreTrainedModel, *, together: bool = False) -> None:
         """Samples by this model's weights from now on, as a trainer asks for between batches; drops open episodes.
 
-        With `together` all processes of a run call it: where they share a server, the first one gives it the weights.
+        With `together` all processes of a run call it: where they share servers, the first one gives them the weights,
+        and tells the others which servers have them.
         """
         if isinstance(self.decoder, Decoder) and model is not self.decoder.model:
             check_sampling(model, self.decoder.pad_id)
-        state = PartialState() if together and not self.exact else None
-        if state is None or state.is_main_process:
-            with without_bars():
-                self.decoder.use(model)
-        else:
-            self.decoder.clear()
-        if state is not None:
-            state.wait_for_everyone()
+        if isinstance(self.decoder, VLLMDecoder) and together and PartialState().num_processes > 1:
+            self._use_together(self.decoder, model)
+            return
+        with without_bars():
+            self.decoder.use(model)
+
+    def _use_together(self, decoder: VLLMDecoder, model: PreTrainedModel) -> None:
+        """`use` of several processes, where servers sample."""
+        first, error = PartialState().is_main_process, None
+        said: list[Any] = [None]
+        decoder.clear()
+        if first:
+            try:
+                with without_bars():
+                    decoder.use(model)
+                said = [decoder.servers.in_use]
+            except ToolGymError as failed:
+                error, said = failed, [str(failed)]
+        broadcast_object_list(said)
+        if isinstance(said[0], str):
+            raise error or ChatError(said[0])
+        if not first:
+            decoder.servers.use_only(said[0])
 
     def close(self) -> None:
         """Drops every open episode, and the connections to a server."""
         self.release()
         if isinstance(self.decoder, VLLMDecoder):
-            self.decoder.server.close()
+            self.decoder.servers.close()
 
     @property
     def options(self) -> SamplingOptions:

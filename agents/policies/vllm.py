@@ -3,6 +3,8 @@
     VLLM_SERVER_DEV_MODE=1 vllm serve Qwen/Qwen3-0.6B --port 8000
     toolgym train --algo grpo --model Qwen/Qwen3-0.6B --vllm http://localhost:8000 --output runs/qwen
 
+Several servers share the episodes of a run (`toolgym.agents.policies.vllm_servers`).
+
 Weights go to the server as files: they are written to a folder that it sees under the same path, and it is told to read
 them (`reload_weights`, which vLLM has in its development mode only). Nothing of vLLM is imported here.
 
@@ -21,7 +23,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -32,6 +34,9 @@ from toolgym.agents.policies.policy import StopReason
 from toolgym.errors import ChatError, ConfigError, DivergenceError
 from toolgym.mcp import loop
 from toolgym.openai_client import ChatClient, ChatOptions
+
+if TYPE_CHECKING:
+    from toolgym.agents.policies.vllm_servers import Seat, VLLMServers
 
 __all__ = ["VLLMDecoder", "VLLMServer", "importance_weights", "write_weights"]
 
@@ -48,8 +53,6 @@ _NEUTRAL = {
 """What a server would otherwise take from the served model's generation_config.json: with it turns would come from
 another distribution than the log-probabilities say. Tokens that end a turn are named in each request instead.
 """
-_AT_ONCE = 256
-"""Requests under way, at most."""
 _DEV_MODE = (
     "start it with VLLM_SERVER_DEV_MODE=1 in its environment: vLLM takes new weights in that mode only, and whoever "
     "reaches the port may then change them"
@@ -103,31 +106,49 @@ class VLLMServer:
         weights: the folder for weights; the server's machine must see it under the same path.
         timeout_s: for one turn, or for reading weights.
         attempts: how often a request is made at most.
+        greet: whether to ask now what it serves; otherwise `greet` does, before anything else.
 
     Raises:
-        ConfigError: there is no such server, or it serves no model.
+        ChatError: there is no such server, or it serves no model.
     """
 
-    def __init__(self, url: str, weights: Path, *, timeout_s: float = 600.0, attempts: int = 4):
+    def __init__(self, url: str, weights: Path, *, timeout_s: float = 600.0, attempts: int = 4, greet: bool = True):
         base = url.rstrip("/").removesuffix("/v1") + "/v1"
-        self.weights = weights.resolve()
+        self.weights, self.timeout_s = weights.resolve(), timeout_s
         self._client = ChatClient(
             ChatOptions("", base, api_key_env="VLLM_API_KEY", timeout_s=timeout_s, attempts=attempts),
             "The vLLM server",
         )
         self.url = self._client.base_url.removesuffix("/v1")
-        self.model, self.context = self._ask("/v1/models", None, _served_model)
-        """The name of the model that it serves, and the longest context that it takes."""
-        self._room = asyncio.Semaphore(_AT_ONCE)
+        self.model: str | None = None
+        """The name of the model that it serves; None: it was not asked yet."""
+        self.context = 0
+        """The longest context that it takes."""
+        if greet:
+            loop.run(self.greet())
 
-    def _ask(self, path: str, body: dict[str, Any] | None, read: Callable[[bytes], T]) -> T:
+    async def greet(self) -> None:
+        """Asks what it serves."""
+        self.model, self.context = await self._ask("/v1/models", None, _served_model)
+
+    async def check(self, within_s: float) -> None:
+        """Raises where it does not say within a time that it lives.
+
+        Raises:
+            ChatError: it does not.
+        """
+        try:
+            async with asyncio.timeout(within_s):
+                await self._client.request_async(self.url + "/health", None, len)
+        except TimeoutError:
+            raise ChatError(f"The vLLM server at {self.url}/health gave no answer within {within_s} s") from None
+        except ChatError as error:
+            if error.status is None:  # else it answers
+                raise
+
+    async def _ask(self, path: str, body: dict[str, Any] | None, read: Callable[[bytes], T]) -> T:
         with self._told(path):
-            return self._client.request(self.url + path, body, read)
-
-    async def _ask_async(self, path: str, body: dict[str, Any] | None, read: Callable[[bytes], T]) -> T:
-        async with self._room:
-            with self._told(path):
-                return await self._client.request_async(self.url + path, body, read)
+            return await self._client.request_async(self.url + path, body, read)
 
     @contextmanager
     def _told(self, path: str) -> Iterator[None]:
@@ -141,10 +162,25 @@ class VLLMServer:
                 raise ConfigError(f"the vLLM server at {self.url + path} refused: {error.text[:300]}") from error
             raise
 
-    def sample(
-        self, ids: Sequence[int], longest: int, stop_ids: Sequence[int], options: SamplingOptions, seed: int
-    ) -> "Future[tuple[list[int], list[float]]]":
-        """Begins to continue a context: token ids, the ending one included, and log-probabilities at temperature 1."""
+    async def complete(
+        self,
+        ids: Sequence[int],
+        longest: int,
+        stop_ids: Sequence[int],
+        options: SamplingOptions,
+        seed: int,
+        words: int,
+    ) -> tuple[list[int], list[float]]:
+        """Continues a context: token ids, the ending one included, and log-probabilities at temperature 1.
+
+        Args:
+            ids: the context.
+            longest: the most tokens.
+            stop_ids: tokens that end the turn.
+            options: how to sample.
+            seed: of the sampling.
+            words: how many tokens the model knows: an answer with others is none.
+        """
         body = {
             "model": self.model,
             "prompt": list(ids),
@@ -159,7 +195,7 @@ class VLLMServer:
             "skip_special_tokens": False,
             "add_special_tokens": False,
         }
-        return loop.submit(self._ask_async("/v1/completions", body, _turn))
+        return await self._ask("/v1/completions", body, lambda content: _turn(content, longest, words))
 
     def load(self, model: PreTrainedModel) -> None:
         """Makes the server sample by the weights of a model.
@@ -168,20 +204,28 @@ class VLLMServer:
             ConfigError: the server is not in development mode, or does not see the folder.
         """
         write_weights(model, self.weights)
+        loop.run(self.reload())
+
+    async def reload(self) -> None:
+        """Makes the server read the weights that are in the folder; raises as `load`."""
         call = {"method": "reload_weights", "kwargs": {"weights_path": str(self.weights)}}
         try:
-            self._ask("/collective_rpc", call, json.loads)
+            await self._ask("/collective_rpc", call, _json)
         except ChatError as error:
             raise ConfigError(
                 f"the vLLM server at {self.url} did not read the weights in {str(self.weights)!r}: {error}. It must "
                 "serve a model of the same shapes, and see this folder under the same path (--vllm-weights names "
                 "another)"
             ) from error
-        self._ask("/reset_prefix_cache", {}, _done)
+        await self._ask("/reset_prefix_cache", {}, _done)
 
     def close(self) -> None:
         """Closes the connections."""
-        loop.run(self._client.close_async())
+        loop.run(self.close_async())
+
+    async def close_async(self) -> None:
+        """Like `close`, on the wire's event loop."""
+        await self._client.close_async()
         self._client.close()
 
 
@@ -192,6 +236,7 @@ class _Context:
     ids: list[int]
     limit: int
     rng: np.random.Generator
+    seat: "Seat"
     turn: "Future[tuple[list[int], list[float]]] | None" = field(default=None)
     longest: int = 0
     """Tokens that this turn may have."""
@@ -199,25 +244,30 @@ class _Context:
 
 
 class VLLMDecoder:
-    """Contexts by slot, and the turns that a vLLM server continues them with: `Decoder`'s methods, elsewhere.
+    """Contexts by slot, and the turns that vLLM servers continue them with: `Decoder`'s methods, elsewhere.
 
-    The server keeps no episode: each turn sends the whole context, whose keys and values it finds in its prefix cache.
+    A server keeps no episode: each turn sends the whole context, whose keys and values it finds in its prefix cache.
 
     Args:
-        server: the server.
+        servers: the servers.
         stop_ids: tokens that end a turn.
         options: how to sample.
+        words: how many tokens the model knows.
     """
 
-    def __init__(self, server: VLLMServer, stop_ids: Sequence[int], options: SamplingOptions):
-        self.server, self.stop_ids, self.options = server, frozenset(stop_ids), options
-        self.own_limit = server.context
+    def __init__(self, servers: "VLLMServers", stop_ids: Sequence[int], options: SamplingOptions, words: int):
+        self.servers, self.stop_ids, self.options, self.words = servers, frozenset(stop_ids), options, words
         self._open: dict[int, _Context] = {}
 
+    @property
+    def own_limit(self) -> int:
+        """The longest context that the servers take."""
+        return self.servers.context
+
     def use(self, model: PreTrainedModel) -> None:
-        """Makes the server sample by these weights; every context is dropped."""
+        """Makes the servers sample by these weights; every context is dropped."""
         self.clear()
-        self.server.load(model)
+        self.servers.load(model)
 
     def limit(self, opening: int) -> int:
         """The longest context of an episode whose opening has so many tokens."""
@@ -226,7 +276,7 @@ class VLLMDecoder:
     def open(self, slot: int, ids: Sequence[int], rng: np.random.Generator) -> None:
         """Begins a context in a slot, whose turns are seeded by `rng`; what the slot held before is dropped."""
         self.close(slot)
-        self._open[slot] = _Context(list(ids), self.limit(len(ids)), rng)
+        self._open[slot] = _Context(list(ids), self.limit(len(ids)), rng, self.servers.seat())
 
     def feed(self, slot: int, ids: Sequence[int]) -> None:
         """Appends to a slot's context."""
@@ -239,8 +289,11 @@ class VLLMDecoder:
     def close(self, slot: int) -> None:
         """Frees the slot; unknown slots are ignored."""
         context = self._open.pop(slot, None)
-        if context is not None and context.turn is not None:
+        if context is None:
+            return
+        if context.turn is not None:
             context.turn.cancel()
+        self.servers.free(context.seat)
 
     def clear(self) -> None:
         """Drops every context."""
@@ -254,8 +307,8 @@ class VLLMDecoder:
         without a token (`stopped` says `context`).
 
         Raises:
-            ChatError: the server gives no answer any more.
-            ConfigError: the server ends turns earlier than it was asked to.
+            ChatError: no server gives an answer any more.
+            ConfigError: a server ends turns earlier than it was asked to.
         """
         check_slots(slots)
         ended: dict[int, tuple[list[int], list[float]]] = {}
@@ -286,7 +339,9 @@ class VLLMDecoder:
                 context.stop = "context"
                 return None
             seed = int(context.rng.integers(2**31))
-            context.turn = self.server.sample(context.ids, context.longest, sorted(self.stop_ids), self.options, seed)
+            stop_ids, ids = sorted(self.stop_ids), list(context.ids)
+            request = (ids, context.longest, stop_ids, self.options, seed, self.words)
+            context.turn = self.servers.sample(context.seat, *request)
         return context.turn
 
     def _end(self, context: _Context, ids: list[int], logps: list[float]) -> tuple[list[int], list[float]]:
@@ -296,13 +351,25 @@ class VLLMDecoder:
             context.stop = "end_of_turn"
         elif len(ids) < context.longest:
             raise ConfigError(
-                f"the vLLM server at {self.server.url} ended a turn after {len(ids)} of {context.longest} tokens, and "
-                "not by a token that ends one: it limits turns by max_new_tokens in the served model's "
-                "generation_config.json; start it with --generation-config vllm"
+                f"the vLLM server at {self.servers.url(context.seat)} ended a turn after {len(ids)} of "
+                f"{context.longest} tokens, and not by a token that ends one: it limits turns by max_new_tokens in the "
+                "served model's generation_config.json; start it with --generation-config vllm"
             )
         else:
             context.stop = "length" if context.longest == self.options.max_new_tokens else "context"
         return ids, logps
+
+
+def _json(content: bytes) -> Any:
+    """The value in an answer.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("no JSON that can be read") from None
 
 
 def _served_model(content: bytes) -> tuple[str, int]:
@@ -312,30 +379,37 @@ def _served_model(content: bytes) -> tuple[str, int]:
         ValueError: there is none.
     """
     try:
-        served = json.loads(content)["data"][0]
+        served = _json(content)["data"][0]
         return str(served["id"]), int(served["max_model_len"])
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, OverflowError):
         raise ValueError("no model with a max_model_len; is it a vLLM server?") from None
 
 
-def _turn(content: bytes) -> tuple[list[int], list[float]]:
-    """Token ids and log-probabilities in a completion.
+def _turn(content: bytes, longest: int, words: int) -> tuple[list[int], list[float]]:
+    """Token ids and log-probabilities in a completion of at most `longest` tokens of a model that knows `words`.
 
     Raises:
         ValueError: there are none.
-        DivergenceError: they are NaN.
+        DivergenceError: the log-probabilities are NaN.
     """
+    ids: list[int] = []
+    logps: list[float] = []
     try:
-        choice = json.loads(content)["choices"][0]
-        ids, logps = choice["token_ids"], choice["logprobs"]["token_logprobs"]
-        said = [float(logp) for logp in logps]
-        if any(math.isnan(logp) for logp in said):
-            raise DivergenceError("the vLLM server's log-probabilities are NaN: the weights that it was given hold NaN")
-        if ids and len(ids) == len(said):
-            return [int(token) for token in ids], said
-    except (ValueError, LookupError, TypeError):
-        pass
-    raise ValueError("no token ids with their log-probabilities: vLLM gives them from version 0.11 on")
+        choice = _json(content)["choices"][0]
+        ids, logps = choice["token_ids"], [float(logp) for logp in choice["logprobs"]["token_logprobs"]]
+        whole = bool(ids) and len(ids) == len(logps) and all(type(token) is int for token in ids)
+    except (ValueError, LookupError, TypeError, OverflowError):
+        whole = False
+    if not whole:
+        raise ValueError("no token ids with their log-probabilities: vLLM gives them from version 0.11 on")
+    if any(math.isnan(logp) for logp in logps):
+        raise DivergenceError("the vLLM server's log-probabilities are NaN: the weights that it was given hold NaN")
+    if len(ids) > longest or not all(0 <= token < words for token in ids):
+        raise ValueError(
+            f"a turn of {len(ids)} tokens up to {max(ids)}, where at most {longest} of a model with {words} were asked "
+            "for: does it serve the same model?"
+        )
+    return ids, logps
 
 
 def _done(content: bytes) -> None:
@@ -344,5 +418,6 @@ def _done(content: bytes) -> None:
     Raises:
         ValueError: so it says.
     """
-    if json.loads(content).get("success") is not True:
+    said = _json(content)
+    if not isinstance(said, dict) or said.get("success") is not True:
         raise ValueError("the prefix cache was not dropped")

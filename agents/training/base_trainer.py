@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+from accelerate.utils import extract_model_from_parallel
 from torch.optim import Optimizer
 from transformers.trainer_utils import SchedulerType
 
 from toolgym.agents.training.adapters import name_base
 from toolgym.agents.training.orders import EpochSampler
 from toolgym.agents.training.schedule import warmed_up
+from toolgym.agents.training.sharding import WholeCopy, check_sharded
 
 __all__ = ["EpochTrainer", "RunTrainer"]
 
@@ -23,8 +26,10 @@ class RunTrainer:
     - No model card is written: TRL's names no base model where that is a folder.
     - A folder with an adapter names the adapter's base so that it is found (`name_base`).
     - Resuming does not warn of weights that are tied to others, which a checkpoint holds once.
+    - A model that is sharded over processes can be had whole (`whole_model`).
     """
 
+    accelerator: Any
     args: Any
     model: Any
     optimizer: Any
@@ -32,6 +37,38 @@ class RunTrainer:
     _created_lr_scheduler: bool
     base_name: str | None = None
     """The model that the run's adapter is for, if it trains one (`keep_base`)."""
+    server: Any = None
+    """The vLLM servers that sample in the model's place."""
+    _whole: WholeCopy | None = None
+
+    def __init__(self, *args: Any, **more: Any):
+        super().__init__(*args, **more)
+        if (plugin := getattr(self.accelerator.state, "fsdp_plugin", None)) is not None:
+            check_sharded(plugin)
+            self._whole = WholeCopy(self.model)
+
+    def whole_model(self) -> Any:
+        """The model as it is now, to sample from or to write for servers. All processes call it together.
+
+        One that is sharded is gathered into a copy, until `drop_whole`: on each process where it samples itself, on the
+        first one, in the CPU's memory, where servers do. There the others' copy has no weights.
+        """
+        model = extract_model_from_parallel(self.model)
+        if self._whole is None:
+            return model
+        device, servers = self.accelerator.device, self.server is not None
+        return self._whole.gather(
+            model,
+            device,
+            keep=not servers or self.accelerator.is_main_process,
+            to=torch.device("cpu") if servers else device,
+            dtype=torch.bfloat16 if self.accelerator.mixed_precision == "bf16" and not servers else None,
+        )
+
+    def drop_whole(self) -> None:
+        """Lets go of what `whole_model` has gathered."""
+        if self._whole is not None:
+            self._whole.drop()
 
     def create_scheduler(self, num_training_steps: int, optimizer: Optimizer | None = None) -> Any:
         """The run's schedule."""

@@ -15,7 +15,7 @@ from toolgym.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from toolgym.agents.policies.decoding import SamplingOptions
-    from toolgym.agents.policies.vllm import VLLMServer
+    from toolgym.agents.policies.vllm_servers import VLLMServers
 
 __all__ = [
     "DATA_HELP",
@@ -72,7 +72,8 @@ _GROUPS = {
         "--schedule cosine --warmup-steps 10",
     ),
     "Sampling": (
-        "temperature max_new_tokens context_tokens thinking tool_role concurrency env_workers vllm vllm_weights",
+        "temperature max_new_tokens context_tokens thinking tool_role concurrency env_workers "
+        "step_timeout vllm vllm_weights",
         "--temperature 0.8 --max-new-tokens 512",
     ),
     "Files, checkpoints and evaluation": (
@@ -167,9 +168,15 @@ class PlayOptions:
         int | None, "the longest episode (default: 1536; for a full prompt or long turns at least 8192)"
     ] = None
     env_workers: Annotated[int, "Ray actors that the environments run in; 0: in this process"] = 0
-    vllm: Annotated[str | None, "URL of a vLLM server in development mode that samples, by the run's weights"] = None
+    step_timeout: Annotated[
+        float | None,
+        "seconds after which a step that waits ends its episode as an infra_error (default: its server's own limit)",
+    ] = None
+    vllm: Annotated[
+        tuple[str, ...] | str | None, "URLs of vLLM servers in development mode that sample, by the run's weights"
+    ] = None
     vllm_weights: Annotated[
-        Path | None, "with vllm: folder for weights that the server's machine sees (default: vllm in the output folder)"
+        Path | None, "with vllm: folder for weights that the servers' machines see (default: vllm in the output folder)"
     ] = None
 
     def check_playing(self) -> None:
@@ -178,7 +185,7 @@ class PlayOptions:
         Raises:
             ConfigError: it names the option, its value and what it may be.
         """
-        above_0 = ("temperature", "max_new_tokens", "context_tokens", "concurrency")
+        above_0 = ("temperature", "max_new_tokens", "context_tokens", "concurrency", "step_timeout")
         check_ranges(self, above_0=above_0, least_0=("env_workers",))
         if self.vllm is None:
             check_idle(self, ("vllm_weights",), "without vllm")
@@ -194,15 +201,19 @@ class PlayOptions:
             context_tokens=self.context_tokens,
         )
 
-    def server(self, output: Path) -> "VLLMServer | None":
-        """The vLLM server that samples, if one does.
+    def server(self, output: Path) -> "VLLMServers | None":
+        """The vLLM servers that sample, if any do.
 
         Raises:
-            ConfigError: there is none at the URL.
+            ConfigError: a URL is none, or is given twice.
+            ChatError: there is no server at any of them.
         """
-        from toolgym.agents.policies.vllm import VLLMServer
+        from toolgym.agents.policies.vllm_servers import VLLMServers
 
-        return None if self.vllm is None else VLLMServer(self.vllm, self.vllm_weights or output / "vllm")
+        if self.vllm is None:
+            return None
+        urls = (self.vllm,) if isinstance(self.vllm, str) else self.vllm
+        return VLLMServers(urls, self.vllm_weights or output / "vllm")
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ from toolgym.agents.training.run_folder import (
     tell_settings,
 )
 from toolgym.agents.training.schedule import schedule_args
+from toolgym.agents.training.sharding import sharded_launch
 from toolgym.agents.training.sizing import settled, unset
 from toolgym.agents.training.train_evaluation import EvaluateEvery
 from toolgym.errors import ConfigError, DivergenceError, ToolGymError
@@ -233,7 +234,8 @@ def load(
     check_opening(opening, min(context, limit), limit)
     if model is None:
         _say(out, unset(options), size, opening)
-        model, _ = load_model(out.model, dtype=getattr(torch, out.dtype))
+        device = "cpu" if sharded_launch() else None  # no device may have room for all of it
+        model, _ = load_model(out.model, device=device, dtype=getattr(torch, out.dtype))
     return out, model, tokenizer
 
 

@@ -91,7 +91,7 @@ class EvaluateEvery(TrainerCallback):
             control.should_log = should_log  # the step's own figures: logging others has taken it back
 
     def _evaluate(self, step: int) -> None:
-        model = self.trainer.accelerator.unwrap_model(self.trainer.model)
+        model = self.trainer.whole_model()
         trained, started = model.training, time.perf_counter()
         model.eval()
         try:
@@ -102,6 +102,7 @@ class EvaluateEvery(TrainerCallback):
             self.trainer.log({f"eval_{name}": float(line[name]) for name in _LOGGED if line[name] is not None})
         finally:
             model.train(trained)
+            self.trainer.drop_whole()
         if _better(line, self._best):
             self._best = line
             self._keep(line)

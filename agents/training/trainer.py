@@ -24,6 +24,7 @@ from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
 from toolgym.agents.policies.machine import release_memory
 from toolgym.agents.policies.models import quiet
 from toolgym.agents.policies.vllm import VLLMServer, importance_weights
+from toolgym.agents.policies.vllm_servers import VLLMServers
 from toolgym.agents.rollouts.episodes import EpisodeBatch, Estimator, flat_groups
 from toolgym.agents.rollouts.rollout import Episodic, Rollout, Start, rollouts
 from toolgym.agents.training.base_trainer import RunTrainer
@@ -157,7 +158,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         order: which task each group is about, in the order of training: `steps * groups a step` indices into `tasks`.
         estimator: the algorithm's advantages.
         sampling: how turns are sampled; its temperature is `args.temperature`.
-        server: a vLLM server that samples them; without one the model itself does, in this process.
+        server: a vLLM server that samples them, or several; without one the model itself does, in this process.
         peft_config: of `peft`, where only an adapter is trained.
         callbacks: more callbacks.
     """
@@ -177,7 +178,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         order: Sequence[int],
         estimator: Estimator,
         sampling: SamplingOptions,
-        server: VLLMServer | None = None,
+        server: VLLMServer | VLLMServers | None = None,
         peft_config: Any = None,
         callbacks: list[TrainerCallback] | None = None,
     ):
@@ -231,6 +232,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         self._begin_batch(len(prompts))
         self._local = self.play([int(prompt) for prompt in prompts])
         cast(LMPolicy, self._policy).release()
+        self.drop_whole()
         self._check_scores()
         self._record("seconds/rollout", time.perf_counter() - started)
         self._record("env_steps", sum(gather_object([self._env_steps])))
@@ -266,7 +268,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         return rollout.usable and rollout.scored
 
     def _begin_batch(self, rows: int) -> None:
-        model = cast(PreTrainedModel, self.accelerator.unwrap_model(self.model))
+        model = cast(PreTrainedModel, self.whole_model())
         step = self.state.global_step
         if self._policy is None:
             tokenizer = cast(PreTrainedTokenizerBase, self.processing_class)

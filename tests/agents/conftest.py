@@ -1,7 +1,8 @@
 """A tiny model, a toy environment and runs of seconds, so that the learners are tested without minutes of training."""
 
+import importlib.util
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -200,3 +201,29 @@ class DeadEnv:
 def dead_env() -> DeadEnv:
     """An environment whose server is gone."""
     return DeadEnv()
+
+
+@pytest.fixture(scope="session")
+def standin_kind() -> Any:
+    """The class of stand-ins for vLLM servers: `vllm_standin.py`."""
+    spec = importlib.util.spec_from_file_location("toolgym_test_vllm", Path(__file__).with_name("vllm_standin.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.StandIn
+
+
+@pytest.fixture
+def standins(standin_kind: Any, start: str) -> Iterator[Callable[[int], list[Any]]]:
+    """Makes servers that have the tiny model's weights."""
+    made: list[Any] = []
+
+    def make(count: int) -> list[Any]:
+        new = [standin_kind(start) for _ in range(count)]
+        made.extend(new)
+        return new
+
+    yield make
+    for server in made:
+        server.close()

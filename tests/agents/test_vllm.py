@@ -1,7 +1,7 @@
 """Turns sampled by a vLLM server: the weights that go there, the tokens that come back, and what each then weighs.
 
-A stand-in speaks vLLM's protocol over HTTP and samples by whatever weights it was last told to read. The tests at the
-end take a real server's URL from TOOLGYM_TEST_VLLM.
+A stand-in (`vllm_standin.py`) speaks vLLM's protocol over HTTP and samples by whatever weights it was last told to
+read. The tests at the end take a real server's URL from TOOLGYM_TEST_VLLM, or two with a space between them.
 """
 
 import json
@@ -10,14 +10,11 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
@@ -35,107 +32,14 @@ from toolgym.tasks import Task
 from toolgym.trajectory import Trajectory
 
 
-def penalised(logits_V: torch.Tensor, ids: list[int], written: list[int], said: dict[str, Any]) -> torch.Tensor:
-    """The logits with the penalties of a request: on all tokens so far, and on those of this turn."""
-    seen = sorted(set(ids))
-    factor = said.get("repetition_penalty", 1.0)
-    logits_V[seen] = torch.where(logits_V[seen] > 0, logits_V[seen] / factor, logits_V[seen] * factor)
-    counts_V = torch.bincount(torch.tensor(written, dtype=torch.long), minlength=len(logits_V))
-    logits_V -= said.get("frequency_penalty", 0.0) * counts_V
-    return logits_V - said.get("presence_penalty", 0.0) * (counts_V > 0)
-
-
-class StandIn:
-    """A vLLM server without vLLM: `/v1/completions` by a full forward pass a token, and the calls for new weights.
-
-    What a request does not say comes from `generation_config`, as a real server takes it from the served model's file.
-    """
-
-    def __init__(self, folder: str, context: int = 256):
-        self.context, self.dev_mode, self.seen = context, True, list[dict[str, Any]]()
-        self.generation_config: dict[str, Any] = {}
-        self.lock = threading.Lock()
-        self.read(folder)
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self._send(200, {"data": [{"id": "served", "max_model_len": outer.context}]})
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                with outer.lock:
-                    self._send(*outer.answer(self.path, body))
-
-            def _send(self, status: int, value: Any) -> None:
-                text = json.dumps(value).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Keeps the test's output clean."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        self.thread.start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
-
-    def read(self, folder: str) -> None:
-        self.model = AutoModelForCausalLM.from_pretrained(folder).eval()
-
-    def answer(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
-        self.seen.append({**body, "path": path})
-        if path == "/v1/completions":
-            return 200, {"choices": [self.complete(body)]}
-        if not self.dev_mode:
-            return 404, {"detail": "Not Found"}
-        if path == "/reset_prefix_cache":
-            return 200, {"success": True}
-        try:
-            self.read(body["kwargs"]["weights_path"])
-        except (OSError, ValueError) as error:
-            return 500, {"error": str(error)}
-        return 200, {"results": [None]}
-
-    @torch.no_grad()
-    def complete(self, body: dict[str, Any]) -> dict[str, Any]:
-        rng, ids, logps = np.random.default_rng(body["seed"]), list(body["prompt"]), []
-        said = {**self.generation_config, **{name: value for name, value in body.items() if value is not None}}
-        longest = min(body["max_tokens"], self.generation_config.get("max_new_tokens", body["max_tokens"]))
-        stops = set(body["stop_token_ids"])
-        if not body.get("ignore_eos"):
-            stops |= set(self.generation_config.get("eos_token_id", ()))
-        while len(logps) < longest and (not logps or ids[-1] not in stops):
-            logp_V = torch.log_softmax(self.model(torch.tensor([ids])).logits[0, -1], dim=-1)
-            logits_V = penalised(logp_V.double(), ids, ids[len(body["prompt"]) :], said)
-            if len(logps) < said.get("min_tokens", 0):
-                logits_V[list(stops)] = -math.inf
-            probs_V = torch.softmax(logits_V / (body["temperature"] or 1e-6), dim=-1)
-            probs_V[probs_V < said.get("min_p", 0.0) * probs_V.max()] = 0
-            if said.get("top_k", 0) > 0:
-                probs_V[probs_V < probs_V.topk(said["top_k"]).values[-1]] = 0
-            ids.append(int(rng.choice(len(probs_V), p=(probs_V / probs_V.sum()).numpy())))
-            logps.append(float(logp_V[ids[-1]]))
-        return {"token_ids": ids[-len(logps) :], "logprobs": {"token_logprobs": logps}}
-
-
 @pytest.fixture
-def standin(start: str) -> Iterator[StandIn]:
+def standin(standins: Any) -> Any:
     """A server that has the tiny model's weights."""
-    made = StandIn(start)
-    yield made
-    made.close()
+    return standins(1)[0]
 
 
 @pytest.fixture
-def connect(standin: StandIn, tmp_path: Path) -> Iterator[Callable[..., VLLMServer]]:
+def connect(standin: Any, tmp_path: Path) -> Iterator[Callable[..., VLLMServer]]:
     """Makes clients of it."""
     made: list[VLLMServer] = []
 
@@ -188,7 +92,7 @@ def test_an_adapter_is_written_as_part_of_its_base(fresh: Any, tmp_path: Path) -
 
 
 def test_the_server_samples_by_the_weights_that_it_is_given(
-    standin: StandIn, connect: Any, fresh: Any, tokenizer: Any, toy_envs: Any
+    standin: Any, connect: Any, fresh: Any, tokenizer: Any, toy_envs: Any
 ) -> None:
     model = fresh()
     with torch.no_grad():  # not the weights that the server began with
@@ -212,7 +116,7 @@ def test_the_server_samples_by_the_weights_that_it_is_given(
 
 
 def test_turns_are_as_from_the_model_in_the_process(
-    connect: Any, fresh: Any, tokenizer: Any, toy_envs: Any, standin: StandIn
+    connect: Any, fresh: Any, tokenizer: Any, toy_envs: Any, standin: Any
 ) -> None:
     """Greedily nothing is drawn: both must give the same episodes, to the last token and ending."""
     options = SamplingOptions(temperature=0.0, max_new_tokens=8, context_tokens=53)
@@ -264,7 +168,7 @@ def test_the_same_seed_asks_for_the_same_turns(connect: Any, fresh: Any, tokeniz
     ids=lambda config: next(iter(config)),
 )
 def test_the_served_generation_config_changes_no_turn(
-    standin: StandIn, connect: Any, fresh: Any, tokenizer: Any, toy_envs: Any, config: dict[str, Any]
+    standin: Any, connect: Any, fresh: Any, tokenizer: Any, toy_envs: Any, config: dict[str, Any]
 ) -> None:
     def turns(given: dict[str, Any]) -> list[list[int]]:
         standin.generation_config = given
@@ -278,7 +182,7 @@ def test_the_served_generation_config_changes_no_turn(
 
 
 def test_a_server_that_cuts_turns_short_is_noticed(
-    standin: StandIn, connect: Any, fresh: Any, tokenizer: Any, toy_envs: Any
+    standin: Any, connect: Any, fresh: Any, tokenizer: Any, toy_envs: Any
 ) -> None:
     """`max_new_tokens` in the served file is a limit that no request can lift."""
     standin.generation_config = {"max_new_tokens": 2}
@@ -288,7 +192,7 @@ def test_a_server_that_cuts_turns_short_is_noticed(
 
 
 def test_a_server_whose_weights_hold_nan(
-    standin: StandIn, connect: Any, fresh: Any, tokenizer: Any, toy_envs: Any
+    standin: Any, connect: Any, fresh: Any, tokenizer: Any, toy_envs: Any
 ) -> None:
     said = {"choices": [{"token_ids": [5, 6], "logprobs": {"token_logprobs": [math.nan, -1.0]}}]}
     standin.answer = lambda path, body: (200, said)  # pyright: ignore[reportAttributeAccessIssue]
@@ -325,7 +229,7 @@ REWARD = ("--reward", "test_vllm_letters")
 @pytest.mark.slow
 @pytest.mark.parametrize("learner", [grpo, steptool], ids=["grpo", "steptool"])
 def test_each_step_samples_by_the_weights_of_the_step_before(
-    learner: Any, standin: StandIn, start: str, tmp_path: Path, metrics: Any, letters: None
+    learner: Any, standin: Any, start: str, tmp_path: Path, metrics: Any, letters: None
 ) -> None:
     """With weights of a step ago the log-probabilities would differ from the second step on: the rate is large."""
     standin.context = 1024
@@ -346,7 +250,7 @@ def test_each_step_samples_by_the_weights_of_the_step_before(
 
 
 def test_advantages_are_weighed_once_a_batch(
-    standin: StandIn, start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, letters: None
+    standin: Any, start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, letters: None
 ) -> None:
     """With weights of 2 everywhere, and gradients that are not clipped, the first gradient is twice as long."""
     standin.context = 1024
@@ -365,7 +269,7 @@ def test_advantages_are_weighed_once_a_batch(
 
 
 def test_a_server_with_other_weights_is_noticed(
-    standin: StandIn, start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    standin: Any, start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     standin.context = 1024
     with torch.no_grad():
@@ -376,7 +280,7 @@ def test_a_server_with_other_weights_is_noticed(
         grpo.main(command(start, tmp_path / "run", standin.url, "--steps", "2"))
 
 
-def test_rft_explores_by_a_server(standin: StandIn, start: str, tmp_path: Path) -> None:
+def test_rft_explores_by_a_server(standin: Any, start: str, tmp_path: Path) -> None:
     standin.context = 1024
     where = command(start, tmp_path / "run", standin.url)
     del where[where.index("--groups") : where.index("--rollouts") + 2]
@@ -387,7 +291,7 @@ def test_rft_explores_by_a_server(standin: StandIn, start: str, tmp_path: Path) 
     assert standin.seen[2]["temperature"] == 0.7
 
 
-def test_an_evaluation_while_training_asks_the_server_too(standin: StandIn, start: str, tmp_path: Path) -> None:
+def test_an_evaluation_while_training_asks_the_server_too(standin: Any, start: str, tmp_path: Path) -> None:
     standin.context = 1024
     more = ["--steps", "1", "--eval-steps", "1", "--eval-episodes", "2"]
     grpo.main(command(start, tmp_path / "run", standin.url, *more))
@@ -408,7 +312,7 @@ registry.main("rft", [*common, "--episodes", "2", "--samples", "1", "--batch", "
 
 
 @pytest.mark.slow
-def test_of_two_processes_one_gives_the_server_its_weights(standin: StandIn, start: str, tmp_path: Path) -> None:
+def test_of_two_processes_one_gives_the_server_its_weights(standin: Any, start: str, tmp_path: Path) -> None:
     standin.context = 1024
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
@@ -440,27 +344,27 @@ def test_no_server(tmp_path: Path) -> None:
         VLLMServer("http://127.0.0.1:9", tmp_path, attempts=1)
 
 
-def test_another_server(standin: StandIn, tmp_path: Path) -> None:
+def test_another_server(standin: Any, tmp_path: Path) -> None:
     standin.context = None  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(ChatError, match="no model with a max_model_len; is it a vLLM server"):
         VLLMServer(standin.url, tmp_path, attempts=1)
 
 
-def test_a_server_that_is_not_in_development_mode(standin: StandIn, connect: Any, fresh: Any) -> None:
+def test_a_server_that_is_not_in_development_mode(standin: Any, connect: Any, fresh: Any) -> None:
     standin.dev_mode = False
     with pytest.raises(ConfigError, match=r"has no /collective_rpc: start it with VLLM_SERVER_DEV_MODE=1"):
         connect().load(fresh())
 
 
 def test_weights_that_the_server_does_not_see(
-    standin: StandIn, connect: Any, fresh: Any, monkeypatch: pytest.MonkeyPatch
+    standin: Any, connect: Any, fresh: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("toolgym.agents.policies.vllm.write_weights", lambda model, folder: None)
     with pytest.raises(ConfigError, match=r"did not read the weights in '.*weights'.*--vllm-weights names another"):
         connect(attempts=1).load(fresh())
 
 
-def test_a_server_that_gives_no_ids(standin: StandIn, connect: Any, fresh: Any, tokenizer: Any, toy_envs: Any) -> None:
+def test_a_server_that_gives_no_ids(standin: Any, connect: Any, fresh: Any, tokenizer: Any, toy_envs: Any) -> None:
     monkey = {"choices": [{"text": "hello", "logprobs": {"token_logprobs": [-1.0]}}]}
     standin.answer = lambda path, body: (200, monkey)  # pyright: ignore[reportAttributeAccessIssue]
     policy = LMPolicy(fresh(), tokenizer, SamplingOptions(), server=connect(attempts=1))
@@ -527,7 +431,7 @@ def test_a_real_server_samples_by_the_weights_of_the_step_before(real: str, tmp_
     assert any(line["grad_norm"] > 0 for line in lines[:2])  # else the weights of all steps are the same
 
 
-def test_the_context_of_the_server_is_a_limit(connect: Any, standin: StandIn, fresh: Any, tokenizer: Any) -> None:
+def test_the_context_of_the_server_is_a_limit(connect: Any, standin: Any, fresh: Any, tokenizer: Any) -> None:
     standin.context = 16
     policy = LMPolicy(fresh(), tokenizer, SamplingOptions(context_tokens=None), server=connect())
     long = "word " * 40
