@@ -2,8 +2,8 @@
 
 Rows are put in order (of their tokens, longest first), and each keeps only what the row before it does not have: its
 *piece*. All pieces together are one sequence, in which a token attends to its ancestors and itself and has the position
-that it has in its rows. A piece begins one token before its row leaves the others, so that every node has one next token
-at most: a fork costs a token, and log-probabilities come from hidden states and labels as in any other pass.
+that it has in its rows. A piece begins one token before its row leaves the others, so that every node has at most one
+next token: a fork costs a token, and log-probabilities come from hidden states and labels as in any other pass.
 
     row 0: a b c d      sequence: a b c d | b e f     pieces (0, 4), (4, 7)
     row 1: a b e f      positions: 0 1 2 3 | 1 2 3     columns of row 1: 0 4 5 6
@@ -16,13 +16,14 @@ Shapes: B rows, L tokens of the longest one, N nodes, H heads, D their size.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-__all__ = ["Piece", "Trie", "TrieMask", "dense_mask", "shared_prefixes"]
+__all__ = ["Piece", "Trie", "TrieMask", "attend", "dense_mask", "lexicographic", "shared_prefixes"]
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,9 @@ def shared_prefixes(ids_BL: torch.Tensor, lengths_B: torch.Tensor) -> Trie:
     lengths = lengths_B.cpu().numpy()
     longest = max(int(lengths.max(initial=0)), 1)
     ids = ids_BL[:, :longest].cpu().numpy()
-    order, common = _sorted(ids, lengths)
+    order = lexicographic(ids, lengths)
     lengths = lengths[order]
+    common = _common(ids[order], lengths)
     # A row that the one before it has as a whole adds nothing; one that differs begins a token early.
     before = np.where(common == lengths, lengths, np.maximum(common - 1, 0))
     ends = (lengths - before).cumsum()
@@ -99,26 +101,30 @@ def shared_prefixes(ids_BL: torch.Tensor, lengths_B: torch.Tensor) -> Trie:
     )
 
 
-def _sorted(ids: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The rows' order, a row before those that it begins with, and how many tokens each has in common with the last."""
-    padded = np.where(np.arange(ids.shape[1]) < lengths[:, None], ids + 1, 0).astype(">u4")
-    keys = [row.tobytes() for row in padded]
-    order = np.array(sorted(range(len(keys)), key=keys.__getitem__, reverse=True), dtype=np.int64)
-    padded, held = padded[order], lengths[order]
-    common = np.zeros(len(order), dtype=np.int64)
+def lexicographic(ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """The order of rows `(B, L)` of so many tokens by their tokens, falling: a row before those that it begins with."""
+    keys = [row.tobytes() for row in _padded(ids, lengths)]  # big-endian, so that bytes are in the order of tokens
+    return np.array(sorted(range(len(keys)), key=keys.__getitem__, reverse=True), dtype=np.int64)
+
+
+def _padded(ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """The rows with 0 after their ends, which no token is."""
+    return np.where(np.arange(ids.shape[1]) < lengths[:, None], ids + 1, 0).astype(">u4")
+
+
+def _common(ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """How many tokens each row has in common with the one before it."""
+    padded = _padded(ids, lengths)
     differs = padded[1:] != padded[:-1]
     first = np.where(differs.any(axis=1), differs.argmax(axis=1), ids.shape[1])
-    common[1:] = np.minimum(first, np.minimum(held[1:], held[:-1]))
-    return order, common
+    return np.concatenate([[0], np.minimum(first, np.minimum(lengths[1:], lengths[:-1]))])
 
 
 def _spans(nodes: np.ndarray) -> tuple[tuple[int, int], ...]:
     """Nodes as ranges of neighbours."""
     breaks = np.flatnonzero(np.diff(nodes) != 1) + 1
     edges = [0, *breaks.tolist(), len(nodes)]
-    return tuple(
-        (int(nodes[first]), int(nodes[last - 1]) + 1) for first, last in zip(edges[:-1], edges[1:], strict=True)
-    )
+    return tuple((int(nodes[first]), int(nodes[last - 1]) + 1) for first, last in pairwise(edges))
 
 
 # Attention -----------------------------------------------------------------------------------------------------------
@@ -196,13 +202,14 @@ class TrieMask(torch.Tensor):
         if func is scaled_dot_product_attention and isinstance(mask, TrieMask):
             del kwargs["attn_mask"]
             kwargs.pop("is_causal", None)
-            return attend(*args, mask.pieces, mask.lower, **kwargs)
+            query, key, value = args
+            return attend(query, key, value, mask.pieces, mask.lower, **kwargs)
         with torch._C.DisableTorchFunctionSubclass():
             return func(*args, **kwargs)
 
 
 def dense_mask(trie: Trie, dtype: torch.dtype) -> torch.Tensor:
-    """The same mask in numbers, to be added to scores `(1, 1, N, N)`: 0 for ancestors and itself, else the lowest one."""
+    """The same mask in numbers, to be added to scores `(1, 1, N, N)`: 0 or the lowest."""
     count, device = len(trie.nodes), trie.nodes.device
     out = torch.full((count, count), torch.finfo(dtype).min, dtype=dtype, device=device)
     for piece in trie.pieces:
