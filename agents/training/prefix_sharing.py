@@ -206,9 +206,9 @@ def _reason(base: Any) -> str | None:
 def _at_left(batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
     """The rows of a batch without the padding before them, and their lengths."""
     ids_BL = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
-    mask_BL = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
+    mask_BL = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1).long()
     columns = torch.arange(ids_BL.shape[1], device=ids_BL.device)
-    shift_B1 = mask_BL.long().argmax(dim=1, keepdim=True)
+    shift_B1 = mask_BL.argmax(dim=1, keepdim=True)
     lengths_B = (mask_BL * (columns + 1)).amax(dim=1) - shift_B1[:, 0]
     return ids_BL.gather(1, (columns + shift_B1) % ids_BL.shape[1]), lengths_B.clamp(min=0)
 
