@@ -81,7 +81,7 @@ _GROUPS = {
         "--save-steps 50 --eval-steps 10 --record",
     ),
     "Machine and memory": (
-        "threads dtype bf16 gradient_checkpointing lora_rank micro_batch env_steps",
+        "threads dtype bf16 gradient_checkpointing lora_rank micro_batch share_prefixes env_steps",
         "--threads 2 --micro-batch 4",
     ),
 }
@@ -243,6 +243,10 @@ class RunConfig(PlayOptions, CommonOptions):
     concurrency: Annotated[
         int | None, "episodes at once (default: a step's; of a larger model on a GPU what its memory holds)"
     ] = None
+    share_prefixes: Annotated[
+        Literal["auto", "on", "off"],
+        "compute what rows of the update begin with once for all of them; auto: where it saves a tenth",
+    ] = "auto"
     record: Annotated[bool, "keep the episodes in the folder's episodes.jsonl, for `toolgym show`"] = False
     BY_SIZE: ClassVar[BySize] = BySize(Rates(2e-4, compact=(1e-5, 2e-5), usual=(1e-6, 1e-5)), micro_batch=(16, 2))
 

@@ -78,6 +78,7 @@ _MAY_DIFFER = (
     "report_to",
     "resume",
     "save_steps",
+    "share_prefixes",
     "step_timeout",
     "steps",
     "threads",

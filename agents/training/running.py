@@ -306,6 +306,7 @@ def prepare(
     )
     made.remove_callback(PrinterCallback)
     made.run_config = config
+    made.sharing.mode = config.share_prefixes
     return made
 
 

@@ -30,6 +30,7 @@ from toolgym.agents.rollouts.rollout import Episodic, Rollout, Start, rollouts
 from toolgym.agents.training.base_trainer import RunTrainer
 from toolgym.agents.training.dropout import without_dropout
 from toolgym.agents.training.orders import GroupSampler
+from toolgym.agents.training.prefix_sharing import PrefixSharing
 from toolgym.domain import TaskSet
 from toolgym.errors import ConfigError, DivergenceError
 
@@ -192,6 +193,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         self.server, self._told_far = server, False
         self._policy: LMPolicy | None = None
         self._order = order
+        self.sharing = PrefixSharing()
         self._local: list[Rollout] = []
         self._drawn, self._first_slot, self._env_steps = (-1, 0), 0, 0
         self.latest: list[Rollout] = []
@@ -381,9 +383,14 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
             return inputs
         window = self.current_gradient_accumulation_steps
         self._buffered_inputs = [
-            batch for at in range(0, len(buffered), window) for batch in by_length(buffered[at : at + window])
+            batch for at in range(0, len(buffered), window) for batch in self._in_order(buffered[at : at + window])
         ]
         return self._buffered_inputs[self._step % cast(int, cast(GRPOConfig, self.args).steps_per_generation)]
+
+    def _in_order(self, batches: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The micro-batches of one optimizer step with their rows where they cost least."""
+        with self.accelerator.autocast():
+            return self.sharing.in_order(self.model, batches, by_length(batches))
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         trimmed, share = self._without_idle_rows(inputs, alike=True)
@@ -402,8 +409,9 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
     ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
         """TRL's, with each row moved to the left edge first: text alone then needs no mask but the causal one.
 
-        That is the faster kernel everywhere, and rows whose prompts differ in length share columns. Shapes as in TRL:
-        the log-probabilities (and entropies) of the last `logits_to_keep` tokens.
+        That is the faster kernel everywhere, and rows whose prompts differ in length share columns; rows that begin
+        alike share what they have in common (`PrefixSharing`). Shapes as in TRL: the log-probabilities (and entropies)
+        of the last `logits_to_keep` tokens.
         """
         if compute_aux_loss or any(value is not None for value in images.values()):
             return super()._get_per_token_logps_and_entropies(
@@ -421,7 +429,8 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         shift_B1 = attention_mask.long().argmax(dim=1, keepdim=True)
         ids_BL = input_ids.gather(1, (columns + shift_B1) % width)
         mask_BL = attention_mask.gather(1, (columns + shift_B1) % width)
-        longest = max(int((mask_BL * (columns + 1)).max()), 2)
+        lengths_B = (mask_BL * (columns + 1)).amax(dim=1)
+        longest = max(int(lengths_B.max()), 2)
         # Only the completion is scored: in the moved row it begins `shift` columns earlier.
         scored_BL = (mask_BL > 0) & (columns >= width - logits_to_keep - shift_B1)
         labels_BL = ids_BL.masked_fill(~scored_BL, -100)[:, :longest]
@@ -430,8 +439,15 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         step, kept_logps, kept_entropies = batch_size or count, [], []
         for first in range(0, count, step):
             rows = slice(first, first + step)
+            ids, labels = ids_BL[rows, :longest], labels_BL[rows]
             with self.accelerator.autocast():
-                outputs = model(input_ids=ids_BL[rows, :longest], labels=labels_BL[rows], fused_lm_head=True)
+                trie = self.sharing.trie(model, ids, lengths_B[rows])
+                if trie is None:
+                    outputs = model(input_ids=ids, labels=labels, fused_lm_head=True)
+                else:
+                    outputs = self.sharing.scores(model, trie, ids, labels)
+            if self.sharing.mode != "off" and torch.is_grad_enabled():
+                self._record("loss/shared_tokens", 0.0 if trie is None else trie.saved)
             kept_logps.append(outputs.log_probs.gather(1, back_BT[rows]))
             if compute_entropy:
                 kept_entropies.append(outputs.entropy.gather(1, back_BT[rows]))
