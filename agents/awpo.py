@@ -156,8 +156,7 @@ class AWPOTrainer(ToolTrainer):
     """A model that judges a batch of episodes at once, where the environment's reward has no judge."""
 
     def play(self, tasks: Sequence[int], attempt: int = 0) -> list[Rollout]:
-        """As the shared trainer; remembers which tasks they are, and has the reasoning of all of them judged."""
-        self._played = list(tasks)
+        """As the shared trainer; has the reasoning of all of them judged."""
         played = super().play(tasks, attempt)
         if self.judge is not None:
             started = time.perf_counter()
@@ -167,6 +166,10 @@ class AWPOTrainer(ToolTrainer):
             self._record("awpo/judgements", len(asked))
             self._record("awpo/judgements_missing", missing / max(len(asked), 1))
         return played
+
+    def played_with(self) -> tuple[str, ...]:
+        """The judge too."""
+        return (*super().played_with(), "judge", "options")
 
     def learnt(self, rollout: Rollout) -> bool:
         """An episode without judgement too: its outcome is known."""

@@ -22,6 +22,7 @@ Shapes: B rollouts in groups of G, S steps, T tokens; C positions with K candida
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,7 +34,7 @@ from toolgym.agents.grpo import grpo_advantages
 from toolgym.agents.rollouts.corpus import Corpus
 from toolgym.agents.rollouts.demonstrations import demonstrate
 from toolgym.agents.rollouts.episodes import TYPE_CODES, EpisodeBatch, rounding
-from toolgym.agents.rollouts.rollout import Rollout
+from toolgym.agents.rollouts.rollout import Episodic, Rollout
 from toolgym.agents.training import dupo_options
 from toolgym.agents.training.budget import expected_steps
 from toolgym.agents.training.dupo_candidates import PrefixScorer, candidates_of
@@ -158,11 +159,22 @@ class _WithoutPlans:
 class DUPOTrainer(ExpertTrainer):
     """The shared trainer with DUPO's advantages and loss."""
 
-    options: DUPOOptions
     corpus: Corpus | None = None
     """What candidates are taken from, in place of the policy's own rollouts."""
     scorer: PrefixScorer
     """Of token candidates: the run's reward on beginnings of actions."""
+
+    def __init__(self, *args: Any, options: DUPOOptions, **kwargs: Any):
+        self.options = options
+        super().__init__(*args, **kwargs)
+
+    def furnish(self, envs: Sequence[Episodic], tasks: TaskSet) -> None:
+        """Takes the environments, and the tasks: without plans, where none are trained."""
+        super().furnish(envs, tasks if self.options.plan else _WithoutPlans(tasks))
+
+    def played_with(self) -> tuple[str, ...]:
+        """The options too."""
+        return (*super().played_with(), "options")
 
     @property
     def needs_expert(self) -> bool:
@@ -173,7 +185,6 @@ class DUPOTrainer(ExpertTrainer):
         """Rollouts; with token candidates the gold episodes, which the candidates are about."""
         if self.options.candidates == "rollout" and self.corpus is None:
             return super().play(tasks, attempt)
-        self._played = list(tasks)
         self.count_experts()
         if self.options.candidates == "token":
             return [self.expert(task) for task in tasks]
@@ -340,15 +351,13 @@ def make_trainer(
     callbacks: list[TrainerCallback] | None = None,
 ) -> DUPOTrainer:
     """The trainer of a run, ready to train (see `toolgym.agents.training.running.prepare`)."""
-    made = prepare(config, grpo_advantages, trainer=DUPOTrainer, model=model, tokenizer=tokenizer, callbacks=callbacks)
+    kind = partial(DUPOTrainer, options=config)
+    made = prepare(config, grpo_advantages, trainer=kind, model=model, tokenizer=tokenizer, callbacks=callbacks)
     trainer = cast(DUPOTrainer, made)
-    trainer.options = config
     if (corpus := corpus_of(config)) is not None:
         trainer.corpus, trainer.chain = corpus, corpus.chain
     if config.candidates == "token":
         trainer.scorer = PrefixScorer.of(reward_of(made.run_config))
-    if not config.plan:
-        trainer.tasks = _WithoutPlans(trainer.tasks)
     return trainer
 
 

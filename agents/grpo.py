@@ -170,6 +170,10 @@ class DynamicTrainer(ToolTrainer):
         self._record("dynamic/flat_groups_left", len(flat) * size / len(tasks))
         return played
 
+    def played_with(self) -> tuple[str, ...]:
+        """How often it tries, too."""
+        return (*super().played_with(), "attempts")
+
     def _another(self, attempt: int, place: int) -> int:
         """The task to play instead, at a place of this process's batch."""
         key = (9, *self._drawn, attempt, self._first_slot + place)

@@ -197,6 +197,10 @@ class ToolUPTTrainer(ExpertTrainer):
         """Whether experts are learnt from, or compared with token by token."""
         return self.options.expert != "none" or self.options.fine_grained
 
+    def played_with(self) -> tuple[str, ...]:
+        """The options too."""
+        return (*super().played_with(), "options")
+
     def expert_weights(self, expert: Rollout) -> list[int]:
         """All that the expert said; with SPO what Eq. 19 preserves."""
         return preserved(expert) if self.options.expert == "spo" else expert.env_mask

@@ -46,11 +46,12 @@ from toolgym.agents.rollouts.forks import (
     state_values,
     states_of,
 )
-from toolgym.agents.rollouts.rollout import Rollout
+from toolgym.agents.rollouts.rollout import Episodic, Rollout
 from toolgym.agents.training import tree_options
 from toolgym.agents.training.running import prepare, run
 from toolgym.agents.training.trainer import ToolTrainer
 from toolgym.agents.training.tree_options import TreeOptions, VineOptions
+from toolgym.domain import TaskSet
 from toolgym.errors import ConfigError
 
 __all__ = [
@@ -141,8 +142,15 @@ class _ForkTrainer(ToolTrainer):
     def __init__(self, *args: Any, options: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.options = options
-        self._recorders = [ForkRecorder(env) for env in self.envs]
-        self.envs = cast(list[Any], self._recorders)
+
+    def furnish(self, envs: Sequence[Episodic], tasks: TaskSet) -> None:
+        """Takes the environments, and keeps forks of their states."""
+        self._recorders = [ForkRecorder(env) for env in envs]
+        super().furnish(cast(list[Any], self._recorders), tasks)
+
+    def played_with(self) -> tuple[str, ...]:
+        """The options too."""
+        return (*super().played_with(), "options")
 
     def _episodes(self, tasks: Sequence[int], attempt: int) -> tuple[list[Rollout], list[list[Branch]]]:
         """An episode of each task, and the states that it went through."""

@@ -72,6 +72,10 @@ class JudgeModelError(InfraError):
     """The model that judges gave no answer that can be used, or its budget is spent."""
 
 
+class PlayerError(InfraError):
+    """The process that plays a run's episodes (`--stale`) has ended; the message says how, and how to go on."""
+
+
 class ForkUnsupportedError(ToolGymError, RuntimeError):
     """The session can fork neither by copy nor by replay."""
 

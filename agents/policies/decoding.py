@@ -109,6 +109,9 @@ class Decoder:
         """The longest context that the model itself can have."""
         self.with_entropy = False
         """Whether `entropies` are kept: a pass more over the vocabulary for each token."""
+        self.as_drawn = False
+        """Whether log-probabilities are at the sampling temperature, that of the distribution that tokens are drawn from,
+        and not at 1."""
         self._entropies: dict[int, list[float]] = {}
         self._open: dict[int, _Sequence] = {}
         self._at_row: list[int | None] = []
@@ -270,12 +273,13 @@ class Decoder:
                 sequence.stop = None
 
     def sample(self, logits_BV: torch.Tensor, slots: Sequence[int]) -> tuple[list[int], list[float]]:
-        """One token a slot, and its log-probability at temperature 1.
+        """One token a slot, and its log-probability at temperature 1 (see `as_drawn`).
 
         Raises:
             DivergenceError: the logits are no numbers.
         """
-        logps_BV = torch.log_softmax(logits_BV, dim=-1)
+        scaled_BV = logits_BV / self.options.temperature if self.as_drawn else logits_BV
+        logps_BV = torch.log_softmax(scaled_BV, dim=-1)
         if self.options.temperature == 0:
             tokens_B = logps_BV.argmax(dim=-1)
         else:

@@ -18,7 +18,8 @@ __all__ = ["RecordEpisodes"]
 
 
 class RecordEpisodes(TrainerCallback):
-    """Appends the episodes of every batch to a trajectory file; `meta["step"]` is the step that first learnt from them.
+    """Appends the episodes of every batch to a trajectory file; `meta["step"]` is the step that first learnt from them,
+    `meta["update"]` the number of the update whose weights sampled them.
 
     Those in which nothing was played, because the infrastructure failed, are left out.
 
@@ -47,7 +48,7 @@ class RecordEpisodes(TrainerCallback):
         with TrajectoryWriter(self.path) as writer:
             for episode in latest:
                 if episode.trajectory is not None and episode.spans:
-                    meta = {**episode.trajectory.meta, "step": state.global_step}
+                    meta = {**episode.trajectory.meta, "step": state.global_step, "update": episode.update}
                     if self._world:
                         meta["world"] = self._world
                     # The policy's side may have ended it: a full context.

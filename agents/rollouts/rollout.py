@@ -83,6 +83,8 @@ class Rollout:
     """The steps whose turn was cut before its end."""
     entropies: list[float] = field(default_factory=list)
     """The entropy, in nats, that each sampled token was drawn with, one after another; fewer where it is not known."""
+    update: int | None = None
+    """The optimizer update of the weights that sampled, the same for all tokens; None: no training run played it."""
 
     @property
     def total_reward(self) -> float:

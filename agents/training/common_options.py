@@ -68,7 +68,7 @@ _GROUPS = {
     "The algorithm's own": ("", ""),
     "The update": (
         "schedule warmup_steps max_grad_norm iterations minibatches batch beta epsilon epsilon_high loss "
-        "importance_sampling_level",
+        "importance_sampling_level stale",
         "--schedule cosine --warmup-steps 10",
     ),
     "Sampling": (
@@ -237,6 +237,11 @@ class RunConfig(PlayOptions, CommonOptions):
     importance_sampling_level: Annotated[
         Literal["token", "sequence"], "ratio of each token, or of the whole sequence (GSPO)"
     ] = "token"
+    stale: Annotated[
+        int,
+        "batches of episodes that the weights that play may be behind: they are played by a second process meanwhile, "
+        "and each token is weighed for it; 0: playing and learning take turns",
+    ] = 0
     micro_batch: Annotated[int | None, "episodes a forward pass, at most (default: 16; from 50M parameters on 2)"] = (
         None
     )
@@ -253,7 +258,12 @@ class RunConfig(PlayOptions, CommonOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check_playing()
-        check_ranges(self, above_0=("max_grad_norm",), least_0=("beta", "epsilon", "epsilon_high"))
+        check_ranges(self, above_0=("max_grad_norm",), least_0=("beta", "epsilon", "epsilon_high", "stale"))
+        if self.stale and processes() > 1:
+            raise ConfigError(
+                f"stale={self.stale} works with one training process, and {processes()} were launched: leave it at 0, or "
+                "launch one"
+            )
         if self.vllm is not None and self.temperature != 1.0:
             raise ConfigError(
                 f"temperature must be 1.0 with vllm, got {self.temperature}: vLLM says log-probabilities at 1, "

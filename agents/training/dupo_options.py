@@ -68,9 +68,9 @@ class DUPOOptions(RunConfig):
         if self.candidates == "token" and self.credit != "step":
             raise ConfigError("credit would have no effect on token candidates; leave it at 'step'")
         if self.data is not None:
-            check_idle(self, ("vllm",), "with data: nothing is sampled")
+            check_idle(self, ("stale", "vllm"), "with data: nothing is sampled")
         if self.candidates == "token":
-            check_idle(self, ("vllm",), "on token candidates: nothing is sampled turn by turn")
+            check_idle(self, ("stale", "vllm"), "on token candidates: nothing is sampled turn by turn")
 
     @property
     def reward_options(self) -> dict[str, Any] | None:

@@ -89,12 +89,15 @@ class ExpertTrainer(ToolTrainer):
         return True
 
     def play(self, tasks: Sequence[int], attempt: int = 0) -> list[Rollout]:
-        """As the shared trainer; remembers which tasks they are, and counts the steps of their experts."""
-        self._played = list(tasks)
+        """As the shared trainer; counts the steps of their experts."""
         played = super().play(tasks, attempt)
         if self.needs_expert:
             self.count_experts()
         return played
+
+    def played_with(self) -> tuple[str, ...]:
+        """What experts do, too."""
+        return (*super().played_with(), "chain")
 
     def count_experts(self) -> None:
         """Counts the steps of each group's expert episode as played: once a batch, in the process of its first row."""

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import fields, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -27,6 +27,8 @@ from toolgym.agents.training.adapters import keep_base
 from toolgym.agents.training.callbacks import StopOnInterrupt, interrupts_as_before, one_tensorboard, run_callbacks
 from toolgym.agents.training.common_options import RunConfig, check_reports, processes
 from toolgym.agents.training.orders import task_order
+from toolgym.agents.training.overlap import Stale
+from toolgym.agents.training.player import Opened
 from toolgym.agents.training.run_folder import (
     EPISODES,
     TENSORBOARD,
@@ -43,7 +45,7 @@ from toolgym.agents.training.sharding import sharded_launch
 from toolgym.agents.training.sizing import settled, unset
 from toolgym.agents.training.train_evaluation import EvaluateEvery
 from toolgym.errors import ConfigError, DivergenceError, ToolGymError
-from toolgym.opening import doubts, open_env
+from toolgym.opening import bring_env, doubts, open_env
 from toolgym.options import EnvOptions, parse_settings
 
 if TYPE_CHECKING:
@@ -156,6 +158,18 @@ def make_envs(config: Any, count: int) -> list["ToolEnv"]:
             raise ConfigError("A corpus (--data) is played in this process: leave --env-workers at 0")
         first.tasks = corpus.tasks(first.tasks)
     return copies(first, count, config.env, options, workers=getattr(config, "env_workers", 0))
+
+
+def opened(config: RunConfig) -> Opened:
+    """What a second process plays a run's episodes in (`stale`)."""
+    bring_env(config.env)
+    envs = make_envs(config, cast(int, config.concurrency))
+    return Opened(envs, envs[0].tasks, config.server(config.output))
+
+
+def _expert_env(config: RunConfig) -> "ToolEnv":
+    (env,) = make_envs(replace(config, env_workers=0), 1)
+    return env
 
 
 def grpo_args(config: RunConfig) -> GRPOConfig:
@@ -289,7 +303,9 @@ def prepare(
     from toolgym.agents.training.trainer import ToolTrainer
 
     config, model, tokenizer = load(config, model, tokenizer)
-    envs = make_envs(config, cast(int, config.concurrency))
+    stale = Stale(config.stale, partial(opened, config)) if config.stale else None
+    # Where a second process plays, one environment is enough here: for experts, in this process.
+    envs = make_envs(config, cast(int, config.concurrency)) if stale is None else [_expert_env(config)]
     tasks = envs[0].tasks
     made = (trainer or ToolTrainer)(
         model,
@@ -303,6 +319,7 @@ def prepare(
         server=config.server(config.output),
         peft_config=lora(config.lora_rank),
         callbacks=[*run_callbacks(config), *(callbacks or [])],
+        **({} if stale is None else {"stale": stale}),
     )
     made.remove_callback(PrinterCallback)
     made.run_config = config
@@ -356,6 +373,8 @@ def train_and_save(make: Callable[[], Any], tokenizer: Any, config: Any, checkpo
                 _keep(trainer, config)
             raise
         finally:
+            if (overlap := getattr(trainer, "overlap", None)) is not None:
+                overlap.close()
             if (server := getattr(trainer, "server", None)) is not None:
                 server.close()
         trainer.save_model(str(final))

@@ -112,7 +112,9 @@ class EvaluateEvery(TrainerCallback):
 
     def _play(self, model: Any) -> dict[int, EpisodeScore]:
         """The scores of the episodes of all processes, by number."""
-        processes = self.trainer.args.world_size
+        processes, overlap = self.trainer.args.world_size, getattr(self.trainer, "overlap", None)
+        if overlap is not None and self.trainer.server is not None:
+            overlap.settle()  # the server is going to have other weights than what is being played
         policy = LMPolicy(model, self.tokenizer, self.sampling, server=getattr(self.trainer, "server", None))
         policy.use(model, together=True)
         part = (self.trainer.args.process_index, processes)

@@ -10,6 +10,7 @@ import math
 import time
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -30,6 +31,7 @@ from toolgym.agents.rollouts.rollout import Episodic, Rollout, Start, rollouts
 from toolgym.agents.training.base_trainer import RunTrainer
 from toolgym.agents.training.dropout import without_dropout
 from toolgym.agents.training.orders import GroupSampler
+from toolgym.agents.training.overlap import Overlap, Stale
 from toolgym.agents.training.prefix_sharing import PrefixSharing
 from toolgym.domain import TaskSet
 from toolgym.errors import ConfigError, DivergenceError
@@ -160,6 +162,8 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         estimator: the algorithm's advantages.
         sampling: how turns are sampled; its temperature is `args.temperature`.
         server: a vLLM server that samples them, or several; without one the model itself does, in this process.
+        stale: how far the weights that play may be behind, and where a second process plays; None: playing and learning
+            take turns. `envs` are then not played in; experts are.
         peft_config: of `peft`, where only an adapter is trained.
         callbacks: more callbacks.
     """
@@ -180,6 +184,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         estimator: Estimator,
         sampling: SamplingOptions,
         server: VLLMServer | VLLMServers | None = None,
+        stale: Stale | None = None,
         peft_config: Any = None,
         callbacks: list[TrainerCallback] | None = None,
     ):
@@ -189,12 +194,14 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
                 f"args.temperature={args.temperature} but sampling.temperature={sampling.temperature}: the ratio would "
                 "be of another distribution than the one sampled from; set both alike"
             )
-        self.envs, self.tasks, self.estimator, self.sampling = list(envs), tasks, estimator, sampling
+        self.furnish(envs, tasks)
+        self.estimator, self.sampling = estimator, sampling
         self.server, self._told_far = server, False
         self._policy: LMPolicy | None = None
-        self._order = order
+        self.order = order
         self.sharing = PrefixSharing()
         self._local: list[Rollout] = []
+        self._played: list[int] = []
         self._drawn, self._first_slot, self._env_steps = (-1, 0), 0, 0
         self.latest: list[Rollout] = []
         """The episodes of the latest step, of all processes."""
@@ -215,12 +222,23 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         without_dropout(cast(torch.nn.Module, self.model))
         if self.ref_model is not None:  # TRL loads it by the model's name, which may stand for other weights
             self.accelerator.unwrap_model(self.ref_model).load_state_dict(start)
+        self.overlap = None if stale is None else Overlap(self, stale)
+
+    def furnish(self, envs: Sequence[Episodic], tasks: TaskSet) -> None:
+        """Takes the environments to play in, and the tasks that they are about."""
+        self.envs, self.tasks = list(envs), tasks
+
+    def played_with(self) -> tuple[str, ...]:
+        """The attributes that `play` reads, beside environments, tasks and the policy: they go to a process that plays
+        (`stale`), pickled. A subclass adds its own.
+        """
+        return ("args", "num_generations", "processing_class", "sampling", "run_config")
 
     def _get_train_sampler(self, dataset: Any = None) -> GroupSampler:
         """TRL's: each task once a rollout, each batch once an optimizer step that it is learnt from."""
         args, rollouts_of_task = cast(Any, self.args), cast(int, self.num_generations)
         return GroupSampler(
-            self._order,
+            self.order,
             rollouts=rollouts_of_task,
             batch=args.generation_batch_size // rollouts_of_task,
             repeats=self.num_iterations * args.steps_per_generation,
@@ -232,11 +250,17 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         """TRL's `rollout_func`: a prompt is the index of its task, repeated for each rollout of the group."""
         started = time.perf_counter()
         self._begin_batch(len(prompts))
-        self._local = self.play([int(prompt) for prompt in prompts])
-        cast(LMPolicy, self._policy).release()
-        self.drop_whole()
+        self._played = [int(prompt) for prompt in prompts]
+        if self.overlap is None:
+            self._local = self.play(self._played)
+            cast(LMPolicy, self._policy).release()
+            self.drop_whole()
+            for rollout in self._local:
+                rollout.update = self.state.global_step
+            self._record("seconds/rollout", time.perf_counter() - started)
+        else:
+            self._take_over(self.overlap)
         self._check_scores()
-        self._record("seconds/rollout", time.perf_counter() - started)
         self._record("env_steps", sum(gather_object([self._env_steps])))
         filler = [cast(LMPolicy, self._policy).chat.end_id]
         return {
@@ -251,6 +275,21 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
                 rollout.total_reward if rollout.usable and rollout.scored else None for rollout in self._local
             ],
         }
+
+    def _take_over(self, overlap: Overlap) -> None:
+        """Takes the batch's episodes from the process that plays, with what it recorded of them."""
+        step = self.state.global_step
+        played, waited_s, overlapped = overlap.batch(step // overlap.updates, self._played)
+        self._local, self._env_steps = played.rollouts, played.env_steps
+        for name, values in played.figures.items():
+            self._metrics["train"][name] += values
+        ages = [(step - cast(int, rollout.update), sum(rollout.env_mask)) for rollout in self._local]
+        tokens = max(sum(count for _, count in ages), 1)
+        self._record("stale/updates_mean", sum(age * count for age, count in ages) / tokens)
+        self._record("stale/updates_max", max(age for age, _ in ages))
+        self._record("stale/overlap", overlapped)
+        self._record("seconds/wait", waited_s)
+        self._record("seconds/rollout", played.ended - played.began)
 
     def _check_scores(self) -> None:
         """Raises where no episode of a batch has a score: some without one teach nothing, all of them a whole run.
@@ -275,7 +314,8 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         if self._policy is None:
             tokenizer = cast(PreTrainedTokenizerBase, self.processing_class)
             self._policy = LMPolicy(model, tokenizer, self.sampling, server=self.server)
-        self._policy.use(model, together=True)
+        if self.overlap is None:
+            self._policy.use(model, together=True)
         if isinstance(self._policy.decoder, Decoder):
             self._policy.decoder.with_entropy = True
         self._drawn = (step, self._drawn[1] + 1 if self._drawn[0] == step else 0)
@@ -321,7 +361,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
             )
         # TRL takes returns for equal that differ by less than 1e-8, in single precision.
         self._metrics["train"]["frac_reward_zero_std"][-1] = flat_groups(batch)
-        if not cast(LMPolicy, self._policy).exact:
+        if self.overlap is not None or not cast(LMPolicy, self._policy).exact:
             out["importance_weights"] = self._importance_weights(out)
         self._log_episodes(batch)
         release_memory()
@@ -329,7 +369,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
 
     @torch.no_grad()
     def _importance_weights(self, out: dict[str, Any]) -> torch.Tensor:
-        """What each token's advantage is multiplied by where a server samples `(B, T)` (`importance_weights`)."""
+        """What each token's advantage is multiplied by where other weights or a server sample `(B, T)`."""
         ids_BL = torch.cat([out["prompt_ids"], out["completion_ids"]], dim=1)
         held_BL = torch.cat([out["prompt_mask"], out["completion_mask"]], dim=1)
         mask_BT = out["completion_mask"] * out["tool_mask"]
@@ -344,7 +384,8 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         difference = float(((logps_BT - sampler_BT).abs() * mask_BT).sum() / count)
         self._record("sampler/logp_difference", difference)
         self._record("sampler/importance_weight", float((weights_BT * mask_BT).sum() / count))
-        if difference > _FAR and not self._told_far:
+        behind = any(rollout.update != self.state.global_step for rollout in self._local)
+        if difference > _FAR and not behind and not self._told_far:
             self._told_far = True
             warnings.warn(
                 f"the server's log-probabilities are {difference:.2f} from the model's on average at step "
@@ -367,6 +408,16 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         self._record("truncated", sum(rollout.outcome == "truncated" for rollout in self.latest) / count)
         self._record("infra_errors", float((~usable_B).float().mean()))
         self._record("unscored", sum(not rollout.scored for rollout in self.latest) / len(self.latest))
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        super()._save_optimizer_and_scheduler(output_dir)
+        if self.overlap is not None:
+            self.overlap.save(Path(output_dir))
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if self.overlap is not None and checkpoint is not None:
+            self.overlap.load(Path(checkpoint))
 
     # The loss ------------------------------------------------------------------------------------------------------
 
