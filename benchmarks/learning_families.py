@@ -160,9 +160,9 @@ TOOLUPT = Family(
     "toolupt",
     _PLAYED,
     (
-        _row("dapo*", _DAPO),
-        _row("fg-dapo*", "toolupt --expert none --epsilon-high 0.28"),
-        _after_sft("sft-dapo*", _DAPO),
+        _row("dapo-star", _DAPO),
+        _row("fg-dapo-star", "toolupt --expert none --epsilon-high 0.28"),
+        _after_sft("sft-dapo-star", _DAPO),
         _row("luffy", f"toolupt --expert luffy --no-fine-grained --epsilon-high 0.28 {_EXPERT}"),
         _row("srft", f"toolupt --expert srft --no-fine-grained {_EXPERT}"),
         _row("chord", f"toolupt --expert chord --no-fine-grained --epsilon-high 0.28 {_EXPERT}"),
@@ -170,8 +170,8 @@ TOOLUPT = Family(
         _row("toolupt", f"toolupt --epsilon-high 0.28 --gamma-low 0.9 --gamma-high 0.97 {_EXPERT}"),
     ),
     (
-        Comparison("toolupt", "dapo*", 2, ("clips act", "SPO pulls")),
-        Comparison("fg-dapo*", "dapo*", 1, ("clips act",)),
+        Comparison("toolupt", "dapo-star", 2, ("clips act", "SPO pulls")),
+        Comparison("fg-dapo-star", "dapo-star", 1, ("clips act",)),
         Comparison("toolupt", "toolupt-sft", 0, ("SPO pulls",)),
     ),
 )

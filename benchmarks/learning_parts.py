@@ -6,6 +6,7 @@ is made in slices, each kept in a file of its own. What is done is kept, so that
 
 import gc
 import json
+import os
 import shutil
 import signal
 import time
@@ -17,11 +18,18 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from benchmarks.learning_unit import write_json
 from toolgym.agents.evaluation import AgentOptions, EvalOptions
 from toolgym.agents.training import registry
 
-__all__ = ["Clock", "HeldOut", "TimeIsUpError", "evaluate_in_parts", "read_lines", "train_in_parts"]
+__all__ = ["Clock", "HeldOut", "TimeIsUpError", "evaluate_in_parts", "read_lines", "train_in_parts", "write_json"]
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes a JSON file at once: others see it whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}")
+    part.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    part.replace(path)
 
 
 class TimeIsUpError(Exception):
