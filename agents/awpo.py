@@ -167,7 +167,7 @@ def mechanisms(
 
     - `judge_correlation`: of R_reasoning with R_out within groups (both less their group's mean, over all groups);
     - `flat`: the share of groups whose outcomes are all equal;
-    - `flat_open`: of those of them whose mixed rewards differ, the share that Eq. 25 lets the mixed reward into;
+    - `flat_open`: of those of them below the peak whose mixed rewards differ, the share whose gate (Eq. 25) is open;
     - `miskeyed`: of the groups in which some episodes are solved and others are not, the share that Eq. 27 takes for
       too easy or too hard.
     """
@@ -185,7 +185,7 @@ def mechanisms(
     _, mixed_spread_N = _statistics(mixed_B.nan_to_num(), usable_B, group_size)
     flat_N = (spread_N == 0) & (usable_B.view(-1, group_size).sum(1) > 1)
     out["flat"] = float(flat_N.double().mean())
-    if (differ_N := flat_N & (mixed_spread_N > 0)).any():
+    if (differ_N := flat_N & (mixed_spread_N > 0) & weights.unsaturated_N).any():
         out["flat_open"] = float((weights.gated_N[differ_N] > 0).double().mean())
     solved_NG = solved_B.view(-1, group_size) & usable_B.view(-1, group_size)
     solved_N = solved_NG.sum(1)

@@ -63,6 +63,7 @@ class LearningOptions:
     rollouts: Annotated[int, "episodes a task"] = 8
     micro_batch: Annotated[int, "episodes a forward pass, at most"] = 16
     learning_rate: Annotated[float, "of all rows"] = 1e-3
+    sft_rate: Annotated[float | None, "of what learns from episodes made beforehand (default: as the others)"] = None
     model: Annotated[str, "the warm start"] = "builtin:imperfect"
     env: Annotated[str, "environment that is trained in, and tested in"] = "ToolGym/Airline-v0"
     other_env: Annotated[str, "environment that the warm start has never seen: tested in"] = "ToolGym/Clinic-v0"
@@ -102,8 +103,8 @@ class LearningOptions:
         The update's precision is not: machines differ in which one is fast, so each unit says what it had.
         """
         names = (
-            "env_steps groups rollouts learning_rate model env other_env size prompt tasks trials max_new_tokens "
-            "context_tokens"
+            "env_steps groups rollouts learning_rate sft_rate model env other_env size prompt tasks trials "
+            "max_new_tokens context_tokens"
         )
         values = asdict(self)
         return {**{name: values[name] for name in names.split()}, "weights": weights_digest(self.model)}
@@ -196,7 +197,7 @@ def arguments(options: LearningOptions, of: Family, stage: Stage, seed: int, mod
     if options.threads:
         given["threads"] = options.threads
     if "--learning-rate" not in flags:
-        given["learning-rate"] = options.learning_rate
+        given["learning-rate"] = (options.sft_rate if offline else None) or options.learning_rate
     switches = ["--no-progress", *(["--bf16"] if options.bf16 else [])]
     return [*(word for name, value in given.items() for word in (f"--{name}", str(value))), *switches, *flags]
 
@@ -249,10 +250,9 @@ def units(options: LearningOptions) -> Iterator[tuple[Family, Row, int]]:
                     yield of, row, seed
 
 
-def make_units(options: LearningOptions, console: Console) -> bool:
+def make_units(options: LearningOptions, console: Console, clock: Clock) -> bool:
     """Makes the units that are missing, until the time is up; whether none failed."""
-    clock, failures = Clock(options.minutes, options.margin), 0
-    wanted = list(units(options))
+    wanted, failures = list(units(options)), 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task(START, total=len(wanted))
@@ -296,16 +296,12 @@ def report(options: LearningOptions) -> dict[str, Any]:
     return results
 
 
-def main(argv: Sequence[str] | None = None, defaults: dict[str, Any] | None = None, prog: str = "learning") -> int:
-    """The command line; 1 where a unit failed."""
-    about = (__doc__ or "").split("\n")[0]
-    options = parse_options(
-        LearningOptions, argv, prog=f"python -m benchmarks.{prog}", description=about, defaults=defaults
-    )
+def run(options: LearningOptions, clock: Clock) -> int:
+    """Makes what is missing until the time is up, reports, and prints; 1 where a unit failed."""
     console, whole = Console(stderr=options.json), True
     if not options.report_only:
         check_folder(options)
-        whole = make_units(options, console)
+        whole = make_units(options, console, clock)
         if not any(options.output.glob("*/*/seed-*/near.json")):
             return 0 if whole else 1
     results = report(options)
@@ -316,6 +312,13 @@ def main(argv: Sequence[str] | None = None, defaults: dict[str, Any] | None = No
     else:
         console.print(markdown(results, options.seeds), markup=False, highlight=False, soft_wrap=True)
     return 0 if whole else 1
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; 1 where a unit failed."""
+    about = (__doc__ or "").split("\n")[0]
+    options = parse_options(LearningOptions, argv, prog="python -m benchmarks.learning", description=about)
+    return run(options, Clock(options.minutes, options.margin))
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ CONDITIONS = {
         ),
         Condition(
             "gates open",
-            "groups whose outcomes are flat but whose mixed rewards are not: at least half let the mixed reward in",
+            "of the groups below the peak with flat outcomes and unlike mixed rewards at least half let these in",
             ("awpo/flat_open",),
             least=0.5,
         ),
@@ -150,7 +150,7 @@ _PLAYED = (_DEPTHS, ("--minibatches", "4"), ("--iterations", "2"))
 _EXPERT = "--expert-depth 1 2"
 _DAPO = "toolupt --expert none --no-fine-grained --epsilon-high 0.28"
 _MIXED = """--set reward_options={"judge":"facts"}"""
-_AWPO = "awpo --judge facts --quantiles 0.1 0.9 --epsilon-mix 1"
+_AWPO = "awpo --judge facts --quantiles 0.05 0.95 --epsilon-mix 1"
 _PPO = "--beta 0.05 --value-coef 0.1"
 _DUPO = f"dupo {_EXPERT} --zeta 0.02"
 
