@@ -54,6 +54,7 @@ __all__ = [
     "main",
     "make_judge",
     "make_trainer",
+    "mechanisms",
     "train",
 ]
 
@@ -95,7 +96,13 @@ def _statistics(values_B: torch.Tensor, usable_B: torch.Tensor, group_size: int)
 
 
 def group_weights(
-    outcome_B: torch.Tensor, mixed_B: torch.Tensor, usable_B: torch.Tensor, group_size: int, peak: float, options: Any
+    outcome_B: torch.Tensor,
+    mixed_B: torch.Tensor,
+    usable_B: torch.Tensor,
+    group_size: int,
+    peak: float,
+    options: Any,
+    bounds: tuple[float, float] | None = None,
 ) -> GroupWeights:
     """Eq. 24, 25 and 27 for each group.
 
@@ -106,7 +113,9 @@ def group_weights(
         group_size: G.
         peak: R_out_max.
         options: `AWPOOptions`, whose constants and switches are used.
+        bounds: tau_low and tau_high, where they are not the options'.
     """
+    low, high = bounds or (options.low, options.high)
     mean_N, spread_N = _statistics(outcome_B, usable_B, group_size)
     judged_N = (~mixed_B.isnan() | ~usable_B).view(-1, group_size).all(1)
     _, mixed_spread_N = _statistics(mixed_B.nan_to_num(), usable_B, group_size)
@@ -114,7 +123,7 @@ def group_weights(
     unsaturated_N, calm_N = mean_N < peak, (ratio_N < options.epsilon_mix) & judged_N
     gated_N = ratio_N * unsaturated_N * calm_N
     mix_N = gated_N if options.gate else judged_N.double()
-    intermediate_N = (options.low < mean_N) & (mean_N < options.high)
+    intermediate_N = (low < mean_N) & (mean_N < high)
     weight_N = torch.where(intermediate_N, options.prior_weight, options.base_weight)
     if not options.difficulty:
         weight_N = torch.ones_like(weight_N)
@@ -146,12 +155,53 @@ def clip_radius(gated_N: torch.Tensor, low: float, high: float) -> float:
     return low + (1 - float(gated_N.mean())) * (high - low) if len(gated_N) else high
 
 
+def mechanisms(
+    outcome_B: torch.Tensor,
+    mixed_B: torch.Tensor,
+    solved_B: torch.Tensor,
+    usable_B: torch.Tensor,
+    group_size: int,
+    weights: GroupWeights,
+) -> dict[str, float]:
+    """Whether AWPO's mechanisms can act on a batch; a figure that nothing tells of is left out.
+
+    - `judge_correlation`: of R_reasoning with R_out within groups (both less their group's mean, over all groups);
+    - `flat`: the share of groups whose outcomes are all equal;
+    - `flat_open`: of those of them below the peak whose mixed rewards differ, the share whose gate (Eq. 25) is open;
+    - `miskeyed`: of the groups in which some episodes are solved and others are not, the share that Eq. 27 takes for
+      too easy or too hard.
+    """
+    used_NG = usable_B.view(-1, group_size) & ~mixed_B.isnan().view(-1, group_size)
+    count_N1 = used_NG.sum(1, keepdim=True).clamp(min=1)
+    outcome_NG, mixed_NG = (
+        torch.where(used_NG, x.double().view(-1, group_size), 0.0) for x in (outcome_B, mixed_B.nan_to_num())
+    )
+    reasoning_NG = mixed_NG - outcome_NG
+    one, other = (torch.where(used_NG, x - x.sum(1, keepdim=True) / count_N1, 0.0) for x in (outcome_NG, reasoning_NG))
+    out: dict[str, float] = {}
+    if (scale := float((one.square().sum() * other.square().sum()).sqrt())) > _EPS:
+        out["judge_correlation"] = float((one * other).sum()) / scale
+    _, spread_N = _statistics(outcome_B, usable_B, group_size)
+    _, mixed_spread_N = _statistics(mixed_B.nan_to_num(), usable_B, group_size)
+    flat_N = (spread_N == 0) & (usable_B.view(-1, group_size).sum(1) > 1)
+    out["flat"] = float(flat_N.double().mean())
+    if (differ_N := flat_N & (mixed_spread_N > 0) & weights.unsaturated_N).any():
+        out["flat_open"] = float((weights.gated_N[differ_N] > 0).double().mean())
+    solved_NG = solved_B.view(-1, group_size) & usable_B.view(-1, group_size)
+    solved_N = solved_NG.sum(1)
+    if (both_N := (solved_N > 0) & (solved_N < usable_B.view(-1, group_size).sum(1))).any():
+        out["miskeyed"] = float((~weights.intermediate_N[both_N]).double().mean())
+    return out
+
+
 class AWPOTrainer(ToolTrainer):
     """The shared trainer with AWPO's advantages and clip. Checkpoints also hold the highest group mean."""
 
     options: AWPOOptions
     peak: float | None = None
     """The highest group mean of the outcome so far."""
+    means: tuple[float, ...] = ()
+    """All group means of the outcome so far, where quantiles of them are asked for."""
     judge: Judge | None = None
     """A model that judges a batch of episodes at once, where the environment's reward has no judge."""
 
@@ -186,7 +236,16 @@ class AWPOTrainer(ToolTrainer):
         if seen_N.any():
             self.peak = max(self.peak or 0.0, float(mean_N[seen_N].max()))
         peak = options.peak if options.peak is not None else self.peak or 0.0
-        weights = group_weights(outcome_B, mixed_B, usable_B, size, peak, options)
+        bounds = None
+        if options.quantiles is not None:
+            self.means = (*self.means, *mean_N[seen_N].tolist())
+            quantiles = torch.tensor(options.quantiles, dtype=torch.float64)
+            if self.means:
+                low, high = torch.quantile(torch.tensor(self.means, dtype=torch.float64), quantiles).tolist()
+                bounds = (low, high)
+                self._record("awpo/low", low)
+                self._record("awpo/high", high)
+        weights = group_weights(outcome_B, mixed_B, usable_B, size, peak, options, bounds)
         advantages_B = hyper_advantages(outcome_B, mixed_B, usable_B, size, weights)
         radius = clip_radius(weights.gated_N[seen_N], options.epsilon_min, options.epsilon_max)
         for name, value_N in (
@@ -198,6 +257,8 @@ class AWPOTrainer(ToolTrainer):
             ("intermediate", weights.intermediate_N),
         ):
             self._record(f"awpo/{name}", float(value_N[seen_N].double().mean()) if seen_N.any() else 0.0)
+        for name, value in mechanisms(outcome_B, mixed_B, batch.solved_B, usable_B, size, weights).items():
+            self._record(f"awpo/{name}", value)
         self._record("awpo/peak", peak)
         self._record("awpo/outcome", float(mean_N[seen_N].mean()) if seen_N.any() else 0.0)
         self._record("awpo/clip", radius if options.dynamic_clip else options.epsilon)
@@ -215,11 +276,13 @@ class AWPOTrainer(ToolTrainer):
         super()._save(output_dir, state_dict)
         if self.args.should_save:
             path = Path(output_dir or cast(str, self.args.output_dir)) / _PEAK_FILE
-            path.write_text(json.dumps({"peak": self.peak}) + "\n", encoding="utf-8")
+            path.write_text(json.dumps({"peak": self.peak, "means": self.means}) + "\n", encoding="utf-8")
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)
-        self.peak = read_number(Path(resume_from_checkpoint) / _PEAK_FILE, "peak")
+        path = Path(resume_from_checkpoint) / _PEAK_FILE
+        self.peak = read_number(path, "peak")
+        self.means = tuple(json.loads(path.read_text(encoding="utf-8")).get("means", ()))
 
 
 def judge_reasoning(rollouts: Sequence[Rollout], tasks: Sequence[Task], judge: Judge, workers: int) -> list[Judgement]:

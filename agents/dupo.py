@@ -39,7 +39,7 @@ from toolgym.agents.training import dupo_options
 from toolgym.agents.training.budget import expected_steps
 from toolgym.agents.training.dupo_candidates import PrefixScorer, candidates_of
 from toolgym.agents.training.dupo_options import DUPOOptions
-from toolgym.agents.training.expert import ExpertTrainer, clipped_objective, token_mean
+from toolgym.agents.training.expert import ExpertTrainer, clipped_objective, clipped_share, token_mean
 from toolgym.agents.training.running import corpus_of, prepare, reward_of, run
 from toolgym.domain import TaskSet
 from toolgym.tasks import GoldAction, Task
@@ -48,6 +48,7 @@ __all__ = [
     "DUPOOptions",
     "average_before",
     "dynamic_clip",
+    "early_errors",
     "main",
     "make_trainer",
     "mean_advantages",
@@ -92,6 +93,29 @@ def step_advantages(batch: EpisodeBatch, floor: float, *, episode: bool = False)
     )
     advantages_BS = mean_advantages(by_context, counted, floor, sizes).transpose(1, 2).reshape(-1, steps)
     return advantages_BS.gather(1, batch.step_BT.clamp(min=0)) * batch.sampled_BT
+
+
+def early_errors(batch: EpisodeBatch) -> float | None:
+    """The share of the negatives whose first error is early; None without negatives.
+
+    Negatives are the usable rollouts that earn less than their group's mean. An error is a step that earns less than
+    the best candidate for the same action; it is early in the first half of the longest rollout of the group.
+    """
+    early, count = 0, 0
+    for first in range(0, len(batch.steps_B), batch.group_size):
+        rows = range(first, first + batch.group_size)
+        used = [row for row in rows if batch.usable_B[row]]
+        if len(used) < 2:
+            continue
+        best_S = batch.rewards_BS[used].amax(dim=0)
+        returns_U = batch.returns_B[used]
+        half = int(batch.steps_B[used].max()) / 2
+        slack = rounding(batch.rewards_BS.dtype) * float(batch.sizes_B[used].max())
+        for row in (row for row, value in zip(used, returns_U, strict=True) if value < returns_U.mean() - slack):
+            worse_S = (batch.rewards_BS[row] < best_S - slack).nonzero()[:, 0]
+            count += 1
+            early += bool(len(worse_S)) and int(worse_S[0]) < half
+    return early / count if count else None
 
 
 def average_before(values_X: torch.Tensor, chain_X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -217,7 +241,12 @@ class DUPOTrainer(ExpertTrainer):
         options = self.options
         if options.candidates == "token":
             return {"advantages": torch.zeros_like(batch.logprobs_BT)}
-        advantages_BT = step_advantages(batch, options.floor, episode=options.credit == "episode")
+        if (early := early_errors(batch)) is not None:
+            self._record("dupo/early_errors", early)
+        if options.credit == "group":
+            advantages_BT = grpo_advantages(batch) * batch.sampled_BT
+        else:
+            advantages_BT = step_advantages(batch, options.floor, episode=options.credit == "episode")
         rows, steps = batch.rewards_BS.shape
         chain_X = torch.arange(rows).repeat_interleave(steps)
         average_X, known_X = average_before(batch.rewards_BS.flatten(), chain_X)
@@ -313,6 +342,8 @@ class DUPOTrainer(ExpertTrainer):
         objective = token_mean(values_BT, own.inputs["rho"] * own.mask_BT, own_total)
         weight = own.mask_BT.sum().clamp(min=1)
         cut_BT = (torch.exp(own.logps_BT.detach() - own.old_logps_BT) > 1 + high_BT) & (advantages_BT > 0)
+        cut = clipped_share(own.logps_BT, own.old_logps_BT, advantages_BT, self.epsilon_low, high_BT, own.mask_BT)
+        self._record("dupo/clipped", cut)
         self._record("dupo/clip_high", float((high_BT * own.mask_BT).sum() / weight))
         self._record("dupo/clipped_high", float((cut_BT * own.mask_BT).sum() / weight))
         expert = self.expert_tokens(model, inputs) if supervised else None
@@ -358,6 +389,7 @@ def make_trainer(
         trainer.corpus, trainer.chain = corpus, corpus.chain
     if config.candidates == "token":
         trainer.scorer = PrefixScorer.of(reward_of(made.run_config))
+    trainer.expert_depth = config.expert_depth
     return trainer
 
 

@@ -31,7 +31,13 @@ from toolgym.agents.rollouts.episodes import EpisodeBatch, all_equal
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training import toolupt_options
 from toolgym.agents.training.budget import expected_steps
-from toolgym.agents.training.expert import ExpertTokens, ExpertTrainer, clipped_objective, token_mean
+from toolgym.agents.training.expert import (
+    ExpertTokens,
+    ExpertTrainer,
+    clipped_objective,
+    clipped_share,
+    token_mean,
+)
 from toolgym.agents.training.mixing import (
     chord_expert_loss,
     luffy_expert_loss,
@@ -201,6 +207,14 @@ class ToolUPTTrainer(ExpertTrainer):
         """The options too."""
         return (*super().played_with(), "options")
 
+    def teaches(self, task: int) -> bool:
+        """Whether a task's expert episode is learnt from, and not compared with alone."""
+        return self.options.expert != "none" and super().teaches(task)
+
+    def plays_expert(self, task: int) -> bool:
+        """FGAE compares with the experts of all tasks."""
+        return self.options.fine_grained or super().plays_expert(task)
+
     def expert_weights(self, expert: Rollout) -> list[int]:
         """All that the expert said; with SPO what Eq. 19 preserves."""
         return preserved(expert) if self.options.expert == "spo" else expert.env_mask
@@ -221,7 +235,7 @@ class ToolUPTTrainer(ExpertTrainer):
                 rewards_BT[row, : len(rewards)] = torch.tensor(rewards, dtype=torch.float64)
             return {"advantages": fgae_advantages(rewards_BT, mask_BT, size)}
         if self.options.expert in ("luffy", "srft"):
-            experts = [self.expert(task) for task in played[::size]]
+            experts = [self.expert(task) if self.teaches(task) else Rollout([]) for task in played[::size]]
             returns = [expert.total_reward if expert.spans else math.nan for expert in experts]
             returns_N = torch.tensor(returns, dtype=torch.float64)
             advantages_B, advantages_N = mixed_advantages(
@@ -313,13 +327,20 @@ class ToolUPTTrainer(ExpertTrainer):
         self._record(
             "toolupt/rejected", float(((advantages_BT < 0) * own.mask_BT).sum() / own.mask_BT.sum().clamp(min=1))
         )
+        if chosen.expert != "srft":
+            bounds = (self.epsilon_low, self.epsilon_high)
+            cut = clipped_share(own.logps_BT, own.old_logps_BT, advantages_BT, *bounds, own.mask_BT)
+            self._record("toolupt/clipped", cut)
+        weight, rest = gamma, 1 - gamma
         if chosen.expert in ("luffy", "srft"):
-            return loss_rl + loss_expert
-        weight = gamma
-        if chosen.expert == "chord":
+            weight = rest = 1.0
+        elif chosen.expert == "chord":
             weight = self._mu()
+            rest = 1 - weight
             self._record("toolupt/mu", weight)
-        return weight * loss_expert + (1 - weight) * loss_rl
+        parts = {"toolupt/expert_pull": weight * loss_expert, "toolupt/rl_pull": rest * loss_rl}
+        self.record_pulls(parts, [own.logps_BT] if expert is None else [own.logps_BT, expert.logps_EL])
+        return sum(parts.values(), loss_rl.new_zeros(()))
 
     def _expert_loss(self, expert: ExpertTokens, total: torch.Tensor, entropy_B: torch.Tensor | None) -> torch.Tensor:
         """The expert's part, before its weight."""
@@ -349,6 +370,7 @@ def make_trainer(
     )
     trainer = cast(ToolUPTTrainer, made)
     trainer.options, trainer.reward = config, reward_of(made.run_config)
+    trainer.expert_depth = config.expert_depth
     return trainer
 
 

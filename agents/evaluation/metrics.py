@@ -201,6 +201,8 @@ class EpisodeScore:
     tool_recall: float | None
     call_recall: float | None
     errors: Mapping[str, int] = field(default_factory=dict)
+    state_right: bool | None = None
+    """Whether the final state is the gold's and the assertions hold, whatever was said; None: not known."""
     idle_solves: bool = False
     """Whether the task would have been solved by doing nothing and saying nothing of use."""
     plan: PlanScore = field(default_factory=PlanScore)
@@ -246,6 +248,7 @@ def score_episode(
         tool_recall=tool_recall(trajectory, task),
         call_recall=call_recall(trajectory, task),
         errors=errors(trajectory, task, writing),
+        state_right=state.state_term(trajectory, task) > 0,
         idle_solves=state.solved(Trajectory(trajectory.env_id, task.id, steps=[_IDLE]), task),
         plan=plan_score(trajectory, task, writing),
         first_error=first_error(trajectory, task, writing),

@@ -24,8 +24,9 @@ class AWPOOptions(RunConfig):
 
     reward: Annotated[str | None, "reward preset; its components must be awpo's"] = "awpo"
     judge: Annotated[
-        Literal["offline", "endpoint", "local", "none"],
-        "who scores reasoning: rules, a model (all episodes of a batch at once), or nobody: the outcome reward alone",
+        Literal["offline", "facts", "endpoint", "local", "none"],
+        "who scores reasoning: rules, the share of facts told, a model (all episodes of a batch at once), or nobody: "
+        "the outcome reward alone",
     ] = "offline"
     judge_model: Annotated[str, "of a model that judges: its name at the endpoint, or a folder or hub id"] = ""
     judge_url: Annotated[str | None, "of an endpoint (default: $OPENAI_BASE_URL)"] = None
@@ -47,6 +48,9 @@ class AWPOOptions(RunConfig):
     prior_weight: Annotated[float, "weight of groups of intermediate difficulty (alpha_prio)"] = 1.0
     low: Annotated[float, "mean outcome above which a group is of intermediate difficulty (tau_low)"] = 0.3
     high: Annotated[float, "mean outcome below which it is (tau_high)"] = 1.8
+    quantiles: Annotated[
+        tuple[float, ...] | None, "two shares: low and high are these quantiles of all groups' mean outcomes so far"
+    ] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -67,7 +71,7 @@ class AWPOOptions(RunConfig):
             check_idle(self, ["epsilon_mix", "peak", "epsilon_min"], "with judge='none': there is no mixed reward")
         if not self.gate and not self.dynamic_clip:
             check_idle(self, ["epsilon_mix", "peak"], "without gate")
-        if self.judge in ("offline", "none"):
+        if self.judge in ("offline", "facts", "none"):
             check_idle(self, _OF_MODELS, f"with judge={self.judge!r}: no model judges")
         elif not self.judge_model:
             raise ConfigError(f"judge={self.judge!r} needs the model that judges: --judge-model NAME")
@@ -81,14 +85,18 @@ class AWPOOptions(RunConfig):
                 f"judge_workers={self.judge_workers}, second_look={self.second_look}"
             )
         if not self.difficulty:
-            check_idle(self, ["base_weight", "prior_weight", "low", "high"], "without difficulty")
+            check_idle(self, ["base_weight", "prior_weight", "low", "high", "quantiles"], "without difficulty")
+        if self.quantiles is not None:
+            check_idle(self, ["low", "high"], "with quantiles, which set both")
+            if len(self.quantiles) != 2 or not 0 <= self.quantiles[0] < self.quantiles[1] <= 1:
+                raise ConfigError(f"quantiles needs two numbers, 0 <= low < high <= 1, got {self.quantiles}")
         if not self.gate and self.judge == "none":
             raise ConfigError("without gate the mixed reward is all there is, and judge='none' leaves none; choose one")
 
     @property
     def reward_options(self) -> dict[str, Any] | None:
         """Options of the reward preset."""
-        return {"judge": "offline"} if self.judge == "offline" and self.reward == "awpo" else None
+        return {"judge": self.judge} if self.judge in ("offline", "facts") and self.reward == "awpo" else None
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -29,7 +29,13 @@ class DUPOOptions(RunConfig):
     candidates: Annotated[Literal["rollout", "token"], "what is compared; token: --rollouts candidates a position"] = (
         "rollout"
     )
-    credit: Annotated[Literal["step", "episode"], "Eq. 11 on each step's reward, or on the episode's return"] = "step"
+    expert_depth: Annotated[tuple[int, ...] | None, "depths of the tasks that have expert episodes (default: all)"] = (
+        None
+    )
+    credit: Annotated[
+        Literal["step", "episode", "group"],
+        "Eq. 11 on each step's reward, or on the episode's return; group: GRPO's advantage of the return in its place",
+    ] = "step"
     type_weights: Annotated[tuple[float, ...], "rho of tag_plan, tag_tool, tag_resp, plan, tool, resp (Figure 5)"] = (
         1.0,
         1.0,
@@ -53,7 +59,7 @@ class DUPOOptions(RunConfig):
         if len(self.type_weights) != len(_TYPES) or min(self.type_weights) < 0 or sum(self.type_weights) <= 0:
             raise ConfigError(f"type_weights needs six numbers >= 0, not all 0, for {', '.join(_TYPES)}")
         if not self.unified:
-            check_idle(self, ["zeta"], "without unified: there is no SFT to anneal from")
+            check_idle(self, ["zeta", "expert_depth"], "without unified: there is no SFT to anneal from")
         if not self.plan and not any(self.type_weights[i] for i, name in enumerate(_TYPES) if "plan" not in name):
             raise ConfigError("without plan, type_weights needs a number above 0 for tools or responses")
         if not 0 < self.zeta <= 1 or self.floor <= 0:
@@ -65,12 +71,15 @@ class DUPOOptions(RunConfig):
                 f"reward={self.reward!r} and candidates={self.candidates!r}, semantic={self.semantic}, "
                 f"decay={self.decay!r}: token candidates, semantic and decay belong to the reward ac_planner"
             )
+        if self.credit == "group":
+            check_idle(self, ["floor"], "with credit='group': GRPO divides by the deviation")
         if self.candidates == "token" and self.credit != "step":
             raise ConfigError("credit would have no effect on token candidates; leave it at 'step'")
         if self.data is not None:
             check_idle(self, ("stale", "vllm"), "with data: nothing is sampled")
         if self.candidates == "token":
             check_idle(self, ("stale", "vllm"), "on token candidates: nothing is sampled turn by turn")
+            check_idle(self, ("expert_depth",), "on token candidates, which are of the gold itself: use depth")
 
     @property
     def reward_options(self) -> dict[str, Any] | None:

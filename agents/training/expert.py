@@ -7,7 +7,7 @@ losses that need the two, at the sampling temperature (`softmax(logits / tempera
 Shapes: B rollouts in groups of G, T completion tokens, E rows that hold an expert episode, L tokens of the longest one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -20,7 +20,7 @@ from toolgym.agents.rollouts.demonstrations import Chain, demonstrate, gold_chai
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training.trainer import ToolTrainer, check_own_loss
 
-__all__ = ["ExpertTokens", "ExpertTrainer", "PolicyTokens", "clipped_objective", "token_mean"]
+__all__ = ["ExpertTokens", "ExpertTrainer", "PolicyTokens", "clipped_objective", "clipped_share", "token_mean"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,20 @@ def clipped_objective(
     return torch.minimum(ratio * advantages, clipped * advantages)
 
 
+def clipped_share(
+    logps_BT: torch.Tensor,
+    old_logps_BT: torch.Tensor,
+    advantages_BT: torch.Tensor,
+    low: torch.Tensor | float,
+    high: torch.Tensor | float,
+    mask_BT: torch.Tensor,
+) -> float:
+    """The share of the sampled tokens (`mask_BT`) whose gradient `clipped_objective` cuts off."""
+    ratio_BT = torch.exp(logps_BT.detach() - old_logps_BT)
+    cut_BT = ((ratio_BT < 1 - low) & (advantages_BT < 0)) | ((ratio_BT > 1 + high) & (advantages_BT > 0))
+    return float((cut_BT * mask_BT).sum() / mask_BT.sum().clamp(min=1))
+
+
 def token_mean(values: torch.Tensor, weights: torch.Tensor, total: torch.Tensor | float) -> torch.Tensor:
     """`sum(weights * values) / total`: a micro-batch's part of a mean over all tokens of the batch."""
     return (values * weights).sum() / total
@@ -82,11 +96,21 @@ class ExpertTrainer(ToolTrainer):
         super().__init__(model, tokenizer, args, **kwargs)
         self.chain: Chain = gold_chain
         """What the expert does in a task."""
+        self.expert_depth: Sequence[int] | None = None
+        """The depths of the tasks whose experts are learnt from; None: all."""
 
     @property
     def needs_expert(self) -> bool:
         """Whether anything is learnt from expert episodes, or told by them; otherwise none is played."""
         return True
+
+    def teaches(self, task: int) -> bool:
+        """Whether a task's expert episode is learnt from."""
+        return self.needs_expert and (self.expert_depth is None or self.tasks[task].depth in self.expert_depth)
+
+    def plays_expert(self, task: int) -> bool:
+        """Whether a task's expert episode is played."""
+        return self.teaches(task)
 
     def play(self, tasks: Sequence[int], attempt: int = 0) -> list[Rollout]:
         """As the shared trainer; counts the steps of their experts."""
@@ -103,7 +127,7 @@ class ExpertTrainer(ToolTrainer):
         """Counts the steps of each group's expert episode as played: once a batch, in the process of its first row."""
         size = cast(int, self.num_generations)
         firsts = [task for row, task in enumerate(self._played, self._first_slot) if row % size == 0]
-        self._env_steps += sum(len(self.expert(task).rewards) for task in firsts)
+        self._env_steps += sum(len(self.expert(task).rewards) for task in firsts if self.plays_expert(task))
 
     def played(self) -> list[int]:
         """The tasks of `latest`, of all processes."""
@@ -140,7 +164,7 @@ class ExpertTrainer(ToolTrainer):
         advantages = self.expert_advantages()
         rows = [
             (self.expert(task), advantages[(first + row) // size])
-            if self.needs_expert and (first + row) % size == 0
+            if (first + row) % size == 0 and self.teaches(task)
             else (Rollout([]), 0.0)
             for row, task in enumerate(self._played)
         ]
@@ -148,7 +172,8 @@ class ExpertTrainer(ToolTrainer):
         if not self.needs_expert:
             return out
         self._record("expert/tokens", float(out["expert_total"][0]))
-        wanted = [expert for row, (expert, _) in enumerate(rows) if (first + row) % size == 0]
+        firsts = [row for row in range(len(rows)) if (first + row) % size == 0]
+        wanted = [rows[row][0] for row in firsts if self.teaches(self._played[row])]
         left_out = sum(not expert.completion_ids for expert in wanted)
         self._record("expert/left_out", left_out / max(len(wanted), 1))
         return out
@@ -174,6 +199,21 @@ class ExpertTrainer(ToolTrainer):
             "expert_advantages": torch.tensor([value for _, value in rows], device=device),
             "expert_total": total.expand(len(rows)).clone(),
         }
+
+    def record_pulls(self, parts: Mapping[str, torch.Tensor], tokens: Sequence[torch.Tensor]) -> None:
+        """Records how hard each part of a loss pulls on the logits, summed over the tokens of an optimizer step.
+
+        A token's log-probability `log p` moves the logits by `1 - p` at its own place: a part's pull is the sum of
+        `|d part / d log p| (1 - p)` over the tokens `tokens` holds the log-probabilities of.
+        """
+        for name, part in parts.items():
+            pull = part.new_zeros(())
+            if part.requires_grad:
+                slopes = torch.autograd.grad(part, tokens, retain_graph=True, allow_unused=True)
+                for slope, logps in zip(slopes, tokens, strict=True):
+                    if slope is not None:
+                        pull = pull + (slope.abs() * (1 - logps.detach().exp())).sum()
+            self.record_share(name, pull)
 
     # For losses --------------------------------------------------------------------------------------------------
 

@@ -24,6 +24,9 @@ class ToolUPTOptions(RunConfig):
     expert: Annotated[
         Literal["spo", "sft", "none", "luffy", "srft", "chord"], "what is learnt of expert episodes beside the RL loss"
     ] = "spo"
+    expert_depth: Annotated[tuple[int, ...] | None, "depths of the tasks that have expert episodes (default: all)"] = (
+        None
+    )
     preference: Annotated[float, "beta of Eq. 20"] = 1.0
     gamma_low: Annotated[float, "gamma at the ends of a cycle (spo, sft)"] = 0.05
     gamma_high: Annotated[float, "gamma at its peak (spo, sft)"] = 0.5
@@ -42,6 +45,8 @@ class ToolUPTOptions(RunConfig):
             check_idle(self, ["preference"], other)
         if self.expert not in ("spo", "sft"):
             check_idle(self, ["gamma_low", "gamma_high", "cycles", "warm_up"], other)
+        if self.expert == "none":
+            check_idle(self, ["expert_depth"], other)
         if self.expert != "chord":
             check_idle(self, ["mu", "mu_end", "phi"], other)
         if self.mu_end is None:

@@ -19,6 +19,7 @@ from toolgym.errors import ConfigError, did_you_mean
 from toolgym.messages import Turn, parse
 from toolgym.rewards.aligned import GoldMessage, attempt, improvement
 from toolgym.rewards.base import Reward, Term, register
+from toolgym.rewards.facts_told import facts_told
 from toolgym.rewards.judge import reasoning_of
 from toolgym.rewards.judge_offline import OfflineJudge
 from toolgym.rewards.matching import CallForm, assign, forms, jaccard
@@ -123,7 +124,8 @@ def awpo_reward(*, plan: bool = True, judge: Reasoning | str | None = None, reas
     Args:
         plan: whether the format asks for reasoning, where the gold action has some.
         judge: scores the reasoning of the latest step (`toolgym.rewards.judge.reasoning_of` makes one of a judge), or
-            `"offline"`: the rule-based judge. None: R_out alone.
+            `"offline"`: the rule-based judge, or `"facts"`: the share of the facts told
+            (`toolgym.rewards.facts_told`). None: R_out alone.
         reasoning: the weight of its score.
     """
     terms: dict[str, Term] = {"format": AWPOTerm("format", plan), "exec": AWPOTerm("exec", plan)}
@@ -166,8 +168,10 @@ def awpo_text(
 def _reasoning(judge: Reasoning | str | None, tools: Sequence[str] = ()) -> Reasoning | None:
     if not isinstance(judge, str):
         return judge
+    if judge == "facts":
+        return facts_told
     if judge != "offline":
-        raise ConfigError(did_you_mean(judge, ["offline"], "judge"))
+        raise ConfigError(did_you_mean(judge, ["offline", "facts"], "judge"))
     return reasoning_of(OfflineJudge(), tools)
 
 

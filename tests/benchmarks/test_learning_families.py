@@ -1,0 +1,159 @@
+"""The learning benchmark's families: every row is a command that exists, on one reward, and what is claimed of them."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.learning import OFFLINE, LearningOptions, arguments, units, updates_a_batch
+from benchmarks.learning_families import CONDITIONS, FAMILIES, Family, Row, family
+from toolgym.agents.training.awpo_options import AWPOOptions
+from toolgym.agents.training.dupo_options import DUPOOptions
+from toolgym.agents.training.eto_options import ETOOptions
+from toolgym.agents.training.grpo_options import PRESETS as GRPO
+from toolgym.agents.training.grpo_options import GRPOOptions
+from toolgym.agents.training.options import parse_options
+from toolgym.agents.training.registry import algorithms
+from toolgym.agents.training.rft_options import RFTOptions
+from toolgym.agents.training.running import RunConfig, env_options
+from toolgym.agents.training.sft_options import SFTOptions
+from toolgym.agents.training.steptool_options import PRESETS as STEPTOOL
+from toolgym.agents.training.steptool_options import StepToolPPOOptions
+from toolgym.agents.training.toolupt_options import ToolUPTOptions
+from toolgym.agents.training.tree_options import TreeOptions, VineOptions
+from toolgym.errors import ConfigError
+
+KINDS: dict[str, tuple[type[Any], dict[str, Any]]] = {
+    **{name: (GRPOOptions, preset) for name, preset in GRPO.items()},
+    **{name: (StepToolPPOOptions, preset) for name, preset in STEPTOOL.items()},
+    "awpo": (AWPOOptions, {}),
+    "dupo": (DUPOOptions, {}),
+    "eto": (ETOOptions, {}),
+    "rft": (RFTOptions, {}),
+    "sft": (SFTOptions, {}),
+    "toolupt": (ToolUPTOptions, {}),
+    "tree": (TreeOptions, {}),
+    "vine": (VineOptions, {}),
+}
+ROWS = [(of, row) for of in FAMILIES.values() for row in of.rows]
+
+
+def parsed(of: Family, row: Row, folder: Path, **given: Any) -> list[Any]:
+    """The options of a row's stages, as `toolgym train` would read them."""
+    out = []
+    for stage in row.stages:
+        words = arguments(LearningOptions(**given), of, stage, 3, "builtin:imperfect", folder)
+        kind, defaults = KINDS[stage.algo]
+        out.append(parse_options(kind, words, prog="x", description="", defaults=defaults))
+    return out
+
+
+@pytest.mark.parametrize(("of", "row"), ROWS, ids=[f"{of.name}-{row.name}" for of, row in ROWS])
+def test_rows_are_known_commands_on_their_familys_reward(of: Family, row: Row, tmp_path: Path) -> None:
+    stages = parsed(of, row, tmp_path, env_steps=1600, bf16=True)
+    for stage, options in zip(row.stages, stages, strict=True):
+        assert options.seed == 3
+        assert options.bf16
+        assert options.learning_rate == 1e-3
+        assert options.env_steps == 1600 * stage.share
+        if stage.algo not in OFFLINE:
+            assert options.reward == of.reward
+            # Experts do tasks of one and two calls only; without an expert, or with experts of the gold itself, so
+            # are the tasks.
+            assert options.depth in ((1, 2, 4, 5), (1, 2))
+            learns = getattr(options, "expert", "none") != "none" or (stage.algo == "dupo" and options.unified)
+            assert not learns or (getattr(options, "expert_depth", None) or options.depth) == (1, 2)
+            assert options.minibatches * options.iterations == 8
+            assert options.steps // 8 * options.groups >= options.env_steps
+    assert sum(stage.share for stage in row.stages) == 1
+
+
+def test_rewards_of_a_family_differ_in_what_is_compared_alone(tmp_path: Path) -> None:
+    """The reward's options too are one, but for the judge's part, which is AWPO's mixed reward, and DUPO's decay."""
+    apart = {("awpo", "judge"), ("dupo", "decay")}
+    for of in FAMILIES.values():
+        found: dict[str, set[Any]] = {}
+        for row in of.rows:
+            for name, value in env_options(parsed(of, row, tmp_path)[-1]).get("reward_options", {}).items():
+                found.setdefault(name, set()).add(value)
+        assert all(len(values) == 1 or (of.name, name) in apart for name, values in found.items()), found
+
+
+def test_no_two_rows_of_a_family_are_the_same_run(tmp_path: Path) -> None:
+    for of in FAMILIES.values():
+        commands = [
+            [{**asdict(options), "algo": stage.algo} for stage, options in zip(row.stages, stages, strict=True)]
+            for row, stages in ((row, parsed(of, row, tmp_path)) for row in of.rows)
+        ]
+        for at, command in enumerate(commands):
+            assert command not in commands[:at], of.rows[at]
+
+
+def test_what_refutes_each_paper_was_written_down() -> None:
+    claims = {(one.row, one.other): one.points for of in FAMILIES.values() for one in of.comparisons}
+    assert claims == {
+        ("toolupt", "dapo-star"): 2,
+        ("fg-dapo-star", "dapo-star"): 1,
+        ("toolupt", "toolupt-sft"): 0,
+        ("awpo", "toolrl"): 1,
+        ("awpo", "awpo-no-gate"): 0,
+        ("awpo", "awpo-no-difficulty"): 0,
+        ("awpo", "awpo-fixed-clip"): 0,
+        ("steptool", "rlhf"): 5,
+        ("steptool", "ppo"): 5,
+        ("dupo", "toolrl-sft"): 3,
+        ("dupo-token", "toolrl-sft"): 3,
+        ("dupo-episode", "dupo-episode-no-decay"): 0,
+    }
+    for of in FAMILIES.values():
+        names = [row.name for row in of.rows]
+        assert len(set(names)) == len(names)
+        for one in of.comparisons:
+            assert {one.row, one.other} <= set(names)
+            assert set(one.conditions) <= CONDITIONS.keys()
+    assert all((one.least is None) != (one.below is None) for one in CONDITIONS.values())
+    assert "critic predicts" in FAMILIES["steptool"].comparisons[0].conditions
+
+
+def test_the_family_of_all_has_every_algorithm_as_it_comes(tmp_path: Path) -> None:
+    everything = family("all")
+    assert [row.name for row in everything.rows] == algorithms()
+    for row in everything.rows:
+        (options,) = parsed(everything, row, tmp_path, env_steps=1600)
+        if isinstance(options, RunConfig):
+            assert options.depth == (1, 2, 4, 5)
+            assert options.steps * options.groups >= 1600
+        else:
+            assert options.episodes >= 1600
+    assert updates_a_batch("gspo", []) == 4
+    assert updates_a_batch("dupo", ["--minibatches", "4", "--iterations", "2"]) == 8
+    with pytest.raises(ConfigError, match="Did you mean 'awpo'"):
+        family("awpp")
+
+
+def test_units_are_seed_by_seed_and_can_be_chosen() -> None:
+    options = LearningOptions(families=("awpo",), rows=("awpo", "toolrl"), seeds=(4, 5))
+    assert [(of.name, row.name, seed) for of, row, seed in units(options)] == [
+        ("awpo", "toolrl", 4),
+        ("awpo", "awpo", 4),
+        ("awpo", "toolrl", 5),
+        ("awpo", "awpo", 5),
+    ]
+    assert len(list(units(LearningOptions()))) == 5 * len(ROWS)
+    with pytest.raises(ConfigError, match="Did you mean 'toolrl'"):
+        LearningOptions(families=("awpo",), rows=("toolrrl",))
+    for wrong in ({"tasks": 0}, {"seeds": ()}, {"minutes": 0.0}, {"families": ()}):
+        with pytest.raises(ConfigError, match="above 0"):
+            LearningOptions(**wrong)  # pyright: ignore[reportArgumentType]
+
+
+def test_the_defaults_are_those_of_a_result_that_means_something() -> None:
+    options = LearningOptions()
+    assert len(options.seeds) >= 5
+    near, far, other = options.tests()
+    for test in (near, far, other):
+        assert (test.tasks, test.trials) == (200, 8)
+    assert (near.split, near.env_options["depth"]) == ("test", (4, 5))
+    assert (far.split, far.env_options["depth"]) == ("test_unseen", (6, 7))
+    assert other.env != options.env
