@@ -116,21 +116,21 @@ class FileIndexer:
                 self._cannot(end, f"{error}" if isinstance(error, ValueError) else f"no trajectory record: {error!r}")
             self.done = end
             if count % _FEW == 0 and (now := time.monotonic()) > commit:
-                self._commit(file, size)
+                self._commit(file)
                 if now > stop:
                     return True
                 file.seek(self.done)
                 commit = now + _COMMIT_S
         if self.done > before:
-            self._commit(file, size)
+            self._commit(file)
         return self.done > before
 
-    def _commit(self, file: Any, size: int) -> None:
+    def _commit(self, file: Any) -> None:
         place = file.tell()
-        noted = {"done": self.done, "line": self.line, "next": self.next, "segment": self.segment, "bad": self.bad}
-        marks = self._marks(file)
+        noted: dict[str, Any] = {name: getattr(self, name) for name in ("done", "line", "next", "segment", "bad")}
+        noted["marks"] = self._marks(file)
         file.seek(place)
-        self.store.put(list(self.changed.values()), self.broken, **noted, marks=marks, size=size)
+        self.store.put(list(self.changed.values()), self.broken, (), **noted)
         self.changed, self.broken = {}, []
 
     def _cannot(self, end: int, why: str) -> None:
