@@ -190,11 +190,11 @@ function Paired({ runs }: { runs: Run[] }) {
   };
   const rows = pairs.rows.filter(passes);
   const options: [Which, string][] = [
-    ["apart", "they differ"],
-    ...(two ? ([["better", "only the second, or more often"], ["worse", "only the first, or more often"]] as [Which, string][]) : []),
-    ["both", "equally often"],
-    ["neither", "none solves"],
-    ["all", "all tasks"],
+    ["apart", "on which they differ"],
+    ...(two ? ([["better", "better in the second"], ["worse", "better in the first"]] as [Which, string][]) : []),
+    ["both", "solved equally often"],
+    ["neither", "that none solves"],
+    ["all", "all"],
   ];
   return (
     <Panel title="Paired by task" id="paired">
@@ -233,7 +233,7 @@ function Paired({ runs }: { runs: Run[] }) {
       </div>
       {pairs.left_out > 0 && <p class="faint">{count(pairs.left_out, "task")} that not all of them have are left out.</p>}
       <fieldset class="segments">
-        <legend>Show the tasks that</legend>
+        <legend>Tasks</legend>
         {options.map(([name, words]) => (
           <label key={name} class={which === name ? "on" : ""}>
             <input type="radio" name="which" value={name} checked={which === name} onChange={() => setWhich(name)} />

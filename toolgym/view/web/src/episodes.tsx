@@ -227,7 +227,7 @@ export function Episodes({ place }: { place: Place }) {
                   {header("reward", "Reward", true)}
                   {header("steps", "Turns", true)}
                   {header("calls", "Calls", true)}
-                  {header("depth", "Depth", true)}
+                  {f && f.depth.length > 0 && header("depth", "Depth", true)}
                   {f?.steps && header("step", "Step", true)}
                   <th scope="col" class="wide">
                     Tools
@@ -256,7 +256,7 @@ export function Episodes({ place }: { place: Place }) {
                     </td>
                     <td class="right num">{row.steps}</td>
                     <td class="right num">{row.calls}</td>
-                    <td class="right num">{row.depth ?? "-"}</td>
+                    {f && f.depth.length > 0 && <td class="right num">{row.depth ?? "-"}</td>}
                     {f?.steps && <td class="right num">{row.step ?? "-"}</td>}
                     <td class="wide under">
                       <Line of={row.tools.join(", ")} limit={90} />

@@ -57,7 +57,7 @@ export function Failure({ of }: { of: string }) {
 
 export function Reward({ of, sign = false }: { of: number | null; sign?: boolean }) {
   if (of === null || of === undefined) return <span class="faint">no score</span>;
-  return <span class={`num ${of < 0 ? "negative" : ""}`}>{sign ? signed(of) : number(of)}</span>;
+  return <span class={`num ${of < 0 ? "negative" : ""}`}>{sign ? signed(of) : Math.abs(of) < 1e6 ? of.toFixed(3) : number(of)}</span>;
 }
 
 export function Panel({

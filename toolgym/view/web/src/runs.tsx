@@ -1,6 +1,6 @@
 import { useMemo, useState } from "preact/hooks";
 import { isStatic } from "./api";
-import { bytes, count, number, OUTCOMES, percent, SERIES } from "./format";
+import { bytes, count, OUTCOMES, percent, SERIES } from "./format";
 import { Failure, Panel, ShareCell, Wait } from "./parts";
 import { href, move, useData, useKeys } from "./state";
 import { Fold, Json, Line, plain } from "./text";
@@ -146,7 +146,7 @@ export function Runs() {
                   </td>
                   <td class="right num">{run.episodes ? run.episodes.toLocaleString("en-US") : "-"}</td>
                   <td class="right num">{run.tasks ? run.tasks.toLocaleString("en-US") : "-"}</td>
-                  <td class="right num">{run.reward === null ? "-" : number(run.reward)}</td>
+                  <td class="right num">{run.reward === null ? "-" : run.reward.toFixed(3)}</td>
                   <td class="right num">{run.step ?? "-"}</td>
                   <td class="wide">
                     <Ends of={run.outcomes} />

@@ -59,9 +59,20 @@ export function Line({ of, limit = 200 }: { of: string; limit?: number }) {
   const line = of.replace(/\s+/g, " ").trim();
   return (
     <bdi class="line" title={line.length > 60 ? plain(line.slice(0, 1000)) : undefined}>
-      {plain(line.length > limit ? `${cut(line, limit)}…` : line)}
+      {broken(plain(line.length > limit ? `${cut(line, limit)}…` : line))}
     </bdi>
   );
+}
+
+/** Where a name may go on in the next line: behind its slashes. */
+function broken(text: string): ComponentChildren {
+  if (text.length > 400 || !text.includes("/")) return text;
+  return text.split(/(?<=\/)/).map((part, at) => (
+    <Fragment key={at}>
+      {at > 0 && <wbr />}
+      {part}
+    </Fragment>
+  ));
 }
 
 /** Something that is folded, and made only when it is opened. */

@@ -1,6 +1,6 @@
 // The episodes of one task as a tree: what they have in common stands once, and where one forks off is seen.
 import { Fragment } from "preact";
-import { number, OUTCOMES } from "./format";
+import { number } from "./format";
 import { Failure, Outcome, Panel, Wait } from "./parts";
 import { href, move, useData, useKeys } from "./state";
 import { Line, plain } from "./text";
@@ -27,6 +27,7 @@ export function TreeView({ run, n, query }: { run: string; n: number; query: URL
       </p>
       <div class="scroll">
         <ul class="tree" role="tree" aria-label="Steps of the episodes">
+          <Leaves of={value.root} ends={ends} n={n} to={to} />
           <Nodes of={value.root} ends={ends} n={n} to={to} />
         </ul>
       </div>
@@ -37,24 +38,33 @@ export function TreeView({ run, n, query }: { run: string; n: number; query: URL
 type Ends = Map<number, Tree["ends"][number]>;
 
 function Nodes({ of, ends, n, to }: { of: TreeNode; ends: Ends; n: number; to: (n: number) => string }) {
-  const below = new Set(of.children.flatMap((child) => child.episodes));
-  const ending = of.episodes.filter((each) => !below.has(each));
   return (
     <>
-      {ending.map((each) => {
-        const end = ends.get(each)!;
-        return (
-          <li key={`end ${each}`} role="treeitem" class={`leaf ${each === n ? "here" : ""}`}>
-            <a href={to(each)} aria-current={each === n ? "true" : undefined}>
-              episode {each}
-            </a>{" "}
-            <Outcome of={end.outcome} /> <span class="num faint">{end.reward === null ? "" : number(end.reward)}</span>
-          </li>
-        );
-      })}
       {of.children.map((child, at) => (
         <Chain key={at} of={child} ends={ends} n={n} to={to} />
       ))}
+    </>
+  );
+}
+
+/** The episodes that end with a node. */
+function Leaves({ of, ends, n, to }: { of: TreeNode; ends: Ends; n: number; to: (n: number) => string }) {
+  const below = new Set(of.children.flatMap((child) => child.episodes));
+  return (
+    <>
+      {of.episodes
+        .filter((each) => !below.has(each))
+        .map((each) => {
+          const end = ends.get(each)!;
+          return (
+            <li key={`end ${each}`} class={`leaf ${each === n ? "here" : ""}`}>
+              <a href={to(each)} aria-current={each === n ? "true" : undefined}>
+                episode {each}
+              </a>{" "}
+              <Outcome of={end.outcome} /> <span class="num faint">{end.reward === null ? "" : number(end.reward)}</span>
+            </li>
+          );
+        })}
     </>
   );
 }
@@ -71,15 +81,11 @@ function Chain({ of, ends, n, to }: { of: TreeNode; ends: Ends; n: number; to: (
   return (
     <li role="treeitem" class={of.episodes.includes(n) ? "on" : ""}>
       <div class="chain">
-        <span class="chain-count" title={`${of.episodes.length} episodes, ${solved} solved`}>
-          {of.episodes.length > 1 && (
-            <>
-              <span class="num">{of.episodes.length}</span>
-              <span class="hidden"> episodes</span>
-              <span class="faint"> {OUTCOMES.solved[0]} {solved}</span>
-            </>
-          )}
-        </span>
+        {of.episodes.length > 1 && (
+          <span class="chain-count faint">
+            {of.episodes.length} episodes, {solved} solved
+          </span>
+        )}
         <ol>
           {chain.map((node, at) => (
             <li key={at} class={`node ${node.failed ? "failed" : ""}`}>
@@ -102,11 +108,14 @@ function Chain({ of, ends, n, to }: { of: TreeNode; ends: Ends; n: number; to: (
               )}
             </li>
           ))}
+          <Leaves of={last} ends={ends} n={n} to={to} />
         </ol>
       </div>
-      <ul role="group">
-        <Nodes of={last} ends={ends} n={n} to={to} />
-      </ul>
+      {last.children.length > 0 && (
+        <ul role="group">
+          <Nodes of={last} ends={ends} n={n} to={to} />
+        </ul>
+      )}
     </li>
   );
 }
