@@ -92,6 +92,12 @@ def _under(path: Path, common: Path, depth: int, left: list[int]) -> Iterator[So
             # A link may lead out of what was opened.
             if entry.name.startswith(".") or entry.name in _LEFT_OUT or entry.is_symlink():
                 continue
+            if (
+                inner is not None
+                and inner.kind == "training"
+                and entry.name.startswith(("best", "final", "checkpoint-"))
+            ):
+                continue  # models
             each = Path(entry.path)
             if each not in own and (entry.is_dir() or each.suffix in (".jsonl", ".json")):
                 yield from _under(each, common, depth + 1, left)

@@ -58,7 +58,9 @@ function script(file: string): Promise<void> {
 async function kept(file: string, key = file): Promise<any> {
   await script(file);
   if (!put.has(key)) throw new Error("This is not part of the exported site");
-  return structuredClone(put.get(key));
+  const value = structuredClone(put.get(key)) as { error?: string };
+  if (value.error) throw new Error(value.error);
+  return value;
 }
 
 async function fromScripts(name: string, query: Query): Promise<unknown> {

@@ -1,5 +1,5 @@
 // Learning curves: a smoothed line over its faint own; evaluations as points with their 95% interval.
-import { useMemo, useRef, useState } from "preact/hooks";
+import { useId, useMemo, useRef, useState } from "preact/hooks";
 import { number } from "./format";
 import { plain } from "./text";
 import type { Curve } from "./types";
@@ -22,6 +22,13 @@ function smooth(values: number[], by: number): number[] {
   });
 }
 
+/** Without the outermost, which would press all else together. */
+function inner(values: number[]): number[] {
+  const sorted = [...values].sort((a, b) => a - b);
+  const off = Math.floor(sorted.length * 0.01);
+  return sorted.slice(off, sorted.length - off);
+}
+
 function ticks(low: number, high: number, most = 5): number[] {
   const span = high - low || 1;
   const raw = span / most;
@@ -32,19 +39,24 @@ function ticks(low: number, high: number, most = 5): number[] {
   return out;
 }
 
+const label = (tick: number): string =>
+  tick !== 0 && (Math.abs(tick) >= 1e6 || Math.abs(tick) < 1e-4) ? tick.toExponential(1) : String(tick);
+
 const path = (points: [number, number][]): string =>
   points.map(([x, y], at) => `${at ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
 
 export function Chart({ figure, lines, smoothing }: { figure: string; lines: Line[]; smoothing: number }) {
   const [over, setOver] = useState<number | null>(null);
   const svg = useRef<SVGSVGElement>(null);
+  const clip = useId();
   const drawn = useMemo(() => {
     const evaluated = figure.startsWith("eval/");
     const by = evaluated ? 0 : smoothing;
     const series = lines.map((line) => ({ ...line, smoothed: smooth(line.curve.values, by), faint: by > 0 }));
     const steps = series.flatMap((each) => each.curve.steps);
     const values = series.flatMap((each) => [
-      ...(each.faint && each.curve.values.length < 3 ? each.curve.values : each.smoothed),
+      ...each.smoothed,
+      ...(each.faint ? inner(each.curve.values) : []),
       ...each.curve.intervals.flatMap((ends) => ends ?? []),
     ]);
     let [low, high] = [Math.min(...values), Math.max(...values)];
@@ -85,11 +97,14 @@ export function Chart({ figure, lines, smoothing }: { figure: string; lines: Lin
         onPointerMove={at}
         onPointerLeave={() => setOver(null)}
       >
+        <clipPath id={clip}>
+          <rect x={LEFT - 4} y={TOP - 4} width={W - LEFT - RIGHT + 8} height={H - TOP - BOTTOM + 8} />
+        </clipPath>
         {ys.map((tick) => (
           <g key={tick}>
             <line x1={LEFT} x2={W - RIGHT} y1={y(tick)} y2={y(tick)} class="grid" />
             <text x={LEFT - 6} y={y(tick) + 3.5} class="tick" text-anchor="end">
-              {number(tick, 2).replace(/\.?0+$/, "")}
+              {label(tick)}
             </text>
           </g>
         ))}
@@ -102,7 +117,7 @@ export function Chart({ figure, lines, smoothing }: { figure: string; lines: Lin
           const points = line.curve.steps.map((step, place): [number, number] => [x(step), y(line.smoothed[place])]);
           const own = line.curve.steps.map((step, place): [number, number] => [x(step), y(line.curve.values[place])]);
           return (
-            <g key={line.name} class={`series-${line.colour}`} clip-path="inset(0)">
+            <g key={line.name} class={`series-${line.colour}`} clip-path={`url(#${clip})`}>
               {line.faint && points.length > 2 && <path d={path(own)} class="own" />}
               <path d={path(points)} class="curve" />
               {line.curve.intervals.map(

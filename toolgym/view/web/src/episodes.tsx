@@ -237,7 +237,7 @@ export function Episodes({ place }: { place: Place }) {
               <tbody>
                 {page.value.rows.map((row, at) => (
                   <tr key={row.n}>
-                    <td class="right num faint">{row.n}</td>
+                    <td class="right num faint" data-label="#">{row.n}</td>
                     <td class="name">
                       <a class="to" href={href(["run", run, row.n], withPlace(query, start + at))}>
                         <Line of={row.request || row.task} limit={140} />
@@ -251,13 +251,13 @@ export function Episodes({ place }: { place: Place }) {
                       <Outcome of={row.outcome} why={row.truncation} />
                       {row.errors.length > 0 && <span class="under">{row.errors.map(plain).join(", ")}</span>}
                     </td>
-                    <td class="right">
+                    <td class="right" data-label="reward">
                       <Reward of={row.reward} />
                     </td>
-                    <td class="right num">{row.steps}</td>
-                    <td class="right num">{row.calls}</td>
-                    {f && f.depth.length > 0 && <td class="right num">{row.depth ?? "-"}</td>}
-                    {f?.steps && <td class="right num">{row.step ?? "-"}</td>}
+                    <td class="right num" data-label="turns">{row.steps}</td>
+                    <td class="right num" data-label="calls">{row.calls}</td>
+                    {f && f.depth.length > 0 && <td class="right num" data-label="depth">{row.depth ?? "-"}</td>}
+                    {f?.steps && <td class="right num" data-label="step">{row.step ?? "-"}</td>}
                     <td class="wide under">
                       <Line of={row.tools.join(", ")} limit={90} />
                     </td>

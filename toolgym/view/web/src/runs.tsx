@@ -144,10 +144,10 @@ export function Runs() {
                   <td class="right">
                     <ShareCell of={run.pass} />
                   </td>
-                  <td class="right num">{run.episodes ? run.episodes.toLocaleString("en-US") : "-"}</td>
-                  <td class="right num">{run.tasks ? run.tasks.toLocaleString("en-US") : "-"}</td>
-                  <td class="right num">{run.reward === null ? "-" : run.reward.toFixed(3)}</td>
-                  <td class="right num">{run.step ?? "-"}</td>
+                  <td class="right num" data-label="episodes">{run.episodes ? run.episodes.toLocaleString("en-US") : "-"}</td>
+                  <td class="right num" data-label="tasks">{run.tasks ? run.tasks.toLocaleString("en-US") : "-"}</td>
+                  <td class="right num" data-label="reward">{run.reward === null ? "-" : run.reward.toFixed(3)}</td>
+                  <td class="right num" data-label="step">{run.step ?? "-"}</td>
                   <td class="wide">
                     <Ends of={run.outcomes} />
                   </td>
