@@ -73,6 +73,7 @@ def test_every_data_file_is_listed():
         folder = ROOT / SETUPTOOLS["package-dir"][top] / name[len(top) :].lstrip(".").replace(".", "/")
         shipped = {path for pattern in listed.get(name, []) for path in folder.glob(pattern)}
         packages = {init.parent for init in folder.rglob("__init__.py")} - {folder}
+        packages.add(ROOT / "toolgym" / "view" / "web")  # what static/ beside it is built from
         for path in folder.rglob("*"):
             if not path.is_file() or path.suffix in (".py", ".pyc") or packages & set(path.parents):
                 continue

@@ -38,8 +38,8 @@ LIBRARY = (
     {"env_maker"},
     {"mcp_env", "mixed", "checker"},
     {"opening"},
-    {"ray_envs"},
-    {"scaffold"},
+    {"ray_envs", "reopening"},
+    {"scaffold", "view"},
     {"cli"},
     {"__main__"},
 )

@@ -215,7 +215,8 @@ class ToolEnv(gymnasium.Env[str, str]):
         self._start_session(task)
         if self._part_of is not None:
             self._enter(task.domain, self._part_of(task))
-        prompt, meta = self._opening.prompt, {"split": self.options.split}
+        prompt = self._opening.prompt
+        meta: dict[str, Any] = {"split": self.options.split, "kind": list(task.kind), "depth": task.depth}
         if number is not None or self._opening.perturber is not None:
             task, prompt = self._perturb(task, seed, number)
             meta |= cast(Perturbation, self._perturbation).meta

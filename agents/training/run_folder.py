@@ -4,6 +4,7 @@ config.json       the options
 metrics.jsonl     a line a step
 evaluations.jsonl a line an evaluation
 episodes.jsonl    the episodes that it learnt from
+tokens.jsonl      their tokens, each with its log-probability and advantage
 checkpoint-N/     from which the run can go on
 best/             the model of the best evaluation so far: a link to best-a/ or best-b/
 tensorboard/      TensorBoard's files
@@ -54,7 +55,7 @@ C = TypeVar("C")
 _OPTIONS, _SETTINGS, _BEST = "config.json", "environment.json", "best"
 _KEPT = {"size": get_args(Size), "prompt": ("full", "short")}
 """What a model's folder keeps of the environment's options, and what each may be."""
-TENSORBOARD, EPISODES = "tensorboard", "episodes.jsonl"
+TENSORBOARD, EPISODES, TOKENS = "tensorboard", "episodes.jsonl", "tokens.jsonl"
 _SLOTS = ("best-a", "best-b")
 """Where the model that `best` is a link to lies: a new one is written into the other one."""
 _MAY_DIFFER = (
@@ -294,7 +295,7 @@ def _same_folder(one: Any, other: Any) -> bool:
 def _clear(config: Any, made: Sequence[Path]) -> None:
     """Removes what an earlier run left, where that is wanted."""
     output = config.output
-    files = ["final", "metrics.jsonl", "evaluations.jsonl", EPISODES, _BEST, *_SLOTS]
+    files = ["final", "metrics.jsonl", "evaluations.jsonl", EPISODES, TOKENS, _BEST, *_SLOTS]
     found = [*output.glob("checkpoint-*"), *(output / name for name in files), *made]
     found = [path for path in found if path.is_symlink() or path.is_dir() or (path.is_file() and path.stat().st_size)]
     if found and not config.overwrite:

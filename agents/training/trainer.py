@@ -205,6 +205,8 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         self._drawn, self._first_slot, self._env_steps = (-1, 0), 0, 0
         self.latest: list[Rollout] = []
         """The episodes of the latest step, of all processes."""
+        self.latest_advantages: torch.Tensor | None = None
+        """Their advantages: `(B, T)`, or `(B,)` where a row's tokens have the same."""
         start = model.state_dict()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="You are using 'rollout_func'")
@@ -350,7 +352,9 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         self.latest = gather_object(self._local) if self.accelerator.num_processes > 1 else self._local
         batch = EpisodeBatch.of(self.latest, cast(int, self.num_generations), out["completion_ids"].shape[1])
         count, first = len(self._local), self.accelerator.process_index * len(self._local)
-        for name, value in self.estimate(batch).items():
+        estimates = self.estimate(batch)
+        self.latest_advantages = estimates.get("advantages")
+        for name, value in estimates.items():
             if not torch.isfinite(value).all():
                 raise DivergenceError(f"the estimator gave {name} that are not finite at step {self.state.global_step}")
             # Other processes' episodes may be longer than this one's: those columns are padding here.

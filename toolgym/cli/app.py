@@ -31,6 +31,7 @@ from toolgym.cli.serve import serve
 from toolgym.cli.show import show
 from toolgym.cli.tasks import app as tasks
 from toolgym.cli.train import train
+from toolgym.cli.view import view
 from toolgym.errors import ToolGymError
 
 __all__ = ["app", "main"]
@@ -74,6 +75,7 @@ app.command(
 app.command("plot", cls=Command)(plot)
 app.command("serve", cls=Command)(serve)
 app.command("show", cls=Command)(show)
+app.command("view", cls=Command)(view)
 app.add_typer(docker, name="docker")
 app.command("score", cls=Command)(score)
 app.command("inspect", cls=Command)(inspect)
