@@ -2,7 +2,7 @@
 
 - Tutorials (`docs/tutorials/NAME.py`, jupytext's percent form) are run and become pages and notebooks.
 - A link to a file outside docs/ (an example, a module, the changelog) gets a page here that shows the file.
-- Equations (`$$ ... $$`) become MathML, which browsers draw by themselves.
+- Equations become MathML, which browsers draw by themselves.
 - For the reference, the package as it is imported: `agents/`, `envs/` and `mcp_servers/` are parts of `toolgym`.
 """
 
@@ -31,6 +31,7 @@ FENCED = re.compile(r"^( *)(`{3,}|~{3,}).*?^\1\2 *$", re.MULTILINE | re.DOTALL)
 RUN = re.compile(r"^ *<!-- run: .*? -->\n+", re.MULTILINE)
 OUTPUT = re.compile(r"^(?P<fence> *```)\n\n*(?P=fence)text$", re.MULTILINE)
 EQUATION = re.compile(r'<div class="arithmatex">\s*\\\[(?P<latex>.*?)\\\]\s*</div>', re.DOTALL)
+SYMBOLS = re.compile(r"\$<code>(?P<latex>.*?)</code>\$")
 LANGUAGES = {".py": "python", ".sh": "bash", ".toml": "toml", ".json": "json", ".yaml": "yaml"}
 RENDERED = {"README.md": "index.md", "CHANGELOG.md": "changelog.md"}
 """Files at the top that are pages, not listings."""
@@ -83,8 +84,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Equations as MathML."""
-    return EQUATION.sub(lambda match: _equation(match["latex"]), html)
+    """Equations (`$$ ... $$`) and symbols in a line (a code span in dollars), as MathML."""
+    html = EQUATION.sub(lambda match: f'<div class="equation">{_mathml(match["latex"], "block")}</div>', html)
+    return SYMBOLS.sub(lambda match: _mathml(match["latex"], "inline"), html)
 
 
 def tutorial_page(path: Path, *, run: bool) -> dict[str, str | bytes]:
@@ -187,5 +189,5 @@ def _outside_fences(markdown: str, change: Callable[[str], str]) -> str:
     return "".join([*kept, change(markdown[at:])])
 
 
-def _equation(latex: str) -> str:
-    return f'<div class="equation">{convert(unescape(latex).strip(), display="block")}</div>'
+def _mathml(latex: str, display: str) -> str:
+    return convert(unescape(latex).strip(), display=display)
