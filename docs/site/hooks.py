@@ -67,15 +67,16 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Leaves out the marks of the tests, and points links that lead out of docs/ to their pages."""
+    """Leaves out the marks of the tests, and points links to tutorials and out of docs/ to their pages."""
     here = Path(page.file.src_uri).parent
     home = (DOCS / here).resolve()
 
     def inside(match: re.Match[str]) -> str:
         target = _target(match["target"], home)
-        if target is None or target.is_relative_to(DOCS):
+        if target is None or (target.is_relative_to(DOCS) and target.suffix != ".py"):
             return match[0]
-        to = os.path.relpath(_page_of(target), here)
+        page_of_it = target.relative_to(DOCS).with_suffix(".md") if target.is_relative_to(DOCS) else _page_of(target)
+        to = os.path.relpath(page_of_it, here)
         return f"{match['before']}{to}{match['anchor'] or ''})"
 
     markdown = RUN.sub("", markdown)
@@ -98,7 +99,7 @@ def tutorial_page(path: Path, *, run: bool) -> dict[str, str | bytes]:
     notebook = jupytext.read(path)
     if run:
         with tempfile.TemporaryDirectory() as folder:
-            NotebookClient(notebook, timeout=300, resources={"metadata": {"path": folder}}).execute()
+            NotebookClient(notebook, timeout=600, resources={"metadata": {"path": folder}}).execute()
     made: dict[str, str | bytes] = {f"{path.stem}.ipynb": jupytext.writes(notebook, fmt="ipynb")}
     parts = []
     for cell in notebook.cells:
