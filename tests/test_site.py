@@ -90,7 +90,9 @@ def test_a_reader_fetches_nothing_from_elsewhere(site):
 
 
 def test_a_page_that_fetches_from_elsewhere_would_be_seen():
-    page = Page('<link href="https://fonts.example/a.css"><a href="https://paper.example">paper</a><script src="//x/y.js">')
+    page = Page(
+        '<link href="https://fonts.example/a.css"><a href="https://paper.example">paper</a><script src="//x/y.js">'
+    )
     assert page.fetched == ["https://fonts.example/a.css", "//x/y.js"]
 
 

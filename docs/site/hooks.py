@@ -158,7 +158,11 @@ def _listing(target: Path) -> str:
     """A page that shows a file, or what is in a folder, each with the first sentence that it says of itself."""
     title = f"# {target.relative_to(ROOT)}\n\n"
     if target.is_dir():
-        lines = [f"- [{path.name}]({path.name}.md): {_about(path)}" for path in sorted(target.iterdir()) if path.suffix in LANGUAGES]
+        lines = [
+            f"- [{path.name}]({path.name}.md): {_about(path)}"
+            for path in sorted(target.iterdir())
+            if path.suffix in LANGUAGES
+        ]
         return title + "\n".join(lines) + "\n"
     language = LANGUAGES.get(target.suffix, "text")
     return f"{title}~~~~{language}\n{target.read_text(encoding='utf-8')}~~~~\n"

@@ -5,8 +5,8 @@
 # %% [markdown]
 # # A first episode
 #
-# You are the agent of an airline's booking desk: you read what a customer wants, call tools, and answer. At the end the
-# environment says whether the task is solved, and why.
+# You are the agent of an airline's booking desk: you read what a customer wants, call tools, and answer. At the end
+# the environment says whether the task is solved, and why.
 
 # %%
 import gymnasium
@@ -18,8 +18,8 @@ request, info = env.reset(seed=5)
 print(request)
 
 # %% [markdown]
-# An observation is text. With `prompt="short"` it is the request alone; by default it also holds the policy that the agent
-# must follow, and the tools' schemas. The tools are in `info` either way:
+# An observation is text. With `prompt="short"` it is the request alone; by default it also holds the policy that the
+# agent must follow, and the tools' schemas. The tools are in `info` either way:
 
 # %%
 for tool in info["tools"][:5]:
@@ -37,8 +37,8 @@ print(observation)
 print("reward", round(reward, 2), info["rewards"])
 
 # %% [markdown]
-# The step is paid at once: this look-up is in the task's gold chain, the calls that solve it. No message raises an error. One
-# that makes no sense costs a little, and the agent is told what was wrong:
+# The step is paid at once: this look-up is in the task's gold chain, the calls that solve it. No message raises an
+# error. One that makes no sense costs a little, and the agent is told what was wrong:
 
 # %%
 observation, reward, *_ = env.step('<tool_call>{"name": "get_reservation_details", </tool_call>')
@@ -48,8 +48,8 @@ print("reward", round(reward, 2))
 # %% [markdown]
 # ## Trying something out
 #
-# An episode can be forked anywhere, in microseconds. The fork has a world of its own: what happens there does not happen
-# here. So try what would follow from refusing:
+# An episode can be forked anywhere, in microseconds. The fork has a world of its own: what happens there does not
+# happen here. So try what would follow from refusing:
 
 # %%
 twin = env.unwrapped.fork()
@@ -78,5 +78,6 @@ for table, records in trajectory.diff.items():
     print(table, list(records))
 
 # %% [markdown]
-# Next: [a server of your own](own_server.md), or all of what an environment can do: [Environments](../environments.md).
-# On a terminal, `toolgym play --set size=small` lets you act in other tasks, with `:undo` and `:fork`.
+# Next: [a server of your own](own_server.md), or all of what an environment can do:
+# [Environments](../environments.md). On a terminal, `toolgym play --set size=small` lets you act in other tasks, with
+# `:undo` and `:fork`.

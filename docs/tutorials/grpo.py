@@ -5,8 +5,9 @@
 # %% [markdown]
 # # GRPO on a small model
 #
-# A model of 3.5 million parameters learns in an environment, on a CPU, while you wait. It is the built-in policy in its
-# `imperfect` version, which was trained on demonstrations with mistakes, so that reinforcement learning has something to mend.
+# A model of 3.5 million parameters learns in an environment, on a CPU, while you wait. It is the built-in policy in
+# its `imperfect` version, which was trained on demonstrations with mistakes, so that reinforcement learning has
+# something to mend.
 #
 # To keep it short, it learns tasks of one call each: look up a detail, work out a sum, hand over to a person.
 #
@@ -33,8 +34,8 @@ print(solved("builtin:imperfect"))
 # %% [markdown]
 # ## Training
 #
-# In each step the policy plays a few tasks several times. GRPO compares the returns of the episodes of one task: what did better
-# than the others becomes more likely, what did worse less.
+# In each step the policy plays a few tasks several times. GRPO compares the returns of the episodes of one task: what
+# did better than the others becomes more likely, what did worse less.
 
 # %%
 from toolgym.agents.grpo import GRPOOptions, train
@@ -77,9 +78,10 @@ plt.show()
 print(solved(f"hf:{final}"))
 
 # %% [markdown]
-# Most of what so few steps do is to make the policy do reliably what it did sometimes. The intervals of 48 tasks are wide: what
-# longer runs reach, with five seeds each and other algorithms beside GRPO, is in [Learning](../learning.md).
+# Most of what so few steps do is to make the policy do reliably what it did sometimes. The intervals of 48 tasks are
+# wide: what longer runs reach, with five seeds each and other algorithms beside GRPO, is in
+# [Learning](../learning.md).
 #
-# The same run from the command line, and with a reward or an algorithm of your own: [Agents](../agents.md#training). Its
-# equations: [Papers and equations](../equations.md#grpo). To a pretrained model:
-# [Larger models](../agents.md#larger-models).
+# The same run from the command line, and with a reward or an algorithm of your own: [Agents](../agents.md#training).
+# Its equations: [Papers and equations](../equations.md#grpo). To a pretrained model: [Larger
+# models](../agents.md#larger-models).

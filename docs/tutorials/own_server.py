@@ -5,12 +5,13 @@
 # %% [markdown]
 # # A server of your own
 #
-# Typed functions on a world of records become an MCP server; a task says what success is; `ToolEnv` does the rest. Here it is
-# a small library, with books to find and to lend.
+# Typed functions on a world of records become an MCP server; a task says what success is; `ToolEnv` does the rest.
+# Here it is a small library, with books to find and to lend.
 #
 # ## The world and its tools
 #
-# A `Base` holds tables of records and never changes. Each episode has a `World` on it that keeps only what the episode writes.
+# A `Base` holds tables of records and never changes. Each episode has a `World` on it that keeps only what the
+# episode writes.
 
 # %%
 from toolgym.mcp.server import ToolError, ToolServer
@@ -42,8 +43,9 @@ def lend(world: World, book_id: str, member: str) -> str:
 
 
 # %% [markdown]
-# A tool's docstring and types are what an agent sees of it. `writes` says whether it may change the world. A `ToolError` is the
-# tool's answer "no", which the agent reads; anything else that a tool raises would be a fault of the server.
+# A tool's docstring and types are what an agent sees of it. `writes` says whether it may change the world. A
+# `ToolError` is the tool's answer "no", which the agent reads; anything else that a tool raises would be a fault of
+# the server.
 #
 # ## A task
 #
@@ -85,8 +87,8 @@ print(env.step('<tool_call>{"name": "lend", "arguments": {"book_id": "dune", "me
 print(env.step("<response>Dune is yours.</response>")[4]["outcome"])
 
 # %% [markdown]
-# The agent wrote `dune` where the gold chain has `Dune`, and that is as good: success is the final state, not the words that led
-# to it. What the tool refuses is read, and is no crash:
+# The agent wrote `dune` where the gold chain has `Dune`, and that is as good: success is the final state, not the
+# words that led to it. What the tool refuses is read, and is no crash:
 
 # %%
 env.reset(seed=0)
@@ -105,6 +107,7 @@ report = check_tool_env(make_env, episodes=1, only=["oracle", "gold_is_hidden", 
 print(report.passed, [result.name for result in report.results])
 
 # %% [markdown]
-# The same server answers any MCP client over stdio and HTTP (`server.fastmcp`), byte for byte alike. A server that you have
-# already, in any language, takes this one's place: [Your own server](../own-server.md). Tasks may stand in a YAML file
-# ([tasks files](../own-server.md#tasks)), and `toolgym new server NAME` writes server and tasks to start from.
+# The same server answers any MCP client over stdio and HTTP (`server.fastmcp`), byte for byte alike. A server that
+# you have already, in any language, takes this one's place: [Your own server](../own-server.md). Tasks may stand in a
+# YAML file ([tasks files](../own-server.md#tasks)), and `toolgym new server NAME` writes server and tasks to start
+# from.

@@ -5,8 +5,8 @@
 # %% [markdown]
 # # Reading results
 #
-# An evaluation gives figures with intervals, and a file with every episode. This page reads both: how good is the agent, where
-# does it fail, and why did this episode fail?
+# An evaluation gives figures with intervals, and a file with every episode. This page reads both: how good is the
+# agent, where does it fail, and why did this episode fail?
 #
 # ## Figures
 #
@@ -19,9 +19,7 @@ from toolgym.agents.evaluation import AgentOptions, EvalOptions, evaluate, make_
 
 place = Path("episodes.jsonl")
 agent = AgentOptions(temperature=1.0)
-options = EvalOptions(
-    episodes=30, k=2, env_options={"size": "small", "prompt": "short"}, agent=agent, output=place
-)
+options = EvalOptions(episodes=30, k=2, env_options={"size": "small", "prompt": "short"}, agent=agent, output=place)
 report = evaluate(make_policy("builtin:imperfect", agent), options, agent="builtin:imperfect")
 figures = report.to_json()
 for name in ("pass@1", "pass@2", "pass^2", "noop_pass@1", "tool_recall"):
@@ -31,8 +29,8 @@ for name in ("pass@1", "pass@2", "pass^2", "noop_pass@1", "tool_recall"):
 # %% [markdown]
 # - `pass@1` is the chance that one trial solves a task; `pass@2` that one of two does, `pass^2` that both do.
 # - `noop_pass@1` is what doing nothing would have got on the same tasks: some requests are rightly refused.
-# - The interval says how much the next 30 tasks might differ. Two agents whose intervals overlap are not told apart by it; play
-#   both on the same tasks and compare them in pairs.
+# - The interval says how much the next 30 tasks might differ. Two agents whose intervals overlap are not told apart
+#   by it; play both on the same tasks and compare them in pairs.
 #
 # ## Where it fails
 
@@ -45,7 +43,8 @@ for kind, share in figures["errors"].items():
 # %% [markdown]
 # ## One episode
 #
-# The file holds every episode as it was. `toolgym show episodes.jsonl` lists them on a terminal; in Python they are records.
+# The file holds every episode as it was. `toolgym show episodes.jsonl` lists them on a terminal; in Python they are
+# records.
 
 # %%
 from toolgym.trajectory import read_trajectories
@@ -53,7 +52,7 @@ from toolgym.trajectory import read_trajectories
 episodes = read_trajectories(place)
 lost = next(episode for episode in episodes if episode.outcome == "unsolved")
 for step in lost.steps:
-    for call, result in zip(step.turn.calls, step.results):
+    for call, result in zip(step.turn.calls, step.results, strict=False):
         print(f"{step.reward:+.2f} {call.name} {dict(call.arguments)} -> {result.text[:60]}")
     if step.turn.response:
         print(f"{step.reward:+.2f} says: {step.turn.response[:100]}")
@@ -73,5 +72,5 @@ for reason in why_unsolved(lost, task):
     print(f"{reason.kind} {reason.where}: wanted {reason.expected}, found {reason.found}"[:160])
 
 # %% [markdown]
-# All keys of a report: [toolgym eval](../cli.md#toolgym-eval). What another reward would have paid for these episodes:
-# [toolgym score](../cli.md#toolgym-score).
+# All keys of a report: [toolgym eval](../cli.md#toolgym-eval). What another reward would have paid for these
+# episodes: [toolgym score](../cli.md#toolgym-score).
