@@ -3,6 +3,7 @@
     python -m benchmarks.pictures learning    # docs/img/grpo.png, of the runs in benchmarks/results/learning
     python -m benchmarks.pictures show        # docs/img/show.svg, of the episode docs/img/unsolved.jsonl
     python -m benchmarks.pictures demo        # docs/img/demo.svg and demo.png: runs `toolgym demo`, 8 minutes
+    python -m benchmarks.pictures domains     # docs/img/domains/NAME.svg, of an episode of the expert in each domain
 
 The terminal's are what the command printed, as SVG: text that can be selected, in the reader's own fonts. The demo's
 figures go to benchmarks/results/demo. The episode was made by
@@ -18,6 +19,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,6 +28,11 @@ from rich.console import Console
 from rich.text import Text
 
 from benchmarks.learning_report import Run, read_runs, summary
+from toolgym.agents.policies import OraclePolicy
+from toolgym.agents.rollouts import Start, rollouts
+from toolgym.opening import open_env
+from toolgym.registration import needs_user, own_domains
+from toolgym.rendering import trajectory_text
 
 __all__ = ["learning_curve", "recorded", "terminal_svg"]
 
@@ -58,12 +65,13 @@ def recorded(command: list[str], folder: Path) -> str:
 
 
 def terminal_svg(command: str, printed: str) -> str:
-    """The picture of a terminal: the command, and what it printed (with ANSI colours).
+    """The picture of a terminal: the command (of none nothing), and what it printed (with ANSI colours).
 
     No font is named that a reader's machine would have to fetch.
     """
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
-    console.print(Text.assemble(("$ ", "bold green"), (command, "bold")))
+    if command:
+        console.print(Text.assemble(("$ ", "bold green"), (command, "bold")))
     console.print(Text.from_ansi(printed.rstrip("\n")))
     svg = console.export_svg(title="toolgym", unique_id="toolgym")
     return _WEB_FONT.sub("", svg).replace("Fira Code", "ui-monospace")
@@ -73,6 +81,20 @@ def show_picture(folder: Path) -> None:
     """An episode that is not solved, and why."""
     words = ["show", EPISODE, "--episode", "0"]
     (folder / "show.svg").write_text(terminal_svg(f"toolgym {' '.join(words)}", recorded(words, IMAGES)))
+
+
+def domain_pictures(folder: Path, names: Sequence[str] = ()) -> None:
+    """An episode of the expert in each domain (or in those that are named): its first test task of two calls."""
+    (folder / "domains").mkdir(exist_ok=True)
+    for name in names or own_domains():
+        user = "scripted" if needs_user(name) else "none"
+        env_id = f"ToolGym/{name.capitalize()}-v0"
+        env = open_env(env_id, split="test", size="small", prompt="short", depth=2, user=user)
+        (rollout,) = rollouts(OraclePolicy(), [env], [Start(options={"task": 0})])
+        assert rollout.trajectory is not None  # of an episode that the infrastructure did not break
+        printed = trajectory_text(rollout.trajectory, COLUMNS, longest=180)
+        (folder / "domains" / f"{name}.svg").write_text(terminal_svg("", printed))
+        env.close()
 
 
 def demo_picture(folder: Path) -> None:
@@ -142,7 +164,7 @@ def learning_picture(folder: Path) -> None:
     learning_curve(runs["grpo"], runs["warm start"][0], folder / "grpo.png")
 
 
-PICTURES = {"learning": learning_picture, "show": show_picture, "demo": demo_picture}
+PICTURES = {"learning": learning_picture, "show": show_picture, "demo": demo_picture, "domains": domain_pictures}
 
 
 def main() -> None:
