@@ -3,7 +3,7 @@
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -25,6 +25,7 @@ from toolgym.cli.new import app as new
 from toolgym.cli.planarena import app as planarena
 from toolgym.cli.play import play
 from toolgym.cli.plot import plot
+from toolgym.cli.push import push
 from toolgym.cli.record import record
 from toolgym.cli.score import score
 from toolgym.cli.serve import serve
@@ -32,7 +33,8 @@ from toolgym.cli.show import show
 from toolgym.cli.tasks import app as tasks
 from toolgym.cli.train import train
 from toolgym.cli.view import view
-from toolgym.errors import ToolGymError
+from toolgym.errors import ConfigError, ToolGymError
+from toolgym.hub_files import SCHEME, fetched, on_hub
 
 __all__ = ["app", "main"]
 
@@ -54,6 +56,8 @@ _EXTRAS = {
     "sentence_transformers": "semantic",
 }
 """Package -> the extra of ours that brings it."""
+_WRITTEN = ("--output", "-o", "--export", "--publish")
+"""Options that name what is written."""
 
 app = typer.Typer(
     name="toolgym",
@@ -76,6 +80,7 @@ app.command("plot", cls=Command)(plot)
 app.command("serve", cls=Command)(serve)
 app.command("show", cls=Command)(show)
 app.command("view", cls=Command)(view)
+app.command("push", cls=Command)(push)
 app.add_typer(docker, name="docker")
 app.command("score", cls=Command)(score)
 app.command("inspect", cls=Command)(inspect)
@@ -117,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     shown, warnings.formatwarning = warnings.formatwarning, _warning
     try:
-        app(given, prog_name="toolgym")
+        app(list(_brought(given)), prog_name="toolgym")
     except ToolGymError as error:
         _fail(given, str(error))
     except ModuleNotFoundError as error:
@@ -134,6 +139,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(given, f"{what}{error.strerror or error}")
     finally:
         warnings.formatwarning = shown
+
+
+def _brought(arguments: Sequence[str]) -> Iterator[str]:
+    """The arguments, those that name a place on the hub (`hf://...`) with what is there, fetched.
+
+    Raises:
+        ConfigError: it cannot be fetched, or it is where something is to be written.
+    """
+    if not any(SCHEME in argument for argument in arguments) or arguments[0] == "push":
+        yield from arguments
+        return
+    for before, argument in zip(("", *arguments), arguments, strict=False):
+        name, equals, value = argument.partition("=") if not on_hub(argument) else ("", "", argument)
+        if not on_hub(value):
+            yield argument
+        elif before in _WRITTEN or name in _WRITTEN:
+            raise ConfigError(f"{value} cannot be written to: write to a folder here, then push it (toolgym push)")
+        else:
+            yield f"{name}{equals}{fetched(value)}"
 
 
 def _warning(message: Warning | str, *_: Any, **__: Any) -> str:

@@ -33,6 +33,7 @@ from pydantic import (
 from toolgym import _json, _strict_json
 from toolgym._files import WriteLock, write_whole
 from toolgym.errors import ConfigError, TaskError, did_you_mean
+from toolgym.hub_files import fetched, on_hub
 from toolgym.tasks import Assertion, ChecklistItem, GoldAction, GoldCall, SaidCheck, Task, UserScript
 from toolgym.tasks._located import Located, dump_yaml, lines_of, read_json, read_json_lines, read_yaml
 from toolgym.tasks._stored import StoredTasks
@@ -221,6 +222,7 @@ def read_tasks(source: TaskSource, domain: str = "custom") -> tuple[Sequence[Tas
     policy, entries, name = "", (), "tasks"
     if isinstance(source, str | Path):
         name = str(source)
+        source = fetched(source) if on_hub(source) else source
         if Path(source).suffix == ".jsonl":
             return _stored(Path(source), domain), policy
         policy, entries = _parsed(_read_file(Path(source)), name)

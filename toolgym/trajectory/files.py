@@ -16,6 +16,7 @@ from typing import Any, cast
 from toolgym._files import WriteLock, cut_torn_line, is_whole, put
 from toolgym._strict_json import numbered
 from toolgym.errors import TrajectoryError
+from toolgym.hub_files import fetched, on_hub
 from toolgym.trajectory._lines import (
     act_from_json,
     check_record,
@@ -134,6 +135,9 @@ class TrajectoryWriter:
 def read_trajectories(path: str | os.PathLike[str]) -> list[Trajectory]:
     """The episodes of a file, in the order in which they began. One whose writer was killed has no outcome.
 
+    Args:
+        path: the file, here or on the hub (`hf://datasets/USER/NAME/FILE`).
+
     Warns:
         TornTrajectoryWarning: the last line is torn and was left out.
 
@@ -150,7 +154,7 @@ def iterate_trajectories(path: str | os.PathLike[str]) -> Iterator[tuple[int, Tr
     their writer wrote. Warns and raises as `read_trajectories` does.
     """
     reader = _Reader()
-    for line, record in _records(Path(path)):
+    for line, record in _records(fetched(path) if on_hub(path) else Path(path)):
         try:
             ended = reader.take(record)
         except TrajectoryError as error:
