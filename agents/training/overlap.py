@@ -151,7 +151,7 @@ class Overlap:
         peft = cast(Any, self._model).active_peft_config if base is not self._model else None
         given = Playing(
             kind=type(trainer),
-            parts={name: getattr(trainer, name) for name in trainer.played_with()},
+            parts={name: getattr(trainer, name) for name in trainer.played_with() if hasattr(trainer, name)},
             opens=self.stale.opens,
             architecture=type(base),
             config=base.config,
