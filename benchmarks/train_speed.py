@@ -53,7 +53,6 @@ from benchmarks.train_speed_parts import (
     pipelined,
 )
 from toolgym.agents.builtin import build_tokenizer, new_model
-from toolgym.agents.policies import SamplingOptions
 from toolgym.agents.policies.machine import set_threads
 from toolgym.agents.policies.models import load_model, quiet
 from toolgym.agents.rollouts import EpisodeBatch, demonstrate
@@ -166,7 +165,7 @@ def time_ours(
         tasks=env.tasks,
         order=[script.task for script in scripts],
         estimator=estimator,
-        sampling=SamplingOptions(max_new_tokens=config.max_new_tokens, context_tokens=config.context_tokens),
+        sampling=config.sampling,
         stale=Stale(config.stale, partial(opened, episodes, latency_s)) if config.stale else None,
         callbacks=[Lap(clock)],
     )

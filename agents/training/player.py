@@ -204,7 +204,7 @@ class _Twin:
         self.policy = LMPolicy(self.model, given.tokenizer, given.sampling, server=opened.server)
         if isinstance(self.policy.decoder, Decoder):
             self.policy.decoder.with_entropy = self.policy.decoder.as_drawn = True
-        self.trainer: Any = given.kind.__new__(given.kind)
+        self.trainer: Any = object.__new__(given.kind)
         vars(self.trainer).update(given.parts, _policy=self.policy, _first_slot=0)
         self.trainer.furnish(opened.envs, opened.tasks)
 

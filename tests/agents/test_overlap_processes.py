@@ -19,7 +19,7 @@ from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
 from toolgym.agents.rollouts.rollout import Start, rollouts
 from toolgym.agents.training.overlap import Overlap, Stale
 from toolgym.agents.training.player import Request
-from toolgym.agents.training.registry import algorithms
+from toolgym.agents.training.registry import main
 from toolgym.agents.training.running import grpo_args
 from toolgym.agents.training.trainer import ToolTrainer
 from toolgym.loading import load_named
@@ -37,11 +37,12 @@ def test_every_algorithm_plays_there_as_here(
     """The first batch is played by the same weights, with and without: whatever playing gives is the same."""
     words = [*airline_arguments, "--steps", "2", "--save-steps", "2", "--max-new-tokens", "8"]
     for stale in (0, 1):
-        assert algorithms()[algo]([*words, "--stale", str(stale), "--output", str(tmp_path / str(stale))]) == 0
+        assert main(algo, [*words, "--stale", str(stale), "--output", str(tmp_path / str(stale))]) == 0
     (here, _), (there, later) = metrics(tmp_path / "0"), metrics(tmp_path / "1")
     assert (there["stale/updates_max"], later["stale/updates_max"]) == (0, 1)
-    same = [name for name in here if name not in ("loss", "grad_norm") and not name.startswith("sampler/")]
-    assert {name: there[name] for name in same} == pytest.approx({name: here[name] for name in same}, abs=1e-4)
+    assert any(line["env_steps"] > 0 for line in (here, there))
+    for name in set(here) - {"loss", "grad_norm"}:
+        assert there[name] == pytest.approx(here[name], abs=1e-4), name
 
 
 # What it waits for ----------------------------------------------------------------------------------------------------
