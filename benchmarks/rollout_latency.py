@@ -47,6 +47,7 @@ class Clock:
     """Seconds: of the wall, or of the thread that made it (its CPU time, and what it waits for arrivals)."""
 
     def __init__(self, cpu_time: bool):
+        self.cpu_time = cpu_time
         self._cpu = time.pthread_getcpuclockid(threading.get_ident()) if cpu_time else None
         self._waited, self._since = 0.0, None
 
@@ -56,6 +57,10 @@ class Clock:
             return time.perf_counter()
         since = self._since
         return time.clock_gettime(self._cpu) + self._waited + (time.perf_counter() - since if since else 0.0)
+
+    def put_forward(self, seconds: float) -> None:
+        """Counts so much as waited."""
+        self._waited += seconds
 
     async def sleep(self, seconds: float) -> None:
         """Waits by this clock, which is never faster than the wall's."""

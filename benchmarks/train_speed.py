@@ -1,26 +1,34 @@
 """What a training step costs, and what TRL's own multi-turn loop costs on the same model, tasks and tokens.
 
     python -m benchmarks.train_speed                          # a random model of the built-in policy's size
+    python -m benchmarks.train_speed --latency 0.1            # and with tools that answer after 100 ms
     python -m benchmarks.train_speed --model builtin:imperfect --groups 8 --rollouts 8 --steps 5 --json
+    python -m benchmarks.train_speed --cpu-time --threads 1 --latency 0.1 --plot docs/img/train_speed.png
 
 Both trainers play the expert's episodes: every token is the expert's, whatever the model would have sampled, but it is
 computed and scored as if it had been. So both generate the same tokens, call the same tools with the same arguments and
 update on the same sequences. Rewards are made to differ within a group, so that every row carries a gradient.
 
-- ours: `ToolTrainer` (the cache is kept across turns, an episode that is over leaves the batch);
+- ours: `ToolTrainer` (the cache is kept across turns, an episode that is over leaves the batch), with `stale` 0, where
+  playing and learning take turns, and 1, where a second process plays the next batch meanwhile;
 - TRL's: `GRPOTrainer(environment_factory=...)` on the same environment (each turn prefills the whole history, a turn is
   over when the longest one is).
 
-Seconds are wall clock (with --cpu-time, the process's CPU time), a mean over the steps after the first. Generation is
-the model's; environment is reset and step without the reward; reward is its score; loss is the rest of the step:
-forward, backward, optimizer, bookkeeping.
+Seconds are of the steps after the first. Generation is the model's; environment is reset and step without the reward;
+reward is its score; loss is the rest of the step: forward, backward, optimizer, bookkeeping. With latency each call of
+a tool waits: ours as coroutines, TRL's one after another, as its methods are called.
+
+For a machine that others use too, --cpu-time counts the CPU time of the thread that trains or plays, and what tools
+wait. A step with `stale` 1 is then computed from what learning and playing took, each on a core of its own.
 """
 
 import json
-import time
+import os
+import statistics
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, cast
@@ -33,14 +41,23 @@ from transformers import LogitsProcessorList, PreTrainedModel, PreTrainedTokeniz
 from transformers.trainer_callback import PrinterCallback
 from trl.trainer.grpo_trainer import GRPOTrainer
 
-from benchmarks.train_speed_parts import Clock, Lap, Script, ScriptedPolicy, ScriptedTokens, TimedEnv
+from benchmarks.train_speed_parts import (
+    Clock,
+    Lap,
+    Script,
+    ScriptedTokens,
+    ScriptedTrainer,
+    TimedEnv,
+    TimeSource,
+    opened,
+    pipelined,
+)
 from toolgym.agents.builtin import build_tokenizer, new_model
-from toolgym.agents.policies import SamplingOptions
 from toolgym.agents.policies.machine import set_threads
 from toolgym.agents.policies.models import load_model, quiet
 from toolgym.agents.rollouts import EpisodeBatch, demonstrate
-from toolgym.agents.training import ToolTrainer
 from toolgym.agents.training.options import parse_options
+from toolgym.agents.training.overlap import Stale
 from toolgym.agents.training.running import RunConfig, grpo_args
 from toolgym.env import ToolEnv
 from toolgym.errors import ConfigError
@@ -58,8 +75,11 @@ class SpeedOptions:
     steps: Annotated[int, "steps that count, after one that does not"] = 3
     micro_batch: Annotated[int, "episodes a forward pass"] = 16
     turns: Annotated[int, "the fewest turns of a task"] = 3
-    threads: Annotated[int | None, "torch threads"] = None
+    latency: Annotated[float, "seconds that a tool waits before it answers, in a second part of the run; 0: none"] = 0.0
+    rounds: Annotated[int, "how often all are measured, by turns"] = 1
+    threads: Annotated[int | None, "torch threads; with stale 1 each process has half of them"] = None
     cpu_time: Annotated[bool, "CPU time instead of wall clock: for a shared machine, with --threads 1"] = False
+    plot: Annotated[Path | None, "draw the seconds a step to this PNG"] = None
     json: Annotated[bool, "print JSON"] = False
 
 
@@ -127,16 +147,17 @@ def time_ours(
     scripts: list[Script],
     env: ToolEnv,
     clock: Clock,
+    latency_s: float = 0.0,
 ) -> Clock:
     """A run of our trainer."""
-    envs = [TimedEnv(env.spawn(), clock) for _ in range(config.groups * config.rollouts)]
+    episodes = config.groups * config.rollouts
+    envs = [TimedEnv(env.spawn(), clock, latency_s) for _ in range(1 if config.stale else episodes)]
 
     def estimator(batch: EpisodeBatch) -> torch.Tensor:
         with clock.time("reward"):
             return (spread(len(batch.steps_B), config.rollouts) - 0.5)[:, None] * batch.sampled_BT
 
-    sampling = SamplingOptions(max_new_tokens=config.max_new_tokens, context_tokens=config.context_tokens)
-    trainer = ToolTrainer(
+    trainer = ScriptedTrainer(
         model,
         tokenizer,
         grpo_args(config),
@@ -144,14 +165,19 @@ def time_ours(
         tasks=env.tasks,
         order=[script.task for script in scripts],
         estimator=estimator,
-        sampling=sampling,
+        sampling=config.sampling,
+        stale=Stale(config.stale, partial(opened, episodes, latency_s)) if config.stale else None,
         callbacks=[Lap(clock)],
     )
-    policy = ScriptedPolicy(model, tokenizer, sampling)
-    policy.clock, policy.scripts = clock, {tuple(script.ids[: script.opening]): script for script in scripts}
-    trainer._policy = policy
+    trainer.scripts, trainer.cpu_time = scripts, clock.source.cpu_time
+    if trainer.overlap is None:
+        trainer.clock = clock
     trainer.remove_callback(PrinterCallback)
-    trainer.train()
+    try:
+        trainer.train()
+    finally:
+        if trainer.overlap is not None:
+            trainer.overlap.close()
     return clock
 
 
@@ -162,6 +188,7 @@ def time_trl(
     scripts: list[Script],
     env: ToolEnv,
     clock: Clock,
+    latency_s: float = 0.0,
 ) -> Clock:
     """A run of TRL's trainer on the same environment, its tools as methods."""
     requests = {str(tokenizer.decode(script.ids[: script.opening])): script for script in scripts}
@@ -183,6 +210,7 @@ def time_trl(
             Args:
                 arguments: what the tool takes.
             """
+            clock.wait(latency_s)
             text = f"<tool_call>{json.dumps({'name': name, 'arguments': arguments})}</tool_call>"
             return self._env.step(text)[4]["messages"][-1]["content"]
 
@@ -255,9 +283,11 @@ def figures(clock: Clock, steps: int) -> dict[str, float]:
     }
 
 
-def benchmark(options: SpeedOptions) -> dict[str, Any]:
-    """Both trainers' figures."""
-    threads = set_threads(options.threads)
+TRAINERS = ("TRL's", "ours, stale 0", "ours, stale 1")
+
+
+def measure(options: SpeedOptions, latency_s: float, folder: Path, threads: int) -> dict[str, Clock]:
+    """A run of each trainer."""
 
     def fresh() -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         if options.model:
@@ -265,24 +295,83 @@ def benchmark(options: SpeedOptions) -> dict[str, Any]:
         tokenizer = build_tokenizer()
         return new_model(tokenizer), tokenizer
 
-    model, tokenizer = fresh()
     env = open_env("ToolGym/Airline-v0", size="small", prompt="short")
-    scripts = make_scripts(options, env, tokenizer)
-    longest = max(len(script.ids) for script in scripts) + 8
+    scripts = make_scripts(options, env, fresh()[1])
+    config = run_config(options, folder, max(len(script.ids) for script in scripts) + 8)
+    out = {}
+    for name in TRAINERS:
+        torch.set_num_threads(max(1, threads // 2) if name == TRAINERS[2] else threads)
+        clock = Clock(TimeSource(options.cpu_time))
+        run = time_trl if name == TRAINERS[0] else time_ours
+        stale = replace(config, stale=1) if name == TRAINERS[2] else config
+        out[name] = run(stale, *fresh(), scripts, env, clock, latency_s)
+    if options.cpu_time:
+        late = out[TRAINERS[2]]
+        late.laps = pipelined([late.first, *late.laps], late.playing)
+    return out
+
+
+def compared(rounds: Sequence[dict[str, Clock]], tools: str) -> list[dict[str, Any]]:
+    """A row for each trainer: seconds a step, and by how much TRL's step of the same tasks is longer."""
+    rows = []
+    for name in TRAINERS:
+        laps = [lap for clocks in rounds for lap in clocks[name].laps]
+        pairs = (zip(clocks[TRAINERS[0]].laps, clocks[name].laps, strict=True) for clocks in rounds)
+        ratios = [theirs / own for pair in pairs for theirs, own in pair]
+        row: dict[str, Any] = {"tools": tools, "trainer": name}
+        for what, values in (("seconds", laps), ("ratio", ratios)):
+            row |= {what: statistics.median(values), f"{what}_from": min(values), f"{what}_to": max(values)}
+        rows.append(row)
+    return rows
+
+
+def benchmark(options: SpeedOptions) -> dict[str, Any]:
+    """All trainers' figures."""
+    threads = set_threads(options.threads)
+    latencies = [0.0, options.latency] if options.latency else [0.0]
+    rounds: dict[float, list[dict[str, Clock]]] = {latency_s: [] for latency_s in latencies}
     with TemporaryDirectory() as folder, warnings.catch_warnings():
         quiet()
-        config = run_config(options, Path(folder), longest)
-        now = time.process_time if options.cpu_time else time.perf_counter
-        ours = figures(time_ours(config, model, tokenizer, scripts, env, Clock(now)), options.steps)
-        trls = figures(time_trl(config, *fresh(), scripts, env, Clock(now)), options.steps)
+        for _ in range(options.rounds):
+            for latency_s in latencies:
+                rounds[latency_s].append(measure(options, latency_s, Path(folder), threads))
+    ours, trls = (figures(rounds[0.0][-1][name], options.steps) for name in (TRAINERS[1], TRAINERS[0]))
+    tools = {latency_s: f"{1e3 * latency_s:.0f} ms" if latency_s else "at once" for latency_s in latencies}
     return {
-        "options": asdict(options),
+        "options": {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()},
         "threads": threads,
+        "load": os.getloadavg()[0],
         "ours": ours,
         "trl": trls,
         "step_ratio": trls["step"] / ours["step"],
         "generation_ratio": ours["tokens_per_s"] / trls["tokens_per_s"],
+        "steps": [row for latency_s in latencies for row in compared(rounds[latency_s], tools[latency_s])],
     }
+
+
+def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Bars of the seconds a step, with their spread and TRL's multiple."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 3.2), layout="constrained")
+    tools = list(dict.fromkeys(row["tools"] for row in rows))
+    for place, name in enumerate(TRAINERS):
+        chosen = [row for row in rows if row["trainer"] == name]
+        at = [number + (place - 1) * 0.27 for number in range(len(tools))]
+        heights = [row["seconds"] for row in chosen]
+        spread_s = [[row["seconds"] - row["seconds_from"] for row in chosen]]
+        spread_s.append([row["seconds_to"] - row["seconds"] for row in chosen])
+        axes.bar(at, heights, 0.25, yerr=spread_s, capsize=3, label=name)
+        for x, row in zip(at, chosen, strict=True):
+            axes.annotate(f"{row['ratio']:.1f}x", (x, row["seconds_to"]), ha="center", va="bottom", fontsize=8)
+    axes.set_xticks(range(len(tools)), [f"tools answer {'after ' if 'ms' in name else ''}{name}" for name in tools])
+    axes.set_ylabel("seconds a step")
+    axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=150)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -291,6 +380,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         SpeedOptions, argv, prog="python -m benchmarks.train_speed", description=(__doc__ or "").split("\n")[0]
     )
     results = benchmark(options)
+    if options.plot is not None:
+        plot(results["steps"], options.plot)
     if options.json:
         print(json.dumps(results, indent=1))
         return 0
@@ -303,9 +394,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     table.add_row("tokens/s", f"{results['ours']['tokens_per_s']:.0f}", f"{results['trl']['tokens_per_s']:.0f}")
     console = Console()
     console.print(table)
+    steps = Table(title="Seconds a step, and TRL's step beside it", title_justify="left")
+    for column in ("tools", "trainer", "seconds", "TRL's is"):
+        steps.add_column(column, justify="left" if column in ("tools", "trainer") else "right")
+    for row in results["steps"]:
+        told = (
+            f"{row[name]:.2f} ({row[f'{name}_from']:.2f} to {row[f'{name}_to']:.2f})" for name in ("seconds", "ratio")
+        )
+        steps.add_row(row["tools"], row["trainer"], *told)
+    console.print(steps)
     console.print(
         f"TRL's step takes {results['step_ratio']:.2f} times ours; we generate {results['generation_ratio']:.2f} times "
-        f"as many tokens a second. {results['threads']} torch threads."
+        f"as many tokens a second. {results['threads']} torch threads; the machine's load is {results['load']:.1f}."
     )
     return 0
 

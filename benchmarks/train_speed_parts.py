@@ -7,26 +7,60 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, cast
 
 import torch
 from transformers import LogitsProcessor, TrainerCallback
 
+from benchmarks.rollout_latency import Clock as TimeSource
 from toolgym.agents.policies import LMPolicy
+from toolgym.agents.policies.decoding import Decoder
+from toolgym.agents.rollouts import Rollout
+from toolgym.agents.training import ToolTrainer
+from toolgym.agents.training.player import Opened
 from toolgym.env import ToolEnv
 from toolgym.errors import ConfigError
+from toolgym.messages import parse
+from toolgym.opening import open_env
 
-__all__ = ["Clock", "Lap", "Script", "ScriptedPolicy", "ScriptedTokens", "TimedEnv"]
+__all__ = [
+    "Clock",
+    "Lap",
+    "Script",
+    "ScriptedPolicy",
+    "ScriptedTokens",
+    "ScriptedTrainer",
+    "TimeSource",
+    "TimedEnv",
+    "opened",
+    "pipelined",
+]
 
 
 @dataclass
 class Clock:
     """Seconds by part of a step."""
 
-    now: Callable[[], float] = time.perf_counter
+    source: TimeSource = field(default_factory=lambda: TimeSource(cpu_time=False))
     seconds: dict[str, float] = field(default_factory=dict)
     tokens: int = 0
     """Sampled tokens."""
+    laps: list[float] = field(default_factory=list)
+    """Of each step that counts."""
+    playing: list[float] = field(default_factory=list)
+    """Of each batch that a second process has played, by its own clock."""
+
+    def now(self) -> float:
+        """The time."""
+        return self.source.now()
+
+    def wait(self, seconds: float) -> None:
+        """Waits by this clock; one of CPU time is put forward instead."""
+        if self.source.cpu_time:
+            self.source.put_forward(seconds)
+        else:
+            time.sleep(seconds)
 
     @contextmanager
     def time(self, part: str) -> Iterator[None]:
@@ -67,11 +101,12 @@ class TimedReward:
 
 
 class TimedEnv:
-    """An environment whose resets and steps are timed, the reward apart."""
+    """An environment whose resets and steps are timed, the reward apart. Its calls answer after `latency_s`."""
 
-    def __init__(self, env: ToolEnv, clock: Clock):
+    def __init__(self, env: ToolEnv, clock: Clock, latency_s: float = 0.0):
         env.reward = cast(Any, TimedReward(env.reward, clock))
-        self.env, self.clock = env, clock
+        self.env, self.clock, self.latency_s = env, clock, latency_s
+        self.suspends = latency_s > 0
 
     @property
     def trajectory(self) -> Any:
@@ -87,26 +122,40 @@ class TimedEnv:
         with self.clock.time("environment"):
             return self.env.step(action)
 
+    async def step_async(self, action: str) -> Any:
+        """The same, late where tools are called."""
+        if parse(action).calls:
+            await self.clock.source.sleep(self.latency_s)
+        return self.step(action)
 
-class ScriptedPolicy(LMPolicy):
-    """Computes every step and samples the script's token."""
+    def close(self) -> None:
+        """The environment's own."""
+        self.env.close()
 
-    clock: Clock
-    scripts: dict[tuple[int, ...], Script]
 
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(*args, **kwargs)
-        self._draw, self.decoder.sample = self.decoder.sample, self._sample
+class ScriptedPolicy:
+    """A policy that computes every step, and samples the script's token."""
+
+    def __init__(self, policy: LMPolicy, scripts: Sequence[Script], clock: Clock):
+        self.policy, self.clock = policy, clock
+        self.scripts = {tuple(script.ids[: script.opening]): script for script in scripts}
+        self._left: dict[int, Iterator[int]] = {}
+        decoder = cast(Decoder, policy.decoder)
+        self._draw, decoder.sample = decoder.sample, self._sample
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.policy, name)
 
     def start(self, slot: int, observation: str, info: dict[str, Any], env: Any = None) -> list[int]:
-        ids = super().start(slot, observation, info, env)
-        self._left = getattr(self, "_left", {})
+        """The policy's own; the slot's script begins."""
+        ids = self.policy.start(slot, observation, info, env)
         self._left[slot] = iter(self.scripts[tuple(ids)].sampled)
         return ids
 
     def generate_some(self, slots: Sequence[int], pause: Callable[[], bool] | None = None) -> list[tuple[int, Any]]:
+        """The policy's own, timed."""
         with self.clock.time("generation"):
-            return super().generate_some(slots, pause)
+            return self.policy.generate_some(slots, pause)
 
     def _sample(self, logits_BV: torch.Tensor, slots: Sequence[int]) -> tuple[list[int], list[float]]:
         self._draw(logits_BV, slots)  # what sampling costs
@@ -114,6 +163,56 @@ class ScriptedPolicy(LMPolicy):
         self.clock.tokens += len(tokens)
         chosen_B = torch.log_softmax(logits_BV, -1).gather(1, torch.tensor(tokens, device=logits_BV.device)[:, None])
         return tokens, chosen_B[:, 0].tolist()
+
+
+class ScriptedTrainer(ToolTrainer):
+    """Our trainer, whose policy says what the scripts say; in a second process with a clock of that."""
+
+    scripts: Sequence[Script]
+    clock: Clock | None = None
+    cpu_time: bool = False
+
+    def played_with(self) -> tuple[str, ...]:
+        """The scripts too."""
+        return (*super().played_with(), "scripts", "cpu_time")
+
+    def play(self, tasks: Sequence[int], attempt: int = 0) -> list[Rollout]:
+        """The shared trainer's, with the seconds that it took."""
+        apart = self.clock is None
+        if apart:
+            self.clock = Clock(TimeSource(self.cpu_time))
+            for env in cast(Any, self.envs):
+                env.clock = self.clock
+        clock = cast(Clock, self.clock)
+        if not isinstance(self._policy, ScriptedPolicy):
+            self._policy = cast(Any, ScriptedPolicy(cast(LMPolicy, self._policy), self.scripts, clock))
+        began = clock.now()
+        with clock.source.watching():
+            played = super().play(tasks, attempt)
+        self._record("player/seconds", clock.now() - began)
+        return played
+
+
+def opened(episodes: int, latency_s: float) -> Opened:
+    """What our trainer's second process plays in; it sets the clock."""
+    env = open_env("ToolGym/Airline-v0", size="small", prompt="short")
+    return Opened([TimedEnv(env.spawn(), Clock(), latency_s) for _ in range(episodes)], env.tasks)
+
+
+def pipelined(learning: Sequence[float], playing: Sequence[float]) -> list[float]:
+    """Seconds between the ends of steps where learning and playing one batch ahead have a core each.
+
+    Batch k is learnt from once it is played and batch k - 1 is learnt from; batch k + 1 is played once batch k is, and
+    once batch k - 1 is learnt from.
+    """
+    learnt = played = 0.0
+    ends: list[float] = []
+    for number, (learn_s, play_s) in enumerate(zip(learning, playing, strict=True)):
+        before = ends[number - 2] if number > 1 else 0.0
+        played = max(played, before) + play_s
+        learnt = max(learnt, played) + learn_s
+        ends.append(learnt)
+    return [after - before for before, after in pairwise(ends)]
 
 
 class ScriptedTokens(LogitsProcessor):
@@ -142,16 +241,24 @@ class ScriptedTokens(LogitsProcessor):
 
 
 class Lap(TrainerCallback):
-    """Starts the clock anew after the first step, which warms up."""
+    """Notes what each step takes; the clock starts anew after the first one, which warms up."""
 
     def __init__(self, clock: Clock):
-        self.clock, self.started = clock, 0.0
+        self.clock, self.last, self.first = clock, clock.now(), 0.0
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """One step is done."""
+        now = self.clock.now()
         if state.global_step == 1:
             self.clock.seconds.clear()
             self.clock.tokens = 0
-            self.started = self.clock.now()
+            self.first = now - self.last
         else:
-            self.clock.seconds["step"] = self.clock.now() - self.started
+            self.clock.laps.append(now - self.last)
+            self.clock.seconds["step"] = sum(self.clock.laps)
+        self.last = now
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        """Keeps what the playing took."""
+        if logs and "player/seconds" in logs:
+            self.clock.playing.append(logs["player/seconds"])

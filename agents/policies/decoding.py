@@ -110,8 +110,7 @@ class Decoder:
         self.with_entropy = False
         """Whether `entropies` are kept: a pass more over the vocabulary for each token."""
         self.as_drawn = False
-        """Whether log-probabilities are at the sampling temperature, that of the distribution that tokens are drawn from,
-        and not at 1."""
+        """Whether log-probabilities are at the sampling temperature, as tokens are drawn, and not at 1."""
         self._entropies: dict[int, list[float]] = {}
         self._open: dict[int, _Sequence] = {}
         self._at_row: list[int | None] = []

@@ -12,7 +12,7 @@ import torch
 __all__ = ["fast_bf16", "measured_threads", "release_memory", "set_threads"]
 
 
-def set_threads(threads: int | None = None, *, small: bool = True, say: bool = False) -> int:
+def set_threads(threads: int | None = None, *, small: bool = True, say: bool = False, beside: int = 0) -> int:
     """Sets torch's number of threads and returns it.
 
     By default `OMP_NUM_THREADS`; where that is not set, one thread for a small model unless more are clearly faster
@@ -23,9 +23,10 @@ def set_threads(threads: int | None = None, *, small: bool = True, say: bool = F
         threads: what the user asked for.
         small: whether the model is of the built-in policy's kind (`ModelSize.small`).
         say: whether to print to stderr what was chosen where nobody asked, once a process.
+        beside: how many other processes of the run are going to compute at the same time.
     """
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    share = max(1, min(usable // int(os.environ.get("LOCAL_WORLD_SIZE", "1")), 8))
+    share = max(1, min(usable // (int(os.environ.get("LOCAL_WORLD_SIZE", "1")) * (1 + beside)), 8))
     given = os.environ.get("OMP_NUM_THREADS", "")
     asked = threads or (int(given) if given.isdecimal() and int(given) else None)
     count = asked or (measured_threads(share) if small else share)

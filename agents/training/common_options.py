@@ -261,8 +261,8 @@ class RunConfig(PlayOptions, CommonOptions):
         check_ranges(self, above_0=("max_grad_norm",), least_0=("beta", "epsilon", "epsilon_high", "stale"))
         if self.stale and processes() > 1:
             raise ConfigError(
-                f"stale={self.stale} works with one training process, and {processes()} were launched: leave it at 0, or "
-                "launch one"
+                f"stale={self.stale} works with one training process, and {processes()} were launched: leave it at 0, "
+                "or launch one"
             )
         if self.vllm is not None and self.temperature != 1.0:
             raise ConfigError(

@@ -21,7 +21,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -151,7 +151,7 @@ class Overlap:
         peft = cast(Any, self._model).active_peft_config if base is not self._model else None
         given = Playing(
             kind=type(trainer),
-            parts={name: getattr(trainer, name) for name in trainer.played_with()},
+            parts={name: getattr(trainer, name) for name in trainer.played_with() if hasattr(trainer, name)},
             opens=self.stale.opens,
             architecture=type(base),
             config=base.config,
@@ -191,10 +191,8 @@ class Overlap:
             self._arrived.put(Played(-1, error=error))
 
     def _ask(self, request: Request) -> None:
-        try:
+        with suppress(OSError):  # it has ended: whoever waits for the batch is told
             self._pipe.send(request)
-        except OSError:
-            pass  # it has ended: whoever waits for the batch is told
 
     def _take(self, number: int) -> Played:
         while number not in self._there:

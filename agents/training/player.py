@@ -155,8 +155,8 @@ def _check_room(needed: int) -> None:
         found = os.statvfs("/dev/shm")
         if needed > (free := found.f_bavail * found.f_frsize):
             raise ConfigError(
-                f"stale needs {needed / 1e6:.0f} MB of shared memory for the weights, but /dev/shm has {free / 1e6:.0f} "
-                "MB: give the machine more (docker run --shm-size 8g), or lower stale"
+                f"stale needs {needed / 1e6:.0f} MB of shared memory for the weights, but /dev/shm has "
+                f"{free / 1e6:.0f} MB: give the machine more (docker run --shm-size 8g), or lower stale"
             )
 
 
@@ -188,7 +188,7 @@ class Playing:
             from peft import get_peft_model
 
             made = get_peft_model(made, self.peft_config)
-        made = made.to(device).eval().requires_grad_(False)
+        made = made.to(device).eval()  # what requires gradients does here, too: kernels differ in the last digit
         self.weights.give(made, None)
         return made
 
@@ -204,7 +204,7 @@ class _Twin:
         self.policy = LMPolicy(self.model, given.tokenizer, given.sampling, server=opened.server)
         if isinstance(self.policy.decoder, Decoder):
             self.policy.decoder.with_entropy = self.policy.decoder.as_drawn = True
-        self.trainer: Any = given.kind.__new__(given.kind)
+        self.trainer: Any = object.__new__(given.kind)
         vars(self.trainer).update(given.parts, _policy=self.policy, _first_slot=0)
         self.trainer.furnish(opened.envs, opened.tasks)
 
@@ -256,6 +256,7 @@ def play_for(given: Playing, requests: Connection) -> None:
         with suppress(OSError):
             requests.send(Played(number, error=_sendable(error)))
     finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is ending
         if twin is not None:
             twin.close()
 

@@ -235,7 +235,8 @@ def load(
     options: Any = config
     check_reports(options.report_to)
     size = named_size(options.model) if model is None else size_of(model)
-    set_threads(options.threads, small=size.small, say=True)
+    plays_beside = getattr(options, "stale", 0) > 0 and options.vllm is None
+    set_threads(options.threads, small=size.small, say=True, beside=int(plays_beside))
     if model is not None and tokenizer is not None and not unset(config):
         return config, model, tokenizer
     config = options = kept(options)

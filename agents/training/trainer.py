@@ -234,7 +234,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         """The attributes that `play` reads, beside environments, tasks and the policy: they go to a process that plays
         (`stale`), pickled. A subclass adds its own.
         """
-        return ("args", "num_generations", "processing_class", "sampling", "run_config")
+        return ("args", "num_generations", "processing_class", "run_config", "sampling", "step_timeout_s")
 
     def _get_train_sampler(self, dataset: Any = None) -> GroupSampler:
         """TRL's: each task once a rollout, each batch once an optimizer step that it is learnt from."""

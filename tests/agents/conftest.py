@@ -137,7 +137,7 @@ def airline_arguments(start: str) -> list[str]:
 def read_metrics(output: Path) -> list[dict[str, Any]]:
     """A run's lines of figures, without the times."""
     lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
-    times = ("seconds/rollout", "step_time", "epoch")
+    times = ("seconds/rollout", "seconds/wait", "stale/overlap", "step_time", "epoch")
     return [{name: value for name, value in line.items() if name not in times} for line in lines]
 
 

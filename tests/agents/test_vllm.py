@@ -227,6 +227,25 @@ REWARD = ("--reward", "test_vllm_letters")
 
 
 @pytest.mark.slow
+def test_playing_ahead_keeps_the_weights_that_a_batch_began_with(
+    standin: StandIn, start: str, tmp_path: Path, metrics: Any
+) -> None:
+    """An evaluation between two updates has the server read newer weights: not in the middle of a batch."""
+    reward = tmp_path / "lengths.py"
+    reward.write_text("def lengths(trajectory, task):\n    return float(len(trajectory.steps[-1].turn.text) % 7)\n")
+    words = ["--stale", "1", "--steps", "3", "--learning-rate", "1e-2", "--reward", f"{reward}:lengths"]
+    assert grpo.main(command(start, tmp_path / "plain", standin.url, *words)) == 0
+    assert sum(request.get("method") == "reload_weights" for request in standin.seen) == 3
+    evaluated = ["--eval-steps", "1", "--eval-episodes", "2"]
+    assert grpo.main(command(start, tmp_path / "evaluated", standin.url, *words, *evaluated)) == 0
+    lines = metrics(tmp_path / "plain")
+    for one, other in zip(lines, metrics(tmp_path / "evaluated"), strict=True):
+        assert one == pytest.approx(other, abs=1e-6)
+    assert [line["stale/updates_max"] for line in lines] == [0, 1, 1]
+    assert lines[0]["sampler/logp_difference"] < 1e-4 < lines[1]["sampler/logp_difference"]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("learner", [grpo, steptool], ids=["grpo", "steptool"])
 def test_each_step_samples_by_the_weights_of_the_step_before(
     learner: Any, standin: Any, start: str, tmp_path: Path, metrics: Any, letters: None
