@@ -48,6 +48,7 @@ from toolgym.agents.training.critic import (
     token_weights,
     whiten,
 )
+from toolgym.agents.training.prefix_sharing import at_left
 from toolgym.agents.training.run_folder import read_number
 from toolgym.agents.training.running import prepare, run
 from toolgym.agents.training.steptool_options import StepToolPPOOptions
@@ -155,9 +156,31 @@ class StepToolTrainer(ToolTrainer):
         """Log-probability, entropy and value of every completion token `(B, T)`: V(s_t) is read before token t."""
         return *self._forward(model, inputs, entropy=entropy), self.critic.values(inputs["completion_ids"].shape[1])
 
-    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
-        """TRL's own, whose columns are the inputs': the critic reads the hidden states by column."""
-        return super(ToolTrainer, self)._get_per_token_logps_and_entropies(*args, **kwargs)
+    def _get_per_token_logps_and_entropies(
+        self, model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> Any:
+        """TRL's own, whose columns are the inputs': the critic reads the hidden states by column.
+
+        Where rows share their prefixes, the shared trainer's, and the states of their nodes are put in these columns.
+        """
+        given = (model, input_ids, attention_mask, *args)
+        whole = kwargs.get("batch_size") is None  # parts are of passes of which the critic needs nothing
+        nodes_BL = self._nodes(model, input_ids, attention_mask) if whole else None
+        if nodes_BL is None:
+            return super(ToolTrainer, self)._get_per_token_logps_and_entropies(*given, **kwargs)
+        out = super()._get_per_token_logps_and_entropies(*given, **kwargs)
+        self.critic.spread(nodes_BL)
+        return out
+
+    def _nodes(self, model: Any, ids_BL: torch.Tensor, mask_BL: torch.Tensor) -> torch.Tensor | None:
+        """The node of each column `(B, L)`, where the rows share their prefixes; one of any in padding."""
+        moved_BL, lengths_B, shift_B1 = at_left(ids_BL, mask_BL)
+        with self.accelerator.autocast():
+            trie = self.sharing.trie(model, moved_BL, lengths_B)
+        if trie is None:
+            return None
+        columns = torch.arange(ids_BL.shape[1], device=ids_BL.device)
+        return trie.columns.gather(1, (columns - shift_B1).clamp(min=0, max=trie.longest - 1))
 
     # Before the update: advantages and returns ---------------------------------------------------------------------
 

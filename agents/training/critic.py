@@ -39,6 +39,10 @@ class ValueHead:
     def _remember(self, module: Any, args: Any, output: Any) -> None:
         self._hidden_BLD = output.last_hidden_state
 
+    def spread(self, nodes_BL: torch.Tensor) -> None:
+        """After a pass over rows that share their prefixes: gives each row's columns the states of its nodes."""
+        self._hidden_BLD = cast(torch.Tensor, self._hidden_BLD)[0][nodes_BL]
+
     def _take(self, length: int) -> torch.Tensor:
         """The hidden states before each of the last `length` tokens `(B, T, D)`; they are not kept any longer."""
         hidden_BLD, self._hidden_BLD = cast(torch.Tensor, self._hidden_BLD), None

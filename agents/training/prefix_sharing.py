@@ -18,7 +18,7 @@ import torch
 from toolgym.agents.policies.windows import attends_everywhere, reach_of
 from toolgym.agents.training.prefix_trie import Trie, TrieMask, dense_mask, lexicographic, shared_prefixes
 
-__all__ = ["PrefixSharing", "Scores"]
+__all__ = ["PrefixSharing", "Scores", "at_left"]
 
 _WORTH = 0.9
 """Shared where the nodes are at most so many of the columns that rows apart would have, padding included."""
@@ -64,7 +64,8 @@ class PrefixSharing:
     def scores(self, model: Any, trie: Trie, ids_BL: torch.Tensor, labels_BL: torch.Tensor) -> Scores:
         """What `model(input_ids=ids_BL, labels=labels_BL, fused_lm_head=True)` gives, by one pass over the trie."""
         after_BL = labels_BL[:, 1:]
-        scored_BL, nodes_BL = after_BL != -100, trie.columns[:, : after_BL.shape[1]]
+        scored_BL = after_BL != -100
+        nodes_BL = torch.nn.functional.pad(trie.columns, (0, after_BL.shape[1] - trie.longest))  # or one column less
         labels_N = torch.full_like(trie.nodes, -100)
         labels_N[nodes_BL[scored_BL]] = after_BL[scored_BL]
         base = _base(model)
@@ -75,12 +76,11 @@ class PrefixSharing:
             shift_labels=labels_N[None],
             fused_lm_head=True,
         )
-        return Scores(
-            *(
-                None if values is None else values[0][nodes_BL].masked_fill(~scored_BL, 0.0)
-                for values in (outputs.log_probs, outputs.entropy)
-            )
-        )
+
+        def by_row(values_1N: torch.Tensor) -> torch.Tensor:
+            return values_1N[0][nodes_BL].masked_fill(~scored_BL, 0.0)
+
+        return Scores(by_row(outputs.log_probs), None if outputs.entropy is None else by_row(outputs.entropy))
 
     def in_order(
         self, model: Any, batches: list[dict[str, Any]], otherwise: list[dict[str, Any]]
@@ -94,7 +94,7 @@ class PrefixSharing:
             return otherwise
         per_row = [name for name, value in batches[0].items() if torch.is_tensor(value) and value.dim() > 0]
         whole = {name: torch.cat([batch[name] for batch in batches]) for name in per_row}
-        ids_BL, lengths_B = _at_left(whole)
+        ids_BL, lengths_B = _rows_of(whole)
         order = torch.from_numpy(lexicographic(ids_BL.cpu().numpy(), lengths_B.cpu().numpy())).to(ids_BL.device)
         order = order[_idle(whole)[order].long().argsort(stable=True)]
         rows = batches[0]["completion_ids"].shape[0]
@@ -110,7 +110,7 @@ class PrefixSharing:
         busy = ~_idle(batch)
         if not busy.any():
             return 0
-        ids_BL, lengths_B = _at_left(batch)
+        ids_BL, lengths_B = _rows_of(batch)
         trie = shared_prefixes(ids_BL[busy], lengths_B[busy])
         return len(trie.nodes) if self._pays(trie, base) else int(busy.sum()) * trie.longest
 
@@ -203,14 +203,19 @@ def _reason(base: Any) -> str | None:
 # Rows of a micro-batch ---------------------------------------------------------------------------------------------
 
 
-def _at_left(batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
-    """The rows of a batch without the padding before them, and their lengths."""
-    ids_BL = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
-    mask_BL = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1).long()
+def at_left(ids_BL: torch.Tensor, mask_BL: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Rows without the padding before them, their lengths `(B,)`, and how many columns each was moved `(B, 1)`."""
     columns = torch.arange(ids_BL.shape[1], device=ids_BL.device)
-    shift_B1 = mask_BL.argmax(dim=1, keepdim=True)
-    lengths_B = (mask_BL * (columns + 1)).amax(dim=1) - shift_B1[:, 0]
-    return ids_BL.gather(1, (columns + shift_B1) % ids_BL.shape[1]), lengths_B.clamp(min=0)
+    shift_B1 = mask_BL.long().argmax(dim=1, keepdim=True)
+    lengths_B = (mask_BL.long() * (columns + 1)).amax(dim=1) - shift_B1[:, 0]
+    return ids_BL.gather(1, (columns + shift_B1) % ids_BL.shape[1]), lengths_B.clamp(min=0), shift_B1
+
+
+def _rows_of(batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
+    """A micro-batch's rows at the left edge, and their lengths."""
+    ids_BL = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
+    mask_BL = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
+    return at_left(ids_BL, mask_BL)[:2]
 
 
 def _idle(batch: dict[str, Any]) -> torch.Tensor:
