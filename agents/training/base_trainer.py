@@ -79,8 +79,11 @@ class RunTrainer:
         return super().create_scheduler(num_training_steps, optimizer)  # pyright: ignore[reportAttributeAccessIssue]
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        if self._whole is not None and state_dict is not None:  # gathered: tied weights are there once for each name
+            tied = getattr(self.model, "all_tied_weights_keys", None) or {}
+            state_dict = {name: weight for name, weight in state_dict.items() if name not in tied}
         super()._save(output_dir, state_dict)  # pyright: ignore[reportAttributeAccessIssue]
-        if self.base_name is not None:
+        if self.base_name is not None and self.args.should_save:
             name_base(Path(output_dir or self.args.output_dir), self.base_name)
 
     def create_model_card(self, *_: Any, **__: Any) -> None:

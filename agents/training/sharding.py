@@ -12,12 +12,13 @@ from typing import Any, cast
 
 import torch
 from accelerate.utils.fsdp_utils import fsdp2_canonicalize_names
+from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
 from torch.distributed.tensor import DTensor
 from torch.nn import Module, Parameter
 
 from toolgym.errors import ConfigError
 
-__all__ = ["CONFIG", "WholeCopy", "check_sharded", "sharded_launch"]
+__all__ = ["CONFIG", "WholeCopy", "check_sharded", "load_whole", "sharded_launch"]
 
 CONFIG = Path(__file__).with_name("configs") / "fsdp2.yaml"
 """What `accelerate launch --config_file` takes."""
@@ -44,6 +45,11 @@ def check_sharded(plugin: Any) -> None:
             f"fsdp_state_dict_type must be FULL_STATE_DICT, got {plugin.state_dict_type}: checkpoints and final/ would "
             "hold no model that can be loaded"
         )
+
+
+def load_whole(model: Module, weights: dict[str, Any]) -> None:
+    """Gives a model, sharded or not, weights that are whole."""
+    set_model_state_dict(model, weights, options=StateDictOptions(full_state_dict=True))
 
 
 class WholeCopy:

@@ -30,6 +30,7 @@ from toolgym.agents.rollouts.rollout import Episodic, Rollout, Start, rollouts
 from toolgym.agents.training.base_trainer import RunTrainer
 from toolgym.agents.training.dropout import without_dropout
 from toolgym.agents.training.orders import GroupSampler
+from toolgym.agents.training.sharding import load_whole
 from toolgym.domain import TaskSet
 from toolgym.errors import ConfigError, DivergenceError
 
@@ -159,6 +160,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         estimator: the algorithm's advantages.
         sampling: how turns are sampled; its temperature is `args.temperature`.
         server: a vLLM server that samples them, or several; without one the model itself does, in this process.
+        step_timeout_s: a step that waits for longer ends its episode as `infra_error`. None: its server's own limit.
         peft_config: of `peft`, where only an adapter is trained.
         callbacks: more callbacks.
     """
@@ -179,6 +181,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         estimator: Estimator,
         sampling: SamplingOptions,
         server: VLLMServer | VLLMServers | None = None,
+        step_timeout_s: float | None = None,
         peft_config: Any = None,
         callbacks: list[TrainerCallback] | None = None,
     ):
@@ -190,6 +193,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
             )
         self.envs, self.tasks, self.estimator, self.sampling = list(envs), tasks, estimator, sampling
         self.server, self._told_far = server, False
+        self.step_timeout_s = step_timeout_s
         self._policy: LMPolicy | None = None
         self._order = order
         self._local: list[Rollout] = []
@@ -212,7 +216,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
             )
         without_dropout(cast(torch.nn.Module, self.model))
         if self.ref_model is not None:  # TRL loads it by the model's name, which may stand for other weights
-            self.accelerator.unwrap_model(self.ref_model).load_state_dict(start)
+            load_whole(self.accelerator.unwrap_model(self.ref_model), start)
 
     def _get_train_sampler(self, dataset: Any = None) -> GroupSampler:
         """TRL's: each task once a rollout, each batch once an optimizer step that it is learnt from."""
@@ -286,7 +290,8 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         # Step, batch within the step and place in the batch name the streams: a resumed run draws what the other would
         # have drawn, and so do many processes together.
         policy.reseed(self.args.seed, *self._drawn, attempt, first_slot=self._first_slot)
-        played = rollouts(policy, self.envs[: len(tasks)], [Start(options={"task": self.tasks[i]}) for i in tasks])
+        starts = [Start(options={"task": self.tasks[i]}) for i in tasks]
+        played = rollouts(policy, self.envs[: len(tasks)], starts, step_timeout_s=self.step_timeout_s)
         self._env_steps += sum(len(rollout.rewards) for rollout in played)
         return played
 
