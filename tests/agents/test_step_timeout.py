@@ -128,7 +128,7 @@ def test_an_evaluation_goes_on_where_a_servers_tool_hangs(tmp_path: Path, toolgy
     servers = {"mcpServers": {"directory": {"command": sys.executable, "args": [str(tmp_path / "directory.py")]}}}
     (tmp_path / "mcp.json").write_text(json.dumps(servers))
     place = ["--set", f"servers={tmp_path / 'mcp.json'}", "--set", f"tasks={tmp_path / 'tasks.yaml'}"]
-    words = ["eval", "--env", "ToolGym/MCP-v0", *place, "--split", "all", "--k", "3", "--step-timeout", "1"]
+    words = ["eval", "--env", "ToolGym/MCP-v0", *place, "--split", "custom", "--k", "3", "--step-timeout", "1"]
     oracle = toolgym(*words, "--agent", "oracle", "--json")
     assert oracle.code == 0, oracle.err
     assert json.loads(oracle.out)["infra_errors"] == 0
