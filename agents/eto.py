@@ -248,7 +248,7 @@ def _explore(
     experts = demonstrate(envs[0], tokenizer, (envs[0].tasks[task] for task in tasks), gold_chain)
     groups: list[list[Rollout]] = [[] for _ in tasks]
     if config.pairs == "episode" or not config.expert:
-        groups = episodes(policy, envs, tasks, config.samples)
+        groups = episodes(policy, envs, tasks, config.samples, step_timeout_s=config.step_timeout)
     paths = [
         expert if config.expert else next((own for own in group if own.solved and not own.cut), expert)
         for expert, group in zip(experts, groups, strict=True)
@@ -263,7 +263,8 @@ def _explore(
         for task, path in zip(tasks, paths, strict=True):
             states.append(branches(envs[0], task, path) if path.solved else [])
         every = [state for own in states for state in own]
-        tried = iter(continuations(policy, every, config.samples, cast(int, config.concurrency)))
+        at_once, limit_s = cast(int, config.concurrency), config.step_timeout
+        tried = iter(continuations(policy, every, config.samples, at_once, step_timeout_s=limit_s))
     finally:
         for own in states:
             for state in own:

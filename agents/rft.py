@@ -77,7 +77,7 @@ def training_examples(
         policy.reseed(config.seed, done)
         tasks = [envs[0].tasks[index] for index in part]
         shown = [[expert] for expert in demonstrate(envs[0], tokenizer, tasks, chain)] if config.experts else []
-        own = episodes(policy, envs, part, config.samples)
+        own = episodes(policy, envs, part, config.samples, step_timeout_s=config.step_timeout)
         return [_record(expert, group) for expert, group in zip(shown or [[] for _ in part], own, strict=True)]
 
     try:

@@ -129,6 +129,8 @@ class StepToolTrainer(ToolTrainer):
         ConfigError: an option of TRL's is set that acts inside the loss that this trainer replaces.
     """
 
+    shardable = False  # the critic is fitted by writing its weights
+
     def __init__(self, model: Any, tokenizer: Any, args: GRPOConfig, *, options: StepToolPPOOptions, **kwargs: Any):
         check_own_loss(args, "StepTool's loss, which is clipped by token (Eq. 8)")
         args.ddp_find_unused_parameters = False  # the value head is used, but not inside the model's forward pass

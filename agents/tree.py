@@ -184,7 +184,15 @@ class TreeTrainer(_ForkTrainer):
             rng = np.random.default_rng(np.random.SeedSequence(self.args.seed, spawn_key=key))
             picks.append(pick_states(own, size - roots, rng))
         policy = cast(LMPolicy, self._policy)
-        out = grow(policy, played, states, picks, group_size=size, concurrency=len(tasks))
+        out = grow(
+            policy,
+            played,
+            states,
+            picks,
+            group_size=size,
+            concurrency=len(tasks),
+            step_timeout_s=self.step_timeout_s,
+        )
         forked = [row for row in out if row.parent >= 0]
         self._env_steps += sum(len(row.rewards) - row.shared for row in forked)
         self._record("tree/shared_steps", sum(row.shared for row in forked) / max(len(forked), 1))
@@ -214,7 +222,12 @@ class VineTrainer(_ForkTrainer):
         size = self._whole_groups(tasks)
         played, states = self._episodes(tasks, attempt)
         values, turns = state_values(
-            cast(LMPolicy, self._policy), states, size, samples=self.options.samples, concurrency=len(tasks)
+            cast(LMPolicy, self._policy),
+            states,
+            size,
+            samples=self.options.samples,
+            concurrency=len(tasks),
+            step_timeout_s=self.step_timeout_s,
         )
         self._env_steps += turns
         known = [value for row in values for value in row if value == value]

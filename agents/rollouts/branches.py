@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 __all__ = ["Branch", "branches", "continuations", "episodes", "steps_of"]
 
 
-def episodes(policy: LMPolicy, envs: Sequence[Any], tasks: Sequence[int], samples: int) -> list[list[Rollout]]:
-    """`samples` episodes of each task, by task."""
+def episodes(
+    policy: LMPolicy, envs: Sequence[Any], tasks: Sequence[int], samples: int, *, step_timeout_s: float | None = None
+) -> list[list[Rollout]]:
+    """`samples` episodes of each task, by task. `step_timeout_s` is that of `rollouts`."""
     starts = [Start(options={"task": task}) for task in tasks for _ in range(samples)]
-    played = rollouts(policy, envs, starts)
+    played = rollouts(policy, envs, starts, step_timeout_s=step_timeout_s)
     policy.release()
     return [played[at : at + samples] for at in range(0, len(played), samples)]
 
@@ -102,12 +104,22 @@ class _ForkedEnv:
             raise ConfigError("step before reset")
         return self.env.step(action)
 
+    @property
+    def step_async(self) -> Any:
+        """The environment's: a step that can be told to stop."""
+        return getattr(self.env, "step_async", None)
 
-def continuations(policy: LMPolicy, made: Sequence[Branch], samples: int, concurrency: int) -> list[list[Rollout]]:
-    """`samples` episodes from each branch on, by branch; each one's `prompt_ids` is the branch's context."""
+
+def continuations(
+    policy: LMPolicy, made: Sequence[Branch], samples: int, concurrency: int, *, step_timeout_s: float | None = None
+) -> list[list[Rollout]]:
+    """`samples` episodes from each branch on, by branch; each one's `prompt_ids` is the branch's context.
+
+    `step_timeout_s` is that of `rollouts`.
+    """
     envs = [_ForkedEnv(made) for _ in range(min(concurrency, max(1, len(made) * samples)))]
     try:
-        return episodes(policy, envs, range(len(made)), samples)
+        return episodes(policy, envs, range(len(made)), samples, step_timeout_s=step_timeout_s)
     finally:
         for env in envs:
             env.close()

@@ -5,6 +5,7 @@ Shapes: B episodes in groups of G, S steps of an episode.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from toolgym.agents.policies.lm import LMPolicy
 from toolgym.agents.rollouts.branches import Branch, continuations
 from toolgym.agents.rollouts.rollout import Rollout
+from toolgym.agents.rollouts.waiting import in_thread
 from toolgym.errors import InfraError
 
 __all__ = ["ForkRecorder", "TreeRollout", "as_tree", "groups_of", "grow", "pick_states", "state_values", "states_of"]
@@ -61,13 +63,25 @@ class ForkRecorder:
 
     def step(self, action: str) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Takes a step, and a fork behind it where the episode goes on; a fork that fails breaks the episode."""
-        observation, reward, terminated, truncated, info = self.env.step(action)
+        return self._forked(self.env.step(action))
+
+    @property
+    def step_async(self) -> Any:
+        """Like `step`, where the environment's can be told to stop."""
+        return self._step_async if getattr(self.env, "step_async", None) is not None else None
+
+    async def _step_async(self, action: str) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        answer = await self.env.step_async(action)
+        return await in_thread(partial(self._forked, answer))
+
+    def _forked(self, answer: tuple[Any, Any, bool, bool, dict[str, Any]]) -> tuple[Any, Any, bool, bool, Any]:
+        observation, reward, terminated, truncated, info = answer
         if not (terminated or truncated):
             try:
                 self.forks.append(self.env.fork())
             except InfraError:
                 return observation, reward, True, False, {**info, "outcome": "infra_error"}
-        return observation, reward, terminated, truncated, info
+        return answer
 
     def release(self) -> None:
         """Closes the forks."""
@@ -115,14 +129,18 @@ def grow(
     *,
     group_size: int,
     concurrency: int,
+    step_timeout_s: float | None = None,
 ) -> list[TreeRollout]:
     """Groups of `group_size`: their roots, then the episodes that go on from the states picked (row in group, step).
 
-    A group without a state to pick (nothing in it could be started) is filled with broken episodes.
+    A group without a state to pick (nothing in it could be started) is filled with broken episodes. `step_timeout_s` is
+    that of `rollouts`.
     """
     number = len(roots) // len(picks)
     branches = [states[at * number + row][step] for at, group_picks in enumerate(picks) for row, step in group_picks]
-    played = iter(continuations(policy, branches, 1, concurrency) if branches else [])
+    played = iter(
+        continuations(policy, branches, 1, concurrency, step_timeout_s=step_timeout_s) if branches else []
+    )
     out: list[TreeRollout] = []
     for at, group_picks in enumerate(picks):
         own = roots[at * number : (at + 1) * number]
@@ -166,15 +184,18 @@ def state_values(
     *,
     samples: int,
     concurrency: int,
+    step_timeout_s: float | None = None,
 ) -> tuple[list[list[float]], int]:
     """The mean return of `samples` continuations from each state, by row and step, and the steps that they took.
 
     The opening of a group is one state, whose continuations all its rows share. NaN where all of them broke or have no
-    score.
+    score. `step_timeout_s` is that of `rollouts`.
     """
     openings = [next((row for row in group if row), None) for group in groups_of(states, group_size)]
     branches = [group[0] for group in openings if group] + [state for row in states for state in row[1:]]
-    played = iter(continuations(policy, branches, samples, concurrency) if branches else [])
+    played = iter(
+        continuations(policy, branches, samples, concurrency, step_timeout_s=step_timeout_s) if branches else []
+    )
     turns = 0
 
     def value() -> float:

@@ -39,12 +39,14 @@ class RunTrainer:
     """The model that the run's adapter is for, if it trains one (`keep_base`)."""
     server: Any = None
     """The vLLM servers that sample in the model's place."""
+    shardable = True
+    """Whether the model may be sharded over processes: not where something reads or writes its weights directly."""
     _whole: WholeCopy | None = None
 
     def __init__(self, *args: Any, **more: Any):
         super().__init__(*args, **more)
         if (plugin := getattr(self.accelerator.state, "fsdp_plugin", None)) is not None:
-            check_sharded(plugin)
+            check_sharded(plugin, type(self).__name__ if not self.shardable else None)
             self._whole = WholeCopy(self.model)
 
     def whole_model(self) -> Any:
@@ -79,8 +81,11 @@ class RunTrainer:
         return super().create_scheduler(num_training_steps, optimizer)  # pyright: ignore[reportAttributeAccessIssue]
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        if self._whole is not None and state_dict is not None:  # gathered: tied weights are there once for each name
+            tied = getattr(self.model, "all_tied_weights_keys", None) or {}
+            state_dict = {name: weight for name, weight in state_dict.items() if name not in tied}
         super()._save(output_dir, state_dict)  # pyright: ignore[reportAttributeAccessIssue]
-        if self.base_name is not None:
+        if self.base_name is not None and self.args.should_save:
             name_base(Path(output_dir or self.args.output_dir), self.base_name)
 
     def create_model_card(self, *_: Any, **__: Any) -> None:

@@ -318,6 +318,7 @@ def prepare(
         estimator=estimator,
         sampling=config.sampling,
         server=config.server(config.output),
+        step_timeout_s=config.step_timeout,
         peft_config=lora(config.lora_rank),
         callbacks=[*run_callbacks(config), *(callbacks or [])],
         **({} if stale is None else {"stale": stale}),

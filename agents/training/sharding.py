@@ -1,4 +1,6 @@
-"""Training a model that no device holds whole: FSDP2, through accelerate (`accelerate launch --config_file …`).
+"""Training a model that no device holds whole: FSDP2, through accelerate.
+
+    accelerate launch --config_file $(python -m toolgym.agents.training.sharding) --no_python toolgym train …
 
 Each process holds a part of every weight. A forward pass gathers a layer at a time, and all processes take part in it:
 they cannot sample turns so, of which each has its own number. Once a batch the weights are gathered into a copy of the
@@ -12,12 +14,13 @@ from typing import Any, cast
 
 import torch
 from accelerate.utils.fsdp_utils import fsdp2_canonicalize_names
+from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
 from torch.distributed.tensor import DTensor
 from torch.nn import Module, Parameter
 
 from toolgym.errors import ConfigError
 
-__all__ = ["CONFIG", "WholeCopy", "check_sharded", "sharded_launch"]
+__all__ = ["CONFIG", "WholeCopy", "check_sharded", "load_whole", "sharded_launch"]
 
 CONFIG = Path(__file__).with_name("configs") / "fsdp2.yaml"
 """What `accelerate launch --config_file` takes."""
@@ -28,15 +31,18 @@ def sharded_launch() -> bool:
     return os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
 
 
-def check_sharded(plugin: Any) -> None:
+def check_sharded(plugin: Any, refusing: str | None = None) -> None:
     """Raises where a run that shards its model would go wrong in the end.
 
     Args:
         plugin: accelerate's of FSDP.
+        refusing: the trainer, where it takes no sharded model.
 
     Raises:
         ConfigError: it says what to set.
     """
+    if refusing is not None:
+        raise ConfigError(f"{refusing} takes no model that is sharded: launch it without FSDP (--multi_gpu, say)")
     if plugin.fsdp_version != 2:
         raise ConfigError(f"fsdp_version must be 2, got {plugin.fsdp_version}: take {CONFIG}")
     if "FULL_STATE_DICT" not in str(plugin.state_dict_type):
@@ -44,6 +50,11 @@ def check_sharded(plugin: Any) -> None:
             f"fsdp_state_dict_type must be FULL_STATE_DICT, got {plugin.state_dict_type}: checkpoints and final/ would "
             "hold no model that can be loaded"
         )
+
+
+def load_whole(model: Module, weights: dict[str, Any]) -> None:
+    """Gives a model, sharded or not, weights that are whole."""
+    set_model_state_dict(model, weights, options=StateDictOptions(full_state_dict=True))
 
 
 class WholeCopy:
@@ -110,3 +121,7 @@ class WholeCopy:
     def _fill(self, weights: dict[str, Parameter]) -> None:
         for module, name, weight in self._places:
             module._parameters[name] = weights[weight]
+
+
+if __name__ == "__main__":
+    print(CONFIG)

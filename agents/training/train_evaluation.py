@@ -71,6 +71,7 @@ class EvaluateEvery(TrainerCallback):
             seed=config.seed,
             env_options=self.env_options,
             agent=AgentOptions(concurrency=_at_once(config, trainer.args.world_size)),
+            step_timeout_s=getattr(config, "step_timeout", None),
         )
         self._best: dict[str, Any] = {}
         open_env(config.env, split=config.eval_split, **self.env_options).close()  # now, not after hours

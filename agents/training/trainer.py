@@ -33,6 +33,7 @@ from toolgym.agents.training.dropout import without_dropout
 from toolgym.agents.training.orders import GroupSampler
 from toolgym.agents.training.overlap import Overlap, Stale
 from toolgym.agents.training.prefix_sharing import PrefixSharing
+from toolgym.agents.training.sharding import load_whole
 from toolgym.domain import TaskSet
 from toolgym.errors import ConfigError, DivergenceError
 
@@ -164,6 +165,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         server: a vLLM server that samples them, or several; without one the model itself does, in this process.
         stale: how far the weights that play may be behind, and where a second process plays; None: playing and learning
             take turns. `envs` are then not played in; experts are.
+        step_timeout_s: a step that waits for longer ends its episode as `infra_error`. None: its server's own limit.
         peft_config: of `peft`, where only an adapter is trained.
         callbacks: more callbacks.
     """
@@ -185,6 +187,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         sampling: SamplingOptions,
         server: VLLMServer | VLLMServers | None = None,
         stale: Stale | None = None,
+        step_timeout_s: float | None = None,
         peft_config: Any = None,
         callbacks: list[TrainerCallback] | None = None,
     ):
@@ -197,6 +200,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         self.furnish(envs, tasks)
         self.estimator, self.sampling = estimator, sampling
         self.server, self._told_far = server, False
+        self.step_timeout_s = step_timeout_s
         self._policy: LMPolicy | None = None
         self.order = order
         self.sharing = PrefixSharing()
@@ -223,7 +227,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
             )
         without_dropout(cast(torch.nn.Module, self.model))
         if self.ref_model is not None:  # TRL loads it by the model's name, which may stand for other weights
-            self.accelerator.unwrap_model(self.ref_model).load_state_dict(start)
+            load_whole(self.accelerator.unwrap_model(self.ref_model), start)
         self.overlap = None if stale is None else Overlap(self, stale)
 
     def furnish(self, envs: Sequence[Episodic], tasks: TaskSet) -> None:
@@ -330,7 +334,8 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         # Step, batch within the step and place in the batch name the streams: a resumed run draws what the other would
         # have drawn, and so do many processes together.
         policy.reseed(self.args.seed, *self._drawn, attempt, first_slot=self._first_slot)
-        played = rollouts(policy, self.envs[: len(tasks)], [Start(options={"task": self.tasks[i]}) for i in tasks])
+        starts = [Start(options={"task": self.tasks[i]}) for i in tasks]
+        played = rollouts(policy, self.envs[: len(tasks)], starts, step_timeout_s=self.step_timeout_s)
         self._env_steps += sum(len(rollout.rewards) for rollout in played)
         return played
 

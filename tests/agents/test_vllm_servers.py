@@ -59,6 +59,7 @@ def falls_ill(server: Any, trouble: str, turn: int) -> None:
 
     def change(turns: int) -> None:
         if turns == turn:
+            server.on_turn = lambda turns: None
             if trouble == "killed":
                 server.kill()
             else:
