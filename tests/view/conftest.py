@@ -58,9 +58,13 @@ class Tab:
         self.errors: list[str] = []
         self.requests: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", lambda said: said.type == "error" and self.errors.append(said.text))
+        page.on("console", self._said)
         page.on("dialog", lambda dialog: (self.errors.append("a dialog"), dialog.dismiss()))
         page.on("request", lambda request: self.requests.append(request.url))
+
+    def _said(self, said: Any) -> None:
+        if said.type == "error" and "status of 404" not in said.text:  # what is not there is said in the page
+            self.errors.append(said.text)
 
     def go(self, place: str) -> None:
         """Opens a part of the page."""
@@ -75,7 +79,9 @@ class Tab:
 
     def wait(self, condition: str) -> None:
         """Waits until a JavaScript expression is true."""
-        self.page.wait_for_function(f"() => Boolean({condition})", timeout=20_000)
+        self.page.wait_for_function(
+            f"() => {{ try {{ return {condition} }} catch {{ return false }} }}", timeout=20_000
+        )
 
 
 @pytest.fixture
@@ -83,12 +89,12 @@ def tab(browser: Any) -> Iterator[Callable[..., Tab]]:
     """Opens an address in a tab of its own; at the end nothing may have gone wrong in it."""
     opened: list[tuple[Any, Tab]] = []
 
-    def made(address: str, *, width: int = 1280, height: int = 800, dark: bool = False, may_fail: bool = False) -> Tab:
+    def made(address: str, *, width: int = 1280, height: int = 800, dark: bool = False) -> Tab:
         scheme = "dark" if dark else "light"
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
         one = Tab(context.new_page())
         one.page.goto(address)
-        opened.append((context, one if not may_fail else Tab(context.new_page())))
+        opened.append((context, one))
         return one
 
     yield made

@@ -138,10 +138,14 @@ function Facts({ of, total }: { of: Episode; total: number | null }) {
   return (
     <aside class="facts" aria-label="About the episode">
       <dl class="json facts-list">
-        <dt>Reward</dt>
-        <dd>
-          <Reward of={total} />
-        </dd>
+        {!of.corpus && (
+          <>
+            <dt>Reward</dt>
+            <dd>
+              <Reward of={total} />
+            </dd>
+          </>
+        )}
         {facts
           .filter(([, value]) => value !== undefined && value !== null && !(Array.isArray(value) && !value.length))
           .map(([name, value]) => (
