@@ -15,6 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from PIL import Image
+
 from toolgym.view import queries
 from toolgym.view.library import Library
 from toolgym.view.server import Viewer
@@ -95,7 +97,11 @@ def _picture(page: Any, place: tuple[str, str], path: Path) -> Path:
     page.evaluate("where => { location.hash = where }", where)
     page.wait_for_selector(there, timeout=60_000)
     page.wait_for_timeout(500)
+    if there == ".checklist":
+        page.evaluate("document.querySelector('#checklist').scrollIntoView()")
     page.screenshot(path=path)
+    with Image.open(path) as picture:  # 128 colours are all that there are, and a quarter of the bytes
+        picture.convert("RGB").quantize(128).save(path, optimize=True)
     return path
 
 
