@@ -19,12 +19,16 @@ export function EpisodePage({ place }: { place: Place }) {
   const { query } = place;
   const found = useData<Episode>("episode", { run, n }, (each) => (each.outcome === null ? 2 : 0));
   const tab = (TABS as readonly string[]).includes(query.get("tab") ?? "") ? (query.get("tab") as Tab) : "conversation";
-  const at = query.get("at") === null ? null : Number(query.get("at"));
-  const given = Object.fromEntries([...FILTERS, "sort", "down"].map((name) => [name, query.get(name) ?? ""]));
-  const first = at === null ? 0 : Math.max(0, at - 1);
-  const around = useData<Page>(at === null ? null : "episodes", { ...given, run, start: first, count: 3 });
+  // Its place in the list that it was opened from, or else in the whole one.
+  const listed = query.get("at") !== null;
+  const at = Number(listed ? query.get("at") : n) || 0;
+  const given = Object.fromEntries(
+    [...FILTERS, "sort", "down"].map((name) => [name, (listed && query.get(name)) || ""]),
+  );
+  const first = Math.max(0, at - 1);
+  const around = useData<Page>("episodes", { ...given, run, start: first, count: 3 });
   const place_ = (by: number): string | null => {
-    if (at === null || !around.value || around.value.start !== first) return null;
+    if (!around.value || around.value.start !== first) return null;
     const row = around.value.rows[at + by - first];
     if (!row || at + by < 0) return null;
     const next = new URLSearchParams(query);
@@ -36,7 +40,7 @@ export function EpisodePage({ place }: { place: Place }) {
     const next = new URLSearchParams(query);
     next.delete("at");
     next.delete("tab");
-    if (at !== null && at >= 50) next.set("start", String(at - (at % 50)));
+    if (at >= 50) next.set("start", String(at - (at % 50)));
     return href(["run", run], next);
   })();
   const to = (name: Tab): string => {
@@ -106,7 +110,7 @@ export function EpisodePage({ place }: { place: Place }) {
         <div class="main-column">
           {tab === "conversation" && <Conversation key={`${run} ${n}`} of={episode} run={run} />}
           {tab === "check" && <Check key={`${run} ${n}`} run={run} of={episode} />}
-          {tab === "tree" && <TreeView run={run} n={episode.n} query={query} />}
+          {tab === "tree" && <TreeView run={run} n={episode.n} />}
           {tab === "tokens" && <TokensView run={run} n={episode.n} />}
         </div>
         <Facts of={episode} total={total} />
@@ -138,10 +142,14 @@ function Facts({ of, total }: { of: Episode; total: number | null }) {
   return (
     <aside class="facts" aria-label="About the episode">
       <dl class="json facts-list">
-        <dt>Reward</dt>
-        <dd>
-          <Reward of={total} />
-        </dd>
+        {!of.corpus && (
+          <>
+            <dt>Reward</dt>
+            <dd>
+              <Reward of={total} />
+            </dd>
+          </>
+        )}
         {facts
           .filter(([, value]) => value !== undefined && value !== null && !(Array.isArray(value) && !value.length))
           .map(([name, value]) => (

@@ -6,16 +6,13 @@ import { href, move, useData, useKeys } from "./state";
 import { Line, plain } from "./text";
 import type { Tree, TreeNode } from "./types";
 
-export function TreeView({ run, n, query }: { run: string; n: number; query: URLSearchParams }) {
+export function TreeView({ run, n }: { run: string; n: number }) {
   const { value, error } = useData<Tree>("tree", { run, n });
   useKeys({ j: () => move(".tree a", 1), k: () => move(".tree a", -1) });
   if (!value) return error ? <Failure of={error} /> : <Wait />;
   const ends = new Map(value.ends.map((each) => [each.n, each]));
   const to = (number: number): string => {
-    const next = new URLSearchParams(query);
-    next.delete("at");
-    next.set("tab", "tree");
-    return href(["run", run, number], next);
+    return href(["run", run, number], { tab: "tree" });
   };
   const one = value.ends.length === 1;
   return (
