@@ -38,7 +38,7 @@ LIBRARY = (
     {"env_maker"},
     {"mcp_env", "mixed", "checker"},
     {"opening"},
-    {"ray_envs"},
+    {"ray_envs", "adapters"},
     {"scaffold"},
     {"cli"},
     {"__main__"},
