@@ -38,7 +38,7 @@ LIBRARY = (
     {"env_maker"},
     {"mcp_env", "mixed", "checker"},
     {"opening"},
-    {"ray_envs", "reopening"},
+    {"ray_envs", "reopening", "adapters"},
     {"scaffold", "view"},
     {"cli"},
     {"__main__"},
