@@ -21,7 +21,17 @@ __all__ = ["TESTS", "Unit", "draw", "markdown", "measured", "publish", "read_uni
 
 TESTS = ("near", "far", "other")
 _KEPT = ("step", "env_steps", "num_tokens", "solved", "reward", "turns", "loss", "grad_norm", "entropy", "kl")
-_KEPT_GROUPS = ("awpo/", "clip_ratio/", "clip_share", "dupo/", "dynamic/", "expert/", "toolupt/", "value/")
+_KEPT_GROUPS = (
+    "awpo/",
+    "clip_ratio/",
+    "clip_share",
+    "clipped_choices",
+    "dupo/",
+    "dynamic/",
+    "expert/",
+    "toolupt/",
+    "value/",
+)
 
 
 @dataclass(frozen=True)
