@@ -168,7 +168,7 @@ TOOLUPT = Family(
         _row("luffy", f"toolupt --expert luffy --no-fine-grained --epsilon-high 0.28 {_EXPERT}"),
         _row("srft", f"toolupt --expert srft --no-fine-grained {_EXPERT}"),
         _row("chord", f"toolupt --expert chord --no-fine-grained --epsilon-high 0.28 {_EXPERT}"),
-        _row("toolupt-sft", f"toolupt --expert sft --epsilon-high 0.28 --gamma-low 0.9 --gamma-high 0.97 {_EXPERT}"),
+        _row("toolupt-sft", f"toolupt --expert sft --epsilon-high 0.28 {_EXPERT}"),
         _row("toolupt", f"toolupt --epsilon-high 0.28 --gamma-low 0.9 --gamma-high 0.97 {_EXPERT}"),
     ),
     (
