@@ -20,6 +20,7 @@ Shapes: B sequences in groups of G, N groups, T tokens.
 """
 
 import json
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from toolgym.agents.rollouts.episodes import EpisodeBatch, rounding
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training import awpo_options
 from toolgym.agents.training.awpo_options import AWPOOptions
+from toolgym.agents.training.clipping import clipped_choices
 from toolgym.agents.training.run_folder import read_number
 from toolgym.agents.training.running import prepare, run
 from toolgym.agents.training.trainer import ToolTrainer
@@ -167,7 +169,7 @@ def mechanisms(
 
     - `judge_correlation`: of R_reasoning with R_out within groups (both less their group's mean, over all groups);
     - `flat`: the share of groups whose outcomes are all equal;
-    - `flat_open`: of those of them below the peak whose mixed rewards differ, the share whose gate (Eq. 25) is open;
+    - `flat_open`: of those of them whose mixed rewards differ, the share whose gate (Eq. 25) is open;
     - `miskeyed`: of the groups in which some episodes are solved and others are not, the share that Eq. 27 takes for
       too easy or too hard.
     """
@@ -185,7 +187,7 @@ def mechanisms(
     _, mixed_spread_N = _statistics(mixed_B.nan_to_num(), usable_B, group_size)
     flat_N = (spread_N == 0) & (usable_B.view(-1, group_size).sum(1) > 1)
     out["flat"] = float(flat_N.double().mean())
-    if (differ_N := flat_N & (mixed_spread_N > 0) & weights.unsaturated_N).any():
+    if (differ_N := flat_N & (mixed_spread_N > 0)).any():
         out["flat_open"] = float((weights.gated_N[differ_N] > 0).double().mean())
     solved_NG = solved_B.view(-1, group_size) & usable_B.view(-1, group_size)
     solved_N = solved_NG.sum(1)
@@ -202,6 +204,7 @@ class AWPOTrainer(ToolTrainer):
     """The highest group mean of the outcome so far."""
     means: tuple[float, ...] = ()
     """All group means of the outcome so far, where quantiles of them are asked for."""
+    _latest_logps: torch.Tensor | None = None
     judge: Judge | None = None
     """A model that judges a batch of episodes at once, where the environment's reward has no judge."""
 
@@ -242,7 +245,8 @@ class AWPOTrainer(ToolTrainer):
             quantiles = torch.tensor(options.quantiles, dtype=torch.float64)
             if self.means:
                 low, high = torch.quantile(torch.tensor(self.means, dtype=torch.float64), quantiles).tolist()
-                bounds = (low, high)
+                # A group at a quantile is not beyond it: many have the highest mean there is.
+                bounds = (math.nextafter(low, -math.inf), math.nextafter(high, math.inf))
                 self._record("awpo/low", low)
                 self._record("awpo/high", high)
         weights = group_weights(outcome_B, mixed_B, usable_B, size, peak, options, bounds)
@@ -270,13 +274,27 @@ class AWPOTrainer(ToolTrainer):
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         if self.options.dynamic_clip:
             self.epsilon_low = self.epsilon_high = float(inputs["clip"][0])
-        return super()._compute_loss(model, inputs)
+        trimmed, share = self._without_idle_rows(inputs, alike=True)
+        loss = super()._compute_loss(model, trimmed) * share
+        old_BT, logps_BT = trimmed.get("old_per_token_logps"), self._latest_logps
+        if old_BT is not None and logps_BT is not None and logps_BT.shape == old_BT.shape:
+            bounds, mask_BT = (self.epsilon_low, self.epsilon_high), trimmed["completion_mask"] * trimmed["tool_mask"]
+            cut = clipped_choices(logps_BT, old_BT, trimmed["advantages"], *bounds, mask_BT)
+            self._record("clipped_choices", cut)
+        return loss
+
+    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
+        """The shared trainer's; remembers the log-probabilities, for what is logged of the clip."""
+        out = super()._get_per_token_logps_and_entropies(*args, **kwargs)
+        self._latest_logps = out[0].detach()
+        return out
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         super()._save(output_dir, state_dict)
         if self.args.should_save:
             path = Path(output_dir or cast(str, self.args.output_dir)) / _PEAK_FILE
-            path.write_text(json.dumps({"peak": self.peak, "means": self.means}) + "\n", encoding="utf-8")
+            kept = {"peak": self.peak, **({"means": self.means} if self.means else {})}
+            path.write_text(json.dumps(kept) + "\n", encoding="utf-8")
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)

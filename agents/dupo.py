@@ -37,9 +37,10 @@ from toolgym.agents.rollouts.episodes import TYPE_CODES, EpisodeBatch, rounding
 from toolgym.agents.rollouts.rollout import Episodic, Rollout
 from toolgym.agents.training import dupo_options
 from toolgym.agents.training.budget import expected_steps
+from toolgym.agents.training.clipping import clipped_choices
 from toolgym.agents.training.dupo_candidates import PrefixScorer, candidates_of
 from toolgym.agents.training.dupo_options import DUPOOptions
-from toolgym.agents.training.expert import ExpertTrainer, clipped_objective, clipped_share, token_mean
+from toolgym.agents.training.expert import ExpertTrainer, clipped_objective, token_mean
 from toolgym.agents.training.running import corpus_of, prepare, reward_of, run
 from toolgym.domain import TaskSet
 from toolgym.tasks import GoldAction, Task
@@ -342,8 +343,8 @@ class DUPOTrainer(ExpertTrainer):
         objective = token_mean(values_BT, own.inputs["rho"] * own.mask_BT, own_total)
         weight = own.mask_BT.sum().clamp(min=1)
         cut_BT = (torch.exp(own.logps_BT.detach() - own.old_logps_BT) > 1 + high_BT) & (advantages_BT > 0)
-        cut = clipped_share(own.logps_BT, own.old_logps_BT, advantages_BT, self.epsilon_low, high_BT, own.mask_BT)
-        self._record("dupo/clipped", cut)
+        cut = clipped_choices(own.logps_BT, own.old_logps_BT, advantages_BT, self.epsilon_low, high_BT, own.mask_BT)
+        self._record("clipped_choices", cut)
         self._record("dupo/clip_high", float((high_BT * own.mask_BT).sum() / weight))
         self._record("dupo/clipped_high", float((cut_BT * own.mask_BT).sum() / weight))
         expert = self.expert_tokens(model, inputs) if supervised else None

@@ -38,6 +38,7 @@ from trl.trainer.grpo_config import GRPOConfig
 
 from toolgym.agents.rollouts.episodes import EpisodeBatch
 from toolgym.agents.training import steptool_options
+from toolgym.agents.training.clipping import clipped_choices
 from toolgym.agents.training.critic import (
     PooledFit,
     ValueHead,
@@ -337,6 +338,9 @@ class StepToolTrainer(ToolTrainer):
         tokens = mask_BT.sum().clamp(min=1)
         self._record("entropy", float((entropies_BT * mask_BT).sum() / tokens))
         self._record("clip_share", float((clipped_BT * mask_BT).sum() / tokens))
+        bounds = (self.epsilon_low, self.epsilon_high)
+        old_BT, advantages_BT = inputs["old_per_token_logps"], inputs["advantages"]
+        self._record("clipped_choices", clipped_choices(logps_BT, old_BT, advantages_BT, *bounds, mask_BT))
         self._record("value/loss", float(value_loss) * self.current_gradient_accumulation_steps)
 
     def _weights(self, mask_BT: torch.Tensor, items: torch.Tensor) -> torch.Tensor:

@@ -31,11 +31,11 @@ from toolgym.agents.rollouts.episodes import EpisodeBatch, all_equal
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training import toolupt_options
 from toolgym.agents.training.budget import expected_steps
+from toolgym.agents.training.clipping import clipped_choices
 from toolgym.agents.training.expert import (
     ExpertTokens,
     ExpertTrainer,
     clipped_objective,
-    clipped_share,
     token_mean,
 )
 from toolgym.agents.training.mixing import (
@@ -329,8 +329,8 @@ class ToolUPTTrainer(ExpertTrainer):
         )
         if chosen.expert != "srft":
             bounds = (self.epsilon_low, self.epsilon_high)
-            cut = clipped_share(own.logps_BT, own.old_logps_BT, advantages_BT, *bounds, own.mask_BT)
-            self._record("toolupt/clipped", cut)
+            cut = clipped_choices(own.logps_BT, own.old_logps_BT, advantages_BT, *bounds, own.mask_BT)
+            self._record("clipped_choices", cut)
         weight, rest = gamma, 1 - gamma
         if chosen.expert in ("luffy", "srft"):
             weight = rest = 1.0

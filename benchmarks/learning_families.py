@@ -86,8 +86,8 @@ CONDITIONS = {
     for condition in (
         Condition(
             "clips act",
-            "share of tokens that a clip cuts off at least 5%",
-            ("clip_ratio/region_mean", "clip_share", "toolupt/clipped", "dupo/clipped"),
+            "of the tokens that had a choice (p < 0.99) clips cut off at least 5%",
+            ("clipped_choices",),
             least=0.05,
         ),
         Condition(
@@ -105,7 +105,7 @@ CONDITIONS = {
         ),
         Condition(
             "gates open",
-            "of the groups below the peak with flat outcomes and unlike mixed rewards at least half let these in",
+            "of the groups with flat outcomes and unlike mixed rewards at least half let these in",
             ("awpo/flat_open",),
             least=0.5,
         ),
@@ -150,7 +150,9 @@ _PLAYED = (_DEPTHS, ("--minibatches", "4"), ("--iterations", "2"))
 _EXPERT = "--expert-depth 1 2"
 _DAPO = "toolupt --expert none --no-fine-grained --epsilon-high 0.28"
 _MIXED = """--set reward_options={"judge":"facts"}"""
-_AWPO = "awpo --judge facts --quantiles 0.05 0.95 --epsilon-mix 1"
+# The gate is open where outcomes are flat, at the highest R_out too: right calls say nothing of the answer.
+_GATE = "--epsilon-mix 1 --peak 2.01"
+_AWPO = f"awpo --judge facts --quantiles 0.05 0.95 {_GATE}"
 _PPO = "--beta 0.05 --value-coef 0.1"
 _DUPO = f"dupo {_EXPERT} --zeta 0.02"
 
@@ -166,7 +168,7 @@ TOOLUPT = Family(
         _row("luffy", f"toolupt --expert luffy --no-fine-grained --epsilon-high 0.28 {_EXPERT}"),
         _row("srft", f"toolupt --expert srft --no-fine-grained {_EXPERT}"),
         _row("chord", f"toolupt --expert chord --no-fine-grained --epsilon-high 0.28 {_EXPERT}"),
-        _row("toolupt-sft", f"toolupt --expert sft --epsilon-high 0.28 --gamma-low 0.9 --gamma-high 0.97 {_EXPERT}"),
+        _row("toolupt-sft", f"toolupt --expert sft --epsilon-high 0.28 {_EXPERT}"),
         _row("toolupt", f"toolupt --epsilon-high 0.28 --gamma-low 0.9 --gamma-high 0.97 {_EXPERT}"),
     ),
     (
@@ -190,7 +192,7 @@ AWPO = Family(
         _after_sft("sft-grpo", "grpo --reward awpo --beta 0.04"),
         _row("awpo", _AWPO),
         _row("awpo-no-gate", f"{_AWPO} --no-gate"),
-        _row("awpo-no-difficulty", "awpo --judge facts --epsilon-mix 1 --no-difficulty"),
+        _row("awpo-no-difficulty", f"awpo --judge facts {_GATE} --no-difficulty"),
         _row("awpo-fixed-clip", f"{_AWPO} --no-dynamic-clip"),
     ),
     (

@@ -13,15 +13,36 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.learning_families import CONDITIONS, Comparison, Condition, Family, Row
+from benchmarks.learning_families import CONDITIONS, FAMILIES, Comparison, Condition, Family, Row
 from benchmarks.learning_parts import read_lines, write_json
 from benchmarks.learning_verdicts import Difference, paired_difference, verdict_of
 
-__all__ = ["TESTS", "Unit", "draw", "markdown", "measured", "publish", "read_units", "results_of"]
+__all__ = [
+    "TESTS",
+    "Unit",
+    "claims_table",
+    "conditions_table",
+    "draw",
+    "markdown",
+    "measured",
+    "publish",
+    "read_units",
+    "results_of",
+]
 
 TESTS = ("near", "far", "other")
 _KEPT = ("step", "env_steps", "num_tokens", "solved", "reward", "turns", "loss", "grad_norm", "entropy", "kl")
-_KEPT_GROUPS = ("awpo/", "clip_ratio/", "clip_share", "dupo/", "dynamic/", "expert/", "toolupt/", "value/")
+_KEPT_GROUPS = (
+    "awpo/",
+    "clip_ratio/",
+    "clip_share",
+    "clipped_choices",
+    "dupo/",
+    "dynamic/",
+    "expert/",
+    "toolupt/",
+    "value/",
+)
 
 
 @dataclass(frozen=True)
@@ -226,6 +247,21 @@ def _said(claim: Mapping[str, Any]) -> str:
     if claim["unmet"]:
         return f"not told: without {', '.join(claim['unmet'])} (the interval alone: {claim['interval_says']})"
     return claim["verdict"]
+
+
+def claims_table() -> str:
+    """What refutes each paper, as docs/learning.md has it."""
+    lines = [
+        [of.paper, f"{one.row} - {one.other}", f"{one.points:g}", ", ".join(one.conditions)]
+        for of in FAMILIES.values()
+        for one in of.comparisons
+    ]
+    return _table(["paper", "difference", "claimed: more than, in points", "conditions"], lines)
+
+
+def conditions_table() -> str:
+    """What the conditions ask, as docs/learning.md has it."""
+    return _table(["condition", "what is asked"], [[one.name, one.about] for one in CONDITIONS.values()])
 
 
 def markdown(results: Mapping[str, Any], seeds: Sequence[int]) -> str:

@@ -49,7 +49,8 @@ class AWPOOptions(RunConfig):
     low: Annotated[float, "mean outcome above which a group is of intermediate difficulty (tau_low)"] = 0.3
     high: Annotated[float, "mean outcome below which it is (tau_high)"] = 1.8
     quantiles: Annotated[
-        tuple[float, ...] | None, "two shares: low and high are these quantiles of all groups' mean outcomes so far"
+        tuple[float, ...] | None,
+        "two shares: low and high are these quantiles of all groups' mean outcomes so far (those at one are within)",
     ] = None
 
     def __post_init__(self) -> None:

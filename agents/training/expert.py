@@ -20,7 +20,7 @@ from toolgym.agents.rollouts.demonstrations import Chain, demonstrate, gold_chai
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training.trainer import ToolTrainer, check_own_loss
 
-__all__ = ["ExpertTokens", "ExpertTrainer", "PolicyTokens", "clipped_objective", "clipped_share", "token_mean"]
+__all__ = ["ExpertTokens", "ExpertTrainer", "PolicyTokens", "clipped_objective", "token_mean"]
 
 
 @dataclass(frozen=True)
@@ -63,20 +63,6 @@ def clipped_objective(
     lower, upper = torch.as_tensor(1 - low, device=ratio.device), torch.as_tensor(1 + high, device=ratio.device)
     clipped = ratio.clamp(lower, upper)  # minimum and maximum would halve the gradient at a bound
     return torch.minimum(ratio * advantages, clipped * advantages)
-
-
-def clipped_share(
-    logps_BT: torch.Tensor,
-    old_logps_BT: torch.Tensor,
-    advantages_BT: torch.Tensor,
-    low: torch.Tensor | float,
-    high: torch.Tensor | float,
-    mask_BT: torch.Tensor,
-) -> float:
-    """The share of the sampled tokens (`mask_BT`) whose gradient `clipped_objective` cuts off."""
-    ratio_BT = torch.exp(logps_BT.detach() - old_logps_BT)
-    cut_BT = ((ratio_BT < 1 - low) & (advantages_BT < 0)) | ((ratio_BT > 1 + high) & (advantages_BT > 0))
-    return float((cut_BT * mask_BT).sum() / mask_BT.sum().clamp(min=1))
 
 
 def token_mean(values: torch.Tensor, weights: torch.Tensor, total: torch.Tensor | float) -> torch.Tensor:

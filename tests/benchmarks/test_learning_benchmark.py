@@ -1,441 +1,294 @@
-"""The learning benchmark: its statistics by hand, its commands, and one tiny run that is not made twice."""
+"""The learning benchmark: its report of units by hand, units among processes, and tiny runs in parts."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
-from dataclasses import asdict, replace
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from benchmarks.learning import (
-    OFFLINE,
-    START,
-    UPDATES,
-    LearningOptions,
-    arguments,
-    check_folder,
-    entries,
-    main,
-    make_unit,
-    telling_tasks,
-)
-from benchmarks.learning_report import Run, interquartile_mean, interval, read_runs, summaries, summary
-from benchmarks.learning_tables import draw, markdown_tables, report_table
-from benchmarks.learning_unit import publish, write_json
-from toolgym.agents.awpo import AWPOOptions
+from benchmarks import learning_gpu
+from benchmarks.learning import LearningOptions, check_folder, lock, main, make_unit, report
+from benchmarks.learning_families import CONDITIONS, FAMILIES
+from benchmarks.learning_parts import Clock, HeldOut, TimeIsUpError, evaluate_in_parts, train_in_parts, write_json
+from benchmarks.learning_results import markdown, measured, publish
 from toolgym.agents.builtin.policy import ModelOptions, new_model, save_checkpoint
 from toolgym.agents.builtin.tokenizer import build_tokenizer
-from toolgym.agents.dupo import DUPOOptions
-from toolgym.agents.eto import ETOOptions
-from toolgym.agents.grpo import PRESETS, GRPOOptions, preset
-from toolgym.agents.rft import RFTOptions
-from toolgym.agents.sft import SFTOptions
-from toolgym.agents.steptool import StepToolPPOOptions
-from toolgym.agents.toolupt import ToolUPTOptions
-from toolgym.agents.training import registry
-from toolgym.agents.training.options import parse_options
-from toolgym.agents.training.registry import algorithms
-from toolgym.agents.training.running import RunConfig
-from toolgym.agents.tree import TreeOptions, VineOptions
 from toolgym.errors import ConfigError
-from toolgym.messages import Turn, render
-from toolgym.opening import open_env
+
+STEPTOOL = FAMILIES["steptool"]
 
 
-def test_interquartile_mean_by_hand() -> None:
-    # Eight values: two go at each end; 3, 4, 5, 6 are left. Five: one goes at each end. Three: none.
-    assert interquartile_mean(np.array([100.0, 1, 2, 3, 4, 5, 6, -50])) == pytest.approx((2 + 3 + 4 + 5) / 4)
-    assert interquartile_mean(np.array([0.9, 0.1, 0.5, 0.6, 0.7])) == pytest.approx(0.6)
-    assert interquartile_mean(np.array([0.0, 0.5, 1.0])) == pytest.approx(0.5)
+def test_a_condition_is_the_mean_of_what_was_logged() -> None:
+    lines = [{"value/explained_variance": 0.9}, {"clipped_choices": 0.2}, {"value/explained_variance": 0.2}]
+    lines.append({"value/explained_variance": 0.4, "clipped_choices": 0.0})
+    assert measured(CONDITIONS["critic predicts"], lines) == pytest.approx(
+        0.3
+    )  # without the first: what it was fitted to
+    assert measured(CONDITIONS["clips act"], lines) == pytest.approx(0.1)
+    assert measured(CONDITIONS["early errors"], lines) is None
+    pulls = [{"toolupt/expert_pull": 1.0, "toolupt/rl_pull": 2.0}, {"toolupt/expert_pull": 0.0, "toolupt/rl_pull": 1.0}]
+    assert measured(CONDITIONS["SPO pulls"], pulls) == pytest.approx(0.25)  # 1 of 4, not the mean of a third and 0
 
 
-def test_the_interval_covers_runs_and_tasks() -> None:
-    same_RN = np.full((5, 10), 0.25)
-    assert interval(same_RN) == (0.25, 0.25)
-    # Runs that agree, tasks that do not: 50 tasks of 0 or 1. More runs on the same tasks say no more of other tasks:
-    # the standard error stays 0.5 / sqrt(50) = 0.07.
-    tasks_RN = np.tile(np.arange(50) % 2, (5, 1)).astype(float)
-    low, high = interval(tasks_RN)
-    assert 0.34 < low < 0.39
-    assert 0.61 < high < 0.66
-    # Tasks that agree within a run, runs that do not.
-    low, high = interval(np.repeat([[0.1], [0.2], [0.5], [0.8], [0.9]], 50, axis=1))
-    assert low < 0.25
-    assert high > 0.75
-    assert interval(tasks_RN) == interval(tasks_RN)
-
-
-def evaluation(solved: dict[str, list[bool]], recall: float) -> dict[str, Any]:
-    report = {
-        "agent": "/runs/learning/model",
-        "by_kind": {"book": {"pass@1": recall}},
-        "tool_recall": recall,
-        "mean_reward": 0.5,
-        "turns": 2.0,
-        "by_depth": {"1": {"pass@1": recall}},
-        "errors": dict.fromkeys(("tool_selection", "hallucinated_tool", "arguments", "parse"), 0.1),
+def outcomes(share: float, tasks: int = 8) -> dict[str, Any]:
+    """An evaluation of 10 trials a task, of which `share` are solved; the state is right in one more."""
+    done = round(10 * share)
+    names = [f"t{at}" for at in range(tasks)]
+    return {
+        "solved": {name: [at < done for at in range(10)] for name in names},
+        "state": {name: [at <= done for at in range(10)] for name in names},
+        "depth": dict.fromkeys(names, 4),
+        "recall": 1.0,
+        "turns": 4.0,
+        "cpu_seconds": 1.0,
     }
-    return {"report": report, "solved": solved}
 
 
-def test_a_summary_by_hand(tmp_path: Path) -> None:
-    # Run one: task a 1 of 2, b 0 of 2: pass@1 (0.5 + 0) / 2 = 0.25, pass@2 (1 + 0) / 2. Run two: both always: 1 and 1.
-    lines = [{"env_steps": 10.0, "solved": 0.5}, {"loss": 1.0}, {"env_steps": 14.0, "solved": 0.75}]
-    runs = [
-        Run(0, evaluation({"b": [False, False], "a": [True, False]}, 0.5), lines, {"cpu_seconds": 3.0}),
-        Run(1, evaluation({"a": [True, True], "b": [True, True]}, 1.0), lines, {"cpu_seconds": None}),
+def folder_of_units(output: Path, shares: Mapping[str, float], explained: float = 0.5) -> None:
+    """Units of StepTool's family: what each row solves of all tasks, with seeds that are alike."""
+    check_folder(LearningOptions(output=output))
+    write_json(output / "start" / "near.json", outcomes(0.2))
+    for name, share in shares.items():
+        for seed in range(5):
+            unit = output / "steptool" / name / f"seed-{seed}"
+            write_json(unit / "near.json", outcomes(share))
+            write_json(unit / "far.json", outcomes(share / 2))
+            cost = {"algo": name, "words": ["--x"], "seconds": 3.0, "cpu_seconds": 2.0 + seed}
+            write_json(unit / "stage-1" / "trained.json", cost)
+            line = {"env_steps": 10.0, "num_tokens": 500.0, "clipped_choices": 0.1, "solved": 0.5, "learning_rate": 1.0}
+            lines = [{**line, "value/explained_variance": explained}] * 2
+            (unit / "stage-1" / "metrics.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines))
+
+
+def verdicts(output: Path) -> dict[tuple[str, str], tuple[str, str]]:
+    results = report(LearningOptions(families=("steptool",), output=output))
+    claims = results["families"]["steptool"]["claims"]
+    return {(one["row"], one["other"]): (one["verdict"], one["interval_says"]) for one in claims}
+
+
+def test_claims_are_shown_refuted_or_not_told(tmp_path: Path) -> None:
+    # StepTool - RLHF = 10 points > 5, StepTool - PPO = 0 < 5; seeds and tasks are alike, so the intervals are points.
+    folder_of_units(tmp_path / "one", {"steptool": 0.5, "rlhf": 0.4, "ppo": 0.5})
+    assert verdicts(tmp_path / "one") == {
+        ("steptool", "rlhf"): ("shown", "shown"),
+        ("steptool", "ppo"): ("refuted", "refuted"),
+    }
+    # With a critic that predicts nothing the same figures say nothing of the claims.
+    folder_of_units(tmp_path / "two", {"steptool": 0.5, "rlhf": 0.4, "ppo": 0.5}, explained=0.1)
+    assert verdicts(tmp_path / "two") == {
+        ("steptool", "rlhf"): ("not told", "shown"),
+        ("steptool", "ppo"): ("not told", "refuted"),
+    }
+    # A row that was not run tells nothing.
+    folder_of_units(tmp_path / "three", {"steptool": 0.5, "rlhf": 0.4})
+    assert verdicts(tmp_path / "three")["steptool", "ppo"] == ("not told", "not told")
+
+
+def test_a_report_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder_of_units(tmp_path, {"steptool": 0.5, "rlhf": 0.4, "ppo": 0.5}, explained=0.1)
+    (tmp_path / "steptool" / "sft-own" / "seed-3").mkdir(parents=True)
+    (tmp_path / "steptool" / "sft-own" / "seed-3" / "failed.txt").write_text("no room\n")
+    words = ["--families", "steptool", "awpo", "--report-only", "--output", str(tmp_path)]
+    assert main([*words, "--json"]) == 0
+    results = json.loads(capsys.readouterr().out)
+    assert results == json.loads((tmp_path / "results.json").read_text())
+    found = results["families"]["steptool"]
+    row = found["rows"]["steptool"]
+    assert row["tests"]["near"]["solved"] == pytest.approx(0.5)
+    assert row["tests"]["near"]["state"] == pytest.approx(0.6)
+    assert row["tests"]["far"]["solved"] == pytest.approx(0.2)  # two of ten trials
+    assert row["tests"]["near"]["gain"]["mean"] == pytest.approx(0.3)
+    assert (row["env_steps"], row["tokens"], row["cpu_seconds"]) == (20.0, 500.0, 4.0)
+    assert [(one["name"], one["met"]) for one in found["conditions"]] == [
+        ("critic predicts", False),
+        ("clips act", True),
     ]
-    out = summary(runs, 2)
-    assert out["pass@1"]["by_seed"] == [0.25, 1.0]
-    assert out["pass@1"]["iqm"] == pytest.approx(0.625)
-    assert out["pass@2"]["iqm"] == pytest.approx(0.75)
-    assert out["tool_recall"] == out["by_depth"]["1"] == pytest.approx(0.75)
-    assert out["env_steps"] == 24.0
-    assert out["cpu_seconds"] == 3.0
-    assert out["seconds"] is None
-    # The start solves a always and b never: a gains -0.5 and 0, b 0 and 1, so that the runs gain -0.25 and 0.5.
-    start = Run(0, evaluation({"a": [True, True], "b": [False, False]}, 0.5), [], {})
-    gained = summary(runs, 2, start)["gain"]
-    assert gained["iqm"] == pytest.approx(0.125)
-    assert gained["interval"][0] == pytest.approx(-0.5)
-    assert gained["interval"][1] == pytest.approx(1.0)
-    # An episode lost to the infrastructure leaves one trial: that task says nothing of pass@2.
-    lost = [Run(0, evaluation({"a": [True], "b": [False, True]}, 0.5), [], {})]
-    assert summary(lost, 2)["pass@1"]["by_seed"] == [0.75]
-    assert summary(lost, 2)["pass@2"]["by_seed"] == [1.0]
-    table = report_table({"one": out, "other": summary(lost, 2, start)}, 2)
-    assert table.row_count == 2
-    for name, figures in {"alone": out, "paired": summary(runs, 2, start)}.items():
-        draw({"one": figures}, {"one": runs}, tmp_path / "deep" / f"{name}.png")
-        assert (tmp_path / "deep" / f"{name}.png").stat().st_size > 5000
+    assert found["failed"] == {"sft-own seed 3": "no room"}
+    assert (tmp_path / "steptool.png").stat().st_size > 5000
+    table = markdown(results, (0, 1, 2, 3, 4))
+    assert "| steptool | 5 | +30.0 [+30.0, +30.0] | 50.0 | 60.0 |" in table
+    assert "| steptool - rlhf > 5 | +10.0 [+10.0, +10.0] |" in table
+    assert "not told: without critic predicts (the interval alone: shown)" in table
+    assert "awpo: not run." in table
+    assert "sft-own seed 3 failed: no room" in table
 
 
-def test_rows_are_algorithms_and_variants() -> None:
-    options = LearningOptions(algos=("grpo",), variants=("dapo-plain=dapo --no-overlong --attempts 2",))
-    assert entries(options) == [("grpo", "grpo", []), ("dapo-plain", "dapo", ["--no-overlong", "--attempts", "2"])]
-    with pytest.raises(ConfigError, match="Did you mean 'grpo'"):
-        LearningOptions(algos=("grop",))
-    with pytest.raises(ConfigError, match="NAME=ALGO"):
-        LearningOptions(variants=("dapo --no-overlong",))
-    assert "rft" in [name for name, _, _ in entries(LearningOptions())]
-
-
-def test_ablations_are_rows_whose_flags_are_known(tmp_path: Path) -> None:
-    options = LearningOptions(ablations=True, learning_rate=1e-3)
-    rows = entries(options)
-    assert {algo for _, algo, _ in rows} == {"steptool", "dupo", "toolupt", "awpo"}
-    for name, algo, flags in rows:
-        kind, defaults = KINDS[algo]
-        plain = arguments(options, (algo, algo, []), 0, 1600, tmp_path)
-        both = (plain, arguments(options, (name, algo, flags), 0, 1600, tmp_path))
-        one, other = (parse_options(kind, words, prog="x", description="", defaults=defaults) for words in both)
-        assert one.learning_rate == 1e-3
-        assert [field for field in asdict(one) if asdict(one)[field] != asdict(other)[field]], name
-        # As many batches of episodes, however many updates each is learnt from.
-        assert other.steps == one.steps * (4 if "-4" in name else 1), name
-    own = arguments(options, ("eto", "eto", ["--learning-rate", "3e-4"]), 0, 1600, tmp_path)
-    assert parse_options(ETOOptions, own, prog="x", description="").learning_rate == 3e-4
-
-
-KINDS: dict[str, tuple[type[Any], dict[str, Any]]] = {
-    **{name: (GRPOOptions, preset(name)) for name in PRESETS},
-    "awpo": (AWPOOptions, {}),
-    "dupo": (DUPOOptions, {}),
-    "eto": (ETOOptions, {}),
-    "ppo": (StepToolPPOOptions, {}),
-    "rft": (RFTOptions, {}),
-    "rlhf": (StepToolPPOOptions, {}),
-    "sft": (SFTOptions, {}),
-    "steptool": (StepToolPPOOptions, {}),
-    "toolupt": (ToolUPTOptions, {}),
-    "tree": (TreeOptions, {}),
-    "vine": (VineOptions, {}),
-}
-
-
-@pytest.mark.parametrize(("groups", "rollouts", "micro_batch"), [(8, 8, 16), (2, 2, 16), (4, 8, 16), (6, 4, 5)])
-@pytest.mark.parametrize("algo", algorithms())
-def test_every_algorithm_gets_the_same_number_of_environment_steps(
-    algo: str, groups: int, rollouts: int, micro_batch: int, tmp_path: Path
-) -> None:
-    options = LearningOptions(groups=groups, rollouts=rollouts, micro_batch=micro_batch, save_steps=2, bf16=True)
-    words = arguments(options, (algo, algo, []), 3, 1600, tmp_path)
-    kind, defaults = KINDS[algo]
-    given = parse_options(kind, words, prog="x", description="", defaults=defaults)
-    assert given.seed == 3
-    assert given.model == "builtin:imperfect"
-    assert given.env_steps == 1600
-    assert given.bf16
-    assert not given.progress
-    if isinstance(given, RunConfig):
-        assert given.groups == groups
-        assert given.micro_batch <= micro_batch
-        assert given.steps * groups >= 1600
-    else:
-        assert given.episodes >= 1600
-
-
-def folder_of_units(output: Path, options: LearningOptions) -> None:
-    """An output folder in which three units are done and one has failed."""
-    check_folder(options)
-    solved = {"a": [True, False], "b": [False, True]}
-    write_json(output / "start" / "evaluation.json", evaluation(solved, 0.25))
-    for name, seed in (("grpo", 0), ("grpo", 10), ("dapo", 2)):
-        unit = output / name / f"seed-{seed}"
-        write_json(unit / "evaluation.json", evaluation(solved, 0.5))
-        write_json(unit / "trained.json", {"seconds": 3.0, "cpu_seconds": 2.0 + seed})
-        (unit / "metrics.jsonl").write_text('{"env_steps": 10.0, "solved": 0.5}\n{"loss": 1.0}\n')
-    (output / "dapo" / "seed-3").mkdir()
-    (output / "dapo" / "seed-3" / "failed.txt").write_text("no room\n")
-
-
-def test_a_report_is_made_of_all_units_that_are_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    options = LearningOptions(k=2, episodes=2, output=tmp_path / "out")
-    folder_of_units(tmp_path / "out", options)
-    assert main(["--report-only", "--seeds", "0", "1", "2", "--output", str(tmp_path / "out")]) == 0
-    results = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert list(results["algorithms"]) == ["warm start", "dapo", "grpo"]
-    assert results["algorithms"]["grpo"]["seeds"] == [0, 10]
-    assert results["algorithms"]["grpo"]["cpu_seconds"] == pytest.approx(7.0)
-    assert results["algorithms"]["grpo"]["updates"] == 2
-    assert results["failed"] == {"dapo seed-3": "no room"}
-    assert results["options"]["k"] == 2
-    printed = capsys.readouterr().out
-    assert "1/3" in printed
-    assert "2/3" in printed
-    assert (tmp_path / "out" / "learning.png").is_file()
-    with pytest.raises(ConfigError, match=r"holds no evaluation\.json"):
-        main(["--report-only", "--output", str(tmp_path / "empty")])
-
-
-def test_gains_are_told_apart_by_whether_something_must_be_told(tmp_path: Path) -> None:
-    # The start solves a in 1 of 2 trials and b in none, the row a in 2 and b in 1: both gain a half; c gains nothing.
-    before = {"a": [True, False], "b": [False, False], "c": [True]}
-    after = {"a": [True, True], "b": [True, False], "c": [True]}
-    unit = tmp_path / "grpo" / "seed-0"
-    write_json(tmp_path / "start" / "evaluation.json", evaluation(before, 0.5))
-    write_json(unit / "evaluation.json", evaluation(after, 0.5))
-    (unit / "metrics.jsonl").write_text('{"env_steps": 10.0, "solved": 0.5}\n')
-    runs, _ = read_runs(tmp_path, START)
-    rows = summaries(tmp_path, runs, 1, START, told={"a"})
-    assert rows["grpo"]["gain_told"] == {"iqm": 0.5, "interval": [0.5, 0.5]}
-    assert rows["grpo"]["gain_rest"]["iqm"] == 0.25
-    assert "| grpo | +50.0 [+50.0, +50.0] | +25.0 [+0.0, +50.0] |" in markdown_tables(rows, 1)
-    assert "gain_told" not in summaries(tmp_path, runs, 1, START)["grpo"]
-
-
-def test_something_must_be_told_where_saying_nothing_does_not_solve_the_task() -> None:
-    shared = {"env": "ToolGym/Airline-v0", "split": "test", "size": "small", "prompt": "short"}
-    env = open_env(shared["env"], split="test", size="small")
-    silent = {}
-    for index in range(12):
-        task = env.tasks[index]
-        env.reset(options={"task": task})
-        for action in task.gold[:-1]:
-            env.step(render(Turn(action.plan, tuple(call.call() for call in action.calls), action.response)))
-        silent[task.id] = env.step("<response>Well.</response>")[4]["outcome"]
-    env.close()
-    assert set(silent.values()) == {"solved", "unsolved"}
-    told = {task_id for task_id, outcome in silent.items() if outcome == "unsolved"}
-    assert telling_tasks(shared, [*silent, "no such task"]) == told
-
-
-def test_a_variant_is_compared_with_its_algorithm_seed_by_seed(tmp_path: Path) -> None:
-    # Of two tasks with two trials: the whole solves 1/4 with seed 0 and 3/4 with seed 1, the variant 3/4 with seed 1.
-    few, many = {"a": [True, False], "b": [False, False]}, {"a": [True, True], "b": [False, True]}
-    write_json(tmp_path / "options.json", {"k": 2})
-    write_json(tmp_path / "start" / "evaluation.json", evaluation(few, 0.5))
-    for name, seed, solved in (("awpo", 0, few), ("awpo", 1, many), ("no-gate", 1, many), ("other", 2, few)):
-        unit = tmp_path / name / f"seed-{seed}"
-        write_json(unit / "evaluation.json", evaluation(solved, 0.5))
-        write_json(unit / "trained.json", {"algo": "awpo", "seconds": 3.0, "cpu_seconds": 2.0})
-        (unit / "metrics.jsonl").write_text('{"env_steps": 10.0, "solved": 0.5, "completions/max_length": 7.0}\n' * 2)
-    for rate, share in (("0.001", 0.5), ("3e-05", 0.75), ("0.0003", 0.25)):
-        tried = evaluation(few, 0.5)
-        tried["report"]["pass@1"] = share
-        write_json(tmp_path / "awpo" / f"rate-{rate}" / "evaluation.json", tried)
-    runs, _ = read_runs(tmp_path, START)
-    rows = summaries(tmp_path, runs, 2, START)
-    assert "of" not in rows["awpo"]
-    assert list(rows["awpo"]["rates"].items()) == [("3e-05", 0.75), ("0.0003", 0.25), ("0.001", 0.5)]
-    assert rows["no-gate"]["of"] == "awpo"
-    assert rows["no-gate"]["difference"] == {"iqm": 0.0, "interval": [0.0, 0.0]}
-    assert rows["other"]["difference"] is None
-    main, _, tuning, variants = markdown_tables(rows, 2).split("\n\n")
-    assert "| awpo | 3e-05 | 2 | 50.0 | +25.0 [+0.0, +50.0] | 75.0 | 50.0 | 50 | 2 |" in main
-    assert "no-gate" not in main
-    assert tuning.splitlines()[2:] == ["| awpo | 75.0 | 25.0 | 50.0 |"]
-    assert variants.splitlines()[2:] == [
-        "| no-gate | awpo | 1 | 75.0 | 50.0 | +0.0 [+0.0, +0.0] |",
-        "| other | awpo | 1 | 25.0 | 50.0 |  |",
-    ]
-    draw(rows, runs, tmp_path / "learning.png")
-    assert (tmp_path / "learning.png").stat().st_size > 5000
-
-
-def test_published_runs_make_the_same_report(tmp_path: Path) -> None:
-    options = LearningOptions(k=2, episodes=2, output=tmp_path / "out")
-    folder_of_units(tmp_path / "out", options)
-    assert main(["--report-only", "--output", str(tmp_path / "out"), "--publish", str(tmp_path / "copy")]) == 0
-    assert main(["--report-only", "--output", str(tmp_path / "copy")]) == 0
-    whole, copy = (json.loads((tmp_path / name / "results.json").read_text()) for name in ("out", "copy"))
-    assert copy == {**whole, "failed": {}}
-    assert "by_kind" not in (tmp_path / "copy" / "grpo" / "seed-0" / "evaluation.json").read_text()
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["awpo/mixed", "awpo/clip", "toolupt/gamma", "clip_ratio/region_mean", "value/explained_variance", "dupo/clip_high",
-     "clip_share", "kl_coefficient", "expert/left_out", "dynamic/flat_groups"],
-)  # fmt: skip
-def test_what_tells_whether_a_mechanism_acted_is_published(name: str, tmp_path: Path) -> None:
-    folder_of_units(tmp_path / "out", LearningOptions(k=2, episodes=2, output=tmp_path / "out"))
-    for lines in (tmp_path / "out").rglob("metrics.jsonl"):
-        lines.write_text(
-            json.dumps({"step": 1, name: 0.25, "seconds/rollout": 3.0, "completions/mean_length": 9.0}) + "\n"
-        )
+def test_published_units_make_the_same_report(tmp_path: Path) -> None:
+    folder_of_units(tmp_path / "out", {"steptool": 0.5, "rlhf": 0.4, "ppo": 0.5})
     publish(tmp_path / "out", tmp_path / "copy")
-    kept = [json.loads(lines.read_text()) for lines in (tmp_path / "copy").rglob("metrics.jsonl")]
-    assert kept
-    assert all(line == {"step": 1, name: 0.25} for line in kept)
+    one, other = (report(LearningOptions(families=("steptool",), output=tmp_path / name)) for name in ("out", "copy"))
+    assert one == other
+    kept = json.loads((tmp_path / "copy/steptool/ppo/seed-0/stage-1/metrics.jsonl").read_text().splitlines()[0])
+    assert "learning_rate" not in kept
+    assert "--x" not in (tmp_path / "copy/steptool/ppo/seed-0/stage-1/trained.json").read_text()
 
 
 def test_a_folder_holds_one_comparison(tmp_path: Path) -> None:
-    options = LearningOptions(output=tmp_path, episodes=4)
+    options = LearningOptions(output=tmp_path, tasks=4)
     check_folder(options)
-    check_folder(replace(options, algos=("grpo",), seeds=(7,), threads=1, micro_batch=4, save_steps=1))
-    with pytest.raises(ConfigError, match=r"episodes=4, not 5.*another --output"):
-        check_folder(replace(options, episodes=5))
+    check_folder(
+        replace(options, families=("dupo",), seeds=(7,), threads=1, micro_batch=4, save_batches=1, minutes=3.0)
+    )
+    with pytest.raises(ConfigError, match=r"tasks=4, not 5.*another --output"):
+        check_folder(replace(options, tasks=5))
     (tmp_path / "options.json").write_text(
         (tmp_path / "options.json").read_text().replace('"weights": "', '"weights": "0')
     )
     with pytest.raises(ConfigError, match="weights="):  # the start was trained anew
         check_folder(options)
+    with pytest.raises(ConfigError, match="holds no unit"):
+        main(["--report-only", "--output", str(tmp_path)])
 
 
 def test_a_unit_that_another_process_makes_is_left_to_it(tmp_path: Path) -> None:
-    options = LearningOptions(output=tmp_path)
     # A lock that nothing refers to is given back.
     held = "from benchmarks.learning import lock; import pathlib, sys; it = lock(pathlib.Path(sys.argv[1])).acquire(); "
-    words = [sys.executable, "-c", held + "print('held', flush=True); input()", str(tmp_path / "grpo/seed-0/unit.lock")]
+    place = tmp_path / "steptool/ppo/seed-0/unit.lock"
+    words = [sys.executable, "-c", held + "print('held', flush=True); input()", str(place)]
     root = Path(__file__).resolve().parents[2]
     with subprocess.Popen(words, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
-        assert make_unit(options, ("grpo", "grpo", []), 0, 100) == "another process is at it"
+        options = LearningOptions(output=tmp_path)
+        assert make_unit(options, STEPTOOL, STEPTOOL.row("ppo"), 0, Clock()) == "another process is at it"
         other.communicate("\n", timeout=60)
-    assert not (tmp_path / "grpo" / "seed-0" / "train.log").exists()
+    assert not (tmp_path / "steptool" / "ppo" / "seed-0" / "stage-1").exists()
+    with lock(place, wait=False):
+        pass
+
+
+# Runs ---------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def tiny(tmp_path: Path) -> list[str]:
-    """The benchmark's arguments for random weights and two tasks."""
+def model(tmp_path: Path) -> str:
+    """The folder of a model of random weights."""
     tokenizer = build_tokenizer()
     shape = ModelOptions(hidden_size=16, intermediate_size=16, layers=1, heads=2, kv_heads=1, max_tokens=1024)
     save_checkpoint(new_model(tokenizer, shape), tokenizer, tmp_path / "model")
-    words = ["--groups", "2", "--rollouts", "2", "--episodes", "2", "--k", "2", "--max-new-tokens", "5"]
-    words += ["--save-steps", "1", "--threads", "1", "--model", str(tmp_path / "model"), "--seeds", "0"]
+    return str(tmp_path / "model")
+
+
+@pytest.fixture
+def tiny(model: str, tmp_path: Path) -> list[str]:
+    """The benchmark's arguments for that model and two tasks."""
+    words = ["--groups", "2", "--rollouts", "4", "--tasks", "2", "--trials", "2", "--max-new-tokens", "5"]
+    words += ["--env-steps", "1", "--threads", "1", "--model", model, "--seeds", "0"]
     return [*words, "--output", str(tmp_path / "out")]
 
 
-@pytest.mark.slow
+def test_an_evaluation_is_made_in_slices_that_are_kept(model: str, tmp_path: Path) -> None:
+    test = HeldOut("near", "ToolGym/Airline-v0", "test", {"size": "small", "prompt": "short", "depth": (4, 5)}, 3, 2)
+
+    class Stops(Clock):
+        def check(self) -> None:
+            if (tmp_path / "near-1-of-2.json").is_file():
+                raise TimeIsUpError
+
+    how: dict[str, Any] = {"max_new_tokens": 5, "context_tokens": 512, "threads": 1}
+    with pytest.raises(TimeIsUpError):
+        evaluate_in_parts(model, test, tmp_path, Stops(), **how)
+    first = (tmp_path / "near-1-of-2.json").read_text()
+    assert not (tmp_path / "near.json").exists()
+    whole = evaluate_in_parts(model, test, tmp_path, Clock(), **how)
+    assert [len(trials) for trials in whole["solved"].values()] == [2, 2, 2]
+    assert set(whole["depth"].values()) <= {4, 5}
+    assert json.loads(first)["episodes"]
+    assert not (tmp_path / "near-1-of-2.json").exists()
+    assert evaluate_in_parts("no such model", test, tmp_path, Clock(), **how) == whole  # made once
+
+
+def test_a_training_stops_at_the_deadline_and_goes_on(model: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    words = ["--model", model, "--size", "small", "--prompt", "short", "--threads", "1", "--no-progress"]
+    words += ["--groups", "1", "--rollouts", "2", "--micro-batch", "2", "--max-new-tokens", "5", "--save-steps", "100"]
+    words += ["--output", str(folder)]
+
+    def lines() -> int:
+        path = folder / "metrics.jsonl"
+        return len(path.read_text().splitlines()) if path.is_file() else 0
+
+    def ring() -> None:
+        """The deadline's own signal, as soon as two batches are done."""
+        while lines() < 2:
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGALRM)
+
+    threading.Thread(target=ring, daemon=True).start()
+    with pytest.raises(TimeIsUpError):
+        train_in_parts("grpo", [*words, "--steps", "100000"], folder, Clock(minutes=60))
+    stopped = lines()
+    assert stopped >= 2
+    assert list(folder.glob("checkpoint-*"))
+    assert not (folder / "trained.json").exists()
+    spent = json.loads((folder / "spent.json").read_text())["seconds"]
+    train_in_parts("grpo", [*words, "--steps", str(stopped + 1)], folder, Clock())
+    assert lines() == stopped + 1
+    assert json.loads((folder / "trained.json").read_text())["seconds"] >= spent
+    assert not list(folder.glob("checkpoint-*"))
+    log = (folder / "train.log").read_text()
+    assert " --resume" in log
+    train_in_parts("grpo", ["--nonsense"], folder, Clock())  # what is done is not done again
+    assert (folder / "train.log").read_text() == log
+
+
+def test_a_training_that_fails_says_why(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="nonsense"):
+        train_in_parts("grpo", ["--nonsense", "1"], tmp_path, Clock())
+    assert not (tmp_path / "trained.json").exists()
+    with pytest.raises(TimeIsUpError):
+        train_in_parts("grpo", [], tmp_path, Clock(minutes=0.01, margin_s=60))
+
+
 def test_a_tiny_benchmark_runs_and_is_not_run_twice(tiny: list[str], tmp_path: Path) -> None:
-    output, words = tmp_path / "out", [*tiny, "--algos", "grpo", "--env-steps", "1"]
+    words = [*tiny, "--families", "toolupt", "--rows", "toolupt", "sft-dapo-star", "--json"]
     assert main(words) == 0
-    results = json.loads((output / "results.json").read_text())
-    assert list(results["algorithms"]) == ["warm start", "grpo"]
-    assert results["algorithms"]["grpo"]["env_steps"] > 0
-    assert results["algorithms"]["grpo"]["cpu_seconds"] > 0
-    assert (output / "learning.png").is_file()
-    assert not list((output / "grpo" / "seed-0").glob("checkpoint-*"))
-    log = (output / "grpo" / "seed-0" / "train.log").read_bytes()
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    rows = results["families"]["toolupt"]["rows"]
+    assert rows.keys() == {"toolupt", "sft-dapo-star"}
+    assert all(row["env_steps"] > 0 and row["tokens"] > 0 and row["cpu_seconds"] > 0 for row in rows.values())
+    assert all(row["tests"].keys() == {"near", "far", "other"} for row in rows.values())
+    unit = tmp_path / "out" / "toolupt" / "sft-dapo-star" / "seed-0"
+    assert json.loads((unit / "stage-1" / "trained.json").read_text())["algo"] == "sft"
+    second = json.loads((unit / "stage-2" / "trained.json").read_text())["words"]
+    assert second[second.index("--model") + 1] == str(unit / "stage-1" / "final")
+    log = (unit / "stage-2" / "train.log").read_bytes()
     assert main(words) == 0
-    assert (output / "grpo" / "seed-0" / "train.log").read_bytes() == log
-    assert json.loads((output / "results.json").read_text()) == results
-    # A unit that fails is named, and the rest is still reported.
-    assert main([*words, "--variants", "broken=grpo --epsilon nonsense"]) == 1
-    failed = json.loads((output / "results.json").read_text())["failed"]
-    assert list(failed) == ["broken seed-0"]
-    assert "nonsense" in failed["broken seed-0"]
-    # It is made again where that is asked for once more, and is then no failure any longer.
-    assert main([*words, "--variants", "broken=grpo"]) == 0
-    assert json.loads((output / "results.json").read_text())["failed"] == {}
+    assert (unit / "stage-2" / "train.log").read_bytes() == log
+    assert json.loads((tmp_path / "out" / "results.json").read_text()) == results
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("algo", algorithms())
-def test_every_algorithm_goes_through_and_resumes(algo: str, tiny: list[str], tmp_path: Path) -> None:
-    flags = ["--batch", "1", "--micro-batch", "1"] if algo in OFFLINE else []
-    options = parse_options(LearningOptions, tiny, prog="x", description="")
-    unit, updates = tmp_path / "out" / algo / "seed-0", UPDATES.get(algo, 1)
-    # As if it had been stopped: its first checkpoint is there, and no final model.
-    budget = 60 if algo in OFFLINE else 100_000
-    first_steps = ["--steps", str(updates), "--save-steps", str(updates)]
-    registry.main(algo, [*arguments(options, (algo, algo, flags), 0, budget, unit), *first_steps])
-    first = (unit / "metrics.jsonl").read_text()
-    if algo not in OFFLINE:  # one batch more
-        budget = int(sum(env_steps(first))) + 1
-    variant = " ".join([f"{algo}={algo}", *flags])
-    assert main([*tiny, "--variants", variant, "--env-steps", str(budget)]) == 0
-    assert " --resume" in (unit / "train.log").read_text()
-    whole = (unit / "metrics.jsonl").read_text()
-    assert whole.startswith(first)
-    assert len(whole) > len(first)
-    played = env_steps(whole)
-    assert sum(played) >= budget
-    if algo in OFFLINE:
-        assert played[0] == sum(played)
-    else:
-        assert len([steps for steps in played if steps]) == 2
-        assert len(played) == 2 * updates
-    figures = json.loads((tmp_path / "out" / "results.json").read_text())["algorithms"][algo]
-    assert figures["env_steps"] == sum(played)
-    assert figures["updates"] == len(played)
-    assert 0 <= figures["pass@1"]["iqm"] <= 1
+def test_the_larger_benchmark_goes_on_part_by_part(
+    tiny: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*tiny, "--families", "dupo", "--rows", "dupo", "--warm-steps", "2", "--tool-role", "template"]
+    words += ["--no-bf16", "--micro-batch", "4"]
+    assert learning_gpu.main([*words, "--minutes", "0.01"]) == 0  # no time but to say so
+    assert "goes on from here" in capsys.readouterr().out
+    assert not (tmp_path / "out" / "dupo").exists()
+    assert learning_gpu.main([*words, "--minutes", "10"]) == 0
+    assert (tmp_path / "out" / "warm" / "trained.json").is_file()
+    options = json.loads((tmp_path / "out" / "options.json").read_text())
+    assert options["model"] == str(tmp_path / "out" / "warm" / "final")
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["families"]["dupo"]["rows"].keys() == {"dupo"}
+    assert learning_gpu.main([*words, "--report-only", "--json"]) == 0
 
 
-def env_steps(metrics: str) -> list[float]:
-    return [json.loads(line).get("env_steps", 0.0) for line in metrics.splitlines()]
+def test_the_larger_benchmarks_defaults() -> None:
+    from toolgym.agents.training.options import parse_options
 
-
-@pytest.mark.slow
-def test_units_do_not_depend_on_what_the_process_did_before(tiny: list[str], tmp_path: Path) -> None:
-    words = [*tiny[:-2], "--env-steps", "1"]
-    assert main([*words, "--algos", "sft", "grpo", "--output", str(tmp_path / "both")]) == 0
-    assert main([*words, "--algos", "grpo", "--output", str(tmp_path / "alone")]) == 0
-    one, other = (
-        json.loads((tmp_path / name / "grpo" / "seed-0" / "metrics.jsonl").read_text()) for name in ("both", "alone")
-    )
-    for name in ("loss", "grad_norm", "reward", "env_steps"):
-        assert one[name] == other[name], name
-
-
-PUBLISHED = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "learning"
-
-
-@pytest.mark.slow
-def test_the_documented_table_is_that_of_the_published_runs() -> None:
-    runs, failed = read_runs(PUBLISHED, START)
-    assert not failed
-    shared = json.loads((PUBLISHED / "options.json").read_text())
-    told = telling_tasks(shared, list(runs[START][0].evaluation["solved"]))
-    assert 0 < len(told) < 64
-    text = (PUBLISHED.parents[2] / "docs" / "learning.md").read_text()
-    for table in markdown_tables(summaries(PUBLISHED, runs, shared["k"], START, told), shared["k"]).split("\n\n"):
-        assert table in text, table
-
-
-def test_the_reward_with_the_outcome_differs_from_toolrl_where_an_episode_is_solved() -> None:
-    named = "benchmarks.learning_rewards:toolrl_and_solved"
-    env = open_env("ToolGym/Airline-v0", split="train", size="small", reward=named)
-    task = next(task for task in (env.tasks[index] for index in range(20)) if len(task.gold) > 1)
-    for last, extra in ((task.gold[-1].response, 4.0), ("Well.", 0.0)):
-        env.reset(options={"task": task})
-        for action in task.gold[:-1]:
-            env.step(render(Turn(action.plan, tuple(call.call() for call in action.calls), action.response)))
-        _, reward, _, _, info = env.step(render(Turn(response=last)))
-        assert reward == info["rewards"]["format"] + info["rewards"]["correctness"] + extra
-    env.close()
+    options = parse_options(learning_gpu.GPUOptions, [], prog="x", description="", defaults=learning_gpu._SHAPE)
+    assert (options.model, options.bf16, options.minutes) == ("data:smollm2", True, 10.0)
+    assert options.families == tuple(FAMILIES)
+    words = learning_gpu.warm_words(options, Path("there"))
+    assert words[words.index("--depth") : words.index("--depth") + 3] == ["--depth", "1", "2"]
+    assert "--bf16" in words

@@ -124,7 +124,7 @@ def awpo_reward(*, plan: bool = True, judge: Reasoning | str | None = None, reas
     Args:
         plan: whether the format asks for reasoning, where the gold action has some.
         judge: scores the reasoning of the latest step (`toolgym.rewards.judge.reasoning_of` makes one of a judge), or
-            `"offline"`: the rule-based judge, or `"facts"`: the share of the facts told
+            `"offline"`: the rule-based judge, or `"facts"`: what was told
             (`toolgym.rewards.facts_told`). None: R_out alone.
         reasoning: the weight of its score.
     """
