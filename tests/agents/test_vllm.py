@@ -191,9 +191,7 @@ def test_a_server_that_cuts_turns_short_is_noticed(
         rollouts(policy, toy_envs(1), [Start(seed=0)])
 
 
-def test_a_server_whose_weights_hold_nan(
-    standin: Any, connect: Any, fresh: Any, tokenizer: Any, toy_envs: Any
-) -> None:
+def test_a_server_whose_weights_hold_nan(standin: Any, connect: Any, fresh: Any, tokenizer: Any, toy_envs: Any) -> None:
     said = {"choices": [{"token_ids": [5, 6], "logprobs": {"token_logprobs": [math.nan, -1.0]}}]}
     standin.answer = lambda path, body: (200, said)  # pyright: ignore[reportAttributeAccessIssue]
     policy = LMPolicy(fresh(), tokenizer, SamplingOptions(), server=connect())
