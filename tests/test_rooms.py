@@ -23,10 +23,10 @@ AGENTS = ("policies", "rollouts", "evaluation", "training", "algorithms", "built
 LIBRARY = (
     {"errors", "_exports", "_checkout", "_json", "_strict_json"},
     {"_files"},
-    {"data", "world", "loading", "formats", "openai_client", "hub", "sharing"},
+    {"data", "world", "loading", "formats", "openai_client", "hub", "hub_files", "sharing"},
     {"benchmark", "messages", "plugins", "sampling", "saying"},
     {"trajectory"},
-    {"mcp", "rendering"},
+    {"mcp", "rendering", "pushing"},
     {"tasks", "observations", "spaces"},
     {"users", "rewards", "domain"},
     {"composing"},
