@@ -116,7 +116,7 @@ class Overlap:
             PlayerError: the process that plays has ended.
             Exception: what playing raised.
         """
-        if list(tasks) != self.tasks(number):
+        if number >= self.batches or list(tasks) != self.tasks(number):
             raise ConfigError("stale plays ahead by the run's order of tasks, and this batch is about others")
         self.weights.publish(number, self._model)
         if self._process is None:
