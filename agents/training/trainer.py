@@ -219,7 +219,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         without_dropout(cast(torch.nn.Module, self.model))
         if self.ref_model is not None:  # TRL loads it by the model's name, which may stand for other weights
             self.accelerator.unwrap_model(self.ref_model).load_state_dict(start)
-        self.overlap = None if stale is None else Overlap(cast(Any, self), stale)
+        self.overlap = None if stale is None else Overlap(self, stale)
 
     def furnish(self, envs: Sequence[Episodic], tasks: TaskSet) -> None:
         """Takes the environments to play in, and the tasks that they are about."""
