@@ -24,6 +24,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -205,8 +206,11 @@ class AWPOTrainer(ToolTrainer):
     means: tuple[float, ...] = ()
     """All group means of the outcome so far, where quantiles of them are asked for."""
     _latest_logps: torch.Tensor | None = None
-    judge: Judge | None = None
-    """A model that judges a batch of episodes at once, where the environment's reward has no judge."""
+
+    @cached_property
+    def judge(self) -> Judge | None:
+        """A model that judges a batch of episodes at once, where the environment's reward has no judge."""
+        return make_judge(self.options)
 
     def play(self, tasks: Sequence[int], attempt: int = 0) -> list[Rollout]:
         """As the shared trainer; has the reasoning of all of them judged."""
@@ -221,8 +225,8 @@ class AWPOTrainer(ToolTrainer):
         return played
 
     def played_with(self) -> tuple[str, ...]:
-        """The judge too."""
-        return (*super().played_with(), "judge", "options")
+        """The options too, of which the process that plays makes the judge."""
+        return (*super().played_with(), "options")
 
     def learnt(self, rollout: Rollout) -> bool:
         """An episode without judgement too: its outcome is known."""
@@ -368,7 +372,9 @@ def make_trainer(
     """The trainer of a run, ready to train (see `toolgym.agents.training.running.prepare`)."""
     made = prepare(config, grpo_advantages, trainer=AWPOTrainer, model=model, tokenizer=tokenizer, callbacks=callbacks)
     trainer = cast(AWPOTrainer, made)
-    trainer.options, trainer.judge = config, make_judge(config)
+    trainer.options = config
+    if not config.stale:
+        _ = trainer.judge  # what is wrong with it is told before anything is played
     return trainer
 
 

@@ -244,7 +244,7 @@ class Lap(TrainerCallback):
     """Notes what each step takes; the clock starts anew after the first one, which warms up."""
 
     def __init__(self, clock: Clock):
-        self.clock, self.last, self.first = clock, clock.now(), 0.0
+        self.clock, self.last = clock, clock.now()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """One step is done."""
@@ -252,7 +252,6 @@ class Lap(TrainerCallback):
         if state.global_step == 1:
             self.clock.seconds.clear()
             self.clock.tokens = 0
-            self.first = now - self.last
         else:
             self.clock.laps.append(now - self.last)
             self.clock.seconds["step"] = sum(self.clock.laps)

@@ -25,7 +25,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -33,9 +33,6 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from toolgym.agents.training.player import Opened, Played, Playing, Request, SharedWeights, play_for
 from toolgym.errors import ConfigError, PlayerError
-
-if TYPE_CHECKING:
-    from toolgym.agents.training.trainer import ToolTrainer
 
 __all__ = ["Overlap", "Stale"]
 
@@ -61,7 +58,7 @@ class Overlap:
     """The batches of a run, played in another process ahead of the one that is learnt from.
 
     Args:
-        trainer: the run's, made.
+        trainer: the run's `ToolTrainer`, made.
         stale: how far ahead, and where.
 
     Raises:
@@ -69,7 +66,7 @@ class Overlap:
             memory is too small.
     """
 
-    def __init__(self, trainer: "ToolTrainer", stale: Stale):
+    def __init__(self, trainer: Any, stale: Stale):
         if trainer.accelerator.num_processes > 1:
             raise ConfigError(
                 "stale works with one training process, and several were launched: leave it at 0, or launch one"
@@ -116,7 +113,7 @@ class Overlap:
             PlayerError: the process that plays has ended.
             Exception: what playing raised.
         """
-        if list(tasks) != self.tasks(number):
+        if number >= self.batches or list(tasks) != self.tasks(number):
             raise ConfigError("stale plays ahead by the run's order of tasks, and this batch is about others")
         self.weights.publish(number, self._model)
         if self._process is None:

@@ -25,6 +25,7 @@ from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerB
 
 from toolgym.agents.policies.decoding import Decoder, SamplingOptions
 from toolgym.agents.policies.lm import LMPolicy
+from toolgym.agents.policies.machine import release_memory
 from toolgym.agents.policies.models import quiet
 from toolgym.agents.policies.vllm import VLLMServer
 from toolgym.agents.rollouts.rollout import Episodic, Rollout
@@ -219,6 +220,7 @@ class _Twin:
         with autocast:
             rollouts = trainer.play(trainer._played)
         self.policy.release()
+        release_memory()
         figures = dict(trainer._metrics["train"])
         return Played(request.number, rollouts, trainer._env_steps, figures, began, time.monotonic())
 

@@ -165,12 +165,14 @@ def learner(airline_arguments: list[str], tmp_path: Path) -> Iterator[subprocess
     words = [*airline_arguments, "--steps", "100000", "--stale", "1", "--output", str(tmp_path / "run")]
     command = [sys.executable, "-m", "toolgym", "train", "--algo", "grpo", *words]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    until(lambda: process.poll() is not None or (tmp_path / "run" / "metrics.jsonl").is_file(), 300)
-    until(lambda: process.poll() is not None or (tmp_path / "run" / "metrics.jsonl").stat().st_size > 0, 300)
-    yield process
-    if process.poll() is None:
-        process.kill()
-    process.communicate()
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    try:
+        until(lambda: process.poll() is not None or (metrics.is_file() and metrics.stat().st_size > 0), 600)
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
 
 
 def until(there: Callable[[], bool], limit_s: float) -> None:
