@@ -176,7 +176,7 @@ def test_shared_rows_have_the_figures_of_rows_apart(model: Any, made: Any, order
         return
     shared = outcome(model, PrefixSharing("on"), ids, lengths, labels)
     apart = outcome(model, PrefixSharing("off"), ids, lengths, labels)
-    equal(shared, apart, 1e-6)
+    equal(shared, apart, 5e-6)
 
 
 def forked(rng: np.random.Generator, longest: int = 24) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -213,7 +213,7 @@ def test_adapters_and_recomputed_activations_change_nothing(rng: np.random.Gener
     shared = outcome(model, PrefixSharing("on"), ids, lengths, labels)
     apart = outcome(model, PrefixSharing("off"), ids, lengths, labels)
     assert all("lora" in name for name in apart[2])
-    equal(shared, apart, 1e-6)
+    equal(shared, apart, 5e-6)
 
 
 class Squares(TorchDispatchMode):
