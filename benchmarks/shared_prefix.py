@@ -5,10 +5,11 @@
     python -m benchmarks.shared_prefix --width 512 --layers 6     # a larger random model on the same episodes
     python -m benchmarks.shared_prefix --cpu-time                 # on a machine that others keep busy
 
-`builtin:imperfect` plays a batch of each kind in the small airline: trees of several depths and branchings (how many
-of a group begin at the opening; the others fork off), vine's episodes and plain groups. The loss of each batch, of
-log-probabilities and entropies, is computed with rows apart, sorted by length, and shared, by turns. Tokens are those of
-all rows, so the ratio of tokens a second is that of the seconds. Memory is the most that the heap grows during a pass.
+`builtin:imperfect` plays episodes of each kind in the small airline: trees of several depths and branchings (how
+many of a group begin at the opening; the others fork off), and groups, whose episodes are GRPO's and vine's alike:
+vine's continuations give values and are not in the loss. The loss of a batch, of log-probabilities and entropies, is
+computed with rows apart, sorted by length, and shared, by turns. Tokens are those of all rows, so the ratio of tokens a
+second is that of the seconds. Memory is the most that the process grows by during a pass, over all micro-batches.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import psutil
@@ -41,24 +42,23 @@ from toolgym.agents.rollouts import Rollout
 from toolgym.agents.training.prefix_sharing import PrefixSharing, at_left
 from toolgym.agents.training.running import RunConfig, prepare
 from toolgym.agents.training.trainer import by_length
-from toolgym.agents.tree import TreeOptions, TreeTrainer, VineOptions, VineTrainer
+from toolgym.agents.tree import TreeOptions, TreeTrainer
 
 ROWS = 16
 """Of a micro-batch."""
 BATCHES: dict[str, tuple[type[RunConfig], Any, dict[str, Any]]] = {
-    "tree, 4 of 8 roots": (TreeOptions, TreeTrainer, {"groups": 4}),
-    "tree, 1 of 8 roots": (TreeOptions, TreeTrainer, {"groups": 4, "roots": 1}),
-    "tree, 2 of 4 roots": (TreeOptions, TreeTrainer, {"groups": 8, "rollouts": 4}),
-    "vine, groups of 2": (VineOptions, VineTrainer, {"groups": 16, "samples": 1}),
-    "vine, groups of 8": (VineOptions, VineTrainer, {"groups": 4, "rollouts": 8, "samples": 1}),
-    "group of 8": (RunConfig, None, {"groups": 4}),
+    "tree, 4 of 8 roots": (TreeOptions, TreeTrainer, {"rollouts": 8}),
+    "tree, 1 of 8 roots": (TreeOptions, TreeTrainer, {"rollouts": 8, "roots": 1}),
+    "tree, 2 of 4 roots": (TreeOptions, TreeTrainer, {"rollouts": 4}),
+    "vine, groups of 2": (RunConfig, None, {"rollouts": 2}),
+    "vine or GRPO, groups of 8": (RunConfig, None, {"rollouts": 8}),
 }
-"""Of 32 episodes each."""
 
 
-def play(kind: tuple[type[RunConfig], Any, dict[str, Any]], seed: int) -> list[Rollout]:
+def play(kind: tuple[type[RunConfig], Any, dict[str, Any]], episodes: int, seed: int) -> list[Rollout]:
     """A batch of episodes, as a run's first step would have it."""
-    options, trainer, more = kind
+    options, trainer, shape = kind
+    more = {**shape, "groups": episodes // shape["rollouts"]}
     with TemporaryDirectory() as folder, warnings.catch_warnings():
         quiet()
         config = options(output=Path(folder), threads=1, progress=False, steps=1, save_steps=1, seed=seed, **more)
@@ -90,12 +90,12 @@ def loss_of(model: PreTrainedModel, sharing: PrefixSharing, batch: dict[str, Any
     """The mean log-probability and entropy of the sampled tokens of a micro-batch, and the share of tokens saved."""
     ids, lengths, labels = rows_of(batch)
     trie = sharing.trie(model, ids, lengths)
-    out = (
-        model(input_ids=ids, labels=labels, fused_lm_head=True)  # pyright: ignore[reportCallIssue]
+    out: Any = (
+        model(input_ids=ids, labels=labels, fused_lm_head=True)
         if trie is None
         else sharing.scores(model, trie, ids, labels)
     )
-    return (cast(torch.Tensor, out.log_probs) + out.entropy).mean(), 0.0 if trie is None else trie.saved
+    return (out.log_probs + out.entropy).mean(), 0.0 if trie is None else trie.saved
 
 
 def rows_of(batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -156,12 +156,17 @@ def run(
 
 
 def measure(
-    models: dict[str, PreTrainedModel], kinds: Sequence[str], rounds: int, now: Callable[[], float], seed: int
+    models: dict[str, PreTrainedModel],
+    kinds: Sequence[str],
+    count: int,
+    rounds: int,
+    now: Callable[[], float],
+    seed: int,
 ) -> list[dict[str, Any]]:
     """A row for each batch and model: medians over the rounds, with quarter points of the ratio."""
     out = []
     for kind in kinds:
-        episodes = play(BATCHES[kind], seed)
+        episodes = play(BATCHES[kind], count, seed)
         batches = micro_batches(episodes)
         tokens = sum(len(one.prompt_ids) + len(one.completion_ids) for one in episodes)
         for name, model in models.items():
@@ -225,6 +230,7 @@ def models_of(width: int, layers: int) -> dict[str, PreTrainedModel]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="how often both are measured, by turns")
+    parser.add_argument("--episodes", type=int, default=32, help="of a batch")
     parser.add_argument("--only", nargs="+", choices=BATCHES, default=list(BATCHES), metavar="BATCH", help="which")
     parser.add_argument("--width", type=int, default=0, help="hidden size of a larger random model; 0: none")
     parser.add_argument("--layers", type=int, default=6, help="of the larger model")
@@ -236,13 +242,14 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     now = time.process_time if chosen.cpu_time else time.perf_counter
-    rows = measure(models_of(chosen.width, chosen.layers), chosen.only, chosen.rounds, now, chosen.seed)
+    models = models_of(chosen.width, chosen.layers)
+    rows = measure(models, chosen.only, chosen.episodes, chosen.rounds, now, chosen.seed)
     if chosen.plot is not None:
         plot(rows, chosen.plot)
     if chosen.json:
         print(json.dumps(rows, indent=2))
         return
-    table = Table(title=f"The loss of 32 episodes, {ROWS} a micro-batch", title_justify="left")
+    table = Table(title=f"The loss of {chosen.episodes} episodes, {ROWS} a micro-batch", title_justify="left")
     for name in ("batch", "model", "tokens", "saved", "tokens/s", "apart", "ratio", "peak, MiB", "apart"):
         table.add_column(name, justify="left" if name in ("batch", "model") else "right")
     for row in rows:

@@ -14,13 +14,14 @@ of `attend` is that of the tokens that are kept, and no mask of all nodes by all
 Shapes: B rows, L tokens of the longest one, N nodes, H heads, D their size.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.attention.bias import causal_lower_right
 from torch.nn.functional import scaled_dot_product_attention
 
 __all__ = ["Piece", "Trie", "TrieMask", "attend", "dense_mask", "lexicographic", "shared_prefixes"]
@@ -152,12 +153,12 @@ def attend(
     key: torch.Tensor,
     value: torch.Tensor,
     pieces: Sequence[Piece],
-    lower: torch.Tensor,
+    bias: Callable[[torch.Tensor, int, int], torch.Tensor],
     **options: Any,
 ) -> torch.Tensor:
     """Attention of nodes `(1, H, N, D)` to their ancestors and themselves.
 
-    `lower` is a lower triangle `(L, L)`, True where a token of a row may attend.
+    `bias` gives the mask of the last tokens of a row of so many, of the query's type: causal from the lower right.
     """
     spans = [span for piece in pieces for span in piece.spans]
     lengths = [piece.before + piece.end - piece.start for piece in pieces]
@@ -167,7 +168,7 @@ def attend(
             query[:, :, piece.start : piece.end],
             keys[at].transpose(0, 1)[None],
             values[at].transpose(0, 1)[None],
-            attn_mask=lower[piece.before : lengths[at], : lengths[at]] if piece.before else None,
+            attn_mask=bias(query, piece.before, lengths[at]) if piece.before else None,
             is_causal=piece.before == 0,
             **options,
         )
@@ -183,17 +184,29 @@ class TrieMask(torch.Tensor):
     """
 
     pieces: tuple[Piece, ...]
-    lower: torch.Tensor
+    longest: int
+    _triangles: dict[torch.dtype, torch.Tensor]
 
     @staticmethod
     def of(trie: Trie) -> "TrieMask":
         """The mask of a trie."""
-        device, count = trie.nodes.device, len(trie.nodes)
-        ones = torch.ones((), dtype=torch.bool, device=device).expand(1, 1, count, count)
+        count = len(trie.nodes)
+        ones = torch.ones((), dtype=torch.bool, device=trie.nodes.device).expand(1, 1, count, count)
         out = ones.as_subclass(TrieMask)
-        out.pieces = trie.pieces
-        out.lower = torch.ones(trie.longest, trie.longest, dtype=torch.bool, device=device).tril_()
+        out.pieces, out.longest, out._triangles = trie.pieces, trie.longest, {}
         return out
+
+    def bias(self, query: torch.Tensor, before: int, length: int) -> torch.Tensor:
+        """See `attend`. All masks of a pass are parts of one triangle: what is kept for gradients is that one.
+
+        On a GPU no mask is held at all: its kernels know this one.
+        """
+        if query.is_cuda:
+            return causal_lower_right(length - before, length)
+        if query.dtype not in self._triangles:
+            whole = torch.full((self.longest, self.longest), -torch.inf, dtype=query.dtype, device=query.device)
+            self._triangles[query.dtype] = whole.triu_(1)
+        return self._triangles[query.dtype][before:length, :length]
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -203,7 +216,7 @@ class TrieMask(torch.Tensor):
             del kwargs["attn_mask"]
             kwargs.pop("is_causal", None)
             query, key, value = args
-            return attend(query, key, value, mask.pieces, mask.lower, **kwargs)
+            return attend(query, key, value, mask.pieces, mask.bias, **kwargs)
         with torch._C.DisableTorchFunctionSubclass():
             return func(*args, **kwargs)
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn.attention.bias import causal_lower_right as on_a_gpu
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import AutoModelForCausalLM
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
@@ -136,7 +137,8 @@ def test_attention_to_ancestors_by_hand() -> None:
     expected = [0, 1 / 2, 2, 5 / 2, 9 / 3, 7 / 2, 13 / 3, 20 / 4]
     for out in (
         torch.nn.functional.scaled_dot_product_attention(zeros, zeros, values, attn_mask=mask),
-        attend(zeros, zeros, values, mask.pieces, mask.lower),
+        attend(zeros, zeros, values, mask.pieces, mask.bias),
+        attend(zeros, zeros, values, mask.pieces, lambda query, before, length: on_a_gpu(length - before, length)),
     ):
         assert out[0, 0, :, 0].tolist() == pytest.approx(expected)
 
@@ -174,7 +176,7 @@ def test_shared_rows_have_the_figures_of_rows_apart(model: Any, made: Any, order
         return
     shared = outcome(model, PrefixSharing("on"), ids, lengths, labels)
     apart = outcome(model, PrefixSharing("off"), ids, lengths, labels)
-    equal(shared, apart, 1e-6)
+    equal(shared, apart, 5e-6)
 
 
 def forked(rng: np.random.Generator, longest: int = 24) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -211,7 +213,7 @@ def test_adapters_and_recomputed_activations_change_nothing(rng: np.random.Gener
     shared = outcome(model, PrefixSharing("on"), ids, lengths, labels)
     apart = outcome(model, PrefixSharing("off"), ids, lengths, labels)
     assert all("lora" in name for name in apart[2])
-    equal(shared, apart, 1e-6)
+    equal(shared, apart, 5e-6)
 
 
 class Squares(TorchDispatchMode):
