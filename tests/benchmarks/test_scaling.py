@@ -8,7 +8,7 @@ from benchmarks.scaling import TURN, main, parameters, step_bytes, turns, weight
 
 
 def test_bytes_of_a_step_by_hand() -> None:
-    # 1,000 parameters over 4 GPUs, two micro-batches: three quarters come from others. Forward and backward, twice each,
+    # 1,000 parameters over 4 GPUs, two micro-batches: three quarters come from others. Forward and backward, each twice
     # at 2 bytes: 1000 * 2 * 0.75 * 4 = 6,000. Gradients at 4 bytes, twice: 1000 * 4 * 0.75 * 2 = 6,000. For sampling
     # once at 4 bytes: 3,000. Three servers: written once (4,000), read by each (12,000).
     assert step_bytes(1000, gpus=4, micro_batches=2, servers=3) == {
@@ -45,4 +45,4 @@ def test_it_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
     figures = json.loads(capsys.readouterr().out)
     assert list(figures) == ["weights", "turns", "computed"]
     main(["--turns", "4", "--no-ray"])
-    assert "Qwen3-32B" in capsys.readouterr().out
+    assert "computed" in capsys.readouterr().out
