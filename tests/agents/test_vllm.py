@@ -24,6 +24,7 @@ from toolgym.agents.policies.chat import ChatFormat
 from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
 from toolgym.agents.policies.models import load_model, quiet
 from toolgym.agents.policies.vllm import VLLMServer, importance_weights, write_weights
+from toolgym.agents.policies.vllm_servers import VLLMServers
 from toolgym.agents.rollouts.rollout import Start, rollouts
 from toolgym.agents.training.running import RunConfig, lora
 from toolgym.errors import ChatError, ConfigError, DivergenceError
@@ -321,20 +322,26 @@ TOGETHER = """
 import sys
 from toolgym.agents.training import registry
 
-where, size, url, output = sys.argv[1:3], sys.argv[3:5], sys.argv[5], sys.argv[6]
-common = [*where, *size, "--prompt", "short", "--threads", "1", "--no-progress", "--max-new-tokens", "6", "--vllm", url]
+where, size, urls, output = sys.argv[1:3], sys.argv[3:5], sys.argv[5:7], sys.argv[7]
+common = [*where, *size, "--prompt", "short", "--threads", "1", "--no-progress", "--max-new-tokens", "6"]
+common += ["--vllm", *urls]
 registry.main("grpo", [*common, "--groups", "2", "--rollouts", "2", "--steps", "2", "--output", output + "/grpo"])
 registry.main("rft", [*common, "--episodes", "2", "--samples", "1", "--batch", "2", "--output", output + "/rft"])
 """
 
 
 @pytest.mark.slow
-def test_of_two_processes_one_gives_the_server_its_weights(standin: Any, start: str, tmp_path: Path) -> None:
+def test_of_two_processes_one_gives_the_servers_their_weights(
+    standin: Any, standins: Any, start: str, tmp_path: Path
+) -> None:
+    """The other process takes its word for who has them: a server that reads nothing is asked by neither."""
+    (deaf,) = standins(1)
+    deaf.context, deaf.dev_mode = 1024, False
     standin.context = 1024
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         port = str(held.getsockname()[1])
-    words = ["--model", start, "--size", "small", standin.url, str(tmp_path)]
+    words = ["--model", start, "--size", "small", standin.url, deaf.url, str(tmp_path)]
     running = []
     for rank in ("0", "1"):
         env = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "WORLD_SIZE": "2", "RANK": rank}
@@ -350,6 +357,7 @@ def test_of_two_processes_one_gives_the_server_its_weights(standin: Any, start: 
     assert [process.returncode for process in running] == [0, 0], "\n".join(text[-1500:] for text in said)
     paths = [request["path"] for request in standin.seen]
     assert paths.count("/collective_rpc") == 3  # two steps of GRPO, and RFT once
+    assert deaf.turns == []
     assert paths.index("/collective_rpc") < paths.index("/v1/completions")
 
 
@@ -414,7 +422,16 @@ def real() -> str:
     """The URL of a vLLM server in development mode that serves TOOLGYM_TEST_VLLM_MODEL, in float32."""
     if not os.environ.get("TOOLGYM_TEST_VLLM"):
         pytest.skip("TOOLGYM_TEST_VLLM names no vLLM server (.ci/vllm starts one)")
-    return os.environ["TOOLGYM_TEST_VLLM"]
+    return os.environ["TOOLGYM_TEST_VLLM"].split()[0]
+
+
+@pytest.fixture(scope="module")
+def real_pair(real: str) -> list[str]:
+    """The URLs of two of them."""
+    urls = os.environ["TOOLGYM_TEST_VLLM"].split()
+    if len(urls) < 2:
+        pytest.skip("TOOLGYM_TEST_VLLM names one vLLM server")
+    return urls
 
 
 @pytest.mark.slow
@@ -446,6 +463,28 @@ def test_a_real_server_samples_by_the_weights_of_the_step_before(real: str, tmp_
     lines = metrics(output)
     assert max(line["sampler/logp_difference"] for line in lines) < 1e-3
     assert any(line["grad_norm"] > 0 for line in lines[:2])  # else the weights of all steps are the same
+
+
+@pytest.mark.slow
+def test_two_real_servers_give_the_greedy_turns_of_the_model(real_pair: list[str], tmp_path: Path) -> None:
+    from toolgym.opening import open_env
+
+    model, tokenizer = load_model(os.environ["TOOLGYM_TEST_VLLM_MODEL"])
+    options = SamplingOptions(temperature=0.0, max_new_tokens=60, context_tokens=1024)
+    servers = VLLMServers(real_pair, tmp_path / "weights")
+    played = []
+    for policy in (LMPolicy(model, tokenizer, options), LMPolicy(model, tokenizer, options, server=servers)):
+        policy.use(model)
+        first = open_env("ToolGym/Airline-v0", size="small", prompt="short", split="test")
+        envs = [first, *(first.spawn() for _ in range(3))]
+        played.append(rollouts(policy, envs, [Start(options={"task": task}) for task in range(4)]))
+        for env in envs:
+            env.close()
+    for one, other in zip(*played, strict=True):
+        assert one.completion_ids == other.completion_ids
+        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-3)
+    assert servers.in_use == real_pair
+    servers.close()
 
 
 def test_the_context_of_the_server_is_a_limit(connect: Any, standin: Any, fresh: Any, tokenizer: Any) -> None:
