@@ -40,7 +40,7 @@ class Library:
         self.failures: dict[str, str] = {}
         """Source -> why it cannot be read at present."""
         self.counted: dict[str, tuple[int, float, dict[str, Any]]] = {}
-        """Source -> how far it was read when its episodes were counted, until when that may be shown, and the figures."""
+        """Source -> how far it was read when its episodes were counted, until when that is shown, and the figures."""
         self._indexers: dict[str, FileIndexer | CorpusIndexer] = {}
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
