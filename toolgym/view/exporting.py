@@ -98,7 +98,7 @@ def _public(summary: dict[str, Any]) -> dict[str, Any]:
 def _pairs(library: Library, sources: list[Source]) -> Iterator[tuple[str, Any]]:
     """Any two runs with episodes, in either order, and all of them together."""
     paired = [source for source in sources if source.episodes is not None][:_MOST_PAIRED]
-    every = list(itertools.permutations(paired, 2))
+    every: list[tuple[Source, ...]] = list(itertools.permutations(paired, 2))
     if len(paired) > 2:
         every.append(tuple(paired))
     for some in every:
