@@ -113,7 +113,7 @@ def _write_source(library: Library, source: Source, data: Path, limit: int, expl
             rows += queries.page(index, {}, start=start, count=count)["rows"]
         texts = {} if index is None else dict(map(tuple, index.execute("SELECT n, text FROM texts LIMIT ?", (limit,))))
         found = {**queries.facets(index), **queries.note(index), "name": source.name, "kind": source.kind}
-        found |= {"done": 0, "size": 0}
+        found |= {"done": 0, "size": 0, "tail": 0}
         broken = {"lines": queries.broken_lines(index), "total": found["bad"]}
     rows = [{**row, "text": texts.get(row["n"], "")} for row in rows]
     keyed = [(f"facets-{source.id}", found), (f"broken-{source.id}", broken), (f"rows-{source.id}", rows)]

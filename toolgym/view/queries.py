@@ -22,7 +22,7 @@ _LISTS = ("kinds", "tools", "errors")
 _NO_OUTCOME = "unfinished"
 _MOST_PAIRS = 5_000
 _MOST_RUNS = 8
-_NONE_YET: dict[str, Any] = {"done": 0, "size": 0, "bad": 0}
+_NONE_YET: dict[str, Any] = {"done": 0, "size": 0, "bad": 0, "tail": 0}
 
 
 def _names(text: str | None) -> list[str]:
@@ -33,7 +33,7 @@ def note(index: sqlite3.Connection | None) -> dict[str, Any]:
     """How far the reading is."""
     if index is None:
         return dict(_NONE_YET)
-    rows = index.execute("SELECT key, value FROM meta WHERE key IN ('done', 'bad')")
+    rows = index.execute("SELECT key, value FROM meta WHERE key IN ('done', 'bad', 'tail')")
     return {**_NONE_YET, **{key: json.loads(value) for key, value in rows}}
 
 
@@ -147,7 +147,7 @@ def summary(library: Library, source: Source) -> dict[str, Any]:
     """A row of the table of runs."""
     with library.index(source) as index:
         out: dict[str, Any] = {"id": source.id, "name": source.name, "kind": source.kind, **note(index)}
-        out |= {"size": library.size(source), "failure": library.failures.get(source.id, "")}
+        out |= {"size": readable(library, source, out), "failure": library.failures.get(source.id, "")}
         out |= _kept(library, source, index, out["done"], out["done"] < out["size"])
     out["pass"] = _pass_of(out.pop("shares"))
     match source.kind:
@@ -161,6 +161,12 @@ def summary(library: Library, source: Source) -> dict[str, Any]:
         case "corpus":
             out["pass"] = None  # its rows were made right and wrong
     return out
+
+
+def readable(library: Library, source: Source, noted: Mapping[str, Any]) -> int:
+    """The bytes of its episodes that there are to read: without a last line that has no end yet."""
+    size = library.size(source)
+    return noted["done"] if size == noted["done"] + noted["tail"] else size
 
 
 def _kept(

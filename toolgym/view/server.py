@@ -239,8 +239,8 @@ class Viewer:
     def _facets(self, given: Mapping[str, str]) -> Any:
         source = self._source(given)
         with self.library.index(source) as index:
-            noted = {**queries.note(index), "size": self.library.size(source), "name": source.name, "kind": source.kind}
-            return {**queries.facets(index), **noted}
+            noted = {**queries.note(index), "name": source.name, "kind": source.kind}
+            return {**queries.facets(index), **noted, "size": queries.readable(self.library, source, noted)}
 
     def _episodes(self, given: Mapping[str, str]) -> Any:
         with self.library.index(self._source(given)) as index:
