@@ -195,6 +195,9 @@ def test_a_torn_last_line_waits_for_its_end(tmp_path, cache):
     library = opened(path, cache)
     assert len(rows(library)) == 1
     assert bad(library) == []
+    (source,) = library.sources.values()
+    told = queries.summary(library, source)
+    assert (told["tail"], told["done"]) == (50, told["size"])  # all that can be read was read
     with path.open("a") as file:
         file.write(half[50:] + "\n")
     library.read_all()

@@ -1,5 +1,6 @@
 """`toolgym view`: runs and episodes in the browser."""
 
+import threading
 import webbrowser
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +19,7 @@ def view(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="PATH...",
+            metavar="PATH",
             help="Files of episodes, folders of runs, benchmarks or corpora, reports, or folders that hold some "
             "(default: runs/, or else this folder).",
         ),
@@ -55,7 +56,7 @@ def view(
 
     \b
     Examples:
-      toolgym eval --agent builtin:imperfect --episodes 50 --output runs/first.jsonl
+      toolgym eval --agent random --episodes 50 --output runs/random.jsonl
       toolgym view runs
       toolgym view runs/base.jsonl runs/trained.jsonl --set size=small
       toolgym view runs --no-browser --port 8900
@@ -85,6 +86,7 @@ def view(
     found = len(library.sources)
     progress_console.print(f"{found or 'No'} run{'' if found == 1 else 's'} found. Ctrl-C ends it.", highlight=False)
     if browser:
-        webbrowser.open(viewer.address)
+        # In a thread: one that shows text in this terminal comes back only when it ends.
+        threading.Thread(target=webbrowser.open, args=(viewer.address,), daemon=True).start()
     with suppress(KeyboardInterrupt):
         viewer.serve()

@@ -7,6 +7,7 @@ corpus.py     the same of an executed corpus
 queries.py    pages of episodes, filtered and sorted; figures of a run; runs paired by task
 episodes.py   one episode, its tokens, the tree of its group
 explaining.py what needs the episode's environment: checklist, state, credit
+playing.py    episodes that a person plays in the page
 server.py     the pages and the data over HTTP, for this machine's browser alone
 exporting.py  the same as files, for any static host
 web/          the front end's sources; static/ is what Vite made of them

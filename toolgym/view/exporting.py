@@ -98,7 +98,7 @@ def _public(summary: dict[str, Any]) -> dict[str, Any]:
 def _pairs(library: Library, sources: list[Source]) -> Iterator[tuple[str, Any]]:
     """Any two runs with episodes, in either order, and all of them together."""
     paired = [source for source in sources if source.episodes is not None][:_MOST_PAIRED]
-    every = list(itertools.permutations(paired, 2))
+    every: list[tuple[Source, ...]] = list(itertools.permutations(paired, 2))
     if len(paired) > 2:
         every.append(tuple(paired))
     for some in every:
@@ -113,7 +113,7 @@ def _write_source(library: Library, source: Source, data: Path, limit: int, expl
             rows += queries.page(index, {}, start=start, count=count)["rows"]
         texts = {} if index is None else dict(map(tuple, index.execute("SELECT n, text FROM texts LIMIT ?", (limit,))))
         found = {**queries.facets(index), **queries.note(index), "name": source.name, "kind": source.kind}
-        found |= {"done": 0, "size": 0}
+        found |= {"done": 0, "size": 0, "tail": 0}
         broken = {"lines": queries.broken_lines(index), "total": found["bad"]}
     rows = [{**row, "text": texts.get(row["n"], "")} for row in rows]
     keyed = [(f"facets-{source.id}", found), (f"broken-{source.id}", broken), (f"rows-{source.id}", rows)]

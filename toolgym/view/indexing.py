@@ -25,6 +25,8 @@ _BLOCK = 1 << 20
 _HEAD = 4096
 _COMMIT_S = 0.25
 _MOST_OPEN = 10_000
+_NOTED = ("done", "line", "next", "segment", "bad", "tail")
+"""`tail`: bytes of a last line that has no end yet."""
 _FEW = 200
 """Lines after which the clock is looked at."""
 
@@ -70,6 +72,7 @@ class FileIndexer:
         self.next: int = self.store.get("next", 0)
         self.segment: int = self.store.get("segment", -1)
         self.bad: int = self.store.get("bad", 0)
+        self.tail: int = self.store.get("tail", 0)
         self.tokens_done: int = self.store.get("tokens_done", 0)
         self.open = {row.number: row for row in self.store.unfinished(self.segment)}
         self.changed: dict[int, Row] = {}
@@ -121,13 +124,14 @@ class FileIndexer:
                     return True
                 file.seek(self.done)
                 commit = now + _COMMIT_S
-        if self.done > before:
+        if self.done > before or self.tail != size - self.done:
+            self.tail = size - self.done
             self._commit(file)
         return self.done > before
 
     def _commit(self, file: Any) -> None:
         place = file.tell()
-        noted: dict[str, Any] = {name: getattr(self, name) for name in ("done", "line", "next", "segment", "bad")}
+        noted: dict[str, Any] = {name: getattr(self, name) for name in _NOTED}
         noted["marks"] = self._marks(file)
         file.seek(place)
         self.store.put(list(self.changed.values()), self.broken, (), **noted)

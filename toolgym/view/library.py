@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from toolgym.errors import ConfigError, LockedError
 from toolgym.view.corpus import CorpusIndexer, size_of
@@ -38,6 +39,8 @@ class Library:
         self.sources: dict[str, Source] = {}
         self.failures: dict[str, str] = {}
         """Source -> why it cannot be read at present."""
+        self.counted: dict[str, tuple[int, float, dict[str, Any]]] = {}
+        """Source -> how far it was read when its episodes were counted, until when that is shown, and the figures."""
         self._indexers: dict[str, FileIndexer | CorpusIndexer] = {}
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
@@ -21,7 +22,7 @@ _LISTS = ("kinds", "tools", "errors")
 _NO_OUTCOME = "unfinished"
 _MOST_PAIRS = 5_000
 _MOST_RUNS = 8
-_NONE_YET: dict[str, Any] = {"done": 0, "size": 0, "bad": 0}
+_NONE_YET: dict[str, Any] = {"done": 0, "size": 0, "bad": 0, "tail": 0}
 
 
 def _names(text: str | None) -> list[str]:
@@ -32,7 +33,7 @@ def note(index: sqlite3.Connection | None) -> dict[str, Any]:
     """How far the reading is."""
     if index is None:
         return dict(_NONE_YET)
-    rows = index.execute("SELECT key, value FROM meta WHERE key IN ('done', 'bad')")
+    rows = index.execute("SELECT key, value FROM meta WHERE key IN ('done', 'bad', 'tail')")
     return {**_NONE_YET, **{key: json.loads(value) for key, value in rows}}
 
 
@@ -95,25 +96,20 @@ def page(
     where, values = _where(filters)
     total = index.execute(f"SELECT count(*) FROM episodes WHERE {where}", values).fetchone()[0]
     order = f"{sort} IS NULL, {sort} {'DESC' if down else 'ASC'}, n" if sort != "n" else f"n {'DESC' if down else ''}"
+    # First which, then what they are: sorting whole rows takes several times as long.
+    chosen = f"SELECT n FROM episodes WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"
+    numbers = index.execute(chosen, [*values, max(1, min(count, MOST_ROWS)), max(0, start)]).fetchall()
+    marks = ", ".join("?" * len(numbers))
+    columns = ", ".join((*_SHOWN, *_LISTS))
     found = index.execute(
-        f"SELECT {', '.join((*_SHOWN, *_LISTS))} FROM episodes WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?",
-        [*values, max(1, min(count, MOST_ROWS)), max(0, start)],
+        f"SELECT {columns} FROM episodes JOIN texts USING (n) WHERE n IN ({marks})", [row[0] for row in numbers]
     )
-    return {"total": total, "start": start, "rows": [_shown(row) for row in found]}
+    by_number = {row["n"]: _shown(row) for row in found}
+    return {"total": total, "start": start, "rows": [by_number[row[0]] for row in numbers if row[0] in by_number]}
 
 
 def _shown(row: sqlite3.Row) -> dict[str, Any]:
     return {**{name: row[name] for name in _SHOWN}, **{name: _names(row[name]) for name in _LISTS}}
-
-
-def neighbours(
-    index: sqlite3.Connection, filters: Mapping[str, str], sort: str, down: bool, at: int
-) -> dict[str, int | None]:
-    """The numbers of the episodes before and after the one at that place of a filtered list."""
-    rows = page(index, filters, sort=sort, down=down, start=max(0, at - 1), count=3)["rows"]
-    before = rows[0]["n"] if at > 0 and rows else None
-    after_at = 2 if at > 0 else 1
-    return {"before": before, "after": rows[after_at]["n"] if len(rows) > after_at else None}
 
 
 def facets(index: sqlite3.Connection | None) -> dict[str, Any]:
@@ -151,8 +147,8 @@ def summary(library: Library, source: Source) -> dict[str, Any]:
     """A row of the table of runs."""
     with library.index(source) as index:
         out: dict[str, Any] = {"id": source.id, "name": source.name, "kind": source.kind, **note(index)}
-        out |= {"size": library.size(source), "failure": library.failures.get(source.id, "")}
-        out |= _counted(index)
+        out |= {"size": readable(library, source, out), "failure": library.failures.get(source.id, "")}
+        out |= _kept(library, source, index, out["done"], out["done"] < out["size"])
     out["pass"] = _pass_of(out.pop("shares"))
     match source.kind:
         case "training":
@@ -165,6 +161,26 @@ def summary(library: Library, source: Source) -> dict[str, Any]:
         case "corpus":
             out["pass"] = None  # its rows were made right and wrong
     return out
+
+
+def readable(library: Library, source: Source, noted: Mapping[str, Any]) -> int:
+    """The bytes of its episodes that there are to read: without a last line that has no end yet."""
+    size = library.size(source)
+    return noted["done"] if size == noted["done"] + noted["tail"] else size
+
+
+def _kept(
+    library: Library, source: Source, index: sqlite3.Connection | None, done: int, reading: bool
+) -> dict[str, Any]:
+    """What is counted of its episodes; while much is being read, not anew for each look."""
+    kept = library.counted.get(source.id)
+    if kept is not None and (kept[0] == done or (reading and time.monotonic() < kept[1])):
+        return dict(kept[2])
+    started = time.monotonic()
+    counted = _counted(index)
+    now = time.monotonic()
+    library.counted[source.id] = (done, now + max(1.0, 10 * (now - started)), counted)
+    return dict(counted)
 
 
 def _counted(index: sqlite3.Connection | None) -> dict[str, Any]:
@@ -295,9 +311,9 @@ def _by_task(library: Library, source: Source) -> dict[tuple[str, str, str, str]
         if index is None:
             return {}
         query = (
-            "SELECT env, world, part, task, avg(outcome = 'solved') AS share, count(*) AS trials, min(n) AS n, "
-            "min(request) AS request FROM episodes WHERE outcome IS NOT NULL AND outcome != 'infra_error' "
-            "GROUP BY env, world, part, task"
+            "SELECT g.*, request FROM (SELECT env, world, part, task, avg(outcome = 'solved') AS share, count(*) AS "
+            "trials, min(n) AS n FROM episodes WHERE outcome IS NOT NULL AND outcome != 'infra_error' "
+            "GROUP BY env, world, part, task) g JOIN texts USING (n)"
         )
         return {
             (row["env"], row["world"], row["part"], row["task"]): {

@@ -29,6 +29,7 @@ from toolgym.view.curves import curves
 from toolgym.view.episodes import episode, group_tree, tokens, trajectory
 from toolgym.view.explaining import Explainer
 from toolgym.view.library import Library
+from toolgym.view.playing import Plays
 
 __all__ = ["POLICY", "STATIC", "Viewer"]
 
@@ -38,6 +39,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
+_LARGEST_ACTION = 2**20
 _HEADERS = {
     "content-security-policy": POLICY,
     "cross-origin-opener-policy": "same-origin",
@@ -89,7 +91,11 @@ class Guard:
         if any(each not in ("same-origin", "none") for each in site) and not navigates:
             return 403, "Another site may not read from this viewer."
         if scope["method"] not in ("GET", "HEAD"):
-            return 405, "This viewer only reads."
+            if scope["method"] != "POST" or scope["path"] != "/api/play":
+                return 405, "This viewer only reads."
+            # A form of another site can send neither this type nor this page's origin.
+            if not headers.get("origin") or headers.get("content-type") != ["application/json"]:
+                return 403, "Only this viewer's own page acts."
         if not any(
             secrets.compare_digest(given.encode(), self.token.encode()) for given in self._given(scope, headers)
         ):
@@ -121,6 +127,7 @@ class Viewer:
 
     def __init__(self, library: Library, explainer: Explainer | None = None, port: int = 0):
         self.library, self.explainer = library, explainer or Explainer()
+        self.plays = Plays(self.explainer.env_id, self.explainer.options)
         self.token = secrets.token_urlsafe(24)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
@@ -160,6 +167,7 @@ class Viewer:
             self._server.run(sockets=[self._socket])
         finally:
             self.library.close()
+            self.plays.close()
             self._socket.close()
 
     def start(self) -> None:
@@ -193,7 +201,19 @@ class Viewer:
             "credit": self._credit,
         }
         routes = [Route(f"/api/{name}", _answering(answer)) for name, answer in answers.items()]
+        routes += [
+            Route("/api/play", self._play, methods=["POST"]),
+            Route("/api/plays", _answering(lambda _: {"envs": self.plays.offered()})),
+        ]
         return Starlette(routes=[*routes, Route("/", self._page), Route("/{name}", _static)])
+
+    async def _play(self, request: Request) -> Response:
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _LARGEST_ACTION:
+                return Response("An action is smaller.\n", 413, _HEADERS, "text/plain")
+        return await run_in_threadpool(_answered, lambda _: self.plays.do(_object(body)), {})
 
     def _page(self, request: Request) -> Response:
         response = _file("index.html")
@@ -219,8 +239,8 @@ class Viewer:
     def _facets(self, given: Mapping[str, str]) -> Any:
         source = self._source(given)
         with self.library.index(source) as index:
-            noted = {**queries.note(index), "size": self.library.size(source), "name": source.name, "kind": source.kind}
-            return {**queries.facets(index), **noted}
+            noted = {**queries.note(index), "name": source.name, "kind": source.kind}
+            return {**queries.facets(index), **noted, "size": queries.readable(self.library, source, noted)}
 
     def _episodes(self, given: Mapping[str, str]) -> Any:
         with self.library.index(self._source(given)) as index:
@@ -247,6 +267,21 @@ class Viewer:
     def _credit(self, given: Mapping[str, str]) -> Any:
         value, method = given.get("value", "outcome"), given.get("method", "leave_one_out")
         return self.explainer.credit(trajectory(self._episode(given)), value, method)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    """The JSON object that a request brings.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        value = _strict_json.loads(body, half_characters=True)
+    except ValueError as error:
+        raise ConfigError(f"The request is no JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ConfigError("The request is no JSON object")
+    return value
 
 
 def _whole(given: Mapping[str, str], name: str, default: int | None = None) -> int:

@@ -18,7 +18,7 @@ from toolgym.view.rows import Row, tags
 
 __all__ = ["BROKEN_KEPT", "COLUMNS", "Store", "cache_folder", "connect", "store_path"]
 
-VERSION = 3
+VERSION = 4
 """Of the tables."""
 BROKEN_KEPT = 1_000
 """Of how many broken lines it is kept what they are; the others are counted."""
@@ -28,16 +28,17 @@ _LONGEST_TAG = 200
 
 COLUMNS = (
     *("n", "segment", "number", "line", "env", "task", "split", "world", "outcome", "truncation", "reward", "steps"),
-    *("calls", "depth", "kinds", "tools", "errors", "step", "part", "trial", "fault", "request", "ended", "ranges"),
+    *("calls", "depth", "kinds", "tools", "errors", "step", "part", "trial", "fault", "ended", "ranges"),
 )
 _TABLES = f"""
 CREATE TABLE episodes({", ".join(f"{name} INTEGER PRIMARY KEY" if name == "n" else name for name in COLUMNS)});
-CREATE TABLE texts(n INTEGER PRIMARY KEY, text);
+CREATE TABLE texts(n INTEGER PRIMARY KEY, request, text);
 CREATE TABLE tags(name, value, PRIMARY KEY(name, value)) WITHOUT ROWID;
 CREATE TABLE broken(line INTEGER PRIMARY KEY, start, end, why);
 CREATE TABLE tokens(step, number, start, end, PRIMARY KEY(step, number)) WITHOUT ROWID;
 CREATE TABLE meta(key PRIMARY KEY, value) WITHOUT ROWID;
-CREATE INDEX by_task ON episodes(task);
+CREATE INDEX by_group ON episodes(env, world, part, task, step, outcome, reward);
+CREATE INDEX by_reward ON episodes(reward);
 PRAGMA user_version = {VERSION};
 """
 
@@ -150,7 +151,8 @@ class Store:
             marks = ", ".join("?" * len(COLUMNS))
             many = self.connection.executemany
             many(f"INSERT OR REPLACE INTO episodes VALUES ({marks})", map(_values, rows))
-            many("INSERT OR REPLACE INTO texts VALUES (?, ?)", ((row.n, clean(row.text)) for row in rows))
+            texts = ((row.n, clean(row.request), clean(row.text)) for row in rows)
+            many("INSERT OR REPLACE INTO texts VALUES (?, ?, ?)", texts)
             many("INSERT OR IGNORE INTO tags VALUES (?, ?)", set(_tags(rows)))
             many("INSERT OR REPLACE INTO broken VALUES (?, ?, ?, ?)", ((a, b, c, clean(d)) for a, b, c, d in broken))
             many("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?)", tokens)

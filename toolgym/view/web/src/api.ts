@@ -34,6 +34,20 @@ async function fromServer(name: string, query: Query, signal?: AbortSignal): Pro
   return value;
 }
 
+/** Lets the server do something in an episode that is played. */
+export async function act<T>(what: Record<string, unknown>): Promise<T> {
+  const answer = await fetch("api/play", {
+    method: "POST",
+    credentials: "same-origin",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(what),
+  });
+  if (answer.status === 401 || answer.status === 403 || answer.status === 413) throw new Error((await answer.text()).trim());
+  const value = await answer.json();
+  if (!answer.ok) throw new Error(value.error || `status ${answer.status}`);
+  return value;
+}
+
 // Exported sites ------------------------------------------------------------------------------------------------------
 
 const put = new Map<string, unknown>();

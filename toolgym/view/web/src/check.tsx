@@ -27,7 +27,7 @@ export function Check({ run, of }: { run: string; of: Episode }) {
   );
 }
 
-function Reasons({ of }: { of: Explanation }) {
+export function Reasons({ of }: { of: Pick<Explanation, "reasons"> }) {
   return (
     <Panel title="Why it is not solved" id="why">
       {!of.reasons.length && <p class="faint">All that was recorded fits the task. Was it another one when the episode was played?</p>}

@@ -166,7 +166,7 @@ function Facts({ of, total }: { of: Episode; total: number | null }) {
   );
 }
 
-function opening(prompt: string): [policy: string, request: string] {
+export function opening(prompt: string): [policy: string, request: string] {
   const at = prompt.lastIndexOf("\n\n<user>");
   return at >= 0 && prompt.endsWith("</user>") ? [prompt.slice(0, at), prompt.slice(at + 8, -7)] : ["", prompt];
 }
@@ -208,12 +208,12 @@ function Conversation({ of, run }: { of: Episode; run: string }) {
   );
 }
 
-const lastDiff = (steps: Step[], at: number) => {
+export const lastDiff = (steps: Step[], at: number) => {
   for (let each = at - 1; each >= 0; each--) if (steps[each].diff) return steps[each].diff;
   return null;
 };
 
-function StepView({
+export function StepView({
   of,
   at,
   before,

@@ -96,6 +96,9 @@ export function Episodes({ place }: { place: Place }) {
             reading: {percent(f.done / f.size, 0)} of {bytes(f.size)}
           </p>
         )}
+        {f && f.tail > 0 && f.size === f.done && (
+          <p class="faint">its last line is not whole yet ({bytes(f.tail)})</p>
+        )}
         {f?.kind === "training" && <a href={href(["compare"], { runs: run })}>Curves</a>}
       </div>
       <form class="filters" role="search" aria-label="Filter episodes" onSubmit={(event) => event.preventDefault()}>

@@ -1,10 +1,12 @@
 import { Component, type ComponentChildren, render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { isStatic } from "./api";
 import "./app.css";
 import { Compare } from "./compare";
 import { EpisodePage } from "./episode";
 import { Episodes } from "./episodes";
 import { Failure } from "./parts";
+import { Play } from "./play";
 import { Runs } from "./runs";
 import { useKeys, usePlace } from "./state";
 
@@ -98,7 +100,7 @@ function App() {
   const at = place.path.join("/");
   useKeys({ "?": () => setHelp(true), t: nextTheme });
   useEffect(() => {
-    const names: Record<string, string> = { compare: "Compare", run: n ? `Episode ${n}` : "Episodes" };
+    const names: Record<string, string> = { compare: "Compare", play: "Play", run: n ? `Episode ${n}` : "Episodes" };
     document.title = page ? `${names[page] ?? "Not found"} - ToolGym` : "ToolGym";
   }, [at]);
   return (
@@ -117,6 +119,7 @@ function App() {
                 Runs
               </a>
             </li>
+            {page === "play" && <li aria-current="page">Play</li>}
             {page === "compare" && <li aria-current="page">Compare</li>}
             {page === "run" && (
               <li>
@@ -129,6 +132,11 @@ function App() {
           </ol>
         </nav>
         <span class="top-tools">
+          {!isStatic && (
+            <a class="button quiet" href="#/play">
+              Play
+            </a>
+          )}
           <button type="button" class="quiet" onClick={nextTheme} title="Light or dark (t)">
             <span class="hidden">Colours: </span>
             {theme}
@@ -144,6 +152,8 @@ function App() {
             <Runs />
           ) : page === "compare" ? (
             <Compare place={place} />
+          ) : page === "play" && !isStatic ? (
+            <Play />
           ) : page === "run" && run && n ? (
             <EpisodePage place={place} />
           ) : page === "run" && run ? (

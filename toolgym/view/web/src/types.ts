@@ -78,6 +78,7 @@ export interface Facets {
   done: number;
   size: number;
   bad: number;
+  tail: number;
 }
 
 export interface Call {
