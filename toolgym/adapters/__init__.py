@@ -1,1 +1,1 @@
-"""Doors to other libraries: a module each makes ToolGym's environments fit one, and imports it only where it must."""
+"""Doors to other projects: our environments in theirs, and theirs as ours. Each needs the other's package."""
