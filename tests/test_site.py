@@ -180,3 +180,19 @@ def test_each_tutorial_is_listed():
     text = (DOCS / "tutorials" / "index.md").read_text(encoding="utf-8")
     assert {f"{path.name}" for path in TUTORIALS} == set(re.findall(r"\((\w+\.py)\)", text))
     assert set(SHOWN) == {path.stem for path in TUTORIALS}
+
+
+def test_every_picture_is_in_the_gallery():
+    shown = (DOCS / "gallery.md").read_text(encoding="utf-8") + (DOCS / "worlds.md").read_text(encoding="utf-8")
+    pictures = [path for path in DOCS.rglob("*") if path.suffix in (".png", ".svg")]
+    assert len(pictures) > 15
+    for path in pictures:
+        assert f"]({path.relative_to(DOCS).as_posix()})" in shown, path.name
+
+
+def test_the_model_cards_figures_are_those_that_were_measured():
+    measured = (DOCS / "learning.md").read_text(encoding="utf-8").splitlines()
+    card = (DOCS / "model_card.md").read_text(encoding="utf-8").splitlines()
+    figures = [line for line in card if line.startswith("| `builtin:")]
+    assert len(figures) == 4
+    assert set(figures) <= set(measured)
