@@ -52,8 +52,9 @@ def site(tmp_path_factory) -> Path:
     """The built site."""
     for package in NEEDED:
         pytest.importorskip(package, reason="needs the extra docs")
-    place = tmp_path_factory.mktemp("site")
-    environment = {**os.environ, "TUTORIALS": "false", "NO_MKDOCS_2_WARNING": "1"}
+    place, package = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("package")
+    own = {"TUTORIALS": "false", "SITE_PACKAGE": str(package), "NO_MKDOCS_2_WARNING": "1"}
+    environment = {**os.environ, **own}
     command = ["-m", "mkdocs", "build", "--strict", "--quiet", "-f", str(CONFIG), "-d", str(place)]
     done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
