@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -175,3 +176,12 @@ def test_pyright_and_pytest_look_at_every_folder():
         folder: ROOT / folder for folder in folders - {"toolgym"}
     }
     assert PROJECT["tool"]["pytest"]["ini_options"]["filterwarnings"] == ["error"]
+
+
+def test_the_citation_is_of_this_version():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert (cited["version"], cited["license"]) == (PROJECT["project"]["version"], PROJECT["project"]["license"])
+    assert cited["cff-version"] == "1.2.0"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"title   = {{{cited['title']}}}" in readme
+    assert all({"name"} <= set(author) for author in cited["authors"])

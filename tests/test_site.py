@@ -52,8 +52,9 @@ def site(tmp_path_factory) -> Path:
     """The built site."""
     for package in NEEDED:
         pytest.importorskip(package, reason="needs the extra docs")
-    place = tmp_path_factory.mktemp("site")
-    environment = {**os.environ, "TUTORIALS": "false", "NO_MKDOCS_2_WARNING": "1"}
+    place, package = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("package")
+    own = {"TUTORIALS": "false", "SITE_PACKAGE": str(package), "NO_MKDOCS_2_WARNING": "1"}
+    environment = {**os.environ, **own}
     command = ["-m", "mkdocs", "build", "--strict", "--quiet", "-f", str(CONFIG), "-d", str(place)]
     done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -180,3 +181,19 @@ def test_each_tutorial_is_listed():
     text = (DOCS / "tutorials" / "index.md").read_text(encoding="utf-8")
     assert {f"{path.name}" for path in TUTORIALS} == set(re.findall(r"\((\w+\.py)\)", text))
     assert set(SHOWN) == {path.stem for path in TUTORIALS}
+
+
+def test_every_picture_is_in_the_gallery():
+    shown = (DOCS / "gallery.md").read_text(encoding="utf-8") + (DOCS / "worlds.md").read_text(encoding="utf-8")
+    pictures = [path for path in DOCS.rglob("*") if path.suffix in (".png", ".svg")]
+    assert len(pictures) > 15
+    for path in pictures:
+        assert f"]({path.relative_to(DOCS).as_posix()})" in shown, path.name
+
+
+def test_the_model_cards_figures_are_those_that_were_measured():
+    measured = (DOCS / "learning.md").read_text(encoding="utf-8").splitlines()
+    card = (DOCS / "model_card.md").read_text(encoding="utf-8").splitlines()
+    figures = [line for line in card if line.startswith("| `builtin:")]
+    assert len(figures) == 4
+    assert set(figures) <= set(measured)

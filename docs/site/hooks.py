@@ -39,7 +39,7 @@ RENDERED = {"README.md": "index.md", "CHANGELOG.md": "changelog.md"}
 
 def on_startup(**_: object) -> None:
     """Puts the package together as it is imported, for what reads docstrings without importing anything."""
-    place = ROOT / "build" / "site_package"
+    place = Path(os.environ.get("SITE_PACKAGE", ROOT / "build" / "site_package"))  # each of several builds has its own
     shutil.rmtree(place, ignore_errors=True)
     for folder, name in (("toolgym", "."), ("agents", "agents"), ("envs", "envs"), ("mcp_servers", "mcp_servers")):
         package = place / "toolgym" / name

@@ -56,7 +56,7 @@ final = train(
 # %% [markdown]
 # ## The curve
 #
-# A run's folder holds a line a step. (`toolgym plot runs/grpo` draws them on a terminal's command line.)
+# A run's folder holds a line a step. (`toolgym plot runs/grpo` draws all of them.)
 
 # %%
 import json

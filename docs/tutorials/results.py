@@ -28,7 +28,7 @@ for name in ("pass@1", "pass@2", "pass^2", "noop_pass@1", "tool_recall"):
 
 # %% [markdown]
 # - `pass@1` is the chance that one trial solves a task; `pass@2` that one of two does, `pass^2` that both do.
-# - `noop_pass@1` is what doing nothing would have got on the same tasks: some requests are rightly refused.
+# - `noop_pass@1` is what doing nothing would have got on the same tasks: a score that is not above it says nothing.
 # - The interval says how much the next 30 tasks might differ. Two agents whose intervals overlap are not told apart
 #   by it; play both on the same tasks and compare them in pairs.
 #

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks import pictures
 from benchmarks.learning_report import read_runs, summary
+from toolgym.registration import own_domains
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "docs" / "img"
@@ -33,7 +34,22 @@ def test_the_picture_of_show_is_what_show_prints(tmp_path):
     assert made[why + 2].split() == ["expected", '"$175"']
 
 
-@pytest.mark.parametrize("name", ["demo.svg", "show.svg"])
+@pytest.mark.parametrize("name", ["airline", "library", "telecom"])
+def test_the_picture_of_a_domain_is_the_experts_episode(name, tmp_path):
+    pictures.domain_pictures(tmp_path, [name])
+    made = text_of((tmp_path / "domains" / f"{name}.svg").read_text(encoding="utf-8"))
+    assert made == text_of((IMAGES / "domains" / f"{name}.svg").read_text(encoding="utf-8"))
+    assert any(line.startswith("solved, reward 1 in ") for line in made)
+
+
+def test_each_domain_has_a_picture_of_a_solved_episode():
+    assert {path.stem for path in (IMAGES / "domains").iterdir()} == set(own_domains())
+    for path in (IMAGES / "domains").iterdir():
+        lines = text_of(path.read_text(encoding="utf-8"))
+        assert any(line.startswith("solved, ") for line in lines), path.name
+
+
+@pytest.mark.parametrize("name", ["demo.svg", "show.svg", *(f"domains/{name}.svg" for name in own_domains())])
 def test_a_terminals_picture_fetches_nothing(name):
     svg = (IMAGES / name).read_text(encoding="utf-8")
     assert not re.search(r"@font-face|@import|<image|<script|url\((?!#)", svg)
