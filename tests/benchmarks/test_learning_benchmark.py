@@ -27,11 +27,10 @@ STEPTOOL = FAMILIES["steptool"]
 
 
 def test_a_condition_is_the_mean_of_what_was_logged() -> None:
-    lines = [{"value/explained_variance": 0.9}, {"clipped_choices": 0.2}, {"value/explained_variance": 0.2}]
-    lines.append({"value/explained_variance": 0.4, "clipped_choices": 0.0})
-    assert measured(CONDITIONS["critic predicts"], lines) == pytest.approx(
-        0.3
-    )  # without the first: what it was fitted to
+    lines = [{"value/explained_variance": 0.9}, {"value/explained_variance": 0.0}, {"value/explained_variance": 0.2}]
+    lines += [{"clipped_choices": 0.2}, {"value/explained_variance": 0.4, "clipped_choices": 0.0}]
+    # Without the first, which the critic was fitted to, and the second, in which it is a constant: 0.2 and 0.4.
+    assert measured(CONDITIONS["critic predicts"], lines) == pytest.approx(0.3)
     assert measured(CONDITIONS["clips act"], lines) == pytest.approx(0.1)
     assert measured(CONDITIONS["early errors"], lines) is None
     pulls = [{"toolupt/expert_pull": 1.0, "toolupt/rl_pull": 2.0}, {"toolupt/expert_pull": 0.0, "toolupt/rl_pull": 1.0}]
@@ -64,7 +63,7 @@ def folder_of_units(output: Path, shares: Mapping[str, float], explained: float 
             cost = {"algo": name, "words": ["--x"], "seconds": 3.0, "cpu_seconds": 2.0 + seed}
             write_json(unit / "stage-1" / "trained.json", cost)
             line = {"env_steps": 10.0, "num_tokens": 500.0, "clipped_choices": 0.1, "solved": 0.5, "learning_rate": 1.0}
-            lines = [{**line, "value/explained_variance": explained}] * 2
+            lines = [{**line, "value/explained_variance": explained}] * 3
             (unit / "stage-1" / "metrics.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines))
 
 
@@ -106,7 +105,7 @@ def test_a_report_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert row["tests"]["near"]["state"] == pytest.approx(0.6)
     assert row["tests"]["far"]["solved"] == pytest.approx(0.2)  # two of ten trials
     assert row["tests"]["near"]["gain"]["mean"] == pytest.approx(0.3)
-    assert (row["env_steps"], row["tokens"], row["cpu_seconds"]) == (20.0, 500.0, 4.0)
+    assert (row["env_steps"], row["tokens"], row["cpu_seconds"]) == (30.0, 500.0, 4.0)
     assert [(one["name"], one["met"]) for one in found["conditions"]] == [
         ("critic predicts", False),
         ("clips act", True),
