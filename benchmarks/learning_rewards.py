@@ -1,6 +1,6 @@
 """Rewards that separate what a paper's reward does from what its algorithm does: the row `toolrl-solved` was trained by
 
-    toolgym train --algo toolrl --reward benchmarks.learning_rewards:toolrl_and_solved
+toolgym train --algo toolrl --reward benchmarks.learning_rewards:toolrl_and_solved
 """
 
 from toolgym.rewards import Reward, make_reward
