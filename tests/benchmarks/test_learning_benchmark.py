@@ -21,6 +21,7 @@ from benchmarks.learning_parts import Clock, HeldOut, TimeIsUpError, evaluate_in
 from benchmarks.learning_results import markdown, measured, publish
 from toolgym.agents.builtin.policy import ModelOptions, new_model, save_checkpoint
 from toolgym.agents.builtin.tokenizer import build_tokenizer
+from toolgym.agents.training.registry import algorithms
 from toolgym.errors import ConfigError
 
 STEPTOOL = FAMILIES["steptool"]
@@ -291,3 +292,21 @@ def test_the_larger_benchmarks_defaults() -> None:
     words = learning_gpu.warm_words(options, Path("there"))
     assert words[words.index("--depth") : words.index("--depth") + 3] == ["--depth", "1", "2"]
     assert "--bf16" in words
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algo", algorithms())
+def test_every_algorithm_as_it_comes_goes_through(algo: str, tiny: list[str], tmp_path: Path) -> None:
+    assert main([*tiny, "--families", "all", "--rows", algo]) == 0
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["families"]["all"]["rows"][algo]["env_steps"] > 0
+    assert results["families"]["all"]["claims"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_every_row_of_a_family_goes_through(name: str, tiny: list[str], tmp_path: Path) -> None:
+    assert main([*tiny, "--families", name]) == 0
+    found = json.loads((tmp_path / "out" / "results.json").read_text())["families"][name]
+    assert list(found["rows"]) == [row.name for row in FAMILIES[name].rows]
+    assert not found["failed"]
