@@ -75,9 +75,7 @@ class LearningOptions:
     max_new_tokens: Annotated[int, "the longest turn"] = 200
     context_tokens: Annotated[int, "the longest episode"] = 1536
     save_batches: Annotated[int, "batches of episodes between checkpoints"] = 5
-    minutes: Annotated[float | None, "stop cleanly within this time; the next call goes on (default: until done)"] = (
-        None
-    )
+    minutes: Annotated[float | None, "stop cleanly within this time; the next call goes on"] = None
     margin: Annotated[float, "with minutes: seconds that the longest batch and a checkpoint take"] = 60.0
     output: Annotated[Path, "folder for everything"] = Path("runs/learning")
     publish: Annotated[Path | None, "folder for a copy of the results without models"] = None
