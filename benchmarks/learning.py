@@ -58,7 +58,7 @@ class LearningOptions:
     )
     rows: Annotated[tuple[str, ...], "only these rows of the families"] = ()
     seeds: Annotated[tuple[int, ...], "one run each"] = (0, 1, 2, 3, 4)
-    env_steps: Annotated[int, "environment steps of each run"] = 4000
+    env_steps: Annotated[int, "environment steps of each run"] = 3000
     groups: Annotated[int, "tasks a batch"] = 8
     rollouts: Annotated[int, "episodes a task"] = 8
     micro_batch: Annotated[int, "episodes a forward pass, at most"] = 16
@@ -71,12 +71,11 @@ class LearningOptions:
     prompt: Annotated[str, "first observation: full or short"] = "short"
     tasks: Annotated[int, "held-out tasks of each test"] = 200
     trials: Annotated[int, "trials a task"] = 8
+    other_trials: Annotated[int, "trials a task of the other domain"] = 2
     max_new_tokens: Annotated[int, "the longest turn"] = 200
     context_tokens: Annotated[int, "the longest episode"] = 1536
     save_batches: Annotated[int, "batches of episodes between checkpoints"] = 5
-    minutes: Annotated[float | None, "stop cleanly within this time; the next call goes on (default: until done)"] = (
-        None
-    )
+    minutes: Annotated[float | None, "stop cleanly within this time; the next call goes on"] = None
     margin: Annotated[float, "with minutes: seconds that the longest batch and a checkpoint take"] = 60.0
     output: Annotated[Path, "folder for everything"] = Path("runs/learning")
     publish: Annotated[Path | None, "folder for a copy of the results without models"] = None
@@ -86,7 +85,16 @@ class LearningOptions:
     report_only: Annotated[bool, "make nothing: tables and pictures of what there is"] = False
 
     def __post_init__(self) -> None:
-        numbers = ("env_steps", "groups", "tasks", "trials", "save_batches", "micro_batch", "learning_rate")
+        numbers = (
+            "env_steps",
+            "groups",
+            "tasks",
+            "trials",
+            "other_trials",
+            "save_batches",
+            "micro_batch",
+            "learning_rate",
+        )
         wrong = [f"{name}={getattr(self, name)}" for name in numbers if getattr(self, name) <= 0]
         if wrong or not self.seeds or not self.families or (self.minutes is not None and self.minutes <= 0):
             raise ConfigError(
@@ -104,7 +112,7 @@ class LearningOptions:
         """
         names = (
             "env_steps groups rollouts learning_rate sft_rate model env other_env size prompt tasks trials "
-            "max_new_tokens context_tokens"
+            "other_trials max_new_tokens context_tokens"
         )
         values = asdict(self)
         return {**{name: values[name] for name in names.split()}, "weights": weights_digest(self.model)}
@@ -116,7 +124,7 @@ class LearningOptions:
         return (
             HeldOut("near", self.env, "test", {**world, "depth": (4, 5)}, *many),
             HeldOut("far", self.env, "test_unseen", {**world, "depth": (6, 7)}, *many),
-            HeldOut("other", self.other_env, "test", world, *many),
+            HeldOut("other", self.other_env, "test", world, self.tasks, self.other_trials),
         )
 
 

@@ -177,7 +177,8 @@ def evaluate_in_parts(
         clock.check()
         if policy is None:
             policy = _policy(model, max_new_tokens, context_tokens, threads)
-        write_json(kept, _play(policy, test, part, count))
+        with clock.interrupting():
+            write_json(kept, _play(policy, test, part, count))
     found = [json.loads(kept.read_text(encoding="utf-8")) for kept in slices]
     out = _together(found)
     write_json(path, out)

@@ -1,4 +1,4 @@
-"""Statistics of the learning benchmark.
+"""Statistics of the learning benchmark as it was before the audit (`benchmarks.learning_before`).
 
 Each algorithm is summed up by the interquartile mean over its seeds' held-out figures (Agarwal et al. 2021, "Deep RL at
 the edge of the statistical precipice", §4.3: the mean of the middle half, which one lucky or broken run does not move),
@@ -30,7 +30,7 @@ class Run:
 
     seed: int
     evaluation: Mapping[str, Any]
-    """As `benchmarks.learning_unit` saves it: the report, and `solved`: task id -> each trial's success."""
+    """The report, and `solved`: task id -> each trial's success."""
     metrics: Sequence[Mapping[str, Any]]
     cost: Mapping[str, float | None]
     """Seconds and CPU seconds of the training; None where it was interrupted."""

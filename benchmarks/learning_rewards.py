@@ -1,6 +1,6 @@
-"""Rewards that separate what a paper's reward does from what its algorithm does, for rows of the learning benchmark.
+"""Rewards that separate what a paper's reward does from what its algorithm does: the row `toolrl-solved` was trained by
 
-python -m benchmarks.learning --variants "toolrl-solved=toolrl --reward benchmarks.learning_rewards:toolrl_and_solved"
+toolgym train --algo toolrl --reward benchmarks.learning_rewards:toolrl_and_solved
 """
 
 from toolgym.rewards import Reward, make_reward

@@ -1,4 +1,4 @@
-"""Tables and picture of the learning benchmark, from the summaries of its rows."""
+"""Tables and picture of the learning benchmark as it was before the audit, from the summaries of its rows."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

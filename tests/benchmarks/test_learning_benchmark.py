@@ -21,17 +21,17 @@ from benchmarks.learning_parts import Clock, HeldOut, TimeIsUpError, evaluate_in
 from benchmarks.learning_results import markdown, measured, publish
 from toolgym.agents.builtin.policy import ModelOptions, new_model, save_checkpoint
 from toolgym.agents.builtin.tokenizer import build_tokenizer
+from toolgym.agents.training.registry import algorithms
 from toolgym.errors import ConfigError
 
 STEPTOOL = FAMILIES["steptool"]
 
 
 def test_a_condition_is_the_mean_of_what_was_logged() -> None:
-    lines = [{"value/explained_variance": 0.9}, {"clipped_choices": 0.2}, {"value/explained_variance": 0.2}]
-    lines.append({"value/explained_variance": 0.4, "clipped_choices": 0.0})
-    assert measured(CONDITIONS["critic predicts"], lines) == pytest.approx(
-        0.3
-    )  # without the first: what it was fitted to
+    lines = [{"value/explained_variance": 0.9}, {"value/explained_variance": 0.0}, {"value/explained_variance": 0.2}]
+    lines += [{"clipped_choices": 0.2}, {"value/explained_variance": 0.4, "clipped_choices": 0.0}]
+    # Without the first, which the critic was fitted to, and the second, in which it is a constant: 0.2 and 0.4.
+    assert measured(CONDITIONS["critic predicts"], lines) == pytest.approx(0.3)
     assert measured(CONDITIONS["clips act"], lines) == pytest.approx(0.1)
     assert measured(CONDITIONS["early errors"], lines) is None
     pulls = [{"toolupt/expert_pull": 1.0, "toolupt/rl_pull": 2.0}, {"toolupt/expert_pull": 0.0, "toolupt/rl_pull": 1.0}]
@@ -64,7 +64,7 @@ def folder_of_units(output: Path, shares: Mapping[str, float], explained: float 
             cost = {"algo": name, "words": ["--x"], "seconds": 3.0, "cpu_seconds": 2.0 + seed}
             write_json(unit / "stage-1" / "trained.json", cost)
             line = {"env_steps": 10.0, "num_tokens": 500.0, "clipped_choices": 0.1, "solved": 0.5, "learning_rate": 1.0}
-            lines = [{**line, "value/explained_variance": explained}] * 2
+            lines = [{**line, "value/explained_variance": explained}] * 3
             (unit / "stage-1" / "metrics.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines))
 
 
@@ -106,7 +106,7 @@ def test_a_report_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert row["tests"]["near"]["state"] == pytest.approx(0.6)
     assert row["tests"]["far"]["solved"] == pytest.approx(0.2)  # two of ten trials
     assert row["tests"]["near"]["gain"]["mean"] == pytest.approx(0.3)
-    assert (row["env_steps"], row["tokens"], row["cpu_seconds"]) == (20.0, 500.0, 4.0)
+    assert (row["env_steps"], row["tokens"], row["cpu_seconds"]) == (30.0, 500.0, 4.0)
     assert [(one["name"], one["met"]) for one in found["conditions"]] == [
         ("critic predicts", False),
         ("clips act", True),
@@ -292,3 +292,21 @@ def test_the_larger_benchmarks_defaults() -> None:
     words = learning_gpu.warm_words(options, Path("there"))
     assert words[words.index("--depth") : words.index("--depth") + 3] == ["--depth", "1", "2"]
     assert "--bf16" in words
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algo", algorithms())
+def test_every_algorithm_as_it_comes_goes_through(algo: str, tiny: list[str], tmp_path: Path) -> None:
+    assert main([*tiny, "--families", "all", "--rows", algo]) == 0
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["families"]["all"]["rows"][algo]["env_steps"] > 0
+    assert results["families"]["all"]["claims"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_every_row_of_a_family_goes_through(name: str, tiny: list[str], tmp_path: Path) -> None:
+    assert main([*tiny, "--families", name]) == 0
+    found = json.loads((tmp_path / "out" / "results.json").read_text())["families"][name]
+    assert list(found["rows"]) == [row.name for row in FAMILIES[name].rows]
+    assert not found["failed"]

@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.learning import OFFLINE, LearningOptions, arguments, units, updates_a_batch
 from benchmarks.learning_families import CONDITIONS, FAMILIES, Family, Row, family
+from benchmarks.learning_results import claims_table, conditions_table
 from toolgym.agents.training.awpo_options import AWPOOptions
 from toolgym.agents.training.dupo_options import DUPOOptions
 from toolgym.agents.training.eto_options import ETOOptions
@@ -152,8 +153,14 @@ def test_the_defaults_are_those_of_a_result_that_means_something() -> None:
     options = LearningOptions()
     assert len(options.seeds) >= 5
     near, far, other = options.tests()
-    for test in (near, far, other):
-        assert (test.tasks, test.trials) == (200, 8)
+    for test, trials in ((near, 8), (far, 8), (other, 2)):
+        assert (test.tasks, test.trials) == (200, trials)
     assert (near.split, near.env_options["depth"]) == ("test", (4, 5))
     assert (far.split, far.env_options["depth"]) == ("test_unseen", (6, 7))
     assert other.env != options.env
+
+
+def test_the_documented_claims_and_conditions_are_those_of_the_data() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "learning.md").read_text(encoding="utf-8")
+    assert claims_table() in text
+    assert conditions_table() in text
