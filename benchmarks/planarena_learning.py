@@ -6,8 +6,8 @@
 
 A transformer of a million parameters is trained from nothing by supervised learning: each step sees demonstrations of
 train scenarios that no step saw before (`planarena_learning_data` tells what it reads, `planarena_learning_model` how
-it copies). At several points of the run it acts, greedily, in tasks of the scenarios that it was trained on, in those of
-train themes in scenarios that were kept out, and in those of test scenarios: other themes, tools, names and ids.
+it copies). At several points of the run it acts, greedily, in tasks that it was trained on, in those of train themes in
+scenarios that were kept out, and in those of test scenarios: other themes, tools, names and ids.
 Tasks are of one call and an answer, in scenarios of at most six tools, allowed by the policy, which is not in the
 prompt. The agents without a model play the same tasks. How many tokens of the gold chains it foretells, each from those
 before it, tells of learning before anything is solved.
