@@ -30,7 +30,7 @@ from benchmarks.planarena_learning_model import with_shifted_keys
 from toolgym.agents.builtin.policy import ModelOptions, new_model, save_checkpoint
 from toolgym.agents.builtin.pretrain import PretrainOptions, batches, learn, optimizers
 from toolgym.agents.builtin.vocabulary import SPECIAL
-from toolgym.agents.evaluation.metrics import EpisodeScore, score_episode
+from toolgym.agents.evaluation.metrics import EpisodeScore, bootstrap, score_episode
 from toolgym.agents.evaluation.report import summarise
 from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
 from toolgym.agents.policies.policy import Policy
@@ -236,6 +236,23 @@ class Progress:
     """Of the last steps, on average."""
 
 
+def foretold(model: PreTrainedModel, made: Sequence[Example], seed: int) -> dict[str, Any]:
+    """How well the model foretells the tokens of gold chains, each from those before it: its loss (nats a token), and
+    the share of tokens that it holds for the likeliest. Averages over episodes, with bootstrap intervals."""
+    losses, shares = [], []
+    with torch.no_grad():
+        for example in made:
+            ids_T = torch.tensor(example.ids, device=model.device)
+            own_T = torch.tensor(example.mask[1:], device=model.device).bool()
+            logits_NV = model(input_ids=ids_T[None], use_cache=False).logits[0, :-1][own_T]
+            losses.append(torch.nn.functional.cross_entropy(logits_NV, ids_T[1:][own_T]).item())
+            shares.append((logits_NV.argmax(-1) == ids_T[1:][own_T]).float().mean().item())
+    return {
+        name: [float(np.mean(values)), *bootstrap(values, seed)]
+        for name, values in (("loss", losses), ("foretold", shares))
+    }
+
+
 def measure(trial: Trial, model: PreTrainedModel, data: Data, count: int) -> dict[str, Any]:
     """The model's figures on each of the `SETS`."""
     model.eval()
@@ -243,6 +260,10 @@ def measure(trial: Trial, model: PreTrainedModel, data: Data, count: int) -> dic
     policy.chat = ListingChat(data.tokenizer)
     found = {name: report(trial.play(policy, name, count), trial.options.seed) for name in SETS}
     policy.close()
+    for name in SETS:
+        env = trial.envs["test" if name == "test" else "train"][0]
+        gold = demonstrations(env, data.tokenizer, trial.evaluated(name, count))
+        found[name].update(foretold(model, gold, trial.options.seed))
     model.train()
     return found
 

@@ -48,6 +48,24 @@ def trial() -> Any:
 # What is read ------------------------------------------------------------------------------------------------------
 
 
+def test_what_is_foretold() -> None:
+    """A model that holds the token before for the likeliest next one: two of three own tokens are foretold."""
+    from types import SimpleNamespace
+
+    from benchmarks.planarena_learning_train import foretold
+    from toolgym.agents.rollouts.demonstrations import Example
+
+    def model(input_ids: torch.Tensor, use_cache: bool) -> Any:
+        return SimpleNamespace(logits=torch.nn.functional.one_hot(input_ids, 4).float() * 1000)
+
+    same = cast(Any, model)
+    same.device = torch.device("cpu")
+    found = foretold(same, [Example([1, 1, 2, 2, 2], [0, 0, 1, 1, 1])] * 3, seed=0)
+    # Own tokens: 2 (after 1: missed, by 1000 nats), 2 and 2 (foretold, by 0): 2 of 3, and 1000 / 3 nats a token.
+    assert found["foretold"] == pytest.approx([2 / 3] * 3)
+    assert found["loss"] == pytest.approx([1000 / 3] * 3)
+
+
 @given(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\u21e7")))
 def test_every_text_comes_back(text: str) -> None:
     ids = cast(list[int], TOKENIZER(text, add_special_tokens=False)["input_ids"])
