@@ -48,7 +48,7 @@ ROWS = 16
 """Of a micro-batch."""
 BATCHES: dict[str, tuple[type[RunConfig], Any, dict[str, Any]]] = {
     "tree, 4 of 8 roots": (TreeOptions, TreeTrainer, {"rollouts": 8}),
-    "tree, 1 of 8 roots": (TreeOptions, TreeTrainer, {"rollouts": 8, "roots": 1}),
+    "tree, 2 of 8 roots": (TreeOptions, TreeTrainer, {"rollouts": 8, "roots": 2}),
     "tree, 2 of 4 roots": (TreeOptions, TreeTrainer, {"rollouts": 4}),
     "vine, groups of 2": (RunConfig, None, {"rollouts": 2}),
     "vine or GRPO, groups of 8": (RunConfig, None, {"rollouts": 8}),
@@ -110,7 +110,7 @@ def rows_of(batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor, torch.Te
 
 
 class Peak:
-    """The most that the process's memory grows by, looked at every 2 ms."""
+    """The most that the process's memory grows by, looked at every 10 ms."""
 
     def __enter__(self) -> "Peak":
         gc.collect()
@@ -122,7 +122,7 @@ class Peak:
         return self
 
     def _watch(self) -> None:
-        while not self._over.wait(0.002):
+        while not self._over.wait(0.01):
             self._most = max(self._most, self._process.memory_info().rss)
 
     def __exit__(self, *_: Any) -> None:
