@@ -227,7 +227,7 @@ class VLLMServers:
 
     async def _watched(self, member: _Member, work: Coroutine[Any, Any, T]) -> T:
         """What a server answers, while it is asked every now and then whether it lives."""
-        if member.watch is None or member.watch.done() or member.watch.cancelling():
+        if member.watch is None:
             member.watch = asyncio.ensure_future(self._watch(member))
         return await self._limited(member, work, self.timeout_s)
 
@@ -251,15 +251,20 @@ class VLLMServers:
             task.cancel()
             if not member.tasks and member.watch is not None:
                 member.watch.cancel()
+                member.watch = None
 
     async def _watch(self, member: _Member) -> None:
-        """Asks a server whether it lives, as long as it owes answers."""
+        """Asks a server whether it lives, as long as it owes answers; it is left out where it does not say so twice."""
+        failed = 0
         while True:
             await asyncio.sleep(self.check_s)
             try:
                 await member.server.check(self.check_s)
+                failed = 0
             except ChatError as error:
-                self._leave_out(member, error)
+                failed += 1
+                if failed > 1:
+                    self._leave_out(member, error)
 
     def _leave_out(self, member: _Member, error: ChatError | ConfigError) -> None:
         """Asks a server for nothing until it has read weights; what it owes is asked for elsewhere."""
