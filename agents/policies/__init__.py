@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from toolgym.agents.policies.policy import Completion, Policy
     from toolgym.agents.policies.scripted import NoopPolicy, OraclePolicy, RandomPolicy
     from toolgym.agents.policies.vllm import VLLMServer
-    from toolgym.agents.policies.vllm_servers import VLLMServers
 
 __all__ = [
     "ApiOptions",
@@ -25,7 +24,6 @@ __all__ = [
     "RandomPolicy",
     "SamplingOptions",
     "VLLMServer",
-    "VLLMServers",
     "load_model",
     "load_tokenizer",
 ]
@@ -41,7 +39,6 @@ _HOME = {
     "RandomPolicy": "scripted",
     "SamplingOptions": "decoding",
     "VLLMServer": "vllm",
-    "VLLMServers": "vllm_servers",
     "load_model": "models",
     "load_tokenizer": "models",
 }

@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 
 from transformers import PreTrainedModel
 
-from toolgym.agents.policies.decoding import SamplingOptions
 from toolgym.agents.policies.vllm import VLLMServer, write_weights
 from toolgym.errors import ChatError, ConfigError
 from toolgym.mcp import loop
@@ -119,21 +118,12 @@ class VLLMServers:
 
     # Turns ---------------------------------------------------------------------------------------------------------
 
-    def sample(
-        self,
-        seat: Seat,
-        ids: Sequence[int],
-        longest: int,
-        stop_ids: Sequence[int],
-        options: SamplingOptions,
-        seed: int,
-        words: int,
-    ) -> "Future[tuple[list[int], list[float]]]":
-        """Begins to continue an episode's context: arguments and answer are those of `VLLMServer.complete`.
+    def sample(self, seat: Seat, *request: Any) -> "Future[tuple[list[int], list[float]]]":
+        """Begins to continue an episode's context: the request and the answer are those of `VLLMServer.complete`.
 
         It raises, in the future, a ChatError or ConfigError where no server is left.
         """
-        return loop.submit(self._sample(seat, ids, longest, stop_ids, options, seed, words))
+        return loop.submit(self._sample(seat, *request))
 
     async def _sample(self, seat: Seat, *request: Any) -> tuple[list[int], list[float]]:
         while True:
