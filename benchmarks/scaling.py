@@ -265,7 +265,7 @@ def main(argv: list[str] | None = None) -> None:
     for title, rows in figures.items():
         table = Table(*rows[0], title=title)
         for row in rows:
-            table.add_row(*(f"{value:,.4g}" if isinstance(value, float) else str(value) for value in row.values()))
+            table.add_row(*(value if isinstance(value, str) else f"{value:.4g}" for value in row.values()))
         console.print(table)
 
 

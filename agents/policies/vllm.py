@@ -23,7 +23,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 import torch
@@ -34,9 +34,6 @@ from toolgym.agents.policies.policy import StopReason
 from toolgym.errors import ChatError, ConfigError, DivergenceError
 from toolgym.mcp import loop
 from toolgym.openai_client import ChatClient, ChatOptions
-
-if TYPE_CHECKING:
-    from toolgym.agents.policies.vllm_servers import Seat, VLLMServers
 
 __all__ = ["VLLMDecoder", "VLLMServer", "importance_weights", "write_weights"]
 
@@ -229,6 +226,30 @@ class VLLMServer:
         self._client.close()
 
 
+class Servers(Protocol):
+    """What a `VLLMDecoder` needs of servers: `toolgym.agents.policies.vllm_servers.VLLMServers` has it."""
+
+    @property
+    def context(self) -> int: ...
+
+    @property
+    def in_use(self) -> list[str]: ...
+
+    def seat(self) -> Any: ...
+
+    def free(self, seat: Any) -> None: ...
+
+    def url(self, seat: Any) -> str: ...
+
+    def sample(self, seat: Any, *request: Any) -> "Future[tuple[list[int], list[float]]]": ...
+
+    def load(self, model: PreTrainedModel) -> None: ...
+
+    def use_only(self, urls: Sequence[str]) -> None: ...
+
+    def close(self) -> None: ...
+
+
 @dataclass(slots=True)
 class _Context:
     """The tokens of an episode so far, and the turn that the server is sampling."""
@@ -236,7 +257,7 @@ class _Context:
     ids: list[int]
     limit: int
     rng: np.random.Generator
-    seat: "Seat"
+    seat: Any
     turn: "Future[tuple[list[int], list[float]]] | None" = field(default=None)
     longest: int = 0
     """Tokens that this turn may have."""
@@ -255,7 +276,7 @@ class VLLMDecoder:
         words: how many tokens the model knows.
     """
 
-    def __init__(self, servers: "VLLMServers", stop_ids: Sequence[int], options: SamplingOptions, words: int):
+    def __init__(self, servers: Servers, stop_ids: Sequence[int], options: SamplingOptions, words: int):
         self.servers, self.stop_ids, self.options, self.words = servers, frozenset(stop_ids), options, words
         self._open: dict[int, _Context] = {}
 

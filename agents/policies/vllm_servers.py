@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 
 from transformers import PreTrainedModel
 
-from toolgym.agents.policies.decoding import SamplingOptions
 from toolgym.agents.policies.vllm import VLLMServer, write_weights
 from toolgym.errors import ChatError, ConfigError
 from toolgym.mcp import loop
@@ -119,21 +118,12 @@ class VLLMServers:
 
     # Turns ---------------------------------------------------------------------------------------------------------
 
-    def sample(
-        self,
-        seat: Seat,
-        ids: Sequence[int],
-        longest: int,
-        stop_ids: Sequence[int],
-        options: SamplingOptions,
-        seed: int,
-        words: int,
-    ) -> "Future[tuple[list[int], list[float]]]":
-        """Begins to continue an episode's context: arguments and answer are those of `VLLMServer.complete`.
+    def sample(self, seat: Seat, *request: Any) -> "Future[tuple[list[int], list[float]]]":
+        """Begins to continue an episode's context: the request and the answer are those of `VLLMServer.complete`.
 
         It raises, in the future, a ChatError or ConfigError where no server is left.
         """
-        return loop.submit(self._sample(seat, ids, longest, stop_ids, options, seed, words))
+        return loop.submit(self._sample(seat, *request))
 
     async def _sample(self, seat: Seat, *request: Any) -> tuple[list[int], list[float]]:
         while True:
@@ -227,7 +217,7 @@ class VLLMServers:
 
     async def _watched(self, member: _Member, work: Coroutine[Any, Any, T]) -> T:
         """What a server answers, while it is asked every now and then whether it lives."""
-        if member.watch is None or member.watch.done() or member.watch.cancelling():
+        if member.watch is None:
             member.watch = asyncio.ensure_future(self._watch(member))
         return await self._limited(member, work, self.timeout_s)
 
@@ -251,15 +241,20 @@ class VLLMServers:
             task.cancel()
             if not member.tasks and member.watch is not None:
                 member.watch.cancel()
+                member.watch = None
 
     async def _watch(self, member: _Member) -> None:
-        """Asks a server whether it lives, as long as it owes answers."""
+        """Asks a server whether it lives, as long as it owes answers; it is left out where it does not say so twice."""
+        failed = 0
         while True:
             await asyncio.sleep(self.check_s)
             try:
                 await member.server.check(self.check_s)
+                failed = 0
             except ChatError as error:
-                self._leave_out(member, error)
+                failed += 1
+                if failed > 1:
+                    self._leave_out(member, error)
 
     def _leave_out(self, member: _Member, error: ChatError | ConfigError) -> None:
         """Asks a server for nothing until it has read weights; what it owes is asked for elsewhere."""

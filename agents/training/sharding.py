@@ -103,7 +103,7 @@ class WholeCopy:
         """
         gathered: dict[str, Parameter] = {}
         for name, part in fsdp2_canonicalize_names(dict(model.named_parameters())).items():
-            whole = part.to(device).full_tensor() if isinstance(part, DTensor) else part.detach()
+            whole = cast(DTensor, part.to(device)).full_tensor() if isinstance(part, DTensor) else part.detach()
             if keep:
                 wanted = dtype if dtype is not None and whole.is_floating_point() else whole.dtype
                 gathered[name] = Parameter(whole.to(to or device, wanted, copy=True), requires_grad=False)

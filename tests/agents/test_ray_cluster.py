@@ -1,7 +1,6 @@
 """Environments on a Ray cluster of two nodes: spread over both, the same episodes, and a node that is lost."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,11 +53,12 @@ def _node(worker: Any) -> str:
     return ray.get_runtime_context().get_node_id()
 
 
-def test_the_documented_cluster_is_one_that_ray_takes() -> None:
+def test_the_shipped_cluster_is_one_that_ray_takes() -> None:
     from ray.autoscaler._private.util import prepare_config, validate_config
 
-    page = (Path(__file__).resolve().parents[2] / "docs" / "scaling.md").read_text()
-    text = page.split("```yaml\n")[1].split("```")[0]
-    config = prepare_config(yaml.safe_load(text))
+    from toolgym.agents.training.sharding import CONFIG
+
+    config = prepare_config(yaml.safe_load(CONFIG.with_name("ray_cluster.yaml").read_text()))
     validate_config(config)
     assert config["provider"]["type"] == "local"
+    assert config["max_workers"] == len(config["provider"]["worker_ips"]) == 2

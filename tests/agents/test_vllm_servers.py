@@ -28,7 +28,7 @@ def connect(tmp_path: Path) -> Iterator[Callable[..., VLLMServers]]:
 
     def client(servers: list[Any], **options: Any) -> VLLMServers:
         urls = [server if isinstance(server, str) else server.url for server in servers]
-        made.append(VLLMServers(urls, tmp_path / "weights", **{"timeout_s": 60.0, "check_s": 2.0, **options}))
+        made.append(VLLMServers(urls, tmp_path / "weights", **{"timeout_s": 60.0, "check_s": 1.0, **options}))
         return made[-1]
 
     yield client
