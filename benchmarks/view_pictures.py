@@ -53,7 +53,7 @@ def _places(library: Library) -> dict[str, tuple[str, str]]:
         found["check"] = (f"#/run/{source.id}/{n}?tab=check", ".checklist, .failure")
         found["tree"] = (f"#/run/{source.id}/{n}?tab=tree", ".tree")
     if len(files) > 1:
-        found["pairs"] = (f"#/compare?runs={files[1].id},{files[0].id}", ".pairs tbody tr")
+        found["pairs"] = (f"#/compare?runs={files[1].id},{files[0].id}", "#paired")
     for source in sources:
         if source.kind == "training":
             found["curves"] = (f"#/compare?runs={source.id}", ".chart")
