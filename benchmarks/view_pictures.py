@@ -50,10 +50,10 @@ def _places(library: Library) -> dict[str, tuple[str, str]]:
         source, n = _telling(library, files)
         found["episodes"] = (f"#/run/{source.id}", ".episodes tbody tr")
         found["episode"] = (f"#/run/{source.id}/{n}?at=0", ".step")
-        found["check"] = (f"#/run/{source.id}/{n}?tab=check", ".checklist")
+        found["check"] = (f"#/run/{source.id}/{n}?tab=check", ".checklist, .failure")
         found["tree"] = (f"#/run/{source.id}/{n}?tab=tree", ".tree")
     if len(files) > 1:
-        found["pairs"] = (f"#/compare?runs={files[1].id},{files[0].id}", ".pairs tbody tr")
+        found["pairs"] = (f"#/compare?runs={files[1].id},{files[0].id}", "#paired")
     for source in sources:
         if source.kind == "training":
             found["curves"] = (f"#/compare?runs={source.id}", ".chart")
@@ -97,8 +97,8 @@ def _picture(page: Any, place: tuple[str, str], path: Path) -> Path:
     page.evaluate("where => { location.hash = where }", where)
     page.wait_for_selector(there, timeout=60_000)
     page.wait_for_timeout(500)
-    if there == ".checklist":
-        page.evaluate("document.querySelector('#checklist').scrollIntoView()")
+    if ".checklist" in there:
+        page.evaluate("document.querySelector('#checklist')?.scrollIntoView()")
     page.screenshot(path=path)
     with Image.open(path) as picture:  # 128 colours are all that there are, and a quarter of the bytes
         picture.convert("RGB").quantize(128).save(path, optimize=True)

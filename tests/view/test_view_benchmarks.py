@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.view_load import HEADER, lines_of, measure, write, write_many
+from benchmarks.view_load import HEADER, lines_of, measure, write
 from toolgym.agents.evaluation import EvalOptions, evaluate
 from toolgym.agents.policies import OraclePolicy
 
@@ -26,7 +26,7 @@ def test_the_pictures_are_taken(tmp_path):
     runs, images = tmp_path / "runs", tmp_path / "img"
     options = {"env_options": {"size": "small"}, "output": runs / "a.jsonl"}
     evaluate(OraclePolicy(), EvalOptions("ToolGym/Library-v0", "test", 2, **options))
-    write_many(runs / "b.jsonl", 3)
+    shutil.copy(runs / "a.jsonl", runs / "b.jsonl")
     write(runs / "run" / "metrics.jsonl", [{"step": 1, "loss": 1.0}, {"step": 2, "loss": 0.5}])
     write(runs / "run" / "episodes.jsonl", [HEADER, *lines_of(0, meta={"step": 1})])
     command = [sys.executable, "-m", "benchmarks.view_pictures", str(runs), "--output", str(images)]
