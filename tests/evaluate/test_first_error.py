@@ -1,14 +1,19 @@
 """The kinds of first errors against episodes worked by hand, and against what the corpus's chains were made to do."""
 
+import io
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from toolgym.agents.evaluation import EvalOptions, evaluate
 from toolgym.agents.evaluation.evaluation import _writing_tools
 from toolgym.agents.evaluation.first_error import FIRST_ERRORS, FirstError, first_error
+from toolgym.agents.evaluation.metrics import score_episode
+from toolgym.agents.evaluation.report import report_table, summarise
 from toolgym.agents.policies.scripted import NoopPolicy, OraclePolicy, RandomPolicy
 from toolgym.envs.planarena.corpus.building import BuildOptions, build
 from toolgym.envs.planarena.corpus.episodes import iterate_episodes
@@ -199,3 +204,19 @@ def test_tiers_are_of_scenarios_alone() -> None:
         assert tier_of_task(task.model_copy(update={"domain": name})) is None
     report = evaluate(RandomPolicy(0), EvalOptions("ToolGym/Library-v0", "test", episodes=4))
     assert not report.by_tier
+
+
+@pytest.mark.parametrize(("kinds", "shown"), [(60, True), (61, False)])
+def test_the_table_shows_kinds_where_they_are_few(kinds: int, shown: bool) -> None:
+    score = score_episode(episode(FIND, MISTAKEN), TASK, writing_tools=WRITING, tier="hard")
+    scores = [replace(score, task_id=f"t{number}", kind=(f"kind_{number}",)) for number in range(kinds)]
+    console = Console(record=True, width=100, file=io.StringIO())
+    console.print(report_table(summarise(scores, 1, {})))
+    text = console.export_text()
+    assert ("kind kind_7" in text) == shown
+    assert ("61 kinds: --json has them" in text) != shown
+    assert "tier hard" in text
+    # Found, and answered while two calls were left: one of four steps, in all episodes.
+    lines = [line.split("\u2502") for line in text.splitlines()]
+    rows = {cells[1].strip(): cells[2].strip() for cells in lines if cells[2:]}
+    assert (rows["first error: premature_answer"], rows["step_recall"]) == ("100.0%", "25.0%")
