@@ -138,9 +138,7 @@ def grow(
     """
     number = len(roots) // len(picks)
     branches = [states[at * number + row][step] for at, group_picks in enumerate(picks) for row, step in group_picks]
-    played = iter(
-        continuations(policy, branches, 1, concurrency, step_timeout_s=step_timeout_s) if branches else []
-    )
+    played = iter(continuations(policy, branches, 1, concurrency, step_timeout_s=step_timeout_s) if branches else [])
     out: list[TreeRollout] = []
     for at, group_picks in enumerate(picks):
         own = roots[at * number : (at + 1) * number]
