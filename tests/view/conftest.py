@@ -80,7 +80,7 @@ class Tab:
     def wait(self, condition: str) -> None:
         """Waits until a JavaScript expression is true."""
         self.page.wait_for_function(
-            f"() => {{ try {{ return {condition} }} catch {{ return false }} }}", timeout=20_000
+            f"() => {{ try {{ return {condition} }} catch {{ return false }} }}", timeout=60_000
         )
 
 

@@ -142,6 +142,15 @@ def test_each_filter_leaves_what_it_says(many, select, value, holds):
     found(many, COUNT)
 
 
+def test_what_is_typed_does_not_undo_another_filter(many):
+    many.page.fill("#filter-text", "user_3")  # is looked for a moment later
+    many.page.check("input[value=solved]", force=True)
+    found(many, 5)  # 3, 30, 33, 36, 39
+    many.page.wait_for_timeout(500)
+    found(many, 5)
+    assert many.page.is_checked("input[value=solved]")
+
+
 def test_sorting_and_pages(many):
     many.page.click(".episodes th >> text=Reward")
     many.wait("document.querySelector('.episodes tbody td').textContent == '119'")

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { isStatic } from "./api";
 import { bytes, count, OUTCOMES, percent } from "./format";
 import { Failure, Outcome, Reward, Wait } from "./parts";
-import { href, move, type Place, useData, useKeys } from "./state";
+import { href, move, type Place, place as now, useData, useKeys } from "./state";
 import { Fold, Line, plain } from "./text";
 import type { Facets, Page } from "./types";
 
@@ -23,7 +23,8 @@ export function Episodes({ place }: { place: Place }) {
   useEffect(() => setText(given.text), [given.text]);
 
   const set = (changes: Record<string, string>) => {
-    const next = new URLSearchParams(query);
+    // The address as it is now: what was typed comes here a moment later, when another filter may have been set.
+    const next = new URLSearchParams(now().query);
     for (const [name, value] of Object.entries({ start: "", ...changes })) {
       if (value) next.set(name, value);
       else next.delete(name);
@@ -114,7 +115,7 @@ export function Episodes({ place }: { place: Place }) {
               const value = event.currentTarget.value;
               setText(value);
               clearTimeout(timer.current);
-              timer.current = window.setTimeout(() => set({ text: value }), 200);
+              timer.current = window.setTimeout(() => now().path[1] === run && !now().path[2] && set({ text: value }), 200);
             }}
           />
         </label>
