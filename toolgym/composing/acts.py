@@ -163,7 +163,9 @@ class MadeAct:
         plan = " ".join(
             part for part in (*reasons, why, f"{act.kind} {' '.join(map(str, arguments.values()))}.") if part
         )
-        result = (yield Do(plan, (PlannedCall(act.kind, act.tool, arguments, writes=True),)))[0]
+        over = act.hands_over
+        call = PlannedCall(act.kind, act.tool, arguments, writes=not over, free=over, required=over)
+        result = (yield Do(plan, (call,)))[0]
         given = {}
         if act.gives:
             given = self._given(result, arguments)

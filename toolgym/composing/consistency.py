@@ -98,7 +98,7 @@ def _rows(declaration: Declaration, table: Table, before: list[str]) -> Iterator
         yield f"per: {did_you_mean(table.per, names, 'table')}"
     elif table.per and table.per not in before:
         yield f"per: its records belong to those of {table.per!r}, which has to be declared before it"
-    if _is_inner(declaration, table):
+    if _is_inner(declaration, table) or callable(table.rows):
         return
     if isinstance(table.rows, Mapping):
         missing = [size for size in _SIZES if size not in table.rows]
@@ -143,7 +143,7 @@ def _codes(declaration: Declaration) -> Iterator[str]:
     for table in declaration.tables:
         if isinstance(table.rows, Mapping):
             counts[table.name] = max(table.rows.get(size, 0) for size in _SIZES)
-        elif table.per and table.rows:
+        elif table.per and table.rows and not callable(table.rows):
             counts[table.name] = counts.get(table.per, 0) * sum(table.rows) / len(table.rows)
         made = table.fields[table.key]
         if not isinstance(made, Code) or type(made).make is not Code.make:
@@ -219,6 +219,9 @@ def _look(declaration: Declaration, look: Look) -> Iterator[str]:
     for parameter, name in look.by.items():
         if name not in fields:
             yield f"by, {parameter!r}: {did_you_mean(name, fields, f'field of {look.gives}')}"
+    yield from (f"narrows: {did_you_mean(name, look.by, 'name in by')}" for name in look.narrows if name not in look.by)
+    if look.narrows and look.opens is None:
+        yield "narrows: the tool is not asked by it: say in opens which of the records that it shows are meant"
     for name in look.shows:
         if name not in fields:
             yield f"shows: {did_you_mean(name, fields, f'field of {look.gives}')}"

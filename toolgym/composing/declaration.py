@@ -41,6 +41,8 @@ class Look:
         opens: makes what it shows, and the call's arguments, into a record of the table (a list of them where it shows
             many), where the tool shows it in another shape; what an act gives is shown as the table's read shows it.
         told: how a customer who is found by several values tells them together ("I am {first} {last}.").
+        narrows: names in `by` that are no parameters of the tool: of what it shows, `opens` gives the records that have
+            the value.
     """
 
     kind: str
@@ -52,6 +54,11 @@ class Look:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     opens: Callable[[Any, Mapping[str, Any]], Any] | None = None
     told: tuple[str, ...] = ()
+    narrows: tuple[str, ...] = ()
+
+    def asks(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """What the tool is called with."""
+        return {name: value for name, value in arguments.items() if name not in self.narrows}
 
     def opened(self, result: Any, arguments: Mapping[str, Any]) -> Any:
         """What a call of the tool showed, as records of the table."""
@@ -117,6 +124,7 @@ class Pick:
         field: the field that is passed on; the key by default.
         topic: what an agent asks for it by; the table's noun by default.
         of: the pick before it that stands for the subject: "another variant of the item that was picked".
+        like: whether what is looked for is as the subject is, wherever that can be: another flight of the same route.
     """
 
     table: str
@@ -124,6 +132,7 @@ class Pick:
     field: str = ""
     topic: str = ""
     of: str = ""
+    like: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,8 +211,9 @@ class Act:
         past: participles that would claim that it was done.
         plan: why it is done, in the agent's plan.
         weight: how often it occurs.
-        follows: the kinds of the acts after which it can be asked for on the same record; None: all.
+        follows: the kinds of the acts after which it can be asked for on the same record; None: all that answer with it.
         wants: name -> a `Wish` or `Pick` that is no parameter itself, but what `Reckoned` parameters follow from.
+        hands_over: whether its tool changes nothing (a transfer to a human): that it is called counts, in any words.
     """
 
     kind: str
@@ -222,6 +232,7 @@ class Act:
     weight: float = 1.0
     follows: tuple[str, ...] | None = None
     wants: Mapping[str, Wish | Pick] = field(default_factory=dict)
+    hands_over: bool = False
 
     @cached_property
     def _wishes(self) -> dict[str, Wish]:
@@ -259,6 +270,7 @@ class Declaration:
         shared: a table of which each of them names one record (a home): what belongs to that is theirs.
         tasks_per_world: how many tasks share a world of each size.
         shape: makes the tables that the tools work on of those that are declared, where they have another shape.
+        facts: facts of a world that tools may read and that follow from its tables.
         troubles: what the customers' own devices suffer from, where they have some.
     """
 
@@ -278,6 +290,7 @@ class Declaration:
         default_factory=lambda: {"small": 20, "standard": 1_000, "large": 5_000}
     )
     shape: Callable[[Mapping[str, Mapping[str, Any]]], Mapping[str, Mapping[str, Any]]] | None = None
+    facts: Callable[[Mapping[str, Mapping[str, Any]]], Mapping[str, Any]] | None = None
     troubles: Troubles | None = None
 
     @cached_property

@@ -29,6 +29,7 @@ __all__ = [
     "Draw",
     "Field",
     "Flag",
+    "Id",
     "Made",
     "Money",
     "Name",
@@ -303,6 +304,20 @@ class Code(Pattern):
         raise DeclarationError(
             f"The pattern {self.pattern!r} has too few ids for {len(draw.used) + 1} records: add a #"
         )
+
+
+@dataclass(frozen=True)
+class Id(Code):
+    """An id of the split: the pattern's fields and letters as they are, and digits behind them."""
+
+    digits: int = 7
+
+    def make(self, draw: Draw) -> str:
+        prefix, low = self.pattern.format_map(draw.record), 10 ** (self.digits - 1)
+        while True:
+            made = f"{prefix}{draw.rng.randrange(low, 10 * low)}"
+            if owner(made) == draw.split and made not in draw.used:
+                return made
 
 
 @dataclass(frozen=True)

@@ -199,11 +199,10 @@ class Kitchen:
                             yield from self._variants((act, then, third), way, 1)
 
     def _followers(self, act: Act) -> list[Act]:
-        """The acts that can be done with what the act answers with."""
-        if not act.gives:
-            return []
-        others = [other for other in self.declaration.acts if other is not act and other.on == act.gives]
-        return [other for other in others if other.follows is None or act.kind in other.follows]
+        """The acts that can be done with what the act answers with, or those that say so with what it is about."""
+        others = [other for other in self.declaration.acts if other is not act and other.on == (act.gives or act.on)]
+        named = [other for other in others if other.on and other.follows is not None and act.kind in other.follows]
+        return named if not act.gives else [other for other in others if other.follows is None or other in named]
 
     def _variants(
         self, acts: tuple[Act, ...], way: Way | None, most: int, rule: Rule | None = None
@@ -242,6 +241,9 @@ class Kitchen:
         ways = [way for way in ways_to(self.declaration, pick.table, start) if way.depth <= 2]
         if start and self.declaration.holder(pick.table):
             return [way for way in ways if way.uses("subject")] or ways
+        if pick.like:
+            most = max((len(way.likenesses) for way in ways), default=0)
+            ways = [way for way in ways if len(way.likenesses) == most]
         return sorted(ways, key=lambda way: (way.depth, way.uses("subject")))
 
     def _carried(self, act: Act) -> Iterator[tuple[int, str, Way, str]]:

@@ -176,18 +176,23 @@ class Scene:
             if isinstance(source, From):
                 holders = self._reachable(source.way, self.declaration.table(source.way.table), known)
             return [record for holder in holders for record in holder[name]]
-        for name, source in way.inputs:
-            if source == "subject" and known is not None:
-                field_name = way.look.by[name]
-                return self.related(table, field_name, known[self._field_to(known, _named(table, field_name))])
-        return list(self.own(table))
+        given = [way.look.by[name] for name, source in way.inputs if source == "subject"]
+        if known is None or not given:
+            return list(self.own(table))
+        values = {name: known[self._field_to(known, table, name)] for name in given}
+        alike = self.related(table, given[0], values[given[0]])
+        return [record for record in alike if all(record[name] == value for name, value in values.items())]
 
-    def _field_to(self, known: Record, table: str) -> str:
-        """The field of the known record that names a record of the table; its id where it is one itself."""
+    def _field_to(self, known: Record, table: Table, name: str) -> str:
+        """The field of the known record whose value a field of the table has: of several that name a record of the
+        same table the one that is called alike; its id where it is itself what is named.
+        """
+        target = _named(table, name)
         for other in self.declaration.tables:
             if set(other.fields) == set(known):
-                return other.key if other.name == table else other.refs(table)[0]
-        raise KeyError(table)
+                refs = other.refs(target)
+                return other.key if other.name == target else name if name in refs else refs[0]
+        raise KeyError(target)
 
     def locate(self, way: Way, record: Record, suits: Suits, known: Record | None = None) -> "Found | None":
         """The way to this record (or, for an `extreme`, to the extreme one beside it); None where it leads astray."""
@@ -213,13 +218,16 @@ class Scene:
                 inputs[name] = followed
                 found.intro.update(followed.intro)
                 found.facts.update(followed.facts)
+                if table.fields[field_name].told:
+                    self._say(found, table, field_name, followed.words, marks)
+                    followed = None
             elif source == "speaker":
                 if value != self.speaker_id:
                     return None
                 inputs[name] = value
                 found.intro["id"] = self.say("speaker", id=value)
             elif source == "subject":
-                inputs[name] = (known, self._field_to(known or {}, _named(table, field_name)))
+                inputs[name] = (known, self._field_to(known or {}, table, field_name))
             else:
                 inputs[name] = value
                 if not look.told and not self._mark(found, table, field_name, value, marks):
@@ -254,13 +262,21 @@ class Scene:
             found.intro[made.label or name] = f"My {made.label or name} is {made.show(value)}."
             found.facts[made.label or name] = f"It is {made.show(value)}."
             return True
-        if isinstance(made, Ref):
+        if isinstance(made, Ref) and not made.told:
             marks.append(f"of {self.declaration.table(made.table).noun} {value}")
         elif made.told:
-            marks.append(fill(made.told, {"value": made.show(value)}))
+            self._say(found, table, name, made.show(value), marks)
         else:
             return False
         return True
+
+    def _say(self, found: "Found", table: Table, name: str, value: str, marks: list[str]) -> None:
+        """Tells a record by a value; where several are told, each is what the customer answers with too."""
+        made = table.fields[name]
+        marks.append(fill(made.told, {"value": value}))
+        if len(found.way.look.by) > 1:
+            text = marks[-1]
+            found.facts[made.label or name] = f"{text[:1].upper()}{text[1:]}."
 
     def _before(self, source: From, record: Record, field_name: str, table: Table) -> "Found | None":
         """The record that is found first, whose field leads to this one."""
