@@ -87,6 +87,31 @@ class Insured(Choice):
         return "with insurance" if value == "yes" else "no insurance"
 
 
+class Quote(Field):
+    """A flight that can be booked, with all that a booking needs to know of it."""
+
+    def make(self, draw: Draw) -> Record:
+        offers = draw.tables["offers"]
+        while True:
+            offer = offers[draw.rng.choice(draw.ids("offers"))]
+            if offer["seats"]:
+                return offer
+
+    def show(self, value: Any) -> str:
+        route = f"{value['flight_number']} from {value['origin']} to {value['destination']}"
+        return f"flight {route} on {value['date']} in {value['cabin']} at ${value['price']}"
+
+
+def _card_of(draw: Draw) -> str:
+    """A credit card of the customer's, by its id."""
+    cards = [one["method_id"] for one in (draw.parent or {})["methods"] if one["source"] == "credit_card"]
+    return draw.rng.choice(cards)
+
+
+def _quoted(name: str) -> Reckoned:
+    return Reckoned(lambda seen: seen.wishes["flight"][name])
+
+
 def _fate(draw: Draw) -> str:
     return next((leg["status"] for leg in draw.record["flights"] if is_hit(leg)), "cancelled")
 
@@ -280,8 +305,8 @@ ACTS: Final = (
             "There will be {more} on {it}: change that, payment by {payment_id}.", "Can {it} have {more}? Use {payment_id}.",
         ),
         ("Make it {more} for {it}, and {payment_id} covers any cost.", "Kindly book {it} with {more}, billing {payment_id}."),
-        "{reservation_id} has {bags} checked bags, {paid_bags} of them paid.",
-        ("add", "bag", "luggage", "remov", "fewer", "flown", "certificate", "balance"),
+        "The checked bags of {reservation_id} are now {bags}, the paid ones {paid_bags}.",
+        ("change", "bag", "luggage", "remov", "fewer", "flown", "certificate", "balance"),
         ("added", "removed", "changed", "taken"), when=lambda record: record["status"] is None,
         wants={"more": Wish(Bags(1, 2, said="{count} checked {bags} {more}"), topic="bags")},
         follows=("rename", "cabin", "flights"), plan="{cabin}, {bags} bags, {paid_bags} paid:", weight=1.3,
@@ -292,7 +317,7 @@ ACTS: Final = (
             "On {it}, the last name of {passenger} should be {name}.",
             "The last name of {passenger} on {it} is wrong, it is {name}.",
             "Please correct the last name of {passenger} on {it}: {name}.",
-            "Can you fix a name on {it}? {passenger} has the last name {name}.",
+            "Can you fix a name on {it}: {passenger} has the last name {name}?",
         ),
         ("There is a misprint on {it}: {passenger} ought to have the last name {name}.",),
         "{reservation_id} is changed to the name {name}.", ("correct", "name", "passenger", "flown"),
@@ -307,7 +332,7 @@ ACTS: Final = (
             "Please add passenger {guest} to {it}.", "I want {guest} to join {it}.", "Can you put {guest} on {it} as well?",
         ),
         ("A companion comes along on {it}: {guest} if you please.",),
-        "{reservation_id} has one more passenger.", ("add", "passenger", "number", "join"),
+        "{reservation_id} has one more passenger.", ("change", "add", "passenger", "number", "join"),
         ("added", "included", "joined"), when=lambda record: record["status"] is None and legs_ahead(record),
         wants={"guest": Wish(Person(), topic="passenger")}, follows=(),
     ),
@@ -315,13 +340,14 @@ ACTS: Final = (
         "compensate", "send_certificate", "reservations",
         {"user_id": Own("user_id"), "amount": Reckoned(compensation_due, ("speaker",))},
         (
-            "The {flight} of {it} was {fate}; I want compensation.", "Please compensate me: {flight} of {it} was {fate}.",
-            "I ask for compensation, as {flight} of {it} was {fate}.", "What do I get for {it}? Its {flight} was {fate}.",
+            "{flight} of {it} was {fate}; I want compensation.", "Please compensate me: {flight} of {it} was {fate}.",
+            "I ask for compensation, as {flight} of {it} was {fate}.",
+            "What do I get for {it}? You see, {flight} was {fate}.",
         ),
         ("Since {flight} was {fate}, I claim what I am due for {it}.",), "A certificate of ${amount} is sent.",
-        ("compensat", "certificate", "entitle", "due", "insur"), ("sent", "issued", "compensated"),
+        ("compensate", "certificate", "entitle", "due", "insur"), ("sent", "issued", "compensated"),
         told=("${amount}",), wants={"flight": Pick("segments", lambda record, leg: is_hit(leg)), "fate": Wish(Made(_fate))},
-        when=lambda record: record["status"] is None and len(record["flights"]) == 1,
+        when=lambda record: record["status"] is None and len(record["flights"]) == 1, follows=("rename",),
         plan="{cabin}, insured {insurance}:", weight=1.5,
     ),
     Act(
@@ -343,7 +369,7 @@ ACTS: Final = (
         ("Get everybody of {it} onto {offer}, neither bags nor insurance, billing {payment}.",),
         "{reservation_id} is booked for {total}.", ("book", "flight", "seat", "balance"), ("booked", "reserved"),
         told=("{total}",), when=lambda record: record["status"] == "cancelled" and len(record["flights"]) == 1,
-        wants={"offer": _OFFER, "payment": Pick("methods", topic="payment")}, follows=("cancel",), plan="{cabin}:",
+        wants={"offer": _OFFER, "payment": Pick("methods", topic="payment")}, follows=("cancel",), begins=False, plan="{cabin}:",
         gives="reservations",
     ),
     _booked(
@@ -374,6 +400,27 @@ ACTS: Final = (
         ("Get {passenger} seats on {it}, {total_baggages}, {insurance}, billed to {payment}.",),
     ),
     Act(
+        "book_quoted", "book_reservation", "",
+        {
+            "user_id": Speaker(), **{name: _quoted(name) for name in ("origin", "destination", "cabin")},
+            "flight_type": Fixed("one_way"), "flights": Reckoned(lambda seen: _choices([seen.wishes["flight"]])),
+            "passengers": Reckoned(lambda seen: [seen.wishes["passenger"]]),
+            "payment_methods": Reckoned(
+                lambda seen: [{"payment_id": seen.wishes["payment"], "amount": seen.wishes["flight"]["price"]}]
+            ),
+            "total_baggages": Fixed(0), "nonfree_baggages": Fixed(0), "insurance": Fixed("no"),
+        },
+        (
+            "Book {flight} for {passenger} no bags, no insurance, with {payment}.",
+            "Please book {passenger} on {flight}, no bags, no insurance, and use {payment}.",
+            "I want {flight} for {passenger} without bags and insurance; {payment} pays.",
+        ),
+        ("Get {passenger} a seat on {flight}, neither bags nor insurance, billed to {payment}.",),
+        "{reservation_id} is booked for {total}.", ("book", "flight", "seat"), ("booked", "reserved"),
+        gives="reservations", weight=2.0, crowds=True,
+        wants={"flight": Wish(Quote()), "payment": Wish(Made(_card_of)), "passenger": _FOR["passenger"]},
+    ),
+    Act(
         "goodwill", "send_certificate", "",
         {"user_id": Speaker(), "amount": Wish(Money(25, GOODWILL_MAX_USD, 25))},
         (
@@ -392,7 +439,7 @@ ACTS: Final = (
             "I want to talk about {matter}.",
         ),
         ("Who takes care of {matter}?", "My concern is {matter}."), "You are transferred to a human agent.",
-        ("transfer", "human"), ("transferred",), wants={"matter": Wish(Choice(_MATTERS))}, weight=0.7, hands_over=True,
+        ("transfer", "human"), ("transferred",), wants={"matter": Wish(Choice(_MATTERS))}, weight=2.0, hands_over=True,
     ),
 )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from toolgym.composing.declaration import Pick, Rule, Seen
+from toolgym.composing.declaration import Pick, Rule, Seen, always
 from toolgym.composing.fields import Choice, Money
 from toolgym.envs.airline.acts import (
     BOOKING,
@@ -164,7 +164,7 @@ RULES: Final = (
     Rule(
         "number_stays",
         ("join",),
-        lambda seen: True,
+        always,
         "The number of passengers of a reservation is never changed.",
         "the number of passengers stays",
     ),

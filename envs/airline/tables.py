@@ -314,7 +314,7 @@ RESERVATIONS = Table(
         "paid_bags": Made(_paid_bags, label="number of paid bags"),
         "insurance": Choice(("yes", "no", "no")),
         "total": Dollars(_total, label="price", extremes=("cheapest", "most expensive"), total="price"),
-        "method_id": Made(_payer, label="payment method"),
+        "method_id": Made(_payer),
         "created_at": Made(_created),
         "status": Made(lambda draw: None),
     },

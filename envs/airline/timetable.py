@@ -5,7 +5,7 @@ from datetime import timedelta
 from random import Random
 from typing import Any, Final
 
-from toolgym.composing.fields import TODAY, Code, Dollars, Draw, Made, Ref
+from toolgym.composing.fields import TODAY, Code, Draw, Given, Made, Ref
 from toolgym.composing.tables import Table
 from toolgym.envs.airline.airports import AIRPORTS as PLACES
 
@@ -29,7 +29,7 @@ __all__ = [
 Record = Mapping[str, Any]
 Tables = Mapping[str, Mapping[str, Any]]
 CABIN_NAMES: Final = ("basic_economy", "economy", "business")
-DAYS: Final = tuple((TODAY + timedelta(days=offset)).isoformat() for offset in range(-4, 9))
+DAYS: Final = tuple((TODAY + timedelta(days=offset)).isoformat() for offset in range(-3, 7))
 """The days on which flights are listed."""
 FARES: Final = {"basic_economy": (50, 110), "economy": (100, 220), "business": (240, 690)}
 _MOST_SEATS: Final = 9
@@ -153,15 +153,11 @@ FLIGHTS = Table(
         "arrives": Made(lambda draw: _clock(_minutes(draw.record["departs"]) + draw.rng.randrange(60, 300, 15))),
         "dates": Made(_dates),
     },
-    (6, 4, 4, 6, 8),
+    (4, 2, 4, 2, 4),
     per="routes",
 )
 
 # What can be booked ------------------------------------------------------------------------------------------------
-
-
-def _of(name: str) -> Any:
-    return lambda draw: draw.parent[name]
 
 
 def _days_of(flight: Record) -> Iterator[tuple[str, Record]]:
@@ -180,7 +176,7 @@ def offer_of(flight: Record, date: str, day: Record, cabin: str) -> dict[str, An
     }
 
 
-def _offers(tables: Tables) -> Iterator[Record]:
+def _offers(tables: Tables) -> Iterator[dict[str, Any]]:
     for flight in tables["flights"].values():
         for date, day in _days_of(flight):
             yield from (offer_of(flight, date, day, cabin) for cabin in CABIN_NAMES)
@@ -204,7 +200,7 @@ def connection_of(one: Record, two: Record) -> dict[str, Any]:
     }
 
 
-def _connections(tables: Tables) -> Iterator[Record]:
+def _connections(tables: Tables) -> Iterator[dict[str, Any]]:
     """Between airports and on days with a few of them."""
     onward: dict[str, list[Record]] = {}
     pairs: dict[tuple[str, str], list[tuple[Record, Record]]] = {}
@@ -225,31 +221,23 @@ def _connections(tables: Tables) -> Iterator[Record]:
 
 
 _ASKED_BY: Final = {
-    "origin": Ref("airports", by=_of("origin"), told="from {value}"),
-    "destination": Ref("airports", by=_of("destination"), told="to {value}"),
-    "date": Made(_of("date"), told="on {value}"),
-    "cabin": Ref("cabins", by=_of("cabin"), told="in {value}"),
+    "origin": Ref("airports", told="from {value}"),
+    "destination": Ref("airports", told="to {value}"),
+    "date": Given(told="on {value}"),
+    "cabin": Ref("cabins", told="in {value}"),
 }
-_PRICE: Final = Dollars(_of("price"), label="fare", extremes=("cheapest", "most expensive"))
-_SEATS: Final = Made(_of("seats"), label="number of free seats")
-_DEPARTS: Final = Made(
-    _of("departs"), label="departure time", told="that leaves at {value}", extremes=("earliest", "latest")
-)
-_ARRIVES: Final = Made(_of("arrives"), label="arrival time", told="that arrives at {value}")
+_TOLD: Final = {
+    "departs": Given(label="departure time", told="that leaves at {value}", extremes=("earliest", "latest")),
+    "arrives": Given(label="arrival time", told="that arrives at {value}"),
+    "price": Given(shown="${value}", label="fare", extremes=("cheapest", "most expensive")),
+    "seats": Given(label="number of free seats"),
+}
 
 OFFERS = Table(
     "offers",
     "flight",
     "offer",
-    {
-        "offer": Made(_of("offer")),
-        "flight_number": Made(_of("flight_number"), label="flight number", told="{value}"),
-        **_ASKED_BY,
-        "departs": _DEPARTS,
-        "arrives": _ARRIVES,
-        "price": _PRICE,
-        "seats": _SEATS,
-    },
+    {"offer": Given(), "flight_number": Given(label="flight number", told="{value}"), **_ASKED_BY, **_TOLD},
     _offers,
 )
 CONNECTIONS = Table(
@@ -257,15 +245,12 @@ CONNECTIONS = Table(
     "one-stop connection",
     "connection",
     {
-        "connection": Made(_of("connection")),
-        "first": Made(_of("first"), label="first flight number", told="that begins with {value}"),
-        "second": Made(_of("second"), label="second flight number"),
+        "connection": Given(),
+        "first": Given(label="first flight number", told="that begins with {value}"),
+        "second": Given(label="second flight number"),
+        "second_date": Given(),
         **_ASKED_BY,
-        "second_date": Made(_of("second_date")),
-        "departs": _DEPARTS,
-        "arrives": _ARRIVES,
-        "price": _PRICE,
-        "seats": _SEATS,
+        **_TOLD,
     },
     _connections,
 )

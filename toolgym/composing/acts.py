@@ -287,7 +287,7 @@ def _suits(
 def _wish(scene: Scene, made: MadeAct, subject: Record) -> bool:
     """Draws what the customer wants; tells whether exactly the right rules are broken by it in this world."""
     act, forbidden = made.act, made.forbidden
-    scene.draw.record = dict(subject)
+    scene.draw.record, scene.draw.parent = dict(subject), scene.speaker
     wishes: dict[str, Any] = {}
     for name, wish in act.wishes().items():
         if name in made.carried:

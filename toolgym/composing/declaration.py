@@ -23,7 +23,7 @@ from toolgym.composing.tables import Records, Table
 from toolgym.domain import Size
 from toolgym.mcp.server import ToolServer
 
-__all__ = ["Act", "Declaration", "Fixed", "Key", "Look", "Own", "Pick", "Reckoned", "Rule", "Seen", "Speaker", "Wish"]
+__all__ = ["Act", "Declaration", "Fixed", "Key", "Look", "Own", "Pick", "Reckoned", "Rule", "Seen", "Speaker", "Wish", "always"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +161,11 @@ class Seen:
     today: str = ""
 
 
+def always(seen: Seen) -> bool:
+    """Of a rule that is broken whatever is seen: its acts are asked for only to be refused."""
+    return True
+
+
 @dataclass(frozen=True, eq=False)
 class Rule:
     """A rule of the policy that forbids acts.
@@ -213,6 +218,8 @@ class Act:
         weight: how often it occurs.
         follows: the kinds of the acts after which it can be asked for on the same record; None: all that answer with it.
         wants: name -> a `Wish` or `Pick` that is no parameter itself, but what `Reckoned` parameters follow from.
+        begins: whether it can be the first thing that is asked for, or only after one of `follows`.
+        crowds: whether what it creates would be among the records that another request at the same time tells apart.
         hands_over: whether its tool changes nothing (a transfer to a human): that it is called counts, in any words.
     """
 
@@ -232,6 +239,8 @@ class Act:
     weight: float = 1.0
     follows: tuple[str, ...] | None = None
     wants: Mapping[str, Wish | Pick] = field(default_factory=dict)
+    begins: bool = True
+    crowds: bool = False
     hands_over: bool = False
 
     @cached_property

@@ -29,6 +29,7 @@ __all__ = [
     "Draw",
     "Field",
     "Flag",
+    "Given",
     "Id",
     "Made",
     "Money",
@@ -58,7 +59,7 @@ class Draw:
     record: dict[str, Any] = field(default_factory=dict)
     """The fields made so far."""
     parent: Mapping[str, Any] | None = None
-    """The record that this one belongs to (`Table.per`)."""
+    """The record that this one belongs to (`Table.per`); of what a customer wants, the customer."""
     tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The tables made before this one."""
     used: set[str] = field(default_factory=set)
@@ -155,6 +156,17 @@ class Dollars(Made):
 
     kind: str = "money"
     shown: str = "${value}"
+
+
+def _never(draw: Draw) -> Any:
+    raise DeclarationError("A field that follows from other records is never made: give the table's rows as a function")
+
+
+@dataclass(frozen=True)
+class Given(Made):
+    """A field of records that follow from others (`Table.rows` is a function)."""
+
+    by: Callable[[Draw], Any] = _never
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from itertools import permutations, product
 from typing import Any, Final
 
-from toolgym.composing.declaration import Act, Declaration, Pick, Reckoned, Rule, Speaker
+from toolgym.composing.declaration import Act, Declaration, Pick, Reckoned, Rule, Speaker, always
 from toolgym.composing.stories import Outline
 from toolgym.composing.ways import From, Way, ways_to
 from toolgym.domain import Split
@@ -180,15 +180,19 @@ class Kitchen:
     def _acts(self) -> Iterator[Outline]:
         declaration = self.declaration
         for act in declaration.acts:
+            if not act.begins:
+                continue
             named = filter(is_named, ways_to(declaration, act.on)) if act.on else ()
             ways: list[Way | None] = [*list(named)[: 2 * _WAYS]] if act.on else [None]
             if not ways:
                 raise ConfigError(
                     f"{declaration.name}: nothing leads to a record of {act.on!r}, which {act.kind!r} needs"
                 )
+            rules = declaration.rules_of(act)
             for way in ways:
-                yield from self._variants((act,), way, _WAYS)
-                for rule in declaration.rules_of(act):
+                if not any(rule.broken is always for rule in rules):
+                    yield from self._variants((act,), way, _WAYS)
+                for rule in rules:
                     yield from self._variants((act,), way, 2, rule)
             for then in self._followers(act):
                 for way in ways[:_WAYS]:
@@ -351,6 +355,12 @@ class Kitchen:
             self._tried[recipe.name] = all(map(self.works, alone)) and self._try(recipe)
         return self._tried[recipe.name]
 
+    def _sort(self, outline: Outline) -> str:
+        if outline.forbidden is not None:
+            return "refused"
+        over = all(self.declaration.act(kind).hands_over for kind in outline.acts)
+        return "reads" if over else "writes"
+
     def _single(self, rng: random.Random, depth: int, held_out: bool) -> Together | None:
         draw = rng.random()
         sort = (
@@ -377,6 +387,8 @@ class Kitchen:
         for one, two in permutations(outlines, 2):
             if not (one.first.isdisjoint(two.first) and one.listed.isdisjoint(two.named)):
                 return None  # what was shown already need not be looked up again
+            if any(self.declaration.act(kind).crowds and self.declaration.act(kind).gives in two.listed for kind in one.acts):
+                return None
         names = [outline.name for outline in outlines]
         acts = [outline.acts for outline in outlines if outline.acts]
         if len(set(names)) < len(names) or len(set(acts)) < len(acts):
@@ -395,7 +407,7 @@ class Kitchen:
             found = [
                 outline
                 for outline in self.outlines
-                if outline.depth == depth and _sort(outline) == sort and self.is_held_out(outline) == held_out
+                if outline.depth == depth and self._sort(outline) == sort and self.is_held_out(outline) == held_out
             ]
             share: dict[str, int] = {}
             for outline in found:
@@ -412,12 +424,6 @@ class Kitchen:
 def is_named(way: Way) -> bool:
     """Whether its words name something: "the cheapest tariff" of all there are is the same request in any world."""
     return way.uses("told") or way.uses("speaker") or any(link.pick == "told" for link in way.links())
-
-
-def _sort(outline: Outline) -> str:
-    if outline.forbidden is not None:
-        return "refused"
-    return "writes" if outline.writes else "reads"
 
 
 def _about(outline: Outline) -> str:

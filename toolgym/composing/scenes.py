@@ -1,9 +1,10 @@
 """A scene: a world, its customer and the random choices left; and the records that a way leads to in it."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from toolgym.composing.declaration import Declaration
@@ -19,6 +20,8 @@ from toolgym.world import Base
 __all__ = ["Scene"]
 
 Suits = Callable[[Record], bool]
+_TRIES = 12
+_MANY = 200
 
 
 def _anything(_: Record) -> bool:
@@ -159,14 +162,22 @@ class Scene:
         if not known and way.uses("subject"):  # it will be created: nobody knows yet what it leads to
             return None
         table = self.declaration.table(way.table)
-        records = [record for record in self._reachable(way, table, known) if suits(record)]
-        self.rng.shuffle(records)
-        for record in records[:12]:
+        for record in self._drawn(table, self._reachable(way, table, known), suits):
             if self.mark_of(table, record) not in self.taken:
                 found = self.locate(way, record, suits, known)
                 if found is not None:
                     return found
         return None
+
+    def _drawn(self, table: Table, records: list[Record], suits: Suits) -> Iterator[Record]:
+        """Some of the records that suit, in random order; of those that follow from others, which are many, only some
+        are looked at.
+        """
+        if callable(table.rows):
+            return islice(filter(suits, self.rng.sample(records, min(len(records), _MANY))), _TRIES)
+        suited = [record for record in records if suits(record)]
+        self.rng.shuffle(suited)
+        return islice(suited, _TRIES)
 
     def _reachable(self, way: Way, table: Table, known: Record | None) -> list[Record]:
         """The records that the way may lead to, as far as that can be told at once."""
@@ -306,9 +317,10 @@ class Scene:
             before = next(item for item in found.inputs.values() if isinstance(item, Found))
             source = next(source for _, source in way.inputs if isinstance(source, From))
             return [self.base.tables[table.name][key] for key in before.record[source.field]]
-        for value in way.look.by.values():
-            same = self.related(table, value, found.record[value])
-            records = same if records is None else [one for one in records if any(one is two for two in same)]
+        for name in way.look.by.values():
+            value = found.record[name]
+            same = records is not None and [one for one in records if one.get(name) == value]
+            records = self.related(table, name, value) if same is False else same
         return self.rows(table) if records is None else records
 
     def _chosen(

@@ -15,7 +15,7 @@ __all__ = ["Records", "Table", "build_world"]
 
 _TABLE_KEY = 20
 Tables = Mapping[str, Mapping[str, Any]]
-Follows = Callable[[Tables], Iterable[Mapping[str, Any]]]
+Follows = Callable[[Tables], Iterable[dict[str, Any]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +28,8 @@ class Table:
         key: the field that holds a record's id; the first that is made unless it is made of others.
         fields: name -> field, in the order in which they are made.
         rows: how many records a world of each size has, or how many each parent has (cyclically); or a function of the
-            tables made before that gives what the records are made of, each as its `Draw.parent`; nothing for an inner
-            table, whose records stand inside those of another (`Records`).
+            tables made before that gives the records, which follow from those (`Follows`); nothing for an inner table,
+            whose records stand inside those of another (`Records`).
         per: the table whose records these belong to.
         plural: the noun's plural.
         pronoun: what stands for a record that was named before.
@@ -101,14 +101,12 @@ def build_world(tables: Sequence[Table], key: int, size: Size, meta: Mapping[str
 def _records(
     table: Table, rng: Any, key: int, size: Size, tables: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, dict[str, Any]]:
+    if callable(table.rows):
+        return {record[table.key]: record for record in table.rows(tables)}
     draw = Draw(rng, split_of(key), tables=tables, world=key)
     records: dict[str, dict[str, Any]] = {}
     if isinstance(table.rows, Mapping):
         for _ in range(table.rows[size]):
-            _add(table, draw, records)
-        return records
-    if callable(table.rows):
-        for draw.parent in table.rows(tables):
             _add(table, draw, records)
         return records
     for place, (parent_key, parent) in enumerate(tables[table.per].items()):
