@@ -32,9 +32,7 @@ LOOKS = (
         opens=open_reservation,
     ),
     Look("airports", "list_all_airports", "airports", {}, many=True, opens=open_airports),
-    Look(
-        "direct", "search_direct_flight", "offers", _SEARCH, many=True, opens=open_offers, narrows=("cabin",)
-    ),
+    Look("direct", "search_direct_flight", "offers", _SEARCH, many=True, opens=open_offers, narrows=("cabin",)),
     Look(
         "onestop",
         "search_onestop_flight",
@@ -48,7 +46,7 @@ LOOKS = (
 _TOOLS = replace(TOOLS, build_base=declared_worlds("toolgym.envs.airline.declared:AIRLINE"))
 
 AIRLINE = Declaration(
-    name="airline",
+    name="airline_v1",
     title="Airline",
     role="You are the booking agent of an airline. You serve one customer at a time with the tools you are given.",
     who="users",

@@ -1,12 +1,14 @@
 """The airline's policy: what is not allowed, and what else an agent must know."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from toolgym.composing.declaration import Pick, Rule, Seen, always
 from toolgym.composing.fields import Choice, Money
-from toolgym.envs.airline.acts import (
-    BOOKING,
+from toolgym.envs.airline.acts import BOOKING
+from toolgym.envs.airline.tables import EXTRA_BAG_USD, FREE_BAGS, INSURANCE_USD, NOW
+from toolgym.envs.airline.timetable import past
+from toolgym.envs.airline.wants import (
     CANCELLED_USD,
     COVERED,
     DELAYED_USD,
@@ -18,8 +20,6 @@ from toolgym.envs.airline.acts import (
     holds,
     pays_changes,
 )
-from toolgym.envs.airline.tables import EXTRA_BAG_USD, FREE_BAGS, INSURANCE_USD, NOW
-from toolgym.envs.airline.timetable import past
 
 __all__ = ["NOTES", "RULES"]
 
@@ -101,17 +101,21 @@ RULES: Final = (
         tempts={
             "offer": Pick(
                 "offers",
-                lambda record, offer: record is None
-                or (offer["origin"], offer["cabin"]) == (record["origin"], record["cabin"])
-                and offer["destination"] != record["destination"]
-                and offer["seats"] >= len(record["passengers"]),
+                lambda record, offer: (
+                    record is None
+                    or (
+                        (offer["origin"], offer["cabin"]) == (record["origin"], record["cabin"])
+                        and offer["destination"] != record["destination"]
+                        and offer["seats"] >= len(record["passengers"])
+                    )
+                ),
                 topic="flight",
             )
         },
     ),
     Rule(
         "full",
-        ("flights", "again"),
+        ("flights", "book_again"),
         _is_full,
         "A flight that has too few free seats in the cabin is not booked, and no other one is taken in its place.",
         "the flight has too few free seats in {cabin}",
@@ -143,13 +147,15 @@ RULES: Final = (
     ),
     Rule(
         "balance",
-        (*_CHANGES, *BOOKING, "again"),
+        (*_CHANGES, *BOOKING, "book_again"),
         _too_little,
         "A gift card or certificate pays only what it holds; what costs more is refused.",
         "what is to be paid is more than the balance",
         sees=("picked", "speaker"),
         tempts={
-            "payment_id": Pick("methods", lambda record, method: pays_changes(method) and _is_low(method), topic="payment"),
+            "payment_id": Pick(
+                "methods", lambda record, method: pays_changes(method) and _is_low(method), topic="payment"
+            ),
             "payment": Pick("methods", lambda record, method: _is_low(method), topic="payment"),
         },
     ),
@@ -163,7 +169,7 @@ RULES: Final = (
     ),
     Rule(
         "number_stays",
-        ("join",),
+        ("add_passenger",),
         always,
         "The number of passengers of a reservation is never changed.",
         "the number of passengers stays",
@@ -217,8 +223,8 @@ NOTES: Final = {
         "After a cancellation tell the customer what is refunded.",
     ),
     "Compensation": (
-        f"For a flight of the reservation that was cancelled send a certificate of ${CANCELLED_USD} a passenger, for one "
-        f"that was delayed ${DELAYED_USD} a passenger. The customer's word is enough.",
+        f"For a flight of the reservation that was cancelled send a certificate of ${CANCELLED_USD} a passenger, for "
+        f"one that was delayed ${DELAYED_USD} a passenger. The customer's word is enough.",
         "A goodwill code (GW and three digits) entitles to a certificate of its amount without further checks.",
     ),
     "Human agents": (

@@ -190,7 +190,9 @@ SEGMENTS = Table(
     "flight",
     "flight_number",
     {
-        "flight_number": Made(lambda draw: (draw.parent or {})["legs"][draw.place][0], told="flight {value}", names=True),
+        "flight_number": Made(
+            lambda draw: (draw.parent or {})["legs"][draw.place][0], told="flight {value}", names=True
+        ),
         "date": Made(lambda draw: (draw.parent or {})["legs"][draw.place][1], label="date"),
         "origin": Made(_of_leg("origin"), label="origin"),
         "destination": Made(_of_leg("destination"), label="destination"),

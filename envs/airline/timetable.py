@@ -77,7 +77,9 @@ def _pair(draw: Draw) -> str:
     """Two airports that no route joins yet; the first routes join them all."""
     codes, newest = draw.ids("airports"), draw.index + 1
     while True:
-        one, two = (codes[newest], draw.rng.choice(codes[:newest])) if newest < len(codes) else draw.rng.sample(codes, 2)
+        one, two = (
+            (codes[newest], draw.rng.choice(codes[:newest])) if newest < len(codes) else draw.rng.sample(codes, 2)
+        )
         if not {f"{one}-{two}", f"{two}-{one}"} & draw.used:
             return f"{one}-{two}"
 

@@ -130,7 +130,9 @@ class DeclaredComposer:
             intro = {**story.intro, **intro}
         if len(intro) > 1:  # one who tells its id need not be found
             return None
-        if not intro and not _names_one(self.declaration, base, stories):  # or another world's customer could say just the same
+        if not intro and not _names_one(
+            self.declaration, base, stories
+        ):  # or another world's customer could say just the same
             intro["id"] = scene.say("speaker", id=scene.speaker_id)
         parts = [*intro.values(), stories[0].clause]
         for story in stories[1:]:

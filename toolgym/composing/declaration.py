@@ -23,7 +23,21 @@ from toolgym.composing.tables import Records, Table
 from toolgym.domain import Size
 from toolgym.mcp.server import ToolServer
 
-__all__ = ["Act", "Declaration", "Fixed", "Key", "Look", "Own", "Pick", "Reckoned", "Rule", "Seen", "Speaker", "Wish", "always"]
+__all__ = [
+    "Act",
+    "Declaration",
+    "Fixed",
+    "Key",
+    "Look",
+    "Own",
+    "Pick",
+    "Reckoned",
+    "Rule",
+    "Seen",
+    "Speaker",
+    "Wish",
+    "always",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,8 +230,9 @@ class Act:
         past: participles that would claim that it was done.
         plan: why it is done, in the agent's plan.
         weight: how often it occurs.
-        follows: the kinds of the acts after which it can be asked for on the same record; None: all that answer with it.
+        follows: the kinds of the acts after which it can be asked for on the same record; None: all that give it.
         wants: name -> a `Wish` or `Pick` that is no parameter itself, but what `Reckoned` parameters follow from.
+        known: fields of what it answers with that the customer knows then, and does not ask for.
         begins: whether it can be the first thing that is asked for, or only after one of `follows`.
         crowds: whether what it creates would be among the records that another request at the same time tells apart.
         hands_over: whether its tool changes nothing (a transfer to a human): that it is called counts, in any words.
@@ -239,9 +254,14 @@ class Act:
     weight: float = 1.0
     follows: tuple[str, ...] | None = None
     wants: Mapping[str, Wish | Pick] = field(default_factory=dict)
+    known: tuple[str, ...] = ()
     begins: bool = True
     crowds: bool = False
     hands_over: bool = False
+
+    def news(self, table: Table) -> list[str]:
+        """The fields of what it answers with that the customer can ask for then."""
+        return [name for name, made in table.fields.items() if made.label and name not in self.known]
 
     @cached_property
     def _wishes(self) -> dict[str, Wish]:

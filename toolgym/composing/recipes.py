@@ -230,11 +230,7 @@ class Kitchen:
             yield self._outline(acts, way, picks, (), rule)
             if rule is None and len(acts) == 1:
                 yield from (self._outline(acts, way, picks, (carried,), None) for carried in self._carried(acts[0]))
-        if (
-            rule is None
-            and acts[-1].gives
-            and any(made.label for made in self.declaration.table(acts[-1].gives).fields.values())
-        ):
+        if rule is None and acts[-1].gives and acts[-1].news(self.declaration.table(acts[-1].gives)):
             for picks in list(product(*choices))[:1]:
                 yield self._outline(acts, way, picks, (), None, asks=True)
 
@@ -387,8 +383,8 @@ class Kitchen:
         for one, two in permutations(outlines, 2):
             if not (one.first.isdisjoint(two.first) and one.listed.isdisjoint(two.named)):
                 return None  # what was shown already need not be looked up again
-            if any(self.declaration.act(kind).crowds and self.declaration.act(kind).gives in two.listed for kind in one.acts):
-                return None
+            if any(act.crowds and act.gives in two.listed for act in map(self.declaration.act, one.acts)):
+                return None  # what is told apart would depend on which comes first
         names = [outline.name for outline in outlines]
         acts = [outline.acts for outline in outlines if outline.acts]
         if len(set(names)) < len(names) or len(set(acts)) < len(acts):
