@@ -174,7 +174,7 @@ ACTS: Final = (
             "Can you put {guest} on {it} as well?",
         ),
         ("A companion comes along on {it}: {guest} if you please.",),
-        "{reservation_id} has one more passenger.", ("change", "add", "passenger", "number", "add_passenger"),
+        "{reservation_id} has one more passenger.", ("change", "add", "passenger", "number", "join"),
         ("added", "included", "joined"), when=lambda record: record["status"] is None and legs_ahead(record),
         wants={"guest": Wish(Person(), topic="passenger")}, follows=(),
     ),
