@@ -280,7 +280,7 @@ def first(domain: DeclaredDomain, composition: str, kind: str = "", forbidden: s
     """The first train task of the composition in which an act of the kind is done, or the rule is broken."""
     maker, tasks = domain._workshop.maker(domain.source("train")), domain.tasks("train")
     for index in range(3000):
-        recipe = maker.recipe(index)
+        recipe: Any = maker.recipe(index)
         (outline, *others) = recipe.outlines
         rule = outline.forbidden.name if outline.forbidden else ""
         if (
@@ -365,7 +365,7 @@ def test_a_hand_over_is_a_call_that_has_to_be_made(domain: DeclaredDomain) -> No
 
 @pytest.mark.parametrize("options", [{"dialect": "tau_bench"}, {"dialect": "tau2"}, {"size": "standard"}])
 def test_gold_chains_solve_in_other_dialects_and_sizes(options: dict[str, Any]) -> None:
-    env = ToolEnv("airline_v1", **{"size": "small", **options})
+    env = ToolEnv("declared_airline", **{"size": "small", **options})
     for index in range(30):
         env.reset(options={"task": index})
         task, info = env.task, {}
