@@ -35,7 +35,7 @@ from toolgym.envs.airline.wants import (
 
 __all__ = ["ACTS", "BOOKING"]
 
-BOOKING: Final = ("book", "book_me", "book_connection")
+BOOKING: Final = ("book", "book_seat", "book_connection")
 _BOOKED: Final = ("cabin", "date", "people", "bags", "paid_bags")
 """What who books has said, or has just been told."""
 
@@ -115,7 +115,7 @@ ACTS: Final = (
     _on_trip(
         "cabin", "update_reservation_flights",
         {
-            "cabin": Wish(Choice(CABIN_NAMES), differs="cabin"),
+            "cabin": Wish(Choice(CABIN_NAMES), differs="cabin", fact="In {value}."),
             "flights": Reckoned(lambda seen: choices(seen.subject["flights"])), "payment_id": _CARD,
         },
         (
@@ -227,7 +227,7 @@ ACTS: Final = (
         ("Get {passenger} a seat on {it}, {total_baggages}, {insurance}, billed to {payment}.",),
     ),
     _booked(
-        "book_me", "offers", Reckoned(myself, ("speaker",)), lambda seen: choices([seen.subject]), {},
+        "book_seat", "offers", Reckoned(myself, ("speaker",)), lambda seen: choices([seen.subject]), {},
         (
             "Book me {it}, {total_baggages}, {insurance}, with {payment}.",
             "Please book {it} for myself, {total_baggages}, {insurance}, and use {payment}.",
@@ -267,7 +267,7 @@ ACTS: Final = (
         ),
         "{reservation_id} is booked for {total}.", ("book", "flight", "seat"), ("booked", "reserved"),
         gives="reservations", known=("number", "total", *_BOOKED), weight=1.4, crowds=True,
-        wants={"flight": Wish(Quote()), "payment": Wish(Made(card_of)), "passenger": _FOR["passenger"]},
+        wants={"flight": Wish(Quote()), "payment": Wish(Made(card_of), fact="Use {value}."), "passenger": _FOR["passenger"]},
     ),
     Act(
         "goodwill", "send_certificate", "",

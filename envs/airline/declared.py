@@ -59,5 +59,18 @@ AIRLINE = Declaration(
     meta={"today": NOW.isoformat(), "ids": "seeded"},
     tasks_per_world={"small": 20, "standard": 1_000, "large": 5_000},
     shape=shape,
+    asked={
+        "reservation": ("booking", "trip", "confirmation"),
+        "payment": ("pay", "card", "charge"),
+        "reason": ("why",),
+        "passenger": ("passengers", "traveller", "who flies"),
+        "bags": ("bag", "baggage", "luggage"),
+        "insurance": ("insured",),
+        "flight": ("flight number",),
+        "date": ("when", "day"),
+        "origin": ("route", "from", "where"),
+        "destination": ("route", "where"),
+        "cabin": ("class",),
+    },
     facts=airports_of,
 )

@@ -61,136 +61,91 @@ def _goes_elsewhere(seen: Seen) -> bool:
     return any(offer[end] != seen.subject[end] for end in ("origin", "destination"))
 
 
+def _leads_elsewhere(record: Any, offer: Any) -> bool:
+    """Whether it leaves from the same airport, but arrives at another one."""
+    if record is None:
+        return True
+    same = (offer["origin"], offer["cabin"]) == (record["origin"], record["cabin"])
+    return same and offer["destination"] != record["destination"] and not _seats_too_few(record, offer)
+
+
+def _seats_too_few(record: Any, offer: Any) -> bool:
+    return record is None or offer["seats"] < len(record["passengers"])
+
+
 def _is_full(seen: Seen) -> bool:
-    return seen.picked["offer"]["seats"] < len(seen.subject["passengers"])
+    return _seats_too_few(seen.subject, seen.picked["offer"])
 
 
 RULES: Final = (
     Rule(
-        "flown",
-        ("cancel", "flights", "cabin", "bags", "rename"),
-        _flown,
+        "flown", ("cancel", "flights", "cabin", "bags", "rename"), _flown,
         "A reservation is flown once one of its flights has a date before today. Nothing of a flown reservation is "
-        "cancelled or changed.",
-        "it is flown",
+        "cancelled or changed.", "it is flown",
     ),
     Rule(
-        "stays",
-        ("cancel",),
-        _stays,
+        "stays", ("cancel",), _stays,
         "A reservation that is not flown is cancelled if it was booked within the last 24 hours, or is in business, or "
         "the airline cancelled a flight of it (the customer's word is enough), or it is insured and the reason is "
         "health or weather; in no other case.",
-        "in {cabin}, with insurance: {insurance}, there is no ground for it",
-        tempts={"reason": Choice(UNCOVERED)},
+        "in {cabin}, with insurance: {insurance}, there is no ground for it", tempts={"reason": Choice(UNCOVERED)},
     ),
     Rule(
-        "basic",
-        ("flights",),
-        lambda seen: seen.subject["cabin"] == "basic_economy",
-        "Flights of basic_economy reservations are not changed.",
-        "flights in {cabin} stay as they are",
+        "basic", ("flights",), lambda seen: seen.subject["cabin"] == "basic_economy",
+        "Flights of basic_economy reservations are not changed.", "flights in {cabin} stay as they are",
     ),
     Rule(
-        "other_route",
-        ("flights",),
-        _goes_elsewhere,
+        "other_route", ("flights",), _goes_elsewhere,
         "A flight is changed only for one between the same airports.",
-        "origin and destination of a reservation stay",
-        sees=("picked",),
-        tempts={
-            "offer": Pick(
-                "offers",
-                lambda record, offer: (
-                    record is None
-                    or (
-                        (offer["origin"], offer["cabin"]) == (record["origin"], record["cabin"])
-                        and offer["destination"] != record["destination"]
-                        and offer["seats"] >= len(record["passengers"])
-                    )
-                ),
-                topic="flight",
-            )
-        },
+        "origin and destination of a reservation stay", sees=("picked",),
+        tempts={"offer": Pick("offers", _leads_elsewhere, topic="flight")},
     ),
     Rule(
-        "full",
-        ("flights", "book_again"),
-        _is_full,
+        "full", ("flights", "book_again"), _is_full,
         "A flight that has too few free seats in the cabin is not booked, and no other one is taken in its place.",
-        "the flight has too few free seats in {cabin}",
-        sees=("picked",),
-        tempts={
-            "offer": Pick(
-                "offers",
-                lambda record, offer: record is None or offer["seats"] < len(record["passengers"]),
-                topic="flight",
-                like=True,
-            )
-        },
+        "the flight has too few free seats in {cabin}", sees=("picked",),
+        tempts={"offer": Pick("offers", _seats_too_few, topic="flight", like=True)},
     ),
     Rule(
-        "sold_out",
-        BOOKING,
-        lambda seen: not seen.subject["seats"],
+        "sold_out", BOOKING, lambda seen: not seen.subject["seats"],
         "This holds for a flight without a free seat, and for a connection if one of its two flights has none.",
         "there is no free seat in {cabin}",
     ),
     Rule(
-        "no_certificate",
-        _CHANGES,
-        lambda seen: not pays_changes(_pays(seen)),
-        "A certificate cannot pay for a change.",
-        "a certificate cannot pay for a change",
-        sees=("picked",),
+        "no_certificate", _CHANGES, lambda seen: not pays_changes(_pays(seen)),
+        "A certificate cannot pay for a change.", "a certificate cannot pay for a change", sees=("picked",),
         tempts={"payment_id": Pick("methods", lambda record, method: not pays_changes(method), topic="payment")},
     ),
     Rule(
-        "balance",
-        (*_CHANGES, *BOOKING, "book_again"),
-        _too_little,
+        "balance", (*_CHANGES, *BOOKING, "book_again"), _too_little,
         "A gift card or certificate pays only what it holds; what costs more is refused.",
-        "what is to be paid is more than the balance",
-        sees=("picked", "speaker"),
+        "what is to be paid is more than the balance", sees=("picked", "speaker"),
         tempts={
-            "payment_id": Pick(
-                "methods", lambda record, method: pays_changes(method) and _is_low(method), topic="payment"
-            ),
-            "payment": Pick("methods", lambda record, method: _is_low(method), topic="payment"),
+            "payment_id": Pick("methods", lambda _, method: pays_changes(method) and _is_low(method), topic="payment"),
+            "payment": Pick("methods", lambda _, method: _is_low(method), topic="payment"),
         },
     ),
     Rule(
-        "fewer_bags",
-        ("bags",),
-        lambda seen: seen.wishes["more"] < 0,
-        "Bags are added to a reservation, but never removed.",
-        "bags are never removed",
+        "fewer_bags", ("bags",), lambda seen: seen.wishes["more"] < 0,
+        "Bags are added to a reservation, but never removed.", "bags are never removed",
         tempts={"more": Bags(-1, -1, said="{count} checked {bags} {more}")},
     ),
     Rule(
-        "number_stays",
-        ("add_passenger",),
-        always,
-        "The number of passengers of a reservation is never changed.",
+        "number_stays", ("add_passenger",), always, "The number of passengers of a reservation is never changed.",
         "the number of passengers stays",
     ),
     Rule(
-        "nothing_due",
-        ("compensate",),
-        lambda seen: not compensation_due(seen),
+        "nothing_due", ("compensate",), lambda seen: not compensation_due(seen),
         "Nothing is due to a regular member whose reservation is neither insured nor in business.",
-        "nothing is due to regular members without insurance in {cabin}",
-        sees=("speaker",),
+        "nothing is due to regular members without insurance in {cabin}", sees=("speaker",),
     ),
     Rule(
-        "too_much",
-        ("goodwill",),
-        lambda seen: seen.wishes["amount"] > GOODWILL_MAX_USD,
+        "too_much", ("goodwill",), lambda seen: seen.wishes["amount"] > GOODWILL_MAX_USD,
         f"A goodwill certificate is of ${GOODWILL_MAX_USD} at most.",
         "{amount} are more than a goodwill certificate has",
         tempts={"amount": Money(GOODWILL_MAX_USD + 25, 400, 25)},
     ),
-)
+)  # fmt: skip
 
 
 def _free(membership: str) -> str:

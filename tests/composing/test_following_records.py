@@ -381,6 +381,13 @@ def test_what_narrows_is_named_in_by_and_told_by_opens() -> None:
     assert "say in opens which" in untold
 
 
+def test_a_topic_is_asked_for_in_further_words(domain: DeclaredDomain) -> None:
+    asking = replace(FERRY, asked={"start": ("from where",)})
+    assert DeclaredDomain(asking, size="small")._workshop.composer.topic_words["start"] == ("start", "from where")
+    (unknown,) = problems(replace(FERRY, asked={"stort": ("from where",)}))
+    assert "Did you mean 'start'" in unknown
+
+
 def test_a_field_that_follows_is_never_made() -> None:
     with pytest.raises(DeclarationError, match="give the table's rows as a function"):
         Given().make(Draw(random.Random(0), "train"))

@@ -245,7 +245,7 @@ def _topics(declaration: Declaration) -> dict[str, tuple[str, ...]]:
         for fault in declaration.troubles.faults:
             for wish in fault.wishes.values():
                 topics.setdefault(wish.topic, (wish.topic,))
-    return topics
+    return topics | {topic: (*topics[topic], *words) for topic, words in declaration.asked.items()}
 
 
 @lru_cache(maxsize=64)

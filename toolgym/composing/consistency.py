@@ -189,6 +189,8 @@ def _references(declaration: Declaration) -> Iterator[str]:
         yield from (f"Act {act.kind!r}: {problem}" for problem in _act(declaration, act))
     for rule in declaration.rules:
         yield from (f"Rule {rule.name!r}: {problem}" for problem in _rule(declaration, rule))
+    topics = _topics(declaration)
+    yield from (f"asked: {did_you_mean(topic, topics, 'topic')}" for topic in declaration.asked if topic not in topics)
     key = _table(declaration, declaration.who).key
     asks = [look for look in declaration.looks if _asked_by(declaration, look, declaration.who)]
     takes = [act for act in declaration.acts if any(isinstance(source, Speaker) for source in act.takes.values())]
@@ -197,6 +199,16 @@ def _references(declaration: Declaration) -> Iterator[str]:
             f"who: no look or act takes the {key} of those who speak, so nothing of theirs is found: add a look "
             f"that is asked by it (by={{'{key}': '{key}'}})"
         )
+
+
+def _topics(declaration: Declaration) -> set[str]:
+    """What customers can be asked for."""
+    fields = [(name, made) for table in declaration.tables for name, made in table.fields.items()]
+    found = {*(made.label or name for name, made in fields), *(table.noun for table in declaration.tables)}
+    for act in declaration.acts:
+        found |= {wish.topic or name.replace("_", " ") for name, wish in act.wishes().items()}
+        found |= {pick.topic for pick in act.picks().values() if pick.topic}
+    return found
 
 
 def _asked_by(declaration: Declaration, look: Look, table: str) -> bool:
