@@ -267,7 +267,7 @@ ACTS: Final = (
         ),
         "{reservation_id} is booked for {total}.", ("book", "flight", "seat"), ("booked", "reserved"),
         gives="reservations", known=("number", "total", *_BOOKED), weight=1.4, crowds=True,
-        wants={"flight": Wish(Quote()), "payment": Wish(Made(card_of), fact="Use {value}."), "passenger": _FOR["passenger"]},
+        wants={**_FOR, "flight": Wish(Quote()), "payment": Wish(Made(card_of), fact="Use {value}.")},
     ),
     Act(
         "goodwill", "send_certificate", "",
