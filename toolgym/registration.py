@@ -48,10 +48,10 @@ _DOMAINS: dict[str, str | Plugin | Callable[..., Domain]] = {
 }
 _ENVS = {f"ToolGym/{name.capitalize()}-v0": name for name in _DOMAINS}
 _OWN = tuple(_DOMAINS)
-_NEXT = {"declared_airline": "toolgym.envs.airline.declared:AIRLINE"}
+_NEXT = {"next_airline": "toolgym.envs.airline.declared:AIRLINE"}
 """What will take a domain's place: played by its id, and else not counted among the domains."""
 _DOMAINS |= _NEXT
-_ENVS |= {"ToolGym/DeclaredAirline-v0": "declared_airline"}  # as Airline-v1, Gymnasium would call Airline-v0 outdated
+_ENVS |= {"ToolGym/NextAirline-v0": "next_airline"}  # as Airline-v1, Gymnasium would call Airline-v0 outdated
 _OPTIONS: dict[str, dict[str, Any]] = {"telecom": {"user": "scripted"}}
 """Domain -> the defaults of its environment, over those of `EnvOptions`."""
 _FAMILIES = {"planarena": "toolgym.envs.planarena.domain:named_domain"}

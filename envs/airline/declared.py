@@ -46,7 +46,7 @@ LOOKS = (
 _TOOLS = replace(TOOLS, build_base=declared_worlds("toolgym.envs.airline.declared:AIRLINE"))
 
 AIRLINE = Declaration(
-    name="declared_airline",
+    name="next_airline",
     title="Airline",
     role="You are the booking agent of an airline. You serve one customer at a time with the tools you are given.",
     who="users",

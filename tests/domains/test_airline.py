@@ -365,7 +365,7 @@ def test_a_hand_over_is_a_call_that_has_to_be_made(domain: DeclaredDomain) -> No
 
 @pytest.mark.parametrize("options", [{"dialect": "tau_bench"}, {"dialect": "tau2"}, {"size": "standard"}])
 def test_gold_chains_solve_in_other_dialects_and_sizes(options: dict[str, Any]) -> None:
-    env = ToolEnv("declared_airline", **{"size": "small", **options})
+    env = ToolEnv("next_airline", **{"size": "small", **options})
     for index in range(30):
         env.reset(options={"task": index})
         task, info = env.task, {}
