@@ -63,6 +63,7 @@ AIRPORTS = Table(
         "city": Made(lambda draw: CITIES[draw.record["code"]], told="{value} airport", names=True),
     },
     {"small": 6, "standard": 16, "large": 40},
+    common=True,
 )
 CABINS = Table(
     "cabins",
@@ -70,6 +71,7 @@ CABINS = Table(
     "cabin",
     {"cabin": Made(lambda draw: CABIN_NAMES[draw.index])},
     {"small": 3, "standard": 3, "large": 3},
+    common=True,
 )
 
 

@@ -1,6 +1,7 @@
 """Records that follow from others, look-ups asked by several values, and acts with a place of their own in requests."""
 
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -245,6 +246,7 @@ FERRY = Declaration(
     rules=(Rule("yours", ("lend",), always, "Tickets are never lent.", "tickets are never lent"),),
     new_server=_new_server,
     shape=lambda tables: {name: tables[name] for name in ("ships", "guests", "tickets")},
+    asked={"start": ("from where",), "end": ("to where",)},
     facts=lambda tables: {"ports": list(tables["ports"].values())},
 )
 
@@ -381,9 +383,17 @@ def test_what_narrows_is_named_in_by_and_told_by_opens() -> None:
     assert "say in opens which" in untold
 
 
+def test_who_names_what_all_worlds_have_says_who_it_is(domain: DeclaredDomain) -> None:
+    alike = tuple(replace(table, common=True) if table in (PORTS, BERTHS) else table for table in FERRY.tables)
+    for made, says in ((domain, False), (DeclaredDomain(replace(FERRY, tables=alike), size="small"), True)):
+        found = [task for task in tasks_with(made, "search", 24) if task.composition == "search"]
+        asked = [task for task in found if not re.search(r"N\d{4}", task.request)]  # a ship is of its own world
+        assert asked
+        assert all(("id" in task.user.facts) == says for task in asked)
+
+
 def test_a_topic_is_asked_for_in_further_words(domain: DeclaredDomain) -> None:
-    asking = replace(FERRY, asked={"start": ("from where",)})
-    assert DeclaredDomain(asking, size="small")._workshop.composer.topic_words["start"] == ("start", "from where")
+    assert domain._workshop.composer.topic_words["start"] == ("start", "from where")
     (unknown,) = problems(replace(FERRY, asked={"stort": ("from where",)}))
     assert "Did you mean 'start'" in unknown
 

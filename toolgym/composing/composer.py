@@ -12,7 +12,6 @@ from toolgym.composing.consistency import problems
 from toolgym.composing.declaration import Declaration
 from toolgym.composing.domain import ComposedDomain, Workshop
 from toolgym.composing.execution import Execution
-from toolgym.composing.fields import Code
 from toolgym.composing.making import Composer, Recipe, Source, TaskMaker
 from toolgym.composing.policy import render_policy
 from toolgym.composing.recipes import DEPTHS, Kitchen, Together
@@ -196,7 +195,7 @@ class DeclaredComposer:
 
 def _names_one(declaration: Declaration, base: Base, stories: Sequence[Story]) -> bool:
     """Whether the stories' words hold an id of their world, and of no other."""
-    own = [table.name for table in declaration.tables if isinstance(table.fields[table.key], Code)]
+    own = [table.name for table in declaration.tables if not table.common]
     ids = base.index("ids", lambda made: {str(key) for name in own for key in made.tables.get(name, ())})
     return any(not ids.isdisjoint(_WORDS.findall(story.clause)) for story in stories)
 

@@ -299,7 +299,8 @@ class Declaration:
         shared: a table of which each of them names one record (a home): what belongs to that is theirs.
         tasks_per_world: how many tasks share a world of each size.
         shape: makes the tables that the tools work on of those that are declared, where they have another shape.
-        asked: topic (of a wish or pick, a field's label, a table's noun) -> further words by which it is asked for.
+        asked: topic (of a wish or pick, a field's label, a table's noun) -> further words that ask for it. What
+            a record is told by in a look-up is an answer by itself where it stands here.
         facts: facts of a world that tools may read and that follow from its tables.
         troubles: what the customers' own devices suffer from, where they have some.
     """

@@ -282,10 +282,10 @@ class Scene:
         return True
 
     def _say(self, found: "Found", table: Table, name: str, value: str, marks: list[str]) -> None:
-        """Tells a record by a value; where several are told, each is what the customer answers with too."""
+        """Tells a record by a value; one that is asked for by itself is what the customer answers with, too."""
         made = table.fields[name]
         marks.append(fill(made.told, {"value": value}))
-        if len(found.way.look.by) > 1:
+        if (made.label or name) in self.declaration.asked:
             text = marks[-1]
             found.facts[made.label or name] = f"{text[:1].upper()}{text[1:]}."
 

@@ -33,6 +33,7 @@ class Table:
         per: the table whose records these belong to.
         plural: the noun's plural.
         pronoun: what stands for a record that was named before.
+        common: whether its ids are those of other worlds too (airports, cabins), so that who names one tells no world.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Table:
     per: str = ""
     plural: str = ""
     pronoun: str = "it"
+    common: bool = False
 
     @property
     def nouns(self) -> str:
