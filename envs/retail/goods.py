@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from toolgym.composing.fields import Code, Draw, Field, Flag, Made
-from toolgym.composing.names import owner
+from toolgym.composing.fields import Draw, Field, Flag, Id, Made
 from toolgym.composing.tables import Records, Table
 
-__all__ = ["HYGIENE", "PRODUCTS", "VARIANTS", "Dollars", "Id", "text_of"]
+__all__ = ["HYGIENE", "PRODUCTS", "VARIANTS", "Dollars", "text_of"]
 
 _COLOURS: Final = ("black", "white", "red", "blue", "green", "grey")
 _SIZES: Final = ("small", "medium", "large", "extra large")
@@ -53,20 +52,6 @@ _LINES: Final = (
 )
 HYGIENE: Final = ("Earbuds", "Makeup Kit", "Perfume", "Pillow", "Swimsuit", "Toothbrush")
 """What is neither taken back nor exchanged."""
-
-
-@dataclass(frozen=True)
-class Id(Code):
-    """An id of the split: the pattern's fields and letters as they are, and digits behind them."""
-
-    digits: int = 7
-
-    def make(self, draw: Draw) -> str:
-        prefix, low = self.pattern.format_map(draw.record), 10 ** (self.digits - 1)
-        while True:
-            made = f"{prefix}{draw.rng.randrange(low, 10 * low)}"
-            if owner(made) == draw.split and made not in draw.used:
-                return made
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from toolgym.composing.fields import Choice, Code, Draw, Field, Made, Name, Ref, Refs
+from toolgym.composing.fields import Choice, Code, Draw, Field, Id, Made, Name, Ref, Refs
 from toolgym.composing.tables import Records, Table
-from toolgym.envs.retail.goods import Dollars, Id, text_of
+from toolgym.envs.retail.goods import Dollars, text_of
 
 __all__ = ["ITEMS", "METHODS", "ORDERS", "USERS", "Address", "open_order", "open_product", "open_user", "shape"]
 

@@ -163,7 +163,9 @@ class MadeAct:
         plan = " ".join(
             part for part in (*reasons, why, f"{act.kind} {' '.join(map(str, arguments.values()))}.") if part
         )
-        result = (yield Do(plan, (PlannedCall(act.kind, act.tool, arguments, writes=True),)))[0]
+        over = act.hands_over
+        call = PlannedCall(act.kind, act.tool, arguments, writes=not over, free=over, required=over)
+        result = (yield Do(plan, (call,)))[0]
         given = {}
         if act.gives:
             given = self._given(result, arguments)
@@ -285,7 +287,7 @@ def _suits(
 def _wish(scene: Scene, made: MadeAct, subject: Record) -> bool:
     """Draws what the customer wants; tells whether exactly the right rules are broken by it in this world."""
     act, forbidden = made.act, made.forbidden
-    scene.draw.record = dict(subject)
+    scene.draw.record, scene.draw.parent = dict(subject), scene.speaker
     wishes: dict[str, Any] = {}
     for name, wish in act.wishes().items():
         if name in made.carried:

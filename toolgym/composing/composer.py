@@ -94,8 +94,15 @@ class DeclaredComposer:
 
     def shaped(self, base: Base) -> Base:
         """The world as the tools work on it: that of a declared one."""
-        shape = self.declaration.shape
-        return base if shape is None else base.index("shaped", lambda made: Base(shape(made.tables), made.meta))
+        shape, facts = self.declaration.shape, self.declaration.facts
+        if shape is None and facts is None:
+            return base
+
+        def build(made: Base) -> Base:
+            tables = made.tables if shape is None else shape(made.tables)
+            return Base(tables, made.meta if facts is None else {**made.meta, **facts(made.tables)})
+
+        return base.index("shaped", build)
 
     def speakers(self, base: Base) -> int:
         """How many customers the world has."""
@@ -122,7 +129,9 @@ class DeclaredComposer:
             intro = {**story.intro, **intro}
         if len(intro) > 1:  # one who tells its id need not be found
             return None
-        if not intro and not _names_one(base, stories):  # or another world's customer could say just the same
+        if not intro and not _names_one(
+            self.declaration, base, stories
+        ):  # or another world's customer could say just the same
             intro["id"] = scene.say("speaker", id=scene.speaker_id)
         parts = [*intro.values(), stories[0].clause]
         for story in stories[1:]:
@@ -184,9 +193,10 @@ class DeclaredComposer:
     """The server of a size and dialect; set by the domain's workshop."""
 
 
-def _names_one(base: Base, stories: Sequence[Story]) -> bool:
-    """Whether the stories' words hold an id of their world."""
-    ids = base.index("ids", lambda made: {str(key) for table in made.tables.values() for key in table})
+def _names_one(declaration: Declaration, base: Base, stories: Sequence[Story]) -> bool:
+    """Whether the stories' words hold an id of their world, and of no other."""
+    own = [table.name for table in declaration.tables if not table.common]
+    ids = base.index("ids", lambda made: {str(key) for name in own for key in made.tables.get(name, ())})
     return any(not ids.isdisjoint(_WORDS.findall(story.clause)) for story in stories)
 
 
@@ -234,7 +244,7 @@ def _topics(declaration: Declaration) -> dict[str, tuple[str, ...]]:
         for fault in declaration.troubles.faults:
             for wish in fault.wishes.values():
                 topics.setdefault(wish.topic, (wish.topic,))
-    return topics
+    return topics | {topic: (*topics[topic], *words) for topic, words in declaration.asked.items()}
 
 
 @lru_cache(maxsize=64)

@@ -98,7 +98,7 @@ def _rows(declaration: Declaration, table: Table, before: list[str]) -> Iterator
         yield f"per: {did_you_mean(table.per, names, 'table')}"
     elif table.per and table.per not in before:
         yield f"per: its records belong to those of {table.per!r}, which has to be declared before it"
-    if _is_inner(declaration, table):
+    if _is_inner(declaration, table) or callable(table.rows):
         return
     if isinstance(table.rows, Mapping):
         missing = [size for size in _SIZES if size not in table.rows]
@@ -143,7 +143,7 @@ def _codes(declaration: Declaration) -> Iterator[str]:
     for table in declaration.tables:
         if isinstance(table.rows, Mapping):
             counts[table.name] = max(table.rows.get(size, 0) for size in _SIZES)
-        elif table.per and table.rows:
+        elif table.per and table.rows and not callable(table.rows):
             counts[table.name] = counts.get(table.per, 0) * sum(table.rows) / len(table.rows)
         made = table.fields[table.key]
         if not isinstance(made, Code) or type(made).make is not Code.make:
@@ -189,6 +189,8 @@ def _references(declaration: Declaration) -> Iterator[str]:
         yield from (f"Act {act.kind!r}: {problem}" for problem in _act(declaration, act))
     for rule in declaration.rules:
         yield from (f"Rule {rule.name!r}: {problem}" for problem in _rule(declaration, rule))
+    topics = _topics(declaration)
+    yield from (f"asked: {did_you_mean(topic, topics, 'topic')}" for topic in declaration.asked if topic not in topics)
     key = _table(declaration, declaration.who).key
     asks = [look for look in declaration.looks if _asked_by(declaration, look, declaration.who)]
     takes = [act for act in declaration.acts if any(isinstance(source, Speaker) for source in act.takes.values())]
@@ -197,6 +199,16 @@ def _references(declaration: Declaration) -> Iterator[str]:
             f"who: no look or act takes the {key} of those who speak, so nothing of theirs is found: add a look "
             f"that is asked by it (by={{'{key}': '{key}'}})"
         )
+
+
+def _topics(declaration: Declaration) -> set[str]:
+    """What customers can be asked for."""
+    fields = [(name, made) for table in declaration.tables for name, made in table.fields.items()]
+    found = {*(made.label or name for name, made in fields), *(table.noun for table in declaration.tables)}
+    for act in declaration.acts:
+        found |= {wish.topic or name.replace("_", " ") for name, wish in act.wishes().items()}
+        found |= {pick.topic for pick in act.picks().values() if pick.topic}
+    return found
 
 
 def _asked_by(declaration: Declaration, look: Look, table: str) -> bool:
@@ -219,6 +231,9 @@ def _look(declaration: Declaration, look: Look) -> Iterator[str]:
     for parameter, name in look.by.items():
         if name not in fields:
             yield f"by, {parameter!r}: {did_you_mean(name, fields, f'field of {look.gives}')}"
+    yield from (f"narrows: {did_you_mean(name, look.by, 'name in by')}" for name in look.narrows if name not in look.by)
+    if look.narrows and look.opens is None:
+        yield "narrows: the tool is not asked by it: say in opens which of the records that it shows are meant"
     for name in look.shows:
         if name not in fields:
             yield f"shows: {did_you_mean(name, fields, f'field of {look.gives}')}"

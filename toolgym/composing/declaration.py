@@ -23,7 +23,21 @@ from toolgym.composing.tables import Records, Table
 from toolgym.domain import Size
 from toolgym.mcp.server import ToolServer
 
-__all__ = ["Act", "Declaration", "Fixed", "Key", "Look", "Own", "Pick", "Reckoned", "Rule", "Seen", "Speaker", "Wish"]
+__all__ = [
+    "Act",
+    "Declaration",
+    "Fixed",
+    "Key",
+    "Look",
+    "Own",
+    "Pick",
+    "Reckoned",
+    "Rule",
+    "Seen",
+    "Speaker",
+    "Wish",
+    "always",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +55,8 @@ class Look:
         opens: makes what it shows, and the call's arguments, into a record of the table (a list of them where it shows
             many), where the tool shows it in another shape; what an act gives is shown as the table's read shows it.
         told: how a customer who is found by several values tells them together ("I am {first} {last}.").
+        narrows: names in `by` that are no parameters of the tool: of what it shows, `opens` gives the records that have
+            the value.
     """
 
     kind: str
@@ -52,6 +68,11 @@ class Look:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     opens: Callable[[Any, Mapping[str, Any]], Any] | None = None
     told: tuple[str, ...] = ()
+    narrows: tuple[str, ...] = ()
+
+    def asks(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """What the tool is called with."""
+        return {name: value for name, value in arguments.items() if name not in self.narrows}
 
     def opened(self, result: Any, arguments: Mapping[str, Any]) -> Any:
         """What a call of the tool showed, as records of the table."""
@@ -117,6 +138,7 @@ class Pick:
         field: the field that is passed on; the key by default.
         topic: what an agent asks for it by; the table's noun by default.
         of: the pick before it that stands for the subject: "another variant of the item that was picked".
+        like: whether what is looked for is as the subject is, wherever that can be: another flight of the same route.
     """
 
     table: str
@@ -124,6 +146,7 @@ class Pick:
     field: str = ""
     topic: str = ""
     of: str = ""
+    like: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +173,11 @@ class Seen:
     speaker: Mapping[str, Any] | None = None
     """The customer's own record, where it was looked at."""
     today: str = ""
+
+
+def always(seen: Seen) -> bool:
+    """Of a rule that is broken whatever is seen: its acts are asked for only to be refused."""
+    return True
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,8 +230,12 @@ class Act:
         past: participles that would claim that it was done.
         plan: why it is done, in the agent's plan.
         weight: how often it occurs.
-        follows: the kinds of the acts after which it can be asked for on the same record; None: all.
+        follows: the kinds of the acts after which it can be asked for on the same record; None: all that give it.
         wants: name -> a `Wish` or `Pick` that is no parameter itself, but what `Reckoned` parameters follow from.
+        known: fields of what it answers with that the customer knows then, and does not ask for.
+        begins: whether it can be the first thing that is asked for, or only after one of `follows`.
+        crowds: whether what it creates would be among the records that another request at the same time tells apart.
+        hands_over: whether its tool changes nothing (a transfer to a human): that it is called counts, in any words.
     """
 
     kind: str
@@ -222,6 +254,14 @@ class Act:
     weight: float = 1.0
     follows: tuple[str, ...] | None = None
     wants: Mapping[str, Wish | Pick] = field(default_factory=dict)
+    known: tuple[str, ...] = ()
+    begins: bool = True
+    crowds: bool = False
+    hands_over: bool = False
+
+    def news(self, table: Table) -> list[str]:
+        """The fields of what it answers with that the customer can ask for then."""
+        return [name for name, made in table.fields.items() if made.label and name not in self.known]
 
     @cached_property
     def _wishes(self) -> dict[str, Wish]:
@@ -259,6 +299,9 @@ class Declaration:
         shared: a table of which each of them names one record (a home): what belongs to that is theirs.
         tasks_per_world: how many tasks share a world of each size.
         shape: makes the tables that the tools work on of those that are declared, where they have another shape.
+        asked: topic (of a wish or pick, a field's label, a table's noun) -> further words that ask for it. What
+            a record is told by in a look-up is an answer by itself where it stands here.
+        facts: facts of a world that tools may read and that follow from its tables.
         troubles: what the customers' own devices suffer from, where they have some.
     """
 
@@ -278,6 +321,8 @@ class Declaration:
         default_factory=lambda: {"small": 20, "standard": 1_000, "large": 5_000}
     )
     shape: Callable[[Mapping[str, Mapping[str, Any]]], Mapping[str, Mapping[str, Any]]] | None = None
+    asked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    facts: Callable[[Mapping[str, Mapping[str, Any]]], Mapping[str, Any]] | None = None
     troubles: Troubles | None = None
 
     @cached_property

@@ -29,6 +29,8 @@ __all__ = [
     "Draw",
     "Field",
     "Flag",
+    "Given",
+    "Id",
     "Made",
     "Money",
     "Name",
@@ -57,7 +59,7 @@ class Draw:
     record: dict[str, Any] = field(default_factory=dict)
     """The fields made so far."""
     parent: Mapping[str, Any] | None = None
-    """The record that this one belongs to (`Table.per`)."""
+    """The record that this one belongs to (`Table.per`); of what a customer wants, the customer."""
     tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The tables made before this one."""
     used: set[str] = field(default_factory=set)
@@ -154,6 +156,17 @@ class Dollars(Made):
 
     kind: str = "money"
     shown: str = "${value}"
+
+
+def _never(draw: Draw) -> Any:
+    raise DeclarationError("A field that follows from other records is never made: give the table's rows as a function")
+
+
+@dataclass(frozen=True)
+class Given(Made):
+    """A field of records that follow from others (`Table.rows` is a function)."""
+
+    by: Callable[[Draw], Any] = _never
 
 
 @dataclass(frozen=True)
@@ -303,6 +316,20 @@ class Code(Pattern):
         raise DeclarationError(
             f"The pattern {self.pattern!r} has too few ids for {len(draw.used) + 1} records: add a #"
         )
+
+
+@dataclass(frozen=True)
+class Id(Code):
+    """An id of the split: the pattern's fields and letters as they are, and digits behind them."""
+
+    digits: int = 7
+
+    def make(self, draw: Draw) -> str:
+        prefix, low = self.pattern.format_map(draw.record), 10 ** (self.digits - 1)
+        while True:
+            made = f"{prefix}{draw.rng.randrange(low, 10 * low)}"
+            if owner(made) == draw.split and made not in draw.used:
+                return made
 
 
 @dataclass(frozen=True)

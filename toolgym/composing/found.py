@@ -7,7 +7,7 @@ from typing import Any
 from toolgym.composing.declaration import Declaration, Look
 from toolgym.composing.story import Do, PlannedCall, UnfitError
 from toolgym.composing.tables import Table
-from toolgym.composing.ways import From, Way
+from toolgym.composing.ways import From, Way, is_same_list
 
 __all__ = ["Finding", "Found", "Record", "rows_of"]
 
@@ -58,11 +58,14 @@ class Found:
         table, look = declaration.table(way.table), way.look
         arguments: dict[str, Any] = dict(look.fixed)
         ids: list[Any] = []
+        shown_before: list[Found] = []
         for name, source in way.inputs:
             value = self.inputs[name]
             if isinstance(value, Found):
                 assert isinstance(source, From)
-                shown = yield from value.run(known)
+                same = next((one for one in shown_before if is_same_list(one.way, value.way)), None)
+                shown = value.pick_of(same.weighed) if same is not None else (yield from value.run(known))
+                shown_before.append(value)
                 value = shown[source.field]
                 ids = value if isinstance(value, list) else []
             elif source == "subject":
@@ -101,7 +104,11 @@ class Found:
     def pick_in(self, holder: Record) -> Record:
         """The record inside one that was shown already."""
         ((name, _),) = self.way.inputs
-        self.shown = self._pick(holder[name])
+        return self.pick_of(holder[name])
+
+    def pick_of(self, rows: list[dict[str, Any]]) -> Record:
+        """The record out of a list that was shown already."""
+        self.shown = self._pick(rows)
         return self.shown
 
     def _inside(self, known: Record | None) -> Finding:
@@ -156,7 +163,7 @@ class Found:
 
 
 def _call(look: Look, arguments: dict[str, Any]) -> PlannedCall:
-    return PlannedCall(look.kind, look.tool, arguments)
+    return PlannedCall(look.kind, look.tool, look.asks(arguments))
 
 
 def _plan(look: Look, arguments: Mapping[str, Any]) -> str:

@@ -62,6 +62,8 @@ def _tool(tool: ToolSpec) -> tuple[str, ...]:
 def _records(table: Table) -> tuple[str, ...]:
     if isinstance(table.rows, Mapping):
         rows = ", ".join(f"{count:,} ({size})" for size, count in table.rows.items())
+    elif callable(table.rows):
+        rows = "as others have it"
     elif table.rows:
         low, high = min(table.rows), max(table.rows)
         rows = f"{low} to {high} of each of the {table.per}" if low < high else f"{low} of each of the {table.per}"

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from itertools import permutations, product
 from typing import Any, Final
 
-from toolgym.composing.declaration import Act, Declaration, Pick, Reckoned, Rule, Speaker
+from toolgym.composing.declaration import Act, Declaration, Pick, Reckoned, Rule, Speaker, always
 from toolgym.composing.stories import Outline
 from toolgym.composing.ways import From, Way, ways_to
 from toolgym.domain import Split
@@ -180,15 +180,19 @@ class Kitchen:
     def _acts(self) -> Iterator[Outline]:
         declaration = self.declaration
         for act in declaration.acts:
+            if not act.begins:
+                continue
             named = filter(is_named, ways_to(declaration, act.on)) if act.on else ()
             ways: list[Way | None] = [*list(named)[: 2 * _WAYS]] if act.on else [None]
             if not ways:
                 raise ConfigError(
                     f"{declaration.name}: nothing leads to a record of {act.on!r}, which {act.kind!r} needs"
                 )
+            rules = declaration.rules_of(act)
             for way in ways:
-                yield from self._variants((act,), way, _WAYS)
-                for rule in declaration.rules_of(act):
+                if not any(rule.broken is always for rule in rules):
+                    yield from self._variants((act,), way, _WAYS)
+                for rule in rules:
                     yield from self._variants((act,), way, 2, rule)
             for then in self._followers(act):
                 for way in ways[:_WAYS]:
@@ -199,11 +203,10 @@ class Kitchen:
                             yield from self._variants((act, then, third), way, 1)
 
     def _followers(self, act: Act) -> list[Act]:
-        """The acts that can be done with what the act answers with."""
-        if not act.gives:
-            return []
-        others = [other for other in self.declaration.acts if other is not act and other.on == act.gives]
-        return [other for other in others if other.follows is None or act.kind in other.follows]
+        """The acts that can be done with what the act answers with, or those that say so with what it is about."""
+        others = [other for other in self.declaration.acts if other is not act and other.on == (act.gives or act.on)]
+        named = [other for other in others if other.on and other.follows is not None and act.kind in other.follows]
+        return named if not act.gives else [other for other in others if other.follows is None or other in named]
 
     def _variants(
         self, acts: tuple[Act, ...], way: Way | None, most: int, rule: Rule | None = None
@@ -227,11 +230,7 @@ class Kitchen:
             yield self._outline(acts, way, picks, (), rule)
             if rule is None and len(acts) == 1:
                 yield from (self._outline(acts, way, picks, (carried,), None) for carried in self._carried(acts[0]))
-        if (
-            rule is None
-            and acts[-1].gives
-            and any(made.label for made in self.declaration.table(acts[-1].gives).fields.values())
-        ):
+        if rule is None and acts[-1].gives and acts[-1].news(self.declaration.table(acts[-1].gives)):
             for picks in list(product(*choices))[:1]:
                 yield self._outline(acts, way, picks, (), None, asks=True)
 
@@ -242,6 +241,9 @@ class Kitchen:
         ways = [way for way in ways_to(self.declaration, pick.table, start) if way.depth <= 2]
         if start and self.declaration.holder(pick.table):
             return [way for way in ways if way.uses("subject")] or ways
+        if pick.like:
+            most = max((len(way.likenesses) for way in ways), default=0)
+            ways = [way for way in ways if len(way.likenesses) == most]
         return sorted(ways, key=lambda way: (way.depth, way.uses("subject")))
 
     def _carried(self, act: Act) -> Iterator[tuple[int, str, Way, str]]:
@@ -349,6 +351,12 @@ class Kitchen:
             self._tried[recipe.name] = all(map(self.works, alone)) and self._try(recipe)
         return self._tried[recipe.name]
 
+    def _sort(self, outline: Outline) -> str:
+        if outline.forbidden is not None:
+            return "refused"
+        over = all(self.declaration.act(kind).hands_over for kind in outline.acts)
+        return "reads" if over else "writes"
+
     def _single(self, rng: random.Random, depth: int, held_out: bool) -> Together | None:
         draw = rng.random()
         sort = (
@@ -375,6 +383,8 @@ class Kitchen:
         for one, two in permutations(outlines, 2):
             if not (one.first.isdisjoint(two.first) and one.listed.isdisjoint(two.named)):
                 return None  # what was shown already need not be looked up again
+            if any(act.crowds and act.gives in two.listed for act in map(self.declaration.act, one.acts)):
+                return None  # what is told apart would depend on which comes first
         names = [outline.name for outline in outlines]
         acts = [outline.acts for outline in outlines if outline.acts]
         if len(set(names)) < len(names) or len(set(acts)) < len(acts):
@@ -393,7 +403,7 @@ class Kitchen:
             found = [
                 outline
                 for outline in self.outlines
-                if outline.depth == depth and _sort(outline) == sort and self.is_held_out(outline) == held_out
+                if outline.depth == depth and self._sort(outline) == sort and self.is_held_out(outline) == held_out
             ]
             share: dict[str, int] = {}
             for outline in found:
@@ -410,12 +420,6 @@ class Kitchen:
 def is_named(way: Way) -> bool:
     """Whether its words name something: "the cheapest tariff" of all there are is the same request in any world."""
     return way.uses("told") or way.uses("speaker") or any(link.pick == "told" for link in way.links())
-
-
-def _sort(outline: Outline) -> str:
-    if outline.forbidden is not None:
-        return "refused"
-    return "writes" if outline.writes else "reads"
 
 
 def _about(outline: Outline) -> str:

@@ -1,9 +1,10 @@
 """A scene: a world, its customer and the random choices left; and the records that a way leads to in it."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from toolgym.composing.declaration import Declaration
@@ -19,6 +20,8 @@ from toolgym.world import Base
 __all__ = ["Scene"]
 
 Suits = Callable[[Record], bool]
+_TRIES = 12
+_MANY = 200
 
 
 def _anything(_: Record) -> bool:
@@ -159,14 +162,22 @@ class Scene:
         if not known and way.uses("subject"):  # it will be created: nobody knows yet what it leads to
             return None
         table = self.declaration.table(way.table)
-        records = [record for record in self._reachable(way, table, known) if suits(record)]
-        self.rng.shuffle(records)
-        for record in records[:12]:
+        for record in self._drawn(table, self._reachable(way, table, known), suits):
             if self.mark_of(table, record) not in self.taken:
                 found = self.locate(way, record, suits, known)
                 if found is not None:
                     return found
         return None
+
+    def _drawn(self, table: Table, records: list[Record], suits: Suits) -> Iterator[Record]:
+        """Some of the records that suit, in random order; of those that follow from others, which are many, only some
+        are looked at.
+        """
+        if callable(table.rows):
+            return islice(filter(suits, self.rng.sample(records, min(len(records), _MANY))), _TRIES)
+        suited = [record for record in records if suits(record)]
+        self.rng.shuffle(suited)
+        return islice(suited, _TRIES)
 
     def _reachable(self, way: Way, table: Table, known: Record | None) -> list[Record]:
         """The records that the way may lead to, as far as that can be told at once."""
@@ -176,18 +187,23 @@ class Scene:
             if isinstance(source, From):
                 holders = self._reachable(source.way, self.declaration.table(source.way.table), known)
             return [record for holder in holders for record in holder[name]]
-        for name, source in way.inputs:
-            if source == "subject" and known is not None:
-                field_name = way.look.by[name]
-                return self.related(table, field_name, known[self._field_to(known, _named(table, field_name))])
-        return list(self.own(table))
+        given = [way.look.by[name] for name, source in way.inputs if source == "subject"]
+        if known is None or not given:
+            return list(self.own(table))
+        values = {name: known[self._field_to(known, table, name)] for name in given}
+        alike = self.related(table, given[0], values[given[0]])
+        return [record for record in alike if all(record[name] == value for name, value in values.items())]
 
-    def _field_to(self, known: Record, table: str) -> str:
-        """The field of the known record that names a record of the table; its id where it is one itself."""
+    def _field_to(self, known: Record, table: Table, name: str) -> str:
+        """The field of the known record whose value a field of the table has: of several that name a record of the
+        same table the one that is called alike; its id where it is itself what is named.
+        """
+        target = _named(table, name)
         for other in self.declaration.tables:
             if set(other.fields) == set(known):
-                return other.key if other.name == table else other.refs(table)[0]
-        raise KeyError(table)
+                refs = other.refs(target)
+                return other.key if other.name == target else name if name in refs else refs[0]
+        raise KeyError(target)
 
     def locate(self, way: Way, record: Record, suits: Suits, known: Record | None = None) -> "Found | None":
         """The way to this record (or, for an `extreme`, to the extreme one beside it); None where it leads astray."""
@@ -213,13 +229,16 @@ class Scene:
                 inputs[name] = followed
                 found.intro.update(followed.intro)
                 found.facts.update(followed.facts)
+                if table.fields[field_name].told:
+                    self._say(found, table, field_name, followed.words, marks)
+                    followed = None
             elif source == "speaker":
                 if value != self.speaker_id:
                     return None
                 inputs[name] = value
                 found.intro["id"] = self.say("speaker", id=value)
             elif source == "subject":
-                inputs[name] = (known, self._field_to(known or {}, _named(table, field_name)))
+                inputs[name] = (known, self._field_to(known or {}, table, field_name))
             else:
                 inputs[name] = value
                 if not look.told and not self._mark(found, table, field_name, value, marks):
@@ -254,13 +273,21 @@ class Scene:
             found.intro[made.label or name] = f"My {made.label or name} is {made.show(value)}."
             found.facts[made.label or name] = f"It is {made.show(value)}."
             return True
-        if isinstance(made, Ref):
+        if isinstance(made, Ref) and not made.told:
             marks.append(f"of {self.declaration.table(made.table).noun} {value}")
         elif made.told:
-            marks.append(fill(made.told, {"value": made.show(value)}))
+            self._say(found, table, name, made.show(value), marks)
         else:
             return False
         return True
+
+    def _say(self, found: "Found", table: Table, name: str, value: str, marks: list[str]) -> None:
+        """Tells a record by a value; one that is asked for by itself is what the customer answers with, too."""
+        made = table.fields[name]
+        marks.append(fill(made.told, {"value": value}))
+        if (made.label or name) in self.declaration.asked:
+            text = marks[-1]
+            found.facts[made.label or name] = f"{text[:1].upper()}{text[1:]}."
 
     def _before(self, source: From, record: Record, field_name: str, table: Table) -> "Found | None":
         """The record that is found first, whose field leads to this one."""
@@ -290,9 +317,10 @@ class Scene:
             before = next(item for item in found.inputs.values() if isinstance(item, Found))
             source = next(source for _, source in way.inputs if isinstance(source, From))
             return [self.base.tables[table.name][key] for key in before.record[source.field]]
-        for value in way.look.by.values():
-            same = self.related(table, value, found.record[value])
-            records = same if records is None else [one for one in records if any(one is two for two in same)]
+        for name in way.look.by.values():
+            value = found.record[name]
+            same = records is not None and [one for one in records if one.get(name) == value]
+            records = self.related(table, name, value) if same is False else same
         return self.rows(table) if records is None else records
 
     def _chosen(

@@ -239,7 +239,7 @@ def _fact(scene: Scene, outline: Outline) -> Story | None:
 
 def _askedafter(scene: Scene, table: Table, act: MadeAct) -> tuple[str, Field] | None:
     """What is asked of the record that the act gives: nothing that the customer has just asked for."""
-    able = [(name, made) for name, made in table.fields.items() if made.label and name not in act.wishes]
+    able = [(name, table.fields[name]) for name in act.act.news(table) if name not in act.wishes]
     return scene.rng.choice(able) if able else None
 
 

@@ -1,6 +1,6 @@
 """Tables of a declared domain, and the worlds that are made of them: record i of a table follows from the world key."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -14,6 +14,8 @@ from toolgym.world import Base
 __all__ = ["Records", "Table", "build_world"]
 
 _TABLE_KEY = 20
+Tables = Mapping[str, Mapping[str, Any]]
+Follows = Callable[[Tables], Iterable[dict[str, Any]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,21 +27,24 @@ class Table:
         noun: one of its records, in a request ("order").
         key: the field that holds a record's id; the first that is made unless it is made of others.
         fields: name -> field, in the order in which they are made.
-        rows: how many records a world of each size has, or how many each parent has (cyclically); nothing for an inner
-            table, whose records stand inside those of another (`Records`).
+        rows: how many records a world of each size has, or how many each parent has (cyclically); or a function of the
+            tables made before that gives the records, which follow from those (`Follows`); nothing for an inner table,
+            whose records stand inside those of another (`Records`).
         per: the table whose records these belong to.
         plural: the noun's plural.
         pronoun: what stands for a record that was named before.
+        common: whether its ids are those of other worlds too (airports, cabins), so that who names one tells no world.
     """
 
     name: str
     noun: str
     key: str
     fields: Mapping[str, Field]
-    rows: Mapping[Size, int] | Sequence[int] = ()
+    rows: Mapping[Size, int] | Sequence[int] | Follows = ()
     per: str = ""
     plural: str = ""
     pronoun: str = "it"
+    common: bool = False
 
     @property
     def nouns(self) -> str:
@@ -58,16 +63,17 @@ class Records(Field):
 
     Args:
         table: the inner table. Its `Draw` has the fields of the outer record made so far as `parent`.
-        counts: how many records the list has, cyclically.
+        counts: how many records the list has, cyclically, or as a function of the outer record's `Draw` says.
     """
 
     table: Table
-    counts: Sequence[int]
+    counts: Sequence[int] | Callable[[Draw], int]
 
     def make(self, draw: Draw) -> list[dict[str, Any]]:
         inner = draw.inner.setdefault(self.table.name, Draw(draw.rng, draw.split, tables=draw.tables))
         inner.parent, made = draw.record, []
-        for inner.place in range(self.counts[draw.index % len(self.counts)]):
+        count = self.counts(draw) if callable(self.counts) else self.counts[draw.index % len(self.counts)]
+        for inner.place in range(count):
             inner.siblings = made
             made.append(_record(self.table, inner))
             inner.index += 1
@@ -97,6 +103,8 @@ def build_world(tables: Sequence[Table], key: int, size: Size, meta: Mapping[str
 def _records(
     table: Table, rng: Any, key: int, size: Size, tables: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, dict[str, Any]]:
+    if callable(table.rows):
+        return {record[table.key]: record for record in table.rows(tables)}
     draw = Draw(rng, split_of(key), tables=tables, world=key)
     records: dict[str, dict[str, Any]] = {}
     if isinstance(table.rows, Mapping):

@@ -37,11 +37,12 @@ def tool_problems(declaration: Declaration, tools: Sequence[ToolSpec]) -> list[s
     by_name = {tool.name: tool for tool in tools}
     out = []
     for look in declaration.looks:
-        given = dict.fromkeys([*look.by, *look.fixed], True)
+        given = dict.fromkeys([*look.asks(look.by), *look.fixed], True)
         out += [f"Look {look.kind!r}: {problem}" for problem in _fits(by_name, look.tool, given, writes=False)]
     for act in declaration.acts:
         given = {name: not (isinstance(one, Wish) and one.optional) for name, one in act.takes.items()}
-        out += [f"Act {act.kind!r}: {problem}" for problem in _fits(by_name, act.tool, given, writes=True)]
+        found = _fits(by_name, act.tool, given, writes=not act.hands_over)
+        out += [f"Act {act.kind!r}: {problem}" for problem in found]
     return out
 
 

@@ -14,7 +14,7 @@ from toolgym.composing.declaration import Declaration, Look
 from toolgym.composing.fields import Ref, Refs
 from toolgym.composing.tables import Table
 
-__all__ = ["From", "Given", "Input", "Way", "inputs_of", "ways_by", "ways_to"]
+__all__ = ["From", "Given", "Input", "Way", "inputs_of", "is_same_list", "ways_by", "ways_to"]
 
 Given = Literal["told", "speaker", "subject"]
 """Where a value comes from without a call: the customer tells it, it is the customer's own id, or a field, or the id,
@@ -55,10 +55,18 @@ class Way:
     read: Look | None = None
     fan: int = 0
 
+    def before(self) -> "Iterator[Way]":
+        """The ways that its inputs come from; what one list shows for two of them is looked up once."""
+        made: list[Way] = []
+        for _, source in self.inputs:
+            if isinstance(source, From) and not any(is_same_list(other, source.way) for other in made):
+                made.append(source.way)
+        yield from made
+
     @property
     def depth(self) -> int:
         """The number of calls."""
-        before = sum(source.way.depth for _, source in self.inputs if isinstance(source, From))
+        before = sum(way.depth for way in self.before())
         if self.inside:
             return before
         return before + (self.fan or 1) + (self.read is not None)
@@ -66,7 +74,7 @@ class Way:
     @property
     def composition(self) -> str:
         """The atomic kinds, composed."""
-        parts = [source.way.composition for _, source in self.inputs if isinstance(source, From)]
+        parts = [way.composition for way in self.before()]
         if not self.inside:
             parts.append(f"({'||'.join([self.look.kind] * self.fan)})" if self.fan > 1 else self.look.kind)
         if self.read is not None:
@@ -91,6 +99,11 @@ class Way:
     def inside_of(self, table: str) -> bool:
         """Whether it picks inside a record of the table, which is found first."""
         return self.inside and any(isinstance(source, From) and source.way.table == table for _, source in self.inputs)
+
+    @property
+    def likenesses(self) -> tuple[str, ...]:
+        """The inputs that are as the record has them that is known already."""
+        return tuple(name for name, source in self.inputs if source == "subject")
 
     @property
     def told_as(self) -> str:
@@ -119,6 +132,11 @@ class Way:
     def uses(self, given: Given) -> bool:
         """Whether a value is given in this way anywhere."""
         return any(source.way.uses(given) if isinstance(source, From) else source == given for _, source in self.inputs)
+
+
+def is_same_list(one: Way, two: Way) -> bool:
+    """Whether both pick out of the same list: that of a look-up without parameters."""
+    return one.look is two.look and bool(one.look.tool) and not one.look.by and one.read is None
 
 
 def ways_to(declaration: Declaration, table: str, subject: str = "") -> tuple[Way, ...]:
