@@ -27,7 +27,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.learning_unit import write_json
+from benchmarks.learning_parts import write_json
 
 __all__ = ["chart", "main", "table"]
 

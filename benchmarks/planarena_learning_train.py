@@ -15,10 +15,10 @@ from typing import Any, Final, cast
 import gymnasium
 import numpy as np
 import torch
-from benchmarks.learning_unit import write_json
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 import toolgym  # noqa: F401 (registers the environments)
+from benchmarks.learning_parts import write_json
 from benchmarks.planarena_learning_data import (
     Exchanger,
     ListingChat,

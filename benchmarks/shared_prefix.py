@@ -64,7 +64,7 @@ def play(kind: tuple[type[RunConfig], Any, dict[str, Any]], episodes: int, seed:
         config = options(output=Path(folder), threads=1, progress=False, steps=1, save_steps=1, seed=seed, **more)
         made = prepare(config, grpo_advantages, trainer=trainer and partial(trainer, options=config))
         made._begin_batch(config.groups * config.rollouts)
-        return made.play([task for task in made._order for _ in range(config.rollouts)])
+        return made.play([task for task in made.order for _ in range(config.rollouts)])
 
 
 def micro_batches(episodes: Sequence[Rollout]) -> list[dict[str, Any]]:

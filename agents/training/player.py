@@ -28,6 +28,7 @@ from toolgym.agents.policies.lm import LMPolicy
 from toolgym.agents.policies.machine import release_memory
 from toolgym.agents.policies.models import quiet
 from toolgym.agents.policies.vllm import VLLMServer
+from toolgym.agents.policies.vllm_servers import VLLMServers
 from toolgym.agents.rollouts.rollout import Episodic, Rollout
 from toolgym.domain import TaskSet
 from toolgym.errors import ConfigError, ToolGymError
@@ -44,7 +45,7 @@ class Opened(NamedTuple):
 
     envs: Sequence[Episodic]
     tasks: TaskSet
-    server: VLLMServer | None = None
+    server: VLLMServer | VLLMServers | None = None
 
 
 @dataclass(frozen=True)

@@ -508,9 +508,9 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
                     outputs = self.sharing.scores(model, trie, ids, labels)
             if self.sharing.mode != "off" and torch.is_grad_enabled():
                 self._record("loss/shared_tokens", 0.0 if trie is None else trie.saved)
-            kept_logps.append(outputs.log_probs.gather(1, back_BT[rows]))
+            kept_logps.append(cast(torch.Tensor, outputs.log_probs).gather(1, back_BT[rows]))
             if compute_entropy:
-                kept_entropies.append(outputs.entropy.gather(1, back_BT[rows]))
+                kept_entropies.append(cast(torch.Tensor, outputs.entropy).gather(1, back_BT[rows]))
         real_BT = attention_mask[:, -logits_to_keep:] > 0
         logps_BT = torch.cat(kept_logps).masked_fill(~real_BT, 0.0)
         entropies_BT = torch.cat(kept_entropies).masked_fill(~real_BT, 0.0) if compute_entropy else None

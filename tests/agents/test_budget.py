@@ -109,8 +109,8 @@ def test_rft_and_eto_count_the_experts_steps_and_their_own(
 ) -> None:
     seen: list[list[Rollout]] = []
 
-    def episodes(*given: Any) -> list[list[Rollout]]:
-        played = branches.episodes(*given)
+    def episodes(*given: Any, **more: Any) -> list[list[Rollout]]:
+        played = branches.episodes(*given, **more)
         seen.extend(played)
         return played
 

@@ -34,13 +34,13 @@ def test_a_stop_while_playing_loses_the_part_it_came_in(
     played: list[list[int]] = []
     breaks_at = 0
 
-    def episodes(policy: Any, envs: Any, tasks: Sequence[int], samples: int) -> list[list[Rollout]]:
+    def episodes(policy: Any, envs: Any, tasks: Sequence[int], samples: int, **more: Any) -> list[list[Rollout]]:
         played.append(list(tasks))
         if len(played) == breaks_at:
             raise KeyboardInterrupt
         if algo == "rft":  # a policy that solves: the expert's episodes are its own
             return [[own] for own in demonstrate(envs[0], tokenizer, [envs[0].tasks[task] for task in tasks])]
-        return branches.episodes(policy, envs, tasks, samples)
+        return branches.episodes(policy, envs, tasks, samples, **more)
 
     monkeypatch.setattr(module, "episodes", episodes)
     whole, half = tmp_path / "whole", tmp_path / "half"

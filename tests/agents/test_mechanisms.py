@@ -151,7 +151,7 @@ def test_experts_of_some_depths_alone_are_learnt_from(
         assert line["toolupt/expert_pull"] >= 0
         assert line["clipped_choices"] == 0.0  # one update a batch: every ratio is 1
     shown = sum(line["expert/tokens"] for line in metrics(tmp_path))
-    played = [trainer.tasks[task].depth for task in list(trainer._order)[:8]]
+    played = [trainer.tasks[task].depth for task in list(trainer.order)[:8]]
     assert (shown > 0) == any(depth <= 2 for depth in played)
 
 

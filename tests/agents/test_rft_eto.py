@@ -198,7 +198,7 @@ def test_rft_adds_what_the_policy_solved(
         training_examples(replace(config, experts=False), tiny_model, tokenizer)
 
     # A policy that solves: the expert's own episodes in place of samples.
-    def solved(policy: Any, envs: Any, tasks: Any, samples: int) -> list[list[Rollout]]:
+    def solved(policy: Any, envs: Any, tasks: Any, samples: int, **_: Any) -> list[list[Rollout]]:
         return [[rollout] * samples for rollout in demonstrate(envs[0], tokenizer, [envs[0].tasks[i] for i in tasks])]
 
     monkeypatch.setattr(rft, "episodes", solved)
