@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.view_load import HEADER, lines_of, write
+from toolgym.view.library import Library
 from toolgym.view.server import Viewer
 
 SECRET = "the-secret-of-another-file"
@@ -280,3 +281,13 @@ def test_a_port_that_is_taken_is_said(toolgym, viewer, tmp_path):
     done = toolgym("view", tmp_path / "runs", "--port", viewer.port, "--no-browser")
     assert done.code == 2
     assert "in use" in done.err
+
+
+def test_a_viewer_that_is_closed_at_once_ends(tmp_path):
+    for _ in range(20):
+        viewer = Viewer(Library([tmp_path], tmp_path / "cache"))
+        viewer.start()
+        viewer.close()
+        viewer.close()
+        with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", viewer.port), timeout=5):
+            pass

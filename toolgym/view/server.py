@@ -156,12 +156,24 @@ class Viewer:
 
     def serve(self) -> None:
         """Serves until interrupted, or until `close` is called in another thread."""
+        self._server = self._new_server()
+        self._run()
+
+    def start(self) -> None:
+        """Serves in a thread, until `close`."""
+        self._server = self._new_server()  # before the thread runs: a `close` that comes first finds it
+        self._thread = threading.Thread(target=self._run, name="toolgym-view", daemon=True)
+        self._thread.start()
+
+    def _new_server(self) -> Any:
         import uvicorn
 
         config = uvicorn.Config(
             self.app, log_level="error", lifespan="off", access_log=False, ws="none", timeout_graceful_shutdown=1
         )
-        self._server = uvicorn.Server(config)
+        return uvicorn.Server(config)
+
+    def _run(self) -> None:
         self.library.start()
         try:
             self._server.run(sockets=[self._socket])
@@ -169,11 +181,6 @@ class Viewer:
             self.library.close()
             self.plays.close()
             self._socket.close()
-
-    def start(self) -> None:
-        """Serves in a thread, until `close`."""
-        self._thread = threading.Thread(target=self.serve, name="toolgym-view", daemon=True)
-        self._thread.start()
 
     def close(self) -> None:
         """Stops serving. Closing twice is harmless."""
