@@ -51,6 +51,7 @@ def model_folder(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_episodes_go_there_and_back(hub, episodes, tmp_path):
     status, out, error = run("push", episodes, "ann/eps", "--license", "cc0-1.0", hub=hub, home=tmp_path)
     assert (status, out.strip()) == (0, "It is at hf://datasets/ann/eps"), error
@@ -72,6 +73,7 @@ def test_the_card_says_what_is_in_it(episodes):
     assert "| test.jsonl | ToolGym/Airline-v0 | test | 4 | 4 |" in text
 
 
+@pytest.mark.slow
 def test_a_dry_run_sends_nothing_and_shows_all(hub, episodes, tmp_path):
     status, out, _ = run("push", episodes, "ann/eps", "--dry-run", "--json", hub=hub, home=tmp_path)
     told = json.loads(out)
@@ -82,6 +84,7 @@ def test_a_dry_run_sends_nothing_and_shows_all(hub, episodes, tmp_path):
     assert hub.created == hub.commits == []
 
 
+@pytest.mark.slow
 def test_a_run_goes_as_its_final_model_without_what_tells_of_the_machine(hub, tmp_path):
     folder = tmp_path / "run"
     model_folder(folder / "final")
@@ -119,6 +122,7 @@ def test_a_card_that_is_there_stays(tmp_path):
         pack(folder, "ann/model", "mit")
 
 
+@pytest.mark.slow
 def test_a_folder_of_the_hub_is_a_folder_here(hub, tmp_path, episodes):
     stored = {"a/one.jsonl": episodes.read_bytes(), "a/two.jsonl": b"", "b.txt": b"x"}
     hub.files["datasets", "ann/many", "main"] = stored
@@ -130,6 +134,7 @@ def test_a_folder_of_the_hub_is_a_folder_here(hub, tmp_path, episodes):
         assert done.stdout.strip() == str(names or ["a", "b.txt"]), done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -148,6 +153,7 @@ def test_what_is_wrong_is_said_in_a_line(hub, tmp_path, words, told):
     assert "Traceback" not in error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("refused", [401, 403, 500])
 def test_a_hub_that_refuses(hub, episodes, tmp_path, refused):
     hub.refuse = refused
@@ -169,6 +175,7 @@ def test_what_is_no_address(text):
         parse_address(text)
 
 
+@pytest.mark.slow
 def test_episodes_are_read_by_their_address(hub, episodes, tmp_path):
     hub.files["datasets", "ann/eps", "main"] = {"test.jsonl": episodes.read_bytes()}
     code = "from toolgym.trajectory import read_trajectories as r; print(len(r('hf://datasets/ann/eps/test.jsonl')))"
