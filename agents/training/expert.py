@@ -107,7 +107,7 @@ class ExpertTrainer(ToolTrainer):
 
     def played_with(self) -> tuple[str, ...]:
         """What experts do, too."""
-        return (*super().played_with(), "chain")
+        return (*super().played_with(), "chain", "expert_depth")
 
     def count_experts(self) -> None:
         """Counts the steps of each group's expert episode as played: once a batch, in the process of its first row."""
