@@ -88,21 +88,46 @@ RESULT_OBJECTS = """
 """The same with objects."""
 
 WORDS = """
-    account added addition after afterwards agent airline airport airports also answer arrives arriving
-    baggage bags because becomes besides birth book booked booking born bring broke
-    cabin cancel cannot card certificate change changed cheaper cheapest checked child code
-    comes coming compensate compensation compute connection correct cost costs could date
-    departure destination direct does done earliest email everybody everyone fare find first
-    fixed flew flies flight flights flown forecast found free from goodwill have health heavy
-    help here human insurance insured instead insure into journey know latest list look mail many meeting
-    member membership mind more move moved much name need needs nonstop number only ours paid passenger
-    passengers payment plans please price profile reason refuse removed remove reschedule reservation
-    route seat search send sent should since snow something stop storm that then there thing
-    this ticket tickets together total transfer transferred travel trip upgrade user want weather what when
-    which will wish with within without wrong your
+    about account added addition After after Afterwards afterwards agent airline airport airports Also also amount
+    answer arrival arrives arriving baggage bags balance because becomes begins Besides besides billed billing
+    birth Book book book_again book_connection book_flight book_seat booked booking born bring broke cabin called
+    Cancel cancel cannot card Certificate certificate Change change changed cheaper cheapest checked child claim
+    code comes coming compensate compensation compute connection connections correct cost costs could covers crew
+    curious date departure destination difference direct does done earliest email ending everybody everyone expect
+    expensive fare find first fixed flew flies flight flights flown following forecast found free from gift Given
+    given goes goodwill handed have health heavy Hello help here human instead insurance insure insured into
+    journey Kindly kindly know latest leaves list longer look mail Make many Mastercard meeting member membership
+    mind mine misprint more most move moved much myself name need needs neither Next next nonstop note number ones
+    onestop only onto origin ours over paid passenger passengers payment pays plans Please please price profile
+    rather reason rebook redeem refunded refuse remove removed rename reschedule reservation reservations route
+    search seat seats second send sent settle settled shall Shift should Since since single snow something Sorry
+    stay step stop storm Subsequently take talk talking Tell tell than that Then then There there thing This this
+    ticket tickets time together total transfer transferred travel trip twice upgrade user Visa want weather What
+    what When when Which which While will wish with within without worth would write writing wrong your
 """
 """Words of requests, plans and closed lists, with and without a space before them: four letters or more, so that none
 is likely inside a generated name or id."""
+
+PHRASES = (
+    *(
+        f" {word} "
+        for word in "a am and are at be by can for has in is it me my no not of on one or the to up use you".split()
+    ),
+    *(f" {word} the " for word in "at for from in is of on to with".split()),
+    " id ",
+    " I ",
+    " I am ",
+    ". The ",
+    ". I ",
+    " last name",
+    " first name",
+    " ending in ",
+    " Visa ending in ",
+    " Mastercard ending in ",
+    "gift card",
+    "one-stop",
+)
+"""Short words with both their spaces, and fixed phrases: never inside a name or an id, which hold no space."""
 
 VALUES = """
     basic_economy economy business gold silver regular one_way round_trip available delayed landed flying cancelled
@@ -232,6 +257,6 @@ def vocabulary() -> tuple[list[str], list[str]]:
         for form in _key_forms(key, opening, argument=argument)
     ]
     words = [form for word in WORDS.split() for form in (word, f" {word}")]
-    multi = dict.fromkeys([*TAGS, *TOOLS, *keys, *words, *VALUES.split(), *JSON_PIECES, *DATES, *TIMES])
+    multi = dict.fromkeys([*TAGS, *TOOLS, *keys, *words, *PHRASES, *VALUES.split(), *JSON_PIECES, *DATES, *TIMES])
     base = [*dict.fromkeys(ALPHABET), *(f"<0x{byte:02X}>" for byte in range(256))]
     return base, [piece for piece in multi if piece not in base]

@@ -161,7 +161,7 @@ class MadeAct:
         reasons = [found.why(seen.picked[name]) for name, found in self.picks.items()]
         why = fill(act.plan, self._shown(known.subject, seen)) if act.plan else ""
         plan = " ".join(
-            part for part in (*reasons, why, f"{act.kind} {' '.join(map(str, arguments.values()))}.") if part
+            part for part in (*reasons, why, f"{' '.join([act.kind, *_brief(arguments)])}.") if part
         )
         over = act.hands_over
         call = PlannedCall(act.kind, act.tool, arguments, writes=not over, free=over, required=over)
@@ -336,3 +336,9 @@ def _word(scene: Scene, made: MadeAct, it: str) -> None:
 def sentence(text: str) -> str:
     """The text with a capital first."""
     return text[:1].upper() + text[1:]
+
+
+def _brief(arguments: Mapping[str, Any]) -> list[str]:
+    """Arguments as a plan names them: without records, which the call spells out."""
+    listed = (value if isinstance(value, list) else [value] for value in arguments.values())
+    return [str(part) for values in listed for part in values if not isinstance(part, dict)]
