@@ -111,9 +111,36 @@ is likely inside a generated name or id."""
 PHRASES = (
     *(
         f" {word} "
-        for word in "a am and are at be by can for has in is it me my no not of on one or the to up use you".split()
+        for word in [
+            "a",
+            "am",
+            "and",
+            "are",
+            "at",
+            "be",
+            "by",
+            "can",
+            "for",
+            "has",
+            "in",
+            "is",
+            "it",
+            "me",
+            "my",
+            "no",
+            "not",
+            "of",
+            "on",
+            "one",
+            "or",
+            "the",
+            "to",
+            "up",
+            "use",
+            "you",
+        ]
     ),
-    *(f" {word} the " for word in "at for from in is of on to with".split()),
+    *(f" {word} the " for word in ["at", "for", "from", "in", "is", "of", "on", "to", "with"]),
     " id ",
     " I ",
     " I am ",
@@ -197,17 +224,22 @@ JSON_PIECES = (
     "@example.com",
     "credit_card_",
     "gift_card_",
+    " gift_card_",
+    " certificate_",
     "certificate_",
 )
 
-# The public worlds' and our own todays are in these months. A date is one token, a time of day three.
+# The public worlds' and our own todays, and our bookings, are in these months. A date is one token, a time of day three.
 DATES = (
+    *(f"2026-05-{day:02d}" for day in range(1, 32)),
     *(f"2026-06-{day:02d}" for day in range(1, 31)),
     *(f"2024-05-{day:02d}" for day in range(1, 32)),
     "2026-",
     "2024-",
 )
-TIMES = tuple(f":{minute:02d}{tail}" for minute in range(0, 60, 5) for tail in ("", ":00"))
+TIMES = tuple(f":{minute:02d}{tail}" for minute in range(60) for tail in ("", ":00"))
+DAYS = tuple(f"-{number:02d}" for number in range(1, 32))
+"""Month and day of any other date, each one token: a birthday has six."""
 
 ALPHABET = (
     *(chr(code) for code in range(0x20, 0x7F)),
@@ -257,6 +289,8 @@ def vocabulary() -> tuple[list[str], list[str]]:
         for form in _key_forms(key, opening, argument=argument)
     ]
     words = [form for word in WORDS.split() for form in (word, f" {word}")]
-    multi = dict.fromkeys([*TAGS, *TOOLS, *keys, *words, *PHRASES, *VALUES.split(), *JSON_PIECES, *DATES, *TIMES])
+    multi = dict.fromkeys(
+        [*TAGS, *TOOLS, *keys, *words, *PHRASES, *VALUES.split(), *JSON_PIECES, *DATES, *TIMES, *DAYS]
+    )
     base = [*dict.fromkeys(ALPHABET), *(f"<0x{byte:02X}>" for byte in range(256))]
     return base, [piece for piece in multi if piece not in base]
