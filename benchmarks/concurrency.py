@@ -26,8 +26,9 @@ from rich.table import Table
 from benchmarks.servers import http_process
 from toolgym.agents.policies import Completion
 from toolgym.agents.rollouts.rollout import Rollout, Start, play_all
+from toolgym.composing.composer import DeclaredDomain
 from toolgym.env import ToolEnv
-from toolgym.envs.airline import AirlineDomain
+from toolgym.envs.airline import AIRLINE
 from toolgym.mcp.connect import connect
 from toolgym.mcp.serve import ServeLimits, serving
 from toolgym.mcp_servers.airline import build_server
@@ -69,11 +70,11 @@ class Caller:
         self.turns.pop(slot, None)
 
 
-class Remote(AirlineDomain):
+class Remote(DeclaredDomain):
     """The airline with its tools at a URL."""
 
     def __init__(self, url: str):
-        super().__init__(size="small")
+        super().__init__(AIRLINE, size="small")
         self.handle = connect(url)
         self.session = self.handle.session  # pyright: ignore[reportAttributeAccessIssue]
 

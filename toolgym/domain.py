@@ -1,8 +1,7 @@
 """What a domain gives an environment: a tool server, a policy text and tasks."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:  # what speaks to servers takes its time, and `import toolgym` does without
     from toolgym.mcp.session import ToolSession
@@ -31,7 +30,7 @@ class TaskSet(Protocol):
 
 
 class Domain(Protocol):
-    """A family of worlds, tools and tasks (see `toolgym.envs.airline.AirlineDomain`).
+    """A family of worlds, tools and tasks (see `toolgym.composing.composer.DeclaredDomain`).
 
     A domain may have two methods more: `world_key(task)`, what `session.reset` gets in place of the task's
     `world_seed`; and, where each task has its own tools, `prompt_of(task, options)`, its `toolgym.observations.Prompt`.
@@ -56,13 +55,3 @@ class Domain(Protocol):
     ) -> TaskSet:
         """The tasks of a split, filtered by depth and by atomic kinds (all of a task's kinds must be in `kinds`)."""
         ...
-
-
-@dataclass(frozen=True)
-class DomainOptions:
-    """How a domain's worlds are made."""
-
-    size: Size = "standard"
-    dialect: str = "standard"
-    seed: int = 0
-    extra: dict[str, Any] | None = None

@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _DECLARED = (
+    "airline",
     "bank",
     "clinic",
     "delivery",
@@ -43,15 +44,10 @@ _DECLARED = (
 )
 """The domains that are declarations: `toolgym.envs.NAME:NAME`, in capitals."""
 _DOMAINS: dict[str, str | Plugin | Callable[..., Domain]] = {
-    "airline": "toolgym.envs.airline:AirlineDomain",
-    **{name: f"toolgym.envs.{name}:{name.upper()}" for name in _DECLARED},
+    name: f"toolgym.envs.{name}:{name.upper()}" for name in _DECLARED
 }
 _ENVS = {f"ToolGym/{name.capitalize()}-v0": name for name in _DOMAINS}
 _OWN = tuple(_DOMAINS)
-_NEXT = {"next_airline": "toolgym.envs.airline.declared:AIRLINE"}
-"""What will take a domain's place: played by its id, and else not counted among the domains."""
-_DOMAINS |= _NEXT
-_ENVS |= {"ToolGym/NextAirline-v0": "next_airline"}  # as Airline-v1, Gymnasium would call Airline-v0 outdated
 _OPTIONS: dict[str, dict[str, Any]] = {"telecom": {"user": "scripted"}}
 """Domain -> the defaults of its environment, over those of `EnvOptions`."""
 _FAMILIES = {"planarena": "toolgym.envs.planarena.domain:named_domain"}
@@ -174,7 +170,7 @@ def _loaded(entry_point: Any) -> Any:
 
 def domains() -> list[str]:
     """The names of the registered domains, sorted."""
-    return sorted(_DOMAINS.keys() - _NEXT.keys())
+    return sorted(_DOMAINS)
 
 
 def own_domains() -> list[str]:

@@ -9,7 +9,7 @@ server.run("stdio")                                 # or for any MCP client
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from toolgym.domain import Size
 from toolgym.mcp.server import ToolServer
@@ -29,6 +29,7 @@ from toolgym.mcp_servers.airline.lookups import (
     search_onestop_flight,
 )
 from toolgym.mcp_servers.airline.public_world import FILES, load_base
+from toolgym.mcp_servers.common.declared import declared_worlds
 from toolgym.mcp_servers.common.domain_tools import DomainTools
 from toolgym.mcp_servers.common.tools import calculate, think, transfer_to_human_agents
 from toolgym.world import Base
@@ -55,12 +56,6 @@ WRITES: tuple[Callable[..., Any], ...] = (
 )
 
 
-def _build_base(world_key: Any, size: Size, dialect: str) -> Base:
-    from toolgym.envs.airline.world import build_base  # a server of files needs no generator
-
-    return build_base(world_key, size, dialect=cast(DialectName, dialect))
-
-
 _TAU2 = frozenset({tau2_tools.get_flight_status, tau2_tools.list_all_airports})
 
 TOOLS = DomainTools(
@@ -72,7 +67,7 @@ TOOLS = DomainTools(
     ),
     reads=(*READS, tau2_tools.get_flight_status, tau2_tools.list_all_airports),
     writes=WRITES,
-    build_base=_build_base,
+    build_base=declared_worlds("toolgym.envs.airline:AIRLINE"),
     load_base=load_base,
     files=FILES,
     dialects=DIALECTS,

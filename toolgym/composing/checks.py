@@ -70,7 +70,7 @@ def _state_items(execution: Execution) -> list[dict[str, Any]]:
     ]
 
 
-def _said_items(execution: Execution, allowed: tuple[str, ...]) -> list[dict[str, Any]]:
+def _said_items(execution: Execution) -> list[dict[str, Any]]:
     told = [ending for ending in execution.endings if ending.said]
     # What the right answer says besides, of another story or of the same one, is not wrong to say.
     right = " ".join(ending.response for ending in execution.endings).lower()
@@ -81,7 +81,6 @@ def _said_items(execution: Execution, allowed: tuple[str, ...]) -> list[dict[str
             "check": SaidCheck(
                 facts=ending.said,
                 forbidden=tuple(value for value in ending.unsaid if value.lower() not in right),
-                allowed=allowed,
             ),
             "weight": _SAID_WEIGHT / len(told),
             "evidence": "the agent's response",
@@ -92,13 +91,13 @@ def _said_items(execution: Execution, allowed: tuple[str, ...]) -> list[dict[str
     ]
 
 
-def _refused_items(execution: Execution, subject: str) -> list[dict[str, Any]]:
+def _refused_items(execution: Execution) -> list[dict[str, Any]]:
     """An item a refusal; it counts from a look at what its rule depends on."""
     refused = [(story, ending, check) for story, ending in enumerate(execution.endings) for check in ending.refusals]
     return [
         {
             "id": f"refused-{number + 1}",
-            "question": f"Did the agent refuse, after a look at the {subject}, and say why?",
+            "question": "Did the agent refuse, after a look at the record, and say why?",
             "check": check,
             "weight": _SAID_WEIGHT / len(refused),
             "depends_on": tuple(
@@ -134,21 +133,13 @@ def _no_write_item(execution: Execution) -> dict[str, Any]:
     }
 
 
-def derive_checklist(
-    execution: Execution, *, allowed: tuple[str, ...] = (), subject: str = "record"
-) -> tuple[ChecklistItem, ...]:
-    """Binary items, all told by program; their weights sum to 1.
-
-    Args:
-        execution: the executed gold chain.
-        allowed: what an answer may reckon with although no tool's result shows it (amounts of the policy).
-        subject: what a refusal is about, as the question calls it.
-    """
+def derive_checklist(execution: Execution) -> tuple[ChecklistItem, ...]:
+    """Binary items of an executed gold chain, all told by program; their weights sum to 1."""
     items = [
         *_call_items(execution.calls),
         *_state_items(execution),
-        *_said_items(execution, allowed),
-        *_refused_items(execution, subject),
+        *_said_items(execution),
+        *_refused_items(execution),
         _no_write_item(execution),
     ]
     total = sum(item["weight"] for item in items)

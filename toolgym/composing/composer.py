@@ -45,15 +45,10 @@ _TRIED: Final = 14
 class DeclaredComposer:
     """What the kit makes a declared domain's tasks of (see `toolgym.composing.making.Composer`)."""
 
-    unordered: tuple[str, ...] = ()
-    minimal = True
-
     def __init__(self, declaration: Declaration):
         self.declaration = declaration
         self.name = declaration.name
         self.tasks_per_world: Mapping[Size, int] = declaration.tasks_per_world
-        self.allowed: tuple[str, ...] = ()
-        self.subject = "record"
         self.topic_words = _topics(declaration)
         self.kitchen = Kitchen(declaration, self._works)
         self._mended: dict[str, bool] = {}

@@ -80,16 +80,8 @@ class Composer(Protocol):
 
     name: str
     tasks_per_world: Mapping[Size, int]
-    unordered: tuple[str, ...]
-    """Paths of lists in a diff whose order does not matter (`Task.unordered`)."""
-    allowed: tuple[str, ...]
-    """What an answer may reckon with although no tool's result shows it."""
-    subject: str
-    """What a refusal is about, in a checklist's question."""
     topic_words: Mapping[str, tuple[str, ...]]
     """Topic -> words in an agent's question that ask for it."""
-    minimal: bool
-    """Whether candidates with a `flaw` are thrown away."""
 
     def draw(self, rng: random.Random, split: Split) -> Recipe:
         """The kind of a task of the split."""
@@ -237,13 +229,13 @@ class TaskMaker:
             return self._throw("fails")
         if len(execution.decisions) != recipe.depth:
             return self._throw("depth")
-        if self.composer.minimal and (reason := flaw(self._session, world, stories, request, execution)):
+        if reason := flaw(self._session, world, stories, request, execution):
             return self._throw(reason)
         if world is not key:
             base = self.composer.base(world, self.source.size, self.source.dialect)
         execution = _with_goal(self.composer.finish(execution, base), stories)
         task = self._task(index, recipe, key, stories, execution, request, facts)
-        if self.composer.minimal and not _solves(execution, task):
+        if not _solves(execution, task):
             return self._throw("unsolved")
         return task
 
@@ -285,10 +277,9 @@ class TaskMaker:
             forbidden=recipe.refused,
             gold=execution.actions,
             gold_diff=execution.diff,
-            unordered=composer.unordered,
             free=free,
             assertions=derive_assertions(execution, free=free),
-            checklist=derive_checklist(execution, allowed=composer.allowed, subject=composer.subject),
+            checklist=derive_checklist(execution),
             meta={
                 "recipe": recipe.name,
                 "held_out": recipe.held_out,

@@ -13,11 +13,7 @@ import numpy as np
 from toolgym.domain import Split
 
 __all__ = [
-    "SHARES",
-    "SHARE_OF",
     "SPLITS",
-    "SPLIT_OF_SHARE",
-    "draw_digits",
     "draw_dob",
     "draw_name",
     "owner",
@@ -26,8 +22,8 @@ __all__ = [
 
 SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test", "test_unseen")
 
-SHARES: Final = 16
-SHARE_OF: Final[dict[Split, tuple[int, int]]] = {
+_SHARES: Final = 16
+_SHARE_OF: Final[dict[Split, tuple[int, int]]] = {
     "train": (0, 10),
     "validation": (10, 12),
     "test": (12, 14),
@@ -35,8 +31,8 @@ SHARE_OF: Final[dict[Split, tuple[int, int]]] = {
 }
 """Split -> the half-open range of sixteenths that it owns."""
 
-SPLIT_OF_SHARE: Final[tuple[Split, ...]] = tuple(
-    split for split in SPLITS for _ in range(SHARE_OF[split][0], SHARE_OF[split][1])
+_SPLIT_OF_SHARE: Final[tuple[Split, ...]] = tuple(
+    split for split in SPLITS for _ in range(_SHARE_OF[split][0], _SHARE_OF[split][1])
 )
 
 _ONSETS: Final = (
@@ -57,7 +53,7 @@ def rng_for(seed: int, *spawn_key: int) -> random.Random:
 
 def owner(text: str) -> Split:
     """The split that a name or number belongs to."""
-    return SPLIT_OF_SHARE[blake2b(text.lower().encode(), digest_size=1).digest()[0] % SHARES]
+    return _SPLIT_OF_SHARE[blake2b(text.lower().encode(), digest_size=1).digest()[0] % _SHARES]
 
 
 def _invent(rng: random.Random, longest: int) -> str:
@@ -76,14 +72,6 @@ def draw_name(rng: random.Random, split: Split, longest: int = 9) -> str:
         name = _invent(rng, longest)
         if 3 <= len(name) <= longest and owner(name) == split:
             return name.capitalize()
-
-
-def draw_digits(rng: random.Random, split: Split, count: int) -> str:
-    """A number of `count` digits of the split, for payment ids; no leading zero."""
-    while True:
-        digits = str(rng.randrange(10 ** (count - 1), 10**count))
-        if owner(digits) == split:
-            return digits
 
 
 def draw_dob(rng: random.Random) -> str:

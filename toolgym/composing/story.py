@@ -91,8 +91,6 @@ class Story:
     run: Callable[[], Run]
     facts: dict[str, str] = field(default_factory=dict)
     """Topic -> the sentence that answers it."""
-    tells: str = ""
-    """How the customer says who it is (`user`: by id), or nothing."""
     intro: dict[str, str] = field(default_factory=dict)
     """Topic -> a sentence that the request begins with; those of several stories are said once."""
     user: UserScript | None = None
