@@ -10,11 +10,11 @@ import pytest
 from toolgym.composing.composer import DeclaredDomain, worlds_of
 from toolgym.composing.declaration import Look, Seen
 from toolgym.composing.fields import TODAY
-from toolgym.composing.names import owner
+from toolgym.composing.names import SPLITS, owner
 from toolgym.composing.tables import build_world
 from toolgym.composing.worlds import split_of, world_key
 from toolgym.env import ToolEnv
-from toolgym.envs.airline.declared import AIRLINE
+from toolgym.envs.airline import AIRLINE
 from toolgym.envs.airline.tables import EXTRA_BAG_USD, FREE_BAGS, INSURANCE_USD, NOW, free_bags
 from toolgym.envs.airline.wants import compensation_due
 from toolgym.mcp_servers.airline.dialects import DIALECTS
@@ -23,12 +23,13 @@ from toolgym.rewards.state import solved
 from toolgym.trajectory import Trajectory
 from toolgym.world import Base, canonical
 
-KEYS = [world_key("train", 0), world_key("test_unseen", 5)]
+KEYS = [world_key(split, k, seed) for split in SPLITS for k, seed in ((0, 0), (5, 0), (4321, 3))]
 
 
-@pytest.fixture(scope="module", params=KEYS)
+@pytest.fixture(scope="module", params=[*(("small", key) for key in KEYS), ("standard", 0)], ids=str)
 def world(request: pytest.FixtureRequest) -> Base:
-    return worlds_of(AIRLINE, "small", "standard")(request.param)
+    size, key = request.param
+    return worlds_of(AIRLINE, size, "standard")(key)
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +86,28 @@ class TestWorlds:
                 when = (day > TODAY.isoformat()) - (day < TODAY.isoformat())
                 seen.add((when, status["status"]))
                 assert ("prices" in status) == (status["status"] == "available")
+                if "prices" in status:
+                    assert min(status["available_seats"].values()) >= 0
+                    fares = status["prices"]
+                    assert 0 < fares["basic_economy"] < fares["business"]
+                    assert fares["economy"] < fares["business"]
         ahead, now, gone = {"available", "cancelled"}, {"landed", "flying", "on time", "delayed"}, {"landed"}
         assert {status for when, status in seen if when > 0} == ahead
         assert {status for when, status in seen if when == 0} <= now | {"cancelled"}
         assert {status for when, status in seen if when < 0} <= gone | {"cancelled"}
+
+    def test_a_customer_is_called_as_its_id_and_has_a_credit_card(self, world: Base) -> None:
+        for key, user in world.tables["users"].items():
+            assert key.startswith(f"{user['name']['first_name']}_{user['name']['last_name']}_".lower())
+            sources = [method["source"] for method in user["payment_methods"].values()]
+            assert "credit_card" in sources
+            assert sources.count("gift_card") <= 1
+            assert sources.count("certificate") <= 1
+
+    def test_trips_go_one_way_on_or_there_and_back(self) -> None:
+        trips = worlds_of(AIRLINE, "standard", "standard")(0).tables["reservations"].values()
+        kinds = {(trip["flight_type"], len(trip["flights"])) for trip in trips}
+        assert kinds == {("one_way", 1), ("one_way", 2), ("round_trip", 2)}
 
     def test_names_and_ids_belong_to_the_split(self, world: Base) -> None:
         split = split_of(world.meta["seed"])
@@ -99,9 +118,10 @@ class TestWorlds:
         ids += [person[name] for person in people for name in ("first_name", "last_name")]
         assert {owner(text) for text in ids} == {split}
 
-    def test_small_records_are_short(self, world: Base) -> None:
-        users = [len(canonical(user)) for user in world.tables["users"].values()]
-        trips = [len(canonical(trip)) for trip in world.tables["reservations"].values()]
+    def test_small_records_are_short(self) -> None:
+        worlds = [worlds_of(AIRLINE, "small", "standard")(key) for key in KEYS]
+        users = [len(canonical(user)) for world in worlds for user in world.tables["users"].values()]
+        trips = [len(canonical(trip)) for world in worlds for trip in world.tables["reservations"].values()]
         assert sum(users) / len(users) < 530
         assert sum(trips) / len(trips) < 580
         assert max(users) < 700
@@ -363,9 +383,11 @@ def test_a_hand_over_is_a_call_that_has_to_be_made(domain: DeclaredDomain) -> No
     assert not solved(Trajectory("airline", task.id, outcome="unsolved"), task)
 
 
-@pytest.mark.parametrize("options", [{"dialect": "tau_bench"}, {"dialect": "tau2"}, {"size": "standard"}])
+@pytest.mark.parametrize(
+    "options", [{"dialect": "tau_bench"}, {"dialect": "tau2"}, {"size": "standard"}, {"size": "large"}]
+)
 def test_gold_chains_solve_in_other_dialects_and_sizes(options: dict[str, Any]) -> None:
-    env = ToolEnv("next_airline", **{"size": "small", **options})
+    env = ToolEnv("airline", **{"size": "small", **options})
     for index in range(30):
         env.reset(options={"task": index})
         task, info = env.task, {}
