@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from toolgym.cli.play import COMMANDS, Player, near_miss, to_action
-from toolgym.envs.airline.world import build_base
 from toolgym.messages import parse
 from toolgym.opening import open_env
 
@@ -96,7 +95,7 @@ def test_gold_only_on_request(player):
 
 
 def test_undo_takes_back_what_was_written(player, capsys):
-    user = next(iter(build_base(player.env.task.world_seed, "small").tables["users"]))
+    user = next(iter(player.env.domain.server.base(player.env.task.world_seed).tables["users"]))
     player.enter(f"send_certificate user_id={user} amount=100")
     player.enter("list_all_airports")
     assert len(player.env.trajectory.steps) == 2

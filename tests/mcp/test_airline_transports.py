@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from toolgym.envs.airline import AirlineDomain
 from toolgym.mcp.connect import connect
 from toolgym.mcp.connection import WireOptions
 from toolgym.mcp.serve import serving
 from toolgym.mcp_servers.airline import build_server
 from toolgym.messages import ToolCall
+from toolgym.registration import make_domain
 
 OPTIONS = WireOptions(timeout_s=120)
 COMMAND = [sys.executable, "-m", "toolgym.mcp_servers.airline", "--size", "small"]
@@ -18,7 +18,7 @@ COMMAND = [sys.executable, "-m", "toolgym.mcp_servers.airline", "--size", "small
 
 @pytest.fixture(scope="module")
 def tasks():
-    tasks = AirlineDomain(size="small").tasks("test")
+    tasks = make_domain("airline", size="small").tasks("test")
     return [tasks[index] for index in range(12)]
 
 

@@ -1,11 +1,13 @@
 """What counts as a refusal: natural words for each of the airline's rules, and claims that are none."""
 
 import time
+from functools import cache
+from typing import Any
 
 import pytest
 
-from toolgym.envs.airline.operation import refusal
 from toolgym.messages import Turn
+from toolgym.registration import make_domain
 from toolgym.rewards.checklist import satisfied
 from toolgym.saying.refusals import Refusal, refusing
 from toolgym.tasks import ChecklistItem, GoldAction, RefusedCheck, Task
@@ -31,7 +33,7 @@ REFUSALS = {
         "The reservation has to stay as it is: none of the four grounds for cancelling it applies.",
         "I looked at your reservation. Because it was flown on 2026-06-10, it may no longer be cancelled.",
     ],
-    "compensation": [
+    "compensate": [
         "Sorry, no compensation is due for 5F8R1E.",
         "I'm afraid you are not entitled to a certificate: you are a regular member without insurance, flying economy.",
         "Although your flight OI122 was cancelled, compensation is only for silver and gold members, insured "
@@ -84,7 +86,7 @@ REFUSALS = {
         "I can't do that: once added, bags stay on the reservation.",
         "Your two bags must stay on the booking; bags are never removed.",
     ],
-    "passengers": [
+    "add_passenger": [
         "Sorry, no passenger can be added to VPHZTL.",
         "The number of passengers on a reservation cannot be changed.",
         "I can't add a passenger to this booking. Your friend would need a booking of their own.",
@@ -129,7 +131,7 @@ OTHERS = {
         "The latest flight is OI451.",
         "basic_economy",
     ],
-    "compensation": [
+    "compensate": [
         "A certificate of $100 is sent.",
         "I have issued a certificate of $50, although that is not allowed.",
         "You will get a certificate.",
@@ -149,7 +151,7 @@ OTHERS = {
         "I've removed the bag; it cannot be added again.",
         "Bag removed.",
     ],
-    "passengers": [
+    "add_passenger": [
         "VPHZTL is changed.",
         "Mia Silva is added. No further passenger can be added.",
         "I have added your friend to the booking.",
@@ -158,8 +160,25 @@ OTHERS = {
 }
 
 
-def of(rule: str) -> Refusal:
-    return Refusal.of(refusal("X1", rule)[0], ("Sorry, that cannot be done.",))
+@cache
+def checks() -> dict[str, RefusedCheck]:
+    """Act -> what the first training task has that asks for nothing else, and is refused."""
+    domain: Any = make_domain("airline", size="small")
+    maker, found = domain.new_maker("train"), {}
+    for index in range(2000):
+        recipe = maker.recipe(index)
+        if recipe.refused and len(recipe.outlines) == 1 and (act := recipe.outlines[0].acts[-1]) not in found:
+            task = domain.tasks("train")[index]
+            (found[act],) = (item.check for item in task.checklist if isinstance(item.check, RefusedCheck))
+    return found
+
+
+def refusal(subject: str, act: str) -> RefusedCheck:
+    return checks()[act].model_copy(update={"subject": subject})
+
+
+def of(act: str) -> Refusal:
+    return Refusal.of(refusal("X1", act), ("Sorry, that cannot be done.",))
 
 
 def cases(corpus: dict[str, list[str]]) -> list[tuple[str, str]]:
@@ -183,7 +202,7 @@ def test_claims_and_other_sentences_do_not(rule: str, text: str) -> None:
 
 def test_one_part_is_refused_and_another_done() -> None:
     """Where the right answer says that something else was done, only claims about the refused thing spoil it."""
-    item = ChecklistItem(id="r", question="?", check=refusal("Q7K2MZ", "cabin")[0])
+    item = ChecklistItem(id="r", question="?", check=refusal("Q7K2MZ", "cabin"))
     gold = GoldAction(response="Sorry, the cabin of Q7K2MZ cannot be changed: flown. WHSB2X is changed to economy.")
     task = Task(id="t", domain="d", kind=("k",), request="", gold=(gold,), checklist=(item,))
 
