@@ -34,7 +34,8 @@ def test_what_counts_stays_in_the_request_and_the_policys_part_is_untouched(epis
     ):
         first, begins = before.mask.index(1), after.mask.index(1)
         assert (after.ids[begins:], after.mask[begins:]) == (before.ids[first:], before.mask[first:])
-        assert len(after.ids) == len(after.mask) and not any(after.mask[:begins])
+        assert len(after.ids) == len(after.mask)
+        assert not any(after.mask[:begins])
         parts = re.findall(r"[\w|-]+", _request(before))
         counts = [part for part in parts if part not in little]
         kept = iter(re.findall(r"[\w|-]+", _request(after)))
