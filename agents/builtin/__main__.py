@@ -79,21 +79,27 @@ def make(
     options: "PretrainOptions",
     model_options: ModelOptions | None = None,
     start: str | None = None,
+    unknown: float = 0.4,
     report_every: int = 100,
 ) -> dict[str, object]:
     """Generates data, trains a new model (or the one named by `start`) and saves it.
+
+    Args:
+        unknown: the share of the episodes whose request has unknown words (`toolgym.agents.builtin.unknown`).
 
     Returns:
         What was done, as JSON values.
     """
     from toolgym.agents.builtin.pretrain import pretrain
     from toolgym.agents.builtin.tokenizer import build_tokenizer
+    from toolgym.agents.builtin.unknown import with_unknown_words
     from toolgym.agents.policies.models import load_model
 
     tokenizer = build_tokenizer()
     model = with_tokenizer(*load_model(start), tokenizer) if start else None
     started = time.perf_counter()
     data = generate_examples(demonstrations, episodes, tokenizer, seed=options.seed)
+    data = with_unknown_words(data, tokenizer, seed=options.seed, share=unknown)
     tokens = sum(len(example.ids) for example in data)
     made = time.perf_counter() - started
     print(f"{len(data)} episodes, {tokens} tokens, {made:.0f} s", flush=True)
@@ -116,6 +122,7 @@ def make(
         "steps": steps,
         "loss": float(np.mean(losses[-report_every:])),
         "seconds": round(time.perf_counter() - started, 1),
+        "unknown_words": unknown,
         "options": asdict(options),
     }
     (output / "training.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
@@ -137,6 +144,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--episodes", type=int, default=18_000, help="how many train tasks are played")
     parser.add_argument("--minutes", type=float, help="train for so long instead of for --epochs")
     parser.add_argument("--epochs", type=float, default=2.3, help="passes over the episodes")
+    parser.add_argument(
+        "--unknown-words", type=float, default=0.4, help="share of the episodes whose request has words of no meaning"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="torch threads (default: 1, unless more are clearly faster)")
     given = parser.parse_args(argv)
@@ -150,7 +160,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         adamw_lr=usual.adamw_lr * given.rate,
         seed=given.seed,
     )
-    summary = make(given.demonstrations, given.output, episodes=given.episodes, options=options, start=given.start)
+    summary = make(
+        given.demonstrations,
+        given.output,
+        episodes=given.episodes,
+        options=options,
+        start=given.start,
+        unknown=given.unknown_words,
+    )
     print(json.dumps(summary))
     return 0
 

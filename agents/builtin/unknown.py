@@ -17,91 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["LITTLE", "with_unknown_words"]
 
-LITTLE = frozenset(
-    [
-        "a",
-        "about",
-        "Afterwards",
-        "after",
-        "After",
-        "also",
-        "Also",
-        "am",
-        "and",
-        "And",
-        "are",
-        "at",
-        "be",
-        "besides",
-        "Besides",
-        "Book",
-        "book",
-        "by",
-        "can",
-        "Can",
-        "could",
-        "do",
-        "from",
-        "for",
-        "Get",
-        "has",
-        "have",
-        "Hello",
-        "here",
-        "Hi",
-        "I",
-        "if",
-        "in",
-        "is",
-        "it",
-        "Kindly",
-        "kindly",
-        "like",
-        "look",
-        "looking",
-        "make",
-        "me",
-        "mine",
-        "my",
-        "need",
-        "Next",
-        "of",
-        "on",
-        "or",
-        "Please",
-        "please",
-        "Put",
-        "put",
-        "should",
-        "talk",
-        "talking",
-        "tell",
-        "Tell",
-        "than",
-        "that",
-        "the",
-        "Then",
-        "then",
-        "there",
-        "this",
-        "This",
-        "to",
-        "up",
-        "use",
-        "Use",
-        "want",
-        "what",
-        "What",
-        "when",
-        "which",
-        "Which",
-        "while",
-        "will",
-        "with",
-        "would",
-        "you",
-    ]
-)
+LITTLE = """
+    a about Afterwards after After also Also am and And are at be besides Besides Book book by can Can could do from
+    for Get has have Hello here Hi I if in is it Kindly kindly like look looking make me mine my need Next of on or
+    Please please Put put should talk talking tell Tell than that the Then then there this This to up use Use want what
+    What when When which Which while will with would you
+"""
 """Words of requests that others could stand for."""
 
 _WORD = re.compile(r"(?<![\w|-])[A-Za-z]+(?![\w|-])")
@@ -129,10 +50,10 @@ def with_unknown_words(
     from toolgym.agents.rollouts.demonstrations import Example
 
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3,)))
-    words = sorted(LITTLE)
+    words = sorted(set(LITTLE.split()))
 
     def other(match: re.Match[str]) -> str:
-        if match[0] not in LITTLE or rng.random() >= rate:
+        if match[0] not in words or rng.random() >= rate:
             return match[0]
         kind = rng.integers(4)
         if kind == 0:

@@ -108,39 +108,17 @@ WORDS = """
 """Words of requests, plans and closed lists, with and without a space before them: four letters or more, so that none
 is likely inside a generated name or id."""
 
+SHORT = """
+    a am and are at be by can for has in is it me my no not of on one or the to up use you
+"""
+"""Short words: with both their spaces, for names and ids hold none."""
+
+BEFORE_THE = """
+    at for from in is of on to with
+"""
+"""The same with "the" behind them."""
+
 PHRASES = (
-    *(
-        f" {word} "
-        for word in [
-            "a",
-            "am",
-            "and",
-            "are",
-            "at",
-            "be",
-            "by",
-            "can",
-            "for",
-            "has",
-            "in",
-            "is",
-            "it",
-            "me",
-            "my",
-            "no",
-            "not",
-            "of",
-            "on",
-            "one",
-            "or",
-            "the",
-            "to",
-            "up",
-            "use",
-            "you",
-        ]
-    ),
-    *(f" {word} the " for word in ["at", "for", "from", "in", "is", "of", "on", "to", "with"]),
     " id ",
     " I ",
     " I am ",
@@ -154,7 +132,6 @@ PHRASES = (
     "gift card",
     "one-stop",
 )
-"""Short words with both their spaces, and fixed phrases: never inside a name or an id, which hold no space."""
 
 VALUES = """
     basic_economy economy business gold silver regular one_way round_trip available delayed landed flying cancelled
@@ -229,7 +206,8 @@ JSON_PIECES = (
     "certificate_",
 )
 
-# The public worlds' and our own todays, and our bookings, are in these months. A date is one token, a time of day three.
+# The public worlds' and our own todays, and our bookings, are in these months: a date of theirs is one token. A time of
+# day is three.
 DATES = (
     *(f"2026-05-{day:02d}" for day in range(1, 32)),
     *(f"2026-06-{day:02d}" for day in range(1, 31)),
@@ -289,8 +267,7 @@ def vocabulary() -> tuple[list[str], list[str]]:
         for form in _key_forms(key, opening, argument=argument)
     ]
     words = [form for word in WORDS.split() for form in (word, f" {word}")]
-    multi = dict.fromkeys(
-        [*TAGS, *TOOLS, *keys, *words, *PHRASES, *VALUES.split(), *JSON_PIECES, *DATES, *TIMES, *DAYS]
-    )
+    words += [*(f" {word} " for word in SHORT.split()), *(f" {word} the " for word in BEFORE_THE.split()), *PHRASES]
+    multi = dict.fromkeys([*TAGS, *TOOLS, *keys, *words, *VALUES.split(), *JSON_PIECES, *DATES, *TIMES, *DAYS])
     base = [*dict.fromkeys(ALPHABET), *(f"<0x{byte:02X}>" for byte in range(256))]
     return base, [piece for piece in multi if piece not in base]
