@@ -19,7 +19,7 @@ import shutil
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -244,7 +244,11 @@ def _number(folder: Path) -> int:
 
 def _plain(config: Any) -> dict[str, Any]:
     """The options as they are in a file."""
-    text = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(config).items()}
+    return _as_in_a_file(asdict(config))
+
+
+def _as_in_a_file(options: Mapping[str, Any]) -> dict[str, Any]:
+    text = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
     return json.loads(json.dumps(text))
 
 
@@ -271,8 +275,7 @@ def _check_same(config: Any) -> None:
     if there is None:
         return
     given = _plain(config)
-    if given.keys() != there.keys():
-        raise ConfigError(f"{str(config.output)!r} holds a run of another algorithm, or of another version of it")
+    there = _with_new_options(config, there)
     free = {*_MAY_DIFFER, *(name for name in given["derived"] if name in there["derived"])}
     other = [
         f"{name}={there[name]!r}, not {given[name]!r}"
@@ -284,6 +287,22 @@ def _check_same(config: Any) -> None:
             f"{str(config.output)!r} holds a run with {'; '.join(other)}. Resume it with the same options, or give "
             "another --output"
         )
+
+
+def _with_new_options(config: Any, there: dict[str, Any]) -> dict[str, Any]:
+    """The options that a run was begun with, and those that this version has more: they were at their defaults then.
+
+    A run of another algorithm has options that this one lacks, or none of those that are its own.
+
+    Raises:
+        ConfigError: so it is.
+    """
+    usual = {item.name: item.default for item in fields(config)}
+    own = usual.keys() - {item.name for base in type(config).__bases__ if is_dataclass(base) for item in fields(base)}
+    if there.keys() - usual.keys() or (own and not own & there.keys()):
+        raise ConfigError(f"{str(config.output)!r} holds a run of another algorithm, or of another version of it")
+    new = {name: value for name, value in usual.items() if name not in there}
+    return {**_as_in_a_file(new), **there, "derived": [*there.get("derived", ()), *new]}
 
 
 def _same_folder(one: Any, other: Any) -> bool:

@@ -1,5 +1,6 @@
 """The folder of a run: nothing in it is lost or mixed, and its model knows the world that it was trained in."""
 
+import itertools
 import json
 import os
 import shutil
@@ -21,8 +22,11 @@ from toolgym.agents.grpo import GRPOOptions
 from toolgym.agents.policies.models import load_model, quiet
 from toolgym.agents.sft import SFTOptions
 from toolgym.agents.training import registry
+from toolgym.agents.training.common_options import RunConfig
+from toolgym.agents.training.rft_options import RFTOptions
 from toolgym.agents.training.run_folder import begin, latest_checkpoint, save_settings, settings_of
 from toolgym.agents.training.running import env_options, lora
+from toolgym.agents.training.tree_options import TreeOptions
 from toolgym.cli import main as cli
 from toolgym.errors import ConfigError, DivergenceError
 
@@ -94,6 +98,38 @@ def test_a_run_goes_on_with_its_own_options(config: GRPOOptions) -> None:
     made = config.output / "examples.jsonl"
     made.write_text("{}\n")
     assert begin(more, made) is None
+
+
+def test_an_option_that_is_new_had_its_default_in_older_runs(config: GRPOOptions) -> None:
+    """Whichever it is: the file of a run that was begun before it existed lacks it."""
+    path, more = config.output / "config.json", replace(config, resume=True)
+    written = json.loads(path.read_text())
+    for names in (["share_prefixes"], ["stale", "vllm"], ["overlong", "attempts"], ["derived"], ["tool_role", "set"]):
+        path.write_text(json.dumps({name: value for name, value in written.items() if name not in names}))
+        assert begin(more) == str(config.output / "checkpoint-20")
+        assert json.loads(path.read_text()).keys() == written.keys()  # and it has them now
+    # What is given otherwise than it was then is another run.
+    path.write_text(json.dumps({name: value for name, value in written.items() if name != "stale"}))
+    with pytest.raises(ConfigError, match=r"holds a run with stale=0, not 1\. Resume it with the same options"):
+        begin(replace(more, stale=1))
+    # What follows from the model where it is not given did so then, too.
+    path.write_text(json.dumps({name: value for name, value in written.items() if name != "max_new_tokens"}))
+    assert begin(replace(more, max_new_tokens=200, derived=("max_new_tokens",)))
+    path.write_text(json.dumps({name: value for name, value in written.items() if name != "max_new_tokens"}))
+    with pytest.raises(ConfigError, match="max_new_tokens=None, not 64"):
+        begin(replace(more, max_new_tokens=64))
+
+
+@pytest.mark.parametrize(
+    "kinds", [*itertools.permutations((RunConfig, GRPOOptions, TreeOptions, SFTOptions, RFTOptions), 2)]
+)
+def test_a_run_of_another_algorithm_is_none_that_lacks_options(kinds: tuple[Any, Any], tmp_path: Path) -> None:
+    begun, resumed = kinds
+    begin(begun(output=tmp_path))
+    (tmp_path / "checkpoint-1").mkdir()
+    (tmp_path / "checkpoint-1" / "trainer_state.json").write_text("{}")
+    with pytest.raises(ConfigError, match="holds a run of another algorithm"):
+        begin(resumed(output=tmp_path, resume=True))
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
