@@ -18,23 +18,63 @@ from toolgym.saying.text_form import plain
 
 __all__ = ["LITTLE", "asked_words", "is_little", "is_negative", "is_said"]
 
-LITTLE: Final = frozenset("yes no none on off in out up down all any both".split())
+LITTLE: Final = frozenset(["yes", "no", "none", "on", "off", "in", "out", "up", "down", "all", "any", "both"])
 """Facts that are words of any sentence."""
 _NEGATIVE: Final = frozenset({"no", "none"})
 _WORD = re.compile(r"[\w']++")
 _MARKS = re.compile(r"[|=\"`*]")
 _STATES: Final = frozenset(
-    (
-        "is are was were be been being it's that's reads says shows shown listed marked recorded set stands remains "
-        "stays answer turned switched"
-    ).split()
+    [
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "being",
+        "it's",
+        "that's",
+        "reads",
+        "says",
+        "shows",
+        "shown",
+        "listed",
+        "marked",
+        "recorded",
+        "set",
+        "stands",
+        "remains",
+        "stays",
+        "answer",
+        "turned",
+        "switched",
+    ]
 )
 """Words before one that says how something is."""
-_BETWEEN: Final = frozenset("currently now still presently simply just as to".split())
+_BETWEEN: Final = frozenset(["currently", "now", "still", "presently", "simply", "just", "as", "to"])
 """Words that may stand between."""
-_AFTER: Final = frozenset("right now currently at as since because until yet according today so which that".split())
+_AFTER: Final = frozenset(
+    [
+        "right",
+        "now",
+        "currently",
+        "at",
+        "as",
+        "since",
+        "because",
+        "until",
+        "yet",
+        "according",
+        "today",
+        "so",
+        "which",
+        "that",
+    ]
+)
 """Words with which a sentence goes on behind one that has said how something is."""
-_BEGINS: Final = frozenset("it it's its your you you're the this that that's there they he she".split())
+_BEGINS: Final = frozenset(
+    ["it", "it's", "its", "your", "you", "you're", "the", "this", "that", "that's", "there", "they", "he", "she"]
+)
 """Words with which a sentence goes on behind a yes or a no."""
 _SHORTEST_ASKED: Final = 4
 """Shorter words of a request are not what it asks about."""
