@@ -45,12 +45,20 @@ def canonical(value: Any) -> bytes:
 
 
 def copy_json(value: Any) -> Any:
-    """A deep copy of a JSON value; several times faster than `copy.deepcopy`."""
-    if type(value) is dict:
-        return {key: copy_json(item) for key, item in value.items()}
-    if type(value) is list:
-        return [copy_json(item) for item in value]
+    """A deep copy of a JSON value; many times faster than `copy.deepcopy`."""
+    kind = type(value)
+    if kind is dict:
+        twin = value.copy()
+        for key, item in value.items():
+            if type(item) in _NESTED:
+                twin[key] = copy_json(item)
+        return twin
+    if kind is list:
+        return [copy_json(item) if type(item) in _NESTED else item for item in value]
     return value
+
+
+_NESTED = frozenset({dict, list})
 
 
 class Base:

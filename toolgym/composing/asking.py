@@ -1,7 +1,6 @@
 """Functions and templates of a declaration, asked so that what is wrong with them is said of the part that has them."""
 
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 from toolgym.composing.declaration import Declaration
@@ -41,24 +40,18 @@ def asked(declaration: Declaration, part: str, table: str, decide: Callable[...,
         raise wrong(declaration, [_told(declaration, part, table, error)]) from error
 
 
-@contextmanager
-def _telling(declaration: Declaration, part: str, table: str) -> Iterator[None]:
-    try:
-        yield
-    except DeclarationError:
-        raise
-    except MISTAKES as error:
-        raise wrong(declaration, [_told(declaration, part, table, error)]) from error
-
-
 def guarded(declaration: Declaration, part: str, table: str, script: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
     """The script; what it fails by is said of its part.
 
     Raises:
         DeclarationError: as `asked` does.
     """
-    with _telling(declaration, part, table):
+    try:
         return (yield from script)
+    except DeclarationError:
+        raise
+    except MISTAKES as error:
+        raise wrong(declaration, [_told(declaration, part, table, error)]) from error
 
 
 def shown_by(declaration: Declaration, table: str, name: str) -> str:

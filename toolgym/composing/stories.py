@@ -255,13 +255,16 @@ def _tell(scene: Scene, table: Table, question: tuple[str, Field], record: Recor
 def _others(scene: Scene, table: Table, name: str, made: Field, value: str) -> tuple[str, ...]:
     """Other values of a field in this world."""
 
-    def build(_: Any) -> tuple[str, ...]:
+    def build(_: Any) -> tuple[tuple[str, str], ...]:
         shown = (made.show(record[name]) for record in scene.rows(table) if record.get(name) is not None)
-        return tuple(dict.fromkeys(shown))
+        return tuple((other, other.lower()) for other in dict.fromkeys(shown))
 
-    values = scene.base.index(("shown", table.name, name), build)
-    low = value.lower()
-    return tuple(other for other in values if other.lower() not in low and low not in other.lower())[:_MOST_WRONG]
+    def beside(_: Any) -> tuple[str, ...]:
+        low = value.lower()
+        others = scene.base.index(("shown", table.name, name), build)
+        return tuple(other for other, small in others if small not in low and low not in small)[:_MOST_WRONG]
+
+    return scene.base.index(("beside", table.name, name, value), beside)  # a script is run many times
 
 
 def _overview(scene: Scene, outline: Outline) -> Story | None:

@@ -148,7 +148,7 @@ def _told(task: Task) -> tuple[str, ...]:
 class _Scan:
     """Walks an episode's steps and keeps which items are satisfied."""
 
-    __slots__ = ("base", "compiled", "diff", "fallen", "on", "prompt", "steps")
+    __slots__ = ("base", "compiled", "diff", "fallen", "held", "on", "prompt", "steps")
 
     def __init__(self, compiled: _Compiled, base: BaseLookup | None = None, prompt: str = ""):
         self.compiled, self.base, self.prompt = compiled, base, prompt
@@ -156,6 +156,7 @@ class _Scan:
         self.on: set[int] = set(compiled.initial)
         self.fallen: set[int] = set()  # no_write items that a write broke, said and refused ones that a claim broke
         self.diff: Diff = {}
+        self.held: frozenset[int] | None = None  # the state items that are true of `diff`, once it was looked at
         if base is not None and compiled.states:
             self.look_at_state()
 
@@ -231,7 +232,7 @@ class _Scan:
     def _write(self, step: Step) -> None:
         changed = step.diff or {}
         by_agent = step.agent_changed if step.user_acts else changed != self.diff
-        self.diff = changed
+        self.diff, self.held = changed, None
         if not by_agent:
             return
         succeeded = {
@@ -245,8 +246,9 @@ class _Scan:
     def look_at_state(self) -> None:
         """Settles the items that hold of the present state; one may wait for another, hence until nothing changes."""
         compiled = self.compiled
-        true = {i for i, check in compiled.states if holds(check.assertion, self.diff, self.base)}
-        true.update(i for i, _ in compiled.no_writes if i not in self.fallen)
+        if self.held is None:
+            self.held = frozenset(i for i, check in compiled.states if holds(check.assertion, self.diff, self.base))
+        true = {*self.held, *(i for i, _ in compiled.no_writes if i not in self.fallen)}
         self.on.difference_update(i for i, _ in compiled.states if i not in true)
         while ready := [i for i in sorted(true) if i not in self.on and self._may(i)]:
             self.on.update(ready)

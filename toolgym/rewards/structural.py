@@ -66,7 +66,11 @@ class _Matching:
                 same_name = self.gold.get(call.name)
                 if same_name is None or (succeeded and self._solve(call, same_name)):
                     continue
-                row = [gold.similarity(call.arguments, self.weights) for gold in same_name]
+                solved = self.solved.get(call.name, ())  # what an equal call was made for is compared with no other
+                row = [
+                    0.0 if i in solved else gold.similarity(call.arguments, self.weights)
+                    for i, gold in enumerate(same_name)
+                ]
                 self.rows.setdefault(call.name, []).append((succeeded, row))
 
     def _solve(self, call: ToolCall, same_name: list[PreparedCall]) -> bool:
@@ -85,6 +89,8 @@ class _Matching:
         for name, rows in self.rows.items():
             solved = self.solved.get(name, ())
             left = [i for i in range(len(self.gold[name])) if i not in solved]
+            if not left:
+                continue
             # Among equal scores a call that succeeded is matched first: left over, it would count in the union.
             pairs = assign([[row[i] + succeeded * 1e-9 for i in left] for succeeded, row in rows])
             matched += sum(rows[i][0] for i, _ in pairs)

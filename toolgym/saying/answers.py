@@ -3,7 +3,8 @@
 To contain the right value is not enough, or a list of all values would be the answer to every question. A response
 tells the facts of a `said` item when
 
-1. it contains every fact, not only negated ("not gold") or in a question;
+1. it contains every fact, not only negated ("not gold") or in a question; a fact that is a word of any sentence ("no",
+   "off") it says as an answer (`toolgym.saying.short_facts`);
 2. *rivals* (the item's `forbidden` values; values listed beside the fact, or said in the same words; in an answer that
    names more than `WIDE` things, all of them) stand in it only set apart ("the others", "more expensive", "rather than
    ..."), or the fact is picked out ("the cheapest is ...", "so", "in total") and no rival is
@@ -25,6 +26,7 @@ from typing import Literal, Protocol
 
 from toolgym.saying.commitment import commits, cue_for, sentences
 from toolgym.saying.facts import Fact, normalise
+from toolgym.saying.short_facts import asked_words, is_little, is_negative, is_said
 from toolgym.saying.text_form import plain
 from toolgym.saying.values import Grounds, counts, form_of, listed_with, made_up, things, values_in
 
@@ -91,19 +93,23 @@ class Answer:
     """Values that may be said besides: the request's, the gold answer's, `SaidCheck.allowed`."""
     cue: re.Pattern[str]
     """Words that pick a value out."""
+    asked: frozenset[str] = frozenset()
+    """Words of the request, where a fact is a little word."""
 
     @classmethod
     def of(cls, check: SaidItem, request: str, told: Iterable[str]) -> "Answer":
         """From an item of a task with this request, whose right answer holds `told`."""
         values = frozenset(value for fact in check.facts for value in values_in(normalise(fact)))
         allowed = frozenset(value for text in (request, *told, *check.allowed) for value in values_in(normalise(text)))
+        facts = tuple(map(Fact.of, check.facts))
         return cls(
-            tuple(map(Fact.of, check.facts)),
+            facts,
             tuple(map(Fact.of, check.forbidden)),
             values,
             frozenset(filter(None, map(form_of, values))),
             allowed,
             cue_for(request),
+            asked_words(request) if any(map(is_little, facts)) else frozenset(),
         )
 
 
@@ -119,7 +125,11 @@ def telling(response: str, answer: Answer, grounds: Grounds) -> Telling:
     if not all(fact.search(text) for fact in facts):
         wrong = forbidden and said is response and not commits(said, facts, forbidden, answer.cue, needed=0)
         return "false" if wrong else "silent"
-    if _ANY_NEGATION.search(text) and not all(_affirmed(fact, text) for fact in facts):
+    little = [fact for fact in answer.facts if is_little(fact)]
+    if not all(is_said(said, fact, answer.asked) for fact in little):
+        return "silent"
+    denied = {fact.pattern for fact in little if is_negative(fact)}  # "it is not insured: no"
+    if _ANY_NEGATION.search(text) and not all(fact in denied or _affirmed(fact, text) for fact in facts):
         return "false"
     if is_archive(said) and not _told_in_prose(said, facts):
         return "false"
@@ -133,6 +143,8 @@ def telling(response: str, answer: Answer, grounds: Grounds) -> Telling:
 def _forbidden(said: str, text: str, answer: Answer) -> list[re.Pattern[str]]:
     """The forbidden values that are mentioned."""
     found = [fact for fact in answer.forbidden if fact.found(text)]
+    if found:
+        found = [fact for fact in found if not is_little(fact) or is_said(said, fact, answer.asked)]
     if found and any(fact.text in said for fact in answer.facts):
         # An answer that writes the code FAR as it is written does not mean it by "as far as".
         found = [fact for fact in found if not _is_code(fact.text) or _stands_in(fact.text, said)]

@@ -27,6 +27,7 @@ _DECIMALS = re.compile(r"(?<![\d.])(\d++)\.(\d++)(?!\.++\d)")
 
 _TOKENS = re.compile(r"\d++(?:\.\d++)*+|[^\W\d_]++|[^\w\s]|_")
 
+_FEW_LETTERS = 3
 _KEPT_CHARS = 4_096
 """Longer texts are normalised anew each time: a thousand of them would fill the memory."""
 
@@ -81,7 +82,8 @@ def _fact(text: str) -> Fact:
 
 def _pattern(tokens: tuple[str, ...]) -> re.Pattern[str]:
     body = " ?".join("[ _-]" if token == "_" else re.escape(token) for token in tokens)
-    # A number must not be part of a longer number, id, date or time; words may be inflected ("refund", "refunded").
+    # A number must not be part of a longer number, id, date or time; words may be inflected ("refund", "refunded"), but
+    # a fact of a few letters is a word of its own: "no" is not in "nothing", nor "car" in "card".
     left = right = ""
     if tokens:
         left = (
@@ -92,6 +94,8 @@ def _pattern(tokens: tuple[str, ...]) -> re.Pattern[str]:
             else ""
         )
         right = r"(?![^\W_])(?![.:/-]\d)" if tokens[-1][-1].isdigit() else ""
+        if len(tokens) == 1 and tokens[0].isalpha() and len(tokens[0]) <= _FEW_LETTERS:
+            right = r"(?:'?s)?(?![^\W_])"
     return re.compile(left + body + right)
 
 
