@@ -23,6 +23,7 @@ _MODULES = {
     "eto": "toolgym.agents.training.eto_options",
     "grpo": "toolgym.agents.training.grpo_options",
     "gspo": "toolgym.agents.training.grpo_options:gspo",
+    "mua_rl": "toolgym.agents.training.mua_rl_options",
     "ppo": "toolgym.agents.training.steptool_options:ppo",
     "rft": "toolgym.agents.training.rft_options",
     "rlhf": "toolgym.agents.training.steptool_options:rlhf",
