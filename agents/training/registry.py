@@ -30,6 +30,7 @@ _MODULES = {
     "rloo": "toolgym.agents.training.grpo_options:rloo",
     "sft": "toolgym.agents.training.sft_options",
     "steptool": "toolgym.agents.training.steptool_options",
+    "toolpo": "toolgym.agents.training.toolpo_options",
     "toolrl": "toolgym.agents.training.grpo_options:toolrl",
     "toolupt": "toolgym.agents.training.toolupt_options",
     "tree": "toolgym.agents.training.tree_options",

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from toolgym.agents import mua_rl
+from toolgym.agents import mua_rl, toolpo
 from toolgym.agents.mua_rl import MUARLOptions
+from toolgym.agents.toolpo import ToolPOOptions
 from toolgym.rewards import base
 from toolgym.rewards.base import Reward, register
 from toolgym.tasks import Task
@@ -18,6 +19,7 @@ WHERE = {"env": "ToolGym/Airline-v0", "size": "small", "prompt": "short", "conte
 OF_TEXT = "test_text_of_reading_list"
 RUNS: dict[str, tuple[ModuleType, type[Any], dict[str, Any]]] = {
     "mua_rl": (mua_rl, MUARLOptions, {"reward": OF_TEXT}),
+    "toolpo": (toolpo, ToolPOOptions, {"reward": OF_TEXT}),
 }
 """Name -> where its trainer is made, its options, and what differs from their defaults: random text must earn."""
 
@@ -29,7 +31,10 @@ def of_text() -> Iterator[None]:
     def vowels(trajectory: Trajectory, task: Task, /) -> float:
         return sum(character in "aeiou" for character in trajectory.steps[-1].turn.text) / 10
 
-    register(OF_TEXT, lambda: Reward({"outcome": vowels}, {}))
+    def consonants(trajectory: Trajectory, task: Task, /) -> float:
+        return 0.5 - vowels(trajectory, task)
+
+    register(OF_TEXT, lambda: Reward({"outcome": vowels, "call": consonants}, {}))
     yield
     base._PRESETS.pop(OF_TEXT)
 
