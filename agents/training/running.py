@@ -90,9 +90,10 @@ def _given_options(config: Any) -> dict[str, Any]:
         "depth": config.depth,
         "reward": getattr(config, "reward", None),
         "reward_options": getattr(config, "reward_options", None),
+        "user": getattr(config, "user", None),
     }
     chosen, more = {name: value for name, value in given.items() if value is not None}, parse_settings(config.set)
-    for name in ("split", "reward"):
+    for name in ("split", "reward", "user"):
         if name in more and hasattr(config, name):
             raise ConfigError(f"The {name} is an option of its own: --{name}.")
     out = {**chosen, **more}

@@ -27,6 +27,7 @@ _HOMES: dict[str, str] = {
     "cm2": "toolgym.rewards.cm2",
     "otc": "toolgym.rewards.efficiency",
     "steptool": "toolgym.rewards.steptool",
+    "toolpo": "toolgym.rewards.toolpo",
     "toolrl": "toolgym.rewards.toolrl",
     "toolupt": "toolgym.rewards.toolupt",
 }
