@@ -1,6 +1,7 @@
 """Degenerate policies must earn less than honest partial work, under every preset, on real airline tasks."""
 
 import importlib.util
+import re
 import statistics
 import sys
 from collections.abc import Iterator
@@ -18,7 +19,9 @@ from toolgym.tasks import Task
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 WORDS = {
     "cancel": "cancel this trip", "cabin": "change the cabin", "flights": "change the flight of this trip",
-    "bags": "remove bags", "passengers": "add a passenger", "compensation": "give any compensation",
+    "bags": "remove bags", "add_passenger": "add a passenger", "compensate": "give any compensation",
+    "book": "book this flight", "book_seat": "book this flight", "book_connection": "book this connection",
+    "book_again": "book this flight", "goodwill": "send this certificate",
 }  # fmt: skip
 DEGENERATE = [
     "repeat the call", "call everything", "copy the schema", "empty plan", "spam tags", "answer at once",
@@ -92,10 +95,10 @@ def test_the_gold_episode_is_solved_and_the_degenerate_ones_are_not(
 
 @pytest.fixture(scope="module")
 def mixed(domain: Domain) -> list[Task]:
-    """Test tasks as they come: some to be answered, some forbidden, most to be done."""
-    tasks = domain.tasks("test")
-    picked = [tasks[index] for index in range(60)]
-    assert any(task.forbidden for task in picked)
+    """Test tasks as they come, some to be answered, most to be done, and some that are forbidden."""
+    tasks = [domain.tasks("test")[index] for index in range(250)]
+    picked = [*tasks[:48], *[task for task in tasks[48:] if task.forbidden][:12]]
+    assert sum(task.forbidden for task in picked) >= 12
     assert any(not task.gold_diff and not task.forbidden for task in picked)
     return picked
 
@@ -170,12 +173,16 @@ def test_every_item_knows_wrong_answers_and_every_refusal_a_look(domain: Domain)
             assert not task.forbidden or [item for item in task.checklist if item.check.type == "refused"]
             for item in task.checklist:
                 if item.check.type == "said":
-                    assert item.check.forbidden, task.id
+                    # What a sum, or the result of a change, is not, other values do not tell.
+                    reckoned = re.search(r"\b(total|difference)\b", task.meta["recipe"]) or task.gold_diff
+                    assert item.check.forbidden or reckoned, task.id
                     assert not [value for value in item.check.forbidden if value.lower() in right]
                 if item.check.type == "refused":
-                    looked = [calls[name].arguments.get("reservation_id") for name in item.depends_on]
                     assert item.required
-                    assert item.check.subject in looked
+                    looked = [calls[name].arguments for name in item.depends_on]
+                    if item.check.subject in domain.server.base(task.world_seed).tables["reservations"]:  # type: ignore[attr-defined]
+                        assert item.check.subject in [arguments.get("reservation_id") for arguments in looked]
+                    assert looked or "goodwill" in task.meta["recipe"]  # whose amount the request says
 
 
 def test_a_refusal_counts_after_a_look_and_a_claim_does_not(domain: Domain, examples: ModuleType) -> None:
@@ -188,10 +195,10 @@ def test_a_refusal_counts_after_a_look_and_a_claim_does_not(domain: Domain, exam
         def outcome(*messages: str, task: Task = task) -> str | None:
             return examples.play(domain, task, examples.Example("", True, lambda t, tools: list(messages))).outcome
 
-        what = next(words for rule, words in WORDS.items() if f":{rule}!" in f"{task.meta['recipe']}!")
+        what = next(words for act, words in WORDS.items() if re.search(rf" {act}\b", f" {task.meta['recipe']}"))
         refusal = render(Turn(response=f"I am sorry, our policy does not allow me to {what}."))
         assert outcome(*acting, refusal) == "solved"
-        assert outcome(refusal) == "unsolved"
+        assert outcome(refusal) == ("unsolved" if acting else "solved")
         everything = f"Our policy does not allow me to {', to '.join(WORDS.values())}."
         for said in (
             everything,

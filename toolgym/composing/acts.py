@@ -1,6 +1,6 @@
 """What is done with a record: an act made for a scene, its words, and the script that decides by what tools showed."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -122,8 +122,8 @@ class MadeAct:
         why = fill(rule.why, self._shown(known.subject, seen))
         subject = str(known.subject.get(self._key, "")) if known.subject else ""
         what = f" {subject}" if subject else ""
-        others = [other for other in self.scene.declaration.acts if other.about[0] != act.about[0]]
-        unrelated = tuple(dict.fromkeys(other.about[0] for other in others if other.about[0] not in act.about))
+        own = dict.fromkeys(_own_word(other, self.scene.declaration.acts) for other in self.scene.declaration.acts)
+        unrelated = tuple(word for word in own if word not in act.about)
         response = f"Sorry, I cannot {act.about[0]}{what}: {why}."
         check = RefusedCheck(about=act.about, unrelated=unrelated, done=act.past, subject=subject)
         speaker = str(seen.speaker[self._speaker_key]) if seen.speaker and "speaker" in rule.sees else ""
@@ -342,3 +342,9 @@ def _brief(arguments: Mapping[str, Any]) -> list[str]:
     """Arguments as a plan names them: without records, which the call spells out."""
     listed = (value if isinstance(value, list) else [value] for value in arguments.values())
     return [str(part) for values in listed for part in values if not isinstance(part, dict)]
+
+
+def _own_word(act: Act, acts: Sequence[Act]) -> str:
+    """A word by which a response is about the act: the first that no act of another tool has."""
+    others = {word for other in acts if other.tool != act.tool for word in other.about}
+    return next((word for word in act.about if word not in others), act.about[0])
