@@ -1,11 +1,12 @@
 """Evaluates a policy on a split: episodes in, a `Report` out. `toolgym eval` is this on the command line."""
 
+import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -24,6 +25,9 @@ from toolgym.perturbing.names import names_of
 from toolgym.tasks import Task
 from toolgym.trajectory import Trajectory, TrajectoryWriter
 
+if TYPE_CHECKING:
+    from toolgym.agents.policies.vllm_servers import VLLMServers
+
 __all__ = ["AGENTS", "DTYPES", "AgentOptions", "EvalOptions", "evaluate", "make_policy", "play", "report_of"]
 
 AGENTS = (
@@ -40,6 +44,8 @@ AGENTS = (
 """What `make_policy` understands; PATH is a folder or a hub id, NAME a model of `toolgym data`."""
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 """What a local model's weights may be."""
+_OF_WEIGHTS = ("dtype", "device", "threads", "base_url")
+"""Options of agents that have their weights here, or of an endpoint."""
 _INTERRUPT_S = 0.3
 """What an interrupt leaves for closing the environments."""
 
@@ -67,12 +73,19 @@ class AgentOptions:
     """Torch threads of a local model. None: what is fastest here (`toolgym.agents.policies.machine.set_threads`)."""
     base_url: str | None = None
     """The endpoint of an `api:` agent; default: $OPENAI_BASE_URL."""
+    vllm: tuple[str, ...] = ()
+    """URLs of vLLM servers that serve a local model, and sample in its place: token ids there, token ids back."""
     concurrency: int = 16
     """How many episodes run at once."""
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
             raise ConfigError(did_you_mean(self.dtype, DTYPES, "dtype"))
+        idle = [
+            item.name for item in fields(self) if item.name in _OF_WEIGHTS and getattr(self, item.name) != item.default
+        ]
+        if self.vllm and idle:
+            raise ConfigError(f"{idle[0]} would have no effect with vllm: the servers have the weights")
 
 
 @dataclass(frozen=True)
@@ -115,6 +128,10 @@ def make_policy(name: str, options: AgentOptions | None = None, *, seed: int = 0
     """
     options = options or AgentOptions()
     family, _, rest = name.partition(":")
+    if options.vllm and family not in ("builtin", "data", "hf"):
+        raise ConfigError(
+            f"vllm is of a model whose tokens are known here (hf:PATH, builtin:NAME, data:NAME), not of {name!r}"
+        )
     match family:
         case "oracle" if not rest:
             return OraclePolicy()
@@ -149,15 +166,33 @@ def _language_model(name: str, options: AgentOptions, seed: int) -> Policy:
     from toolgym.agents.policies.sizes import acting_dtype, named_size
 
     size = named_size(name)
-    set_threads(options.threads, small=size.small, say=True)
+    if not options.vllm:
+        set_threads(options.threads, small=size.small, say=True)
     sampling = SamplingOptions(
         temperature=options.temperature or 0.0,
         max_new_tokens=options.max_new_tokens or (256 if size.small else 1024),
         context_tokens=options.context_tokens,
     )
+    template = {"thinking": options.thinking, "tool_role": options.tool_role}
+    if options.vllm:
+        return LMPolicy.served(name, _servers_of(name, options.vllm), sampling, seed=seed, **template)
     dtype = acting_dtype(options.dtype, size)
-    how = {"device": options.device, "dtype": dtype, "thinking": options.thinking, "tool_role": options.tool_role}
-    return LMPolicy.load(name, sampling, seed=seed, **how)
+    return LMPolicy.load(name, sampling, seed=seed, device=options.device, dtype=dtype, **template)
+
+
+def _servers_of(name: str, urls: Sequence[str]) -> "VLLMServers":
+    """The vLLM servers of a model by name. Those that say that they serve another are warned of, on stderr."""
+    from toolgym.agents.policies.models import model_path
+    from toolgym.agents.policies.vllm_servers import VLLMServers
+
+    servers = VLLMServers(urls, None)
+    path = model_path(name)
+    own = {name, path, str(Path(path).resolve())}
+    for url, names in servers.served.items():
+        if own.isdisjoint(names):
+            said = " from ".join(dict.fromkeys(names))
+            print(f"Warning: the vLLM server at {url} serves {said}: it is taken to be {name}", file=sys.stderr)
+    return servers
 
 
 def evaluate(

@@ -16,9 +16,18 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from toolgym.agents.policies.chat import ChatFormat
 from toolgym.agents.policies.decoding import Decoder, SamplingOptions, roomy_context
-from toolgym.agents.policies.models import load_model, without_bars
+from toolgym.agents.policies.models import (
+    adapter_base,
+    check_vocabulary,
+    config_errors,
+    load_model,
+    load_tokenizer,
+    model_path,
+    without_bars,
+)
 from toolgym.agents.policies.policy import Completion
 from toolgym.agents.policies.probe import check_sampling
+from toolgym.agents.policies.sizes import outline
 from toolgym.agents.policies.vllm import VLLMDecoder, VLLMServer
 from toolgym.agents.policies.vllm_servers import VLLMServers
 from toolgym.errors import ChatError, OpeningError, ToolGymError
@@ -100,6 +109,27 @@ class LMPolicy:
         """The policy of a model by name (see `load_model`)."""
         model, tokenizer = load_model(name, device=device, dtype=dtype, thinking=thinking, tool_role=tool_role)
         return cls(model, tokenizer, options, seed=seed)
+
+    @classmethod
+    def served(
+        cls,
+        name: str | Path,
+        servers: VLLMServers,
+        options: SamplingOptions | None = None,
+        *,
+        seed: int = 0,
+        thinking: bool | None = None,
+        tool_role: str | None = None,
+    ) -> "LMPolicy":
+        """The policy of a model by name that servers serve: they sample by what they have, nothing is loaded here."""
+        tokenizer, model = load_tokenizer(name, thinking=thinking, tool_role=tool_role), outline(name)
+        if len(tokenizer) > cast(Any, model.get_input_embeddings()).num_embeddings and adapter_base(
+            model_path(str(name))
+        ):
+            model.resize_token_embeddings(len(tokenizer), mean_resizing=False)  # the adapter brings tokens of its own
+        with config_errors(name):
+            check_vocabulary(model, tokenizer)
+        return cls(model, tokenizer, options, seed=seed, server=servers)
 
     def use(self, model: PreTrainedModel, *, together: bool = False) -> None:
         """Samples by this model's weights from now on, as a trainer asks for between batches; drops open episodes.

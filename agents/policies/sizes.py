@@ -1,17 +1,18 @@
 """What a model takes, told from its configuration: parameters, context, cache; and the type in which it acts."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PretrainedConfig, PreTrainedModel
 
 from toolgym.agents.policies.machine import fast_bf16
 from toolgym.agents.policies.model_files import DATA, refuse_code
 from toolgym.agents.policies.models import adapter_base, config_errors, model_path
 from toolgym.agents.policies.windows import reach_of
 
-__all__ = ["ModelSize", "acting_dtype", "named_size", "size_of"]
+__all__ = ["ModelSize", "acting_dtype", "named_size", "outline", "size_of"]
 
 SMALL = 50_000_000
 """Parameters from which on a model is a larger one."""
@@ -46,8 +47,8 @@ def size_of(model: PreTrainedModel) -> ModelSize:
     )
 
 
-def named_size(name: str | Path) -> ModelSize:
-    """The size of a model by name, from its configuration: no weights are loaded. An adapter counts as its base.
+def outline(name: str | Path) -> PreTrainedModel:
+    """A model by name without its weights, on the `meta` device. An adapter counts as its base.
 
     Raises:
         ConfigError: no such model.
@@ -57,10 +58,18 @@ def named_size(name: str | Path) -> ModelSize:
         refuse_code(path)
         base = adapter_base(path)
         if base is not None:
-            return named_size(base)
+            return outline(base)
         config: PretrainedConfig = AutoConfig.from_pretrained(path, **DATA)
         with torch.device("meta"):
-            return size_of(AutoModelForCausalLM.from_config(config, **DATA))
+            model = AutoModelForCausalLM.from_config(config, **DATA)
+        with suppress(OSError):  # it has none
+            model.generation_config = GenerationConfig.from_pretrained(path)
+        return model
+
+
+def named_size(name: str | Path) -> ModelSize:
+    """The size of a model by name: see `outline`."""
+    return size_of(outline(name))
 
 
 def acting_dtype(name: str, size: ModelSize) -> torch.dtype:

@@ -6,7 +6,8 @@
 Several servers share the episodes of a run (`toolgym.agents.policies.vllm_servers`).
 
 Weights go to the server as files: they are written to a folder that it sees under the same path, and it is told to read
-them (`reload_weights`, which vLLM has in its development mode only). Nothing of vLLM is imported here.
+them (`reload_weights`, which vLLM has in its development mode only). `toolgym.agents.policies.vllm_nccl` needs no file.
+Nothing of vLLM is imported here.
 
 A server computes in its own precision and with kernels of its own, so it does not sample exactly from the model that is
 trained. Each token's advantage is weighed with `importance_weights` (truncated importance sampling, Yao et al. 2025:
@@ -28,6 +29,8 @@ from typing import Any, Protocol, TypeVar, cast
 import numpy as np
 import torch
 from transformers import PreTrainedModel
+from transformers.core_model_loading import revert_weight_conversion
+from transformers.modeling_utils import remove_tied_weights_from_state_dict
 
 from toolgym.agents.policies.decoding import SamplingOptions, check_slots
 from toolgym.agents.policies.policy import StopReason
@@ -35,7 +38,7 @@ from toolgym.errors import ChatError, ConfigError, DivergenceError
 from toolgym.mcp import loop
 from toolgym.openai_client import ChatClient, ChatOptions
 
-__all__ = ["VLLMDecoder", "VLLMServer", "importance_weights", "write_weights"]
+__all__ = ["VLLMDecoder", "VLLMServer", "importance_weights", "weights_of", "write_weights"]
 
 T = TypeVar("T")
 _NEUTRAL = {
@@ -80,6 +83,15 @@ def write_weights(model: Any, folder: Path) -> None:
         model.save_pretrained(folder)
 
 
+def weights_of(model: Any) -> dict[str, torch.Tensor]:
+    """A model's weights as `write_weights` writes them: by their names in a checkpoint, tied ones once."""
+    adapter = hasattr(model, "peft_config")
+    base = cast(Any, model.get_base_model() if adapter else model)
+    state = _merged_state(base) if adapter else dict(base.state_dict())
+    state = {name: weight for name, weight in state.items() if name not in (base._keys_to_ignore_on_save or ())}
+    return revert_weight_conversion(base, remove_tied_weights_from_state_dict(state, base))
+
+
 @torch.no_grad()
 def _merged_state(base: PreTrainedModel) -> dict[str, torch.Tensor]:
     """The weights of a model with the adapters in its layers added, by their names without adapters."""
@@ -100,7 +112,8 @@ class VLLMServer:
 
     Args:
         url: where it listens: `http://localhost:8000`, with or without `/v1`.
-        weights: the folder for weights; the server's machine must see it under the same path.
+        weights: the folder for weights; the server's machine must see it under the same path. None: it samples by what
+            it serves.
         timeout_s: for one turn, or for reading weights.
         attempts: how often a request is made at most.
         greet: whether to ask now what it serves; otherwise `greet` does, before anything else.
@@ -109,9 +122,11 @@ class VLLMServer:
         ChatError: there is no such server, or it serves no model.
     """
 
-    def __init__(self, url: str, weights: Path, *, timeout_s: float = 600.0, attempts: int = 4, greet: bool = True):
+    def __init__(
+        self, url: str, weights: Path | None, *, timeout_s: float = 600.0, attempts: int = 4, greet: bool = True
+    ):
         base = url.rstrip("/").removesuffix("/v1") + "/v1"
-        self.weights, self.timeout_s = weights.resolve(), timeout_s
+        self.weights, self.timeout_s = None if weights is None else weights.resolve(), timeout_s
         self._client = ChatClient(
             ChatOptions("", base, api_key_env="VLLM_API_KEY", timeout_s=timeout_s, attempts=attempts),
             "The vLLM server",
@@ -119,6 +134,8 @@ class VLLMServer:
         self.url = self._client.base_url.removesuffix("/v1")
         self.model: str | None = None
         """The name of the model that it serves; None: it was not asked yet."""
+        self.root: str | None = None
+        """Where it has that model from, where it says so."""
         self.context = 0
         """The longest context that it takes."""
         if greet:
@@ -126,7 +143,7 @@ class VLLMServer:
 
     async def greet(self) -> None:
         """Asks what it serves."""
-        self.model, self.context = await self._ask("/v1/models", None, _served_model)
+        self.model, self.context, self.root = await self._ask("/v1/models", None, _served_model)
 
     async def check(self, within_s: float) -> None:
         """Raises where it does not say within a time that it lives.
@@ -200,8 +217,20 @@ class VLLMServer:
         Raises:
             ConfigError: the server is not in development mode, or does not see the folder.
         """
-        write_weights(model, self.weights)
+        write_weights(model, self.folder())
         loop.run(self.reload())
+
+    def folder(self) -> Path:
+        """The folder for weights.
+
+        Raises:
+            ConfigError: it was given none.
+        """
+        if self.weights is None:
+            raise ConfigError(
+                f"the vLLM server at {self.url} samples by what it serves: it was given no folder for weights"
+            )
+        return self.weights
 
     async def reload(self) -> None:
         """Makes the server read the weights that are in the folder; raises as `load`."""
@@ -214,7 +243,19 @@ class VLLMServer:
                 "serve a model of the same shapes, and see this folder under the same path (--vllm-weights names "
                 "another)"
             ) from error
+        await self.forget()
+
+    async def forget(self) -> None:
+        """Makes the server drop its prefix cache, whose keys and values are of older weights."""
         await self._ask("/reset_prefix_cache", {}, _done)
+
+    async def lacks(self) -> str | None:
+        """What the server lacks for getting weights over NCCL; None: nothing."""
+        try:
+            backend = await self._client.request_async(self.url + "/server_info?config_format=json", None, _backend)
+        except ChatError as error:
+            return f"it has no /server_info: {_DEV_MODE}" if error.status == 404 else str(error)
+        return None if backend == "nccl" else 'it was started without --weight-transfer-config \'{"backend": "nccl"}\''
 
     def close(self) -> None:
         """Closes the connections."""
@@ -393,16 +434,25 @@ def _json(content: bytes) -> Any:
         raise ValueError("no JSON that can be read") from None
 
 
-def _served_model(content: bytes) -> tuple[str, int]:
-    """Name and longest context of the model in an answer about models.
+def _backend(content: bytes) -> str | None:
+    """How a server can be given weights, in what it says of itself; None: as files only."""
+    try:
+        return str(_json(content)["vllm_config"]["weight_transfer_config"]["backend"])
+    except (LookupError, TypeError):  # none is set, or a version that has none
+        return None
+
+
+def _served_model(content: bytes) -> tuple[str, int, str | None]:
+    """Name, longest context and origin of the model in an answer about models.
 
     Raises:
         ValueError: there is none.
     """
     try:
         served = _json(content)["data"][0]
-        return str(served["id"]), int(served["max_model_len"])
-    except (ValueError, LookupError, TypeError, OverflowError):
+        root = served.get("root")
+        return str(served["id"]), int(served["max_model_len"]), root if isinstance(root, str) else None
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
         raise ValueError("no model with a max_model_len; is it a vLLM server?") from None
 
 

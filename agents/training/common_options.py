@@ -73,7 +73,7 @@ _GROUPS = {
     ),
     "Sampling": (
         "temperature max_new_tokens context_tokens thinking tool_role concurrency env_workers "
-        "step_timeout vllm vllm_weights",
+        "step_timeout vllm weights vllm_weights",
         "--temperature 0.8 --max-new-tokens 512",
     ),
     "Files, checkpoints and evaluation": (
@@ -175,6 +175,11 @@ class PlayOptions:
     vllm: Annotated[
         tuple[str, ...] | str | None, "URLs of vLLM servers in development mode that sample, by the run's weights"
     ] = None
+    weights: Annotated[
+        Literal["auto", "files", "nccl"],
+        "with vllm: how servers get the run's weights; auto: over NCCL where this process and the server can, else as "
+        "files that they read",
+    ] = "auto"
     vllm_weights: Annotated[
         Path | None, "with vllm: folder for weights that the servers' machines see (default: vllm in the output folder)"
     ] = None
@@ -188,7 +193,14 @@ class PlayOptions:
         above_0 = ("temperature", "max_new_tokens", "context_tokens", "concurrency", "step_timeout")
         check_ranges(self, above_0=above_0, least_0=("env_workers",))
         if self.vllm is None:
-            check_idle(self, ("vllm_weights",), "without vllm")
+            check_idle(self, ("weights", "vllm_weights"), "without vllm")
+        if self.weights == "nccl":
+            check_idle(self, ("vllm_weights",), "with weights=nccl: nothing is written")
+            if self._two_give_weights():
+                raise ConfigError(
+                    "weights=nccl cannot be with both stale and eval_steps: a server is in one group at a time, with "
+                    "the process that plays or the one that evaluates. Leave one of the two at 0, or take weights=files"
+                )
 
     @property
     def sampling(self) -> "SamplingOptions":
@@ -205,7 +217,7 @@ class PlayOptions:
         """The vLLM servers that sample, if any do.
 
         Raises:
-            ConfigError: a URL is none, or is given twice.
+            ConfigError: a URL is none, or is given twice; or weights cannot go there as they are to.
             ChatError: there is no server at any of them.
         """
         from toolgym.agents.policies.vllm_servers import VLLMServers
@@ -213,7 +225,13 @@ class PlayOptions:
         if self.vllm is None:
             return None
         urls = (self.vllm,) if isinstance(self.vllm, str) else self.vllm
-        return VLLMServers(urls, self.vllm_weights or output / "vllm")
+        # A server is in one group at a time, and a run that plays ahead and evaluates has two that would be in it.
+        way = "files" if self.weights == "auto" and self._two_give_weights() else self.weights
+        return VLLMServers(urls, self.vllm_weights or output / "vllm", way=way)
+
+    def _two_give_weights(self) -> bool:
+        """Whether two processes of the run give servers weights: one that plays ahead, and one that evaluates."""
+        return getattr(self, "stale", 0) > 0 and getattr(self, "eval_steps", 0) > 0
 
 
 @dataclass(frozen=True)
@@ -259,11 +277,6 @@ class RunConfig(PlayOptions, CommonOptions):
         super().__post_init__()
         self.check_playing()
         check_ranges(self, above_0=("max_grad_norm",), least_0=("beta", "epsilon", "epsilon_high", "stale"))
-        if self.stale and processes() > 1:
-            raise ConfigError(
-                f"stale={self.stale} works with one training process, and {processes()} were launched: leave it at 0, "
-                "or launch one"
-            )
         if self.vllm is not None and self.temperature != 1.0:
             raise ConfigError(
                 f"temperature must be 1.0 with vllm, got {self.temperature}: vLLM says log-probabilities at 1, "

@@ -85,6 +85,7 @@ _MAY_DIFFER = (
     "threads",
     "vllm",
     "vllm_weights",
+    "weights",
 )
 """What a resumed run may have other than it began with."""
 

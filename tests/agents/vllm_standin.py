@@ -83,6 +83,10 @@ class StandIn:
             "busy": (503, {"error": "later"}),
         }.get(self.trouble)
 
+    def get(self, path: str) -> tuple[int, Any] | None:
+        """What it says to a question; None: that of its models."""
+        return (404, {"detail": "Not Found"}) if path.startswith("/server_info") else None
+
     def read(self, folder: str) -> None:
         with _READING:
             self.model = AutoModelForCausalLM.from_pretrained(folder).eval()
@@ -129,7 +133,7 @@ def _handler(outer: StandIn, ended: threading.Event) -> type[BaseHTTPRequestHand
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             models = (200, {"data": [{"id": "served", "max_model_len": outer.context}]})
-            self._send(*(outer.odd(self.path) or models))
+            self._send(*(outer.odd(self.path) or outer.get(self.path) or models))
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 from rich.markup import escape
@@ -54,6 +54,14 @@ def evaluate(
     base_url: Annotated[
         str | None,
         _agent(metavar="URL", help="The endpoint of an api: agent (default: $OPENAI_BASE_URL)."),
+    ] = None,
+    vllm: Annotated[
+        list[str] | None,
+        _agent(
+            metavar="URL",
+            help="A running vLLM server that serves the hf:, builtin: or data: agent's model and samples in its place; "
+            "may be repeated: one that stops is left out.",
+        ),
     ] = None,
     dtype: Annotated[
         str,
@@ -141,6 +149,7 @@ def evaluate(
       toolgym eval --agent oracle --split test --episodes 200
       toolgym eval --agent builtin:imperfect --k 4 --temperature 0.7 --json
       toolgym eval --agent hf:Qwen/Qwen3-0.6B --threads 2 --output qwen.jsonl
+      toolgym eval --agent hf:Qwen/Qwen3-8B --vllm http://gpu1:8000 --vllm http://gpu2:8000
       OPENAI_BASE_URL=http://127.0.0.1:8000/v1 toolgym eval --agent api:my-model
     """
     from toolgym.hub import check_reach
@@ -165,8 +174,11 @@ def evaluate(
         device=device,
         threads=threads,
         base_url=base_url,
+        vllm=tuple(vllm or ()),
         concurrency=concurrency,
     )
+    if vllm and (named or "").startswith("http"):
+        raise ConfigError(f"give each server a --vllm of its own: --vllm {vllm[-1]} --vllm {named}")
     env = either(named, env, "env") or DEFAULT_ENV
     env_options = parse_settings(settings, split=split, task=task)
     del env_options["split"]
@@ -213,6 +225,8 @@ def evaluate(
     finally:
         if progress.live.is_started:
             progress.stop()
+        if vllm:
+            cast(Any, policy).close()
     if json:
         print_json(report.to_json())
     else:
