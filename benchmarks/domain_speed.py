@@ -1,7 +1,8 @@
 """How fast every domain is: step, fork, reset and task making (`python -m benchmarks.env_speed --all`).
 
 A step makes one reading call of a task's gold chain. Tasks are made in order, and at random places of the split as a
-training run meets them; each is made for the first time. CPU time, for other programs may run beside.
+training run meets them; each is made for the first time, in worlds and of kinds that may be new too. CPU time, for
+other programs may run beside.
 """
 
 import gc
@@ -20,15 +21,16 @@ from rich.table import Table
 import toolgym  # noqa: F401 (registers the environments)
 from toolgym.env import ToolEnv
 from toolgym.messages import Turn, render
-from toolgym.registration import needs_user, own_domains
+from toolgym.registration import make_domain, needs_user, own_domains
 
 AIMS_US = {"step": 30.0, "fork": 10.0, "reset": 40.0, "task": 2_000.0}
 BESIDE = "airline"
 """The domain that the others are compared with."""
 _STEPS = 8
 """Reading steps an episode, before it is reset: a usual length."""
-_WARM = 100
-_TASKS = 300
+_WARM, _TASKS = 50, 100
+_ANYWHERE = 30
+"""Tasks at random places: those of a process that has just begun, so most are in a world that is built for them."""
 
 
 @dataclass(frozen=True)
@@ -72,16 +74,18 @@ def _made(tasks: Any, indices: Sequence[int]) -> list[float]:
     return out
 
 
+def _env_id(name: str) -> str:
+    return next(env_id for env_id, spec in gymnasium.registry.items() if spec.kwargs.get("domain") == name)
+
+
 def measure_domain(name: str, size: str, n: int) -> Row:
     """The row of a domain."""
     user = "scripted" if needs_user(name) else "none"
-    env = gymnasium.make(f"ToolGym/{name.capitalize()}-v0", size=size, user=user, max_turns=10_000).unwrapped
+    env = gymnasium.make(_env_id(name), size=size, user=user, max_turns=10_000).unwrapped
     assert isinstance(env, ToolEnv)
     _made(env.tasks, range(_WARM))
     in_order = _made(env.tasks, range(_WARM, _WARM + _TASKS))
-    anywhere = np.random.default_rng(0).permutation(len(env.tasks))[: _WARM + _TASKS].tolist()
-    _made(env.tasks, anywhere[:_WARM])
-    at_random = _made(env.tasks, anywhere[_WARM:])
+    at_random = _made(env.tasks, np.random.default_rng(0).permutation(len(env.tasks))[:_ANYWHERE].tolist())
     gc.collect()
     gc.freeze()
     env.reset(options={"task": 0})
@@ -106,10 +110,12 @@ def measure_domain(name: str, size: str, n: int) -> Row:
     return Row(name, _of(steps), _of(forks), _of(resets), _of(in_order), _of(at_random))
 
 
-def measure_all(size: str, n: int, quiet: bool) -> list[Row]:
-    """A row for each of ToolGym's own domains."""
-    console = Console(file=sys.stderr)
-    return [measure_domain(name, size, n) for name in track(own_domains(), "domains", disable=quiet, console=console)]
+def measure_all(size: str, n: int, quiet: bool, only: Sequence[str] = ()) -> list[Row]:
+    """A row for each of ToolGym's own domains, or of those that are named."""
+    names, console = list(only) or own_domains(), Console(file=sys.stderr)
+    for name in names:
+        make_domain(name)  # a mistyped one is told before anything is measured
+    return [measure_domain(name, size, n) for name in track(names, "domains", disable=quiet, console=console)]
 
 
 def print_all(rows: Sequence[Row], console: Console) -> None:

@@ -272,20 +272,22 @@ def show(report: dict[str, Any], console: Console) -> None:
 def main(
     size: Annotated[str, typer.Option(help="The world: small, standard or large.")] = "standard",
     prompt: Annotated[Literal["full", "short"], typer.Option(help="The prompt.")] = "full",
-    n: Annotated[int, typer.Option(help="Calls a figure.")] = 2000,
+    n: Annotated[int | None, typer.Option(help="Calls a figure (default: 2000; with --all 200).")] = None,
     num_envs: Annotated[int, typer.Option(help="Episodes of the vector environment.")] = 64,
     million: Annotated[bool, typer.Option("--million", help="Also take a million steps.")] = False,
     ray: Annotated[bool, typer.Option("--ray", help="Also take steps in a Ray actor.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     all_domains: Annotated[bool, typer.Option("--all", help="Every domain instead, a row each.")] = False,
+    only: Annotated[list[str] | None, typer.Option(help="With --all: a domain; may be given several times.")] = None,
 ) -> None:
     """Measures and prints."""
     if all_domains:
         from benchmarks.domain_speed import measure_all, print_all
 
-        rows = measure_all(size, n, as_json)
+        rows = measure_all(size, n or 200, as_json, only or ())
         print(json.dumps([asdict(row) for row in rows], indent=2)) if as_json else print_all(rows, Console())
         return
+    n = n or 2000
     with one_core():
         # First, as in a program of its own: what the other figures leave behind scatters its memory (a fifth slower).
         vector = measure_vector(size, prompt, num_envs, max(2, n // 100))

@@ -304,7 +304,7 @@ def _chosen(domains: Any, held_out: Any, user: Any) -> list[str]:
 
 
 def _names(option: str, given: Any) -> list[str]:
-    names = (given,) if isinstance(given, str) else given
+    names = [name.strip() for name in given.split(",")] if isinstance(given, str) else given
     if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
         raise ConfigError(f"{option} takes names of domains ({', '.join(registered())}), not {given!r:.100}")
     for name in cast(Iterable[str], names):

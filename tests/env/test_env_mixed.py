@@ -161,6 +161,12 @@ def test_what_cannot_be_is_said(options: dict[str, Any], message: str) -> None:
         make(**options)
 
 
+@pytest.mark.parametrize("given_names", ["library,bank", " library , bank ", ["library", "bank"]])
+def test_names_are_a_list_or_parted_by_commas(given_names: Any) -> None:
+    for options in ({"domains": given_names}, {"domains": ["library", "home", "bank"], "held_out": "home,airline"}):
+        assert list(make(**options).domain.parts) == ["library", "bank"]  # type: ignore[attr-defined]
+
+
 def test_depths_and_kinds_are_those_of_the_domains_that_have_them() -> None:
     env = make(kinds=["loan", "renew"], depth=2)
     assert {task.domain for task in islice(env.tasks, 20)} == {"library"}

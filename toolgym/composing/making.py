@@ -10,6 +10,7 @@ from toolgym.composing.checks import derive_assertions, derive_checklist
 from toolgym.composing.execution import Execution, execute, flaw
 from toolgym.composing.names import SPLITS, rng_for
 from toolgym.composing.story import Story, Style
+from toolgym.composing.words import join_facts
 from toolgym.composing.worlds import world_key
 from toolgym.domain import Size, Split
 from toolgym.errors import TaskError
@@ -254,8 +255,7 @@ class TaskMaker:
     ) -> Task:
         source, composer = self.source, self.composer
         for story in stories:
-            for topic, sentence in story.facts.items():
-                facts[topic] = f"{facts[topic]} {sentence}" if topic in facts else sentence
+            join_facts(facts, story.facts)
         openings = list(dict.fromkeys(story.opening for story in stories))
         user = UserScript(
             opening=" ".join(openings),

@@ -271,7 +271,6 @@ class Scene:
             return True
         if table.name == self.declaration.who:
             found.intro[made.label or name] = f"My {made.label or name} is {made.show(value)}."
-            found.facts[made.label or name] = f"It is {made.show(value)}."
             return True
         if isinstance(made, Ref) and not made.told:
             marks.append(f"of {self.declaration.table(made.table).noun} {value}")

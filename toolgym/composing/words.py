@@ -154,6 +154,15 @@ def smaller(text: str) -> str:
 
 
 def join_facts(facts: dict[str, str], more: Mapping[str, str]) -> None:
-    """Adds answers of the scripted user; several answers to one topic are given together."""
-    for topic, sentence in more.items():
-        facts[topic] = f"{facts[topic]} {sentence}" if topic in facts and sentence not in facts[topic] else sentence
+    """Adds answers of the scripted user; several answers to one topic are given together, each of them once."""
+    for topic, answer in more.items():
+        known = facts.get(topic, "")
+        if _is_part(known, answer):
+            facts[topic] = answer
+        elif not _is_part(answer, known):
+            facts[topic] = f"{known} {answer}"
+
+
+def _is_part(answer: str, whole: str) -> bool:
+    """Whether an answer, word for word, is a part of another (an empty one is)."""
+    return not answer or f" {answer} " in f" {whole} "
