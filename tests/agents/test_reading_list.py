@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 import torch
 
-from toolgym.agents import grpo, loop, steptool
+from toolgym.agents import arpo, grpo, loop, steptool
 from toolgym.agents.grpo import GRPOOptions, preset
 from toolgym.agents.rollouts import rollout
 from toolgym.agents.training import registry, running
+from toolgym.agents.training.arpo_options import ARPOOptions
 from toolgym.agents.training.loop_options import LoopOptions
 from toolgym.agents.training.steptool_options import PRESETS, StepToolPPOOptions
 from toolgym.messages import ToolCall, Turn
@@ -59,6 +60,7 @@ def of_the_family(name: str, **changes: Any) -> tuple[Any, Any, dict[str, Any]]:
 
 
 MADE: dict[str, tuple[Any, Any, dict[str, Any]]] = {
+    "arpo": (ARPOOptions, arpo.make_trainer, {"advantage": "hard", "entropy_tokens": 3}),
     "hdpo": of_the_family("hdpo"),
     "loop": (LoopOptions, loop.make_trainer, {"minibatches": 2, "unit": "turn"}),
     "otc_grpo": of_the_family("otc_grpo"),
@@ -67,6 +69,7 @@ MADE: dict[str, tuple[Any, Any, dict[str, Any]]] = {
 }
 """Name -> its options, what makes its trainer, and what differs from the tests' shape."""
 ACTED: dict[str, str] = {
+    "arpo": "arpo/branches",
     "hdpo": "calls/acting_groups",
     "loop": "loop/clipped",
     "otc_grpo": "calls/acting_groups",
