@@ -16,6 +16,8 @@
 - `rloo`: Ahmadian et al. 2024, "Back to basics", §3.3: `A_i = r_i - mean of the others' r`, the whole answer one action
   (`baseline="leave_one_out"`; log-probabilities are summed, which `loss="dr_grpo"` does up to a constant).
 - `toolrl`: Qian et al. 2025, "ToolRL": GRPO with that paper's reward of format and correctness (`reward="toolrl"`).
+- `tapo`: Wu et al. 2025, "Tool-augmented policy optimization": DAPO with that paper's reward (`reward="tapo"`).
+- `tgrl`: Chen et al. 2025, "Can tool-integrated RL generalize across diverse domains?": its reward (`reward="tgrl"`).
 - `otc_grpo`, `hdpo`: see `toolgym.agents.efficiency`; `steptool_group`: see `toolgym.agents.steptool_group`.
 
 Deviations: `std` is the sample's (n - 1) plus 1e-4, as TRL has it, so equal rewards give advantage 0; the KL term is
@@ -56,6 +58,7 @@ __all__ = [
     "make_estimator",
     "make_trainer",
     "overlong_penalty",
+    "parts",
     "preset",
     "step_advantages",
     "train",
@@ -146,6 +149,14 @@ def differ(group: Sequence[Rollout]) -> bool:
     return not flat_groups(EpisodeBatch.of(group, len(group)))
 
 
+def parts(rollouts: Sequence[Rollout]) -> dict[str, float]:
+    """What each component of the reward gave a usable episode, on average: `parts/NAME`."""
+    usable = [rollout for rollout in rollouts if rollout.usable and rollout.scored]
+    names = sorted({name for rollout in usable for step in rollout.components for name in step})
+    totals = {name: sum(step.get(name, 0.0) for rollout in usable for step in rollout.components) for name in names}
+    return {f"parts/{name}": total / len(usable) for name, total in totals.items()}
+
+
 class DynamicTrainer(ToolTrainer):
     """DAPO's dynamic sampling (Eq. 11): a group without a gradient makes way for one of another task."""
 
@@ -205,6 +216,8 @@ def make_trainer(
         trainer.tells = efficiency.figures
     elif config.level == "same_step":
         trainer.tells = steptool_group.figures
+    elif config.reward in ("tapo", "tgrl"):
+        trainer.tells = lambda _: parts(trainer.latest)
     return trainer
 
 

@@ -100,6 +100,17 @@ PRESETS: dict[str, dict[str, Any]] = {
     "hdpo": {"efficiency": "hdpo", "reward": "solved"},
     "otc_grpo": {"efficiency": "otc", "reward": "solved"},
     "steptool_group": {"level": "same_step", "reward": "steptool", "loss": "dapo"},
+    # TAPO's published run: DAPO, up to ten batches to fill one, the last 1,024 of 4,096 tokens the cache.
+    "tapo": {
+        "reward": "tapo",
+        "epsilon_high": 0.28,
+        "dynamic_sampling": True,
+        "attempts": 10,
+        "loss": "dapo",
+        "overlong": True,
+        "overlong_cache": 0.25,
+    },
+    "tgrl": {"reward": "tgrl"},
 }
 """Name -> what differs from `GRPOOptions`' own defaults."""
 
@@ -113,6 +124,8 @@ _ABOUT = {
     "toolrl": "ToolRL: GRPO with that paper's reward of format and correctness (Qian et al. 2025).",
     "hdpo": "HDPO: GRPO, and a second advantage for fewer calls among a group's solved episodes (Act Wisely, 2026).",
     "otc_grpo": "OTC-GRPO: the outcome times how few calls it took, against the group's fewest (Wang et al. 2025).",
+    "tapo": "TAPO: DAPO on the outcome, or -1 where the form is wrong (Wu et al. 2025).",
+    "tgrl": "TGRL: GRPO on an outcome and a format, each from -1 to 1 (Chen et al. 2025).",
     "steptool_group": "StepTool without a critic: each step's reward against the same step of the group's others.",
 }
 

@@ -35,6 +35,8 @@ _MODULES = {
     "sft": "toolgym.agents.training.sft_options",
     "steptool": "toolgym.agents.training.steptool_options",
     "steptool_group": "toolgym.agents.training.grpo_options:steptool_group",
+    "tapo": "toolgym.agents.training.grpo_options:tapo",
+    "tgrl": "toolgym.agents.training.grpo_options:tgrl",
     "toolrl": "toolgym.agents.training.grpo_options:toolrl",
     "toolupt": "toolgym.agents.training.toolupt_options",
     "tree": "toolgym.agents.training.tree_options",

@@ -52,6 +52,7 @@ class CountedEnv:
         solved = over and number % 3 > 0
         text = "ok" * len(self.said)
         info = {"messages": [{"role": "tool", "content": text}], "outcome": "solved" if solved else "unsolved"}
+        info["rewards"] = {"outcome": float(solved)}
         return text, float(solved) + (number % 4) / 10, over, False, info
 
 
@@ -66,6 +67,8 @@ MADE: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "otc_grpo": of_the_family("otc_grpo"),
     "otc_ppo": (StepToolPPOOptions, steptool.make_trainer, PRESETS["otc_ppo"] | {"beta": 0.0}),
     "steptool_group": of_the_family("steptool_group"),
+    "tapo": of_the_family("tapo"),
+    "tgrl": of_the_family("tgrl"),
 }
 """Name -> its options, what makes its trainer, and what differs from the tests' shape."""
 ACTED: dict[str, str] = {
@@ -75,6 +78,8 @@ ACTED: dict[str, str] = {
     "otc_grpo": "calls/acting_groups",
     "otc_ppo": "calls/productivity",
     "steptool_group": "same_step/compared",
+    "tapo": "parts/outcome",
+    "tgrl": "parts/outcome",
 }
 """Name -> what is logged of whether its mechanism acted: above 0 in at least one step."""
 
