@@ -16,6 +16,9 @@
 - `rloo`: Ahmadian et al. 2024, "Back to basics", §3.3: `A_i = r_i - mean of the others' r`, the whole answer one action
   (`baseline="leave_one_out"`; log-probabilities are summed, which `loss="dr_grpo"` does up to a constant).
 - `toolrl`: Qian et al. 2025, "ToolRL": GRPO with that paper's reward of format and correctness (`reward="toolrl"`).
+- `tapo`: Wu et al. 2025, "Tool-augmented policy optimization": DAPO with that paper's reward (`reward="tapo"`).
+- `tgrl`: Chen et al. 2025, "Can tool-integrated RL generalize across diverse domains?": its reward (`reward="tgrl"`).
+- `otc_grpo`, `hdpo`: see `toolgym.agents.efficiency`; `steptool_group`: see `toolgym.agents.steptool_group`.
 
 Deviations: `std` is the sample's (n - 1) plus 1e-4, as TRL has it, so equal rewards give advantage 0; the KL term is
 off by default (`beta=0`); only sampled tokens carry loss. DAPO replaces groups that are all right or all wrong: here,
@@ -36,6 +39,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
+from toolgym.agents import efficiency, steptool_group
 from toolgym.agents.rollouts.episodes import EpisodeBatch, Estimator, all_equal, flat_groups
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training import grpo_options
@@ -54,6 +58,7 @@ __all__ = [
     "make_estimator",
     "make_trainer",
     "overlong_penalty",
+    "parts",
     "preset",
     "step_advantages",
     "train",
@@ -126,8 +131,12 @@ def make_estimator(config: GRPOOptions) -> Estimator:
     """The advantages of these options."""
     if config.level == "step":
         plain: Estimator = partial(step_advantages, scale=config.scale)
+    elif config.level == "same_step":
+        plain = partial(steptool_group.same_step_advantages, gamma=config.gamma, scale=config.scale)
     else:
         plain = partial(grpo_advantages, scale=config.scale, leave_one_out=config.baseline == "leave_one_out")
+    if config.efficiency != "none":
+        plain = efficiency.efficient(config, plain)
     if not config.overlong:
         return plain
     limit = cast(int, settled(config).context_tokens)
@@ -138,6 +147,14 @@ def make_estimator(config: GRPOOptions) -> Estimator:
 def differ(group: Sequence[Rollout]) -> bool:
     """Whether the usable episodes of a group have different returns (before any penalty for length)."""
     return not flat_groups(EpisodeBatch.of(group, len(group)))
+
+
+def parts(rollouts: Sequence[Rollout]) -> dict[str, float]:
+    """What each component of the reward gave a usable episode, on average: `parts/NAME`."""
+    usable = [rollout for rollout in rollouts if rollout.usable and rollout.scored]
+    names = sorted({name for rollout in usable for step in rollout.components for name in step})
+    totals = {name: sum(step.get(name, 0.0) for rollout in usable for step in rollout.components) for name in names}
+    return {f"parts/{name}": total / len(usable) for name, total in totals.items()}
 
 
 class DynamicTrainer(ToolTrainer):
@@ -195,6 +212,12 @@ def make_trainer(
     trainer = prepare(config, estimator, trainer=kind, model=model, tokenizer=tokenizer, callbacks=callbacks)
     if isinstance(trainer, DynamicTrainer):
         trainer.attempts = config.attempts
+    if config.efficiency != "none":
+        trainer.tells = efficiency.figures
+    elif config.level == "same_step":
+        trainer.tells = steptool_group.figures
+    elif config.reward in ("tapo", "tgrl"):
+        trainer.tells = lambda _: parts(trainer.latest)
     return trainer
 
 

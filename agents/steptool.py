@@ -24,6 +24,9 @@ Ablations: `step_reward=False` pays the last step's reward alone (that is `ppo`,
 the baseline of §5.1.3, `rlhf`. `source="reference_code"` multiplies step k of S's reward by `S - k - 1`, and
 `scale="published"` divides it by 6, as the published code does.
 
+`otc_ppo` is `ppo` on OTC's reward (Wang et al. 2025, arXiv 2504.14870, §3): the verified outcome times
+`cos(m pi / (2 m + c))` for m calls made (`toolgym.rewards.efficiency`).
+
 Shapes: B sequences, T completion tokens, S steps, L prompt and completion.
 """
 
@@ -36,6 +39,7 @@ from typing import Any, Literal, cast
 import torch
 from trl.trainer.grpo_config import GRPOConfig
 
+from toolgym.agents.efficiency import figures
 from toolgym.agents.rollouts.episodes import EpisodeBatch
 from toolgym.agents.training import steptool_options
 from toolgym.agents.training.clipping import clipped_choices
@@ -60,6 +64,7 @@ __all__ = [
     "StepToolTrainer",
     "clipped_policy_loss",
     "main",
+    "make_trainer",
     "next_kl_coefficient",
     "token_rewards",
     "train",
@@ -373,10 +378,18 @@ class StepToolTrainer(ToolTrainer):
         self.kl_coefficient = read_number(folder / _STATE, "kl_coefficient")
 
 
+def make_trainer(config: StepToolPPOOptions, **loaded: Any) -> ToolTrainer:
+    """The trainer of a run, ready to train; `loaded` is what `toolgym.agents.training.running.prepare` takes more."""
+    rewards = partial(token_rewards, step_reward=config.step_reward, source=config.source)
+    trainer = prepare(config, rewards, trainer=partial(StepToolTrainer, options=config), **loaded)
+    if config.reward == "otc":
+        trainer.tells = figures
+    return trainer
+
+
 def train(config: StepToolPPOOptions) -> Path:
     """Runs StepTool's PPO and returns the folder of the final model."""
-    rewards = partial(token_rewards, step_reward=config.step_reward, source=config.source)
-    return run(prepare(config, rewards, trainer=partial(StepToolTrainer, options=config)), config)
+    return run(make_trainer(config), config)
 
 
 def main(argv: Sequence[str] | None = None, preset: str = "steptool") -> int:

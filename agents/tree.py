@@ -55,12 +55,14 @@ from toolgym.domain import TaskSet
 from toolgym.errors import ConfigError
 
 __all__ = [
+    "BranchTrainer",
     "TreeOptions",
     "TreeTrainer",
     "VineOptions",
     "VineTrainer",
     "fork_advantages",
     "main",
+    "step_owners",
     "train",
     "vine_advantages",
 ]
@@ -83,10 +85,7 @@ def fork_advantages(
         scale: divide by the standard deviation of the group's returns, plus 1e-4.
     """
     steps = batch.rewards_BS.shape[1]
-    owner_BS = torch.arange(len(parent_B))[:, None].repeat(1, steps)  # the row that a row's step was first taken in
-    for row, (parent, shared) in enumerate(zip(parent_B.tolist(), shared_B.tolist(), strict=True)):
-        if parent >= 0:
-            owner_BS[row, :shared] = owner_BS[parent, :shared]
+    owner_BS = step_owners(parent_B, shared_B, steps)
     returns_B, sizes_B = batch.returns_B, batch.sizes_B
     advantages_BS = torch.zeros(batch.rewards_BS.shape)
     for first in range(0, len(parent_B), batch.group_size):
@@ -111,6 +110,21 @@ def fork_advantages(
             for row in rows:
                 advantages_BS[row, step] = latest[row]
     return advantages_BS.gather(1, batch.step_BT.clamp(min=0)) * batch.sampled_BT
+
+
+def step_owners(parent_B: torch.Tensor, shared_B: torch.Tensor, steps: int) -> torch.Tensor:
+    """The row that each step of a row was first taken in `(B, S)`: rows with the same one share the step.
+
+    Args:
+        parent_B: the row that each forked off, -1 for none; parents come before their forks.
+        shared_B: how many steps it shares with that row.
+        steps: S.
+    """
+    owner_BS = torch.arange(len(parent_B))[:, None].repeat(1, steps)
+    for row, (parent, shared) in enumerate(zip(parent_B.tolist(), shared_B.tolist(), strict=True)):
+        if parent >= 0:
+            owner_BS[row, :shared] = owner_BS[parent, :shared]
+    return owner_BS
 
 
 def vine_advantages(batch: EpisodeBatch, values_BS: torch.Tensor) -> torch.Tensor:
@@ -168,10 +182,8 @@ class _ForkTrainer(ToolTrainer):
             recorder.release()
 
 
-class TreeTrainer(_ForkTrainer):
-    """Rollouts that branch. The estimator gives the trajectory-relative advantages."""
-
-    options: TreeOptions
+class BranchTrainer(_ForkTrainer):
+    """Rollouts that branch: some of a group's begin at states of others."""
 
     def play(self, tasks: Sequence[int], attempt: int = 0) -> list[Rollout]:
         """Groups of episodes, of which `roots` begin at the opening and the others at states of those."""
@@ -182,7 +194,7 @@ class TreeTrainer(_ForkTrainer):
         for number, own in enumerate(groups_of(states, roots)):
             key = (11, *self._drawn, attempt, self._first_slot + number * size)
             rng = np.random.default_rng(np.random.SeedSequence(self.args.seed, spawn_key=key))
-            picks.append(pick_states(own, size - roots, rng))
+            picks.append(self.pick(played[number * roots : (number + 1) * roots], own, size - roots, rng))
         policy = cast(LMPolicy, self._policy)
         out = grow(
             policy,
@@ -199,14 +211,28 @@ class TreeTrainer(_ForkTrainer):
         self._release()
         return list(out)
 
-    def estimate(self, batch: EpisodeBatch) -> dict[str, torch.Tensor]:
-        """`A = (1 - blend) * A_trajectory + blend * A_fork`."""
+    def pick(
+        self, roots: Sequence[Rollout], states: Sequence[Sequence[Branch]], count: int, rng: np.random.Generator
+    ) -> list[tuple[int, int]]:
+        """The states (row, step) of a group's roots that `count` episodes fork off."""
+        return pick_states(states, count, rng)
+
+    def places(self, batch: EpisodeBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """The row that each episode of the batch forked off, -1 for none, and how many steps it shares with it."""
         rows = cast(list[TreeRollout], self.latest)
         first_B = torch.arange(len(rows)) // batch.group_size * batch.group_size
         parent_B = torch.tensor([row.parent for row in rows])
-        parent_B = torch.where(parent_B >= 0, parent_B + first_B, -1)
-        shared_B = torch.tensor([row.shared for row in rows])
-        forks_BT = fork_advantages(batch, parent_B, shared_B, scale=self.options.scale)
+        return torch.where(parent_B >= 0, parent_B + first_B, -1), torch.tensor([row.shared for row in rows])
+
+
+class TreeTrainer(BranchTrainer):
+    """Forks drawn evenly. The estimator gives the trajectory-relative advantages."""
+
+    options: TreeOptions
+
+    def estimate(self, batch: EpisodeBatch) -> dict[str, torch.Tensor]:
+        """`A = (1 - blend) * A_trajectory + blend * A_fork`."""
+        forks_BT = fork_advantages(batch, *self.places(batch), scale=self.options.scale)
         blend = self.options.blend
         advantages_BT = (1 - blend) * self.estimator(batch) + blend * forks_BT
         return {"advantages": advantages_BT * batch.usable_B[:, None]}

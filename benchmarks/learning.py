@@ -42,7 +42,7 @@ from toolgym.errors import ConfigError, did_you_mean
 
 OFFLINE = ("sft", "rft", "eto")
 """Learners that play first, then train on what was played."""
-UPDATES = {"gspo": 4}
+UPDATES = {"gspo": 4, "loop": 4}
 """Optimizer steps a batch of episodes, where that is neither one nor said by a row's flags."""
 OWN_GROUPS = ("vine",)
 """Learners with a number of episodes a task of their own: vine's continuations are the larger part of what it plays."""

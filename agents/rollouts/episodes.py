@@ -11,6 +11,7 @@ import torch
 
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.messages import TokenType
+from toolgym.rewards.efficiency import calls_made
 
 __all__ = ["TYPE_CODES", "EpisodeBatch", "Estimator", "all_equal", "flat_groups", "rounding", "without_rounding"]
 
@@ -42,6 +43,8 @@ class EpisodeBatch:
     """How many tokens each opening has."""
     overflowed_B: torch.Tensor | None = None
     """Whether the episode ended because the context was full."""
+    calls_B: torch.Tensor | None = None
+    """How many tool calls each episode made; None where an environment keeps no record (`trajectory`) of them."""
 
     @property
     def sampled_BT(self) -> torch.Tensor:
@@ -86,7 +89,15 @@ class EpisodeBatch:
             group_size=group_size,
             prompts_B=torch.tensor([len(rollout.prompt_ids) for rollout in rollouts]),
             overflowed_B=torch.tensor([rollout.truncation == "tokens" for rollout in rollouts]),
+            calls_B=_calls(rollouts),
         )
+
+
+def _calls(rollouts: Sequence[Rollout]) -> torch.Tensor | None:
+    """How many tool calls each episode made `(B,)`; 0 where the infrastructure broke it before it had a record."""
+    if any(rollout.trajectory is None and rollout.usable for rollout in rollouts):
+        return None
+    return torch.tensor([0 if row.trajectory is None else calls_made(row.trajectory) for row in rollouts])
 
 
 Estimator = Callable[[EpisodeBatch], torch.Tensor]

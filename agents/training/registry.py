@@ -16,6 +16,7 @@ from toolgym.plugins import Plugin, plugins, warn_if_taken
 __all__ = ["algorithms", "main", "plugin_algorithms"]
 
 _MODULES = {
+    "arpo": "toolgym.agents.training.arpo_options",
     "awpo": "toolgym.agents.training.awpo_options",
     "dapo": "toolgym.agents.training.grpo_options:dapo",
     "dr_grpo": "toolgym.agents.training.grpo_options:dr_grpo",
@@ -23,13 +24,20 @@ _MODULES = {
     "eto": "toolgym.agents.training.eto_options",
     "grpo": "toolgym.agents.training.grpo_options",
     "gspo": "toolgym.agents.training.grpo_options:gspo",
+    "hdpo": "toolgym.agents.training.grpo_options:hdpo",
+    "loop": "toolgym.agents.training.loop_options",
     "mua_rl": "toolgym.agents.training.mua_rl_options",
+    "otc_grpo": "toolgym.agents.training.grpo_options:otc_grpo",
+    "otc_ppo": "toolgym.agents.training.steptool_options:otc_ppo",
     "ppo": "toolgym.agents.training.steptool_options:ppo",
     "rft": "toolgym.agents.training.rft_options",
     "rlhf": "toolgym.agents.training.steptool_options:rlhf",
     "rloo": "toolgym.agents.training.grpo_options:rloo",
     "sft": "toolgym.agents.training.sft_options",
     "steptool": "toolgym.agents.training.steptool_options",
+    "steptool_group": "toolgym.agents.training.grpo_options:steptool_group",
+    "tapo": "toolgym.agents.training.grpo_options:tapo",
+    "tgrl": "toolgym.agents.training.grpo_options:tgrl",
     "toolpo": "toolgym.agents.training.toolpo_options",
     "toolrl": "toolgym.agents.training.grpo_options:toolrl",
     "toolupt": "toolgym.agents.training.toolupt_options",

@@ -69,6 +69,8 @@ class StepToolPPOOptions(RunConfig):
     @property
     def reward_options(self) -> dict[str, Any] | None:
         """Options of the reward preset."""
+        if self.reward == "otc":  # a critic has no group to tell how many calls are needed
+            return {"needed": "unknown"}
         return {"scale": self.scale} if self.reward == "steptool" else None
 
 
@@ -78,12 +80,15 @@ PRESETS: dict[str, dict[str, Any]] = {
     "ppo": {"step_reward": False},
     # §5.1.3: "a single-step RLHF approach that trains LLMs using only the final task reward".
     "rlhf": {"step_reward": False, "optimise": "steps"},
+    # OTC (Wang et al. 2025), section 3: PPO on the outcome times cos(m pi / (2m + c)).
+    "otc_ppo": {"step_reward": False, "reward": "otc"},
 }
 """Name -> what differs from `StepToolPPOOptions`' own defaults."""
 
 _ABOUT = {
     "ppo": "PPO with a critic on the policy's trunk and the final reward only.",
     "rlhf": "Single-step RLHF: PPO in which each step is a trajectory of its own, with the final reward only.",
+    "otc_ppo": "OTC-PPO: PPO with a critic on the outcome times how few calls it took (Wang et al. 2025).",
 }
 
 

@@ -9,7 +9,7 @@ Shapes: B sequences, T completion tokens, P prompt tokens, G rollouts of one tas
 import math
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -173,6 +173,8 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
     _tag_names = ("toolgym",)
     run_config: Any = None
     """The run's options, all with a value, where `toolgym.agents.training.running.prepare` made this trainer."""
+    tells: Callable[[EpisodeBatch], Mapping[str, float]] | None = None
+    """What else is logged of each batch: figures by name, such as whether what the estimator does can act on it."""
 
     def __init__(
         self,
@@ -417,6 +419,8 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         self._record("truncated", sum(rollout.outcome == "truncated" for rollout in self.latest) / count)
         self._record("infra_errors", float((~usable_B).float().mean()))
         self._record("unscored", sum(not rollout.scored for rollout in self.latest) / len(self.latest))
+        for name, value in (self.tells(batch) if self.tells is not None else {}).items():
+            self._record(name, value)
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         super()._save_optimizer_and_scheduler(output_dir)

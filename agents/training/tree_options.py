@@ -12,7 +12,7 @@ from toolgym.agents.training.options import learner_main
 from toolgym.agents.training.sizing import BySize
 from toolgym.errors import ConfigError
 
-__all__ = ["TreeOptions", "VineOptions", "main"]
+__all__ = ["BranchOptions", "TreeOptions", "VineOptions", "main"]
 
 
 def _check_at_once(config: RunConfig) -> None:
@@ -23,30 +23,38 @@ def _check_at_once(config: RunConfig) -> None:
 
 
 @dataclass(frozen=True)
-class TreeOptions(RunConfig):
-    """Options of a tree run."""
+class BranchOptions(RunConfig):
+    """Options of a run whose episodes fork off others."""
 
     roots: Annotated[
         int | None,
         "episodes of a group that begin at its opening; the others fork off states of theirs (default: half)",
     ] = None
-    blend: Annotated[float, "share of the fork-relative advantage; the rest is the trajectory's"] = 0.5
     scale: Annotated[bool, "divide advantages by the group's standard deviation"] = True
     BY_SIZE: ClassVar[BySize] = replace(RunConfig.BY_SIZE, may_wait=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_at_once(self)
-        if not 1 <= self.root_count <= self.rollouts or not 0 <= self.blend <= 1:
-            raise ConfigError(
-                f"roots must be between 1 and rollouts={self.rollouts} and blend between 0 and 1, got "
-                f"roots={self.roots}, blend={self.blend}"
-            )
+        if not 1 <= self.root_count <= self.rollouts:
+            raise ConfigError(f"roots must be between 1 and rollouts={self.rollouts}, got roots={self.roots}")
 
     @property
     def root_count(self) -> int:
         """`roots`, or half of the rollouts."""
         return self.rollouts // 2 if self.roots is None else self.roots
+
+
+@dataclass(frozen=True)
+class TreeOptions(BranchOptions):
+    """Options of a tree run."""
+
+    blend: Annotated[float, "share of the fork-relative advantage; the rest is the trajectory's"] = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.blend <= 1:
+            raise ConfigError(f"blend must be between 0 and 1, got blend={self.blend}")
 
 
 @dataclass(frozen=True)

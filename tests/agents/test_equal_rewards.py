@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -10,15 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolgym.agents import dupo
+from toolgym.agents.arpo import shared_advantages
 from toolgym.agents.awpo import hyper_advantages
+from toolgym.agents.efficiency import hdpo_advantages, otc_batch
 from toolgym.agents.grpo import differ, grpo_advantages, step_advantages
 from toolgym.agents.rollouts.episodes import EpisodeBatch, all_equal, flat_groups
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.steptool import token_rewards
+from toolgym.agents.steptool_group import same_step_advantages
 from toolgym.agents.toolupt import fgae_advantages
 from toolgym.agents.training.critic import whiten
 from toolgym.agents.training.mixing import mixed_advantages
-from toolgym.agents.tree import fork_advantages, vine_advantages
+from toolgym.agents.tree import fork_advantages, step_owners, vine_advantages
 from toolgym.rewards.rescoring import separation
 
 
@@ -61,6 +65,17 @@ def of_fgae(batch: EpisodeBatch) -> torch.Tensor:
     return fgae_advantages(returns_BT, torch.ones(returns_BT.shape, dtype=torch.bool), batch.group_size)
 
 
+def counted(batch: EpisodeBatch) -> EpisodeBatch:
+    """With as many calls in each: what counts them tells nothing apart."""
+    return replace(batch, calls_B=torch.full_like(batch.steps_B, 2))
+
+
+def of_arpo(batch: EpisodeBatch) -> torch.Tensor:
+    count = len(batch.returns_B)
+    owner_BS = step_owners(torch.full((count,), -1), torch.zeros(count, dtype=torch.long), batch.rewards_BS.shape[1])
+    return shared_advantages(grpo_advantages(batch), batch, owner_BS)
+
+
 def of_tree(batch: EpisodeBatch) -> torch.Tensor:
     count = len(batch.returns_B)
     return fork_advantages(batch, torch.full((count,), -1), torch.zeros(count, dtype=torch.long))
@@ -71,6 +86,9 @@ OF_RETURNS: dict[str, Callable[[EpisodeBatch], torch.Tensor]] = {
     "rloo": lambda batch: grpo_advantages(batch, scale=False, leave_one_out=True),
     "dupo": of_dupo,
     "awpo": of_awpo,
+    "arpo": of_arpo,
+    "hdpo": lambda batch: hdpo_advantages(counted(batch), grpo_advantages, 0.15),
+    "otc": lambda batch: grpo_advantages(otc_batch(counted(batch))),
     "luffy": of_mixing,
     "fgae": of_fgae,
     "tree": of_tree,
@@ -162,9 +180,13 @@ def test_an_episode_without_a_score_is_not_usable() -> None:
 
 
 # The others are given rewards, and which of them count.
-@pytest.mark.parametrize("name", ["grpo", "rloo", "dupo", "tree", "steps", "dupo_steps", "vine", "steptool"])
+@pytest.mark.parametrize(
+    "name",
+    ["grpo", "rloo", "dupo", "tree", "arpo", "hdpo", "otc", "same_step", "steps", "dupo_steps", "vine", "steptool"],
+)
 def test_no_estimator_takes_it_for_a_zero(name: str) -> None:
     others = {
+        "same_step": same_step_advantages,
         "steps": step_advantages,
         "dupo_steps": lambda batch: dupo.step_advantages(batch, 0.1),
         "vine": lambda batch: vine_advantages(batch, torch.full_like(batch.rewards_BS, 0.25)),

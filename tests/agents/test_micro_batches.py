@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import TrainerCallback
 
-from toolgym.agents import awpo, dupo, eto, grpo, sft, steptool, toolupt
+from toolgym.agents import awpo, dupo, eto, grpo, loop, sft, steptool, toolupt
 from toolgym.agents.awpo import AWPOOptions
 from toolgym.agents.dupo import DUPOOptions
 from toolgym.agents.eto import ETOOptions, Pair
@@ -20,6 +20,7 @@ from toolgym.agents.rollouts.demonstrations import Example
 from toolgym.agents.sft import SFTOptions
 from toolgym.agents.steptool import StepToolPPOOptions, StepToolTrainer
 from toolgym.agents.toolupt import ToolUPTOptions
+from toolgym.agents.training.loop_options import LoopOptions
 from toolgym.agents.training.running import RunConfig, prepare
 from toolgym.rewards import base
 from toolgym.rewards.base import Reward, register
@@ -93,6 +94,8 @@ LOSSES: dict[str, tuple[type[RunConfig], Make, dict[str, Any]]] = {
     "chord": (ToolUPTOptions, toolupt.make_trainer, {"expert": "chord", **OF_EPISODES}),
     "dupo": (DUPOOptions, dupo.make_trainer, {"unified": False, "credit": "episode"}),
     "steptool": (StepToolPPOOptions, stepping, {"loss": "dapo", "beta": 0.0}),
+    "loop": (LoopOptions, loop.make_trainer, {"minibatches": 1, "unit": "turn"}),
+    "steptool_group": (GRPOOptions, grpo.make_trainer, {"level": "same_step", "loss": "dapo"}),
     "steptool_grpo": (StepToolPPOOptions, stepping, {"loss": "grpo", "beta": 0.0}),
 }
 

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 # Whom it plays for ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("algo", ["dapo", "tree", "vine", "steptool", "dupo", "toolupt", "awpo"])
+@pytest.mark.parametrize("algo", ["dapo", "tree", "arpo", "vine", "steptool", "dupo", "toolupt", "awpo"])
 def test_every_algorithm_plays_there_as_here(
     algo: str, airline_arguments: list[str], tmp_path: Path, metrics: Any
 ) -> None:

@@ -18,7 +18,7 @@ from toolgym.rewards.steptool import gold_contribution, succ_calling
 from toolgym.tasks import Task
 from toolgym.trajectory import Step, ToolResult, Trajectory
 
-PRESETS = ["cm2", "otc", "state", "steptool"]
+PRESETS = ["cm2", "otc", "state", "steptool", "tapo", "tgrl"]
 GOLD = [{"name": "unlock", "arguments": {"lock": "red"}}]
 fixtures = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -25,6 +25,7 @@ __all__ = [
     "CallCost",
     "ConditionalEfficiencyTerm",
     "OTCTerm",
+    "calls_made",
     "conditional_advantages",
     "otc_factor",
     "tool_productivity",
@@ -36,6 +37,11 @@ _EPS = 1e-6
 def _made(trajectory: Trajectory) -> list[ToolCall]:
     """The calls that count: not those whose tool was unavailable, which have to be made again."""
     return [call for call, result in trajectory.calls if result.outcome != "unavailable"]
+
+
+def calls_made(trajectory: Trajectory) -> int:
+    """How many calls an episode made: those whose tool was unavailable do not count."""
+    return len(_made(trajectory))
 
 
 def otc_factor(made: int, needed: int | None, max_calls: int = 10) -> float:
@@ -71,7 +77,7 @@ class OTCTerm:
         if not outcome:
             return 0.0
         needed = len(task.gold_calls) if self.needed == "gold" else None
-        return outcome * otc_factor(len(_made(trajectory)), needed, self.max_calls)
+        return outcome * otc_factor(calls_made(trajectory), needed, self.max_calls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,7 @@ class ConditionalEfficiencyTerm:
     def __call__(self, trajectory: Trajectory, task: Task, /) -> float:
         if not outcome_term(trajectory, task):
             return 0.0
-        made, needed = len(_made(trajectory)), len(task.gold_calls)
+        made, needed = calls_made(trajectory), len(task.gold_calls)
         return 1.0 if made <= needed else needed / made if needed else 1.0 / (1 + made)
 
 

@@ -27,6 +27,8 @@ _HOMES: dict[str, str] = {
     "cm2": "toolgym.rewards.cm2",
     "otc": "toolgym.rewards.efficiency",
     "steptool": "toolgym.rewards.steptool",
+    "tapo": "toolgym.rewards.outcome_format",
+    "tgrl": "toolgym.rewards.outcome_format",
     "toolpo": "toolgym.rewards.toolpo",
     "toolrl": "toolgym.rewards.toolrl",
     "toolupt": "toolgym.rewards.toolupt",
