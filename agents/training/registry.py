@@ -29,6 +29,7 @@ _MODULES = {
     "rlhf": "toolgym.agents.training.steptool_options:rlhf",
     "rloo": "toolgym.agents.training.grpo_options:rloo",
     "sft": "toolgym.agents.training.sft_options",
+    "spear": "toolgym.agents.training.spear_options",
     "steptool": "toolgym.agents.training.steptool_options",
     "toolpo": "toolgym.agents.training.toolpo_options",
     "toolrl": "toolgym.agents.training.grpo_options:toolrl",
