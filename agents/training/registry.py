@@ -28,6 +28,7 @@ _MODULES = {
     "rft": "toolgym.agents.training.rft_options",
     "rlhf": "toolgym.agents.training.steptool_options:rlhf",
     "rloo": "toolgym.agents.training.grpo_options:rloo",
+    "scribe": "toolgym.agents.training.scribe_options",
     "sft": "toolgym.agents.training.sft_options",
     "spear": "toolgym.agents.training.spear_options",
     "steptool": "toolgym.agents.training.steptool_options",

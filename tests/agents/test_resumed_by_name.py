@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from toolgym.agents import mua_rl, spear, toolpo
+from toolgym.agents import mua_rl, scribe, spear, toolpo
 from toolgym.agents.mua_rl import MUARLOptions
+from toolgym.agents.scribe import SCRIBEOptions
 from toolgym.agents.spear import SPEAROptions
 from toolgym.agents.toolpo import ToolPOOptions
 from toolgym.rewards import base
@@ -21,11 +22,12 @@ OF_TEXT = "test_text_of_reading_list"
 RUNS: dict[str, tuple[ModuleType, type[Any], dict[str, Any]]] = {
     "mua_rl": (mua_rl, MUARLOptions, {"reward": OF_TEXT}),
     "toolpo": (toolpo, ToolPOOptions, {"reward": OF_TEXT}),
+    "scribe": (scribe, SCRIBEOptions, {"reward": OF_TEXT}),
     "spear": (spear, SPEAROptions, {"reward": OF_TEXT, "imitation_warmup": 2}),
 }
 """Name -> where its trainer is made, its options, and what differs from their defaults: random text must earn."""
 
-ACTED = {"spear": ("spear/replayed", "spear/buffer", "spear/cut")}
+ACTED = {"scribe": ("scribe/none_score",), "spear": ("spear/replayed", "spear/buffer", "spear/cut")}
 """Name -> what says that its mechanism acted in the run: what does not act survives any stop."""
 
 
@@ -39,7 +41,8 @@ def of_text() -> Iterator[None]:
     def consonants(trajectory: Trajectory, task: Task, /) -> float:
         return 0.5 - vowels(trajectory, task)
 
-    register(OF_TEXT, lambda: Reward({"outcome": vowels, "call": consonants}, {"call": 0.0}))
+    terms = {"outcome": vowels, "call": consonants, "skill_none": vowels}
+    register(OF_TEXT, lambda: Reward(terms, {"call": 0.0, "skill_none": 0.0}))
     yield
     base._PRESETS.pop(OF_TEXT)
 
