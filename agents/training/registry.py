@@ -16,6 +16,7 @@ from toolgym.plugins import Plugin, plugins, warn_if_taken
 __all__ = ["algorithms", "main", "plugin_algorithms"]
 
 _MODULES = {
+    "archer": "toolgym.agents.training.archer_options",
     "awpo": "toolgym.agents.training.awpo_options",
     "dapo": "toolgym.agents.training.grpo_options:dapo",
     "dr_grpo": "toolgym.agents.training.grpo_options:dr_grpo",

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from toolgym.agents import mua_rl, scribe, spear, toolpo
+from toolgym.agents import archer, mua_rl, scribe, spear, toolpo
+from toolgym.agents.archer import ArCHerOptions
 from toolgym.agents.mua_rl import MUARLOptions
 from toolgym.agents.scribe import SCRIBEOptions
 from toolgym.agents.spear import SPEAROptions
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.slow
 WHERE = {"env": "ToolGym/Airline-v0", "size": "small", "prompt": "short", "context_tokens": 1024}
 OF_TEXT = "test_text_of_reading_list"
 RUNS: dict[str, tuple[ModuleType, type[Any], dict[str, Any]]] = {
+    "archer": (archer, ArCHerOptions, {"reward": OF_TEXT, "warm_up": 1}),
     "mua_rl": (mua_rl, MUARLOptions, {"reward": OF_TEXT}),
     "toolpo": (toolpo, ToolPOOptions, {"reward": OF_TEXT}),
     "scribe": (scribe, SCRIBEOptions, {"reward": OF_TEXT}),
@@ -27,7 +29,11 @@ RUNS: dict[str, tuple[ModuleType, type[Any], dict[str, Any]]] = {
 }
 """Name -> where its trainer is made, its options, and what differs from their defaults: random text must earn."""
 
-ACTED = {"scribe": ("scribe/none_score",), "spear": ("spear/replayed", "spear/buffer", "spear/cut")}
+ACTED = {
+    "archer": ("archer/resampled", "archer/advantage", "archer/explained_variance"),
+    "scribe": ("scribe/none_score",),
+    "spear": ("spear/replayed", "spear/buffer", "spear/cut"),
+}
 """Name -> what says that its mechanism acted in the run: what does not act survives any stop."""
 
 
