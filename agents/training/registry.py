@@ -16,6 +16,7 @@ from toolgym.plugins import Plugin, plugins, warn_if_taken
 __all__ = ["algorithms", "main", "plugin_algorithms"]
 
 _MODULES = {
+    "archer": "toolgym.agents.training.archer_options",
     "arpo": "toolgym.agents.training.arpo_options",
     "awpo": "toolgym.agents.training.awpo_options",
     "dapo": "toolgym.agents.training.grpo_options:dapo",
@@ -33,7 +34,9 @@ _MODULES = {
     "rft": "toolgym.agents.training.rft_options",
     "rlhf": "toolgym.agents.training.steptool_options:rlhf",
     "rloo": "toolgym.agents.training.grpo_options:rloo",
+    "scribe": "toolgym.agents.training.scribe_options",
     "sft": "toolgym.agents.training.sft_options",
+    "spear": "toolgym.agents.training.spear_options",
     "steptool": "toolgym.agents.training.steptool_options",
     "steptool_group": "toolgym.agents.training.grpo_options:steptool_group",
     "tapo": "toolgym.agents.training.grpo_options:tapo",

@@ -26,6 +26,7 @@ _HOMES: dict[str, str] = {
     "awpo": "toolgym.rewards.awpo",
     "cm2": "toolgym.rewards.cm2",
     "otc": "toolgym.rewards.efficiency",
+    "scribe": "toolgym.rewards.scribe",
     "steptool": "toolgym.rewards.steptool",
     "tapo": "toolgym.rewards.outcome_format",
     "tgrl": "toolgym.rewards.outcome_format",
