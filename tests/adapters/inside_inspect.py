@@ -122,7 +122,7 @@ def test_what_a_tool_refuses_is_an_error_of_the_tool_for_both_solvers(tmp_path):
         (sample,) = evaluated(task, scripted(nobody, SAID), tmp_path / name, **options).samples
         (said,) = [message for message in sample.messages if message.role == "tool"]
         assert said.error is not None
-        assert said.text
+        assert said.error.message
         assert sample.scores["solved"].value == 0
         record = trajectory_from_json(sample.store[RECORD])
         assert [[result.outcome for result in step.results] for step in record.steps] == [["tool_error"], []]
