@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from inspect_ai import Task, eval
+from inspect_ai.dataset import Sample
 from inspect_ai.log import EvalLog, read_eval_log
 from inspect_ai.model import ChatMessageAssistant, ContentReasoning, ContentText, ModelOutput, ModelUsage, get_model
+from inspect_ai.scorer import includes
 from inspect_ai.solver import generate
 from inspect_ai.tool import ToolCall as InspectCall
 
@@ -20,6 +22,9 @@ from toolgym.mcp.inprocess import InProcessSession
 from toolgym.messages import render
 from toolgym.opening import open_env
 from toolgym.trajectory import trajectory_from_json
+from toolgym.view.episodes import episode, trajectory
+from toolgym.view.explaining import Explainer
+from toolgym.view.library import Library
 
 AIRLINE = {"size": "small", "depth": 2}
 PLAYED = [
@@ -122,7 +127,7 @@ def test_what_a_tool_refuses_is_an_error_of_the_tool_for_both_solvers(tmp_path):
         (sample,) = evaluated(task, scripted(nobody, SAID), tmp_path / name, **options).samples
         (said,) = [message for message in sample.messages if message.role == "tool"]
         assert said.error is not None
-        assert said.text
+        assert said.error.message
         assert sample.scores["solved"].value == 0
         record = trajectory_from_json(sample.store[RECORD])
         assert [[result.outcome for result in step.results] for step in record.steps] == [["tool_error"], []]
@@ -251,3 +256,25 @@ def test_a_schema_says_all_that_it_said(tmp_path):
 def test_what_cannot_be_is_said(options, words):
     with pytest.raises(ConfigError, match=words):
         inspect_task(**{"env_id": "ToolGym/Airline-v0", "size": "small", **options})
+
+
+@pytest.mark.parametrize("log_format", ["eval", "json"])
+def test_its_log_opens_in_our_viewer(log_format, tmp_path):
+    options: dict[str, Any] = {"size": "small"}
+    made = inspect_task("ToolGym/Library-v0", count=2, **options)
+    log = evaluated(made, expert("ToolGym/Library-v0", options, 2), tmp_path, log_format=log_format)
+    plain = Task(dataset=[Sample(id="x", input="Say yes.", target="Yes")], scorer=includes())
+    evaluated(plain, scripted({"content": "Yes."}), tmp_path, log_format=log_format)
+    library = Library([tmp_path], tmp_path / "cache")
+    library.read_all()
+    assert not library.failures
+    sources = {source.path.name.split("_")[1]: source for source in library.sources.values()}
+    assert set(sources) == {"Library-v0", "task"}
+    for n, sample in enumerate(sorted(log.samples, key=lambda each: each.id)):
+        shown = episode(library, sources["Library-v0"], n)
+        assert (shown["env_id"], shown["task_id"], shown["outcome"]) == ("ToolGym/Library-v0", sample.id, "solved")
+        assert shown["steps"] == sample.store[RECORD]["steps"]
+        assert Explainer(None, {}).explain(trajectory(shown))["task"]["id"] == sample.id
+    shown = episode(library, sources["task"], 0)
+    assert (shown["prompt"], shown["outcome"], shown["steps"][0]["turn"]["response"]) == ("Say yes.", "solved", "Yes.")
+    library.close()

@@ -163,7 +163,7 @@ def _caller(state: TaskState, tool: Mapping[str, Any]) -> Callable[..., Any]:
 async def _answer(state: TaskState) -> ChatEpisode:
     """The episode, ended with the last message as the answer, where the solver did not do so itself."""
     episode, last = _episode(state), state.messages[-1] if state.messages else None
-    if not episode.done and isinstance(last, ChatMessageAssistant) and not last.tool_calls:
+    if not episode.done and isinstance(last, ChatMessageAssistant) and not last.tool_calls:  # pyright: ignore[reportOptionalMemberAccess]
         await _apart(episode, partial(episode.take, _given(last), cut=_was_cut(state)))
         _keep(state, episode)
     return episode

@@ -12,6 +12,7 @@ from toolgym.trajectory import Trajectory, trajectory_from_json
 from toolgym.trajectory._lines import check_record
 from toolgym.view.corpus import corpus_episode
 from toolgym.view.indexing import line_of
+from toolgym.view.inspect_logs import inspect_episode
 from toolgym.view.library import Library, tokens_of
 from toolgym.view.sources import Source
 
@@ -81,6 +82,11 @@ def episode(library: Library, source: Source, n: int) -> dict[str, Any]:
     assert source.episodes is not None
     if source.kind == "corpus":
         return {**corpus_episode(source.episodes, row["part"], ranges[0]), **kept, "broken": []}
+    if source.of_inspect:
+        try:
+            return {**inspect_episode(source.episodes, row["number"], row["task"]), **kept, "broken": []}
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
     out: dict[str, Any] = {"steps": [], "outcome": None, "truncation": None, "meta": {}}
     for record, why in _records(source.episodes, row["number"], ranges):
         if record is None:

@@ -11,6 +11,7 @@ from typing import Any
 from toolgym.errors import ConfigError, LockedError
 from toolgym.view.corpus import CorpusIndexer, size_of
 from toolgym.view.indexing import FileIndexer
+from toolgym.view.inspect_logs import InspectIndexer
 from toolgym.view.sources import Source, check_paths, find
 from toolgym.view.store import Store, cache_folder, connect, store_path
 
@@ -41,7 +42,7 @@ class Library:
         """Source -> why it cannot be read at present."""
         self.counted: dict[str, tuple[int, float, dict[str, Any]]] = {}
         """Source -> how far it was read when its episodes were counted, until when that is shown, and the figures."""
-        self._indexers: dict[str, FileIndexer | CorpusIndexer] = {}
+        self._indexers: dict[str, FileIndexer | CorpusIndexer | InspectIndexer] = {}
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._looked = 0.0
@@ -99,7 +100,7 @@ class Library:
                 self._drop(source.id)
         return read
 
-    def _indexer(self, source: Source) -> FileIndexer | CorpusIndexer | None:
+    def _indexer(self, source: Source) -> FileIndexer | CorpusIndexer | InspectIndexer | None:
         if source.episodes is None:
             return None
         made = self._indexers.get(source.id)
@@ -107,6 +108,8 @@ class Library:
             store = Store(store_path(self.cache, source.episodes))
             if source.kind == "corpus":
                 made = CorpusIndexer(source.episodes, store)
+            elif source.of_inspect:
+                made = InspectIndexer(source.episodes, store)
             else:
                 made = FileIndexer(source.episodes, store, tokens_of(source))
             self._indexers[source.id] = made
@@ -153,7 +156,7 @@ class Library:
 
 def tokens_of(source: Source) -> Path | None:
     """The file with the tokens of a run's episodes."""
-    if source.episodes is None or source.kind == "corpus":
+    if source.episodes is None or source.kind == "corpus" or source.of_inspect:
         return None
     beside = source.episodes.with_name("tokens.jsonl")
     return beside if beside.is_file() and not beside.is_symlink() else None

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from toolgym.errors import ConfigError
 from toolgym.view.indexing import is_trajectory_file
+from toolgym.view.inspect_logs import is_inspect_log
 
 __all__ = ["Source", "check_paths", "find"]
 
@@ -22,7 +23,8 @@ _MOST_ENTRIES = 100_000
 _LARGEST_REPORT = 8 * 2**20
 WHAT = (
     "a file of episodes (`toolgym eval --output`), the folder of a run (`toolgym train`), of a benchmark (`toolgym "
-    "bench`) or of a corpus (`toolgym planarena build`), a report (`toolgym eval --json`), or a folder that holds some"
+    "bench`) or of a corpus (`toolgym planarena build`), a report (`toolgym eval --json`), a log of Inspect's (.eval "
+    "or .json), or a folder that holds some"
 )
 
 
@@ -38,6 +40,8 @@ class Source:
     """The file, or the folder."""
     episodes: Path | None = None
     """The file of its episodes, or the folder of the corpus."""
+    of_inspect: bool = False
+    """Whether the episodes are the samples of a log of Inspect's."""
 
     @property
     def folder(self) -> Path | None:
@@ -99,7 +103,7 @@ def _under(path: Path, common: Path, depth: int, left: list[int]) -> Iterator[So
             ):
                 continue  # models
             each = Path(entry.path)
-            if each not in own and (entry.is_dir() or each.suffix in (".jsonl", ".json")):
+            if each not in own and (entry.is_dir() or each.suffix in (".jsonl", ".json", ".eval")):
                 yield from _under(each, common, depth + 1, left)
 
 
@@ -121,10 +125,13 @@ def _folder_source(path: Path, common: Path) -> Source | None:
 def _source(path: Path, common: Path, kind: Kind, episodes: Path | None) -> Source:
     name = path.relative_to(common).as_posix() if path.is_relative_to(common) else path.name
     name = name.encode("utf-8", "backslashreplace").decode()
-    return Source(hashlib.sha256(os.fsencode(path)).hexdigest()[:12], name, kind, path, episodes)
+    of_inspect = kind == "episodes" and (is_inspect_log(path) or (path.suffix == ".eval" and not path.stat().st_size))
+    return Source(hashlib.sha256(os.fsencode(path)).hexdigest()[:12], name, kind, path, episodes, of_inspect)
 
 
 def _kind_of(path: Path) -> Kind | None:
+    if is_inspect_log(path):
+        return "episodes"
     if path.suffix == ".json":
         return "report" if read_report(path) is not None else None
     return "episodes" if is_trajectory_file(path) else None

@@ -1,0 +1,22 @@
+"""verifiers, both ways, with its real package."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.adapters.peers import run_inside
+from toolgym.errors import ConfigError
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_beside_the_real_package(tmp_path):
+    run_inside(tmp_path / "venv", ["verifiers"], Path(__file__).with_name("inside_verifiers.py"))
+
+
+def test_without_the_package_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "verifiers.v1", None)
+    monkeypatch.delitem(sys.modules, "toolgym.adapters.verifiers.serving", raising=False)
+    with pytest.raises(ConfigError, match="pip install verifiers"):
+        import toolgym.adapters.verifiers.serving  # noqa: F401
