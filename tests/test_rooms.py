@@ -38,7 +38,7 @@ LIBRARY = (
     {"env_maker"},
     {"mcp_env", "mixed", "checker"},
     {"opening"},
-    {"ray_envs", "reopening", "adapters"},
+    {"ray_envs", "reopening", "adapters", "otel"},
     {"scaffold", "view"},
     {"cli"},
     {"__main__"},

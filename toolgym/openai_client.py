@@ -28,7 +28,7 @@ from tenacity import (
 
 from toolgym.errors import ChatError, ConfigError
 
-__all__ = ["OPENAI_URL", "ChatClient", "ChatOptions", "was_cut"]
+__all__ = ["OPENAI_URL", "ChatClient", "ChatOptions", "usage_of", "was_cut"]
 
 OPENAI_URL = "https://api.openai.com/v1"
 _PASSING = frozenset({408, 409, 425, 429})
@@ -279,6 +279,14 @@ def was_cut(choice: Mapping[str, Any]) -> bool:
     return str(choice.get("finish_reason")).lower() in _CUT
 
 
+def usage_of(choice: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Tokens read and written for a completion's choice; None where the server does not count them."""
+    usage = choice.get("usage")
+    found = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")] if isinstance(usage, dict) else []
+    counts = [each for each in found if type(each) is int and 0 <= each < 2**63]
+    return (counts[0], counts[1]) if len(counts) == 2 else None
+
+
 def _checked_key(key: str | None, variable: str) -> str:
     """The key without the newline that files end with; empty where there is none."""
     key = (key or "").strip()
@@ -299,18 +307,20 @@ def _checked_url(base_url: str) -> httpx2.URL:
 
 
 def _first_choice(content: bytes) -> dict[str, Any]:
-    """The first choice of a chat completion.
+    """The first choice of a chat completion, with the completion's `usage`, where it has one.
 
     Raises:
         ValueError: it is none.
     """
     try:
-        choice = json.loads(content)["choices"][0]
+        completion = json.loads(content)
+        choice = completion["choices"][0]
     except (ValueError, LookupError, TypeError, RecursionError):
-        choice = None
+        completion, choice = {}, None
     if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
         raise ValueError("no chat completion")
-    return choice
+    usage = completion.get("usage")
+    return {**choice, "usage": usage} if isinstance(usage, dict) else choice
 
 
 def _retry_after_s(headers: httpx2.Headers) -> float | None:

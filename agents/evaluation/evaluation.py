@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
@@ -120,6 +120,18 @@ class EvalOptions:
             )
 
 
+class Tracing(Protocol):
+    """Sends episodes somewhere else (`toolgym.agents.evaluation.tracing`); never waits and never raises."""
+
+    def marked(self, trajectory: Trajectory, rollout: Rollout) -> Trajectory:
+        """The episode's record with what its trace has beside it."""
+        ...
+
+    def send(self, trajectory: Trajectory, task: Task) -> None:
+        """Takes an episode that was marked, and is written."""
+        ...
+
+
 def make_policy(name: str, options: AgentOptions | None = None, *, seed: int = 0) -> Policy:
     """The agent of that name: one of `AGENTS`.
 
@@ -202,6 +214,7 @@ def evaluate(
     agent: str = "",
     on_episode: Callable[[EpisodeScore, int], None] | None = None,
     on_open: Callable[[ToolEnv], None] | None = None,
+    traces: Tracing | None = None,
 ) -> Report:
     """Runs `k` episodes on each of the tasks and reports.
 
@@ -211,11 +224,13 @@ def evaluate(
         agent: the agent's name, for the report.
         on_episode: called as each episode ends, with its score and the number of episodes in all.
         on_open: called once, with the environment, before anything is played.
+        traces: sends each episode as it ends.
 
     Raises:
         ConfigError: the environment or its options do not exist.
     """
-    return report_of(play(policy, options, on_episode=on_episode, on_open=on_open), options, agent=agent)
+    scores = play(policy, options, on_episode=on_episode, on_open=on_open, traces=traces)
+    return report_of(scores, options, agent=agent)
 
 
 def play(
@@ -225,6 +240,7 @@ def play(
     part: tuple[int, int] = (0, 1),
     on_episode: Callable[[EpisodeScore, int], None] | None = None,
     on_open: Callable[[ToolEnv], None] | None = None,
+    traces: Tracing | None = None,
 ) -> dict[int, EpisodeScore]:
     """The scores of an evaluation's episodes, by the episode's number.
 
@@ -234,6 +250,7 @@ def play(
         part: (i, n): only every n-th episode from the i-th on, for one of n processes that share an evaluation.
         on_episode: as in `evaluate`.
         on_open: as in `evaluate`.
+        traces: as in `evaluate`.
 
     Raises:
         ConfigError: the environment or its options do not exist.
@@ -262,8 +279,12 @@ def play(
         played, tools = (names.task(task), map(names.tool, writing)) if names else (task, writing)
         score = score_episode(trajectory, played, trial=trial, writing_tools=tools, tier=tier_of_task(task))
         scores[number] = replace(score, error=rollout.error)
+        if traces is not None:
+            trajectory = traces.marked(trajectory, rollout)
         if writer is not None:
             writer.write(trajectory)
+        if traces is not None:
+            traces.send(trajectory, played)
         if on_episode is not None:
             on_episode(scores[number], len(numbers))
 

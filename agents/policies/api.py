@@ -12,7 +12,7 @@ from toolgym.formats.openai import reasoning_of
 from toolgym.mcp import loop
 from toolgym.messages import Turn, render
 from toolgym.observations import lists_tools, without_format
-from toolgym.openai_client import OPENAI_URL, ChatClient, ChatOptions, was_cut
+from toolgym.openai_client import OPENAI_URL, ChatClient, ChatOptions, usage_of, was_cut
 
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
@@ -151,7 +151,7 @@ class ApiPolicy:
             kept["tool_calls"] = calls
             talk.pending = [str(call.get("id", "")) for call in calls]
         talk.messages.append(kept)
-        return Completion(_text(message), stop="length" if is_cut else "end_of_turn")
+        return Completion(_text(message), stop="length" if is_cut else "end_of_turn", usage=usage_of(choice))
 
 
 def _text(message: Mapping[str, Any]) -> str:

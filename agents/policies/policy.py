@@ -34,6 +34,8 @@ class Completion:
     """What of `text` the chat template wrote before the first sampled token: an opened `<think>`, or nothing."""
     entropies: list[float] = field(default_factory=list)
     """Nats of the distribution that each id was drawn from; empty where they are not known."""
+    usage: tuple[int, int] | None = None
+    """Tokens read and written, as an endpoint counts them; None where it says nothing, or the ids are here."""
 
 
 class Policy(Protocol):

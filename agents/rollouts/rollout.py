@@ -10,6 +10,7 @@ Shapes: B rollouts, T tokens after the prompt, S steps.
 """
 
 import math
+import time
 from asyncio import CancelledError
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -85,6 +86,11 @@ class Rollout:
     """The entropy, in nats, that each sampled token was drawn with, one after another; fewer where it is not known."""
     update: int | None = None
     """The optimizer update of the weights that sampled, the same for all tokens; None: no training run played it."""
+    times_ns: list[int] = field(default_factory=list, compare=False)
+    """Nanoseconds since 1970, never falling: when the reset began and ended, then of each turn when it was written and
+    when its step was answered. What did not happen is not there."""
+    usage: list[tuple[int, int] | None] = field(default_factory=list)
+    """Tokens that each turn read and wrote; None where they are not known (S)."""
 
     @property
     def total_reward(self) -> float:
@@ -110,6 +116,8 @@ class Rollout:
         start = len(self.completion_ids)
         if completion.stop != "end_of_turn":
             self.cut.append(len(self.spans))
+        read, written = len(self.prompt_ids) + start, len(completion.token_ids)
+        self.usage.append((read, written) if written else completion.usage)
         self.completion_ids += completion.token_ids
         self.logprobs += completion.logprobs
         self.entropies += completion.entropies
@@ -201,6 +209,14 @@ def play_all(
         _Engine(policy, envs, starts, on_end, step_timeout_s, skips, away).run()
 
 
+_EPOCH_NS = time.time_ns() - time.monotonic_ns()
+
+
+def _now_ns() -> int:
+    """Nanoseconds since 1970, by a clock that is never set back."""
+    return _EPOCH_NS + time.monotonic_ns()
+
+
 class _Playing(NamedTuple):
     """An episode that runs, and the number of its environment."""
 
@@ -241,6 +257,7 @@ class _Engine:
         self.held = 0
         """Environments in which a step that was late has not ended."""
         self.playing: dict[int, _Playing] = {}
+        self.began_ns: dict[int, int] = {}
         self.ready: set[int] = set()
         self.drafting: set[int] = set()
 
@@ -265,6 +282,7 @@ class _Engine:
     def _begin(self, number: int, slot: int, start: Start) -> None:
         """Starts an episode in an environment."""
         env, options = self.envs[number], dict(start.options) if start.options else None
+        self.began_ns[slot] = _now_ns()
         reset = partial(env.reset, seed=start.seed, options=options)
         if getattr(env, "suspends", False):
             self.away.hand_off(_Errand("reset", slot, number), partial(in_thread, reset))
@@ -284,10 +302,11 @@ class _Engine:
                 raise
             self._not_begun(slot, number, Rollout([], outcome="truncated", truncation="tokens", error=str(error)))
             return
-        self.playing[slot] = _Playing(Rollout(ids), number)
+        self.playing[slot] = _Playing(Rollout(ids, times_ns=[self.began_ns.pop(slot), _now_ns()]), number)
         self.ready.add(slot)
 
     def _not_begun(self, slot: int, number: int, rollout: Rollout) -> None:
+        rollout.times_ns = [self.began_ns.pop(slot), _now_ns()]
         self.free.append(number)
         self.policy.end(slot)
         self.on_end(slot, rollout)
@@ -327,6 +346,7 @@ class _Engine:
     def _take(self, slot: int, completion: Completion) -> None:
         """A turn has ended: its step begins."""
         rollout, number = self.playing[slot]
+        rollout.times_ns.append(_now_ns())
         if not _record(rollout, completion, self.tokenizer, self.skips):
             self._end(slot)
             return
@@ -374,6 +394,7 @@ class _Engine:
         """Records what the environment answered to the latest turn."""
         observation, reward, terminated, truncated, info = answer
         rollout = self.playing[slot].rollout
+        rollout.times_ns.append(_now_ns())
         rollout.rewards.append(float(reward))
         rollout.components.append(dict(info.get("rewards") or {}))
         if terminated or truncated:

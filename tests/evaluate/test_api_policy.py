@@ -267,3 +267,22 @@ def test_a_whole_evaluation_through_the_endpoint(server, cloakroom, monkeypatch)
     policy.close()
     assert (first["pass@1"], second["pass@1"]) == (0.0, 1.0)
     assert [message["role"] for message in server.requests[-1]["messages"][-2:]] == ["tool", "tool"]
+
+
+@pytest.mark.parametrize(
+    ("usage", "counted"),
+    [
+        ({"prompt_tokens": 40, "completion_tokens": 7, "total_tokens": 47}, (40, 7)),
+        ({"prompt_tokens": 0, "completion_tokens": 0}, (0, 0)),
+        ({"prompt_tokens": 40}, None),
+        ({"prompt_tokens": "40", "completion_tokens": 7}, None),
+        ({"prompt_tokens": -1, "completion_tokens": True}, None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_tokens_are_counted_as_the_server_does(usage, counted, server, policy):
+    start(policy)
+    choice = {"finish_reason": "stop", "message": {"role": "assistant", "content": "Done."}}
+    server.script = [(200, {}, json.dumps({"choices": [choice], "usage": usage}))]
+    assert policy.generate([0])[0].usage == counted

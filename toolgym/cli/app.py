@@ -31,6 +31,7 @@ from toolgym.cli.score import score
 from toolgym.cli.serve import serve
 from toolgym.cli.show import show
 from toolgym.cli.tasks import app as tasks
+from toolgym.cli.trace import trace
 from toolgym.cli.train import train
 from toolgym.cli.view import view
 from toolgym.errors import ConfigError, ToolGymError
@@ -52,6 +53,8 @@ _EXTRAS = {
     "tokenizers": "train",
     "docker": "docker",
     "gguf": "gguf",
+    "opentelemetry": "otel",
+    "requests": "otel",
     "ray": "ray",
     "sentence_transformers": "semantic",
 }
@@ -81,6 +84,7 @@ app.command("serve", cls=Command)(serve)
 app.command("show", cls=Command)(show)
 app.command("view", cls=Command)(view)
 app.command("push", cls=Command)(push)
+app.command("trace", cls=Command)(trace)
 app.add_typer(docker, name="docker")
 app.command("score", cls=Command)(score)
 app.command("inspect", cls=Command)(inspect)

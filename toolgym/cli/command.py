@@ -1,11 +1,16 @@
 """`Command`: how a command of the command line says what it takes."""
 
 import inspect
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from typer.core import TyperCommand
 
 __all__ = ["Command"]
+
+_ADDRESS = re.compile(r"\w+://|[\w.-]+:\d+(/|$)")
+"""How a URL begins, or what lacks nothing but its scheme to be one."""
 
 
 class Command(TyperCommand):
@@ -15,9 +20,12 @@ class Command(TyperCommand):
         super().__init__(*given, help=_flowing(help or ""), **named)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Reads the arguments; an option that only the environment has says how it is set."""
+        """Reads the arguments; an option that only the environment has says how it is set.
+
+        The value of `--otel` may be left out.
+        """
         try:
-            return super().parse_args(ctx, args)
+            return super().parse_args(ctx, list(_with_endpoint(args)))
         except Exception as error:
             given = getattr(error, "option_name", None)  # Typer's error for it has no public name
             if given is not None and any("--set" in each.opts for each in self.params):
@@ -34,6 +42,17 @@ class Command(TyperCommand):
         if option is not None and any(panels):
             option.rich_help_panel = [panel for panel in panels if panel][-1]
         return option
+
+
+def _with_endpoint(args: list[str]) -> Iterator[str]:
+    """The arguments, with an empty value behind `--otel` where no address follows."""
+    for at, each in enumerate(args):
+        yield each
+        if each == "--":
+            yield from args[at + 1 :]
+            return
+        if each == "--otel" and not (at + 1 < len(args) and _ADDRESS.match(args[at + 1])):
+            yield ""
 
 
 def _env_option(given: str) -> str | None:

@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.markup import escape
@@ -27,7 +27,12 @@ from toolgym.cli.common import (
     print_json,
     progress_console,
 )
+from toolgym.cli.trace import OtelContent, say_delivered
 from toolgym.errors import ConfigError
+
+if TYPE_CHECKING:
+    from toolgym.agents.evaluation.evaluation import AgentOptions
+    from toolgym.agents.evaluation.tracing import Traces
 
 _episodes, _agent, _sampling = panel(EPISODES), panel("The agent"), panel("Sampling")
 _speed, _output = panel("Speed"), panel(OUTPUT)
@@ -137,6 +142,17 @@ def evaluate(
     ] = None,
     append: Annotated[bool, _output("--append", help="Add to the episodes that --output holds.")] = False,
     overwrite: Annotated[bool, _output("--overwrite", help="Begin --output anew, whatever it holds.")] = False,
+    otel: Annotated[
+        str | None,
+        _output(
+            "--otel",
+            metavar="[URL]",
+            help="Send each episode as an OpenTelemetry trace to this OTLP/HTTP endpoint (default: "
+            "$OTEL_EXPORTER_OTLP_ENDPOINT, or else port 4318 of this machine).",
+            show_default=False,
+        ),
+    ] = None,
+    otel_content: OtelContent = None,
     json: JsonFlag = False,
 ) -> None:
     """Runs an agent on a split: pass@k, pass^k, tool recall, reward and errors, with 95% intervals.
@@ -150,6 +166,7 @@ def evaluate(
       toolgym eval --agent builtin:imperfect --k 4 --temperature 0.7 --json
       toolgym eval --agent hf:Qwen/Qwen3-0.6B --threads 2 --output qwen.jsonl
       toolgym eval --agent hf:Qwen/Qwen3-8B --vllm http://gpu1:8000 --vllm http://gpu2:8000
+      toolgym eval --agent builtin --output runs/eval.jsonl --otel http://localhost:6006
       OPENAI_BASE_URL=http://127.0.0.1:8000/v1 toolgym eval --agent api:my-model
     """
     from toolgym.hub import check_reach
@@ -203,7 +220,10 @@ def evaluate(
         env_workers=env_workers,
         step_timeout_s=step_timeout_s,
     )
+    if otel is None and otel_content is not None:
+        raise ConfigError("--otel-content is of --otel, which was not given")
     policy = make_policy(agent, sampling, seed=seed)
+    traces = None if otel is None else _traces(otel, otel_content, agent, sampling)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     progress = Progress(*columns, console=progress_console, transient=True)
     bar = progress.add_task(agent, total=None)
@@ -221,7 +241,11 @@ def evaluate(
             progress_console.print(f"[yellow]Warning:[/] {escape(doubt)}", soft_wrap=True, highlight=False)
 
     try:
-        report = run(policy, options, agent=agent, on_episode=ended, on_open=opened)
+        report = run(policy, options, agent=agent, on_episode=ended, on_open=opened, traces=traces)
+    except BaseException:
+        if traces is not None:
+            traces.sender.close(0.0)
+        raise
     finally:
         if progress.live.is_started:
             progress.stop()
@@ -235,12 +259,26 @@ def evaluate(
         file = shlex.quote(str(output))
         done = f"{progress.tasks[0].completed:.0f} episodes were {'added' if append else 'written'} to {file}"
         progress_console.print(f"{done}: toolgym show {file}", highlight=False, soft_wrap=True, markup=False)
+    if traces is not None:
+        say_delivered(traces.sender, "" if output is None else f"toolgym trace {shlex.quote(str(output))}")
     overall = report.overall
     for reason, count in list(report.lost.items())[:1]:
         message = f"{overall.infra_errors} of {overall.episodes} episodes were lost; {count} of them: {reason:.500}"
         progress_console.print(f"[red]{escape(message)}[/]", soft_wrap=True, highlight=False)
     if overall.infra_errors == overall.episodes:
         raise typer.Exit(1)
+
+
+def _traces(endpoint: str, content: bool | None, agent: str, options: "AgentOptions") -> "Traces":
+    """What sends the episodes.
+
+    Raises:
+        ConfigError: the endpoint is none.
+    """
+    from toolgym.agents.evaluation.tracing import Traces, actor_of
+    from toolgym.otel.sending import Sender, check_endpoint, wants_content
+
+    return Traces(Sender(check_endpoint(endpoint or None), content=wants_content(content)), actor_of(agent, options))
 
 
 def _check_output(output: Path | None, append: bool, overwrite: bool) -> None:
