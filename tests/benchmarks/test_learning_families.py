@@ -9,11 +9,13 @@ import pytest
 from benchmarks.learning import OFFLINE, LearningOptions, arguments, units, updates_a_batch
 from benchmarks.learning_families import CONDITIONS, FAMILIES, Family, Row, family
 from benchmarks.learning_results import claims_table, conditions_table
+from toolgym.agents.training.arpo_options import ARPOOptions
 from toolgym.agents.training.awpo_options import AWPOOptions
 from toolgym.agents.training.dupo_options import DUPOOptions
 from toolgym.agents.training.eto_options import ETOOptions
 from toolgym.agents.training.grpo_options import PRESETS as GRPO
 from toolgym.agents.training.grpo_options import GRPOOptions
+from toolgym.agents.training.loop_options import LoopOptions
 from toolgym.agents.training.options import parse_options
 from toolgym.agents.training.registry import algorithms
 from toolgym.agents.training.rft_options import RFTOptions
@@ -28,9 +30,11 @@ from toolgym.errors import ConfigError
 KINDS: dict[str, tuple[type[Any], dict[str, Any]]] = {
     **{name: (GRPOOptions, preset) for name, preset in GRPO.items()},
     **{name: (StepToolPPOOptions, preset) for name, preset in STEPTOOL.items()},
+    "arpo": (ARPOOptions, {}),
     "awpo": (AWPOOptions, {}),
     "dupo": (DUPOOptions, {}),
     "eto": (ETOOptions, {}),
+    "loop": (LoopOptions, {}),
     "rft": (RFTOptions, {}),
     "sft": (SFTOptions, {}),
     "toolupt": (ToolUPTOptions, {}),
@@ -127,7 +131,7 @@ def test_the_family_of_all_has_every_algorithm_as_it_comes(tmp_path: Path) -> No
             assert options.steps * options.groups >= 1600
         else:
             assert options.episodes >= 1600
-    assert updates_a_batch("gspo", []) == 4
+    assert updates_a_batch("gspo", []) == updates_a_batch("loop", []) == 4
     assert updates_a_batch("dupo", ["--minibatches", "4", "--iterations", "2"]) == 8
     with pytest.raises(ConfigError, match="Did you mean 'awpo'"):
         family("awpp")
