@@ -33,6 +33,8 @@ _MODULES = {
     "sft": "toolgym.agents.training.sft_options",
     "spear": "toolgym.agents.training.spear_options",
     "steptool": "toolgym.agents.training.steptool_options",
+    "tool_star": "toolgym.agents.training.grpo_options:tool_star",
+    "tool_star_dpo": "toolgym.agents.training.eto_options:tool_star_dpo",
     "toolpo": "toolgym.agents.training.toolpo_options",
     "toolrl": "toolgym.agents.training.grpo_options:toolrl",
     "toolupt": "toolgym.agents.training.toolupt_options",

@@ -28,6 +28,7 @@ _HOMES: dict[str, str] = {
     "otc": "toolgym.rewards.efficiency",
     "scribe": "toolgym.rewards.scribe",
     "steptool": "toolgym.rewards.steptool",
+    "tool_star": "toolgym.rewards.tool_star",
     "toolpo": "toolgym.rewards.toolpo",
     "toolrl": "toolgym.rewards.toolrl",
     "toolupt": "toolgym.rewards.toolupt",
