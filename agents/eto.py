@@ -19,9 +19,10 @@ With `--data` the first two are those of an executed corpus (`corpus_pairs`), an
 
 The successful path is the policy's own where it has one (`--no-expert`), else or by default the expert's.
 
-Deviations: Tool-Star's formulas are not in the reading list; its pairs are of the reward's best and worst, of a model
-that RL has trained: give that one as `--model`. TP-LLaMA takes branches from a depth-first search; ours are sampled. A branch that repeats the path's step
-and fails later gives no pair at this state. The environment's tokens inside an episode carry no loss.
+Deviations: Tool-Star's formulas are not in the reading list; its pairs are of the reward's best and worse, of a model
+that RL has trained: give that one as `--model`. TP-LLaMA takes branches from a depth-first search; ours are sampled. A
+branch that repeats the path's step and fails later gives no pair at this state. The environment's tokens inside an
+episode carry no loss.
 
 Shapes: B pairs, T tokens.
 """

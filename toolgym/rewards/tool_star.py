@@ -4,8 +4,8 @@
     0                     the form is right, the outcome is not
     1 + 0.1 [several]     solved; several: two or more different tools were called with success
 
-The -1 is paid as soon as it is certain, the rest at the last step. The paper's several tools are search and code; here a
-domain's tools count. An episode whose context was found full after its last step was paid like any other gets no -1.
+The -1 is paid as soon as it is certain, the rest at the last step. The paper's several tools are search and code; here
+a domain's tools count. An episode whose context was found full after its last step had been paid gets no -1 for that.
 """
 
 from toolgym.errors import ConfigError
