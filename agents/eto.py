@@ -11,12 +11,18 @@
   the environment is forked at every state of the path and the policy continues `--samples` times from there, so both
   steps answer exactly the same state and tokens.
 
-With `--data` both are those of an executed corpus (`corpus_pairs`), and the policy plays nothing.
+- `pairs="ranked"`: Dong et al. 2025, "Tool-Star", its self-critic stage after RL (`tool_star_dpo`): several own
+  episodes of each task, ranked by the hierarchical reward (`toolgym.rewards.tool_star`): the best against each distinct
+  one that earned less. So the policy learns what its own samples are worth.
+
+With `--data` the first two are those of an executed corpus (`corpus_pairs`), and the policy plays nothing.
 
 The successful path is the policy's own where it has one (`--no-expert`), else or by default the expert's.
 
-Deviations: TP-LLaMA takes branches from a depth-first search; ours are sampled. A branch that repeats the path's step
-and fails later gives no pair at this state. The environment's tokens inside an episode carry no loss.
+Deviations: Tool-Star's formulas are not in the reading list; its pairs are of the reward's best and worse, of a model
+that RL has trained: give that one as `--model`. TP-LLaMA takes branches from a depth-first search; ours are sampled. A
+branch that repeats the path's step and fails later gives no pair at this state. The environment's tokens inside an
+episode carry no loss.
 
 Shapes: B pairs, T tokens.
 """
@@ -24,7 +30,7 @@ Shapes: B pairs, T tokens.
 import copy
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -46,6 +52,7 @@ from toolgym.agents.training.budget import StepBudget
 from toolgym.agents.training.callbacks import run_callbacks
 from toolgym.agents.training.eto_options import ETOOptions
 from toolgym.agents.training.explore import PLAYED, Progress, explored, make_policy, once
+from toolgym.agents.training.pairs import Pair, ranked_pairs
 from toolgym.agents.training.run_folder import begin, one_writer
 from toolgym.agents.training.running import (
     corpus_of,
@@ -72,20 +79,10 @@ __all__ = [
     "explore_pairs",
     "main",
     "make_trainer",
+    "ranked_pairs",
     "step_pairs",
     "train",
 ]
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two ways to go on after the same context; the masks are 1 where the actor wrote the token."""
-
-    prompt_ids: list[int]
-    chosen_ids: list[int]
-    rejected_ids: list[int]
-    chosen_mask: list[int] = field(default_factory=list)
-    rejected_mask: list[int] = field(default_factory=list)
 
 
 def episode_pairs(better: Rollout, group: Sequence[Rollout]) -> list[Pair]:
@@ -152,6 +149,10 @@ def explore_pairs(
             env.close()
     pairs = [Pair(**pair) for record in records for pair in record["pairs"]]
     none = "every own episode solved its task: there is no failure to learn from; give more --episodes"
+    if config.pairs == "ranked":
+        paired = sum(bool(record["pairs"]) for record in records)
+        print(f"{paired} of {len(records)} tasks have own episodes that earned more and less")
+        none = "own episodes of a task earned the same, in all tasks: give more --episodes or --samples"
     return _fitting(pairs, config, len(records), none)
 
 
@@ -245,6 +246,9 @@ def _explore(
     tasks: Sequence[int],
 ) -> list[tuple[list[Rollout], list[Pair]]]:
     """For each task the episodes that were played, and their pairs."""
+    if config.pairs == "ranked":
+        played = episodes(policy, envs, tasks, config.samples, step_timeout_s=config.step_timeout)
+        return [(group, ranked_pairs(group)) for group in played]
     experts = demonstrate(envs[0], tokenizer, (envs[0].tasks[task] for task in tasks), gold_chain)
     groups: list[list[Rollout]] = [[] for _ in tasks]
     if config.pairs == "episode" or not config.expert:
@@ -388,9 +392,9 @@ def train(config: ETOOptions) -> Path:
         )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line."""
-    return eto_options.main(argv)
+def main(argv: Sequence[str] | None = None, preset: str = "eto") -> int:
+    """The command line; the preset `tool_star_dpo` ranks own episodes by Tool-Star's reward."""
+    return eto_options.main(argv, preset)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@
   its tokens' (`importance_sampling_level="sequence"`), clipped at 3e-4 and 4e-4; four optimizer steps a batch (§5.1).
 - `rloo`: Ahmadian et al. 2024, "Back to basics", §3.3: `A_i = r_i - mean of the others' r`, the whole answer one action
   (`baseline="leave_one_out"`; log-probabilities are summed, which `loss="dr_grpo"` does up to a constant).
+- `tool_star`: Dong et al. 2025, "Tool-Star": GRPO with its hierarchical reward; what follows it is
+  `toolgym.agents.eto`, `tool_star_dpo`.
 - `toolrl`: Qian et al. 2025, "ToolRL": GRPO with that paper's reward of format and correctness (`reward="toolrl"`).
 - `tapo`: Wu et al. 2025, "Tool-augmented policy optimization": DAPO with that paper's reward (`reward="tapo"`).
 - `tgrl`: Chen et al. 2025, "Can tool-integrated RL generalize across diverse domains?": its reward (`reward="tgrl"`).

@@ -193,6 +193,8 @@ class SpearTrainer(ToolTrainer):
     Checkpoints hold the buffer and the moving baseline.
     """
 
+    shardable = False  # processes may have more or fewer episodes to replay, and all would have to pass together
+
     def __init__(self, model: Any, tokenizer: Any, args: GRPOConfig, *, options: SPEAROptions, **kwargs: Any):
         super().__init__(model, tokenizer, args, **kwargs)
         self.options = options

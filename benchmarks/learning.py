@@ -40,7 +40,7 @@ from benchmarks.learning_results import draw, markdown, publish, results_of
 from toolgym.agents.training.options import parse_options
 from toolgym.errors import ConfigError, did_you_mean
 
-OFFLINE = ("sft", "rft", "eto")
+OFFLINE = ("sft", "rft", "eto", "tool_star_dpo")
 """Learners that play first, then train on what was played."""
 UPDATES = {"gspo": 4, "loop": 4}
 """Optimizer steps a batch of episodes, where that is neither one nor said by a row's flags."""

@@ -17,7 +17,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-ALGORITHMS = ("awpo", "dupo", "eto", "grpo", "rft", "sft", "steptool", "toolupt", "tree")
+ALGORITHMS = (
+    *("awpo", "dupo", "eto", "grpo", "rft", "sft", "steptool", "toolupt", "tree"),
+    *("archer", "mua_rl", "scribe", "spear", "toolpo"),
+)
 AGENTS = ("policies", "rollouts", "evaluation", "training", "algorithms", "builtin")
 """The rooms of agents/: each knows those before it."""
 LIBRARY = (

@@ -94,6 +94,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "steps": 48,
         "save_steps": 48,
     },
+    "tool_star": {"reward": "tool_star"},
     "rloo": {"baseline": "leave_one_out", "scale": False, "loss": "dr_grpo"},
     "toolrl": {"reward": "toolrl"},
     # Of the reading list: their rewards are the verified outcome; what they make of it is a switch.
@@ -120,6 +121,7 @@ _ABOUT = {
     "dr_grpo": "Dr.GRPO: GRPO without division by the deviation and by each answer's length (Liu et al. 2025).",
     "dapo": "DAPO: GRPO with a higher upper clip, dynamic sampling, token mean and overlong shaping (Yu et al. 2025).",
     "gspo": "GSPO: GRPO with one ratio a sequence (Zheng et al. 2025).",
+    "tool_star": "Tool-Star's RL stage: GRPO with its hierarchical reward (Dong et al. 2025).",
     "rloo": "RLOO: each return against the mean of the others' (Ahmadian et al. 2024).",
     "toolrl": "ToolRL: GRPO with that paper's reward of format and correctness (Qian et al. 2025).",
     "hdpo": "HDPO: GRPO, and a second advantage for fewer calls among a group's solved episodes (Act Wisely, 2026).",

@@ -41,6 +41,8 @@ _MODULES = {
     "steptool_group": "toolgym.agents.training.grpo_options:steptool_group",
     "tapo": "toolgym.agents.training.grpo_options:tapo",
     "tgrl": "toolgym.agents.training.grpo_options:tgrl",
+    "tool_star": "toolgym.agents.training.grpo_options:tool_star",
+    "tool_star_dpo": "toolgym.agents.training.eto_options:tool_star_dpo",
     "toolpo": "toolgym.agents.training.toolpo_options",
     "toolrl": "toolgym.agents.training.grpo_options:toolrl",
     "toolupt": "toolgym.agents.training.toolupt_options",

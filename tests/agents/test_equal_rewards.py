@@ -19,6 +19,7 @@ from toolgym.agents.rollouts.episodes import EpisodeBatch, all_equal, flat_group
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.steptool import token_rewards
 from toolgym.agents.steptool_group import same_step_advantages
+from toolgym.agents.toolpo import relative, toolpo_advantages
 from toolgym.agents.toolupt import fgae_advantages
 from toolgym.agents.training.critic import whiten
 from toolgym.agents.training.mixing import mixed_advantages
@@ -81,6 +82,11 @@ def of_tree(batch: EpisodeBatch) -> torch.Tensor:
     return fork_advantages(batch, torch.full((count,), -1), torch.zeros(count, dtype=torch.long))
 
 
+def of_toolpo(batch: EpisodeBatch) -> torch.Tensor:
+    none_B = torch.zeros_like(batch.returns_B)
+    return toolpo_advantages(relative(batch.returns_B, batch.usable_B, batch.group_size), none_B, batch)
+
+
 OF_RETURNS: dict[str, Callable[[EpisodeBatch], torch.Tensor]] = {
     "grpo": grpo_advantages,
     "rloo": lambda batch: grpo_advantages(batch, scale=False, leave_one_out=True),
@@ -92,6 +98,7 @@ OF_RETURNS: dict[str, Callable[[EpisodeBatch], torch.Tensor]] = {
     "luffy": of_mixing,
     "fgae": of_fgae,
     "tree": of_tree,
+    "toolpo": of_toolpo,
 }
 
 
@@ -100,9 +107,9 @@ OF_RETURNS: dict[str, Callable[[EpisodeBatch], torch.Tensor]] = {
 def test_the_same_in_more_or_fewer_steps_is_no_difference(name: str, size: float) -> None:
     rewards = [[size / steps] * steps for steps in (1, 3, 7, 11)]
     # Parts that cancel out: what is left of them is rounding, of their size and not of its own. (AWPO's outcomes and
-    # token rewards have no such parts.)
+    # token rewards have no such parts, nor have ToolPO's outcomes and right calls.)
     cancelling = [[size, *([-size / steps] * steps)] for steps in (3, 7, 11, 13)]
-    for group in [rewards] if name in ("awpo", "fgae") else [rewards, cancelling]:
+    for group in [rewards] if name in ("awpo", "fgae", "toolpo") else [rewards, cancelling]:
         batch = batch_of(*group)
         assert not OF_RETURNS[name](batch).any()
         assert flat_groups(batch) == 1.0
@@ -182,7 +189,10 @@ def test_an_episode_without_a_score_is_not_usable() -> None:
 # The others are given rewards, and which of them count.
 @pytest.mark.parametrize(
     "name",
-    ["grpo", "rloo", "dupo", "tree", "arpo", "hdpo", "otc", "same_step", "steps", "dupo_steps", "vine", "steptool"],
+    [
+        *("grpo", "rloo", "dupo", "tree", "arpo", "hdpo", "otc", "toolpo"),
+        *("same_step", "steps", "dupo_steps", "vine", "steptool"),
+    ],
 )
 def test_no_estimator_takes_it_for_a_zero(name: str) -> None:
     others = {

@@ -18,10 +18,10 @@ from toolgym.tasks import Task
 from toolgym.trajectory import Trajectory
 
 pytestmark = pytest.mark.slow
-WHERE = {"env": "ToolGym/Airline-v0", "size": "small", "prompt": "short", "context_tokens": 1024}
+WHERE = {"env": "ToolGym/Airline-v0", "size": "small", "prompt": "short", "set": ("max_turns=3",)}
 OF_TEXT = "test_text_of_reading_list"
 RUNS: dict[str, tuple[ModuleType, type[Any], dict[str, Any]]] = {
-    "archer": (archer, ArCHerOptions, {"reward": OF_TEXT, "warm_up": 1}),
+    "archer": (archer, ArCHerOptions, {"reward": OF_TEXT, "warm_up": 1, "resample": 4}),
     "mua_rl": (mua_rl, MUARLOptions, {"reward": OF_TEXT}),
     "toolpo": (toolpo, ToolPOOptions, {"reward": OF_TEXT}),
     "scribe": (scribe, SCRIBEOptions, {"reward": OF_TEXT}),

@@ -295,7 +295,8 @@ def test_the_larger_benchmarks_defaults() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("algo", algorithms())
+# All samples of a random model earn the same, so that there is nothing to prefer: see test_tool_star.
+@pytest.mark.parametrize("algo", [name for name in algorithms() if name != "tool_star_dpo"])
 def test_every_algorithm_as_it_comes_goes_through(algo: str, tiny: list[str], tmp_path: Path) -> None:
     assert main([*tiny, "--families", "all", "--rows", algo]) == 0
     results = json.loads((tmp_path / "out" / "results.json").read_text())

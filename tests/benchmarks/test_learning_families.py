@@ -9,20 +9,26 @@ import pytest
 from benchmarks.learning import OFFLINE, LearningOptions, arguments, units, updates_a_batch
 from benchmarks.learning_families import CONDITIONS, FAMILIES, Family, Row, family
 from benchmarks.learning_results import claims_table, conditions_table
+from toolgym.agents.training.archer_options import ArCHerOptions
 from toolgym.agents.training.arpo_options import ARPOOptions
 from toolgym.agents.training.awpo_options import AWPOOptions
 from toolgym.agents.training.dupo_options import DUPOOptions
+from toolgym.agents.training.eto_options import PRESETS as ETO
 from toolgym.agents.training.eto_options import ETOOptions
 from toolgym.agents.training.grpo_options import PRESETS as GRPO
 from toolgym.agents.training.grpo_options import GRPOOptions
 from toolgym.agents.training.loop_options import LoopOptions
+from toolgym.agents.training.mua_rl_options import MUARLOptions
 from toolgym.agents.training.options import parse_options
 from toolgym.agents.training.registry import algorithms
 from toolgym.agents.training.rft_options import RFTOptions
 from toolgym.agents.training.running import RunConfig, env_options
+from toolgym.agents.training.scribe_options import SCRIBEOptions
 from toolgym.agents.training.sft_options import SFTOptions
+from toolgym.agents.training.spear_options import SPEAROptions
 from toolgym.agents.training.steptool_options import PRESETS as STEPTOOL
 from toolgym.agents.training.steptool_options import StepToolPPOOptions
+from toolgym.agents.training.toolpo_options import ToolPOOptions
 from toolgym.agents.training.toolupt_options import ToolUPTOptions
 from toolgym.agents.training.tree_options import TreeOptions, VineOptions
 from toolgym.errors import ConfigError
@@ -33,8 +39,13 @@ KINDS: dict[str, tuple[type[Any], dict[str, Any]]] = {
     "arpo": (ARPOOptions, {}),
     "awpo": (AWPOOptions, {}),
     "dupo": (DUPOOptions, {}),
-    "eto": (ETOOptions, {}),
     "loop": (LoopOptions, {}),
+    **{name: (ETOOptions, preset) for name, preset in ETO.items()},
+    "archer": (ArCHerOptions, {}),
+    "mua_rl": (MUARLOptions, {}),
+    "scribe": (SCRIBEOptions, {}),
+    "spear": (SPEAROptions, {}),
+    "toolpo": (ToolPOOptions, {}),
     "rft": (RFTOptions, {}),
     "sft": (SFTOptions, {}),
     "toolupt": (ToolUPTOptions, {}),

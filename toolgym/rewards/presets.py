@@ -30,6 +30,7 @@ _HOMES: dict[str, str] = {
     "steptool": "toolgym.rewards.steptool",
     "tapo": "toolgym.rewards.outcome_format",
     "tgrl": "toolgym.rewards.outcome_format",
+    "tool_star": "toolgym.rewards.tool_star",
     "toolpo": "toolgym.rewards.toolpo",
     "toolrl": "toolgym.rewards.toolrl",
     "toolupt": "toolgym.rewards.toolupt",
