@@ -135,8 +135,6 @@ class StepToolTrainer(ToolTrainer):
         ConfigError: an option of TRL's is set that acts inside the loss that this trainer replaces.
     """
 
-    shardable = False  # the critic is fitted by writing its weights
-
     def __init__(self, model: Any, tokenizer: Any, args: GRPOConfig, *, options: StepToolPPOOptions, **kwargs: Any):
         check_own_loss(args, "StepTool's loss, which is clipped by token (Eq. 8)")
         args.ddp_find_unused_parameters = False  # the value head is used, but not inside the model's forward pass
@@ -360,11 +358,12 @@ class StepToolTrainer(ToolTrainer):
     # Files ---------------------------------------------------------------------------------------------------------
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        whole = dict(state_dict) if self._whole is not None and state_dict is not None else None
         super()._save(output_dir, state_dict)
         if not self.args.should_save:
             return
         folder = Path(output_dir or cast(str, self.args.output_dir))
-        self.critic.save(folder)
+        self.critic.save(folder, whole)
         if self.pooled is not None:
             self.pooled.save(folder)
         (folder / _STATE).write_text(json.dumps({"kl_coefficient": self.kl_coefficient}) + "\n", encoding="utf-8")

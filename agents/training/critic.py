@@ -3,12 +3,13 @@
 Shapes: B sequences, T completion tokens, S steps, L prompt and completion, D hidden size.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch.distributed.tensor import DTensor, Partial, distribute_tensor
 from transformers import PreTrainedModel
 
 __all__ = ["PooledFit", "ValueHead", "clipped_value_loss", "gae", "masked_sums", "step_gae", "token_weights", "whiten"]
@@ -22,10 +23,12 @@ class ValueHead:
     """V(s), linear in the last hidden state of a causal LM (or of a PEFT model around one); 0 until it is fitted.
 
     The head becomes a part of the model, so that optimizer, gradient clipping and processes treat it alike, but is
-    saved to a file of its own, so that the saved model is a plain one.
+    saved to a file of its own, so that the saved model is a plain one. Where the model is sharded over processes the
+    head is, too (FSDP2): it is gathered where it is computed with, and all processes compute and set it together.
     """
 
     def __init__(self, model: Any):
+        self._root = model
         base = cast(PreTrainedModel, model.get_base_model() if hasattr(model, "peft_config") else model)
         self.linear = torch.nn.Linear(base.config.get_text_config().hidden_size, 1).to(base.device)
         torch.nn.init.zeros_(self.linear.weight)
@@ -56,8 +59,9 @@ class ValueHead:
         kept_BLD = self._hidden_BLD
         hidden_BTD = self._take(length)
         self._hidden_BLD = kept_BLD if keep else None
+        weight, bias = _gathered(self.linear.weight), _gathered(self.linear.bias)
         with torch.autocast(hidden_BTD.device.type, enabled=False):
-            return self.linear(hidden_BTD.float())[..., 0]
+            return torch.nn.functional.linear(hidden_BTD.float(), weight, bias)[..., 0]
 
     def moments(self, length: int, returns_BT: torch.Tensor, mask_BT: torch.Tensor) -> torch.Tensor:
         """What `fit` needs of the last `length` tokens of the latest forward pass: `X'X | X'y` `(D + 1, D + 2)`.
@@ -89,16 +93,37 @@ class ValueHead:
     @torch.no_grad()
     def set(self, solved: torch.Tensor) -> None:
         """Sets weights and bias `(D + 1,)`."""
-        self.linear.weight.copy_(solved[None, :-1])
-        self.linear.bias.copy_(solved[-1:])
+        if hasattr(self._root, "reshard"):  # what a forward pass has gathered is dropped: the parts are what stays
+            self._root.reshard()
+        for held, value in ((self.linear.weight, solved[None, :-1]), (self.linear.bias, solved[-1:])):
+            value = value.to(held.device, held.dtype)
+            if isinstance(held, DTensor):
+                value = distribute_tensor(value.contiguous(), held.device_mesh, held.placements)
+            held.copy_(value)
 
-    def save(self, folder: Path) -> None:
-        """Writes the head beside the model."""
-        save_file({name: value.contiguous() for name, value in self.linear.state_dict().items()}, folder / _FILE)
+    def save(self, folder: Path, whole: Mapping[str, torch.Tensor] | None = None) -> None:
+        """Writes the head beside the model; `whole` are the weights of all of the model, where it is sharded."""
+        state = {
+            name: value if whole is None else next(whole[key] for key in whole if key.endswith(f"value_head.{name}"))
+            for name, value in self.linear.state_dict().items()
+        }
+        save_file({name: value.contiguous() for name, value in state.items()}, folder / _FILE)
 
     def load(self, folder: Path) -> None:
         """Reads what `save` wrote."""
-        self.linear.load_state_dict(load_file(folder / _FILE))
+        kept = load_file(folder / _FILE)
+        self.set(torch.cat([kept["weight"][0], kept["bias"]]))
+
+
+def _gathered(weight: torch.Tensor) -> torch.Tensor:
+    """A weight as it is computed with: one that is sharded, whole; its gradient is then the mean of the processes'."""
+    if not isinstance(weight, DTensor):
+        return weight
+    count = weight.device_mesh.size()
+    whole = weight.full_tensor(grad_placements=[Partial()] * weight.device_mesh.ndim)
+    if whole.requires_grad:
+        whole.register_hook(lambda gradient: gradient / count)
+    return whole
 
 
 class PooledFit:

@@ -81,6 +81,48 @@ train("adapter", steps=2, lora_rank=4)
 """
 
 
+# StepTool's critic is a part of the model that is sharded, is computed with outside of its forward pass, and is fitted.
+CRITIC = (
+    CHILD[: CHILD.index("from toolgym.agents.grpo")]
+    + """
+from functools import partial
+
+from toolgym.agents.policies.lm import SamplingOptions
+from toolgym.agents.policies.machine import set_threads
+from toolgym.agents.policies.models import load_model
+from toolgym.agents.steptool import StepToolPPOOptions, StepToolTrainer, token_rewards
+from toolgym.agents.training.callbacks import MetricsFile
+from toolgym.agents.training.running import grpo_args, lora, run, task_order
+
+spec = importlib.util.spec_from_file_location("toys", sys.argv[1])
+toys = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(toys)
+set_threads(1)
+
+def train(name, **more):
+    model, tokenizer = load_model(sys.argv[2])
+    config = StepToolPPOOptions(
+        model=sys.argv[2], output=Path(sys.argv[3]) / name, groups=2, rollouts=4, micro_batch=2, learning_rate=1e-3,
+        save_steps=1, max_new_tokens=8, context_tokens=256, progress=False, **more,
+    )
+    trainer = StepToolTrainer(
+        model, tokenizer, grpo_args(config), envs=[toys.ToyEnv() for _ in range(8)], tasks=list(range(20)),
+        order=task_order(20, 8, 0), estimator=partial(token_rewards), peft_config=lora(config.lora_rank),
+        sampling=SamplingOptions(max_new_tokens=8, context_tokens=256), options=config,
+        callbacks=[MetricsFile(config.output / "metrics.jsonl")],
+    )
+    run(trainer, config)
+    kind = type(trainer.critic.linear.weight).__name__
+    print("sharded critic" if kind == "DTensor" else "whole critic")
+
+train("fitted", steps=2)
+train("fitted", steps=3, resume=True)
+train("trained", steps=2, fit_value=False, value_coef=1.0)
+train("adapter", steps=2, lora_rank=4)
+"""
+)
+
+
 def fsdp_environment() -> dict[str, str]:
     """What `accelerate launch` makes of the configuration that is shipped, as environment variables."""
     from accelerate.commands.launch import _validate_launch_command, launch_command_parser
@@ -91,7 +133,7 @@ def fsdp_environment() -> dict[str, str]:
     return {name: value for name, value in made.items() if name.startswith("FSDP_") or name == "ACCELERATE_USE_FSDP"}
 
 
-def launch(folder: Path, *words: str) -> None:
+def launch(folder: Path, *words: str, code: str = CHILD) -> None:
     """Trains in one process, and in two that share the model; both write beside each other."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
@@ -103,7 +145,7 @@ def launch(folder: Path, *words: str) -> None:
             env |= {**fsdp_environment(), "WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank)}
             env |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
         log = (folder / f"{name}-{rank}.log").open("w")
-        command = [sys.executable, "-c", CHILD, *words, str(folder / name)]
+        command = [sys.executable, "-c", code, *words, str(folder / name)]
         started.append((subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT), log))
     try:
         codes = [process.wait(timeout=850) for process, _ in started]
@@ -145,6 +187,46 @@ def test_two_processes_that_share_a_model_take_the_step_of_one(tokenizer: Any, t
             assert float(apart.max()) < 1e-3, (name, folder)
         read, _ = load_model(two / "final")
         assert read.num_parameters() == tiny_model.num_parameters()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_critic_on_a_model_that_is_shared_takes_the_step_of_one(
+    tokenizer: Any, tiny_model: Any, tmp_path: Path
+) -> None:
+    """Policy and critic, fitted and trained by gradients; its files are whole, and a run goes on from them."""
+    model = tmp_path / "model"
+    save_checkpoint(tiny_model, tokenizer, model)
+    launch(tmp_path, str(Path(__file__).with_name("conftest.py")), str(model), code=CRITIC)
+    assert (tmp_path / "one-0.log").read_text().count("whole critic") == 4
+    assert [(tmp_path / f"two-{rank}.log").read_text().count("sharded critic") for rank in "01"] == [4, 4]
+    for name, steps in (("fitted", 3), ("trained", 2), ("adapter", 2)):
+        one, two = tmp_path / "one" / name, tmp_path / "two" / name
+        logged = [
+            [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()] for output in (one, two)
+        ]
+        assert len(logged[0]) == len(logged[1]) == steps
+        for left, right in zip(*logged, strict=True):
+            for figure in ("env_steps", "reward", "turns", "solved", "kl_coefficient"):
+                assert left[figure] == pytest.approx(right[figure], abs=1e-6), (name, figure)
+            assert left["loss"] == pytest.approx(right["loss"], abs=1e-5), name
+            assert left["grad_norm"] == pytest.approx(right["grad_norm"], rel=1e-3), name
+        assert max(line["grad_norm"] for line in logged[0]) > 1e-3
+        heads = [load_file(output / f"checkpoint-{steps}" / "value_head.safetensors") for output in (one, two)]
+        assert float(heads[0]["weight"].abs().max()) > 1e-4, name  # it has learnt something
+        for key in ("weight", "bias"):
+            assert heads[0][key].shape == heads[1][key].shape
+            assert float((heads[0][key] - heads[1][key]).abs().max()) < 1e-4, (name, key)
+        for output in (one, two):
+            assert not any(
+                "value_head" in key for file in (output / "final").glob("*model.safetensors") for key in load_file(file)
+            )
+        file = "adapter_model" if name == "adapter" else "model"
+        alone, both = (load_file(output / "final" / f"{file}.safetensors") for output in (one, two))
+        assert alone.keys() == both.keys()
+        apart = torch.cat([(alone[key] - both[key]).abs().flatten() for key in alone])
+        assert float((apart < 1e-5).float().mean()) > 0.99, name
+        assert float(apart.max()) < 1e-3, name
 
 
 @pytest.mark.parametrize("rank", [0, 4])
@@ -192,8 +274,6 @@ def test_what_would_end_without_a_whole_model_is_refused() -> None:
         check_sharded(SimpleNamespace(fsdp_version=1, state_dict_type="FULL_STATE_DICT"))
     with pytest.raises(ConfigError, match=r"fsdp_state_dict_type must be FULL_STATE_DICT, got SHARDED_STATE_DICT"):
         check_sharded(SimpleNamespace(fsdp_version=2, state_dict_type="SHARDED_STATE_DICT"))
-    with pytest.raises(ConfigError, match="StepToolTrainer takes no model that is sharded"):
-        check_sharded(good, "StepToolTrainer")
 
 
 def test_the_shipped_configuration_says_so(capsys: pytest.CaptureFixture[str]) -> None:
