@@ -8,14 +8,13 @@ import gymnasium
 import pytest
 
 from tests.adapters.experts import expert_turns
+from tests.adapters.manual import file_of
 from toolgym.errors import ConfigError, InfraError
 from toolgym.messages import render
 from toolgym.opening import open_env
 from toolgym.trajectory import read_trajectories
 from toolgym.trajectory.files import TrajectoryWriter
 
-OURS = "from toolgym.adapters.verifiers import ToolGymEnv, ToolGymHarness, ToolGymTaskset\n\n"
-OURS += '__all__ = ["ToolGymEnv", "ToolGymHarness", "ToolGymTaskset"]\n'
 SUMS = """
 import json
 
@@ -92,7 +91,7 @@ __all__ = ["Adding", "Sums"]
 @pytest.fixture(autouse=True)
 def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Modules that verifiers finds by their names."""
-    (tmp_path / "airline_toolgym.py").write_text(OURS)
+    (tmp_path / "airline_toolgym.py").write_text(file_of("airline_toolgym.py"))
     (tmp_path / "sums.py").write_text(SUMS)
     monkeypatch.syspath_prepend(tmp_path)
 
