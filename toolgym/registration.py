@@ -60,6 +60,7 @@ _MADE_IN = {
     "ToolGym/MCP-v0": "toolgym.mcp_env",
     "ToolGym/OpenEnv-v0": "toolgym.adapters.openenv",
     "ToolGym/PlanArena-v0": "toolgym.envs.planarena.arena",
+    "ToolGym/Verifiers-v0": "toolgym.adapters.verifiers",
 }
 """Ids with options of their own -> the module with their `make_env` and `make_vector_env`."""
 _TAU = {"tau": ("airline", "retail"), "tau2": ("airline", "retail", "telecom")}

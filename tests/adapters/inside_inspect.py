@@ -16,6 +16,7 @@ from inspect_ai.solver import generate
 from inspect_ai.tool import ToolCall as InspectCall
 
 from tests.adapters.experts import expert_turns, gold_messages
+from tests.adapters.manual import command_of, file_of
 from toolgym.adapters.inspect import RECORD, inspect_task
 from toolgym.errors import ConfigError, InfraError
 from toolgym.mcp.inprocess import InProcessSession
@@ -194,19 +195,23 @@ def test_each_epoch_is_perturbed_in_its_own_way(tmp_path):
     assert first != second
 
 
-def test_their_command_runs_a_file_and_writes_a_log(tmp_path):
-    (tmp_path / "airline.py").write_text(
-        f"import sys\nsys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
-        "from inspect_ai import task, task_with\n"
-        "from toolgym.adapters.inspect import inspect_task\n"
-        "from tests.adapters.inside_inspect import AIRLINE, expert\n\n\n"
+def test_the_manuals_file_runs_by_its_command_and_writes_a_log(tmp_path):
+    """With a model that plays gold in the place of the one that the command names."""
+    played = (
+        f"\nimport sys\nsys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
+        "from inspect_ai import task_with\n"
+        "from tests.adapters.inside_inspect import expert\n\n\n"
         "@task\n"
-        "def airline(count=2):\n"
-        "    made = inspect_task('ToolGym/Airline-v0', count=count, **AIRLINE)\n"
-        "    return task_with(made, model=expert('ToolGym/Airline-v0', AIRLINE, count))\n"
+        "def gold(count=20):\n"
+        "    options = {'size': 'small', 'split': 'test'}\n"
+        "    return task_with(airline(count=count), model=expert('ToolGym/Airline-v0', options, count))\n"
     )
-    command = ["eval", "airline.py", "-T", "count=3", "--log-dir", "logs", "--log-format", "json", "--display", "none"]
-    done = subprocess.run([sys.executable, "-m", "inspect_ai", *command], cwd=tmp_path, capture_output=True, text=True)
+    (tmp_path / "airline.py").write_text(file_of("airline.py") + played)
+    given = command_of("inspect eval")[1:]
+    given = ["airline.py@gold" if each == "airline.py" else each for each in given]
+    del given[given.index("--model") : given.index("--model") + 2]
+    command = [sys.executable, "-m", "inspect_ai", *given, "--log-format", "json", "--display", "none"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = (tmp_path / "logs").glob("*.json")
     log = read_eval_log(str(path))

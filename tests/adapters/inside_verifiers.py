@@ -16,14 +16,13 @@ import pytest
 import verifiers.v1 as vf
 
 from tests.adapters.experts import expert_turns, gold_messages
+from tests.adapters.manual import command_of, file_of
 from toolgym.adapters.verifiers import ToolGymConfig, ToolGymHarness, ToolGymTaskset
 from toolgym.errors import ConfigError, InfraError
 from toolgym.mcp.inprocess import InProcessSession
 from toolgym.messages import render
 from toolgym.opening import open_env
 
-MODULE = "from toolgym.adapters.verifiers import ToolGymEnv, ToolGymHarness, ToolGymTaskset\n\n"
-MODULE += '__all__ = ["ToolGymEnv", "ToolGymHarness", "ToolGymTaskset"]\n'
 SMALL = {"size": "small"}
 PLAYED = [
     ("ToolGym/Airline-v0", {"size": "small", "depth": 2}),
@@ -37,7 +36,7 @@ Says = Callable[[list[dict[str, Any]]], dict[str, Any]]
 @pytest.fixture(autouse=True)
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A module that verifiers finds by its name."""
-    (tmp_path / "airline_toolgym.py").write_text(MODULE)
+    (tmp_path / "airline_toolgym.py").write_text(file_of("airline_toolgym.py"))
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("MODEL_KEY", "none")
     return tmp_path
@@ -131,29 +130,26 @@ def test_the_gold_chain_earns_what_the_episode_in_process_earns(env_id, options)
 
 
 def command(name: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """A command of verifiers', in a folder that holds the module."""
+    """The manual's command of verifiers' with other or further arguments, in a folder that holds the module."""
+    program, *given = command_of(name)
     environment = {**os.environ, "PYTHONPATH": str(folder)}
-    where = Path(sys.executable).with_name(name)
-    return subprocess.run([str(where), *arguments], cwd=folder, env=environment, capture_output=True, text=True)
+    where = Path(sys.executable).with_name(program)
+    line = [str(where), *given[: given.index("-n")], "-n", "2", *given[given.index("-n") + 2 :], *arguments]
+    return subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True)
 
 
 def test_their_own_validation_passes(plugin):
-    chosen = ["--taskset.options.size", "small", "--taskset.options.user", "scripted", "-n", "3"]
-    done = command(
-        "vf-validate", "airline_toolgym", *chosen, "--runtime.type", "subprocess", "--no-rich", folder=plugin
-    )
+    done = command("vf-validate", "--taskset.options.user", "scripted", folder=plugin)
     assert done.returncode == 0, done.stdout + done.stderr
     summary = json.loads(done.stdout[done.stdout.index("{") :])
-    assert (summary["total"], summary["valid_rate"]) == (3, 1)
-    assert {name: each["valid"] for name, each in summary["checks"].items()} == {"gold": 3, "noop": 3}
+    assert (summary["total"], summary["valid_rate"]) == (2, 1)
+    assert {name: each["valid"] for name, each in summary["checks"].items()} == {"gold": 2, "noop": 2}
 
 
 def test_their_command_evaluates_any_of_our_environments(plugin):
-    options = ["--env.taskset.env", "ToolGym/Library-v0", "--env.taskset.options.size", "small", "-n", "2"]
     with endpoint(expert("ToolGym/Library-v0", SMALL, 2)) as url:
-        client = ["--client.base-url", url, "--client.api-key-var", "MODEL_KEY", "-m", "m"]
-        run = ["--run.name", "gold", "--no-push", "--no-rich"]
-        done = command("vf-eval", "airline_toolgym", *options, *client, *run, folder=plugin)
+        client = ["--client.base-url", url, "--client.api-key-var", "MODEL_KEY"]
+        done = command("vf-eval", *client, "--run.name", "gold", folder=plugin)
     assert done.returncode == 0, done.stdout + done.stderr
     lines = (plugin / "outputs" / "gold" / "traces.jsonl").read_text().splitlines()
     traces = [trace for line in lines for trace in json.loads(line).get("traces", [json.loads(line)])]

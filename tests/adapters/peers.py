@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 
-def run_inside(folder: Path, requirements: list[str], tests: Path) -> None:
-    """Installs a peer from the index and runs a file of tests beside it; skips where the index cannot be reached.
+def run_inside(folder: Path, requirements: list[str], *tests: Path) -> None:
+    """Installs a peer from the index and runs files of tests beside it; skips where the index cannot be reached.
 
     The peer's own versions of shared packages go before those installed here, as for a user who has both.
     """
@@ -35,8 +35,8 @@ def run_inside(folder: Path, requirements: list[str], tests: Path) -> None:
         "no:xdist",
         "-o",
         "filterwarnings=",
-        str(tests),
+        *map(str, tests),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1200, env=environment)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert " passed" in done.stdout

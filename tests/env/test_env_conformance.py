@@ -33,7 +33,7 @@ FEW = {
 PUBLIC = {"ToolGym/TauAirline-v0", "ToolGym/TauRetail-v0"}
 PUBLIC |= {f"ToolGym/Tau2{name}-v0" for name in ("Airline", "Retail", "Telecom")}
 """Benchmarks whose data is the user's: `tests/tau` and `tests/tau2` have small ones, on which the suite is run."""
-SERVED = {"ToolGym/OpenEnv-v0"}
+SERVED = {"ToolGym/OpenEnv-v0", "ToolGym/Verifiers-v0"}
 """What somebody else serves, without gold: `tests/adapters` plays it."""
 
 

@@ -23,6 +23,7 @@ _VERDICTS: dict[str, str | TaskVerdict] = {
     "openenv": "toolgym.adapters.openenv.playing:fault",
     "tau": "toolgym.envs.tau.env:fault",
     "tau2": "toolgym.envs.tau2.rewards:fault",
+    "verifiers": "toolgym.adapters.verifiers.playing:fault",
 }
 """Name -> the verdict, or where it is."""
 
