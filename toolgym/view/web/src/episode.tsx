@@ -50,7 +50,7 @@ export function EpisodePage({ place }: { place: Place }) {
     return href(["run", run, n], next);
   };
   const episode = found.value && String(found.value.n) === n ? found.value : null;
-  const tabs = TABS.filter((each) => each !== "tokens" || episode?.tokens).filter((each) => each !== "check" || !episode?.corpus);
+  const tabs = TABS.filter((each) => each !== "tokens" || episode?.tokens);
   useKeys({
     j: () => move(".step", 1),
     ArrowDown: () => move(".step", 1) || scrollBy({ top: 120 }),
@@ -186,7 +186,7 @@ function Conversation({ of, run }: { of: Episode; run: string }) {
         <span class="who">user</span>
         <Text of={request} />
       </article>
-      {!of.corpus && <CreditBar of={of} run={run} credit={credit} setCredit={setCredit} />}
+      <CreditBar of={of} run={run} credit={credit} setCredit={setCredit} />
       <ol class="steps" aria-label="Steps">
         {of.steps.map((step, at) => (
           <StepView
