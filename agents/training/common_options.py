@@ -26,6 +26,7 @@ __all__ = [
     "check_reports",
     "check_token_mean",
     "largest_divisor",
+    "places_of",
     "processes",
 ]
 
@@ -35,7 +36,12 @@ LossType = Literal["grpo", "dapo", "dr_grpo", "bnpo"]
 _MOST_EPISODES = 65_536
 
 
-def check_reports(place: str) -> None:
+def places_of(report_to: str) -> list[str]:
+    """The places that a run reports to, by transformers' names; several stand with commas between them."""
+    return [place.strip() for place in report_to.split(",")]
+
+
+def check_reports(report_to: str) -> None:
     """Raises where a run cannot report to a place: as it begins, not after hours of playing.
 
     Raises:
@@ -44,19 +50,24 @@ def check_reports(place: str) -> None:
     from transformers.integrations.integration_utils import get_available_reporting_integrations
 
     usable = ("none", "all", *get_available_reporting_integrations())
-    if place not in usable:
-        raise ConfigError(
-            f"report_to={place!r} needs a package that is not installed: install it (pip install "
-            f"{place.replace('_', '-')}), or report to one of {', '.join(usable)}"
-        )
+    for place in places_of(report_to):
+        if place not in usable:
+            raise ConfigError(
+                f"report_to={place!r} needs a package that is not installed: install it (pip install "
+                f"{place.replace('_', '-')}), or report to one of {', '.join(usable)}"
+            )
 
 
-def _check_place(place: str) -> None:
+def _check_places(report_to: str) -> None:
     """Raises where transformers knows no such place to report to."""
     from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 
-    if place not in (known := ("none", "all", *INTEGRATION_TO_CALLBACK)):
-        raise ConfigError(f"report_to: {did_you_mean(place, known, 'place')}")
+    places = places_of(report_to)
+    for place in places:
+        if place not in (known := ("none", "all", *INTEGRATION_TO_CALLBACK)):
+            raise ConfigError(f"report_to: {did_you_mean(place, known, 'place')}")
+        if place in ("none", "all") and len(places) > 1:
+            raise ConfigError(f"report_to={report_to!r}: {place!r} stands alone")
 
 
 _GROUPS = {
@@ -131,7 +142,9 @@ class CommonOptions:
     eval_episodes: Annotated[int, "with eval-steps: tasks of an evaluation"] = 64
     eval_split: Annotated[str, "with eval-steps: validation, test, test_unseen or train"] = "validation"
     eval_temperature: Annotated[float, "with eval-steps: of the sampling; 0: greedy"] = 0.0
-    report_to: Annotated[str, "none, tensorboard, wandb, or another that transformers knows"] = "none"
+    report_to: Annotated[
+        str, "none, tensorboard, trackio, wandb, or another that transformers knows; several with commas between"
+    ] = "none"
     resume: Annotated[bool, "go on from the latest checkpoint in the output folder"] = False
     overwrite: Annotated[bool, "begin anew in a folder that holds a run: its files are removed"] = False
     env_steps: Annotated[int, "stop once so many environment steps were played, the expert's too; 0: no limit"] = 0
@@ -148,7 +161,7 @@ class CommonOptions:
     def __post_init__(self) -> None:
         check_choices(self)
         if self.report_to != "none":
-            _check_place(self.report_to)
+            _check_places(self.report_to)
         _check_evaluation(self)
         check_schedule(self)
         check_ranges(

@@ -8,6 +8,8 @@ tokens.jsonl      their tokens, each with its log-probability and advantage
 checkpoint-N/     from which the run can go on
 best/             the model of the best evaluation so far: a link to best-a/ or best-b/
 tensorboard/      TensorBoard's files
+wandb/            the files of Weights & Biases
+run_name          the run's name where it reports to
 final/            the model, and environment.json: the environment's size and prompt that it is used to
 .lock             who writes the folder, while a run does
 """
@@ -56,6 +58,7 @@ _OPTIONS, _SETTINGS, _BEST = "config.json", "environment.json", "best"
 _KEPT = {"size": get_args(Size), "prompt": ("full", "short")}
 """What a model's folder keeps of the environment's options, and what each may be."""
 TENSORBOARD, EPISODES, TOKENS = "tensorboard", "episodes.jsonl", "tokens.jsonl"
+WANDB, RUN_NAME = "wandb", "run_name"
 _SLOTS = ("best-a", "best-b")
 """Where the model that `best` is a link to lies: a new one is written into the other one."""
 _MAY_DIFFER = (
@@ -323,7 +326,8 @@ def _clear(config: Any, made: Sequence[Path]) -> None:
             f"{str(output)!r} holds a run ({found[0].name}): go on with it (--resume), begin anew (--overwrite), or "
             "give another --output"
         )
-    for path in [*found, *([output / TENSORBOARD] if config.overwrite else [])]:
+    reports = [output / name for name in (TENSORBOARD, WANDB, RUN_NAME)]
+    for path in [*found, *(reports if config.overwrite else [])]:
         _remove(path)
 
 

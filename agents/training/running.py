@@ -25,10 +25,11 @@ from toolgym.agents.rollouts.environments import copies
 from toolgym.agents.rollouts.recording import RecordEpisodes
 from toolgym.agents.training.adapters import keep_base
 from toolgym.agents.training.callbacks import StopOnInterrupt, interrupts_as_before, one_tensorboard, run_callbacks
-from toolgym.agents.training.common_options import RunConfig, check_reports, processes
+from toolgym.agents.training.common_options import RunConfig, check_reports, places_of, processes
 from toolgym.agents.training.orders import task_order
 from toolgym.agents.training.overlap import Stale
 from toolgym.agents.training.player import Opened
+from toolgym.agents.training.reporting import one_run
 from toolgym.agents.training.run_folder import (
     EPISODES,
     TENSORBOARD,
@@ -206,7 +207,7 @@ def grpo_args(config: RunConfig) -> GRPOConfig:
         logging_nan_inf_filter=False,  # a loss that is not finite must be seen, not averaged away
         save_steps=config.save_steps,
         save_total_limit=2,
-        report_to=config.report_to,
+        report_to=places_of(config.report_to),
         seed=config.seed,
         disable_tqdm=True,  # `ProgressBar` shows less, and what matters
     )
@@ -370,7 +371,8 @@ def train_and_save(make: Callable[[], Any], tokenizer: Any, config: Any, checkpo
         trainer.add_callback(StopOnInterrupt(_updates(config)))  # last: it may raise
         one_tensorboard(trainer, config.output / TENSORBOARD, step_of(checkpoint) + 1)
         try:
-            trainer.train(resume_from_checkpoint=checkpoint)
+            with one_run(trainer, config.output):
+                trainer.train(resume_from_checkpoint=checkpoint)
         except ToolGymError as error:  # such as a reward that raises: what was learnt until then is kept
             if not isinstance(error, DivergenceError):
                 _keep(trainer, config)

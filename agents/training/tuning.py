@@ -9,6 +9,7 @@ from toolgym.agents.training.common_options import (
     CommonOptions,
     PlayOptions,
     largest_divisor,
+    places_of,
     processes,
 )
 from toolgym.agents.training.options import check_idle, check_ranges
@@ -107,7 +108,7 @@ def tuning_args(config: TuningOptions) -> dict[str, Any]:
         "logging_nan_inf_filter": False,
         "save_steps": config.save_steps,
         "save_total_limit": 2,
-        "report_to": config.report_to,
+        "report_to": places_of(config.report_to),
         "seed": config.seed,
         "disable_tqdm": True,  # `ProgressBar` shows less, and what matters
     }

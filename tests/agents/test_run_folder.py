@@ -16,13 +16,14 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers.integrations import integration_utils
 from transformers.utils import logging
 
 from toolgym.agents.grpo import GRPOOptions
 from toolgym.agents.policies.models import load_model, quiet
 from toolgym.agents.sft import SFTOptions
 from toolgym.agents.training import registry
-from toolgym.agents.training.common_options import RunConfig
+from toolgym.agents.training.common_options import RunConfig, check_reports, places_of
 from toolgym.agents.training.rft_options import RFTOptions
 from toolgym.agents.training.run_folder import begin, latest_checkpoint, save_settings, settings_of
 from toolgym.agents.training.running import env_options, lora
@@ -301,6 +302,21 @@ def test_a_place_to_report_to_is_known() -> None:
         with pytest.raises(ConfigError, match=r"report_to: .*Did you mean 'tensorboard'"):
             kind(report_to="tensorbord")
         assert kind(report_to="wandb").report_to == "wandb"
+        assert places_of(kind(report_to="tensorboard, trackio").report_to) == ["tensorboard", "trackio"]
+        with pytest.raises(ConfigError, match=r"report_to: .*Did you mean 'trackio'"):
+            kind(report_to="tensorboard,trakio")
+        for alone in ("none,wandb", "wandb,all", "none,none"):
+            with pytest.raises(ConfigError, match="stands alone"):
+                kind(report_to=alone)
+
+
+def test_each_place_to_report_to_is_there_before_anything_is_played(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(integration_utils, "get_available_reporting_integrations", lambda: ["tensorboard"])
+    check_reports("tensorboard")
+    with pytest.raises(
+        ConfigError, match=r"report_to='trackio' .*pip install trackio\), or report to one of none, all, ten"
+    ):
+        check_reports("tensorboard,trackio")
 
 
 def test_a_device_that_is_not_there(start: str) -> None:

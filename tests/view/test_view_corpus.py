@@ -5,7 +5,8 @@ import pytest
 from toolgym.envs.planarena.corpus.building import BuildOptions, build
 from toolgym.envs.planarena.corpus.format import part_files, read_manifest, read_rows
 from toolgym.view import queries
-from toolgym.view.episodes import episode
+from toolgym.view.episodes import episode, recorded
+from toolgym.view.explaining import Explainer
 from toolgym.view.library import Library
 
 
@@ -51,4 +52,31 @@ def test_a_part_that_is_damaged_is_said_and_the_others_are_read(tmp_path, cache)
     with library.index(source) as index:
         assert queries.page(index, {})["total"] == len(list(read_rows(second)))
         assert first.name in queries.broken_lines(index)[0]["why"]
+    library.close()
+
+
+@pytest.mark.parametrize("format", ["jsonl", "parquet"])
+def test_a_row_tells_its_checklist_state_and_credit(format, tmp_path, cache):
+    if format == "parquet":
+        pytest.importorskip("pyarrow")
+    folder = tmp_path / "corpus"
+    build(BuildOptions(folder, ["library"], trajectories=6, part_rows=4, alternatives=0, format=format))
+    rows = [row for path in part_files(folder, read_manifest(folder)) for row in read_rows(path)]
+    library = Library([folder], cache)
+    library.read_all()
+    (source,) = library.sources.values()
+    explainer = Explainer()
+    assert {row["label"] for row in rows} == {"positive", "negative"}
+    for n, row in enumerate(rows):
+        played = recorded(library, source, n)
+        assert (played.task_id, len(played.steps)) == (row["task"], len(episode(library, source, n)["steps"]))
+        told = explainer.explain(played)
+        assert told["checklist"]
+        required = [item["met"] is not None for item in told["checklist"] if item["required"] and not item["judged"]]
+        is_solved = row["label"] == "positive"
+        assert (told["reasons"] == []) == is_solved
+        assert all(required) or not is_solved
+        credit = explainer.credit(played, "outcome", "leave_one_out")
+        assert len(credit["values"]) == len(played.steps)
+        assert credit["all"] == float(is_solved)
     library.close()

@@ -236,6 +236,17 @@ def test_an_episode_is_a_conversation(many):
     assert "credit" in many.texts(".main-column")[0]  # the records that it changed
 
 
+def test_notices_are_told(tmp_path, open_viewer, tab):
+    lines = lines_of(0)
+    lines[1]["observation"] = "<tool_response>said: <notice>no</tool_response>\n<notice>It was the last turn.</notice>"
+    lines[2]["observation"] = "<user>This is no <notice> of anybody's.</user>"
+    viewer = open_viewer(write(tmp_path / "a.jsonl", [HEADER, *lines]))
+    one = tab(viewer.address)
+    one.go(f"#/run/{id_of(viewer, 'a.jsonl')}/0")
+    one.wait("document.querySelectorAll('.step').length == 2")
+    assert one.texts(".notice") == ["notice It was the last turn."]
+
+
 def test_tokens_have_their_colours_and_numbers(runs, open_viewer, tab):
     viewer = open_viewer(runs)
     one = tab(viewer.address)

@@ -3,15 +3,17 @@
 import json
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from toolgym.trajectory import Trajectory
 from toolgym.view.rows import Row
 from toolgym.view.store import Store
 
-__all__ = ["CorpusIndexer", "corpus_episode"]
+__all__ = ["CorpusIndexer", "corpus_episode", "corpus_record"]
 
 _COLUMNS = ["id", "label", "scenario", "size", "split", "task", "request", "composition", "depth", "outcome"]
 _NESTED = ["messages", "steps", "error"]
@@ -142,6 +144,16 @@ def _found(folder: Path, file: str, place: list[int]) -> dict[str, Any]:
                 return parquet.read_row_group(group).slice(number, 1).to_pylist()[0]
             number -= rows
     raise ValueError(f"{file} has no row {place[0]}")
+
+
+def corpus_record(folder: Path, file: str, place: list[int]) -> Trajectory:
+    """The episode of a row, played again: a row has no diffs.
+
+    Raises:
+        ToolGymError: its environment cannot be made.
+    """
+    # Imported by name: the library knows no domain.
+    return import_module("toolgym.envs.planarena.corpus.episodes").episode_of(_found(folder, file, place))
 
 
 def corpus_episode(folder: Path, file: str, place: list[int]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from toolgym.errors import ConfigError, TrajectoryError
 from toolgym.trajectory import Trajectory, trajectory_from_json
 from toolgym.trajectory._lines import check_record
-from toolgym.view.corpus import corpus_episode
+from toolgym.view.corpus import corpus_episode, corpus_record
 from toolgym.view.indexing import line_of
 from toolgym.view.inspect_logs import inspect_episode
 from toolgym.view.library import Library, tokens_of
@@ -113,6 +113,21 @@ def trajectory(found: dict[str, Any]) -> Trajectory:
         return trajectory_from_json({"schema": 1, **found})
     except TrajectoryError as error:
         raise ConfigError(str(error)) from error
+
+
+def recorded(library: Library, source: Source, n: int) -> Trajectory:
+    """An episode as the rest of ToolGym knows it; a row of a corpus is played again.
+
+    Raises:
+        ToolGymError: it is none, or its task cannot be made.
+        OSError: its file cannot be read.
+    """
+    if source.kind != "corpus":
+        return trajectory(episode(library, source, n))
+    with library.index(source) as index:
+        row = _row(index, n)
+    assert source.episodes is not None
+    return corpus_record(source.episodes, row["part"], json.loads(row["ranges"])[0])
 
 
 def tokens(library: Library, source: Source, n: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from toolgym.errors import ConfigError, ToolGymError
 from toolgym.trajectory._lines import MAX_DEPTH
 from toolgym.view import queries
 from toolgym.view.curves import curves
-from toolgym.view.episodes import episode, group_tree, tokens, trajectory
+from toolgym.view.episodes import episode, group_tree, recorded, tokens
 from toolgym.view.explaining import Explainer
 from toolgym.view.library import Library
 from toolgym.view.server import STATIC
@@ -139,13 +139,13 @@ def _episode(
     yield f"tree-{at}", tree if all(end["n"] in there for end in tree["ends"]) else _only(tree, there)
     if whole["tokens"]:
         yield f"tokens-{at}", tokens(library, source, n)
-    if explainer is None or source.kind == "corpus":
+    if explainer is None:
         return
     try:
-        recorded = trajectory(whole)
-        yield f"explain-{at}", explainer.explain(recorded)
+        found = recorded(library, source, n)
+        yield f"explain-{at}", explainer.explain(found)
         for value in ("outcome", "checklist", "state"):
-            yield f"credit-{at}-{value}-leave_one_out", explainer.credit(recorded, value, "leave_one_out")
+            yield f"credit-{at}-{value}-leave_one_out", explainer.credit(found, value, "leave_one_out")
     except (ToolGymError, ValueError):
         return  # the page says that it is not part of the site
 

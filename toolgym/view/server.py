@@ -26,7 +26,7 @@ from toolgym.errors import ConfigError, ToolGymError
 from toolgym.trajectory._lines import MAX_DEPTH
 from toolgym.view import queries
 from toolgym.view.curves import curves
-from toolgym.view.episodes import episode, group_tree, tokens, trajectory
+from toolgym.view.episodes import episode, group_tree, recorded, tokens
 from toolgym.view.explaining import Explainer
 from toolgym.view.library import Library
 from toolgym.view.playing import Plays
@@ -269,11 +269,14 @@ class Viewer:
         return group_tree(self.library, self._source(given), _whole(given, "n"))
 
     def _explain(self, given: Mapping[str, str]) -> Any:
-        return self.explainer.explain(trajectory(self._episode(given)))
+        return self.explainer.explain(self._recorded(given))
+
+    def _recorded(self, given: Mapping[str, str]) -> Any:
+        return recorded(self.library, self._source(given), _whole(given, "n"))
 
     def _credit(self, given: Mapping[str, str]) -> Any:
         value, method = given.get("value", "outcome"), given.get("method", "leave_one_out")
-        return self.explainer.credit(trajectory(self._episode(given)), value, method)
+        return self.explainer.credit(self._recorded(given), value, method)
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from toolgym.domain import Size, Split
 from toolgym.env import ToolEnv
@@ -15,7 +15,7 @@ from toolgym.messages import render
 from toolgym.registration import make_domain
 from toolgym.trajectory import Trajectory
 
-__all__ = ["iterate_episodes"]
+__all__ = ["episode_of", "iterate_episodes"]
 
 
 def iterate_episodes(folder: Path) -> Iterator[tuple[int, Trajectory]]:
@@ -34,14 +34,34 @@ def iterate_episodes(folder: Path) -> Iterator[tuple[int, Trajectory]]:
             if env is None or key != of:
                 if env is not None:
                     env.close()
-                domain = make_domain(row["scenario"], size=cast(Size, row["size"]))
-                env, of = ToolEnv(domain, split=cast(Split, row["split"])), key
-            env.reset(options={"task": row["task"]})
-            for action in actions_of(row["messages"]):
-                if not env.trajectory.done:
-                    env.step(render(turn_of(action)))
-            meta = {**env.trajectory.meta, "row": row["id"], "world": {"size": row["size"]}}
-            yield number, replace(env.trajectory, env_id=env_of(row["scenario"]), meta=meta)
+                env, of = _env(row), key
+            yield number, _played(env, row)
             number += 1
     if env is not None:
         env.close()
+
+
+def episode_of(row: dict[str, Any]) -> Trajectory:
+    """The episode of one row.
+
+    Raises:
+        ConfigError: its task cannot be made.
+    """
+    env = _env(row)
+    try:
+        return _played(env, row)
+    finally:
+        env.close()
+
+
+def _env(row: dict[str, Any]) -> ToolEnv:
+    return ToolEnv(make_domain(row["scenario"], size=cast(Size, row["size"])), split=cast(Split, row["split"]))
+
+
+def _played(env: ToolEnv, row: dict[str, Any]) -> Trajectory:
+    env.reset(options={"task": row["task"]})
+    for action in actions_of(row["messages"]):
+        if not env.trajectory.done:
+            env.step(render(turn_of(action)))
+    meta = {**env.trajectory.meta, "row": row["id"], "world": {"size": row["size"]}}
+    return replace(env.trajectory, env_id=env_of(row["scenario"]), meta=meta)

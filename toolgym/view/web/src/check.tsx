@@ -19,7 +19,7 @@ export function Check({ run, of }: { run: string; of: Episode }) {
   if (!value) return <Wait what="Making the environment" />;
   return (
     <>
-      {of.outcome !== "solved" && <Reasons of={value} />}
+      {(value.reasons.length > 0 || (of.outcome !== "solved" && !of.corpus)) && <Reasons of={value} />}
       <Checklist of={value} />
       <Records of={value} />
       <Gold of={value} />

@@ -50,7 +50,7 @@ export function EpisodePage({ place }: { place: Place }) {
     return href(["run", run, n], next);
   };
   const episode = found.value && String(found.value.n) === n ? found.value : null;
-  const tabs = TABS.filter((each) => each !== "tokens" || episode?.tokens).filter((each) => each !== "check" || !episode?.corpus);
+  const tabs = TABS.filter((each) => each !== "tokens" || episode?.tokens);
   useKeys({
     j: () => move(".step", 1),
     ArrowDown: () => move(".step", 1) || scrollBy({ top: 120 }),
@@ -171,6 +171,12 @@ export function opening(prompt: string): [policy: string, request: string] {
   return at >= 0 && prompt.endsWith("</user>") ? [prompt.slice(0, at), prompt.slice(at + 8, -7)] : ["", prompt];
 }
 
+/** The environment's own words at the end of an observation: why an episode was cut off. What others say cannot hold the tag. */
+function notice(observation = ""): string {
+  const at = observation.lastIndexOf("<notice>");
+  return at >= 0 && observation.endsWith("</notice>") ? observation.slice(at + 8, -9) : "";
+}
+
 function Conversation({ of, run }: { of: Episode; run: string }) {
   const [policy, request] = useMemo(() => opening(of.prompt), [of.prompt]);
   const [credit, setCredit] = useState<Credit | null>(null);
@@ -186,7 +192,7 @@ function Conversation({ of, run }: { of: Episode; run: string }) {
         <span class="who">user</span>
         <Text of={request} />
       </article>
-      {!of.corpus && <CreditBar of={of} run={run} credit={credit} setCredit={setCredit} />}
+      <CreditBar of={of} run={run} credit={credit} setCredit={setCredit} />
       <ol class="steps" aria-label="Steps">
         {of.steps.map((step, at) => (
           <StepView
@@ -289,6 +295,11 @@ export function StepView({
           <span class="who">user</span>
           <Text of={of.user} />
         </div>
+      )}
+      {notice(of.observation) && (
+        <p class="notice">
+          <span class="who">notice</span> <Text of={notice(of.observation)} />
+        </p>
       )}
       {of.diff && <Changes of={of.diff} before={before} />}
       {decision && decision.alternatives.length > 0 && (
