@@ -31,7 +31,7 @@ for tool in info["tools"][:5]:
 # An action is one message. A tool call in it is carried out, and what the tool says is the next observation:
 
 # %%
-call = '<tool_call>{"name": "get_reservation_details", "arguments": {"reservation_id": "0Q5PIF"}}</tool_call>'
+call = '<tool_call>{"name": "get_reservation_details", "arguments": {"reservation_id": "Q1C2SR"}}</tool_call>'
 observation, reward, terminated, truncated, info = env.step(call)
 print(observation)
 print("reward", round(reward, 2), info["rewards"])
@@ -60,8 +60,8 @@ print("in the fork:", info_of_twin["outcome"])
 # The booking is insured and the customer is ill, so the policy allows the cancellation. Back in the episode:
 
 # %%
-env.step('<tool_call>{"name": "cancel_reservation", "arguments": {"reservation_id": "0Q5PIF"}}</tool_call>')
-*_, info = env.step("<response>0Q5PIF is cancelled.</response>")
+env.step('<tool_call>{"name": "cancel_reservation", "arguments": {"reservation_id": "Q1C2SR"}}</tool_call>')
+*_, info = env.step("<response>Q1C2SR is cancelled, and $201 are refunded.</response>")
 print("here:", info["outcome"])
 
 # %% [markdown]

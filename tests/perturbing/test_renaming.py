@@ -2,12 +2,15 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from toolgym.env import ToolEnv
+from toolgym.envs.airline import AIRLINE
 from toolgym.errors import ConfigError
 from toolgym.mcp.session import ToolSpec
 from toolgym.messages import ToolCall, Turn, render
@@ -188,8 +191,9 @@ def test_schemas_speak_of_the_new_names_and_records_keep_their_fields():
     }
 
 
-def test_the_policy_speaks_of_the_new_names(airline):
-    env = airline(rename=True)
+def test_the_policy_speaks_of_the_new_names(lender):
+    said = ("Hand the customer over (`transfer_to_human_agents`) for what no tool can do.",)
+    env = ToolEnv(replace(AIRLINE, notes={**AIRLINE.notes, "Human agents": said}), size="small", rename=True)
     observation, _ = env.reset(seed=4)
     new = env.perturbation.names.tools["transfer_to_human_agents"]
     assert f"(`{new}`)" in env.policy
