@@ -10,7 +10,7 @@ from toolgym.errors import ConfigError
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(2400)
 def test_beside_the_real_package(tmp_path):
     run_inside(tmp_path / "venv", ["inspect-ai"], Path(__file__).with_name("inside_inspect.py"))
 

@@ -11,7 +11,7 @@ from toolgym.errors import ConfigError
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(2400)
 def test_beside_the_real_package(tmp_path):
     files = [Path(__file__).with_name(f"inside_verifiers{name}.py") for name in ("", "_playing")]
     run_inside(tmp_path / "venv", ["verifiers"], *files)

@@ -22,8 +22,8 @@ __all__ = ["Plays"]
 _MOST = 8
 _MOST_KEPT = 200
 """Moments that an episode can return to."""
-_NEEDS = ("ToolGym/MCP-v0", "ToolGym/Calls-v0")
-"""Environments of what is on the user's machine: they are played where --env or --set says of what."""
+_NEEDS = ("ToolGym/Calls-v0", "ToolGym/MCP-v0", "ToolGym/OpenEnv-v0", "ToolGym/Verifiers-v0")
+"""Environments of what is the user's or somebody else's: they are played where --env or --set says of what."""
 
 
 @dataclass
