@@ -24,8 +24,8 @@ OtelContent = Annotated[
     bool | None,
     _output(
         "--otel-content/--no-otel-content",
-        help="Whether traces hold what was asked, planned, said, called and answered (default: "
-        "$OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT, or else yes).",
+        help="Whether traces hold what was asked, planned, said, called and answered (default: yes, unless "
+        "OpenTelemetry's variable for it says no).",
         show_default=False,
     ),
 ]
@@ -38,7 +38,7 @@ def trace(
         _output(
             "--otel",
             metavar="[URL]",
-            help="The OTLP/HTTP endpoint (default: $OTEL_EXPORTER_OTLP_ENDPOINT, or else port 4318 of this machine).",
+            help="The OTLP/HTTP endpoint (default: as OpenTelemetry's variables say, or port 4318 of this machine).",
             show_default=False,
         ),
     ] = "",
@@ -54,8 +54,7 @@ def trace(
     Examples:
       toolgym trace runs/eval.jsonl
       toolgym trace runs/grpo --otel http://localhost:6006
-      OTEL_EXPORTER_OTLP_HEADERS="Authorization=Basic ..." \\
-        toolgym trace runs/eval.jsonl --otel https://cloud.langfuse.com/api/public/otel
+      toolgym trace runs/eval.jsonl --no-otel-content
     """
     from toolgym.otel.sending import Sender, check_endpoint, wants_content
     from toolgym.otel.spans import Played
