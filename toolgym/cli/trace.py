@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["OtelContent", "say_delivered", "trace"]
 
 _output = panel(OUTPUT)
-_EPISODES = "episodes.jsonl"
+_EPISODES = ("episodes.jsonl", "results.jsonl")
+"""Of a training run, of a benchmark."""
 
 OtelContent = Annotated[
     bool | None,
@@ -32,7 +33,10 @@ OtelContent = Annotated[
 
 
 def trace(
-    path: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Episodes (.jsonl), a run's folder, a corpus.")],
+    path: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Episodes (.jsonl), or the folder of a run, a benchmark or a corpus."),
+    ],
     otel: Annotated[
         str,
         _output(
@@ -85,11 +89,14 @@ def _file(path: Path) -> Path:
     Raises:
         ConfigError: nowhere.
     """
-    if path.is_dir() and not is_corpus(path):
-        if not (path / _EPISODES).is_file():
-            raise ConfigError(f"{path} has no {_EPISODES}: give a file of episodes, or a run with --record")
-        return path / _EPISODES
-    return path
+    if not path.is_dir() or is_corpus(path):
+        return path
+    found = [path / name for name in _EPISODES if (path / name).is_file()]
+    if not found:
+        raise ConfigError(
+            f"{path} has neither {' nor '.join(_EPISODES)}: give a file of episodes, or a run's (--record)"
+        )
+    return found[0]
 
 
 def _episodes(files: list[Path]) -> "Iterator[tuple[Path, int, Trajectory]]":
