@@ -165,6 +165,7 @@ def _join(root: Rollout, row: int, step: int, rest: Rollout) -> TreeRollout:
         types=root.types[:cut] + rest.types,
         spans=root.spans[:step] + [(start + cut, end + cut) for start, end in rest.spans],
         cut=[at for at in root.cut if at < step] + [at + step for at in rest.cut],
+        usage=root.usage[:step] + rest.usage,
         rewards=root.rewards[:step] + rest.rewards,
         components=root.components[:step] + rest.components,
         outcome=rest.outcome,

@@ -366,18 +366,29 @@ def test_large_episodes_go_in_parts(collector, tmp_path):
     from toolgym.trajectory import Step, ToolResult
 
     step = Step(Turn(calls=(ToolCall("look", {}),)), (ToolResult("\x00‮<script>" + "x" * 40_000),))
-    with TrajectoryWriter(tmp_path / "long.jsonl") as writer:
+    with TrajectoryWriter(tmp_path / "results.jsonl") as writer:  # as a benchmark's folder has them
         writer.write(Trajectory("e", "t", steps=[step] * 40, outcome="unsolved"))
-    assert run("trace", tmp_path / "long.jsonl", "--otel", collector.url) == 0
+    assert run("trace", tmp_path, "--otel", collector.url) == 0
     assert len(collector.requests) > 2
     assert max(request.ByteSize() for _, _, request in collector.requests) < 4 * 2**20
     assert len(collector.spans) == len({span.span_id for span in collector.spans}) == 81
     assert len(collector.traces()) == 1
 
 
+def test_a_corpus_is_sent(collector, tmp_path):
+    from toolgym.envs.planarena.corpus.building import BuildOptions, build
+
+    build(BuildOptions(tmp_path / "corpus", ["library"], trajectories=4, alternatives=0, format="jsonl"))
+    assert run("trace", tmp_path / "corpus", "--otel", collector.url) == 0
+    roots = [attributes(span) for span in collector.spans if not span.parent_span_id]
+    assert len(roots) == len(collector.traces()) == 4
+    assert {told["toolgym.env"] for told in roots} == {"ToolGym/Library-v0"}
+    assert "solved" in {told["toolgym.outcome"] for told in roots}
+
+
 def test_paths_without_episodes(tmp_path, capsys):
     assert run("trace", tmp_path, "--otel", "http://127.0.0.1:9") == 2
-    assert "has no episodes.jsonl" in said(capsys)
+    assert "has neither episodes.jsonl nor results.jsonl" in said(capsys)
     with TrajectoryWriter(tmp_path / "episodes.jsonl") as writer:
         writer.write(Trajectory("e", "t", outcome="solved", meta={"trace": {"id": "no"}}))
     assert run("trace", tmp_path, "--otel", "http://127.0.0.1:9") == 2

@@ -147,8 +147,8 @@ def evaluate(
         _output(
             "--otel",
             metavar="[URL]",
-            help="Send each episode as an OpenTelemetry trace to this OTLP/HTTP endpoint (default: "
-            "$OTEL_EXPORTER_OTLP_ENDPOINT, or else port 4318 of this machine).",
+            help="Send each episode as an OpenTelemetry trace to this OTLP/HTTP endpoint (default: as OpenTelemetry's "
+            "variables say, or port 4318 of this machine).",
             show_default=False,
         ),
     ] = None,
@@ -166,7 +166,7 @@ def evaluate(
       toolgym eval --agent builtin:imperfect --k 4 --temperature 0.7 --json
       toolgym eval --agent hf:Qwen/Qwen3-0.6B --threads 2 --output qwen.jsonl
       toolgym eval --agent hf:Qwen/Qwen3-8B --vllm http://gpu1:8000 --vllm http://gpu2:8000
-      toolgym eval --agent builtin --output runs/eval.jsonl --otel http://localhost:6006
+      toolgym eval --output runs/eval.jsonl --otel http://localhost:6006
       OPENAI_BASE_URL=http://127.0.0.1:8000/v1 toolgym eval --agent api:my-model
     """
     from toolgym.hub import check_reach

@@ -18,27 +18,31 @@ if TYPE_CHECKING:
 __all__ = ["OtelContent", "say_delivered", "trace"]
 
 _output = panel(OUTPUT)
-_EPISODES = "episodes.jsonl"
+_EPISODES = ("episodes.jsonl", "results.jsonl")
+"""Of a training run, of a benchmark."""
 
 OtelContent = Annotated[
     bool | None,
     _output(
         "--otel-content/--no-otel-content",
-        help="Whether traces hold what was asked, planned, said, called and answered (default: "
-        "$OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT, or else yes).",
+        help="Whether traces hold what was asked, planned, said, called and answered (default: yes, unless "
+        "OpenTelemetry's variable for it says no).",
         show_default=False,
     ),
 ]
 
 
 def trace(
-    path: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Episodes (.jsonl), a run's folder, a corpus.")],
+    path: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Episodes (.jsonl), or the folder of a run, a benchmark or a corpus."),
+    ],
     otel: Annotated[
         str,
         _output(
             "--otel",
             metavar="[URL]",
-            help="The OTLP/HTTP endpoint (default: $OTEL_EXPORTER_OTLP_ENDPOINT, or else port 4318 of this machine).",
+            help="The OTLP/HTTP endpoint (default: as OpenTelemetry's variables say, or port 4318 of this machine).",
             show_default=False,
         ),
     ] = "",
@@ -54,8 +58,7 @@ def trace(
     Examples:
       toolgym trace runs/eval.jsonl
       toolgym trace runs/grpo --otel http://localhost:6006
-      OTEL_EXPORTER_OTLP_HEADERS="Authorization=Basic ..." \\
-        toolgym trace runs/eval.jsonl --otel https://cloud.langfuse.com/api/public/otel
+      toolgym trace runs/eval.jsonl --no-otel-content
     """
     from toolgym.otel.sending import Sender, check_endpoint, wants_content
     from toolgym.otel.spans import Played
@@ -86,11 +89,14 @@ def _file(path: Path) -> Path:
     Raises:
         ConfigError: nowhere.
     """
-    if path.is_dir() and not is_corpus(path):
-        if not (path / _EPISODES).is_file():
-            raise ConfigError(f"{path} has no {_EPISODES}: give a file of episodes, or a run with --record")
-        return path / _EPISODES
-    return path
+    if not path.is_dir() or is_corpus(path):
+        return path
+    found = [path / name for name in _EPISODES if (path / name).is_file()]
+    if not found:
+        raise ConfigError(
+            f"{path} has neither {' nor '.join(_EPISODES)}: give a file of episodes, or a run's (--record)"
+        )
+    return found[0]
 
 
 def _episodes(files: list[Path]) -> "Iterator[tuple[Path, int, Trajectory]]":
