@@ -184,7 +184,10 @@ class ArCHerTrainer(ToolTrainer):
         path = Path(checkpoint) / _FILE
         if not path.is_file():
             raise ConfigError(f"{checkpoint!r} lacks {_FILE}: it is no checkpoint of an ArCHer run")
-        self.critic.load(torch.load(path, weights_only=True))
+        try:
+            self.critic.load(torch.load(path, weights_only=True))
+        except Exception as error:  # whatever a damaged file makes torch raise
+            raise ConfigError(f"{path} is damaged: {error!r:.100}") from error
 
 
 def make_trainer(

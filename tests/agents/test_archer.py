@@ -161,6 +161,25 @@ def test_the_actor_raises_the_tokens_of_turns_that_the_critic_prefers(
     assert not trainer.estimate(EpisodeBatch.of(trainer.latest, 2))["advantages"].any()
 
 
+def test_a_checkpoint_that_is_none_or_damaged_is_named(
+    fresh: Any, tokenizer: Any, shape: dict[str, Any], tmp_path: Path
+) -> None:
+    given: dict[str, Any] = shape | {"size": "small", "prompt": "short", "context_tokens": 1024}
+    trainer: Any = make_trainer(ArCHerOptions(output=tmp_path, **given), fresh(), tokenizer)
+    with pytest.raises(ConfigError, match="no checkpoint of an ArCHer run"):
+        trainer._load_optimizer_and_scheduler(str(tmp_path))
+    whole = tmp_path / "archer_critic.pt"
+    torch.save(trainer.critic.state(), whole)
+    trainer._load_optimizer_and_scheduler(str(tmp_path))
+    for damaged in (whole.read_bytes()[:-200], b"", b"text"):
+        whole.write_bytes(damaged)
+        with pytest.raises(ConfigError, match=r"archer_critic\.pt is damaged"):
+            trainer._load_optimizer_and_scheduler(str(tmp_path))
+    torch.save({"nets": {}}, whole)
+    with pytest.raises(ConfigError, match=r"archer_critic\.pt is damaged"):
+        trainer._load_optimizer_and_scheduler(str(tmp_path))
+
+
 def test_options() -> None:
     for changes, said in (
         ({"gamma": 1.1}, "at most 1"),

@@ -208,11 +208,13 @@ class Stop(TrainerCallback):
         control.should_training_stop = True
 
 
+@pytest.mark.parametrize("micro_batch", [8, 1])
 def test_the_self_imitation_loss_by_hand(
-    fresh: Any, tokenizer: Any, toy_envs: Any, shape: dict[str, Any], tmp_path: Path
+    micro_batch: int, fresh: Any, tokenizer: Any, toy_envs: Any, shape: dict[str, Any], tmp_path: Path
 ) -> None:
     ids = tokenizer("please book the flight")["input_ids"]
     given: dict[str, Any] = shape | {"steps": 1, "save_steps": 1, "covariance_clip": 0.0, "tool_reward": 0.0}
+    given["micro_batch"] = micro_batch
     some = SPEAROptions(output=tmp_path, replay=1, imitation_warmup=1, **given)
     model = fresh()
     prompt, said = ids[:1], ids[1:4]
