@@ -2,7 +2,8 @@
 
 Batch k of episodes is played by the weights that `max(0, k - N)` batches have been learnt into: neither by newer nor by
 older ones, however long anything takes, so a run is a function of its seed and of N. A second process plays
-(`toolgym.agents.training.player`): while batch k is learnt from, it plays batches k + 1 to k + N.
+(`toolgym.agents.training.player`): while batch k is learnt from, it plays batches k + 1 to k + N. Of several processes
+that train together each has one that plays its share; where servers sample, the first one's plays all of them.
 
 What is learnt from such a batch is corrected token by token. With `b` the weights that sampled, `p` those before the
 batch's first update, and `w` those that are trained, the objective is
@@ -22,14 +23,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
+from accelerate.utils import broadcast_object_list
 from safetensors.torch import load_file, save_file
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from toolgym.agents.training.player import Opened, Played, Playing, Request, SharedWeights, play_for
 from toolgym.errors import ConfigError, PlayerError
@@ -54,6 +56,21 @@ class Stale:
     opens: Callable[[], Opened]
 
 
+class _Shape(NamedTuple):
+    """What a model like the run's is made from."""
+
+    architecture: type[PreTrainedModel]
+    config: PretrainedConfig
+    peft_config: Any
+    dtype: torch.dtype
+
+    @classmethod
+    def of(cls, model: Any) -> "_Shape":
+        """That of a model; sharding it later changes its class."""
+        base = model.get_base_model() if hasattr(model, "peft_config") else model
+        return cls(type(base), base.config, model.active_peft_config if base is not model else None, base.dtype)
+
+
 class Overlap:
     """The batches of a run, played in another process ahead of the one that is learnt from.
 
@@ -62,26 +79,26 @@ class Overlap:
         stale: how far ahead, and where.
 
     Raises:
-        ConfigError: several processes train, the model is of a kind whose weights are not plain numbers, or shared
-            memory is too small.
+        ConfigError: the model is of a kind whose weights are not plain numbers, or shared memory is too small.
     """
 
     def __init__(self, trainer: Any, stale: Stale):
-        if trainer.accelerator.num_processes > 1:
-            raise ConfigError(
-                "stale works with one training process, and several were launched: leave it at 0, or launch one"
-            )
         self.trainer, self.stale = trainer, stale
-        self._model = cast(PreTrainedModel, trainer.accelerator.unwrap_model(trainer.model))
-        if getattr(self._model, "is_quantized", False):
+        model = cast(PreTrainedModel, trainer.accelerator.unwrap_model(trainer.model))
+        if getattr(model, "is_quantized", False):
             raise ConfigError("stale needs weights that are plain numbers; this model's are quantised: leave it at 0")
         args: Any = trainer.args
+        self._processes: int = trainer.accelerator.num_processes
+        self._for_all = self._processes > 1 and trainer.server is not None
+        """Whether the first process's player plays the episodes of all."""
+        self._plays: bool = not self._for_all or trainer.accelerator.is_main_process
         self.updates = cast(int, trainer.num_iterations) * args.steps_per_generation // args.gradient_accumulation_steps
         """Optimizer updates that a batch of episodes is learnt from."""
         self._groups = args.generation_batch_size // cast(int, trainer.num_generations)
         self.batches = min(args.max_steps // self.updates, len(trainer.order) // self._groups)
         """How many there are to be played."""
-        self.weights = SharedWeights(self._model, stale.batches + 1)
+        self.weights = SharedWeights(model, stale.batches + 1)
+        self._shape = _Shape.of(model)
         self._asked = 0
         """Batches that were asked for."""
         self._taken = 0
@@ -90,23 +107,34 @@ class Overlap:
         self._process: Any = None
 
     def tasks(self, number: int) -> list[int]:
-        """The tasks of a batch, each once an episode."""
+        """The tasks of a batch, each once an episode; of several processes this one's share."""
+        every = self._every(number)
+        return every[self._share(len(every))]
+
+    def _every(self, number: int) -> list[int]:
+        """The tasks of a batch of all processes."""
         first = number * self._groups
         places = range(first, first + self._groups)
         return [self.trainer.order[place] for place in places for _ in range(cast(int, self.trainer.num_generations))]
+
+    def _share(self, episodes: int) -> slice:
+        """Which of a batch's episodes are this process's."""
+        rows, index = episodes // self._processes, self.trainer.accelerator.process_index
+        return slice(index * rows, (index + 1) * rows)
 
     def version(self, number: int) -> int:
         """By which weights a batch is played: those that so many batches have been learnt into."""
         return max(0, number - self.stale.batches)
 
-    def batch(self, number: int, tasks: Sequence[int]) -> tuple[Played, float, float]:
+    def batch(self, number: int, tasks: Sequence[int], model: PreTrainedModel) -> tuple[Played, float, float]:
         """A batch's episodes, the seconds that they were waited for, and the share of their time that was not.
 
-        The model as it is becomes a version, by which a later batch is played.
+        The model as it is becomes a version, by which a later batch is played. Of several processes all call it.
 
         Args:
             number: of the batch; one after another.
-            tasks: its tasks.
+            tasks: its tasks, this process's.
+            model: the model as it is now, whole.
 
         Raises:
             ConfigError: these are not the tasks of the run's order.
@@ -115,16 +143,10 @@ class Overlap:
         """
         if number >= self.batches or list(tasks) != self.tasks(number):
             raise ConfigError("stale plays ahead by the run's order of tasks, and this batch is about others")
-        self.weights.publish(number, self._model)
-        if self._process is None:
-            self._asked = self._taken = number
-            self._start()
-        while self._asked < min(number + self.stale.batches + 1, self.batches):
-            at = self._asked
-            self._ask(Request(at, self.version(at), (at * self.updates, 0), tuple(self.tasks(at))))
-            self._asked += 1
+        if self._plays:
+            self._ask_on(number, model)
         began = time.monotonic()
-        played = self._take(number)
+        played = self._of_all(number) if self._for_all else self._take(number)
         self._taken = number + 1
         ended = time.monotonic()
         if played.error is not None:
@@ -135,6 +157,31 @@ class Overlap:
         waited = max(0.0, min(ended, played.ended) - max(began, played.began))
         return played, ended - began, 1.0 - waited / max(played.ended - played.began, 1e-9)
 
+    def _ask_on(self, number: int, model: PreTrainedModel) -> None:
+        """Has the batches played that may be, now that one more was learnt from."""
+        self.weights.publish(number, model)
+        if self._process is None:
+            self._asked = self._taken = number
+            self._start()
+        while self._asked < min(number + self.stale.batches + 1, self.batches):
+            at = self._asked
+            tasks = self._every(at) if self._for_all else self.tasks(at)
+            self._ask(Request(at, self.version(at), (at * self.updates, 0), tuple(tasks)))
+            self._asked += 1
+
+    def _of_all(self, number: int) -> Played:
+        """This process's share of a batch that the first one's player plays; what that raises, all raise."""
+        said: list[Any] = [None]
+        if self._plays:
+            try:
+                said = [self._take(number)]
+            except Exception as error:
+                said = [Played(number, error=error)]
+        broadcast_object_list(said)
+        played: Played = said[0]
+        steps = played.env_steps if self._plays else 0  # they are added up
+        return replace(played, rollouts=played.rollouts[self._share(len(played.rollouts))], env_steps=steps)
+
     def settle(self) -> None:
         """Waits until nothing is being played: whoever comes may use the server."""
         for number in range(self._taken, self._asked):
@@ -144,17 +191,17 @@ class Overlap:
 
     def _start(self) -> None:
         trainer, args = self.trainer, cast(Any, self.trainer.args)
-        base = cast(Any, self._model).get_base_model() if hasattr(self._model, "peft_config") else self._model
-        peft = cast(Any, self._model).active_peft_config if base is not self._model else None
+        index, rows = trainer.accelerator.process_index, len(self.tasks(0))
         given = Playing(
             kind=type(trainer),
             parts={name: getattr(trainer, name) for name in trainer.played_with() if hasattr(trainer, name)},
             opens=self.stale.opens,
-            architecture=type(base),
-            config=base.config,
-            peft_config=peft,
-            dtype=base.dtype,
-            device=self._model.device,
+            architecture=self._shape.architecture,
+            config=self._shape.config,
+            peft_config=self._shape.peft_config,
+            dtype=self._shape.dtype,
+            device=trainer.accelerator.device,
+            first_slot=0 if self._for_all else index * rows,
             autocast=bool(args.bf16),
             weights=self.weights,
             tokenizer=cast(PreTrainedTokenizerBase, trainer.processing_class),
@@ -233,7 +280,12 @@ class Overlap:
         return sorted({self.version(at) for at in range(number, number + self.stale.batches)})
 
     def save(self, folder: Path) -> None:
-        """Writes the weights that the batches under way are played by: a run that goes on plays them again."""
+        """Writes the weights that the batches under way are played by: a run that goes on plays them again.
+
+        Of several processes, which have the same ones, the first.
+        """
+        if not self.trainer.accelerator.is_main_process:
+            return
         number = self.trainer.state.global_step // self.updates
         tensors = {
             f"{version}/{name}": value.clone()

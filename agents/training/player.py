@@ -176,6 +176,8 @@ class Playing:
     peft_config: Any
     dtype: torch.dtype
     device: torch.device
+    first_slot: int
+    """The place of its first episode in the batch of all processes."""
     autocast: bool
     """Whether the model computes in bfloat16 where that is faster, as the learner's does."""
     weights: SharedWeights
@@ -201,13 +203,15 @@ class _Twin:
     def __init__(self, given: Playing, version: int):
         self.given, opened = given, given.opens()
         self.envs = opened.envs
+        if isinstance(opened.server, VLLMServers) and given.device.type == "cuda":
+            opened.server.device = given.device
         self.model = given.model("cpu" if opened.server is not None else given.device)
         given.weights.give(self.model, version)
         self.policy = LMPolicy(self.model, given.tokenizer, given.sampling, server=opened.server)
         if isinstance(self.policy.decoder, Decoder):
             self.policy.decoder.with_entropy = self.policy.decoder.as_drawn = True
         self.trainer: Any = object.__new__(given.kind)
-        vars(self.trainer).update(given.parts, _policy=self.policy, _first_slot=0)
+        vars(self.trainer).update(given.parts, _policy=self.policy, _first_slot=given.first_slot)
         self.trainer.furnish(opened.envs, opened.tasks)
 
     def play(self, request: Request) -> Played:

@@ -165,7 +165,8 @@ def make_envs(config: Any, count: int) -> list["ToolEnv"]:
 def opened(config: RunConfig) -> Opened:
     """What a second process plays a run's episodes in (`stale`)."""
     bring_env(config.env)
-    envs = make_envs(config, cast(int, config.concurrency))
+    shares = 1 if config.vllm is None else processes()  # where servers sample, one plays for all processes
+    envs = make_envs(config, cast(int, config.concurrency) * shares)
     return Opened(envs, envs[0].tasks, config.server(config.output))
 
 

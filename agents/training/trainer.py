@@ -257,7 +257,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
     def _roll_out(self, prompts: list[str], trainer: GRPOTrainer) -> dict[str, Any]:
         """TRL's `rollout_func`: a prompt is the index of its task, repeated for each rollout of the group."""
         started = time.perf_counter()
-        self._begin_batch(len(prompts))
+        model = self._begin_batch(len(prompts))
         self._played = [int(prompt) for prompt in prompts]
         if self.overlap is None:
             self._local = self.play(self._played)
@@ -267,7 +267,8 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
                 rollout.update = self.state.global_step
             self._record("seconds/rollout", time.perf_counter() - started)
         else:
-            self._take_over(self.overlap)
+            self._take_over(self.overlap, model)
+            self.drop_whole()
         self._check_scores()
         self._record("env_steps", sum(gather_object([self._env_steps])))
         filler = [cast(LMPolicy, self._policy).chat.end_id]
@@ -284,10 +285,10 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
             ],
         }
 
-    def _take_over(self, overlap: Overlap) -> None:
+    def _take_over(self, overlap: Overlap, model: PreTrainedModel) -> None:
         """Takes the batch's episodes from the process that plays, with what it recorded of them."""
         step = self.state.global_step
-        played, waited_s, overlapped = overlap.batch(step // overlap.updates, self._played)
+        played, waited_s, overlapped = overlap.batch(step // overlap.updates, self._played, model)
         self._local, self._env_steps = played.rollouts, played.env_steps
         for name, values in played.figures.items():
             self._metrics["train"][name] += values
@@ -316,7 +317,8 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         """Whether an episode's tokens are learnt from: not where the infrastructure failed or a step has no score."""
         return rollout.usable and rollout.scored
 
-    def _begin_batch(self, rows: int) -> None:
+    def _begin_batch(self, rows: int) -> PreTrainedModel:
+        """Makes ready for a batch of episodes; the model as it is now, whole."""
         model = cast(PreTrainedModel, self.whole_model())
         step = self.state.global_step
         if self._policy is None:
@@ -329,6 +331,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         self._drawn = (step, self._drawn[1] + 1 if self._drawn[0] == step else 0)
         self._first_slot = self.accelerator.process_index * rows
         self._env_steps = 0
+        return model
 
     def play(self, tasks: Sequence[int], attempt: int = 0) -> list[Rollout]:
         """An episode of each task, groups together. A subclass may play more, in further attempts, and choose."""

@@ -41,8 +41,8 @@ class TakingTurns(ToolTrainer):
     behind: int
     kept: dict[int, dict[str, torch.Tensor]]
 
-    def _begin_batch(self, rows: int) -> None:
-        super()._begin_batch(rows)
+    def _begin_batch(self, rows: int) -> Any:
+        now = super()._begin_batch(rows)
         model, args = self.accelerator.unwrap_model(self.model), self.args
         updates = self.num_iterations * args.steps_per_generation // args.gradient_accumulation_steps
         number = self.state.global_step // updates
@@ -54,6 +54,7 @@ class TakingTurns(ToolTrainer):
         assert isinstance(self._policy.decoder, Decoder)
         self._policy.use(older)
         self._policy.decoder.as_drawn, self._policy.exact = True, False
+        return now
 
 
 def taking_turns(config: GRPOOptions, behind: int) -> None:
@@ -186,17 +187,14 @@ def test_what_cannot_be_is_told(config: Any, monkeypatch: pytest.MonkeyPatch, tm
     trainer = prepare(some, grpo_advantages)
     assert isinstance(trainer.overlap, Overlap)
     with pytest.raises(ConfigError, match="by the run's order of tasks, and this batch is about others"):
-        trainer.overlap.batch(0, [3] * 8)
+        trainer.overlap.batch(0, [3] * 8, trainer.whole_model())
     (tmp_path / "checkpoint-4").mkdir()
     with pytest.raises(ConfigError, match=r"lacks stale\.safetensors: it was not written with stale=1"):
         trainer.overlap.load(tmp_path / "checkpoint-4")
     monkeypatch.setattr(type(trainer), "played_with", lambda self: ("here",))
     trainer.here = lambda: None  # type: ignore[attr-defined]
     with pytest.raises(ConfigError, match=r"a part of it cannot go there: .*What is defined inside a function"):
-        trainer.overlap.batch(0, trainer.overlap.tasks(0))
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(ConfigError, match="stale=1 works with one training process, and 2 were launched"):
-        config("run", stale=1)
+        trainer.overlap.batch(0, trainer.overlap.tasks(0), trainer.whole_model())
 
 
 def test_log_probabilities_are_those_of_the_distribution_that_is_drawn_from(tiny_model: Any, tokenizer: Any) -> None:

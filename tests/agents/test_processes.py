@@ -151,6 +151,43 @@ def test_every_kind_of_learner_runs_on_two_processes(tokenizer: Any, tiny_model:
     assert "own episodes solved" not in (tmp_path / "two-1.log").read_text()
 
 
+# Playing ahead: each process's second one plays its share; by a server, the first one's second one plays all of them.
+AHEAD = """
+import sys
+from toolgym.agents.training import registry
+
+model, reward, steps, *more, output = sys.argv[1:]
+words = ["--size", "small", "--prompt", "short", "--depth", "1", "2", "--threads", "1", "--no-progress", "--stale", "1"]
+words += ["--groups", "2", "--rollouts", "4", "--micro-batch", "2", "--save-steps", "1", "--max-new-tokens", "8"]
+words += ["--learning-rate", "1e-3", "--model", model, "--reward", reward, "--output", output, *more]
+for at, last in enumerate(steps.split()):
+    registry.main("grpo", [*words, "--steps", last, *(["--resume"] if at else [])])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("where", ["here", "by a server"])
+def test_two_processes_that_play_ahead_equal_one(
+    where: str, tokenizer: Any, tiny_model: Any, standins: Any, start: str, tmp_path: Path
+) -> None:
+    """The same episodes by the same older weights, the same steps; and so after a stop, whichever wrote the weights."""
+    reward = tmp_path / "lengths.py"
+    reward.write_text("def lengths(trajectory, task):\n    return float(len(trajectory.steps[-1].turn.text) % 7)\n")
+    (server,) = standins(1)
+    server.context = 1024
+    more = ("2 3",) if where == "here" else ("3", "--vllm", server.url, "--weights", "files")
+    run_alone_and_together(tmp_path, AHEAD, start, f"{reward}:lengths", *more)
+    one, two = tmp_path / "one", tmp_path / "two"
+    check_equal(Path(start), one, two, steps=3)
+    for left, right in zip(metrics(one), metrics(two), strict=True):
+        for figure in ("stale/updates_mean", "stale/updates_max"):
+            assert left[figure] == right[figure]
+    assert [line["stale/updates_max"] for line in metrics(two)] == [0, 1, 1]
+    older = [load_file(output / "checkpoint-3" / "stale.safetensors") for output in (one, two)]
+    assert older[0].keys() == older[1].keys()
+
+
 def metrics(output: Path) -> list[dict[str, Any]]:
     return lines(output, "metrics.jsonl")
 
