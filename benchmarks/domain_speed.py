@@ -29,7 +29,7 @@ BESIDE = "airline"
 _STEPS = 8
 """Reading steps an episode, before it is reset: a usual length."""
 _WARM, _TASKS = 50, 100
-_ANYWHERE = 30
+_ANYWHERE = 20
 """Tasks at random places: those of a process that has just begun, so most are in a world that is built for them."""
 
 
