@@ -270,7 +270,9 @@ def show(report: dict[str, Any], console: Console) -> None:
 
 
 def main(
-    size: Annotated[str, typer.Option(help="The world: small, standard or large.")] = "standard",
+    size: Annotated[
+        str | None, typer.Option(help="The world: small, standard or large (default: standard; with --all small).")
+    ] = None,
     prompt: Annotated[Literal["full", "short"], typer.Option(help="The prompt.")] = "full",
     n: Annotated[int | None, typer.Option(help="Calls a figure (default: 2000; with --all 200).")] = None,
     num_envs: Annotated[int, typer.Option(help="Episodes of the vector environment.")] = 64,
@@ -284,10 +286,10 @@ def main(
     if all_domains:
         from benchmarks.domain_speed import measure_all, print_all
 
-        rows = measure_all(size, n or 200, as_json, only or ())
+        rows = measure_all(size or "small", n or 200, as_json, only or ())
         print(json.dumps([asdict(row) for row in rows], indent=2)) if as_json else print_all(rows, Console())
         return
-    n = n or 2000
+    size, n = size or "standard", n or 2000
     with one_core():
         # First, as in a program of its own: what the other figures leave behind scatters its memory (a fifth slower).
         vector = measure_vector(size, prompt, num_envs, max(2, n // 100))
