@@ -256,7 +256,7 @@ def _evaluate(
     evaluation, parts = _eval_options(options), -(-options.episodes // _PART)
     policies, files = {}, {}
     for way, temperature in WAYS.items():
-        sampling = SamplingOptions(temperature=temperature, max_new_tokens=200, context_tokens=1536)
+        sampling = SamplingOptions(temperature=temperature, max_new_tokens=256, context_tokens=1536)
         policies[way] = LMPolicy(model, tokenizer, sampling, seed=options.seed)
         files[way] = options.output / f"test_{name.replace(' ', '_')}_{way}.jsonl"
         files[way].unlink(missing_ok=True)

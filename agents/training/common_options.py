@@ -175,7 +175,7 @@ class PlayOptions:
 
     temperature: Annotated[float, "of the sampling"] = 1.0
     max_new_tokens: Annotated[
-        int | None, "the longest turn (default: 200; from 50M parameters on 1024, which a model that thinks needs)"
+        int | None, "the longest turn (default: 256; from 50M parameters on 1024, which a model that thinks needs)"
     ] = None
     context_tokens: Annotated[
         int | None, "the longest episode (default: 1536; for a full prompt or long turns at least 8192)"

@@ -142,7 +142,7 @@ def _values(config: Any, size: "ModelSize | None", opening: int) -> dict[str, An
     # On a CPU bfloat16 pays for matrices of a real model's size.
     real = torch.cuda.is_available() or (size is not None and size.parameters >= _COMPACT[0])
     by_size: BySize = config.BY_SIZE
-    turn = getattr(config, "max_new_tokens", None) or (1024 if larger else 200)
+    turn = getattr(config, "max_new_tokens", None) or (1024 if larger else 256)
     roomy = opening > _SHORT_OPENING or turn > _SHORT_TURN
     limit = size.context if size is not None and size.context else None
 

@@ -19,7 +19,7 @@ QWEN3_06B = sizes.ModelSize(596_049_920, 40_960, 2 * 28 * 8 * 128)
 
 def test_a_small_model_is_trained_as_it_has_always_been() -> None:
     chosen = sizing.settled(RunConfig(), SMALL, opening=176)
-    assert (chosen.learning_rate, chosen.max_new_tokens, chosen.context_tokens) == (2e-4, 200, 1536)
+    assert (chosen.learning_rate, chosen.max_new_tokens, chosen.context_tokens) == (2e-4, 256, 1536)
     assert (chosen.micro_batch, chosen.concurrency, chosen.dtype) == (16, 64, "float32")
     assert (chosen.bf16, chosen.gradient_checkpointing) == (False, False)
     assert chosen == sizing.settled(RunConfig())
