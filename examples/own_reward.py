@@ -40,8 +40,8 @@ def brief(trajectory: Trajectory, task: Task) -> float:
 
 
 def main() -> None:
-    env = open_env("ToolGym/Airline-v0", size="small", reward=brief, depth=3, kinds=["user", "reservation", "bags"])
-    env.reset(options={"task": 0})
+    env = open_env("ToolGym/Airline-v0", size="small", reward=brief)
+    env.reset(options={"task": 10})
     gold = list(gold_turns(env.task))
     for turn in (gold[0], *gold):  # what is looked up first is looked up twice
         _, reward, *_ = env.step(render(turn))

@@ -13,8 +13,8 @@ import gymnasium
 
 import toolgym  # registers the environments
 
-env = gymnasium.make("ToolGym/Airline-v0", size="small", prompt="short", depth=2, kinds=["reservation", "cancel"])
-request, info = env.reset(seed=5)
+env = gymnasium.make("ToolGym/Airline-v0", size="small", prompt="short")
+request, info = env.reset(options={"task": 13458})
 print(request)
 
 # %% [markdown]

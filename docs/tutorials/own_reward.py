@@ -32,9 +32,8 @@ import toolgym  # registers the environments
 from toolgym.agents.policies.scripted import gold_turns
 from toolgym.messages import render
 
-options = {"size": "small", "depth": 3, "kinds": ["user", "reservation", "bags"]}
-env = gymnasium.make("ToolGym/Airline-v0", reward=brief, **options)
-env.reset(options={"task": 0})
+env = gymnasium.make("ToolGym/Airline-v0", reward=brief, size="small")
+env.reset(options={"task": 10})
 gold = list(gold_turns(env.unwrapped.task))
 for turn in (gold[0], *gold):
     _, reward, _, _, info = env.step(render(turn))
@@ -52,9 +51,9 @@ print(info["outcome"], info["rewards"])
 from toolgym.rewards.checklist import checklist_term
 
 mixed = gymnasium.make(
-    "ToolGym/Airline-v0", reward=[("brief", brief, 0.5), ("checklist", checklist_term, 0.5)], **options
+    "ToolGym/Airline-v0", reward=[("brief", brief, 0.5), ("checklist", checklist_term, 0.5)], size="small"
 )
-mixed.reset(options={"task": 0})
+mixed.reset(options={"task": 10})
 for turn in gold:
     _, reward, _, _, info = mixed.step(render(turn))
     print(f"{reward:.2f}", {name: round(value, 2) for name, value in info["rewards"].items()})

@@ -168,7 +168,7 @@ def test_the_end_and_the_history_say_why_it_is_not_solved(player):
     assert said(player).count("why it is not solved") == 1
     player.enter(":history")
     assert said(player).count("why it is not solved") == 2
-    assert said(player).count("Airline policy") == 0
+    assert said(player).count("Airline: policy") == 0
 
 
 TYPED = {
