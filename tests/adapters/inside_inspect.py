@@ -283,3 +283,8 @@ def test_its_log_opens_in_our_viewer(log_format, tmp_path):
     shown = episode(library, sources["task"], 0)
     assert (shown["prompt"], shown["outcome"], shown["steps"][0]["turn"]["response"]) == ("Say yes.", "solved", "Yes.")
     library.close()
+
+
+def test_importing_toolgym_does_not_import_the_package():
+    code = "import sys, toolgym, toolgym.adapters; sys.exit('inspect_ai' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -220,3 +220,8 @@ def test_what_cannot_be_is_said():
     harness = ToolGymHarness(vf.HarnessConfig())
     with pytest.raises(ConfigError, match="plays the tasks of ToolGymTaskset"):
         asyncio.run(harness.launch(None, None, None, "", "", {}, vf.TaskData(prompt="Hello.")))
+
+
+def test_importing_toolgym_does_not_import_the_package():
+    code = "import sys, toolgym, toolgym.adapters, toolgym.adapters.verifiers; sys.exit('verifiers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

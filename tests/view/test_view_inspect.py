@@ -259,3 +259,19 @@ def test_a_hostile_sample_is_an_episode_or_said_to_be_none(place, value, write, 
 def test_every_place_of_a_sample_is_tried():
     assert len(PLACES) > 40
     assert {place[0] for place in PLACES} == set(SAMPLE)
+
+
+@pytest.mark.slow
+def test_a_sample_is_shown_in_the_browser(tmp_path, open_viewer, tab):
+    hostile = [*MESSAGES, {"role": "assistant", "content": "<script>alert(1)</script>\u202e\x00"}]
+    viewer = open_viewer(as_eval(tmp_path / "log.eval", [sample(messages=hostile), sample(id="other")]))
+    (id,) = viewer.library.sources
+    one = tab(viewer.address)
+    one.wait("document.querySelectorAll('.runs tbody tr').length == 1")
+    one.go(f"#/run/{id}")
+    one.wait("document.querySelectorAll('.episodes tbody tr').length == 2")
+    one.go(f"#/run/{id}/0")
+    one.wait("document.body.innerText.includes('3 euros.')")
+    text = one.page.inner_text("body")
+    for words in ("What is tea?", "One moment.", "no car", "And cake?", "<script>alert(1)</script>", "solved"):
+        assert words in text

@@ -63,7 +63,7 @@ def inspect_task(env_id: str, *, count: int | None = None, **options: Any) -> "i
 
     Args:
         env_id: the environment.
-        count: so many tasks, the first ones; None: all of the split.
+        count: so many tasks, the first ones; None: all of the split, which are made now.
         options: of the environment, as `gymnasium.make` takes them; values that JSON has.
 
     Raises:

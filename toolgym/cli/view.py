@@ -20,8 +20,8 @@ def view(
         list[Path] | None,
         typer.Argument(
             metavar="PATH",
-            help="Files of episodes, folders of runs, benchmarks or corpora, reports, or folders that hold some "
-            "(default: runs/, or else this folder).",
+            help="Files of episodes, folders of runs, benchmarks or corpora, reports, logs of Inspect's, or "
+            "folders that hold some (default: runs/, or else this folder).",
         ),
     ] = None,
     port: Annotated[int, _page("--port", "-p", metavar="N", min=0, max=65535, help="0: a free one.")] = 0,
