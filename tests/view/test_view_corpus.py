@@ -80,3 +80,21 @@ def test_a_row_tells_its_checklist_state_and_credit(format, tmp_path, cache):
         assert len(credit["values"]) == len(played.steps)
         assert credit["all"] == float(is_solved)
     library.close()
+
+
+def test_the_page_of_a_row_has_its_checklist_and_credit(tmp_path, open_viewer, tab):
+    folder = tmp_path / "corpus"
+    build(BuildOptions(folder, ["library"], trajectories=6, part_rows=6, alternatives=0, format="jsonl"))
+    rows = [row for path in part_files(folder, read_manifest(folder)) for row in read_rows(path)]
+    viewer = open_viewer(folder)
+    (run,) = viewer.library.sources
+    one = tab(viewer.address)
+    for label in ("positive", "negative"):
+        n = next(n for n, row in enumerate(rows) if row["label"] == label)
+        one.go(f"#/run/{run}/{n}?tab=check")
+        one.wait("document.querySelector('.checklist tbody tr')")
+        assert (one.page.locator(".reasons li").count() > 0) == (label == "negative")
+    one.go(f"#/run/{run}/0")
+    one.page.click("text=Credit: would it")
+    one.page.click("text=Replay")
+    one.wait("document.querySelectorAll('.step .credit').length == document.querySelectorAll('.step').length")
