@@ -3,7 +3,7 @@
     toolgym train --algo archer --env ToolGym/Airline-v0 --steps 50 --output runs/archer
     python agents/archer.py --env ToolGym/Airline-v0 --steps 50 --output runs/archer
 
-Turns are the actions of the upper level, tokens those of the lower one (paper §3, §4.1):
+Turns are the actions of the upper level, tokens those of the lower one:
 
     Q(s, a) learns  r + gamma V'(s')              turns of a replay buffer, whoever sampled them
     V(s)    learns  Q'(s, a), a drawn by the present policy in the stored state s
@@ -13,11 +13,12 @@ Turns are the actions of the upper level, tokens those of the lower one (paper �
 There are two Q and two V, each with a target ' that follows it by Polyak averages. The critic learns `critic_steps`
 times a batch, then the actor once (StepTool §5.1.4 has 20), and alone in the first `warm_up` batches.
 
-Deviations: the paper's critic is a language model of its own (RoBERTa). Ours is four small networks on the features of
-the starting model's trunk, frozen: s is its last hidden state before the turn, (s, a) the one after it; so what is
-stored stays valid, and one more copy of the trunk is kept. Of the stored states `resample` have their drawn action
-renewed each batch, the others keep theirs. An episode that was cut off ends in value 0. The loss is TRL's: with one
-update a batch every ratio is 1, and it is REINFORCE's.
+Deviations: the paper is not in the reading list; these are its published formulas as they are known to us, without
+their numbers. Its critic is a language model of its own (RoBERTa). Ours is four small networks on the features of the
+starting model's trunk, frozen: s is its last hidden state before the turn, (s, a) the one after it; so what is stored
+stays valid, and one more copy of the trunk is kept. Of the stored states `resample` have their drawn action renewed
+each batch, the others keep theirs. An episode that was cut off ends in value 0. The loss is TRL's: with one update a
+batch every ratio is 1, and it is REINFORCE's.
 
 Shapes: B sequences, T tokens, S steps, N turns, D features.
 """

@@ -21,7 +21,7 @@ _ROWS = 16
 def bellman_targets(
     rewards_N: torch.Tensor, ends_N: torch.Tensor, next_values_N: torch.Tensor, gamma: float
 ) -> torch.Tensor:
-    """`r + gamma V(s')`, and `r` where the episode ends, `(N,)`: what Q of a turn learns (ArCHer, Eq. 1)."""
+    """`r + gamma V(s')`, and `r` where the episode ends, `(N,)`: what Q of a turn learns."""
     return rewards_N + gamma * torch.where(ends_N, 0.0, next_values_N)
 
 
@@ -110,7 +110,7 @@ class TurnCritic:
         """`steps` updates, each on `size` turns of the buffer, drawn by the batch's number; the mean loss.
 
         Each Q learns `bellman_targets` of its own V's target, each V the target of its own Q at the action that was
-        drawn last (ArCHer, Eq. 1 and 2, twice).
+        drawn last.
         """
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(14, number)))
         total = 0.0

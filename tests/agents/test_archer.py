@@ -113,7 +113,7 @@ def episode(*rewards: float) -> Rollout:
         completion_ids=[5] * (3 * count - 1),
         env_mask=([1, 1, 0] * count)[:-1],
         logprobs=[-1.0] * (3 * count - 1),
-        types=(["resp", "resp", "env"] * count)[:-1],
+        types=(["resp", "resp", "env"] * count)[:-1],  # pyright: ignore[reportArgumentType]
         spans=[(3 * step, 3 * step + 2) for step in range(count)],
         rewards=list(rewards),
         outcome="unsolved",

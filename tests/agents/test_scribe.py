@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from toolgym.agents.rollouts.episodes import EpisodeBatch
 from toolgym.agents.rollouts.rollout import Rollout
@@ -70,13 +72,14 @@ def test_the_gold_chain_meets_its_rubrics() -> None:
     env = open_env("ToolGym/Library-v0", size="small", reward="scribe")
     for index in range(12):
         env.reset(options={"task": index})
-        task, told = env.task, []
+        task, told, over, outcome = env.task, [], False, None
         for action in task.gold:
             gold_calls = tuple(each.call() for each in action.calls)
             _, _, over, _, info = env.step(render(Turn(action.plan, gold_calls, action.response)))
+            outcome = info["outcome"] if over else None
             told += [value for name, value in info["rewards"].items() if name.startswith("skill_")]
         assert over
-        assert info["outcome"] == "solved"
+        assert outcome == "solved"
         assert len(told) == len(task.gold)
         assert told == [1.0] * len(told), (task.id, told)
     env.close()
@@ -115,11 +118,27 @@ def test_steps_are_compared_with_steps_of_their_skill_by_hand() -> None:
     assert torch.allclose(made, wanted)
 
 
+@given(
+    st.lists(st.lists(st.tuples(st.integers(-1, 5), st.floats(0, 1)), min_size=3, max_size=3), min_size=4, max_size=4)
+)
+def test_each_skills_advantages_add_up_to_nothing_in_a_group(rows: list[list[tuple[int, float]]]) -> None:
+    """Neither more steps of a skill nor an easy one gain anything by themselves."""
+    skill_BS = torch.tensor([[skill for skill, _ in row] for row in rows])
+    score_BS = torch.tensor([[score for _, score in row] for row in rows], dtype=torch.float64)
+    usable_B = torch.tensor([True, True, True, False])
+    made = rubric_advantages(skill_BS, score_BS, usable_B, 2)
+    assert not made[3].any()
+    assert not made[skill_BS < 0].any()
+    for group in (slice(0, 2), slice(2, 4)):
+        for skill in range(6):
+            assert float(made[group][skill_BS[group] == skill].sum()) == pytest.approx(0.0, abs=1e-9)
+
+
 def test_one_step_moves_the_steps_that_meet_their_rubrics_up(
     fresh: Any, tokenizer: Any, shape: dict[str, Any], tmp_path: Path
 ) -> None:
-    given: dict[str, Any] = shape | {"size": "small", "prompt": "short", "context_tokens": 1024}
-    trainer = make_trainer(SCRIBEOptions(output=tmp_path, **given), fresh(), tokenizer)
+    options: dict[str, Any] = shape | {"size": "small", "prompt": "short", "context_tokens": 1024}
+    trainer = make_trainer(SCRIBEOptions(output=tmp_path, **options), fresh(), tokenizer)
     # Both failed: GRPO has nothing to say, the rubrics have. In the second group the outcome alone speaks.
     trainer.latest = [
         episode(("look_up", 1.0), ("answer", 0.0)),

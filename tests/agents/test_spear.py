@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from transformers import TrainerCallback
 
 from toolgym.agents.grpo import grpo_advantages
@@ -31,7 +33,7 @@ from toolgym.errors import ConfigError
 
 def episode(value: float, token: int = 5, **changes: Any) -> Rollout:
     """One step of one token."""
-    given: dict[str, Any] = {
+    options: dict[str, Any] = {
         "completion_ids": [token],
         "env_mask": [1],
         "logprobs": [-1.0],
@@ -40,7 +42,7 @@ def episode(value: float, token: int = 5, **changes: Any) -> Rollout:
         "rewards": [value],
         "outcome": "unsolved",
     }
-    return Rollout([1], **given | changes)
+    return Rollout([1], **options | changes)
 
 
 def test_the_curriculum_by_hand() -> None:
@@ -95,6 +97,22 @@ def test_the_covariance_cut_by_hand() -> None:
         3,
     ]
     assert covariance_keeps(logps, torch.ones(5), 1.0, 1.0, np.random.default_rng(0)).all()
+
+
+@given(
+    st.lists(st.tuples(st.floats(-20, 0), st.floats(0, 5)), min_size=1, max_size=40),
+    st.floats(0.0, 1.0),
+    st.floats(0.0, 1.0),
+    st.integers(0, 9),
+)
+def test_what_is_cut_has_covariance_and_is_no_more_than_was_asked_for(
+    tokens: list[tuple[float, float]], top: float, share: float, seed: int
+) -> None:
+    logps, advantages = (torch.tensor(column, dtype=torch.float64) for column in zip(*tokens, strict=True))
+    keeps = covariance_keeps(logps, advantages, top, share, np.random.default_rng(seed))
+    covariance = (logps - logps.mean()) * (advantages - advantages.mean())
+    assert (covariance[~keeps] > 0).all()
+    assert int((~keeps).sum()) <= min(math.ceil(top * len(tokens)), round(share * len(tokens)))
 
 
 def test_it_comes_back_from_its_file(tmp_path: Path) -> None:
@@ -175,9 +193,9 @@ def test_what_a_replayed_episode_adds_and_where_it_moves(
     prompt, said = ids[:2], ids[2:] * 3
     moved = {}
     for imitation in (1.0, 0.0):
-        given: dict[str, Any] = shape | {"steps": 2, "micro_batch": micro_batch, "learning_rate": 3e-3}
-        given |= {"imitation": imitation, "imitation_warmup": 1, "covariance_clip": 0.0, "covariance_top": 0.2}
-        some = SPEAROptions(output=tmp_path / str(imitation), tool_reward=0.0, **given)
+        options: dict[str, Any] = shape | {"steps": 2, "micro_batch": micro_batch, "learning_rate": 3e-3}
+        options |= {"imitation": imitation, "imitation_warmup": 1, "covariance_clip": 0.0, "covariance_top": 0.2}
+        some = SPEAROptions(output=tmp_path / str(imitation), tool_reward=0.0, **options)
         model = fresh()
         # As the model has it, except that the last token was sampled at twice its probability.
         start = logp_of(model, kept := Kept(prompt, said, [1] * len(said), [0.0] * len(said), 5.0, 0))
@@ -213,9 +231,9 @@ def test_the_self_imitation_loss_by_hand(
     micro_batch: int, fresh: Any, tokenizer: Any, toy_envs: Any, shape: dict[str, Any], tmp_path: Path
 ) -> None:
     ids = tokenizer("please book the flight")["input_ids"]
-    given: dict[str, Any] = shape | {"steps": 1, "save_steps": 1, "covariance_clip": 0.0, "tool_reward": 0.0}
-    given["micro_batch"] = micro_batch
-    some = SPEAROptions(output=tmp_path, replay=1, imitation_warmup=1, **given)
+    options: dict[str, Any] = shape | {"steps": 1, "save_steps": 1, "covariance_clip": 0.0, "tool_reward": 0.0}
+    options["micro_batch"] = micro_batch
+    some = SPEAROptions(output=tmp_path, replay=1, imitation_warmup=1, **options)
     model = fresh()
     prompt, said = ids[:1], ids[1:4]
     all_ids = torch.tensor([prompt + said])

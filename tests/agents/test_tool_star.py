@@ -107,7 +107,7 @@ def test_options() -> None:
         ({"pairs": "ranked", "data": Path("x")}, "with data it plays none"),
     ):
         with pytest.raises(ConfigError, match=said):
-            ETOOptions(**changes)
+            ETOOptions(**changes)  # pyright: ignore[reportArgumentType]
 
 
 def test_rl_from_the_command_line_on_the_airline(airline_arguments: list[str], tmp_path: Path, metrics: Any) -> None:
