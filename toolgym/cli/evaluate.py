@@ -165,7 +165,7 @@ def evaluate(
       toolgym eval --agent oracle --split test --episodes 200
       toolgym eval --agent builtin:imperfect --k 4 --temperature 0.7 --json
       toolgym eval --agent hf:Qwen/Qwen3-0.6B --threads 2 --output qwen.jsonl
-      toolgym eval --agent hf:Qwen/Qwen3-8B --vllm http://gpu1:8000 --vllm http://gpu2:8000
+      toolgym eval --agent hf:runs/my/final --vllm http://gpu1:8000
       toolgym eval --output runs/eval.jsonl --otel http://localhost:6006
       OPENAI_BASE_URL=http://127.0.0.1:8000/v1 toolgym eval --agent api:my-model
     """
