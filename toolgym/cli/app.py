@@ -53,6 +53,7 @@ _EXTRAS = {
     "tokenizers": "train",
     "docker": "docker",
     "gguf": "gguf",
+    "google": "otel",
     "opentelemetry": "otel",
     "requests": "otel",
     "ray": "ray",

@@ -19,14 +19,14 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
-from google.protobuf.message import DecodeError
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import SpanExportResult
-from opentelemetry.sdk.trace.id_generator import IdGenerator
-from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
+from google.protobuf.message import DecodeError  # pyright: ignore[reportMissingModuleSource]
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # pyright: ignore[reportMissingImports]
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse  # pyright: ignore[reportMissingImports]
+from opentelemetry.sdk.resources import Resource  # pyright: ignore[reportMissingImports]
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider  # pyright: ignore[reportMissingImports]
+from opentelemetry.sdk.trace.export import SpanExportResult  # pyright: ignore[reportMissingImports]
+from opentelemetry.sdk.trace.id_generator import IdGenerator  # pyright: ignore[reportMissingImports]
+from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context  # pyright: ignore[reportMissingImports]
 
 from toolgym.errors import ConfigError
 from toolgym.otel.spans import Played, Span, spans_of
