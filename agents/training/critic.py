@@ -27,6 +27,9 @@ class ValueHead:
     head is, too (FSDP2): it is gathered where it is computed with, and all processes compute and set it together.
     """
 
+    _root: Any = None
+    """The model as a whole."""
+
     def __init__(self, model: Any):
         self._root = model
         base = cast(PreTrainedModel, model.get_base_model() if hasattr(model, "peft_config") else model)
