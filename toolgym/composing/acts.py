@@ -160,9 +160,7 @@ class MadeAct:
                 arguments[name] = value
         reasons = [found.why(seen.picked[name]) for name, found in self.picks.items()]
         why = fill(act.plan, self._shown(known.subject, seen)) if act.plan else ""
-        plan = " ".join(
-            part for part in (*reasons, why, f"{' '.join([act.kind, *_brief(arguments)])}.") if part
-        )
+        plan = " ".join(part for part in (*reasons, why, f"{' '.join([act.kind, *_brief(arguments)])}.") if part)
         over = act.hands_over
         call = PlannedCall(act.kind, act.tool, arguments, writes=not over, free=over, required=over)
         result = (yield Do(plan, (call,)))[0]
