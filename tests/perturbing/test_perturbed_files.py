@@ -8,6 +8,7 @@ import pytest
 from toolgym.agents.evaluation.evaluation import AgentOptions, EvalOptions, evaluate
 from toolgym.agents.policies.scripted import OraclePolicy
 from toolgym.cli import main
+from toolgym.env import ToolEnv
 from toolgym.perturbing import as_played
 from toolgym.rewards.rescoring import rescore
 from toolgym.trajectory import Trajectory, read_trajectories
@@ -101,10 +102,15 @@ def test_demonstrations_are_played_in_the_episodes_names(airline):
     tasks = [env.tasks[index] for index in range(12)]
     experts = demonstrate(env, tokenizer, tasks, gold_chain)
     assert [expert.outcome for expert in experts] == ["solved"] * 12
-    imperfect = demonstrate(env, tokenizer, tasks, imperfect_chain(0))
-    trajectories = [cast(Trajectory, episode.trajectory) for episode in imperfect]
-    outcomes = {result.outcome for trajectory in trajectories for _, result in trajectory.calls}
-    assert not outcomes & {"unknown_tool", "invalid_arguments"}
+
+    def refused(env: ToolEnv) -> list[list[str]]:
+        """Of each imperfect episode what the tools' names and parameters were refused for: the mistakes' own calls."""
+        made = (cast(Trajectory, one.trajectory) for one in demonstrate(env, tokenizer, tasks, imperfect_chain(0)))
+        wrong = ("unknown_tool", "invalid_arguments")
+        return [[result.outcome for _, result in one.calls if result.outcome in wrong] for one in made]
+
+    assert refused(env) == refused(airline(prompt="short"))
+    assert not any("unknown_tool" in outcomes for outcomes in refused(env))
     expert = max(experts, key=lambda each: len(each.rewards))
     index = experts.index(expert)
     for branch, step in zip(branches(env, index, expert), cast(Trajectory, expert.trajectory).steps, strict=True):
