@@ -208,11 +208,12 @@ class SpearTrainer(ToolTrainer):
         """Which batch of episodes it is, from 0."""
         return self.state.global_step // (self.options.iterations * self.options.minibatches)
 
-    def _begin_batch(self, rows: int) -> None:
-        super()._begin_batch(rows)
+    def _begin_batch(self, rows: int) -> PreTrainedModel:
+        model = super()._begin_batch(rows)
         decoder = cast(LMPolicy, self._policy).decoder
         if isinstance(decoder, Decoder):
             decoder.as_drawn = True  # kept log-probabilities are compared with the loss's
+        return model
 
     def estimate(self, batch: EpisodeBatch) -> dict[str, torch.Tensor]:
         """GRPO's advantages of the shaped returns. Draws what is replayed, then keeps the batch's good episodes."""

@@ -66,7 +66,7 @@ def with_unknown_words(
             made.append(example)
             continue
         first = example.mask.index(1)
-        request = tokenizer.decode(example.ids[:first])
+        request = str(tokenizer.decode(example.ids[:first]))
         ids = tokenizer.encode(_WORD.sub(other, request).replace("  ", " "), add_special_tokens=False)
         made.append(Example(ids + example.ids[first:], [0] * len(ids) + example.mask[first:]))
     return made

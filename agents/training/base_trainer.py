@@ -39,12 +39,14 @@ class RunTrainer:
     """The model that the run's adapter is for, if it trains one (`keep_base`)."""
     server: Any = None
     """The vLLM servers that sample in the model's place."""
+    shardable = True
+    """Whether the model may be sharded over processes: not where something reads or writes its weights directly."""
     _whole: WholeCopy | None = None
 
     def __init__(self, *args: Any, **more: Any):
         super().__init__(*args, **more)
         if (plugin := getattr(self.accelerator.state, "fsdp_plugin", None)) is not None:
-            check_sharded(plugin)
+            check_sharded(plugin, type(self).__name__ if not self.shardable else None)
             self._whole = WholeCopy(self.model)
 
     def whole_model(self) -> Any:

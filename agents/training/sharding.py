@@ -31,15 +31,18 @@ def sharded_launch() -> bool:
     return os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
 
 
-def check_sharded(plugin: Any) -> None:
+def check_sharded(plugin: Any, refusing: str | None = None) -> None:
     """Raises where a run that shards its model would go wrong in the end.
 
     Args:
         plugin: accelerate's of FSDP.
+        refusing: the trainer, where it takes no sharded model.
 
     Raises:
         ConfigError: it says what to set.
     """
+    if refusing is not None:
+        raise ConfigError(f"{refusing} takes no model that is sharded: launch it without FSDP (--multi_gpu, say)")
     if plugin.fsdp_version != 2:
         raise ConfigError(f"fsdp_version must be 2, got {plugin.fsdp_version}: take {CONFIG}")
     if "FULL_STATE_DICT" not in str(plugin.state_dict_type):
