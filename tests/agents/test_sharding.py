@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from toolgym.agents.archer import ArCHerTrainer
 from toolgym.agents.builtin.policy import save_checkpoint
 from toolgym.agents.policies.models import load_model, quiet
-from toolgym.agents.spear import SPEARTrainer
+from toolgym.agents.spear import SpearTrainer
 from toolgym.agents.training.running import lora
 from toolgym.agents.training.sharding import CONFIG, WholeCopy, check_sharded, load_whole
 from toolgym.errors import ConfigError
@@ -276,9 +276,9 @@ def test_what_would_end_without_a_whole_model_is_refused() -> None:
         check_sharded(SimpleNamespace(fsdp_version=1, state_dict_type="FULL_STATE_DICT"))
     with pytest.raises(ConfigError, match=r"fsdp_state_dict_type must be FULL_STATE_DICT, got SHARDED_STATE_DICT"):
         check_sharded(SimpleNamespace(fsdp_version=2, state_dict_type="SHARDED_STATE_DICT"))
-    with pytest.raises(ConfigError, match="SPEARTrainer takes no model that is sharded"):
-        check_sharded(good, "SPEARTrainer")
-    assert not SPEARTrainer.shardable
+    with pytest.raises(ConfigError, match="SpearTrainer takes no model that is sharded"):
+        check_sharded(good, "SpearTrainer")
+    assert not SpearTrainer.shardable
     assert not ArCHerTrainer.shardable
 
 
