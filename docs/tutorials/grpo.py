@@ -5,7 +5,7 @@
 # %% [markdown]
 # # GRPO on a small model
 #
-# A model of 3.5 million parameters learns in an environment, on a CPU, while you wait. It is the built-in policy in
+# A model of 3.6 million parameters learns in an environment, on a CPU, while you wait. It is the built-in policy in
 # its `imperfect` version, which was trained on demonstrations with mistakes, so that reinforcement learning has
 # something to mend.
 #
