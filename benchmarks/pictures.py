@@ -8,7 +8,7 @@
 The terminal's are what the command printed, as SVG: text that can be selected, in the reader's own fonts. The demo's
 figures go to benchmarks/results/demo. The episode was made by
 
-    toolgym eval --agent builtin:imperfect --episodes 1 --set task=airline-small-test-01946 --output unsolved.jsonl
+    toolgym eval --agent builtin:imperfect --episodes 1 --set task=airline-small-test-01736 --output unsolved.jsonl
 """
 
 import argparse
