@@ -19,8 +19,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ALGORITHMS = (
     *("awpo", "dupo", "eto", "grpo", "rft", "sft", "steptool", "toolupt", "tree"),
-    *("archer", "mua_rl", "scribe", "spear", "toolpo"),
+    *("archer", "arpo", "loop", "mua_rl", "scribe", "spear", "toolpo"),
 )
+ESTIMATORS = ("efficiency", "steptool_group")
+"""Of `grpo`'s: files of their own beside the algorithms."""
 AGENTS = ("policies", "rollouts", "evaluation", "training", "algorithms", "builtin")
 """The rooms of agents/: each knows those before it."""
 LIBRARY = (
@@ -82,7 +84,7 @@ def _imports(module: str) -> Iterator[str]:
 def agents_room(module: str) -> str:
     """The room of a module of `toolgym.agents`."""
     first = module.split(".")[2]
-    return "algorithms" if first in ALGORITHMS else first
+    return "algorithms" if first in (*ALGORITHMS, *ESTIMATORS) else first
 
 
 def of_agents() -> list[str]:
@@ -91,7 +93,7 @@ def of_agents() -> list[str]:
 
 def test_at_the_top_of_agents_stand_the_algorithms_and_the_rooms():
     there = {path.stem for path in (ROOT / "agents").iterdir() if path.suffix == ".py"}
-    assert there == set(ALGORITHMS)
+    assert there == {*ALGORITHMS, *ESTIMATORS}
     folders = {path.name for path in (ROOT / "agents").iterdir() if path.is_dir() and path.name != "__pycache__"}
     assert folders == set(AGENTS) - {"algorithms"}
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,9 @@ def test_the_reference_names_what_there_is():
     for page in sorted((DOCS / "reference").glob("*.md")):
         for name in re.findall(r"^::: ([\w.]+)$", page.read_text(encoding="utf-8"), re.MULTILINE):
             module, _, last = name.rpartition(".")
+            if name.startswith("toolgym.adapters."):  # knows another project's package, which may not be there
+                assert find_spec(name), f"{page.name}: {name}"
+                continue
             try:
                 found = hasattr(import_module(module), last)
             except ModuleNotFoundError:

@@ -52,7 +52,7 @@ class BenchOptions:
     def kept(self) -> dict[str, Any]:
         """What must be the same where a run goes on: all that a result depends on."""
         sampling = asdict(self.sampling)
-        for name in ("concurrency", "threads", "device", "base_url"):
+        for name in ("concurrency", "threads", "device", "base_url", "vllm"):
             del sampling[name]
         return {
             "benchmark": self.benchmark,

@@ -18,7 +18,7 @@ from toolgym.errors import InfraError
 
 torch.set_num_threads(1)
 
-TINY = ModelOptions(hidden_size=32, intermediate_size=48, layers=2, heads=2, kv_heads=1, max_tokens=1024)
+TINY = ModelOptions(hidden_size=32, intermediate_size=48, layers=2, heads=2, kv_heads=1, max_tokens=2048)
 
 
 class ToyEnv:

@@ -162,7 +162,7 @@ def test_weights_of_each_version_are_whole(fresh: Any) -> None:
 def test_memory_that_is_too_small_is_told_before_it_kills(fresh: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     small = os.statvfs_result((4096, 4096, 16, 16, 16, 0, 0, 0, 0, 255))  # sixteen blocks of 4 KiB
     monkeypatch.setattr(os, "statvfs", lambda path: small)
-    with pytest.raises(ConfigError, match=r"stale needs 0 MB of shared memory .* /dev/shm has 0 MB.*--shm-size"):
+    with pytest.raises(ConfigError, match=r"stale needs 1 MB of shared memory .* /dev/shm has 0 MB.*--shm-size"):
         SharedWeights(fresh(), 2)
 
 

@@ -13,7 +13,7 @@ from toolgym.agents.training import sizing
 from toolgym.agents.training.running import RunConfig
 from toolgym.errors import ConfigError
 
-SMALL = sizes.ModelSize(3_473_408, 4096, 1024)
+SMALL = sizes.ModelSize(3_575_040, 4096, 1024)
 QWEN3_06B = sizes.ModelSize(596_049_920, 40_960, 2 * 28 * 8 * 128)
 
 

@@ -22,7 +22,7 @@ from toolgym.composing.tables import build_world
 from toolgym.composing.trials import tool_problems, try_out
 from toolgym.composing.troubles import Trouble, draw_trouble, make_trouble, troubled
 from toolgym.composing.words import GENERIC_TOPICS, join_facts
-from toolgym.composing.worlds import world_key
+from toolgym.composing.worlds import check_key, world_key
 from toolgym.domain import Size, Split
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.mcp.server import ToolServer
@@ -273,7 +273,12 @@ def _tried(declaration: Declaration) -> None:
 def worlds_of(declaration: Declaration, size: Size, dialect: str) -> Callable[[Any], Base]:
     """What builds a server's worlds: those that the tasks are made in, shared with them."""
     composer = cast(DeclaredComposer, _workshop(declaration).composer)
-    return lambda key: composer.shaped(composer.base(key, size, dialect))
+
+    def build(key: Any) -> Base:
+        check_key(key)  # before a world that was kept is found: True is 1 there
+        return composer.shaped(composer.base(key, size, dialect))
+
+    return build
 
 
 class DeclaredDomain(ComposedDomain):

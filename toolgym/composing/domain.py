@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from threading import RLock
 from typing import Any
 
 from toolgym.composing.making import TASKS_OF, Composer, Source, TaskMaker
@@ -31,22 +32,25 @@ class Workshop:
         self.maker = lru_cache(maxsize=16)(self._maker)
         self.task = lru_cache(maxsize=_KEPT_TASKS)(self._task)
         self.selection = lru_cache(maxsize=32)(self._selection)
+        self._one_at_a_time = RLock()  # a maker plays what it makes in its one session; environments reset in threads
 
     def _maker(self, source: Source) -> TaskMaker:
         return TaskMaker(source, self.composer, self.server(source.size, source.dialect).session)
 
     def _task(self, source: Source, index: int) -> Task:
-        return self.maker(source).make(index)
+        with self._one_at_a_time:
+            return self.maker(source).make(index)
 
     def _selection(
         self, source: Source, depths: frozenset[int] | None, kinds: frozenset[str] | None
     ) -> tuple[int, ...]:
-        found = []
-        for index in range(TASKS_OF[source.split]):
-            recipe = self.maker(source).recipe(index)
-            if (depths is None or recipe.depth in depths) and (kinds is None or kinds.issuperset(recipe.kinds)):
-                found.append(index)
-        return tuple(found)
+        with self._one_at_a_time:
+            recipes = map(self.maker(source).recipe, range(TASKS_OF[source.split]))
+            return tuple(
+                index
+                for index, recipe in enumerate(recipes)
+                if (depths is None or recipe.depth in depths) and (kinds is None or kinds.issuperset(recipe.kinds))
+            )
 
 
 class ComposedTasks:
