@@ -275,7 +275,8 @@ def worlds_of(declaration: Declaration, size: Size, dialect: str) -> Callable[[A
     composer = cast(DeclaredComposer, _workshop(declaration).composer)
 
     def build(key: Any) -> Base:
-        check_key(key)  # before a world that was kept is found: True is 1 there
+        if not isinstance(key, list | tuple):  # with what a task sets in its world
+            check_key(key)  # before a world that was kept is found: True is 1 there
         return composer.shaped(composer.base(key, size, dialect))
 
     return build
