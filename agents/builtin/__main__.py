@@ -1,7 +1,7 @@
 """The built-in policy: a small causal LM of our own that reads and writes tool calls, trained from nothing.
 
     python -m toolgym.agents.builtin --demonstrations clean --output CLEAN
-    python -m toolgym.agents.builtin --demonstrations imperfect --start CLEAN --episodes 4000 --epochs 1.2 \\
+    python -m toolgym.agents.builtin --demonstrations imperfect --start CLEAN --episodes 3000 --epochs 1 \\
         --output IMPERFECT
 
 make checkpoints from generated data: `ToolGym/Airline-v0`, `size="small"`, `prompt="short"`, split `train`, whose names
@@ -9,10 +9,9 @@ and ids never occur in `test`. These two are shipped as package data, and go by 
 
 - `builtin:clean`: trained on the oracle's episodes;
 - `builtin:imperfect`: trained on from there on episodes of which about half hold one wrong decision, so that it knows
-  how to do everything and does it unreliably: the start from which reinforcement learning has something to do. (The
-  shipped one saw an earlier set of mistakes than `toolgym.mistakes` makes.)
+  how to do everything and does it unreliably: the start from which reinforcement learning has something to do.
 
-The architecture is Qwen3's (transformers), with the character-level tokenizer of `toolgym.agents.policies.tokenizer`.
+The architecture is Qwen3's (transformers), with the character-level tokenizer of `toolgym.agents.builtin.tokenizer`.
 """
 
 import argparse
