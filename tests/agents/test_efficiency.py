@@ -88,6 +88,18 @@ def test_hdpos_advantages_are_normalised_apart() -> None:
         assert efficiency[:, 0].tolist() == pytest.approx([0.70711, -0.70711, 0.0], abs=2e-3)
 
 
+def test_hdpo_compares_the_solved_alone_and_only_where_their_calls_differ() -> None:
+    # Two and four calls of the solved, deviation sqrt(2) of 1/3 and 1/5 apart: +- 1 / sqrt(2). The unsolved one with no
+    # calls gets and gives nothing; nor is there anything to compare with one solved, or with equally many calls.
+    def efficiency(solved: list[bool], calls: list[int]) -> list[float]:
+        batch = batch_of([float(one) for one in solved], calls, solved, len(solved))
+        return (hdpo_advantages(batch, grpo_advantages, 1.0) - grpo_advantages(batch))[:, 0].tolist()
+
+    assert efficiency([True, False, True], [2, 0, 4]) == pytest.approx([0.70711, 0.0, -0.70711], abs=2e-3)
+    assert not any(efficiency([True, False], [2, 0]))
+    assert not any(efficiency([True, True], [3, 3]))
+
+
 @given(
     calls=st.lists(st.integers(0, 12), min_size=6, max_size=6),
     solved=st.lists(st.booleans(), min_size=6, max_size=6),

@@ -1,16 +1,15 @@
 """Doing it with few calls: OTC's tool productivity, HDPO's conditional efficiency, a cost a call, BATS-style budgets.
 
 Every form but the plain cost pays only where the task was solved, so that doing nothing is never efficient. OTC:
-"Optimal Tool Calls via Reinforcement Learning"; HDPO: the efficiency channel of hybrid decoupled policy optimisation;
-BATS: budget-aware test-time scaling. `m` is the number of calls made, `n` the number that the task needs.
+"Optimal Tool Calls via Reinforcement Learning"; HDPO: the condition of its efficiency channel on one episode (its
+advantages are `toolgym.agents.efficiency`'s); BATS: budget-aware test-time scaling. `m` is the number of calls made,
+`n` the number that the task needs.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
-
-import numpy as np
 
 from toolgym.errors import ConfigError
 from toolgym.messages import ToolCall
@@ -26,12 +25,9 @@ __all__ = [
     "ConditionalEfficiencyTerm",
     "OTCTerm",
     "calls_made",
-    "conditional_advantages",
     "otc_factor",
     "tool_productivity",
 ]
-
-_EPS = 1e-6
 
 
 def _made(trajectory: Trajectory) -> list[ToolCall]:
@@ -92,22 +88,6 @@ class ConditionalEfficiencyTerm:
             return 0.0
         made, needed = calls_made(trajectory), len(task.gold_calls)
         return 1.0 if made <= needed else needed / made if needed else 1.0 / (1 + made)
-
-
-def conditional_advantages(correct: Sequence[bool], calls: Sequence[int]) -> np.ndarray:
-    """HDPO's efficiency channel for one group (G,): fewer calls than the other *correct* episodes, in standard
-    deviations.
-
-    0 for incorrect episodes, and where fewer than two are correct or all correct ones made equally many calls.
-    """
-    right = np.asarray(correct, dtype=bool)
-    made = np.asarray(calls, dtype=float)
-    out = np.zeros(len(right))
-    if right.sum() >= 2:
-        spread = made[right].std()
-        if spread > _EPS:
-            out[right] = (made[right].mean() - made[right]) / spread
-    return out
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,7 +168,7 @@ class _Log:
     def _archive(self) -> zipfile.ZipFile:
         try:
             return zipfile.ZipFile(self.path)
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, KeyError) as error:
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, KeyError) as error:  # as `zipfile` says it
             raise ValueError(f"the archive cannot be read (is it still being written?): {error}") from error
 
     @staticmethod
