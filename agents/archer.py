@@ -23,7 +23,6 @@ batch every ratio is 1, and it is REINFORCE's.
 Shapes: B sequences, T tokens, S steps, N turns, D features.
 """
 
-import itertools
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -36,10 +35,11 @@ from trl.trainer.grpo_config import GRPOConfig
 
 from toolgym.agents.grpo import grpo_advantages
 from toolgym.agents.policies.lm import LMPolicy
-from toolgym.agents.rollouts.episodes import EpisodeBatch
+from toolgym.agents.rollouts.episodes import EpisodeBatch, rewards_to_go
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training import archer_options
 from toolgym.agents.training.archer_options import ArCHerOptions
+from toolgym.agents.training.critic import explained_variance
 from toolgym.agents.training.running import prepare, run
 from toolgym.agents.training.trainer import ToolTrainer
 from toolgym.agents.training.utterance_critic import Encoder, TurnCritic, TurnTransition
@@ -48,8 +48,6 @@ from toolgym.errors import ConfigError
 __all__ = [
     "ArCHerOptions",
     "ArCHerTrainer",
-    "discounted_returns",
-    "explained_variance",
     "main",
     "make_trainer",
     "train",
@@ -63,19 +61,6 @@ _AT_ONCE = 32
 
 
 # The algorithm -------------------------------------------------------------------------------------------------------
-
-
-def discounted_returns(rewards: Sequence[float], gamma: float) -> list[float]:
-    """What is earned from each step on: `G_k = r_k + gamma G_(k+1)`."""
-    back = itertools.accumulate(reversed(rewards), lambda later, reward: reward + gamma * later)
-    return list(back)[::-1]
-
-
-def explained_variance(values_N: torch.Tensor, returns_N: torch.Tensor) -> float | None:
-    """`1 - var(G - V) / var(G)`; None where the returns are equal."""
-    if len(returns_N) < 2 or float(returns_N.var()) <= 1e-12:
-        return None
-    return 1 - float((returns_N - values_N).var()) / float(returns_N.var())
 
 
 def transitions(rollout: Rollout, features_ND: torch.Tensor) -> list[TurnTransition]:
@@ -122,8 +107,8 @@ class ArCHerTrainer(ToolTrainer):
         if not played:
             return {"advantages": advantages_BS.gather(1, batch.step_BT.clamp(min=0)) * batch.sampled_BT}
         states_ND, turns_ND = (torch.stack([getattr(t, name) for t in played]) for name in ("state_D", "turn_D"))
-        returns = [discounted_returns([turn.reward for turn in own], self.options.gamma) for own in turns.values()]
-        returns_N = torch.tensor(list(itertools.chain(*returns)))
+        rewards = [torch.tensor([[turn.reward for turn in own]]) for own in turns.values()]
+        returns_N = torch.cat([rewards_to_go(own_1S, self.options.gamma)[0] for own_1S in rewards])
         explained = explained_variance(self.critic.values(states_ND), returns_N)  # of turns that it has not learnt from
         self.critic.buffer.extend(played)
         resampled = self._resample(number)

@@ -47,6 +47,7 @@ from toolgym.agents.training.critic import (
     PooledFit,
     ValueHead,
     clipped_value_loss,
+    explained_variance,
     gae,
     masked_sums,
     step_gae,
@@ -311,10 +312,8 @@ class StepToolTrainer(ToolTrainer):
         values, returns = values_BT[on], returns_BT[on]
         if len(values) < 2:
             return
-        variance = float(returns.var())
-        explained = 1 - float((returns - values).var()) / variance if variance > 0 else 0.0
         self._record("value/mean", float(values.mean()))
-        self._record("value/explained_variance", explained)
+        self._record("value/explained_variance", explained_variance(values, returns) or 0.0)
 
     # The update ----------------------------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 
 import torch
 
-from toolgym.agents.rollouts.episodes import EpisodeBatch, all_equal
+from toolgym.agents.rollouts.episodes import EpisodeBatch, all_equal, rewards_to_go
 from toolgym.agents.training import grpo_options
 
 __all__ = ["figures", "main", "same_step_advantages"]
@@ -39,7 +39,7 @@ def same_step_advantages(batch: EpisodeBatch, *, gamma: float = 1.0, scale: bool
         gamma: the discount of later steps.
         scale: divide by the standard deviation.
     """
-    togo_BS, sizes_BS = _togo(batch.rewards_BS, gamma), _togo(batch.rewards_BS.abs(), gamma)
+    togo_BS, sizes_BS = rewards_to_go(batch.rewards_BS, gamma), rewards_to_go(batch.rewards_BS.abs(), gamma)
     advantages_BS = torch.zeros_like(togo_BS)
     for rows in _compared(batch):
         for step, members in enumerate(rows):
@@ -49,14 +49,6 @@ def same_step_advantages(batch: EpisodeBatch, *, gamma: float = 1.0, scale: bool
             spread = found.std() + _EPS if scale else 1.0
             advantages_BS[members, step] = (found - found.mean()) / spread
     return advantages_BS.float().gather(1, batch.step_BT.clamp(min=0)) * batch.sampled_BT
-
-
-def _togo(rewards_BS: torch.Tensor, gamma: float) -> torch.Tensor:
-    """The discounted sum of the rewards from each step on."""
-    togo_BS = rewards_BS.clone()
-    for step in range(rewards_BS.shape[1] - 2, -1, -1):
-        togo_BS[:, step] += gamma * togo_BS[:, step + 1]
-    return togo_BS
 
 
 def _compared(batch: EpisodeBatch) -> list[list[list[int]]]:

@@ -13,7 +13,16 @@ from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.messages import TokenType
 from toolgym.rewards.efficiency import calls_made
 
-__all__ = ["TYPE_CODES", "EpisodeBatch", "Estimator", "all_equal", "flat_groups", "rounding", "without_rounding"]
+__all__ = [
+    "TYPE_CODES",
+    "EpisodeBatch",
+    "Estimator",
+    "all_equal",
+    "flat_groups",
+    "rewards_to_go",
+    "rounding",
+    "without_rounding",
+]
 
 TYPE_CODES: dict[str, int] = {name: code for code, name in enumerate(get_args(TokenType))}
 """Token type -> its number in `EpisodeBatch.types_BT`."""
@@ -116,6 +125,14 @@ def all_equal(rewards: torch.Tensor, sizes: torch.Tensor | None = None) -> bool:
     """
     largest = float((rewards if sizes is None else sizes).abs().max())
     return float(rewards.max() - rewards.min()) <= rounding(rewards.dtype) * largest
+
+
+def rewards_to_go(rewards_BS: torch.Tensor, gamma: float) -> torch.Tensor:
+    """What is earned from each step on `(B, S)`: `G_k = r_k + gamma G_(k+1)`."""
+    togo_BS = rewards_BS.clone()
+    for step in range(rewards_BS.shape[1] - 2, -1, -1):
+        togo_BS[:, step] += gamma * togo_BS[:, step + 1]
+    return togo_BS
 
 
 def without_rounding(differences: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,17 @@ from safetensors.torch import load_file, save_file
 from torch.distributed.tensor import DTensor, Partial, distribute_tensor
 from transformers import PreTrainedModel
 
-__all__ = ["PooledFit", "ValueHead", "clipped_value_loss", "gae", "masked_sums", "step_gae", "token_weights", "whiten"]
+__all__ = [
+    "PooledFit",
+    "ValueHead",
+    "clipped_value_loss",
+    "explained_variance",
+    "gae",
+    "masked_sums",
+    "step_gae",
+    "token_weights",
+    "whiten",
+]
 
 _FILE, _FIT = "value_head.safetensors", "value_fit.safetensors"
 _ROUNDING = 1e-6
@@ -294,6 +304,13 @@ def whiten(values_BT: torch.Tensor, mask_BT: torch.Tensor, sums: torch.Tensor | 
     if variance <= _ROUNDING**2 * square:
         return torch.zeros_like(values_BT)
     return ((values_BT - mean) * torch.rsqrt(variance + 1e-8)).to(values_BT.dtype) * mask_BT
+
+
+def explained_variance(values_N: torch.Tensor, returns_N: torch.Tensor) -> float | None:
+    """`1 - var(G - V) / var(G)`, at most 1; None where the returns are equal, or fewer than two."""
+    if len(returns_N) < 2 or float(returns_N.var()) <= 1e-12:
+        return None
+    return 1 - float((returns_N - values_N).var()) / float(returns_N.var())
 
 
 def masked_sums(values_BT: torch.Tensor, mask_BT: torch.Tensor) -> torch.Tensor:

@@ -8,14 +8,13 @@ import torch
 
 from toolgym.agents.archer import (
     ArCHerOptions,
-    discounted_returns,
-    explained_variance,
     make_trainer,
     transitions,
 )
-from toolgym.agents.rollouts.episodes import EpisodeBatch
+from toolgym.agents.rollouts.episodes import EpisodeBatch, rewards_to_go
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training import registry
+from toolgym.agents.training.critic import explained_variance
 from toolgym.agents.training.utterance_critic import (
     Encoder,
     TurnCritic,
@@ -37,7 +36,7 @@ def test_targets_averages_and_returns_by_hand() -> None:
     polyak_update(target, source, 0.25)  # 0.75 * 1 + 0.25 * 3 = 1.5
     assert (target.weight.item(), target.bias.item(), source.weight.item()) == (1.5, -1.5, 3.0)
     # 0 + 0.5 (1 + 0.5 * 4) = 1.5; 1 + 0.5 * 4 = 3; 4.
-    assert discounted_returns([0.0, 1.0, 4.0], 0.5) == [1.5, 3.0, 4.0]
+    assert rewards_to_go(torch.tensor([[0.0, 1.0, 4.0]]), 0.5).tolist() == [[1.5, 3.0, 4.0]]
     # Returns 1, 2, 3 (variance 1), errors 0, 1, 0 (variance 1/3): 2/3. A constant explains nothing.
     returns = torch.tensor([1.0, 2.0, 3.0])
     assert explained_variance(torch.tensor([1.0, 1.0, 3.0]), returns) == pytest.approx(2 / 3)

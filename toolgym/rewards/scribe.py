@@ -18,7 +18,7 @@ from typing import Any
 from toolgym.rewards.base import Reward, register
 from toolgym.rewards.checklist import satisfied
 from toolgym.rewards.state import outcome_term
-from toolgym.rewards.steptool import gold_contribution, succ_calling
+from toolgym.rewards.steptool import MAX_CONTRIBUTION, gold_contribution, succ_calling
 from toolgym.tasks import RefusedCheck, SaidCheck, Task
 from toolgym.trajectory import Step, Trajectory
 
@@ -149,7 +149,7 @@ def work_is_done(trajectory: Trajectory, task: Task) -> bool:
     done = 0.0
     for prefix in trajectory.prefixes():
         done += gold_contribution(prefix, task) * len(prefix.steps[-1].turn.calls)
-    return round(done / 5) >= len(task.gold_calls)
+    return round(done / MAX_CONTRIBUTION) >= len(task.gold_calls)
 
 
 def tells(trajectory: Trajectory, task: Task) -> bool:
