@@ -169,7 +169,7 @@ def next_steps(out: Path) -> str:
     tries = {
         f"toolgym show {out / 'test_after_GRPO_sampled.jsonl'}": "what it does now",
         f"toolgym plot {out}": "every figure of the run",
-        f"toolgym eval --agent hf:{out / 'final'} --split test_unseen": "longer tasks, other words",
+        f"toolgym eval --agent hf:{out / 'final'} --split test_unseen": "other words, other compositions",
         "toolgym train --algo grpo --steps 200 --output runs/grpo": "go on",
         "toolgym train --algo sft --model Qwen/Qwen3-0.6B --output runs/sft": "a larger model",
     }
