@@ -30,7 +30,7 @@ from toolgym.view.library import Library
 AIRLINE = {"size": "small", "depth": 2}
 PLAYED = [
     ("ToolGym/Airline-v0", AIRLINE),
-    ("ToolGym/Airline-v0", {"size": "small", "user": "scripted"}),
+    ("ToolGym/Airline-v0", {"size": "small", "user": "scripted", "depth": 2}),
     ("ToolGym/Library-v0", {"size": "small"}),
     ("ToolGym/Telecom-v0", {"size": "small"}),
     ("ToolGym/All-v0", {"size": "small"}),
@@ -58,6 +58,7 @@ def expert(env_id: str, options: dict[str, Any], count: int) -> Any:
     for index in range(count):
         _, info = env.reset(options={"task": index})
         chains[info["messages"][-1]["content"]] = gold_messages(env.task)
+    assert len(chains) == count, "two tasks open alike: the mock model cannot tell them apart"
 
     def play(messages: Any, tools: Any, choice: Any, config: Any) -> ModelOutput:
         asked = next(message.text for message in messages if message.role == "user")

@@ -153,7 +153,7 @@ def test_a_context_without_a_limit_of_its_own_follows_from_the_opening() -> None
 
 def test_each_episode_has_the_context_that_its_opening_asks_for(tokenizer: Any, tiny_model: Any) -> None:
     policy = LMPolicy(tiny_model, tokenizer, SamplingOptions(context_tokens=None))
-    assert policy.decoder.limit(100) == 1024  # the tiny model's own
+    assert policy.decoder.limit(100) == 2048  # the tiny model's own
     tiny_model.config.max_position_embeddings = 20_000
     policy = LMPolicy(tiny_model, tokenizer, SamplingOptions(context_tokens=None))
     assert [policy.decoder.limit(opening) for opening in (100, 5000)] == [8192, 9216]
@@ -167,7 +167,7 @@ def test_an_opening_that_does_not_fit_is_told_before_the_model_runs(
     shorter = LMPolicy(tiny_model, tokenizer)
     monkeypatch.setattr(tiny_model, "forward", None)  # calling it would fail
     assert len(short.chat.opening("please 0", {})) == 6
-    with pytest.raises(ConfigError, match=r"has 6 tokens, but the context has 4; raise context_tokens.*1024, say"):
+    with pytest.raises(ConfigError, match=r"has 6 tokens, but the context has 4; raise context_tokens.*2048, say"):
         rollouts(short, toy_envs(1), [Start(options={"task": 0})])
     with pytest.raises(ConfigError, match=r"has 6 tokens.*itself takes 3: take a model with a longer context"):
         rollouts(shorter, toy_envs(1), [Start(options={"task": 0})])

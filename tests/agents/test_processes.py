@@ -110,7 +110,8 @@ words += ["--eval-steps", "2", "--eval-episodes", "3"]
 online = ["--groups", "2", "--rollouts", "4", "--save-steps", "1"]
 offline = ["--episodes", "4", "--samples", "2", "--batch", "4"]
 for algo, more in (
-    ("steptool", [*online, "--model", "builtin:imperfect", "--max-new-tokens", "60"]),
+    # The first batch's kl, 0 but for rounding, is a sum over an episode's tokens, which sharing rounds by neighbours.
+    ("steptool", [*online, "--model", "builtin:imperfect", "--max-new-tokens", "60", "--share-prefixes", "off"]),
     ("dupo", [*online, "--candidates", "token"]),
     ("toolupt", [*online, "--expert", "sft"]),
     ("rft", offline),
@@ -152,14 +153,18 @@ def test_every_kind_of_learner_runs_on_two_processes(tokenizer: Any, tiny_model:
 
 
 # Playing ahead: each process's second one plays its share; by a server, the first one's second one plays all of them.
+# Without shared prefixes, which round by what is beside them: Adam makes other weights of that, these another episode.
 AHEAD = """
 import sys
 from toolgym.agents.training import registry
 
-model, reward, steps, *more, output = sys.argv[1:]
+model, reward, steps, *servers, output = sys.argv[1:]
 words = ["--size", "small", "--prompt", "short", "--depth", "1", "2", "--threads", "1", "--no-progress", "--stale", "1"]
 words += ["--groups", "2", "--rollouts", "4", "--micro-batch", "2", "--save-steps", "1", "--max-new-tokens", "8"]
-words += ["--learning-rate", "1e-3", "--model", model, "--reward", reward, "--output", output, *more]
+words += ["--share-prefixes", "off", "--learning-rate", "1e-3"]
+words += ["--model", model, "--reward", reward, "--output", output]
+if servers:  # one alone, one together: each has weights of its own
+    words += ["--weights", "files", "--vllm", servers[output.endswith("two")]]
 for at, last in enumerate(steps.split()):
     registry.main("grpo", [*words, "--steps", last, *(["--resume"] if at else [])])
 """
@@ -174,9 +179,10 @@ def test_two_processes_that_play_ahead_equal_one(
     """The same episodes by the same older weights, the same steps; and so after a stop, whichever wrote the weights."""
     reward = tmp_path / "lengths.py"
     reward.write_text("def lengths(trajectory, task):\n    return float(len(trajectory.steps[-1].turn.text) % 7)\n")
-    (server,) = standins(1)
-    server.context = 1024
-    more = ("2 3",) if where == "here" else ("3", "--vllm", server.url, "--weights", "files")
+    servers = standins(2)
+    for server in servers:
+        server.context = 1024
+    more = ("2 3",) if where == "here" else ("3", *(server.url for server in servers))
     run_alone_and_together(tmp_path, AHEAD, start, f"{reward}:lengths", *more)
     one, two = tmp_path / "one", tmp_path / "two"
     check_equal(Path(start), one, two, steps=3)

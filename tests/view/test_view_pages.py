@@ -205,7 +205,9 @@ def test_it_can_be_read_aloud(many):
     for go in ("", "#/", None):
         if go is None:
             many.page.go_back()
-            many.page.click(".episodes a.to >> nth=0") if many.page.locator(".episodes").count() else None
+            many.wait("document.querySelector('.episodes a.to')")
+            many.page.click(".episodes a.to >> nth=0")
+            many.wait("document.querySelector('h1').textContent.includes('Episode')")
         elif go:
             many.go(go)
             many.wait("document.querySelector('.runs')")
