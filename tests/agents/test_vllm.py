@@ -231,7 +231,8 @@ def test_playing_ahead_keeps_the_weights_that_a_batch_began_with(
 ) -> None:
     """An evaluation between two updates has the server read newer weights: not in the middle of a batch."""
     reward = tmp_path / "letters.py"  # other text, another reward
-    reward.write_text("def letters(trajectory, task):\n    return sum(map(ord, trajectory.steps[-1].turn.text)) % 97.0\n")
+    text = "def letters(trajectory, task):\n    return sum(map(ord, trajectory.steps[-1].turn.text)) % 97.0\n"
+    reward.write_text(text)
     words = ["--stale", "1", "--steps", "3", "--learning-rate", "1e-2", "--reward", f"{reward}:letters"]
     assert grpo.main(command(start, tmp_path / "plain", standin.url, *words)) == 0
     assert sum(request.get("method") == "reload_weights" for request in standin.seen) == 3
