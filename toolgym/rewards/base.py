@@ -11,6 +11,7 @@ in no statistic of rewards and is not learnt from; a 0 in its place would teach 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Protocol
 
 from toolgym.errors import ConfigError
@@ -43,7 +44,7 @@ class Reward:
         total = 0.0
         for name, term in self.terms.items():
             value = term(trajectory, task)
-            if type(value) is not float or not -math.inf < value < math.inf:  # few are anything else
+            if type(value) is not float or not isfinite(value):  # few are anything else
                 value = _number(name, value)
             weight = self.weights.get(name, 1.0)
             if value == value:  # not NaN

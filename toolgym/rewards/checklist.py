@@ -320,8 +320,7 @@ def _may_change(compiled: _Compiled, step: Step) -> bool:
     """Whether the step could satisfy or lose an item: spares most steps the walk through the episode."""
     if step.diff is not None or (compiled.spoken and step.turn.response is not None):
         return True
-    by_name = compiled.calls
-    return any(call.name in by_name for call in step.turn.calls)
+    return not compiled.calls.keys().isdisjoint([call.name for call in step.turn.calls])
 
 
 def checklist_term(trajectory: Trajectory, task: Task) -> float:
