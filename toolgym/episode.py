@@ -262,8 +262,8 @@ class Episode:
         Where the user may change it too, the diff is looked at in between, so that it is known who did what.
         """
         tools = self.user.tools
-        if tools is not None and tools.acted:  # before its request
-            yield from self._look(did)
+        if tools is not None and tools.acted and self._may_have_changed():  # before its request
+            did.diff = cast(Diff, (yield _DIFF))
         for call in turn.calls:
             if self._calls >= self.options.max_calls:
                 did.truncation = "calls"
@@ -272,14 +272,15 @@ class Episode:
             did.results.append(cast(ToolResult, (yield call)))
         if tools is not None and did.results:
             before = self.trajectory.diff if did.diff is None else did.diff
-            yield from self._look(did)
+            if self._may_have_changed():
+                did.diff = cast(Diff, (yield _DIFF))
             did.agent_changed = did.diff is not None and did.diff != before
         if turn.response is not None and did.truncation is None:
             did.reply = cast(UserReply, (yield Said(turn.response)))
             if not did.reply.done:
                 self._listen(did)
-        if did.results or (tools is not None and tools.acted):
-            yield from self._look(did)
+        if (did.results or (tools is not None and tools.acted)) and self._may_have_changed():
+            did.diff = cast(Diff, (yield _DIFF))
 
     def _listen(self, did: _Doings) -> None:
         """The user has said something more, with which tools may be added."""
@@ -293,12 +294,13 @@ class Episode:
         known, self._tools = {tool.name for tool in self._tools}, tools
         return added_tools([tool for tool in tools if tool.name not in known])
 
-    def _look(self, did: _Doings) -> Generator[Request, Answer, None]:
-        """The diff, where the state may have changed since the last look."""
+    def _may_have_changed(self) -> bool:
+        """Whether the state may have changed since the last look; it is looked at now."""
         version = self.session.state_version()
-        if version is None or version != self._version:
-            self._version = version
-            did.diff = cast(Diff, (yield _DIFF))
+        if version is not None and version == self._version:
+            return False
+        self._version = version
+        return True
 
     def _read(self, action: str) -> Turn:
         if not isinstance(action, str):

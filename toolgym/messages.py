@@ -27,6 +27,7 @@ from toolgym.formats.tagged import (
     MAX_CALLS,
     after_thoughts,
     parse_tags,
+    parse_usual,
     render_tags,
     scan,
     split_thoughts,
@@ -96,6 +97,9 @@ def _parse(text: str, format: str) -> Turn:
         for added in _ADDED.values():
             if added.detects(text):
                 return added.parse(text)
+        usual = parse_usual(text)
+        if usual is not None:
+            return usual
         blocks = () if begins_json(text) else scan(text)
         found = find_message(text, blocks) if not blocks or after_thoughts(blocks) else None
         return parse_openai(text, found) if found else parse_tags(text, blocks or scan(text), None)

@@ -184,8 +184,8 @@ class World:
 
     def items(self, table: str) -> Iterator[tuple[str, Record]]:
         """(id, record) pairs of a table, for reading only."""
-        for key in self.keys(table):
-            yield key, self.get(table, key)
+        base, overlay = self._table(table), self._overlay.get(table)
+        return iter(base.items()) if not overlay else _laid_over(base, overlay)
 
     def count(self, table: str) -> int:
         """The number of records in a table now."""
@@ -240,3 +240,14 @@ class World:
     def hash(self) -> str:
         """SHA-256 of the canonical diff: equal for equal states over one base, in any process."""
         return hashlib.sha256(canonical(self.diff())).hexdigest()
+
+
+def _laid_over(base: Mapping[str, Record], overlay: Mapping[str, Any]) -> Iterator[tuple[str, Record]]:
+    """The base's records in their order, as the overlay has them, then its new ones."""
+    for key, record in base.items():
+        record = overlay.get(key, record)
+        if record is not DELETED:
+            yield key, record
+    for key, record in overlay.items():
+        if key not in base and record is not DELETED:
+            yield key, record

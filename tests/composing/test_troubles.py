@@ -17,7 +17,7 @@ from toolgym.composing.execution import execute, needless
 from toolgym.composing.faults import Call, Check, Fault, Goal, Tell, Troubles
 from toolgym.composing.fields import Code, Name, Number, Ref
 from toolgym.composing.tables import Table
-from toolgym.composing.troubles import Trouble, draw_trouble
+from toolgym.composing.troubles import Trouble, troubles_of
 from toolgym.env import ToolEnv
 from toolgym.errors import ConfigError
 from toolgym.mcp.server import ToolError, ToolServer
@@ -283,8 +283,7 @@ def test_what_cannot_be_mended_is_handed_over() -> None:
 @pytest.mark.parametrize("seed", range(12))
 def test_no_decision_can_be_left_out(seed: int) -> None:
     session, composer = domain().session(), domain()._workshop.composer
-    made = draw_trouble(TROUBLES, random.Random(seed), 1 + seed % 5, True, composer._mends)
-    assert made is not None
+    made = next(filter(composer._mends, troubles_of(TROUBLES, random.Random(seed), 1 + seed % 5, True)))
     stories, _, _ = composer.stories(made, composer.base(0, "small", "standard"), 0, "seen", random.Random(seed))
     done = execute(session, stories[0].world, stories)
     assert done is not None
@@ -353,9 +352,11 @@ def test_the_world_of_a_trouble_is_named_by_what_is_wrong() -> None:
 
 def test_depths_and_splits() -> None:
     rng = random.Random(0)
-    drawn = [draw_trouble(TROUBLES, rng, depth, False, lambda made: True) for depth in (1, 2, 3, 4, 5)]
-    assert [made.depth if made else None for made in drawn] == [1, 2, 3, 4, 5]
-    assert draw_trouble(TROUBLES, rng, 7, False, lambda made: True) is None
-    assert draw_trouble(TROUBLES, rng, 2, False, lambda made: False) is None
+    for depth in (1, 2, 3, 4, 5):
+        assert {made.depth for made in troubles_of(TROUBLES, rng, depth, False)} == {depth}
+    assert list(troubles_of(TROUBLES, rng, 7, False)) == []
+    chosen = domain().tasks("test", depth=[2, 3])
+    maker = domain().new_maker("test")
+    assert [index for index in range(2_000) if maker.recipe(index).depth in (2, 3)] == list(chosen._indices)
     policy = domain().policy()
     assert all(note in policy for note in TROUBLES.notes())

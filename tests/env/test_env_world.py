@@ -86,6 +86,7 @@ class WorldMachine(RuleBasedStateMachine):
         for world, model in zip(self.worlds, self.models, strict=True):
             for table in TABLES:
                 assert dict(world.items(table)) == model[table]
+                assert list(world.items(table)) == [(key, world.get(table, key)) for key in world.keys(table)]
                 assert world.count(table) == len(model[table])
                 for key in ("ann", "bob", "new"):
                     assert world.has(table, key) == (key in model[table])

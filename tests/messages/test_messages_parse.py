@@ -4,9 +4,12 @@ import json
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from toolgym.errors import ConfigError
-from toolgym.messages import ToolCall, Turn, describe_problems, parse
+from toolgym.formats.tagged import parse_tags, parse_usual, scan
+from toolgym.messages import ToolCall, Turn, describe_problems, parse, render
 
 CALL = ToolCall("get_user", {"user_id": "u1"})
 
@@ -198,3 +201,60 @@ def test_an_empty_list_alone_says_nothing() -> None:
 
 def test_words_beside_an_unreadable_call_are_no_response() -> None:
     assert parse("<tool_call>{broken</tool_call>No tool is needed.").response is None
+
+
+PIECES = (
+    "<plan>",
+    "</plan>",
+    "<tool_call>",
+    "</tool_call>",
+    "<think>",
+    "[THINK]",
+    "[/THINK]",
+    "\N{WHITE LEFT-POINTING TRIANGLE}think",
+)
+USUAL = st.builds(
+    lambda plan, call: f"{plan}<tool_call>{call}</tool_call>",
+    st.sampled_from(
+        ["", "<plan>Look.</plan>", "<plan></plan>", "<plan>\n</plan>", "<plan>\nx\n</plan>", '<plan>"</plan>']
+    )
+    | st.text(alphabet='ab"\n&lt;`[]', max_size=6).map("<plan>{}</plan>".format),
+    st.sampled_from(
+        [
+            '{"name": "x", "arguments": {}}',
+            '{"name": "x", "arguments": {"a": [1, {"b": "}"}]}}',
+            '{"arguments": {"a": "\N{LATIN SMALL LETTER E WITH ACUTE}"}, "name": "x", "params": {"b": 2}}',
+            '{"name": "x", "params": {}}',
+            '{"name": "x", "arguments": null}',
+            '{"name": "x", "arguments": "{}"}',
+            '{"name": "", "arguments": {}}',
+            '{"name": 1, "arguments": {}}',
+            '{"name": "x", "arguments": {"a": 1, "a": 2}}',
+            '{"name": "x", "arguments": {"a": 100000000000000000001}}',
+            '{"name": "x", "arguments": {"a": "\\""}}',
+            '{"name": "x", "arguments": {"a": "</tool_call>"}}',
+            '{"name": "x", "arguments": {"a": "}',
+            '{"name": "x"} {"name": "y"}',
+            "{}",
+            "",
+        ]
+    ),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(USUAL | st.sampled_from(PIECES) | st.text(alphabet='"a \n{', max_size=3), min_size=1, max_size=3).map(
+        "".join
+    )
+)
+def test_a_usual_message_means_what_the_reader_of_all_messages_says(text: str) -> None:
+    usual = parse_usual(text)
+    assert usual is None or usual == parse_tags(text, scan(text), None)
+
+
+def test_most_messages_are_usual() -> None:
+    call = ToolCall("get_user", {"ids": ["u1", 2, None], "deep": {"a": 0.5}})
+    for plan in (None, "", 'Look up; "this" & that.\n'):
+        assert parse_usual(render(Turn(plan, (call,)))) is not None
+    assert parse_usual(render(Turn("a < b is fine, <plan> is not", (call,)))) is None

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from toolgym.composing.asking import asked, wrong
@@ -11,7 +11,7 @@ from toolgym.composing.found import Found, Record
 from toolgym.composing.scenes import Scene
 from toolgym.composing.story import Do, Done, PlannedCall, UnfitError
 from toolgym.composing.ways import Way
-from toolgym.composing.words import fill, join_facts
+from toolgym.composing.words import fill, join_facts, places_of
 from toolgym.tasks import RefusedCheck
 
 __all__ = ["Known", "MadeAct", "make_act", "makes_sense"]
@@ -119,11 +119,10 @@ class MadeAct:
         if [rule.name for rule in broken] != [self.forbidden.name if self.forbidden else ""]:
             raise UnfitError("another rule is broken than was meant")
         rule, act = broken[0], self.act
-        why = fill(rule.why, self._shown(known.subject, seen))
+        why = fill(rule.why, self._shown(known.subject, seen, (rule.why,)))
         subject = str(known.subject.get(self._key, "")) if known.subject else ""
         what = f" {subject}" if subject else ""
-        own = dict.fromkeys(_own_word(other, self.scene.declaration.acts) for other in self.scene.declaration.acts)
-        unrelated = tuple(word for word in own if word not in act.about)
+        unrelated = tuple(word for word in _own_words(self.scene.declaration) if word not in act.about)
         response = f"Sorry, I cannot {act.about[0]}{what}: {why}."
         check = RefusedCheck(about=act.about, unrelated=unrelated, done=act.past, subject=subject)
         speaker = str(seen.speaker[self._speaker_key]) if seen.speaker and "speaker" in rule.sees else ""
@@ -139,13 +138,13 @@ class MadeAct:
         declaration = self.scene.declaration
         return declaration.table(declaration.who).key
 
-    def _shown(self, subject: Mapping[str, Any], seen: Seen) -> dict[str, Any]:
-        """Values as they are said: of the record, and of the parameters."""
-        table = self.scene.declaration.table(self.act.on) if self.act.on else None
+    def _shown(self, subject: Mapping[str, Any], seen: Seen, texts: Sequence[str]) -> dict[str, Any]:
+        """Values of the record and of the parameters; those that have a place in the texts as they are said."""
+        fields = self.scene.declaration.table(self.act.on).fields if self.act.on else {}
         values: dict[str, Any] = dict(subject)
-        for name, value in subject.items():
-            if table is not None and name in table.fields and not isinstance(value, list | dict):
-                values[name] = table.fields[name].show(value)
+        for name in {name for text in texts for name in places_of(text)}:
+            if name in fields and name in subject and not isinstance(subject[name], list | dict):
+                values[name] = fields[name].show(subject[name])
         for name, wish in self.act.wishes().items():
             if seen.wishes.get(name) is not None:
                 values[name] = wish.field.show(seen.wishes[name])
@@ -159,7 +158,7 @@ class MadeAct:
             if value is not None or not (isinstance(source, Wish) and source.optional):
                 arguments[name] = value
         reasons = [found.why(seen.picked[name]) for name, found in self.picks.items()]
-        why = fill(act.plan, self._shown(known.subject, seen)) if act.plan else ""
+        why = fill(act.plan, self._shown(known.subject, seen, (act.plan,))) if act.plan else ""
         plan = " ".join(part for part in (*reasons, why, f"{' '.join([act.kind, *_brief(arguments)])}.") if part)
         over = act.hands_over
         call = PlannedCall(act.kind, act.tool, arguments, writes=not over, free=over, required=over)
@@ -169,7 +168,7 @@ class MadeAct:
             given = self._given(result, arguments)
             known.subject = given
             known.looks = (str(given[declaration.table(act.gives).key]),)
-        values = self._shown(known.subject, seen)
+        values = self._shown(known.subject, seen, (act.done, *act.told))
         values |= {
             name: self._said(name, value) for name, value in arguments.items() if not isinstance(act.takes[name], Own)
         }
@@ -340,6 +339,11 @@ def _brief(arguments: Mapping[str, Any]) -> list[str]:
     """Arguments as a plan names them: without records, which the call spells out."""
     listed = (value if isinstance(value, list) else [value] for value in arguments.values())
     return [str(part) for values in listed for part in values if not isinstance(part, dict)]
+
+
+@lru_cache(maxsize=64)
+def _own_words(declaration: Declaration) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_own_word(act, declaration.acts) for act in declaration.acts))
 
 
 def _own_word(act: Act, acts: Sequence[Act]) -> str:

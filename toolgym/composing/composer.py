@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final, cast
@@ -20,7 +20,7 @@ from toolgym.composing.stories import make_story
 from toolgym.composing.story import Story, Style
 from toolgym.composing.tables import build_world
 from toolgym.composing.trials import tool_problems, try_out
-from toolgym.composing.troubles import Trouble, draw_trouble, make_trouble, troubled
+from toolgym.composing.troubles import Trouble, make_trouble, troubled, troubles_of
 from toolgym.composing.words import GENERIC_TOPICS, join_facts
 from toolgym.composing.worlds import check_key, world_key
 from toolgym.domain import Size, Split
@@ -58,13 +58,22 @@ class DeclaredComposer:
 
     def draw(self, rng: random.Random, split: Split) -> Together | Trouble:
         """The kind of a task of the split."""
+        trouble = next(filter(self._mends, self._troubles(rng, split)), None)
+        return self.kitchen.draw(rng, split) if trouble is None else trouble
+
+    def candidates(self, rng: random.Random, split: Split) -> Iterator[tuple[Together | Trouble, bool | None]]:
+        """The kinds that `draw` tries, and whether each is known to work or not to; None: it was not tried yet."""
+        for trouble in self._troubles(rng, split):
+            yield trouble, self._mended.get(trouble.together)
+        for recipe in self.kitchen.candidates(rng, split):
+            yield recipe, self.kitchen.known(recipe)
+
+    def _troubles(self, rng: random.Random, split: Split) -> Iterator[Trouble]:
+        """The troubles that are tried for a task, if it is to be one."""
         troubles = self.declaration.troubles
         if troubles is not None and rng.random() < troubles.share:
             depth = rng.choices(tuple(DEPTHS), tuple(DEPTHS.values()))[0]
-            trouble = draw_trouble(troubles, rng, depth, split == "test_unseen", self._mends)
-            if trouble is not None:
-                return trouble
-        return self.kitchen.draw(rng, split)
+            yield from troubles_of(troubles, rng, depth, split == "test_unseen")
 
     def base(self, key: Any, size: Size, dialect: str) -> Base:
         """The world of a key; the latest ones are kept. A trouble's is [key, record, fault, ...]."""

@@ -202,13 +202,21 @@ class Rule:
     sees: tuple[str, ...] = ()
     tempts: Mapping[str, Field | Pick] = field(default_factory=dict)
 
-    def wishes(self) -> dict[str, Field]:
-        """The fields whose values break it."""
+    @cached_property
+    def _wishes(self) -> dict[str, Field]:
         return {name: one for name, one in self.tempts.items() if isinstance(one, Field)}
 
-    def picks(self) -> dict[str, Pick]:
-        """The picks whose records break it."""
+    @cached_property
+    def _picks(self) -> dict[str, Pick]:
         return {name: one for name, one in self.tempts.items() if isinstance(one, Pick)}
+
+    def wishes(self) -> Mapping[str, Field]:
+        """The fields whose values break it."""
+        return self._wishes
+
+    def picks(self) -> Mapping[str, Pick]:
+        """The picks whose records break it."""
+        return self._picks
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from functools import lru_cache
 from threading import RLock
 from typing import Any
 
-from toolgym.composing.making import TASKS_OF, Composer, Source, TaskMaker
+from toolgym.composing.making import TASKS_OF, Composer, Recipe, Source, TaskMaker
 from toolgym.composing.names import SPLITS
 from toolgym.domain import Size, Split
 from toolgym.errors import ConfigError, did_you_mean
@@ -44,13 +44,12 @@ class Workshop:
     def _selection(
         self, source: Source, depths: frozenset[int] | None, kinds: frozenset[str] | None
     ) -> tuple[int, ...]:
+        def wanted(recipe: Recipe) -> bool:
+            return (depths is None or recipe.depth in depths) and (kinds is None or kinds.issuperset(recipe.kinds))
+
         with self._one_at_a_time:
-            recipes = map(self.maker(source).recipe, range(TASKS_OF[source.split]))
-            return tuple(
-                index
-                for index, recipe in enumerate(recipes)
-                if (depths is None or recipe.depth in depths) and (kinds is None or kinds.issuperset(recipe.kinds))
-            )
+            maker = self.maker(source)
+            return tuple(index for index in range(TASKS_OF[source.split]) if maker.is_wanted(index, wanted))
 
 
 class ComposedTasks:

@@ -38,7 +38,6 @@ class ExecutedCall:
 class Execution:
     """A gold chain that was executed."""
 
-    actions: tuple[GoldAction, ...]
     calls: tuple[ExecutedCall, ...]
     endings: tuple[Done, ...]
     steps: tuple[Step, ...]
@@ -46,6 +45,21 @@ class Execution:
     diff: Diff
     decisions: tuple[ExecutedCall | Told, ...]
     """The calls and what the customer was told to do, in order."""
+
+    @property
+    def actions(self) -> tuple[GoldAction, ...]:
+        """The gold chain."""
+        writes = iter([executed.planned.writes for executed in self.calls])
+        return tuple(
+            GoldAction(
+                plan=turn.plan,
+                calls=tuple(
+                    GoldCall(name=call.name, arguments=call.arguments, writes=next(writes)) for call in turn.calls
+                ),
+                response=turn.response,
+            )
+            for turn in (step.turn for step in self.steps)
+        )
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -57,7 +71,7 @@ def value_of(result: ToolResult) -> Any:
     """What a tool returned, as JSON or text."""
     structured = result.structured
     if structured is not None:
-        return structured["result"] if set(structured) == {"result"} else structured
+        return structured["result"] if len(structured) == 1 and "result" in structured else structured
     try:
         return _json.loads(result.text)
     except ValueError:
@@ -78,10 +92,6 @@ class _Track:
             self.todo = next(self.run) if results is None else self.run.send(results)
         except StopIteration as stop:
             self.todo, self.ending = None, stop.value
-
-
-def _gold_call(planned: PlannedCall) -> GoldCall:
-    return GoldCall(name=planned.tool, arguments=planned.arguments, writes=planned.writes)
 
 
 def _customer(session: ToolSession, stories: Sequence[Story]) -> ScriptedUser | None:
@@ -132,13 +142,15 @@ def _execute(session: ToolSession, world_key: Any, stories: Sequence[Story], wit
     user = _customer(session, stories)
     tracks = [_Track(story.run()) for story in stories]
     outline = " + ".join(story.outline for story in stories)
-    actions: list[GoldAction] = []
     executed: list[ExecutedCall] = []
     steps: list[Step] = []
     decisions: list[ExecutedCall | Told] = []
+    diff: Diff | None = None
+    version: int | None = None
     place = 0
     while any(track.todo for track in tracks):
         plan = " ".join(track.todo.plan for track in tracks if track.todo)
+        plan = plan if steps else f"{outline}. {plan}"
         if isinstance(told := tracks[0].todo, Told):  # such a story is alone
             place += 1
             if place - 1 == without:
@@ -147,16 +159,16 @@ def _execute(session: ToolSession, world_key: Any, stories: Sequence[Story], wit
             assert user is not None
             reply = user.reply(told.words)
             decisions.append(told)
-            actions.append(GoldAction(plan=plan if actions else f"{outline}. {plan}", response=told.words))
-            turn = Turn(plan=actions[-1].plan, response=told.words)
+            turn = Turn(plan=plan, response=told.words)
             acts = () if user.tools is None else user.tools.taken()
             steps.append(Step(turn, user=reply.text, diff=session.diff(), user_acts=acts))
             if reply.done or not acts:
                 return None
             tracks[0].advance([reply.text])
             continue
-        calls: list[GoldCall] = []
+        calls: list[ToolCall] = []
         answers: list[ToolResult] = []
+        writes = False
         for number, track in enumerate(tracks):
             if not isinstance(track.todo, Do):
                 continue
@@ -166,24 +178,26 @@ def _execute(session: ToolSession, world_key: Any, stories: Sequence[Story], wit
                 if place - 1 == without:
                     results.append(_Left())
                     continue
-                result = session.call(ToolCall(planned.tool, planned.arguments))
+                call = ToolCall(planned.tool, planned.arguments)
+                result = session.call(call)
                 if result.is_error:
                     return None
                 answers.append(result)
                 results.append(value_of(result))
-                calls.append(_gold_call(planned))
-                executed.append(ExecutedCall(planned, number, len(actions)))
+                calls.append(call)
+                writes = writes or planned.writes
+                executed.append(ExecutedCall(planned, number, len(steps)))
                 decisions.append(executed[-1])
             track.advance(results)
-        actions.append(GoldAction(plan=plan if actions else f"{outline}. {plan}", calls=tuple(calls)))
-        turn = Turn(plan=actions[-1].plan, calls=tuple(call.call() for call in calls))
-        steps.append(Step(turn, tuple(answers), diff=session.diff() if any(call.writes for call in calls) else None))
+        if writes:
+            diff, version = session.diff(), session.state_version()
+        steps.append(Step(Turn(plan=plan, calls=tuple(calls)), tuple(answers), diff=diff if writes else None))
     endings = tuple(track.ending for track in tracks if track.ending is not None)
-    reasons, response = _reasons(endings), _response(endings)
-    actions.append(GoldAction(plan=reasons or None, response=response))
-    diff = session.diff() or {}
-    steps.append(Step(Turn(plan=reasons or None, response=response), (), diff=diff))
-    return Execution(tuple(actions), tuple(executed), endings, tuple(steps), diff, tuple(decisions))
+    if version is None or version != session.state_version():
+        diff = session.diff()
+    diff = diff or {}
+    steps.append(Step(Turn(plan=_reasons(endings) or None, response=_response(endings)), (), diff=diff))
+    return Execution(tuple(executed), endings, tuple(steps), diff, tuple(decisions))
 
 
 def flaw(session: ToolSession, world_key: Any, stories: Sequence[Story], request: str, done: Execution) -> str:
@@ -241,6 +255,7 @@ def needless(session: ToolSession, world_key: Any, stories: Sequence[Story], don
     arguments, and nothing was written since, is not.
     """
     seen: dict[tuple[str, str], int] = {}
+    answers = [value_of(answer) for step in done.steps for answer in step.results]
     written = 0
     for place, decision in enumerate(done.decisions):
         if isinstance(decision, Told):
@@ -257,7 +272,7 @@ def needless(session: ToolSession, world_key: Any, stories: Sequence[Story], don
                 continue
         try:
             if all(story.user is None and story.reached is None for story in stories):
-                same = _same_without(session, world_key, stories, done, place)
+                same = _same_without(session, world_key, stories, done, answers, place)
             else:
                 other = execute(session, world_key, stories, without=place)
                 same = other is not None and _same_end(stories, done, other)
@@ -267,13 +282,19 @@ def needless(session: ToolSession, world_key: Any, stories: Sequence[Story], don
             yield place
 
 
-def _same_without(session: ToolSession, world_key: Any, stories: Sequence[Story], done: Execution, place: int) -> bool:
+def _same_without(
+    session: ToolSession,
+    world_key: Any,
+    stories: Sequence[Story],
+    done: Execution,
+    answers: Sequence[Any],
+    place: int,
+) -> bool:
     """Whether the stories, in which the customer does nothing, end as they did where a call is left out.
 
-    Until then all goes as it went: results are those of the execution, and the session is asked only for what comes
-    after.
+    Until then all goes as it went: results are those of the execution (`answers`), and the session is asked only for
+    what comes after.
     """
-    answers = [answer for step in done.steps for answer in step.results]
     tracks = [_Track(story.run()) for story in stories]
     begun, at = False, 0
     while any(track.todo for track in tracks):
@@ -285,17 +306,19 @@ def _same_without(session: ToolSession, world_key: Any, stories: Sequence[Story]
                 if at > place and not begun:
                     begun = True
                     _begin(session, world_key, done, place)
-                if at == place:
+                if at < place:
+                    results.append(answers[at])
+                elif at == place:
                     results.append(_Left())
                 else:
-                    answer = answers[at] if at < place else session.call(ToolCall(planned.tool, planned.arguments))
+                    answer = session.call(ToolCall(planned.tool, planned.arguments))
                     if answer.is_error:
                         return False
                     results.append(value_of(answer))
                 at += 1
             track.advance(results)
     endings = [track.ending for track in tracks if track.ending is not None]
-    last = done.actions[-1]
+    last = done.steps[-1].turn
     if (_reasons(endings) or None, _response(endings)) != (last.plan, last.response):
         return False
     if not begun:
@@ -323,7 +346,7 @@ def _same_end(stories: Sequence[Story], done: Execution, other: Execution) -> bo
     """Whether another execution ends as well as the whole one."""
     goal = next((story for story in stories if story.reached is not None), None)
     if goal is None or goal.reached is None:
-        return other.diff == done.diff and other.actions[-1] == done.actions[-1]
+        return other.diff == done.diff and other.steps[-1].turn == done.steps[-1].turn
     return goal.reached(other.diff) is not None and bound(other.diff, goal.free) == bound(done.diff, goal.free)
 
 

@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, Final, Protocol
 
 from toolgym.composing.checks import derive_assertions, derive_checklist
@@ -43,6 +44,8 @@ _TRIES_PER_WORLD: Final = 500
 _WORLDS_TRIED: Final = 1_000
 _MOST_RELATED: Final = 2_000
 """How far back equal requests are looked for in a world that serves more tasks."""
+_LOOKED_AHEAD: Final = 12
+"""Kinds that are drawn for one that is known to work, before it is told by trying which it is."""
 _TASK_KEY, _STORY_KEY = 1, 2
 
 
@@ -86,6 +89,12 @@ class Composer(Protocol):
 
     def draw(self, rng: random.Random, split: Split) -> Recipe:
         """The kind of a task of the split."""
+        ...
+
+    def candidates(self, rng: random.Random, split: Split) -> Iterator[tuple[Recipe, bool | None]]:
+        """The kinds of which `draw` takes the first that works, and whether each is known to; None: it was not tried
+        yet. Where all of them were tried in vain, `draw` takes another one.
+        """
         ...
 
     def base(self, key: Any, size: Size, dialect: str) -> Base:
@@ -170,6 +179,23 @@ class TaskMaker:
         if index not in self._recipes:
             self._recipes[index] = self.composer.draw(self.source.rng(_TASK_KEY, index), self.source.split)
         return self._recipes[index]
+
+    def is_wanted(self, index: int, wanted: Callable[[Recipe], bool]) -> bool:
+        """Whether `wanted` says so of the kind of task that `index` is.
+
+        It is not looked for which kind that is where one that works comes soon, and all before it are wanted as it is.
+        """
+        if index not in self._recipes:
+            said = set[bool]()
+            candidates = self.composer.candidates(self.source.rng(_TASK_KEY, index), self.source.split)
+            for recipe, works in islice(candidates, _LOOKED_AHEAD):
+                if works is not False:
+                    said.add(wanted(recipe))
+                if len(said) > 1:
+                    break
+                if works:
+                    return said.pop()
+        return wanted(self.recipe(index))
 
     def make(self, index: int) -> Task:
         """Task `index`.

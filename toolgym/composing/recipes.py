@@ -334,15 +334,25 @@ class Kitchen:
             split: whose tasks.
             depth: how deep it is; by default as the shares have it.
         """
+        for recipe in self.candidates(rng, split, depth):
+            if self.works(recipe):
+                return recipe
+        return self._single(rng, 1, False) or Together(self.outlines[:1])
+
+    def candidates(self, rng: random.Random, split: Split, depth: int | None = None) -> Iterator[Together]:
+        """The recipes that `draw` tries one after the other, each drawn when it is asked for."""
         unseen = split == "test_unseen"
         depth = depth or rng.choices(tuple(DEPTHS), tuple(DEPTHS.values()))[0]
         for _ in range(_TRIES):
             held_out = unseen and rng.random() < _HELD_OUT_SHARE
             single = rng.random() < _SINGLE_SHARE[depth]
             recipe = self._single(rng, depth, held_out) if single else self._several(rng, depth, held_out)
-            if recipe is not None and self.works(recipe):
-                return recipe
-        return self._single(rng, 1, False) or Together(self.outlines[:1])
+            if recipe is not None:
+                yield recipe
+
+    def known(self, recipe: Together) -> bool | None:
+        """Whether the recipe can be made; None where its stories were not tried together yet. Single ones are few."""
+        return self.works(recipe) if len(recipe.outlines) == 1 else self._tried.get(recipe.name)
 
     def works(self, recipe: Together) -> bool:
         """Whether the recipe can be made."""

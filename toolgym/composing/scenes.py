@@ -200,7 +200,7 @@ class Scene:
         """
         target = _named(table, name)
         for other in self.declaration.tables:
-            if set(other.fields) == set(known):
+            if other.fields.keys() == known.keys():
                 refs = other.refs(target)
                 return other.key if other.name == target else name if name in refs else refs[0]
         raise KeyError(target)

@@ -5,7 +5,7 @@ least of the steps that the policy's notes call for; what is declared is in `too
 """
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -21,7 +21,7 @@ from toolgym.rewards.assertions import holds
 from toolgym.tasks import Assertion, UserScript
 from toolgym.world import Base, World
 
-__all__ = ["Trouble", "draw_trouble", "make_trouble", "troubled"]
+__all__ = ["Trouble", "make_trouble", "troubled", "troubles_of"]
 
 _MOST_FAULTS: Final = 4
 _HINTED_SHARE: Final = 0.4
@@ -98,28 +98,25 @@ def _held_out(goal: Goal, faults: Sequence[Fault]) -> bool:
     return len(faults) > 1 and blake2b(name.encode(), digest_size=1).digest()[0] < _HELD_OUT
 
 
-def draw_trouble(
-    troubles: Troubles, rng: random.Random, depth: int, unseen: bool, works: Callable[[Trouble], bool]
-) -> Trouble | None:
-    """A trouble of the depth that can be made; None where chance finds none.
+def troubles_of(troubles: Troubles, rng: random.Random, depth: int, unseen: bool) -> Iterator[Trouble]:
+    """Troubles of the depth, each drawn when it is asked for; whether its faults can be mended together is to be tried.
 
     Args:
         troubles: what there is.
         rng: makes the choices.
         depth: the number of decisions.
         unseen: whether combinations that only `test_unseen` has are meant too.
-        works: whether the faults can be mended together.
     """
+    places = {fault: place for place, fault in enumerate(troubles.faults)}
+    able = {goal: [fault for fault in troubles.faults if goal.name in fault.breaks] for goal in troubles.goals}
     for _ in range(_TRIES):
         goal = rng.choice(troubles.goals)
-        able = [fault for fault in troubles.faults if goal.name in fault.breaks]
-        chosen = rng.sample(able, min(len(able), rng.randint(1, min(depth, _MOST_FAULTS))))
-        faults = tuple(fault for fault in troubles.faults if fault in chosen)
+        count = min(len(able[goal]), rng.randint(1, min(depth, _MOST_FAULTS)))
+        faults = tuple(sorted(rng.sample(able[goal], count), key=places.__getitem__))
         hinted = frozenset(fault.name for fault in faults if rng.random() < _HINTED_SHARE)
         made = Trouble(troubles, goal, faults, hinted, held_out=_held_out(goal, faults))
-        if made.depth == depth and made.fits_together() and made.held_out <= unseen and works(made):
-            return made
-    return None
+        if made.depth == depth and made.fits_together() and made.held_out <= unseen:
+            yield made
 
 
 def troubled(troubles: Troubles, parent: Base, subject: str, faults: Sequence[str]) -> Base:

@@ -1,13 +1,16 @@
 """The kit's own words: how requests are joined, records named, and facts asked for; seen phrasings and unseen ones."""
 
 import random
+import re
 from collections.abc import Mapping
+from functools import lru_cache
+from string import Formatter
 from typing import Final
 
 from toolgym.composing.story import Style
 from toolgym.errors import DeclarationError, did_you_mean
 
-__all__ = ["GENERIC_TOPICS", "fill", "join_facts", "say", "several", "smaller"]
+__all__ = ["GENERIC_TOPICS", "fill", "join_facts", "places_of", "say", "several", "smaller"]
 
 _PHRASES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "speaker": (
@@ -128,6 +131,16 @@ def fill(text: str, values: Mapping[str, object]) -> str:
         return text.format_map(values)
     except KeyError as error:
         raise DeclarationError(f"{text!r}: {did_you_mean(str(error.args[0]), values, 'placeholder')}") from error
+
+
+@lru_cache(maxsize=4096)
+def places_of(text: str) -> frozenset[str]:
+    """The names of a template's places."""
+    names = set[str]()
+    for _, name, spec, _ in Formatter().parse(text):
+        if name:
+            names |= {re.split(r"[.\[]", name)[0], *places_of(spec or "")}
+    return frozenset(names)
 
 
 def several(label: str) -> str:

@@ -68,7 +68,7 @@ def _size(value: Any, depth: int) -> int:
     size = 24
     if type(value) is dict:
         for key in value:
-            if type(key) is not str or not _encodable(key):
+            if type(key) is not str or not (key.isascii() or _encodable(key)):
                 raise _Refused("a key is not text that JSON can carry")
             size += len(key)
         items = value.values()
@@ -77,7 +77,7 @@ def _size(value: Any, depth: int) -> int:
     for item in items:
         kind = type(item)
         if kind is str:
-            if not _encodable(item):
+            if not (item.isascii() or _encodable(item)):
                 raise _Refused("a string holds a lone surrogate, which JSON cannot carry")
             size += len(item) + 24
         elif kind is int:

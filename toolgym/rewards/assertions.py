@@ -22,6 +22,7 @@ __all__ = ["BaseLookup", "Difference", "Value", "bound", "differences", "holds",
 BaseLookup = Callable[[str, str], Any]
 """(table, record id) -> the base's record, or None where the base has none."""
 
+_OBJECT = (dict, Mapping)  # nearly all are dicts, which is told sooner
 _EXACT = 2**53
 """From here on not every integer is a float: numbers are compared as they are."""
 _MISSING: Any = object()
@@ -150,9 +151,9 @@ def _same(a: Any, b: Any, patterns: tuple[tuple[str, ...], ...]) -> bool:
     """Deep equality. `patterns`: what is left of each unordered path on the way down."""
     if type(a) is str and type(b) is str:  # most values are
         return a == b or same_text(a, b)
-    if not patterns and type(a) in (dict, list) and _alike(a, b):
+    if not patterns and type(a) in (dict, list) and (a is b or _alike(a, b)):
         return True
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
+    if isinstance(a, _OBJECT) and isinstance(b, _OBJECT):
         if a.keys() != b.keys():
             return False
         return all(_same(a[key], b[key], _below(patterns, key)) for key in a)
@@ -264,7 +265,7 @@ def _segments(path: str) -> tuple[str, ...]:
 def _at(value: Any, path: str) -> Any:
     """The value at a dotted path, or `_MISSING`."""
     for segment in _segments(path):
-        if isinstance(value, Mapping):
+        if isinstance(value, _OBJECT):
             value = value.get(segment, _MISSING)
         elif isinstance(value, list | tuple):
             index = int(segment) if segment.removeprefix("-").isdecimal() else len(value)

@@ -11,6 +11,7 @@ in no statistic of rewards and is not learnt from; a 0 in its place would teach 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Protocol
 
 from toolgym.errors import ConfigError
@@ -42,7 +43,9 @@ class Reward:
         components: dict[str, float] = {}
         total = 0.0
         for name, term in self.terms.items():
-            value = _number(name, term(trajectory, task))
+            value = term(trajectory, task)
+            if type(value) is not float or not isfinite(value):  # few are anything else
+                value = _number(name, value)
             weight = self.weights.get(name, 1.0)
             if value == value:  # not NaN
                 components[name] = value
@@ -54,8 +57,6 @@ class Reward:
 
 def _number(name: str, value: Any) -> float:
     """What a term gave, as a float."""
-    if type(value) is float and -math.inf < value < math.inf:  # what nearly all of them are
-        return value
     try:
         number = math.inf if isinstance(value, str | bytes | bytearray) else float(value)
     except (TypeError, ValueError, RuntimeError, OverflowError):

@@ -273,7 +273,8 @@ def satisfied_by_step(
 def satisfied(trajectory: Trajectory, task: Task, base: BaseLookup | None = None) -> tuple[str, ...]:
     """The ids of the items that are satisfied now, in the checklist's order; judged items are left out."""
     if base is None:
-        return _ids(_compile(task), _read(trajectory, task)[-1])
+        compiled = _compile(task)
+        return _ids(compiled, _read(trajectory, compiled)[-1])
     scan = _Scan(_compile(task), base, trajectory.prompt)
     for step in trajectory.steps:
         scan.step(step)
@@ -284,13 +285,13 @@ def _ids(compiled: _Compiled, on: Collection[int], without: frozenset[int] = fro
     return tuple(compiled.items[i].id for i in compiled.programmed if i in on and i not in without)
 
 
-def _read(trajectory: Trajectory, task: Task) -> list[frozenset[int]]:
+def _read(trajectory: Trajectory, compiled: _Compiled) -> list[frozenset[int]]:
     """The positions of the satisfied items before the first step and after each, as far as is known without the base.
 
     The scan of the steps that were read before is gone on with. It is taken out while in use: a scan that raises is not
     kept, and no other thread goes on with it.
     """
-    compiled, steps = _compile(task), trajectory.steps
+    steps = trajectory.steps
     kept: tuple[_Scan, list[frozenset[int]]] | None = trajectory.kept.pop("checklist", None)
     if kept is not None and kept[0].compiled is compiled and kept[0].has_read(steps):
         scan, found = kept
@@ -319,8 +320,7 @@ def _may_change(compiled: _Compiled, step: Step) -> bool:
     """Whether the step could satisfy or lose an item: spares most steps the walk through the episode."""
     if step.diff is not None or (compiled.spoken and step.turn.response is not None):
         return True
-    by_name = compiled.calls
-    return any(call.name in by_name for call in step.turn.calls)
+    return not compiled.calls.keys().isdisjoint([call.name for call in step.turn.calls])
 
 
 def checklist_term(trajectory: Trajectory, task: Task) -> float:
@@ -331,11 +331,15 @@ def checklist_term(trajectory: Trajectory, task: Task) -> float:
     compiled, steps = _compile(task), trajectory.steps
     if not steps or not compiled.programmed:
         return 0.0
-    if not trajectory.done and not _may_change(compiled, steps[-1]):
+    done = trajectory.outcome is not None
+    if not done and not _may_change(compiled, steps[-1]):
         return 0.0
-    *_, before, now = _read(trajectory, task)
+    found = _read(trajectory, compiled)
+    before, now = found[-2], found[-1]
+    if now is before and not done:
+        return 0.0
     before = before - compiled.passive
-    if not trajectory.done:
+    if not done:
         now = now - compiled.passive
     if before == now:
         return 0.0

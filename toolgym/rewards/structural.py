@@ -64,9 +64,11 @@ class _Matching:
                 succeeded = at >= len(results) or not results[at].is_error
                 self.succeeded += succeeded
                 same_name = self.gold.get(call.name)
-                if same_name is None or (succeeded and self._solve(call, same_name)):
+                if same_name is None:
                     continue
                 solved = self.solved.get(call.name, ())  # what an equal call was made for is compared with no other
+                if len(solved) == len(same_name) or (succeeded and self._solve(call, same_name)):
+                    continue
                 row = [
                     0.0 if i in solved else gold.similarity(call.arguments, self.weights)
                     for i, gold in enumerate(same_name)
@@ -122,14 +124,17 @@ class StructuralTerm:
             return 0.0
         gold, weights = _prepared(task), (self.name, self.params, self.values)
         # The matching of the steps before is gone on with; taken out while in use, as no other thread may.
-        read, matching, value = trajectory.kept.pop(("structural", weights), None) or ([], None, 0.0)
+        read, matching, before = trajectory.kept.pop(("structural", weights), None) or ([], None, 0.0)
         if matching is None or matching.gold is not gold or len(read) >= len(steps) or not all(map(is_, read, steps)):
             read, matching = [], _Matching(gold, sum(map(len, gold.values())), weights)
-        matching.add(steps[len(read) : -1])
-        before = value if len(read) == len(steps) - 1 > 0 else matching.iou()
+            before = matching.iou()
+        if len(read) < len(steps) - 1:
+            matching.add(steps[len(read) : -1])
+            before = matching.iou()
         matching.add(steps[-1:])
         now = matching.iou()
-        trajectory.kept["structural", weights] = steps.copy(), matching, now
+        read += steps[len(read) :]
+        trajectory.kept["structural", weights] = read, matching, now
         return now - before
 
 
