@@ -53,7 +53,8 @@ class Summary:
     outcomes: Mapping[str, int]
     estimates: Mapping[str, Estimate]
     """`pass@1` ... `pass@k`, `pass^1` ... `pass^k`, `noop_pass@1` (what doing nothing would have got on these tasks),
-    `tool_recall`, `call_recall`, the `PLAN_METRICS`, `mean_reward`, `turns`, `calls`."""
+    `tool_recall`, `call_recall`, the `PLAN_METRICS`, `mean_reward`, `turns`, `calls`; of episodes with a budget
+    `over_budget` (calls that it refused) and `budget_spent` (the share that used one up)."""
     errors: Mapping[str, Estimate]
     """Error type -> the share of episodes that were not solved and show it (StepTool Table 6)."""
     first_errors: Mapping[str, Estimate] = field(default_factory=dict)
@@ -168,6 +169,8 @@ def _summary(scores: Sequence[EpisodeScore], k: int, seed: int) -> Summary:
     estimates["mean_reward"] = mean(lambda score: score.reward)
     estimates["turns"] = mean(lambda score: score.turns)
     estimates["calls"] = mean(lambda score: score.calls)
+    estimates["over_budget"] = mean(lambda score: score.over_budget)
+    estimates["budget_spent"] = mean(lambda score: score.budget_spent, share=True)
     return Summary(
         tasks=len({score.task_id for score in scores}),
         episodes=len(scores),
@@ -217,6 +220,9 @@ def report_table(report: Report) -> Group:
     for name in [*shown, "noop_pass@1", "tool_recall", "call_recall", *PLAN_METRICS, "mean_reward", "turns", "calls"]:
         label = "pass@1 of doing nothing" if name == "noop_pass@1" else name
         main.add_row(label, *_cells(overall.estimates[name], percent=_is_share(name)))
+    if overall.estimates["budget_spent"].value is not None:
+        main.add_row("budget spent", *_cells(overall.estimates["budget_spent"], percent=True))
+        main.add_row("calls over budget", *_cells(overall.estimates["over_budget"], percent=False))
     main.add_section()
     for name, estimate in overall.errors.items():
         main.add_row(f"error: {name}", *_cells(estimate, percent=True))

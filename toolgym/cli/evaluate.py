@@ -47,6 +47,15 @@ def evaluate(
     k: Annotated[int, _episodes("--k", "-k", metavar="K", min=1, help="Trials a task, for pass@k and pass^k.")] = 1,
     seed: Seed = 0,
     settings: Settings = None,
+    budget: Annotated[
+        list[str] | None,
+        _episodes(
+            "--budget",
+            metavar="NAME=N",
+            help="Tool calls, turns or tokens of an episode, such as calls=20: what is left is told each turn; calls "
+            "beyond are refused. May be repeated.",
+        ),
+    ] = None,
     agent: Annotated[
         str,
         _agent(
@@ -166,6 +175,7 @@ def evaluate(
       toolgym eval --agent builtin:imperfect --k 4 --temperature 0.7 --json
       toolgym eval --agent hf:Qwen/Qwen3-0.6B --threads 2 --output qwen.jsonl
       toolgym eval --agent hf:runs/my/final --vllm http://gpu1:8000
+      toolgym eval --agent builtin:imperfect --budget calls=8 --budget turns=6
       toolgym eval --output runs/eval.jsonl --otel http://localhost:6006
       OPENAI_BASE_URL=http://127.0.0.1:8000/v1 toolgym eval --agent api:my-model
     """
@@ -197,7 +207,7 @@ def evaluate(
     if vllm and (named or "").startswith("http"):
         raise ConfigError(f"give each server a --vllm of its own: --vllm {vllm[-1]} --vllm {named}")
     env = either(named, env, "env") or DEFAULT_ENV
-    env_options = parse_settings(settings, split=split, task=task)
+    env_options = parse_settings(settings, split=split, task=task, budget=",".join(budget) if budget else None)
     del env_options["split"]
     _check_output(output, append, overwrite)
     bring_env(env)
