@@ -32,7 +32,7 @@ LIBRARY = (
     {"benchmark", "messages", "plugins", "sampling", "saying"},
     {"trajectory"},
     {"mcp", "rendering", "pushing"},
-    {"tasks", "observations", "spaces"},
+    {"budget", "tasks", "observations", "spaces"},
     {"users", "rewards", "domain"},
     {"composing"},
     {"options", "registration", "custom"},

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
+from toolgym.agents.evaluation.costs import META as COST
+from toolgym.agents.evaluation.costs import played_cost
 from toolgym.agents.evaluation.metrics import EpisodeScore, score_episode
 from toolgym.agents.evaluation.report import Report, summarise
 from toolgym.agents.policies.policy import Policy
@@ -342,7 +344,7 @@ def _finished(rollout: Rollout, options: EvalOptions, task_id: str) -> Trajector
     trajectory = cast(Trajectory, rollout.trajectory) if started else Trajectory(options.env_id, task_id)
     # `toolgym show` makes the world once more.
     world = {name: options.env_options[name] for name in WORLD_OPTIONS if name in options.env_options}
-    meta = {**trajectory.meta, "world": world} if world else trajectory.meta
+    meta = {**trajectory.meta, COST: played_cost(rollout, trajectory), **({"world": world} if world else {})}
     return replace(trajectory, outcome=rollout.outcome, truncation=rollout.truncation, meta=meta)
 
 
