@@ -14,6 +14,7 @@ import numpy as np
 
 from toolgym.agents.evaluation.first_error import FirstError, first_error
 from toolgym.agents.evaluation.plan import PlanScore, plan_score
+from toolgym.agents.search.cost import SearchCost
 from toolgym.messages import Turn
 from toolgym.rewards import state
 from toolgym.tasks import Task
@@ -213,6 +214,8 @@ class EpisodeScore:
     """The tier of a PlanArena scenario's task; None of any other."""
     error: str = ""
     """Why the infrastructure failed, where it did."""
+    search: SearchCost | None = None
+    """What was spent on searching (`toolgym.agents.search`); None where nothing was searched."""
 
     @property
     def solved(self) -> bool:
@@ -253,4 +256,5 @@ def score_episode(
         plan=plan_score(trajectory, task, writing),
         first_error=first_error(trajectory, task, writing),
         tier=tier,
+        search=SearchCost.of_meta(trajectory.meta),
     )
