@@ -14,6 +14,7 @@ import numpy as np
 
 from toolgym.agents.evaluation.first_error import FirstError, first_error
 from toolgym.agents.evaluation.plan import PlanScore, plan_score
+from toolgym.agents.search.cost import SearchCost
 from toolgym.messages import Turn
 from toolgym.rewards import state
 from toolgym.tasks import Task
@@ -218,6 +219,8 @@ class EpisodeScore:
     """Whether something of its budget was used up; None: it had none."""
     error: str = ""
     """Why the infrastructure failed, where it did."""
+    search: SearchCost | None = None
+    """What was spent on searching (`toolgym.agents.search`); None where nothing was searched."""
 
     @property
     def solved(self) -> bool:
@@ -262,4 +265,5 @@ def score_episode(
         tier=tier,
         over_budget=None if left is None else over_budget,
         budget_spent=None if left is None else not all(left.values()),
+        search=SearchCost.of_meta(trajectory.meta),
     )

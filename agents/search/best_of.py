@@ -21,6 +21,10 @@ class BestOf(Scored):
         super().__post_init__()
         self._at_least(1, "n")
 
+    @property
+    def samples(self) -> bool:
+        return self.n > 1
+
     def search(self, root: Node, score: Score) -> Search:
         """Of equal scores the first."""
         (episodes,) = yield [Ask(root, self.n, whole=True)]

@@ -1,7 +1,7 @@
 """What a search cost: counted as it is spent, told with the episode."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 __all__ = ["META", "SearchCost"]
@@ -45,4 +45,7 @@ class SearchCost:
     @classmethod
     def of_meta(cls, meta: Mapping[str, Any]) -> "SearchCost | None":
         """The cost that a trajectory's `meta` tells of; None of an episode that was played without a search."""
-        return cls(**meta[META]) if META in meta else None
+        told = meta.get(META)
+        if not isinstance(told, Mapping) or set(told) != {each.name for each in fields(cls)}:
+            return None
+        return cls(**told) if all(isinstance(value, int) for value in told.values()) else None

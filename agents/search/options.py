@@ -12,10 +12,9 @@ from typing import ClassVar, get_args, get_type_hints
 from toolgym.agents.search.tree import Node, Score, Search
 from toolgym.errors import ConfigError, did_you_mean
 
-__all__ = ["SCORERS", "SearchOptions", "Scored", "parse_search", "searches"]
+__all__ = ["SCORERS", "Scored", "SearchOptions", "parse_search", "searches"]
 
 SCORERS = ("logprob", "consistency", "judge", "value", "verified")
-ORACLE = "oracle scorer: the outcome itself"
 
 _HOMES = {
     "best_of": "BestOf",
@@ -33,8 +32,11 @@ class SearchOptions:
     """What a search is told. A subclass says what the search is in its docstring's first line."""
 
     name: ClassVar[str] = ""
-    samples: ClassVar[bool] = True
-    """Whether it draws several turns from the same context: a policy that always says the same is of no use to it."""
+
+    @property
+    def samples(self) -> bool:
+        """Whether it draws several turns from one context: a policy that always says the same is of no use to it."""
+        return True
 
     @property
     def oracle(self) -> bool:
@@ -44,6 +46,10 @@ class SearchOptions:
     def search(self, root: Node, score: Score) -> Search:
         """The search from this state on."""
         raise NotImplementedError
+
+    def described(self) -> str:
+        """As reports have it: what is an upper bound is called one."""
+        return f"{self} (oracle scorer: knows the outcome)" if self.oracle else str(self)
 
     def __str__(self) -> str:
         """As `parse_search` reads it: what differs from the defaults."""

@@ -30,11 +30,11 @@ class PlayedTurn:
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """A state of an episode. The root is where the search began."""
+    """A state of an episode. The root of a search is the episode's opening, or a later state with the opening above."""
 
     parent: "Node | None" = None
     played: list[PlayedTurn] = field(default_factory=list)
-    """The turns that led here from the parent: one, or all up to the episode's end. Empty at the root."""
+    """The turns that led here from the parent: one, or several. Empty at the episode's opening."""
     env: "ToolEnv | None" = None
     """The environment in this state, which is forked and never stepped; None where it is reached by repeating turns."""
     trajectory: Trajectory | None = None
@@ -65,12 +65,12 @@ class Node:
 
     @property
     def depth(self) -> int:
-        """Turns since the root."""
+        """Turns since the opening."""
         return sum(len(node.played) for node in self.path)
 
     @property
     def path(self) -> list["Node"]:
-        """The nodes from the root to this one."""
+        """The nodes from the opening to this one."""
         out: list[Node] = []
         node: Node | None = self
         while node is not None:
@@ -80,7 +80,7 @@ class Node:
 
     @property
     def turns(self) -> list[PlayedTurn]:
-        """The turns from the root to here."""
+        """The turns from the opening to here."""
         return [turn for node in self.path for turn in node.played]
 
     @property
@@ -112,7 +112,9 @@ class Ask:
     whole: bool = False
     """Whether to go on to the episode's end; otherwise it is one turn."""
     note: str = ""
-    """Something that the policy is told beside the conversation, for this turn alone."""
+    """Something that the policy is told behind the conversation, for this turn alone."""
+    may_give_up: bool = False
+    """Whether the policy may call `give_up` in place of going on."""
 
 
 Search = Generator[list[Ask], list[list[Node]], Node]
@@ -144,18 +146,18 @@ def turn_key(turn: Turn) -> bytes:
     return _bytes([[[call.name, call.arguments] for call in turn.calls], _said(turn.response), bool(turn.problems)])
 
 
-def ending_key(trajectory: Trajectory, writing: frozenset[str]) -> bytes:
+def ending_key(trajectory: Trajectory, writing: frozenset[str], *, cut: bool) -> bytes:
     """How an episode ends: the world's diff, the calls that may have changed what no diff shows, the last answer.
 
     Args:
         trajectory: the episode.
         writing: the tools that may write.
+        cut: whether a limit ended it.
     """
     diff = trajectory.diff
     made = [[call.name, call.arguments] for call, result in trajectory.calls if not result.is_error]
     wrote = [] if diff else sorted(_bytes(call) for call in made if call[0] in writing)
     last = trajectory.steps[-1].turn.response if trajectory.steps else None
-    cut = trajectory.outcome == "truncated"
     return _bytes([diff, [each.decode(errors="replace") for each in wrote], _said(last), cut])
 
 
