@@ -184,7 +184,7 @@ def corpus_pairs(
             count += 1
     finally:
         env.close()
-    return _fitting(pairs, config, count, "the corpus has no alternative after which a task is lost")
+    return _fitting(pairs, config, count, "the data has no step after which a task is lost")
 
 
 def _corpus_episodes(

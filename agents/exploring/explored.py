@@ -100,7 +100,8 @@ class Explored:
 
     def values(self) -> Iterator[Valued]:
         """Every state, task after task."""
-        task, prompt, said = "", "", {}
+        task, prompt = "", ""
+        said: dict[int, tuple[tuple[str, str], ...]] = {}
         for line in lines_of(self.folder / VALUES):
             if line["parent"] is None:
                 task, prompt, said = line["task"], line["observation"], {line["state"]: ()}

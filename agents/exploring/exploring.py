@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -99,6 +99,10 @@ class Totals:
             **{name: sum(each[name] for each in done) for name in names},
         )
 
+    def __add__(self, other: "Totals") -> "Totals":
+        """Both together."""
+        return Totals(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+
     def to_json(self) -> dict[str, int]:
         """As `toolgym explore --json` prints it."""
         return asdict(self)
@@ -149,16 +153,17 @@ def explore(
         envs += [first.spawn() for _ in range(at_once - 1)]
         explorer = _Explorer(policy, options, envs)
         with closing(Folder(options.output, options.settings())) as folder:
+            totals = Totals.of(folder.done)
             if on_task is not None:
-                on_task(Totals.of(folder.done), count)
-            while len(folder.done) < count:
-                begin = len(folder.done)
+                on_task(totals, count)
+            while totals.tasks < count:
+                begin = totals.tasks
                 tasks = [int(index) for index in order[begin : begin + at_once]]
                 for task, found in zip(tasks, explorer.explore(begin, tasks), strict=True):
-                    _write(folder, options, first.tasks[task].id, found)
+                    totals += Totals.of([_write(folder, options, first.tasks[task].id, found)])
                     if on_task is not None:
-                        on_task(Totals.of(folder.done), count)
-            return Totals.of(folder.done)
+                        on_task(totals, count)
+            return totals
 
 
 def _check_env(env: ToolEnv, options: ExploringOptions) -> None:
@@ -242,8 +247,8 @@ def _ended(node: Node) -> Trajectory:
     return replace(trajectory, outcome=outcome, truncation=truncation, steps=steps, meta=meta)
 
 
-def _write(folder: Folder, options: ExploringOptions, task: str, found: _Found) -> None:
-    """Writes a task, and its figures."""
+def _write(folder: Folder, options: ExploringOptions, task: str, found: _Found) -> dict[str, Any]:
+    """Writes a task; gives its figures."""
     played, episodes = cast(Trajectory, found.played), list(found.episodes)
     known = set(map(said_and_answered, episodes))
     if played.outcome != "infra_error" and said_and_answered(played) not in known:
@@ -265,6 +270,7 @@ def _write(folder: Folder, options: ExploringOptions, task: str, found: _Found) 
         "calls": cost["calls"] + len(played.calls),
     }
     folder.add(figures, told, pairs, root)
+    return figures
 
 
 class _From:

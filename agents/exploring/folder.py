@@ -51,7 +51,7 @@ class Folder:
         try:
             self._claim(settings)
             self.done = self._resume()
-            """The figures of the tasks that are done, in their order."""
+            """The figures of the tasks that were done already, in their order."""
             self._trajectories = TrajectoryWriter(path / TRAJECTORIES)
         except BaseException:
             self._lock.release()
@@ -88,7 +88,10 @@ class Folder:
         """
         cut_torn_line(self.path / PROGRESS)
         done = list(lines_of(self.path / PROGRESS))
-        sizes = done[-1]["sizes"] if done else dict.fromkeys(_DATA, 0)
+        try:
+            sizes = {name: int(done[-1]["sizes"][name]) if done else 0 for name in _DATA}
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(f"{self.path / PROGRESS} does not say how long the files are: {error!r}") from error
         for name in _DATA:
             file = self.path / name
             file.touch()
@@ -113,9 +116,8 @@ class Folder:
             text = "\n".join(json.dumps({"task": task, **line}) for line in lines)
             if text:
                 append_line(self.path / name, text)
-        record = {**figures, "sizes": {name: (self.path / name).stat().st_size for name in _DATA}}
-        append_line(self.path / PROGRESS, json.dumps(record))
-        self.done.append(record)
+        sizes = {name: (self.path / name).stat().st_size for name in _DATA}
+        append_line(self.path / PROGRESS, json.dumps({**figures, "sizes": sizes}))
 
     def close(self) -> None:
         """Gives the folder back. Closing twice is harmless."""

@@ -160,7 +160,7 @@ def test_folders_that_are_something_else(whole: Path, coin: Callable[[], Any], t
         (tmp_path / "file", {}, "is a file; --output takes a folder"),
         (damaged, {}, "it was changed; explore anew"),
         (whole, {"seed": 1}, "holds an exploration with seed=0, not 1"),
-        (whole, {"search": told_the_outcome("best_of:n=7")}, "with search='best_of:n=6,scorer=verified'"),
+        (whole, {"search": told_the_outcome("best_of:n=7")}, "with search='best_of:scorer=verified,n=6'"),
         (whole, {"agent_name": "other"}, "with agent='coin'"),
         (whole, {"env_options": {"max_turns": 7}}, "with env_options="),
     ):

@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.markup import escape
@@ -77,6 +77,10 @@ def explore(
         str | None,
         _agent(metavar="URL", help="The endpoint of an api: agent (default: $OPENAI_BASE_URL)."),
     ] = None,
+    vllm: Annotated[
+        list[str] | None,
+        _agent(metavar="URL", help="A running vLLM server that samples in the model's place, as in toolgym eval."),
+    ] = None,
     dtype: Annotated[
         str,
         _agent(metavar="NAME", help="A local model's weights: auto, float32, bfloat16 or float16, as in toolgym eval."),
@@ -137,6 +141,7 @@ def explore(
         device=device,
         threads=threads,
         base_url=base_url,
+        vllm=tuple(vllm or ()),
         concurrency=concurrency,
     )
     env = either(named, env, "env") or DEFAULT_ENV
@@ -181,6 +186,8 @@ def explore(
     finally:
         if progress.live.is_started:
             progress.stop()
+        if vllm:
+            cast(Any, policy).close()
     if json:
         print_json(totals.to_json())
     else:
