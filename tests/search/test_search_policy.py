@@ -65,7 +65,8 @@ def test_what_is_played_does_not_depend_on_what_runs_beside_it(lock, dice, searc
         trajectory_to_json(one.trajectory) for one in together
     ]
     assert cost == cost_together
-    assert made and all(any(env is each for each in closed) for env in made)
+    assert made
+    assert all(any(env is each for each in closed) for env in made)
     assert max(policy.batches) == 4, "the searches of several episodes share a batch"
     # The environment itself sees the chosen turns alone, which are among the sampled ones.
     for rollout, spent in zip(alone, cost, strict=True):

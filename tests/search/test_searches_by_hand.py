@@ -162,8 +162,8 @@ def test_astar_follows_the_cheapest_way():
 
 
 def test_astar_takes_the_first_of_equals_and_keeps_to_its_bounds():
-    # a and b are 0.5 + 1 both. A frontier of 1 forgets b, and then d: c and d are 0.5 + 0.5 + 1. Of 5 queries one is left
-    # for c, whose only sample is an answer, sure of itself.
+    # a and b are 0.5 + 1 both. A frontier of 1 forgets b, and then d: c and d are 0.5 + 0.5 + 1. Of 5 queries one is
+    # left for c, whose only sample is an answer, sure of itself.
     tree = {"": "a b", "a": "c d", "b": "e", "a c": "x."}
     narrow, wide = Sampler(tree), Sampler(tree)
     assert narrow.run(parse_search("astar:branch=2,queries=5,frontier=1")) == "a c x."
