@@ -1,6 +1,6 @@
 """Does searching pay? pass@1 of each search beside plain sampling with as many tokens.
 
-    python benchmarks/search.py --tasks 60
+    python benchmarks/search.py --tasks 60 --results runs/search.json
     python benchmarks/search.py --env ToolGym/PlanArena-v0 --agent hf:runs/my/final --search mcts --search astar
 
 Of each task `--pool` whole episodes are sampled. Any smaller number of them is what plain sampling would have had: the
@@ -13,7 +13,6 @@ Shapes: N tasks, P episodes in a pool.
 
 import argparse
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -22,10 +21,12 @@ from typing import Any
 
 import numpy as np
 
+from toolgym._files import write_whole
 from toolgym.agents.evaluation.evaluation import AgentOptions, EvalOptions, make_policy, play
 from toolgym.agents.evaluation.metrics import Interval, bootstrap, wilson
 from toolgym.agents.rollouts.rollout import Start, play_all
 from toolgym.agents.search import Node, SearchPolicy, parse_search
+from toolgym.errors import ConfigError
 from toolgym.opening import open_env
 from toolgym.options import parse_settings
 
@@ -47,6 +48,16 @@ class Sampled:
     """How it ended."""
     answered: bool
     solved: bool
+
+
+@dataclass(frozen=True)
+class Played:
+    """An episode with a search."""
+
+    solved: bool
+    tokens: int
+    turns: int
+    steps: int
 
 
 @dataclass(frozen=True)
@@ -162,8 +173,8 @@ def sample_pool(arguments: argparse.Namespace) -> dict[str, list[Sampled]]:
     return {task: pool for task, pool in pools.items() if len(pool) == arguments.pool}
 
 
-def searched(arguments: argparse.Namespace, search: str, temperature: float = 1.0) -> dict[str, Any]:
-    """Task id -> the score of its episode with a search; without the episodes that the infrastructure broke."""
+def searched(arguments: argparse.Namespace, search: str, temperature: float = 1.0) -> dict[str, Played]:
+    """Task id -> its episode with a search; without the episodes that the infrastructure broke."""
     agent = _agent(arguments, temperature)
     options = EvalOptions(
         env_id=arguments.env,
@@ -175,19 +186,23 @@ def searched(arguments: argparse.Namespace, search: str, temperature: float = 1.
         search=parse_search(search),
     )
     scores = play(make_policy(arguments.agent, agent, seed=arguments.seed), options)
-    return {score.task_id: score for score in scores.values() if score.counts}
+    return {
+        score.task_id: Played(score.solved, score.search.tokens, score.search.turns, score.search.steps)
+        for score in scores.values()
+        if score.counts and score.search is not None
+    }
 
 
 def _agent(arguments: argparse.Namespace, temperature: float) -> AgentOptions:
     return AgentOptions(temperature=temperature, concurrency=arguments.concurrency, threads=arguments.threads)
 
 
-def compare(search: str, scores: dict[str, Any], pools: dict[str, list[Sampled]], seed: int = 0) -> Row:
+def compare(search: str, played: dict[str, Played], pools: dict[str, list[Sampled]], seed: int = 0) -> Row:
     """A search beside plain sampling with as many tokens, on the tasks that both have."""
-    tasks = [task for task in pools if task in scores]
-    own = [scores[task] for task in tasks]
-    passed_N = np.array([float(score.solved) for score in own])
-    figures = {name: float(np.mean([getattr(s.search, name) for s in own])) for name in ("tokens", "turns", "steps")}
+    tasks = [task for task in pools if task in played]
+    own = [played[task] for task in tasks]
+    passed_N = np.array([float(each.solved) for each in own])
+    figures = {name: float(np.mean([getattr(each, name) for each in own])) for name in ("tokens", "turns", "steps")}
     kept = [pools[task] for task in tasks]
     best_N, samples = at_tokens(kept, figures["tokens"], by_logprob)
     most_N, _ = at_tokens(kept, figures["tokens"], by_majority)
@@ -211,10 +226,32 @@ def compare(search: str, scores: dict[str, Any], pools: dict[str, list[Sampled]]
     )
 
 
+class Kept:
+    """What was played, by name, in a JSON file that grows part by part.
+
+    Raises:
+        ConfigError: the file is of other settings.
+    """
+
+    def __init__(self, file: Path, settings: dict[str, Any]):
+        self.file = file
+        self.held: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        if self.held.setdefault("settings", settings) != settings:
+            raise ConfigError(f"{file} is of {self.held['settings']}, not of {settings}: give another --results")
+
+    def get(self, name: str, play_it: Callable[[], Any]) -> Any:
+        """A part as JSON; what is not there is played, and written at once."""
+        if name not in self.held:
+            self.held[name] = json.loads(json.dumps(play_it(), default=asdict))
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(self.file, json.dumps(self.held))
+        return self.held[name]
+
+
 # Showing -------------------------------------------------------------------------------------------------------------
 
 
-def plain_table(pools: dict[str, list[Sampled]], greedy: dict[str, Any] | None) -> list[str]:
+def plain_table(pools: dict[str, list[Sampled]], greedy: dict[str, Played]) -> list[str]:
     """Plain sampling: pass@1 by how many episodes are sampled, as Markdown."""
     kept = list(pools.values())
     each = float(np.mean([sampled.tokens for pool in kept for sampled in pool]))
@@ -222,11 +259,9 @@ def plain_table(pools: dict[str, list[Sampled]], greedy: dict[str, Any] | None) 
         "| plain episodes | tokens | best by log-probability | majority | `verified` (oracle) |",
         "|---:|---:|---:|---:|---:|",
     ]
-    if greedy is not None:
-        own = [greedy[task] for task in pools if task in greedy]
-        share = sum(score.solved for score in own) / len(own)
-        tokens = sum(score.search.tokens for score in own) / len(own)
-        lines.append(f"| 1, greedy | {tokens:.0f} | {_share(share, len(own))} | - | - |")
+    own = [greedy[task] for task in pools if task in greedy]
+    share, tokens = (float(np.mean([getattr(each, name) for each in own])) for name in ("solved", "tokens"))
+    lines.append(f"| 1, greedy | {tokens:.0f} | {_share(share, len(own))} | - | - |")
     count = 1
     while count <= len(kept[0]):
         shares = [float(picked(kept, count, how).mean()) for how in (by_logprob, by_majority, by_outcome)]
@@ -236,20 +271,20 @@ def plain_table(pools: dict[str, list[Sampled]], greedy: dict[str, Any] | None) 
     return lines
 
 
-def row_table(rows: Sequence[Row]) -> list[str]:
-    """The searches, as Markdown."""
-    lines = [
-        "| search | tokens | turns | pass@1 | plain episodes | their best | difference | majority | difference | |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---|",
-    ]
-    for row in rows:
-        low, high = row.interval
-        lines.append(
-            f"| `{row.search}` | {row.tokens:.0f} | {row.turns:.1f} | {100 * row.passed:.1f}% ({100 * low:.0f} to "
-            f"{100 * high:.0f}) | {row.samples:.1f} | {100 * row.best_of:.1f}% | {_apart(row.over_best_of)} | "
-            f"{100 * row.majority:.1f}% | {_apart(row.over_majority)} | {row.verdict} |"
-        )
-    return lines
+HEAD = (
+    "| search | tokens | turns | pass@1 | plain episodes | their best | difference | majority | difference | |\n"
+    "|---|---:|---:|---:|---:|---:|---:|---:|---:|---|"
+)
+
+
+def row_line(row: Row) -> str:
+    """A search as a row of Markdown, under `HEAD`."""
+    low, high = row.interval
+    return (
+        f"| `{row.search}` | {row.tokens:.0f} | {row.turns:.1f} | {100 * row.passed:.1f}% ({100 * low:.0f} to "
+        f"{100 * high:.0f}) | {row.samples:.1f} | {100 * row.best_of:.1f}% | {_apart(row.over_best_of)} | "
+        f"{100 * row.majority:.1f}% | {_apart(row.over_majority)} | {row.verdict} |"
+    )
 
 
 def _share(share: float, tasks: int) -> str:
@@ -275,21 +310,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--concurrency", type=int, default=64)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, default=None, help="a file for the figures")
+    parser.add_argument("--results", type=Path, required=True, help="a JSON file that keeps what was played: goes on")
     arguments = parser.parse_args(argv)
     arguments.settings = {**(SMALL if arguments.agent.startswith("builtin") else {})}
     arguments.settings |= {name: value for name, value in parse_settings(arguments.set).items() if name != "split"}
 
-    pools = sample_pool(arguments)
-    plain = plain_table(pools, searched(arguments, "best_of:n=1", temperature=0.0))
-    print("\n".join(plain), flush=True)
-    rows: list[Row] = []
+    told = ("agent", "env", "split", "tasks", "seed", "pool", "settings")
+    kept = Kept(arguments.results, {name: getattr(arguments, name) for name in told})
+    drawn = kept.get("pool", lambda: sample_pool(arguments))
+    pools = {task: [Sampled(**each) for each in pool] for task, pool in drawn.items()}
+
+    def played(search: str, temperature: float = 1.0) -> dict[str, Played]:
+        found = kept.get(f"{search} at {temperature}", lambda: searched(arguments, search, temperature))
+        return {task: Played(**each) for task, each in found.items()}
+
+    print("\n".join(plain_table(pools, played("best_of:n=1", temperature=0.0))))
+    print(f"\n{HEAD}", flush=True)
     for search in arguments.search or SEARCHES:
-        rows.append(compare(search, searched(arguments, search), pools, arguments.seed))
-        print(f"{search}: {rows[-1].verdict}", file=sys.stderr, flush=True)
-    print("\n" + "\n".join(row_table(rows)))
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
+        print(row_line(compare(search, played(search), pools, arguments.seed)), flush=True)
     return 0
 
 

@@ -135,7 +135,7 @@ def remembered(file: Path) -> list[tuple[Plan, str]]:
     if not file.is_file():
         raise ConfigError(f"astar: no file {str(file)!r}; memory= takes one that toolgym eval --output wrote")
     out: dict[tuple[Plan, str], None] = {}
-    for trajectory in iterate_trajectories(file):
+    for _, trajectory in iterate_trajectories(file):
         plan = tuple(call.name for call, _ in trajectory.calls)
         if trajectory.outcome == "solved" and plan:
             out[plan, str(trajectory.meta.get("split", ""))] = None

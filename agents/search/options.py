@@ -63,7 +63,7 @@ class SearchOptions:
     def _at_least(self, least: int, *options: str) -> None:
         """Raises where one of the options is less."""
         for option in options:
-            if getattr(self, option) < least:
+            if not getattr(self, option) >= least:  # which a NaN is not
                 raise ConfigError(f"{self.name}: {option} must be at least {least}, got {getattr(self, option)}")
 
 

@@ -278,9 +278,7 @@ def _check_policy(policy: Policy, options: SearchOptions) -> None:
         ConfigError: it says why.
     """
     if isinstance(policy, OraclePolicy):
-        raise ConfigError(
-            "a search is of an agent that samples (--agent builtin, hf:PATH, api:MODEL); the oracle does not"
-        )
+        raise ConfigError("a search needs an agent that samples (--agent builtin, hf:PATH, api:MODEL), not the oracle")
     temperature = getattr(getattr(policy, "options", None), "temperature", None)
     if options.samples and temperature == 0:
         raise ConfigError(
