@@ -96,6 +96,13 @@ def test_failed_steps_that_do_the_same_make_one_pair() -> None:
     assert [said(pair.rejected) for pair in step_pairs(states_of("", again))] == [PAY, "<tool_call>{"]
 
 
+def test_a_step_that_went_well_in_other_words_is_not_rejected() -> None:
+    """Whichever of the two was sampled first."""
+    good, bad, other = episode(LOOK, PAY, solved=True), episode(PLANNED, DONE), episode(SORRY)
+    for episodes in ([bad, good, other], [good, bad, other]):
+        assert [said(pair.rejected) for pair in step_pairs(states_of("", episodes))] == [SORRY]
+
+
 def test_turns_that_were_cut_are_in_no_pair_and_nothing_after_them() -> None:
     def cut(*said: str, solved: bool) -> Trajectory:
         made = episode(*said, solved=solved)
