@@ -1,8 +1,9 @@
 """Budgets: how many tool calls, turns and tokens an episode may use, told to the agent as they are used up.
 
 The Budget Tracker of Liu et al. 2025, "Budget-aware tool-use enables effective agent scaling" (BATS, arXiv 2511.17006):
-after every turn the agent reads what is left. Here a budget is of the whole episode, whichever tools are called, and
-what is spent refuses calls: the agent may still respond, and answers with what it knows.
+after every turn the agent reads what is left; with `told=false` it does not, for comparison. Here a budget is of the
+whole episode, whichever tools are called, and what is spent refuses calls: the agent may still respond, and answers
+with what it knows.
 
 - `calls`: calls that the tools were asked to run, whatever they gave. Parallel calls count each. A malformed call is
   none, and one that was refused for the budget is not counted.
@@ -14,7 +15,7 @@ A call is run where something of each was left before it: of turns and tokens, b
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from toolgym.errors import ConfigError, did_you_mean
@@ -37,6 +38,8 @@ class Budget:
     calls: int | None = None
     turns: int | None = None
     tokens: int | None = None
+    told: bool = True
+    """Whether the agent is told what is left; otherwise it meets the refusals alone."""
 
     def __post_init__(self) -> None:
         if not self.given:
@@ -44,6 +47,8 @@ class Budget:
         for name, value in self.given.items():
             if isinstance(value, bool) or not (isinstance(value, int) and value > 0):
                 raise ConfigError(f"A budget of {name} is a whole number from 1 on, not {value!r:.100}. {_EXAMPLE}")
+        if not isinstance(self.told, bool):
+            raise ConfigError(f"A budget's told is true or false, not {self.told!r:.100}")
 
     @classmethod
     def of(cls, spec: Any) -> "Budget":
@@ -58,18 +63,21 @@ class Budget:
         if not isinstance(given, Mapping):
             raise ConfigError(f"A budget is given as NAME=NUMBER or as a mapping, not as {spec!r:.100}. {_EXAMPLE}")
         for name in given:
-            if name not in _WORDS:
-                raise ConfigError(did_you_mean(str(name), tuple(_WORDS), "budget"))
+            if name not in (*_WORDS, "told"):
+                raise ConfigError(did_you_mean(str(name), (*_WORDS, "told"), "budget"))
         return cls(**given)
 
     @property
     def given(self) -> dict[str, int]:
         """What is limited, by name."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        values = {name: getattr(self, name) for name in _WORDS}
         return {name: value for name, value in values.items() if value is not None}
 
     def notice(self, left: Mapping[str, int]) -> str:
-        """What the agent is told: what is left of each, and, where something is spent, what follows."""
+        """What the agent is told: what is left of each, and, where something is spent, what follows; empty where it is
+        told nothing."""
+        if not self.told:
+            return ""
         parts = [f"{left[name]} of {value} {_WORDS[name]}" for name, value in self.given.items()]
         said = f"Left of your budget: {', '.join(parts)}."
         return said if all(left.values()) else f"{said} No call is run any more: respond with what you know."
@@ -112,9 +120,10 @@ def _parsed(spec: str) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for part in spec.split(","):
         name, equals, value = (word.strip() for word in part.partition("="))
-        if not equals or not (value.isascii() and value.isdigit()):
+        said = {"true": True, "false": False}.get(value) if name == "told" else None
+        if said is None and not (equals and value.isascii() and value.isdigit()):
             raise ConfigError(f"A budget is NAME=NUMBER, of {', '.join(_WORDS)}; got {part!r:.100}. {_EXAMPLE}")
         if name in out:
             raise ConfigError(f"The budget of {name} is given twice: {spec!r:.100}")
-        out[name] = int(value)
+        out[name] = int(value) if said is None else said
     return out

@@ -232,8 +232,9 @@ class ToolEnv(gymnasium.Env[str, str]):
         budget = cast(Budget | None, self.options.budget)
         if budget is not None:
             notice = budget.notice(budget.given)
-            text = f"{text}\n{tagged_notice(notice)}"
-            info["messages"].append(notice_message(notice))
+            if notice:
+                text = f"{text}\n{tagged_notice(notice)}"
+                info["messages"].append(notice_message(notice))
             info["budget"] = budget.given
             meta |= {"budget": budget.given, "budget_left": budget.given}
         trajectory = Trajectory(

@@ -18,6 +18,7 @@ from toolgym.mcp.connect import connect
 from toolgym.mcp.serve import serving
 from toolgym.messages import ToolCall, Turn, render
 from toolgym.options import EnvOptions
+from toolgym.rewards.counterfactual import contributions, turns_of
 from toolgym.rewards.efficiency import calls_made
 from toolgym.trajectory import read_trajectories
 from toolgym.vector import ToolVectorEnv
@@ -72,6 +73,31 @@ def test_a_task_is_solved_by_answering_after_the_last_call(make_bank: Callable[.
     env.reset(options={"task": "bank-1"})
     env.step(pays(2))
     assert env.step(DONE)[4]["outcome"] == "solved"
+
+
+def test_an_untold_budget_shows_in_refusals_alone(make_bank: Callable[..., ToolEnv]) -> None:
+    untold, free = make_bank(budget="calls=1,told=false"), make_bank()
+    opening, info = untold.reset(options={"task": "bank-1"})
+    assert (opening, info.pop("budget")) == (free.reset(options={"task": "bank-1"})[0], {"calls": 1})
+    observation, *_, info = untold.step(pays(2))
+    plain, *_, other = free.step(pays(2))
+    assert (observation, info["messages"], info["budget"]) == (plain, other["messages"], {"calls": 0})
+    assert outcomes(untold.step(pays(2))[4]) == ["over_budget"]
+
+
+def test_credit_does_not_run_what_was_refused(make_bank: Callable[..., ToolEnv], fresh_bank: Any) -> None:
+    """Paying 2 solves the task; paying 5 more was refused, so leaving it out changes nothing: 1, 0, 0."""
+    env = make_bank(budget="calls=1")
+    env.reset(options={"task": "bank-1"})
+    for action in (pays(2), pays(5), DONE):
+        env.step(action)
+    turns = turns_of(env.trajectory)
+    assert [len(turn.calls) for turn in turns] == [1, 0, 0]
+    start = make_bank()
+    start.reset(options={"task": "bank-1"})
+    for begin in (start, start.session):
+        credit = contributions(begin, env.task, turns, value="state")
+        assert (credit.values.tolist(), credit.v_all) == ([1, 0, 0], 1)
 
 
 def test_turns_count_whatever_is_in_them(make_bank: Callable[..., ToolEnv]) -> None:
@@ -196,6 +222,9 @@ def test_ways_to_give_a_budget(given: Any) -> None:
         ("calls=0", "from 1 on"),
         ("call=3", "Did you mean 'calls'"),
         ("calls=3,calls=4", "twice"),
+        ("calls=3,told=maybe", "NAME=NUMBER"),
+        ("told=false", "this one nothing"),
+        ({"calls": 3, "told": 0}, "true or false"),
         ({}, "this one nothing"),
         ({"calls": True}, "from 1 on"),
         ({"calls": "3"}, "from 1 on"),

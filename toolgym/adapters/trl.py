@@ -90,7 +90,7 @@ def task_rows(env_id: str, count: int | None = None, **options: Any) -> list[dic
     opening = [] if env.options.prompt == "short" else [{"role": "system", "content": env.policy}]
     tasks = (env.tasks[index] for index in range(len(env.tasks) if count is None else count))
     budget = cast(Budget | None, env.options.budget)
-    told = [] if budget is None else [notice_message(budget.notice(budget.given))]
+    told = [] if budget is None or not budget.told else [notice_message(budget.notice(budget.given))]
     rows = [{"prompt": [*opening, {"role": "user", "content": task.request}, *told], "task": task.id} for task in tasks]
     env.close()
     return rows
