@@ -31,7 +31,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
 from toolgym.agents.grpo import grpo_advantages
-from toolgym.agents.rollouts.corpus import Corpus
+from toolgym.agents.rollouts.corpus import Action, Recorded
 from toolgym.agents.rollouts.demonstrations import demonstrate
 from toolgym.agents.rollouts.episodes import TYPE_CODES, EpisodeBatch, rounding
 from toolgym.agents.rollouts.rollout import Episodic, Rollout
@@ -43,7 +43,7 @@ from toolgym.agents.training.dupo_options import DUPOOptions
 from toolgym.agents.training.expert import ExpertTrainer, clipped_objective, token_mean
 from toolgym.agents.training.running import corpus_of, prepare, reward_of, run
 from toolgym.domain import TaskSet
-from toolgym.tasks import GoldAction, Task
+from toolgym.tasks import Task
 
 __all__ = [
     "DUPOOptions",
@@ -184,7 +184,7 @@ class _WithoutPlans:
 class DUPOTrainer(ExpertTrainer):
     """The shared trainer with DUPO's advantages and loss."""
 
-    corpus: Corpus | None = None
+    corpus: Recorded | None = None
     """What candidates are taken from, in place of the policy's own rollouts."""
     scorer: PrefixScorer
     """Of token candidates: the run's reward on beginnings of actions."""
@@ -217,8 +217,8 @@ class DUPOTrainer(ExpertTrainer):
 
     def _recorded(self, tasks: Sequence[int]) -> list[Rollout]:
         """For each row one of the corpus's candidates for its task, other ones in other batches; the positive first."""
-        size, corpus = cast(int, self.num_generations), cast(Corpus, self.corpus)
-        chosen: list[tuple[Task, tuple[GoldAction, ...]]] = []
+        size, corpus = cast(int, self.num_generations), cast(Recorded, self.corpus)
+        chosen: list[tuple[Task, tuple[Action, ...]]] = []
         for row, index in enumerate(tasks, self._first_slot):
             task = self.tasks[index]
             first, *others = corpus.candidates(task)

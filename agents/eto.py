@@ -15,7 +15,8 @@
   episodes of each task, ranked by the hierarchical reward (`toolgym.rewards.tool_star`): the best against each distinct
   one that earned less. So the policy learns what its own samples are worth.
 
-With `--data` the first two are those of an executed corpus (`corpus_pairs`), and the policy plays nothing.
+With `--data` the first two are those of an executed corpus, or of what a search explored (`toolgym explore`;
+`corpus_pairs`), and the policy plays nothing.
 
 The successful path is the policy's own where it has one (`--no-expert`), else or by default the expert's.
 
@@ -43,7 +44,7 @@ from trl.trainer.dpo_trainer import DPOTrainer
 
 from toolgym.agents.policies.lm import LMPolicy
 from toolgym.agents.rollouts.branches import Branch, branches, continuations, episodes, steps_of
-from toolgym.agents.rollouts.corpus import Corpus
+from toolgym.agents.rollouts.corpus import Recorded
 from toolgym.agents.rollouts.demonstrations import demonstrate, gold_chain
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training import eto_options
@@ -168,7 +169,7 @@ def corpus_pairs(
         ConfigError: there is none, or all are longer than `max_tokens`.
     """
     budget, config = budget or StepBudget(config.env_steps), settled(config)
-    corpus, (env,) = cast(Corpus, corpus_of(config)), make_envs(config, 1)
+    corpus, (env,) = cast(Recorded, corpus_of(config)), make_envs(config, 1)
     find = _corpus_steps if config.pairs == "step" else _corpus_episodes
     pairs: list[Pair] = []
     order = task_order(len(env.tasks), episode_count(config, len(env.tasks)), config.seed)
@@ -183,11 +184,11 @@ def corpus_pairs(
             count += 1
     finally:
         env.close()
-    return _fitting(pairs, config, count, "the corpus has no alternative after which a task is lost")
+    return _fitting(pairs, config, count, "the data has no step after which a task is lost")
 
 
 def _corpus_episodes(
-    config: ETOOptions, corpus: Corpus, env: "ToolEnv", tokenizer: PreTrainedTokenizerBase, task: Task
+    config: ETOOptions, corpus: Recorded, env: "ToolEnv", tokenizer: PreTrainedTokenizerBase, task: Task
 ) -> tuple[list[Rollout], list[Pair]]:
     """A task's positive row against its negative ones."""
     chains = iter(corpus.trajectories(task))
@@ -196,7 +197,7 @@ def _corpus_episodes(
 
 
 def _corpus_steps(
-    config: ETOOptions, corpus: Corpus, env: "ToolEnv", tokenizer: PreTrainedTokenizerBase, task: Task
+    config: ETOOptions, corpus: Recorded, env: "ToolEnv", tokenizer: PreTrainedTokenizerBase, task: Task
 ) -> tuple[list[Rollout], list[Pair]]:
     """At the decision points of a task's rows: what keeps it solvable against what loses it."""
     every: list[Rollout] = []

@@ -9,12 +9,13 @@ import gymnasium
 import numpy as np
 from gymnasium.error import ResetNeeded
 
+from toolgym.budget import Budget
 from toolgym.custom import ChosenTasks, indexed
 from toolgym.domain import Domain, Size
 from toolgym.episode import Episode, StepReturn
 from toolgym.errors import ConfigError, CopyError, InfraError, did_you_mean
 from toolgym.mcp.session import ToolSession, ToolSpec
-from toolgym.observations import Prompt
+from toolgym.observations import Prompt, notice_message, tagged_notice
 from toolgym.options import EnvOptions, check_options, env_options
 from toolgym.perturbing import Perturbation, PerturbedSession, Perturber
 from toolgym.perturbing.chance import number_of
@@ -226,20 +227,25 @@ class ToolEnv(gymnasium.Env[str, str]):
             cast(Message, self.action_space).tools = self.session.tools
         self._user.tools = UserTools(self.session) if self.session.user_tools else None
         request = self._user.start(task)
+        text = prompt.text(request)
+        info: dict[str, Any] = {"messages": prompt.messages(request), "tools": prompt.tools()}
+        budget = cast(Budget | None, self.options.budget)
+        if budget is not None:
+            notice = budget.notice(budget.given)
+            if notice:
+                text = f"{text}\n{tagged_notice(notice)}"
+                info["messages"].append(notice_message(notice))
+            info["budget"] = budget.given
+            meta |= {"budget": budget.given, "budget_left": budget.given}
         trajectory = Trajectory(
             env_id=self.spec.id if self.spec else self.domain.name,
             task_id=task.id,
             seed=seed,
-            prompt=prompt.text(request),
+            prompt=text,
             meta=meta,
         )
         self._episode = Episode(self.session, self._user, task, trajectory, self.options, self.reward, prompt.tell)
-        info: dict[str, Any] = {
-            "messages": prompt.messages(request),
-            "tools": prompt.tools(),
-            "task_id": task.id,
-            "split": self.options.split,
-        }
+        info |= {"task_id": task.id, "split": self.options.split}
         if self.options.reveal_gold:
             info["task"] = task
         if self.render_mode == "human":

@@ -14,10 +14,18 @@ from typing import Any, cast
 
 from gymnasium.error import ResetNeeded
 
+from toolgym.budget import Budget, Spending
 from toolgym.errors import InfraError
 from toolgym.mcp.session import ToolSession, ToolSpec
 from toolgym.messages import ParseProblem, ToolCall, Turn, parse
-from toolgym.observations import added_tools, chat_messages, format_notice, format_step, openai_tools
+from toolgym.observations import (
+    added_tools,
+    chat_messages,
+    format_notice,
+    format_step,
+    openai_tools,
+    tagged_notice,
+)
 from toolgym.options import EnvOptions
 from toolgym.rewards.base import Reward
 from toolgym.rewards.state import solved
@@ -88,6 +96,7 @@ class Episode:
 
     __slots__ = (
         "_calls",
+        "_spending",
         "_started_s",
         "_tell",
         "_tokens",
@@ -115,7 +124,8 @@ class Episode:
         self.session, self.user, self.task, self.trajectory = session, user, task, trajectory
         self.options, self.reward = options, reward
         self._calls = 0
-        self._tokens = self._count(trajectory.prompt)
+        self._tokens = 0 if options.max_tokens is None else self._count(trajectory.prompt)
+        self._spending = None if options.budget is None else Spending(cast(Budget, options.budget))
         self._started_s = 0.0 if options.max_seconds is None else time.monotonic()
         self._tools, self._tell = session.tools, tell
         # What the user did before its request shows in the first step's diff.
@@ -152,6 +162,7 @@ class Episode:
         twin.trajectory = replace(now, steps=now.steps.copy(), meta=now.meta.copy())
         twin.options, twin.reward = self.options, self.reward
         twin._calls, twin._tokens, twin._started_s = self._calls, self._tokens, self._started_s
+        twin._spending = None if self._spending is None else replace(self._spending)
         twin._tools, twin._tell = self._tools, self._tell
         twin._version = None if self._version is None else twin.session.state_version()
         twin.interrupted = False
@@ -236,9 +247,7 @@ class Episode:
         said = did.reply.text if did.reply is not None else None
         added = "" if did.tools is None else self._added(did.tools)
         observation = format_step(turn, did.results, said, "", added)
-        if not (finished or did.failure or did.truncation):
-            did.truncation = self._limit_reached(action, observation)
-        notice = _INFRA_NOTICE if did.failure else format_notice(did.truncation) if did.truncation else ""
+        notice = self._notice(action, observation, did, finished)
         if notice:
             observation = format_step(turn, did.results, said, notice, added)
         step = Step(turn, tuple(did.results), observation, said, did.diff)
@@ -265,10 +274,16 @@ class Episode:
         if tools is not None and tools.acted and self._may_have_changed():  # before its request
             did.diff = cast(Diff, (yield _DIFF))
         for call in turn.calls:
+            refusal = None if self._spending is None else self._spending.refusal()
+            if refusal is not None:
+                did.results.append(refusal)
+                continue
             if self._calls >= self.options.max_calls:
                 did.truncation = "calls"
                 break
             self._calls += 1
+            if self._spending is not None:
+                self._spending.calls += 1
             did.results.append(cast(ToolResult, (yield call)))
         if tools is not None and did.results:
             before = self.trajectory.diff if did.diff is None else did.diff
@@ -311,11 +326,29 @@ class Episode:
             return Turn(problems=(ParseProblem("too_long", problem, 0, len(action)),), text=action)
         return parse(action, self.options.format)
 
-    def _limit_reached(self, action: str, observation: str) -> Truncation | None:
+    def _notice(self, action: str, observation: str, did: _Doings, finished: bool) -> str:
+        """What the environment says for itself after a step: why the episode is over, or what is left of its budget."""
+        told, spending = "", self._spending
+        if spending is not None:
+            spending.turns += 1
+            if spending.budget.tokens is not None:
+                spending.tokens += self._count(action) + self._count(observation)
+            self.trajectory.meta["budget_left"] = spending.left
+            told = spending.notice
+        if not (finished or did.failure or did.truncation):
+            did.truncation = self._limit_reached(action, observation, told)
+        if did.failure is not None:
+            return _INFRA_NOTICE
+        if did.truncation is not None:
+            return format_notice(did.truncation)
+        return "" if finished else told
+
+    def _limit_reached(self, action: str, observation: str, told: str) -> Truncation | None:
         """Which limit ends the episode with this step."""
         options = self.options
         if options.max_tokens is not None:
-            self._tokens += self._count(action) + self._count(observation)
+            said = f"{observation}\n{tagged_notice(told)}" if told else observation
+            self._tokens += self._count(action) + self._count(said)
         if len(self.trajectory.steps) + 1 >= options.max_turns:
             return "turns"
         if options.max_tokens is not None and self._tokens >= options.max_tokens:
@@ -325,9 +358,7 @@ class Episode:
         return None
 
     def _count(self, text: str) -> int:
-        """Tokens of a text; 0 where nothing is limited by them."""
-        if self.options.max_tokens is None:
-            return 0
+        """Tokens of a text."""
         if self.options.count_tokens is not None:
             return self.options.count_tokens(text)
         return -(-len(text) // _CHARS_PER_TOKEN)
@@ -353,6 +384,8 @@ class Episode:
             info["unscored"] = [name for name in self.reward.terms if name not in step.rewards]
         if did.tools is not None:
             info["tools"] = openai_tools(did.tools)
+        if self._spending is not None:
+            info["budget"] = self._spending.left
         if self.trajectory.outcome is not None:
             info["outcome"] = self.trajectory.outcome
         if did.truncation is not None:

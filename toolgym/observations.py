@@ -28,7 +28,9 @@ __all__ = [
     "how_to_call",
     "instructions",
     "lists_tools",
+    "notice_message",
     "openai_tools",
+    "tagged_notice",
     "without_format",
 ]
 
@@ -194,7 +196,7 @@ def format_step(turn: Turn, results: Sequence[ToolResult], reply: str | None, no
     if reply is not None:
         parts.append(f"<user>{escape_tags(reply)}</user>")
     if notice:
-        parts.append(f"<notice>{notice}</notice>")
+        parts.append(tagged_notice(notice))
     return "\n".join(parts)
 
 
@@ -220,8 +222,18 @@ def chat_messages(
     if reply is not None:
         out.append({"role": "user", "content": escape_tags(reply)})
     if notice:
-        out.append({"role": "user", "content": f"<notice>{notice}</notice>"})
+        out.append(notice_message(notice))
     return out
+
+
+def tagged_notice(notice: str) -> str:
+    """What the environment says for itself, in its tag."""
+    return f"<notice>{notice}</notice>"
+
+
+def notice_message(notice: str) -> dict[str, Any]:
+    """The same as a chat message."""
+    return {"role": "user", "content": tagged_notice(notice)}
 
 
 def format_notice(truncation: Truncation) -> str:

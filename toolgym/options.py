@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from toolgym import _json
+from toolgym.budget import Budget
 from toolgym.domain import Split
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.messages import formats
@@ -61,6 +62,9 @@ class EnvOptions:
     """Wall-clock seconds until the episode is truncated, checked after each step. What happens then depends on time."""
     max_message_chars: int = 200_000
     """A longer action is not read: the model is told so."""
+    budget: str | Mapping[str, int] | Budget | None = None
+    """What the agent is told that it may use, such as `calls=20,turns=8`, and after which calls are refused
+    (`toolgym.budget`)."""
     distractors: int = 0
     """Tools of other registered domains that stand among the task's; a call of one is refused and changes nothing."""
     rename: bool = False
@@ -88,6 +92,12 @@ class EnvOptions:
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int | float) and value > 0):
                 raise ConfigError(f"{name} must be greater than 0, not {value!r}")
+        if self.budget is not None:
+            object.__setattr__(self, "budget", Budget.of(self.budget))
+            for name, value in cast(Budget, self.budget).given.items():
+                limit = getattr(self, f"max_{name}")
+                if limit is not None and value > limit:
+                    raise ConfigError(f"A budget of {name}={value} is beyond max_{name}={limit}: raise max_{name} too")
         for name in ("rename", "reorder"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"{name} is true or false, not {getattr(self, name)!r:.100}")

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
+from toolgym.agents.evaluation.costs import META as COST
+from toolgym.agents.evaluation.costs import played_cost
 from toolgym.agents.evaluation.metrics import EpisodeScore, score_episode
 from toolgym.agents.evaluation.report import Report, summarise
 from toolgym.agents.policies.policy import Policy
 from toolgym.agents.policies.scripted import NoopPolicy, OraclePolicy, RandomPolicy
 from toolgym.agents.rollouts.environments import copies
 from toolgym.agents.rollouts.rollout import Rollout, Start, play_all
+from toolgym.agents.search.cost import META
 from toolgym.env import ToolEnv
 from toolgym.envs.planarena.numbers import tier_of_task
 from toolgym.errors import ConfigError, did_you_mean
@@ -27,6 +30,8 @@ from toolgym.trajectory import Trajectory, TrajectoryWriter
 
 if TYPE_CHECKING:
     from toolgym.agents.policies.vllm_servers import VLLMServers
+    from toolgym.agents.search.options import SearchOptions
+    from toolgym.agents.search.policy import SearchPolicy
 
 __all__ = ["AGENTS", "DTYPES", "AgentOptions", "EvalOptions", "evaluate", "make_policy", "play", "report_of"]
 
@@ -111,8 +116,12 @@ class EvalOptions:
     """Ray actors that the environments run in (`toolgym.ray_envs`); 0: in this process."""
     step_timeout_s: float | None = None
     """A step that waits for longer ends its episode as `infra_error`. None: its server's own limit."""
+    search: "SearchOptions | None" = None
+    """How the agent searches before it acts (`toolgym.agents.search`); None: it does not."""
 
     def __post_init__(self) -> None:
+        if self.search is not None and self.env_workers:
+            raise ConfigError("a search forks environments of this process: give search or env_workers, not both")
         if self.episodes < 1 or self.k < 1 or self.env_workers < 0:
             raise ConfigError(
                 f"episodes and k must be at least 1 and env_workers at least 0, got episodes={self.episodes}, "
@@ -268,12 +277,15 @@ def play(
     at_once = min(options.agent.concurrency, len(numbers))
     envs = copies(first, at_once, options.env_id, env_options, workers=options.env_workers)
     scores: dict[int, EpisodeScore] = {}
+    searching = _searching(policy, options)
 
     def ended(index: int, rollout: Rollout) -> None:
         number = numbers[index]
         task_index, trial = every[number]
         task = first.tasks[task_index]
         trajectory = _finished(rollout, options, task.id)
+        if searching is not None:
+            trajectory = replace(trajectory, meta={**trajectory.meta, META: searching.take_cost(index).to_json()})
         names = names_of(trajectory)
         writing = writing_of(task)
         played, tools = (names.task(task), map(names.tool, writing)) if names else (task, writing)
@@ -294,8 +306,22 @@ def play(
         _closing(envs),
         nullcontext() if output is None else TrajectoryWriter(output, anew=options.overwrite) as writer,
     ):
-        play_all(policy, envs, starts, ended, step_timeout_s=options.step_timeout_s)
+        play_all(searching or policy, envs, starts, ended, step_timeout_s=options.step_timeout_s)
     return scores
+
+
+def _searching(policy: Policy, options: EvalOptions) -> "SearchPolicy | None":
+    """The policy with its search, where there is one.
+
+    Raises:
+        ConfigError: the policy cannot be searched with.
+    """
+    if options.search is None:
+        return None
+    from toolgym.agents.search.policy import SearchPolicy
+
+    at_once, limit_s = options.agent.concurrency, options.step_timeout_s
+    return SearchPolicy(policy, options.search, concurrency=at_once, step_timeout_s=limit_s)
 
 
 def _writing_tools(env: ToolEnv) -> Callable[[Task], frozenset[str]]:
@@ -333,6 +359,8 @@ def report_of(scores: Mapping[int, EpisodeScore], options: EvalOptions, *, agent
         "seed": options.seed,
         "env_options": {name: options.env_options[name] for name in sorted(options.env_options)},
     }
+    if options.search is not None:
+        settings["search"] = options.search.described()
     return summarise([scores[number] for number in sorted(scores)], options.k, settings, options.seed)
 
 
@@ -342,7 +370,7 @@ def _finished(rollout: Rollout, options: EvalOptions, task_id: str) -> Trajector
     trajectory = cast(Trajectory, rollout.trajectory) if started else Trajectory(options.env_id, task_id)
     # `toolgym show` makes the world once more.
     world = {name: options.env_options[name] for name in WORLD_OPTIONS if name in options.env_options}
-    meta = {**trajectory.meta, "world": world} if world else trajectory.meta
+    meta = {**trajectory.meta, COST: played_cost(rollout, trajectory), **({"world": world} if world else {})}
     return replace(trajectory, outcome=rollout.outcome, truncation=rollout.truncation, meta=meta)
 
 

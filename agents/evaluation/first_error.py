@@ -9,6 +9,7 @@ A value is *told* if the request, the user, a result or the gold chain has it.
 | kind | what happened |
 |---|---|
 | `malformed` | a turn whose text holds neither a call nor a response |
+| `over_budget` | a call that was not run, because the episode's budget was spent |
 | `step_left_out` | a call of the gold chain, made or refused; one of an earlier turn is left, and never made. Where no
   response is wanted, also an end with a call left |
 | `wrong_order` | a call of the gold chain, made or refused; one of an earlier turn is left, made later, and either
@@ -29,7 +30,8 @@ A value is *told* if the request, the user, a result or the gold chain has it.
 | `wrong_answer` | a response after all calls of the gold chain |
 | `no_answer` | the episode ends without one |
 
-Other calls that read, and the ones made again, are detours. `malformed` and `no_answer` are no kinds of the corpus's.
+Other calls that read, and the ones made again, are detours. `malformed`, `over_budget` and `no_answer` are none of the
+corpus's.
 
 Hand-worked: the gold chain finds a customer by e-mail, lists the loans of "ann", renews L-1, and answers. Finding, then
 renewing L-2, which a result showed: `wrong_argument` in turn 1, for "renew" is left (that the loans were never listed
@@ -53,8 +55,8 @@ from toolgym.world import canonical
 
 __all__ = ["FIRST_ERRORS", "FirstError", "first_error"]
 
-FIRST_ERRORS: Final = (*ERROR_KINDS, "malformed", "no_answer")
-"""The kinds of first errors: those of the corpus, and two that only a policy's own episodes have."""
+FIRST_ERRORS: Final = (*ERROR_KINDS, "malformed", "over_budget", "no_answer")
+"""The kinds of first errors: those of the corpus, and three that only a policy's own episodes have."""
 _REFUSES: Final = Refusal.of(RefusedCheck(), ())
 _TRANSFER: Final = re.compile(r"transfer_?to_?human", re.IGNORECASE)
 _ID_NAME: Final = re.compile(r"(?:^|_)id$|Id$|ID$")
@@ -135,6 +137,8 @@ class _Reading:
 
     def _of_call(self, number: int, call: ToolCall, result: ToolResult) -> str:
         """The kind of error that a call is, or ""."""
+        if result.outcome == "over_budget":
+            return result.outcome
         if number in self.made:
             return self._out_of_order(number, self.made.index(number))
         same = [one.arguments for _, one in self.gold if one.name == call.name]

@@ -14,6 +14,7 @@ import numpy as np
 
 from toolgym.agents.evaluation.first_error import FirstError, first_error
 from toolgym.agents.evaluation.plan import PlanScore, plan_score
+from toolgym.agents.search.cost import SearchCost
 from toolgym.messages import Turn
 from toolgym.rewards import state
 from toolgym.tasks import Task
@@ -198,6 +199,7 @@ class EpisodeScore:
     """The sum of the step rewards; None where a step has no score."""
     turns: int
     calls: int
+    """Calls that the tools were asked to run."""
     tool_recall: float | None
     call_recall: float | None
     errors: Mapping[str, int] = field(default_factory=dict)
@@ -211,8 +213,14 @@ class EpisodeScore:
     """Where it first went wrong (`toolgym.agents.evaluation.first_error`); None where it did not."""
     tier: str | None = None
     """The tier of a PlanArena scenario's task; None of any other."""
+    over_budget: int | None = None
+    """Calls that were refused because the episode's budget was spent (`toolgym.budget`); None: it had none."""
+    budget_spent: bool | None = None
+    """Whether something of its budget was used up; None: it had none."""
     error: str = ""
     """Why the infrastructure failed, where it did."""
+    search: SearchCost | None = None
+    """What was spent on searching (`toolgym.agents.search`); None where nothing was searched."""
 
     @property
     def solved(self) -> bool:
@@ -234,6 +242,8 @@ def score_episode(
 ) -> EpisodeScore:
     """The figures of a finished episode."""
     writing = frozenset(writing_tools)
+    over_budget = sum(1 for _, result in trajectory.calls if result.outcome == "over_budget")
+    left = trajectory.meta.get("budget_left")
     reward = float(sum(step.reward for step in trajectory.steps))
     return EpisodeScore(
         task_id=task.id,
@@ -244,7 +254,7 @@ def score_episode(
         outcome=trajectory.outcome or "truncated",
         reward=None if isnan(reward) else reward,
         turns=len(trajectory.steps),
-        calls=len(trajectory.calls),
+        calls=len(trajectory.calls) - over_budget,
         tool_recall=tool_recall(trajectory, task),
         call_recall=call_recall(trajectory, task),
         errors=errors(trajectory, task, writing),
@@ -253,4 +263,7 @@ def score_episode(
         plan=plan_score(trajectory, task, writing),
         first_error=first_error(trajectory, task, writing),
         tier=tier,
+        over_budget=None if left is None else over_budget,
+        budget_spent=None if left is None else not all(left.values()),
+        search=SearchCost.of_meta(trajectory.meta),
     )

@@ -28,6 +28,8 @@ from toolgym.envs.planarena.numbers import Tier
 
 __all__ = ["Estimate", "Report", "Summary", "report_table", "summarise"]
 
+_SEARCH = ("tokens", "turns", "steps", "calls")
+"""The figures of what an episode's search cost."""
 _MOST_KINDS = 60
 """That are shown in a terminal."""
 
@@ -53,7 +55,9 @@ class Summary:
     outcomes: Mapping[str, int]
     estimates: Mapping[str, Estimate]
     """`pass@1` ... `pass@k`, `pass^1` ... `pass^k`, `noop_pass@1` (what doing nothing would have got on these tasks),
-    `tool_recall`, `call_recall`, the `PLAN_METRICS`, `mean_reward`, `turns`, `calls`."""
+    `tool_recall`, `call_recall`, the `PLAN_METRICS`, `mean_reward`, `turns`, `calls`; of episodes with a budget
+    `over_budget` (calls that it refused) and `budget_spent` (the share that used one up); of searched episodes what the
+    search took: `search_tokens`, `search_turns`, `search_steps`, `search_calls`."""
     errors: Mapping[str, Estimate]
     """Error type -> the share of episodes that were not solved and show it (StepTool Table 6)."""
     first_errors: Mapping[str, Estimate] = field(default_factory=dict)
@@ -168,6 +172,11 @@ def _summary(scores: Sequence[EpisodeScore], k: int, seed: int) -> Summary:
     estimates["mean_reward"] = mean(lambda score: score.reward)
     estimates["turns"] = mean(lambda score: score.turns)
     estimates["calls"] = mean(lambda score: score.calls)
+    estimates["over_budget"] = mean(lambda score: score.over_budget)
+    estimates["budget_spent"] = mean(lambda score: score.budget_spent, share=True)
+    if any(score.search is not None for score in scores):
+        for name in _SEARCH:
+            estimates[f"search_{name}"] = mean(lambda score, name=name: getattr(score.search, name, None))
     return Summary(
         tasks=len({score.task_id for score in scores}),
         episodes=len(scores),
@@ -214,9 +223,13 @@ def report_table(report: Report) -> Group:
     main.add_column("95% interval", justify="right")
     overall = report.overall
     shown = ["pass@1", *([f"pass@{report.k}", f"pass^{report.k}"] if report.k > 1 else [])]
-    for name in [*shown, "noop_pass@1", "tool_recall", "call_recall", *PLAN_METRICS, "mean_reward", "turns", "calls"]:
+    shown += ["noop_pass@1", "tool_recall", "call_recall", *PLAN_METRICS, "mean_reward", "turns", "calls"]
+    for name in [*shown, *(f"search_{each}" for each in _SEARCH if f"search_{each}" in overall.estimates)]:
         label = "pass@1 of doing nothing" if name == "noop_pass@1" else name
         main.add_row(label, *_cells(overall.estimates[name], percent=_is_share(name)))
+    if overall.estimates["budget_spent"].value is not None:
+        main.add_row("budget spent", *_cells(overall.estimates["budget_spent"], percent=True))
+        main.add_row("calls over budget", *_cells(overall.estimates["over_budget"], percent=False))
     main.add_section()
     for name, estimate in overall.errors.items():
         main.add_row(f"error: {name}", *_cells(estimate, percent=True))

@@ -142,10 +142,14 @@ class Decoder:
 
     # Contexts ------------------------------------------------------------------------------------------------------
 
-    def open(self, slot: int, ids: Sequence[int], rng: np.random.Generator) -> None:
-        """Begins a context in a slot, which samples with `rng`; what the slot held before is dropped."""
+    def open(self, slot: int, ids: Sequence[int], rng: np.random.Generator, opening: int | None = None) -> None:
+        """Begins a context in a slot, which samples with `rng`; what the slot held before is dropped.
+
+        `opening` says how many of the ids are the episode's opening; default: all.
+        """
         self.close(slot)
-        self._open[slot] = _Sequence(self._take_row(slot), self.limit(len(ids)), pending=list(ids), rng=rng)
+        limit = self.limit(len(ids) if opening is None else opening)
+        self._open[slot] = _Sequence(self._take_row(slot), limit, pending=list(ids), rng=rng)
 
     def feed(self, slot: int, ids: Sequence[int]) -> None:
         """Appends to a slot's context."""

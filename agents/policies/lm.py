@@ -191,7 +191,8 @@ class LMPolicy:
     def start(self, slot: int, observation: str, info: dict[str, Any], env: "ToolEnv | None" = None) -> list[int]:
         """Opens a slot with the conversation in `info` (or the observation as one user message).
 
-        `info["context_ids"]`, where given, is the conversation as tokens already: that of a fork.
+        `info["context_ids"]`, where given, is the conversation as tokens already: that of a fork. Its longest context
+        is as long as that of an episode whose opening has `info["opening_tokens"]` (default: all of these).
 
         Raises:
             ConfigError: the opening leaves no room for a turn.
@@ -203,7 +204,7 @@ class LMPolicy:
         if "context_ids" not in info:
             check_opening(len(ids), self.decoder.limit(len(ids)), self.decoder.own_limit)
         self._last.pop(slot, None)
-        self.decoder.open(slot, ids, np.random.default_rng(seed))
+        self.decoder.open(slot, ids, np.random.default_rng(seed), info.get("opening_tokens"))
         self._begins[slot] = self.chat.begins(ids)
         return ids
 

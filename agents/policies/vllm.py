@@ -335,10 +335,11 @@ class VLLMDecoder:
         """The longest context of an episode whose opening has so many tokens."""
         return self.options.context(opening, self.own_limit)
 
-    def open(self, slot: int, ids: Sequence[int], rng: np.random.Generator) -> None:
-        """Begins a context in a slot, whose turns are seeded by `rng`; what the slot held before is dropped."""
+    def open(self, slot: int, ids: Sequence[int], rng: np.random.Generator, opening: int | None = None) -> None:
+        """As `Decoder.open`; the slot's turns are seeded by `rng`."""
         self.close(slot)
-        self._open[slot] = _Context(list(ids), self.limit(len(ids)), rng, self.servers.seat())
+        limit = self.limit(len(ids) if opening is None else opening)
+        self._open[slot] = _Context(list(ids), limit, rng, self.servers.seat())
 
     def feed(self, slot: int, ids: Sequence[int]) -> None:
         """Appends to a slot's context."""

@@ -7,17 +7,20 @@ same words would meet there; the environment must have the corpus's tasks.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from toolgym import _json
 from toolgym.domain import Domain, TaskSet
 from toolgym.envs.planarena.corpus.annotating import action_of, actions_of
 from toolgym.envs.planarena.corpus.format import part_files, read_manifest, read_rows
 from toolgym.errors import ConfigError
+from toolgym.messages import Turn
 from toolgym.tasks import GoldAction, Task
 
-__all__ = ["Corpus", "CorpusTasks", "Preference"]
+__all__ = ["Action", "Corpus", "CorpusTasks", "Preference", "Recorded"]
 
+Action = GoldAction | Turn
+"""What is done in a step: a corpus's own words for it, or those that somebody said."""
 _KEPT = ("label", "messages", "decisions", "steps")
 
 
@@ -25,16 +28,44 @@ _KEPT = ("label", "messages", "decisions", "steps")
 class Preference:
     """What is better than what after the same actions: the task can still be solved after `chosen` alone."""
 
-    before: tuple[GoldAction, ...]
-    chosen: GoldAction
-    rejected: tuple[GoldAction, ...]
+    before: tuple[Action, ...]
+    chosen: Action
+    rejected: tuple[Action, ...]
+
+
+class Recorded(Protocol):
+    """What a run learns from in place of what the oracle does: a corpus, or what was explored."""
+
+    ids: list[str]
+    """The tasks of which it has an episode that solves them."""
+
+    def tasks(self, all: TaskSet) -> "CorpusTasks":
+        """These tasks, of an environment's."""
+        ...
+
+    def chain(self, task: Task, domain: Domain) -> Sequence[Action]:
+        """The actions of an episode that solves a task."""
+        ...
+
+    def trajectories(self, task: Task) -> Sequence[tuple[Action, ...]]:
+        """The actions of a task's episodes, those that solve it first."""
+        ...
+
+    def candidates(self, task: Task) -> Sequence[tuple[Action, ...]]:
+        """Chains to compare, one that solves the task first."""
+        ...
+
+    def preferences(self, task: Task) -> Iterator[Preference]:
+        """What is better than what after the same actions."""
+        ...
 
 
 class CorpusTasks:
-    """The tasks that a corpus has a positive row of, found in an environment's as they are asked for."""
+    """The tasks that a corpus (or `what` it is) has an episode of that solves them, found in an environment's as they
+    are asked for."""
 
-    def __init__(self, all: TaskSet, ids: Sequence[str]):
-        self._all, self._ids = all, ids
+    def __init__(self, all: TaskSet, ids: Sequence[str], what: str = "corpus"):
+        self._all, self._ids, self._what = all, ids, what
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -55,8 +86,8 @@ class CorpusTasks:
             return self._all.by_id(task_id)
         except ConfigError as error:
             raise ConfigError(
-                f"The corpus has the task {task_id!r}, and the environment has not: give the --env, --size and --split "
-                f"that the corpus is of. {error}"
+                f"The {self._what} has the task {task_id!r}, and the environment has not: give the --env, --size and "
+                f"--split that the {self._what} is of. {error}"
             ) from error
 
 

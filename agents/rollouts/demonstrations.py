@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Chain", "Example", "TeacherPolicy", "demonstrate", "examples", "gold_chain", "imperfect_chain"]
 
-Chain = Callable[[Task, Domain], Iterable[GoldAction]]
-"""The turns to play for a task of a domain: its gold chain, or one with mistakes."""
+Chain = Callable[[Task, Domain], Iterable[GoldAction | Turn]]
+"""The turns to play for a task of a domain: its gold chain, one with mistakes, or turns in the words that somebody said
+them in (`Turn.text`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class TeacherPolicy:
         """
         if env is None:
             raise ConfigError("A teacher reads the task from the environment: pass `env` to `start`.")
-        self._turns[slot] = Retrying([gold_turn(action) for action in _played(self.chain, cast(Any, env.unwrapped))])
+        self._turns[slot] = Retrying(map(_turn, _played(self.chain, cast(Any, env.unwrapped))))
         ids = self.chat.opening(observation, info)
         self._begins[slot] = self.chat.begins(ids)
         return ids
@@ -96,9 +97,11 @@ class TeacherPolicy:
         out = []
         for slot in slots:
             turn = next(self._turns[slot], Turn(response="Done."))
-            text = scalar_text(render(turn, self.format))
+            text = scalar_text(turn.text or render(turn, self.format))
             begins = self._begins.get(slot, "")
-            if begins:  # the template has opened a thought: the expert has none
+            if begins and turn.text.startswith(begins):
+                text = text[len(begins) :]
+            elif begins:  # the template has opened a thought: the expert has none
                 text = f"\n{thought_end(begins)}\n\n{text}"
             said, ids = self.chat.turn(text, calls=bool(turn.calls))
             self._last[slot] = ids[-1]
@@ -111,12 +114,23 @@ class TeacherPolicy:
         self._last.pop(slot, None)
 
 
-def _played(chain: Chain, env: "ToolEnv") -> Iterable[GoldAction]:
-    """A chain for the environment's task, in its episode's names: chains are made in those of the domain."""
+def _turn(action: GoldAction | Turn) -> Turn:
+    return action if isinstance(action, Turn) else gold_turn(action)
+
+
+def _played(chain: Chain, env: "ToolEnv") -> Iterable[GoldAction | Turn]:
+    """A chain for the environment's task, in its episode's names: chains are made in those of the domain.
+
+    Raises:
+        ConfigError: the names are new, and what was said in other ones cannot be said again.
+    """
     perturbation = getattr(env, "perturbation", None)
     if perturbation is None or perturbation.names is None:
         return chain(env.task, env.domain)
-    return [perturbation.names.action(action) for action in chain(perturbation.original, env.domain)]
+    actions = list(chain(perturbation.original, env.domain))
+    if any(isinstance(action, Turn) for action in actions):
+        raise ConfigError("what was explored is said again as it was said: leave --set rename out")
+    return [perturbation.names.action(cast(GoldAction, action)) for action in actions]
 
 
 def demonstrate(

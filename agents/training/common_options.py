@@ -30,7 +30,10 @@ __all__ = [
     "processes",
 ]
 
-DATA_HELP = "folder of a corpus (toolgym planarena build) to learn from, instead of what the oracle does in the tasks"
+DATA_HELP = (
+    "folder to learn from, instead of what the oracle does in the tasks: a corpus (toolgym planarena build), or what a "
+    "search found (toolgym explore)"
+)
 """Of the option `data`."""
 LossType = Literal["grpo", "dapo", "dr_grpo", "bnpo"]
 _MOST_EPISODES = 65_536

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from toolgym.agents.evaluation.pictures import new_picture, save_picture
 from toolgym.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ def read_run(folder: Path, name: str | None = None) -> Run:
     lines = _lines(folder / "metrics.jsonl")
     if not lines:
         lacks = "has logged no step yet" if (folder / "metrics.jsonl").is_file() else "holds no metrics.jsonl"
-        raise ConfigError(f"{str(folder)!r} {lacks}; give the --output folder of a `toolgym train`")
+        raise ConfigError(
+            f"{str(folder)!r} {lacks}; give the --output folder of a `toolgym train`, or files of `toolgym eval`"
+        )
     curves = _curves(lines)
     curves |= {f"eval/{figure}": curve for figure, curve in _curves(_lines(folder / "evaluations.jsonl")).items()}
     return Run(name or folder.name, lines[-1]["step"], curves)
@@ -187,17 +190,11 @@ def draw(runs: Sequence[Run], figures: Sequence[str], path: Path, smoothing: flo
         ConfigError: there is no such kind of picture.
     """
     from matplotlib import colormaps
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     columns = min(len(figures), 2 if len(figures) == 4 else 3)
     rows = -(-len(figures) // columns)
-    picture = Figure(figsize=(1 + 4 * columns, 0.6 + 3 * rows), layout="constrained")
-    canvas = FigureCanvasAgg(picture)
-    kinds = canvas.get_supported_filetypes()
-    if path.suffix.lstrip(".").lower() not in kinds:
-        raise ConfigError(f"{path}: {did_you_mean(path.suffix.lstrip('.') or '(none)', kinds, 'kind of picture')}")
+    picture = new_picture(path, 1 + 4 * columns, 0.6 + 3 * rows)
     map = colormaps["tab10" if len(runs) <= 10 else "turbo"]
     colours = [map(at) if len(runs) <= 10 else map(at / (len(runs) - 1)) for at in range(len(runs))]
     for at, name in enumerate(figures, start=1):
@@ -214,8 +211,7 @@ def draw(runs: Sequence[Run], figures: Sequence[str], path: Path, smoothing: flo
         picture.axes[0].plot([], [], color=colour, label=run.name)[0] for run, colour in zip(runs, colours, strict=True)
     ]
     picture.legend(handles=handles, loc="outside lower center", ncols=min(len(runs), 2 * columns), frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture.savefig(path, dpi=120)
+    save_picture(picture, path)
 
 
 def _add(axes: "Axes", curve: Curve, colour: Any, smoothing: float) -> None:

@@ -15,12 +15,14 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallba
 from transformers.trainer_callback import PrinterCallback
 from trl.trainer.grpo_config import GRPOConfig
 
+from toolgym.agents.exploring.explored import Explored
+from toolgym.agents.exploring.folder import MANIFEST
 from toolgym.agents.policies.chat import ChatFormat
 from toolgym.agents.policies.lm import check_opening
 from toolgym.agents.policies.machine import set_threads
 from toolgym.agents.policies.models import load_model, load_tokenizer, quiet, without_bars
 from toolgym.agents.policies.sizes import ModelSize, named_size, size_of
-from toolgym.agents.rollouts.corpus import Corpus
+from toolgym.agents.rollouts.corpus import Corpus, Recorded
 from toolgym.agents.rollouts.environments import copies
 from toolgym.agents.rollouts.recording import RecordEpisodes
 from toolgym.agents.training.adapters import keep_base
@@ -130,24 +132,26 @@ def reward_of(config: Any) -> "Reward":
     return EnvOptions().override({name: given[name] for name in names if name in given}).make_reward()
 
 
-def corpus_of(config: Any) -> Corpus | None:
-    """The corpus that a run learns from (`--data`), read once a process; None: it has none."""
+def corpus_of(config: Any) -> Recorded | None:
+    """The corpus, or what was explored, that a run learns from (`--data`), read once a process; None: it has none."""
     data = getattr(config, "data", None)
-    return None if data is None else _read_corpus(data, config.split)
+    return None if data is None else _read_data(data, config.split)
 
 
-_read_corpus = lru_cache(maxsize=1)(Corpus)
+@lru_cache(maxsize=1)
+def _read_data(folder: Path, split: str) -> Recorded:
+    return Explored(folder, split) if (folder / MANIFEST).is_file() else Corpus(folder, split)
 
 
 def episode_count(config: Any, tasks: int) -> int:
-    """How many expert episodes there are: `--episodes`; of a corpus each task's once, at most.
+    """How many expert episodes there are: `--episodes`; of data each task's once, at most.
 
     Says how many are left out.
     """
     if getattr(config, "data", None) is None:
         return config.episodes
     if tasks > config.episodes:
-        print(f"{config.episodes} of the corpus's {tasks} tasks (--episodes)")
+        print(f"{config.episodes} of the data's {tasks} tasks (--episodes)")
     return min(config.episodes, tasks)
 
 
@@ -157,7 +161,7 @@ def make_envs(config: Any, count: int) -> list["ToolEnv"]:
     first = open_env(config.env, **options)
     if (corpus := corpus_of(config)) is not None:
         if getattr(config, "env_workers", 0):
-            raise ConfigError("A corpus (--data) is played in this process: leave --env-workers at 0")
+            raise ConfigError("What --data holds is played in this process: leave --env-workers at 0")
         first.tasks = corpus.tasks(first.tasks)
     return copies(first, count, config.env, options, workers=getattr(config, "env_workers", 0))
 

@@ -32,6 +32,7 @@ LOANS = ToolResult('[{"loan_id":"L-1"},{"loan_id":"L-2"}]')
 OK, REFUSED = ToolResult('{"due":"2026-07-01"}'), ToolResult("no", is_error=True, outcome="tool_error")
 INVALID = ToolResult("no", is_error=True, outcome="invalid_arguments")
 UNKNOWN = ToolResult("no", is_error=True, outcome="unknown_tool")
+OVER = ToolResult("no", is_error=True, outcome="over_budget")
 
 
 def gold(name: str, **arguments: Any) -> GoldCall:
@@ -75,6 +76,7 @@ def one(name: str, result: ToolResult = OK, **arguments: Any) -> Any:
         # What each does, in the order of the module's table. `L-2` was shown by the list, `L-9` by nobody.
         ((FIND, RENEW, MISTAKEN), "step_left_out", 1),
         ((FIND, one("renew", REFUSED, loan_id="L-1", days=7), MISTAKEN), "step_left_out", 1),
+        ((FIND, one("loans", OVER, member_id="ann_1"), MISTAKEN), "over_budget", 1),
         ((FIND, RENEW, LIST, MISTAKEN), "wrong_order", 1),
         ((LIST, FIND, RENEW, MISTAKEN), "wrong_order", 0),  # nobody had told "ann_1" by then
         ((FIND, one("renew", REFUSED, loan_id="L-1", days=7), LIST, RENEW, MISTAKEN), "wrong_order", 1),
@@ -167,8 +169,8 @@ def test_it_agrees_with_what_the_corpus_did(tmp_path: Path) -> None:
     assert told[True] >= 0.9 * told.total() > 25
 
 
-def test_the_kinds_are_the_corpus_s_and_two_more() -> None:
-    assert set(FIRST_ERRORS) - set(ERROR_KINDS) == {"malformed", "no_answer"}
+def test_the_kinds_are_the_corpus_s_and_three_more() -> None:
+    assert set(FIRST_ERRORS) - set(ERROR_KINDS) == {"malformed", "over_budget", "no_answer"}
 
 
 def test_an_evaluation_tells_tiers_and_first_errors() -> None:

@@ -18,13 +18,15 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 from keyword import iskeyword
 from operator import or_
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from toolgym import _json
+from toolgym.budget import Budget
 from toolgym.env import ToolEnv
 from toolgym.errors import ConfigError
 from toolgym.mcp.session import ToolSpec
 from toolgym.messages import ToolCall, Turn, render
+from toolgym.observations import notice_message
 from toolgym.opening import open_env
 
 __all__ = ["environment_factory", "episode_return", "task_rows"]
@@ -87,7 +89,9 @@ def task_rows(env_id: str, count: int | None = None, **options: Any) -> list[dic
         raise ConfigError(f"count must be from 1 to the {len(env.tasks)} tasks of {env_id}, not {count}")
     opening = [] if env.options.prompt == "short" else [{"role": "system", "content": env.policy}]
     tasks = (env.tasks[index] for index in range(len(env.tasks) if count is None else count))
-    rows = [{"prompt": [*opening, {"role": "user", "content": task.request}], "task": task.id} for task in tasks]
+    budget = cast(Budget | None, env.options.budget)
+    told = [] if budget is None or not budget.told else [notice_message(budget.notice(budget.given))]
+    rows = [{"prompt": [*opening, {"role": "user", "content": task.request}, *told], "task": task.id} for task in tasks]
     env.close()
     return rows
 
@@ -138,7 +142,7 @@ def _method(tool: ToolSpec) -> Callable[..., str]:
         if env.trajectory.done:
             raise ValueError("The episode is over: answer the user.")
         *_, info = env.step(render(Turn(calls=(ToolCall(tool.name, arguments),))))
-        return info["messages"][-1]["content"]
+        return "\n".join(message["content"] for message in info["messages"])
 
     schema = tool.input_schema
     properties, required = schema.get("properties", {}), schema.get("required", ())

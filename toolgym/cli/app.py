@@ -19,6 +19,7 @@ from toolgym.cli.demo import demo
 from toolgym.cli.describe import describe
 from toolgym.cli.docker import docker
 from toolgym.cli.evaluate import evaluate
+from toolgym.cli.explore import explore
 from toolgym.cli.inspect import inspect
 from toolgym.cli.list_envs import list_envs
 from toolgym.cli.new import app as new
@@ -80,6 +81,7 @@ app.command(
     cls=Command,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
 )(train)
+app.command("explore", cls=Command)(explore)
 app.command("plot", cls=Command)(plot)
 app.command("serve", cls=Command)(serve)
 app.command("show", cls=Command)(show)

@@ -47,6 +47,15 @@ def evaluate(
     k: Annotated[int, _episodes("--k", "-k", metavar="K", min=1, help="Trials a task, for pass@k and pass^k.")] = 1,
     seed: Seed = 0,
     settings: Settings = None,
+    budget: Annotated[
+        list[str] | None,
+        _episodes(
+            "--budget",
+            metavar="NAME=N",
+            help="Tool calls, turns or tokens of an episode, such as calls=20: what is left is told each turn; calls "
+            "beyond are refused. May be repeated.",
+        ),
+    ] = None,
     agent: Annotated[
         str,
         _agent(
@@ -56,6 +65,15 @@ def evaluate(
             help="oracle, random, noop, builtin[:clean|imperfect], hf:PATH or api:MODEL.",
         ),
     ] = "oracle",
+    search: Annotated[
+        str | None,
+        _agent(
+            metavar="NAME[:option=value,...]",
+            help="Search in forks of the environment before acting: best_of:n=8, majority:n=8, beam:width=3,branch=3, "
+            "dfsdt, astar or mcts. scorer= ranks what is found: logprob, consistency, judge, value or, as an oracle, "
+            "verified (docs/search.md).",
+        ),
+    ] = None,
     base_url: Annotated[
         str | None,
         _agent(metavar="URL", help="The endpoint of an api: agent (default: $OPENAI_BASE_URL)."),
@@ -81,7 +99,7 @@ def evaluate(
     ] = None,
     temperature: Annotated[
         float | None,
-        _sampling(metavar="X", min=0, help="Default: greedy for one trial, 1 for more; an API's own."),
+        _sampling(metavar="X", min=0, help="Default: greedy for one trial, 1 for more or a search; an API's own."),
     ] = None,
     max_new_tokens: Annotated[
         int | None,
@@ -164,8 +182,10 @@ def evaluate(
     Examples:
       toolgym eval --agent oracle --split test --episodes 200
       toolgym eval --agent builtin:imperfect --k 4 --temperature 0.7 --json
+      toolgym eval --agent builtin:imperfect --search best_of:n=8,scorer=consistency
       toolgym eval --agent hf:Qwen/Qwen3-0.6B --threads 2 --output qwen.jsonl
       toolgym eval --agent hf:runs/my/final --vllm http://gpu1:8000
+      toolgym eval --agent builtin:imperfect --budget calls=8 --budget turns=6
       toolgym eval --output runs/eval.jsonl --otel http://localhost:6006
       OPENAI_BASE_URL=http://127.0.0.1:8000/v1 toolgym eval --agent api:my-model
     """
@@ -177,9 +197,11 @@ def evaluate(
     from toolgym.agents.evaluation.evaluation import AgentOptions, EvalOptions, make_policy
     from toolgym.agents.evaluation.evaluation import evaluate as run
     from toolgym.agents.evaluation.report import report_table
+    from toolgym.agents.search import parse_search
     from toolgym.opening import bring_env, doubts
 
-    if temperature is None and k > 1 and not agent.startswith("api:"):
+    searched = None if search is None else parse_search(search)
+    if temperature is None and (k > 1 or searched is not None) and not agent.startswith("api:"):
         temperature = 1.0
     sampling = AgentOptions(
         temperature=temperature,
@@ -197,7 +219,7 @@ def evaluate(
     if vllm and (named or "").startswith("http"):
         raise ConfigError(f"give each server a --vllm of its own: --vllm {vllm[-1]} --vllm {named}")
     env = either(named, env, "env") or DEFAULT_ENV
-    env_options = parse_settings(settings, split=split, task=task)
+    env_options = parse_settings(settings, split=split, task=task, budget=",".join(budget) if budget else None)
     del env_options["split"]
     _check_output(output, append, overwrite)
     bring_env(env)
@@ -219,6 +241,7 @@ def evaluate(
         overwrite=overwrite,
         env_workers=env_workers,
         step_timeout_s=step_timeout_s,
+        search=searched,
     )
     if otel is None and otel_content is not None:
         raise ConfigError("--otel-content is of --otel, which was not given")

@@ -14,14 +14,14 @@ Shapes: S steps.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.mcp.session import ToolSession
-from toolgym.messages import Turn
+from toolgym.messages import Turn, render
 from toolgym.rewards.checklist import checklist_score
 from toolgym.rewards.state import solved, state_matches
 from toolgym.tasks import Task
@@ -75,8 +75,19 @@ class Credit:
 
 
 def turns_of(trajectory: Trajectory) -> list[Turn]:
-    """The turns of an episode, to be handed to `contributions` or `shapley`."""
-    return [step.turn for step in trajectory.steps]
+    """The turns of an episode, to be handed to `contributions` or `shapley`; without calls that were not run, because
+    its budget was spent."""
+    return [_turn_of(step) for step in trajectory.steps]
+
+
+def _turn_of(step: Step) -> Turn:
+    turn, over = step.turn, [result.outcome == "over_budget" for result in step.results]
+    if not any(over):
+        return turn
+    run = Turn(
+        turn.plan, tuple(call for call, not_run in zip(turn.calls, over, strict=False) if not not_run), turn.response
+    )
+    return replace(run, text=render(run))
 
 
 class _Replay:

@@ -31,12 +31,13 @@ __all__ = [
 
 
 def _made(trajectory: Trajectory) -> list[ToolCall]:
-    """The calls that count: not those whose tool was unavailable, which have to be made again."""
-    return [call for call, result in trajectory.calls if result.outcome != "unavailable"]
+    """The calls that count: not those whose tool was unavailable, which have to be made again, nor those over a budget,
+    which were not run."""
+    return [call for call, result in trajectory.calls if result.outcome not in ("unavailable", "over_budget")]
 
 
 def calls_made(trajectory: Trajectory) -> int:
-    """How many calls an episode made: those whose tool was unavailable do not count."""
+    """How many calls an episode made: those whose tool was unavailable, or that were over its budget, do not count."""
     return len(_made(trajectory))
 
 

@@ -9,9 +9,12 @@ from toolgym.world import Diff
 
 __all__ = ["Act", "Actor", "CallOutcome", "Outcome", "Step", "ToolResult", "Trajectory", "Truncation"]
 
-CallOutcome = Literal["ok", "tool_error", "invalid_arguments", "unknown_tool", "infra_error", "unavailable"]
+CallOutcome = Literal[
+    "ok", "tool_error", "invalid_arguments", "unknown_tool", "infra_error", "unavailable", "over_budget"
+]
 """`tool_error`: the tool ran and refused; the next two are the policy's fault, `infra_error` never is. `unavailable`:
-for now the tool did nothing, which is nobody's fault; the same call passes when it is made again."""
+for now the tool did nothing, which is nobody's fault; the same call passes when it is made again. `over_budget`: the
+call was not run, because the episode's budget was spent (`toolgym.budget`)."""
 
 Outcome = Literal["solved", "unsolved", "policy_error", "tool_error", "infra_error", "truncated"]
 
@@ -93,7 +96,7 @@ class Trajectory:
 
     @property
     def calls(self) -> list[tuple[ToolCall, ToolResult]]:
-        """Every executed call of the agent's with its result, in order."""
+        """Every call of the agent's that was answered, with its result, in order."""
         return [pair for step in self.steps for pair in zip(step.turn.calls, step.results, strict=False)]
 
     @property
