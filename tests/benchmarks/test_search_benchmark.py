@@ -40,7 +40,7 @@ def test_as_many_tokens_are_interpolated():
 @pytest.mark.parametrize(
     ("solved", "search", "said"),
     [
-        (True, "mcts", "beats sampling"),
+        (True, "mcts", "beats sampling and greedy"),
         (False, "mcts", "worse than sampling"),
         (True, "mcts:scorer=verified", "an upper bound: knows the outcome"),
     ],
@@ -48,10 +48,14 @@ def test_as_many_tokens_are_interpolated():
 def test_a_search_is_held_against_as_many_tokens(solved, search, said):
     pools = {f"task {at}": (ONE, TWO)[at % 2] for at in range(20)}
     played = {task: Played(solved, 20, 5, 6) for task in [*pools, "another"]}
-    row = compare(search, played, pools)
+    greedy = {task: Played(False, 9, 3, 3) for task in pools}
+    row = compare(search, played, pools, greedy)
     assert (row.tokens, row.turns, row.steps, row.samples) == (20.0, 5.0, 6.0, 2.0)
     assert (row.best_of, row.over_best_of[0]) == (0.5, solved - 0.5)
-    assert row.verdict == said
+    assert (row.over_greedy, row.verdict) == ((solved, (solved, solved)), said)
+    # Where greedy solves it as well, nothing is won over it.
+    if row.verdict == "beats sampling and greedy":
+        assert compare(search, played, pools, played).verdict == "beats sampling, not greedy"
 
 
 def test_what_was_played_is_kept(tmp_path):
