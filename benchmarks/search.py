@@ -277,8 +277,8 @@ def plain_table(pools: dict[str, list[Sampled]], greedy: dict[str, Played]) -> l
 
 
 HEAD = (
-    "| search | tokens | turns | pass@1 | plain episodes | their best | difference | majority | difference | over greedy "
-    "| |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|"
+    "| search | tokens | turns | pass@1 | plain episodes | their best | difference | majority | difference "
+    "| over greedy | |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|"
 )
 
 
@@ -335,9 +335,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("\n".join(plain_table(pools, greedy)))
     print(f"\n{HEAD}", flush=True)
     for search in arguments.search or SEARCHES:
-        print(
-            row_line(compare(search, played(search, arguments.temperature), pools, greedy, arguments.seed)), flush=True
-        )
+        row = compare(search, played(search, arguments.temperature), pools, greedy, arguments.seed)
+        print(row_line(row), flush=True)
     return 0
 
 
