@@ -259,6 +259,9 @@ def play(
     first = open_env(options.env_id, **env_options)
     if on_open is not None:
         on_open(first)
+    admit, notes = getattr(policy, "admit", None), getattr(policy, "notes", None)
+    if admit is not None:
+        admit(first)
     writing_of = _writing_tools(first)
     count = min(options.episodes, len(first.tasks))
     order = np.random.default_rng(np.random.SeedSequence(options.seed)).permutation(len(first.tasks))[:count]
@@ -273,7 +276,7 @@ def play(
         number = numbers[index]
         task_index, trial = every[number]
         task = first.tasks[task_index]
-        trajectory = _finished(rollout, options, task.id)
+        trajectory = _finished(rollout, options, task.id, notes(index) if notes is not None else {})
         names = names_of(trajectory)
         writing = writing_of(task)
         played, tools = (names.task(task), map(names.tool, writing)) if names else (task, writing)
@@ -336,13 +339,14 @@ def report_of(scores: Mapping[int, EpisodeScore], options: EvalOptions, *, agent
     return summarise([scores[number] for number in sorted(scores)], options.k, settings, options.seed)
 
 
-def _finished(rollout: Rollout, options: EvalOptions, task_id: str) -> Trajectory:
-    """The episode's record with its outcome, which the policy's side may have decided (a full context, a dead API)."""
+def _finished(rollout: Rollout, options: EvalOptions, task_id: str, notes: Mapping[str, Any]) -> Trajectory:
+    """The episode's record with its outcome, which the policy's side may have decided (a full context, a dead API), and
+    with what the policy notes of it."""
     started = rollout.trajectory is not None and rollout.trajectory.task_id == task_id and rollout.spans
     trajectory = cast(Trajectory, rollout.trajectory) if started else Trajectory(options.env_id, task_id)
     # `toolgym show` makes the world once more.
     world = {name: options.env_options[name] for name in WORLD_OPTIONS if name in options.env_options}
-    meta = {**trajectory.meta, "world": world} if world else trajectory.meta
+    meta = {**trajectory.meta, **notes, **({"world": world} if world else {})}
     return replace(trajectory, outcome=rollout.outcome, truncation=rollout.truncation, meta=meta)
 
 

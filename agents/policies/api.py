@@ -95,6 +95,9 @@ class ApiPolicy:
             elif talk.pending:
                 # Endpoints refuse a conversation with an unanswered call (a turn cut short by a limit, say).
                 talk.messages += _unanswered(talk.pending, observation)
+            if message.get("role") == "assistant":  # a turn that was taken in the model's place
+                talk.pending = [str(call["id"]) for call in message.get("tool_calls") or ()]
+                message = _native(message)
             talk.messages.append(message)
         talk.messages += _unanswered(talk.pending, observation)
         return []
