@@ -1,4 +1,4 @@
-"""What earlier episodes taught, worn around any policy: cases in the prompt, calls from a graph, tools in the context."""
+"""What earlier episodes taught, worn around any policy: cases in the prompt, calls from a graph, tools in view."""
 
 from typing import TYPE_CHECKING
 

@@ -7,6 +7,7 @@ from typing import Any
 from toolgym.agents.memory.cases import CasesOptions, CasesPolicy
 from toolgym.agents.memory.graph import GraphOptions
 from toolgym.agents.memory.graph_policy import GraphPolicy
+from toolgym.agents.memory.mem_tool import ToolMemoryOptions, ToolMemoryPolicy
 from toolgym.agents.memory.records import read_memory
 from toolgym.agents.memory.worn import Worn
 from toolgym.agents.policies.policy import Policy
@@ -15,7 +16,7 @@ from toolgym.options import parse_value
 
 __all__ = ["MEMORIES", "wear"]
 
-_OPTIONS = {"cases": CasesOptions, "graph": GraphOptions}
+_OPTIONS = {"cases": CasesOptions, "graph": GraphOptions, "mem_tool": ToolMemoryOptions}
 
 MEMORIES = tuple(sorted(_OPTIONS))
 """What `wear` knows."""
@@ -37,6 +38,10 @@ def wear(policy: Policy, spec: str, file: Path | None = None) -> Worn:
     if name not in _OPTIONS:
         raise ConfigError(did_you_mean(name, _OPTIONS, "memory"))
     options = _parsed(_OPTIONS[name], name, rest)
+    if name == "mem_tool":
+        if file is not None:
+            raise ConfigError("--memory mem_tool remembers nothing from other episodes: leave out --memory-file")
+        return ToolMemoryPolicy(policy, options)
     if file is None:
         raise ConfigError(f"--memory {name} needs a --memory-file: build one with `toolgym memory build`")
     memory = read_memory(file)

@@ -6,6 +6,7 @@ looked up last, and a turn that looks each of them up has that place as the flow
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from toolgym import _json
@@ -55,12 +56,7 @@ class Seen:
     def places(self) -> Iterator[tuple[Place, Any]]:
         """Every place and what stands there; places with `EACH` have the list."""
         for tool, shown in self._latest.items():
-            count = 0
-            for place, value in _walk(shown, (tool,)):
-                if count == _MOST_PLACES:
-                    break
-                count += 1
-                yield place, value
+            yield from islice(_walk(shown, (tool,)), _MOST_PLACES)
 
 
 def _at(value: Any, place: Sequence[str | int]) -> Any:
@@ -115,4 +111,3 @@ def flow_of(calls: Sequence[ToolCall], seen: Seen) -> dict[str, list[Place]]:
             if each == given:
                 found[name].append(place)
     return found
-

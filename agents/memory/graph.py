@@ -35,13 +35,13 @@ START = "(start)"
 class GraphOptions:
     """When a call is proposed."""
 
-    threshold: float = 0.9
+    threshold: float = 0.8
     """The least confidence, in (0, 1]."""
-    support: int = 5
+    support: int = 3
     """How often the last turns must have been seen; where they were seen less often, one turn fewer is looked at."""
     order: int = 2
     """How many of the last turns are looked at."""
-    similar: int = 30
+    similar: int = 15
     """Only the solved cases with the most similar requests count, so many of them; 0: all."""
     writes: bool = False
     """Whether tools that change the world are proposed too."""
@@ -167,13 +167,19 @@ def _walks(case: Case, order: int) -> list[tuple[tuple[str, ...], CaseTurn]]:
     return out
 
 
+def _rank(counted: tuple[Place, int]) -> tuple[Any, ...]:
+    """The order of places: the most frequent first; of equals one value before each of a list, then the shortest."""
+    place, count = counted
+    return -count, EACH in place, len(place), str(place)
+
+
 def _usual(turns: Sequence[CaseTurn]) -> dict[str, tuple[str, int]]:
     """Argument -> the place that most often held it, and how often."""
     out = {}
     for name in sorted({name for turn in turns for name in turn.flow}):
         places = Counter(tuple(place) for turn in turns for place in turn.flow.get(name, ()))
         if places:
-            place, count = min(places.items(), key=lambda item: (-item[1], len(item[0]), str(item[0])))
+            place, count = min(places.items(), key=_rank)
             out[name] = (place_text(place), count)
     return out
 
@@ -221,7 +227,7 @@ def _source(name: str, turns: Sequence[CaseTurn], seen: Seen) -> tuple[Place | N
         given = {canonical(call.arguments[name]) for call in turn.calls}
         if len(given) == 1:
             constants.update(given)
-    for place, count in sorted(counts.items(), key=lambda item: (-item[1], len(item[0]), str(item[0]))):
+    for place, count in sorted(counts.items(), key=_rank):
         constant = constants.most_common(1)
         if constant and constant[0][1] > count:
             break

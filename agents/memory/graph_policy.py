@@ -146,4 +146,3 @@ def _names(info: dict[str, Any]) -> frozenset[str]:
 
 def _key(call: ToolCall) -> bytes:
     return canonical([call.name, call.arguments])
-

@@ -58,7 +58,9 @@ def build(
     from toolgym.agents.memory import learn, write_memory
 
     if output.is_dir():
-        raise ConfigError(f"{str(output)!r} is a folder; --output takes a file, such as {str(output / 'memory.json')!r}")
+        raise ConfigError(
+            f"{str(output)!r} is a folder; --output takes a file, such as {str(output / 'memory.json')!r}"
+        )
     if output.exists() and not overwrite:
         raise ConfigError(f"{str(output)!r} is there already: replace it (--overwrite), or give another --output")
     memory = learn(_each(episodes))
