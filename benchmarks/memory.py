@@ -4,7 +4,7 @@
     python benchmarks/memory.py --output runs/memory --only "none graph"   # goes on where it stopped
 
 The memory is learnt from the airline's train split: the gold chains of `--gold` tasks and the policy's own episodes on
-`--own` tasks; the ranker of `cases:similarity=learnt` from its episodes with cases on `--own` validation tasks. Every
+`--own` tasks; the ranker of `cases:similarity=learnt` from its episodes with cases on `--shown` validation tasks. Every
 row plays the same test tasks greedily, and is compared with `none` task by task.
 """
 
@@ -22,7 +22,7 @@ from toolgym.agents.evaluation.metrics import bootstrap, wilson
 from toolgym.agents.memory import learn, read_memory, wear, write_memory
 from toolgym.agents.memory.worn import Worn
 from toolgym.agents.policies.policy import Policy
-from toolgym.trajectory import read_trajectories
+from toolgym.trajectory import Trajectory, read_trajectories
 
 ENV = "ToolGym/Airline-v0"
 SETTINGS = {"size": "small", "prompt": "short"}
@@ -33,31 +33,36 @@ ROWS = (
     "graph:similar=0",
     "graph:threshold=0.6,writes=true",
     "cases",
-    "cases:failed=0",
     "cases:similarity=learnt",
 )
 
 
 def play(policy: Policy, split: str, tasks: int, output: Path | None = None) -> dict[str, bool]:
-    """Task -> whether it was solved."""
+    """Task -> whether it was solved; the episodes are written to `output`."""
     solved: dict[str, bool] = {}
     options = EvalOptions(ENV, split, tasks, env_options=SETTINGS, output=output, overwrite=True)
     evaluate(policy, options, on_episode=lambda score, _: solved.__setitem__(score.task_id, score.solved))
     return solved
 
 
-def remember(agent: Policy, folder: Path, gold: int, own: int) -> Path:
+def played(policy: Policy, split: str, tasks: int, file: Path) -> list[Trajectory]:
+    """The episodes of a file, which is made where it is not there."""
+    if not file.exists():
+        part = file.with_suffix(".part")
+        play(policy, split, tasks, part)
+        part.rename(file)
+    return read_trajectories(file)
+
+
+def remember(agent: Policy, folder: Path, gold: int, own: int, shown: int) -> Path:
     """The memory file, made where it is not there."""
     file, first = folder / "memory.json", folder / "first.json"
-    if file.exists():
-        return file
-    parts = {name: folder / f"{name}.jsonl" for name in ("gold", "own", "shown")}
-    play(make_policy("oracle"), "train", gold, parts["gold"])
-    play(agent, "train", own, parts["own"])
-    before = [*read_trajectories(parts["gold"]), *read_trajectories(parts["own"])]
-    write_memory(first, learn(before))
-    play(wear(agent, "cases", first), "validation", own, parts["shown"])
-    write_memory(file, learn([*before, *read_trajectories(parts["shown"])]))
+    if not file.exists():
+        episodes = played(make_policy("oracle"), "train", gold, folder / "gold.jsonl")
+        episodes += played(agent, "train", own, folder / "own.jsonl")
+        write_memory(first, learn(episodes))
+        episodes += played(wear(agent, "cases", first), "validation", shown, folder / "shown.jsonl")
+        write_memory(file, learn(episodes))
     return file
 
 
@@ -102,12 +107,13 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=80, help="test tasks")
     parser.add_argument("--gold", type=int, default=400, help="train tasks whose gold chains are learnt from")
     parser.add_argument("--own", type=int, default=60, help="train tasks that the policy plays to be learnt from")
+    parser.add_argument("--shown", type=int, default=20, help="validation tasks that the policy plays with cases")
     parser.add_argument("--only", default="", help="rows, separated by spaces")
     parser.add_argument("--output", type=Path, required=True, help="folder of the memory and the figures")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     agent = make_policy(options.agent, AgentOptions(temperature=0.0, threads=1))
-    file = remember(agent, options.output, options.gold, options.own)
+    file = remember(agent, options.output, options.gold, options.own, options.shown)
     found = options.output / "rows.json"
     rows = json.loads(found.read_text()) if found.exists() else []
     for name in options.only.split() or ROWS:

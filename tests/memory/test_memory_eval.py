@@ -97,7 +97,7 @@ def test_the_command_line_builds_shows_and_wears(toolgym, desk_env, tmp_path):
 
 
 def test_an_endpoint_reads_the_graphs_turns_as_its_own(chat_server, file, desk_env, monkeypatch):
-    def calling(name, **arguments):
+    def calling(name, /, **arguments):
         return {"tool_calls": [{"id": f"c_{name}", "function": {"name": name, "arguments": json.dumps(arguments)}}]}
 
     chat_server.script = [calling("find_user", name="ann"), calling("cancel_order", order="o1"), "It is cancelled."]
