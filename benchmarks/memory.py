@@ -1,6 +1,6 @@
 """What memories do to the built-in policy: the pass rate, and the turns and tokens that they cost or save.
 
-    python benchmarks/memory.py --output runs/memory                     # about 15 minutes on a core
+    python benchmarks/memory.py --output runs/memory                     # about 5 minutes on a core
     python benchmarks/memory.py --output runs/memory --only "none graph"   # goes on where it stopped
 
 The memory is learnt from the airline's train split: the gold chains of `--gold` tasks and the policy's own episodes on
@@ -30,8 +30,8 @@ ROWS = (
     "none",
     "graph",
     "graph:writes=true",
+    "graph:threshold=0.5,writes=true",
     "graph:similar=0",
-    "graph:threshold=0.6,writes=true",
     "cases",
     "cases:similarity=learnt",
 )
@@ -104,7 +104,7 @@ def _of(each: dict[str, Any], base: dict[str, Any], what: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--agent", default="builtin:imperfect", help="who acts")
-    parser.add_argument("--tasks", type=int, default=80, help="test tasks")
+    parser.add_argument("--tasks", type=int, default=60, help="test tasks")
     parser.add_argument("--gold", type=int, default=400, help="train tasks whose gold chains are learnt from")
     parser.add_argument("--own", type=int, default=60, help="train tasks that the policy plays to be learnt from")
     parser.add_argument("--shown", type=int, default=20, help="validation tasks that the policy plays with cases")

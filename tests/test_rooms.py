@@ -23,7 +23,7 @@ ALGORITHMS = (
 )
 ESTIMATORS = ("efficiency", "steptool_group")
 """Of `grpo`'s: files of their own beside the algorithms."""
-AGENTS = ("policies", "rollouts", "evaluation", "training", "algorithms", "builtin")
+AGENTS = ("policies", "rollouts", "memory", "evaluation", "training", "algorithms", "builtin")
 """The rooms of agents/: each knows those before it."""
 LIBRARY = (
     {"errors", "_exports", "_checkout", "_json", "_strict_json"},
@@ -49,7 +49,7 @@ LIBRARY = (
     {"__main__"},
 )
 """The parts of toolgym/, floor by floor: each knows those of the floors below it, none on its own."""
-ROOMS = ("builtin", "evaluation", "policies", "rollouts", "training")
+ROOMS = ("builtin", "evaluation", "memory", "policies", "rollouts", "training")
 
 
 @cache

@@ -260,11 +260,11 @@ def play(
     if on_open is not None:
         on_open(first)
     admit, notes = getattr(policy, "admit", None), getattr(policy, "notes", None)
-    if admit is not None:
-        admit(first)
     writing_of = _writing_tools(first)
     count = min(options.episodes, len(first.tasks))
     order = np.random.default_rng(np.random.SeedSequence(options.seed)).permutation(len(first.tasks))[:count]
+    if admit is not None:
+        admit(first, [first.tasks[int(index)].id for index in order])
     # All first trials, then all second ones: an evaluation that is stopped early has seen as many tasks as it could.
     every = [(int(index), trial) for trial in range(options.k) for index in order]
     numbers = range(part[0], len(every), part[1])

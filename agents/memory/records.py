@@ -100,7 +100,7 @@ class Memory(_Model):
         Args:
             env_id: the environment that is evaluated.
             split: the split that is evaluated.
-            task_ids: the ids of its tasks.
+            task_ids: the ids of the tasks that would be played.
 
         Raises:
             ConfigError: something was learnt from that split, or from one of those tasks wherever it stood.

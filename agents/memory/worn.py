@@ -6,7 +6,7 @@ anything is played, and `notes` for what an episode's record says of the memory.
 """
 
 import json
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -69,15 +69,15 @@ class Worn:
         self._episodes: dict[int, Episode] = {}
         self._ended: dict[int, dict[str, Any]] = {}
 
-    def admit(self, env: "ToolEnv") -> None:
-        """Looks at the environment of an evaluation before anything is played.
+    def admit(self, env: "ToolEnv", task_ids: Collection[str]) -> None:
+        """Looks at an evaluation's environment, and the tasks that it will play, before anything is played.
 
         Raises:
             ConfigError: the memory was learnt from what would be evaluated.
         """
         if self.memory is not None:
             env_id = env.spec.id if env.spec else env.domain.name
-            self.memory.check_unseen(env_id, env.options.split, [task.id for task in env.tasks])
+            self.memory.check_unseen(env_id, env.options.split, task_ids)
 
     def notes(self, slot: int) -> dict[str, Any]:
         """What the record of a slot's latest episode says of the memory, once after its end: to be put in its meta."""

@@ -1,6 +1,7 @@
 """Memories in `toolgym eval`: names and options, what is refused, endpoints, and the built-in policy in the airline."""
 
 import json
+from dataclasses import replace
 
 import gymnasium
 import pytest
@@ -14,7 +15,7 @@ from toolgym.agents.policies import ApiPolicy
 from toolgym.agents.policies.api import ApiOptions
 from toolgym.agents.rollouts import Start, rollouts
 from toolgym.errors import ConfigError
-from toolgym.messages import ToolCall
+from toolgym.messages import ToolCall, Turn
 from toolgym.trajectory import read_trajectories
 
 pytest.importorskip("bm25s", reason="needs the extra memory")
@@ -116,6 +117,21 @@ def test_an_endpoint_reads_the_graphs_turns_as_its_own(chat_server, file, desk_e
         assert [call["id"] for call in second[asked]["tool_calls"]] == [second[answered]["tool_call_id"]]
     assert second[-2]["tool_calls"][0]["function"] == {"name": "show_order", "arguments": '{"order": "o1"}'}
     assert policy.tally.own == 1
+
+
+def test_a_split_of_thousands_is_not_read_to_check_it(file, episode, scripted, monkeypatch):
+    def all_of_them(self):
+        raise AssertionError("20,000 tasks would be made")
+
+    monkeypatch.setattr("toolgym.composing.domain.ComposedTasks.__iter__", all_of_them)
+    policy = wear(scripted(Turn(response="Bye.")), "graph:similar=0", file)
+    evaluate(policy, airline("test", 1))
+    assert policy.tally.asked == 1
+    id = "airline-small-test-01736"
+    seen = GraphPolicy(scripted(), learn([episode(id, "x")]), GraphOptions(similar=0))
+    one = airline("test", 1)
+    with pytest.raises(ConfigError, match=f"'{id}' is one"):
+        evaluate(seen, replace(one, env_options={**one.env_options, "task": id}))
 
 
 def airline(split, count, **options):

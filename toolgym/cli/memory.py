@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from toolgym.cli.command import Command
 from toolgym.cli.common import OUTPUT, JsonFlag, episodes_of, out, panel, print_json, progress_console
@@ -102,9 +102,11 @@ def show(
     if told["ranker"] is not None:
         weights = ", ".join(f"{name} {weight:+.2f}" for name, weight in told["ranker"]["weights"].items())
         out.print(f"Ranker of cases, from {told['ranker']['pairs']} pairs: {weights}", highlight=False)
-    edges = Table("after", "then", "seen", "share", "arguments from", title="What follows what, in solved cases")
+    names = [Column(name, overflow="fold") for name in ("after", "then", "arguments mostly from")]
+    edges = Table(*names[:2], "seen", "share", names[2], title="What follows what, in solved cases")
     for edge in told["edges"][:_MOST_EDGES]:
-        flow = "\n".join(f"{name}: {source['place']} ({source['count']})" for name, source in edge["flow"].items())
+        mostly = {name: source for name, source in edge["flow"].items() if 2 * source["count"] >= edge["count"]}
+        flow = "\n".join(f"{name}: {source['place']} ({source['count']})" for name, source in mostly.items())
         seen = f"{edge['count']} of {edge['total']}"
         edges.add_row(escape(edge["after"]), escape(edge["then"]), seen, f"{edge['probability']:.0%}", escape(flow))
     out.print(edges)
