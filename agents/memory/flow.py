@@ -61,16 +61,16 @@ class Seen:
 
 def _at(value: Any, place: Sequence[str | int]) -> Any:
     for step, key in enumerate(place):
-        if key == EACH and isinstance(key, int):
-            if not isinstance(value, list):
+        if isinstance(key, str):
+            if not isinstance(value, dict) or key not in value:
                 raise LookupError(place)
-            return [_at(each, place[step + 1 :]) for each in value]
-        if isinstance(key, int):
-            if not isinstance(value, list) or key >= len(value):
-                raise LookupError(place)
-        elif not isinstance(value, dict) or key not in value:
+            value = value[key]
+        elif not isinstance(value, list) or key >= len(value):
             raise LookupError(place)
-        value = value[key]
+        elif key == EACH:
+            return [_at(each, place[step + 1 :]) for each in value]
+        else:
+            value = value[key]
     return value
 
 

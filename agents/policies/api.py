@@ -96,7 +96,8 @@ class ApiPolicy:
                 # Endpoints refuse a conversation with an unanswered call (a turn cut short by a limit, say).
                 talk.messages += _unanswered(talk.pending, observation)
             if message.get("role") == "assistant":  # a turn that was taken in the model's place
-                talk.pending = [str(call["id"]) for call in message.get("tool_calls") or ()]
+                calls: list[dict[str, Any]] = message.get("tool_calls") or []
+                talk.pending = [str(call["id"]) for call in calls]
                 message = _native(message)
             talk.messages.append(message)
         talk.messages += _unanswered(talk.pending, observation)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import gymnasium
 import pytest
@@ -97,7 +98,7 @@ def test_the_command_line_builds_shows_and_wears(toolgym, desk_env, tmp_path):
     assert "the memory took 0" in toolgym("eval", "--env", desk_env, "--memory", "mem_tool").out
 
 
-def test_an_endpoint_reads_the_graphs_turns_as_its_own(chat_server, file, desk_env, monkeypatch):
+def test_an_endpoint_reads_the_graphs_turns_as_its_own(chat_server, file, desk_env):
     def calling(name, /, **arguments):
         return {"tool_calls": [{"id": f"c_{name}", "function": {"name": name, "arguments": json.dumps(arguments)}}]}
 
@@ -109,6 +110,7 @@ def test_an_endpoint_reads_the_graphs_turns_as_its_own(chat_server, file, desk_e
         (rollout,) = rollouts(policy, [env], [Start(options={"task": "desk/ann"})])
     finally:
         policy.close()
+    assert rollout.trajectory is not None
     acted = [[call.name for call in step.turn.calls] for step in rollout.trajectory.steps]
     assert (rollout.outcome, acted) == ("solved", [["find_user"], ["show_order"], ["cancel_order"], []])
     second = chat_server.requests[1]["messages"]
@@ -174,7 +176,7 @@ def _written(folder, memory):
 
 def test_a_language_model_reads_the_graphs_turns_in_its_own_format(file, desk_env):
     """Its context is the episode as it was played: no token of the graph's turns counts as sampled."""
-    agent = make_policy("builtin:clean", AgentOptions(threads=1, max_new_tokens=4))
+    agent: Any = make_policy("builtin:clean", AgentOptions(threads=1, max_new_tokens=4))
     worn = GraphPolicy(agent, read_memory(file), GraphOptions(threshold=0.5, similar=0))
     messages = [{"role": "user", "content": "I am ann."}]
     tools = [{"function": {"name": name}} for name in ("find_user", "show_order")]

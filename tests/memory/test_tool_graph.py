@@ -133,10 +133,11 @@ def play(policy, env_id, **options):
 
 
 def test_the_graph_takes_turns_and_the_policy_reads_them(memory, episode, desk_env, scripted):
-    calls = [ToolCall("find_user", {"name": "ann"}), ToolCall("cancel_order", {"order": "o1"})]
+    calls = (ToolCall("find_user", {"name": "ann"}), ToolCall("cancel_order", {"order": "o1"}))
     inner = scripted(Turn(calls=calls[:1]), Turn(calls=calls[1:]), Turn(response="It is cancelled."))
     rollout, notes = play(GraphPolicy(inner, memory, GraphOptions(threshold=0.75, similar=0)), desk_env)
     assert rollout.outcome == "solved"
+    assert rollout.trajectory is not None
     acted = [[call.name for call in step.turn.calls] for step in rollout.trajectory.steps]
     assert acted == [["find_user"], ["show_order", "show_order"], ["cancel_order"], []]
     assert [message["role"] for message in inner.told[0][-5:]] == ["tool", "assistant", "tool", "tool", "tool"]
