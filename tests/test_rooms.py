@@ -23,7 +23,17 @@ ALGORITHMS = (
 )
 ESTIMATORS = ("efficiency", "steptool_group")
 """Of `grpo`'s: files of their own beside the algorithms."""
-AGENTS = ("policies", "rollouts", "search", "evaluation", "exploring", "training", "algorithms", "builtin")
+AGENTS = (
+    "policies",
+    "rollouts",
+    "memory",
+    "search",
+    "evaluation",
+    "exploring",
+    "training",
+    "algorithms",
+    "builtin",
+)
 """The rooms of agents/: each knows those before it."""
 LIBRARY = (
     {"errors", "_exports", "_checkout", "_json", "_strict_json"},
@@ -49,7 +59,7 @@ LIBRARY = (
     {"__main__"},
 )
 """The parts of toolgym/, floor by floor: each knows those of the floors below it, none on its own."""
-ROOMS = ("builtin", "evaluation", "exploring", "policies", "rollouts", "search", "training")
+ROOMS = ("builtin", "evaluation", "exploring", "memory", "policies", "rollouts", "search", "training")
 
 
 @cache

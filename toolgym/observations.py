@@ -31,6 +31,7 @@ __all__ = [
     "notice_message",
     "openai_tools",
     "tagged_notice",
+    "with_tools",
     "without_format",
 ]
 
@@ -97,6 +98,14 @@ def without_format(system: str) -> str:
     """A `Prompt`'s system message for an endpoint with tool calls of its own: no tool schemas, no message format."""
     policy, found, rest = system.rpartition(_TOOLS)
     return (policy + rest.rpartition("\n")[2]).rstrip() if found else system
+
+
+def with_tools(system: str, tools: Sequence[dict[str, Any]]) -> str:
+    """A `Prompt`'s system message with other tools (in OpenAI's function form); one that lists none stays as it is."""
+    before, found, rest = system.rpartition(_TOOLS)
+    _, gap, after = rest.partition("\n\n")
+    lines = "\n".join(_json.dumps(tool["function"]).decode() for tool in tools)
+    return f"{before}{found}{lines}{gap}{after}" if found else system
 
 
 def escape_tags(text: str) -> str:

@@ -268,9 +268,12 @@ def play(
     first = open_env(options.env_id, **env_options)
     if on_open is not None:
         on_open(first)
+    admit, notes = getattr(policy, "admit", None), getattr(policy, "notes", None)
     writing_of = _writing_tools(first)
     count = min(options.episodes, len(first.tasks))
     order = np.random.default_rng(np.random.SeedSequence(options.seed)).permutation(len(first.tasks))[:count]
+    if admit is not None:
+        admit(first, [first.tasks[int(index)].id for index in order])
     # All first trials, then all second ones: an evaluation that is stopped early has seen as many tasks as it could.
     every = [(int(index), trial) for trial in range(options.k) for index in order]
     numbers = range(part[0], len(every), part[1])
@@ -283,7 +286,7 @@ def play(
         number = numbers[index]
         task_index, trial = every[number]
         task = first.tasks[task_index]
-        trajectory = _finished(rollout, options, task.id)
+        trajectory = _finished(rollout, options, task.id, notes(index) if notes is not None else {})
         if searching is not None:
             trajectory = replace(trajectory, meta={**trajectory.meta, META: searching.take_cost(index).to_json()})
         names = names_of(trajectory)
@@ -364,13 +367,15 @@ def report_of(scores: Mapping[int, EpisodeScore], options: EvalOptions, *, agent
     return summarise([scores[number] for number in sorted(scores)], options.k, settings, options.seed)
 
 
-def _finished(rollout: Rollout, options: EvalOptions, task_id: str) -> Trajectory:
-    """The episode's record with its outcome, which the policy's side may have decided (a full context, a dead API)."""
+def _finished(rollout: Rollout, options: EvalOptions, task_id: str, notes: Mapping[str, Any]) -> Trajectory:
+    """The episode's record with its outcome, which the policy's side may have decided (a full context, a dead API), and
+    with what the policy notes of it."""
     started = rollout.trajectory is not None and rollout.trajectory.task_id == task_id and rollout.spans
     trajectory = cast(Trajectory, rollout.trajectory) if started else Trajectory(options.env_id, task_id)
     # `toolgym show` makes the world once more.
     world = {name: options.env_options[name] for name in WORLD_OPTIONS if name in options.env_options}
-    meta = {**trajectory.meta, COST: played_cost(rollout, trajectory), **({"world": world} if world else {})}
+    cost = {COST: played_cost(rollout, trajectory)}
+    meta = {**trajectory.meta, **cost, **notes, **({"world": world} if world else {})}
     return replace(trajectory, outcome=rollout.outcome, truncation=rollout.truncation, meta=meta)
 
 

@@ -95,6 +95,10 @@ class ApiPolicy:
             elif talk.pending:
                 # Endpoints refuse a conversation with an unanswered call (a turn cut short by a limit, say).
                 talk.messages += _unanswered(talk.pending, observation)
+            if message.get("role") == "assistant":  # a turn that was taken in the model's place
+                calls: list[dict[str, Any]] = message.get("tool_calls") or []
+                talk.pending = [str(call["id"]) for call in calls]
+                message = _native(message)
             talk.messages.append(message)
         talk.messages += _unanswered(talk.pending, observation)
         return []

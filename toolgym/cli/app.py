@@ -22,6 +22,7 @@ from toolgym.cli.evaluate import evaluate
 from toolgym.cli.explore import explore
 from toolgym.cli.inspect import inspect
 from toolgym.cli.list_envs import list_envs
+from toolgym.cli.memory import app as memory
 from toolgym.cli.new import app as new
 from toolgym.cli.planarena import app as planarena
 from toolgym.cli.play import play
@@ -41,6 +42,7 @@ from toolgym.hub_files import SCHEME, fetched, on_hub
 __all__ = ["app", "main"]
 
 _EXTRAS = {
+    "bm25s": "memory",
     "torch": "train",
     "transformers": "train",
     "trl": "train",
@@ -96,6 +98,7 @@ app.command("record", cls=Command)(record)
 app.add_typer(new, name="new")
 app.add_typer(planarena, name="planarena")
 app.add_typer(tasks, name="tasks")
+app.add_typer(memory, name="memory")
 app.add_typer(data, name="data")
 app.add_typer(bench, name="bench")
 

@@ -1,6 +1,7 @@
 """`toolgym eval`: how well an agent does."""
 
 import shlex
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -97,6 +98,17 @@ def evaluate(
     device: Annotated[
         str | None, _agent(metavar="NAME", help="Where a local model runs (default: CUDA, else CPU).")
     ] = None,
+    memory: Annotated[
+        str | None,
+        _agent(
+            metavar="NAME",
+            help="What earlier episodes taught, worn by the agent: cases, graph or mem_tool, with options as in "
+            "graph:threshold=0.8,writes=true.",
+        ),
+    ] = None,
+    memory_file: Annotated[
+        Path | None, _agent(metavar="FILE", help="The memory file of --memory (`toolgym memory build`).")
+    ] = None,
     temperature: Annotated[
         float | None,
         _sampling(metavar="X", min=0, help="Default: greedy for one trial, 1 for more or a search; an API's own."),
@@ -186,6 +198,7 @@ def evaluate(
       toolgym eval --agent hf:Qwen/Qwen3-0.6B --threads 2 --output qwen.jsonl
       toolgym eval --agent hf:runs/my/final --vllm http://gpu1:8000
       toolgym eval --agent builtin:imperfect --budget calls=8 --budget turns=6
+      toolgym eval --agent builtin --memory graph --memory-file memory.json
       toolgym eval --output runs/eval.jsonl --otel http://localhost:6006
       OPENAI_BASE_URL=http://127.0.0.1:8000/v1 toolgym eval --agent api:my-model
     """
@@ -245,7 +258,14 @@ def evaluate(
     )
     if otel is None and otel_content is not None:
         raise ConfigError("--otel-content is of --otel, which was not given")
+    if memory is None and memory_file is not None:
+        raise ConfigError("--memory-file is of --memory, which was not given")
     policy = make_policy(agent, sampling, seed=seed)
+    worn = None
+    if memory is not None:
+        from toolgym.agents.memory import wear
+
+        policy = worn = wear(policy, memory, memory_file)
     traces = None if otel is None else _traces(otel, otel_content, agent, sampling)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     progress = Progress(*columns, console=progress_console, transient=True)
@@ -274,10 +294,14 @@ def evaluate(
             progress.stop()
         if vllm:
             cast(Any, policy).close()
+    if worn is not None:
+        report = replace(report, settings={**report.settings, "memory": {"spec": memory, **asdict(worn.tally)}})
     if json:
         print_json(report.to_json())
     else:
         out.print(report_table(report))
+        if worn is not None:
+            out.print(worn.summary(), highlight=False, markup=False)
     if output is not None:
         file = shlex.quote(str(output))
         done = f"{progress.tasks[0].completed:.0f} episodes were {'added' if append else 'written'} to {file}"

@@ -1,0 +1,127 @@
+"""What memories do to the built-in policy: the pass rate, and the turns and tokens that they cost or save.
+
+    python benchmarks/memory.py --output runs/memory                     # about 5 minutes on a core
+    python benchmarks/memory.py --output runs/memory --only "none graph"   # goes on where it stopped
+
+The memory is learnt from the airline's train split: the gold chains of `--gold` tasks and the policy's own episodes on
+`--own` tasks; the ranker of `cases:similarity=learnt` from its episodes with cases on `--shown` validation tasks. Every
+row plays the same test tasks greedily, and is compared with `none` task by task.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toolgym.agents.evaluation import AgentOptions, EvalOptions, evaluate, make_policy
+from toolgym.agents.evaluation.metrics import bootstrap, wilson
+from toolgym.agents.memory import learn, read_memory, wear, write_memory
+from toolgym.agents.memory.worn import Worn
+from toolgym.agents.policies.policy import Policy
+from toolgym.trajectory import Trajectory, read_trajectories
+
+ENV = "ToolGym/Airline-v0"
+SETTINGS = {"size": "small", "prompt": "short"}
+ROWS = (
+    "none",
+    "graph",
+    "graph:writes=true",
+    "graph:threshold=0.5,writes=true",
+    "graph:similar=0",
+    "cases",
+    "cases:similarity=learnt",
+)
+
+
+def play(policy: Policy, split: str, tasks: int, output: Path | None = None) -> dict[str, bool]:
+    """Task -> whether it was solved; the episodes are written to `output`."""
+    solved: dict[str, bool] = {}
+    options = EvalOptions(ENV, split, tasks, env_options=SETTINGS, output=output, overwrite=True)
+    evaluate(policy, options, on_episode=lambda score, _: solved.__setitem__(score.task_id, score.solved))
+    return solved
+
+
+def played(policy: Policy, split: str, tasks: int, file: Path) -> list[Trajectory]:
+    """The episodes of a file, which is made where it is not there."""
+    if not file.exists():
+        part = file.with_suffix(".part")
+        play(policy, split, tasks, part)
+        part.rename(file)
+    return read_trajectories(file)
+
+
+def remember(agent: Policy, folder: Path, gold: int, own: int, shown: int) -> Path:
+    """The memory file, made where it is not there."""
+    file, first = folder / "memory.json", folder / "first.json"
+    if not file.exists():
+        episodes = played(make_policy("oracle"), "train", gold, folder / "gold.jsonl")
+        episodes += played(agent, "train", own, folder / "own.jsonl")
+        write_memory(first, learn(episodes))
+        episodes += played(wear(agent, "cases", first), "validation", shown, folder / "shown.jsonl")
+        write_memory(file, learn(episodes))
+    return file
+
+
+def row(name: str, agent: Policy, file: Path, tasks: int) -> dict[str, Any]:
+    """One row's figures."""
+    worn = Worn(agent, read_memory(file)) if name == "none" else wear(agent, name, file)
+    solved = play(worn, "test", tasks)
+    return {"memory": name, "solved": solved, **asdict(worn.tally)}
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """The rows in Markdown."""
+    base = rows[0]
+    lines = [
+        "| memory | pass@1 | against none | won, lost | the policy's turns | the memory's turns | tokens written "
+        "| tokens read |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for each in rows:
+        passed = np.array([each["solved"][task] for task in base["solved"]], dtype=float)
+        before = np.array(list(base["solved"].values()), dtype=float)
+        low, high = wilson(float(passed.mean()), len(passed))
+        change = passed - before
+        ends = bootstrap(list(change))
+        against = f"{change.mean():+.1%} ({ends[0]:+.1%} to {ends[1]:+.1%})" if each is not base else ""
+        won = f"{int((change > 0).sum())}, {int((change < 0).sum())}" if each is not base else ""
+        lines.append(
+            f"| `{each['memory']}` | {passed.mean():.1%} ({low:.1%} to {high:.1%}) | {against} | {won} "
+            f"| {_of(each, base, 'asked')} | {each['own']} | {_of(each, base, 'written')} | {_of(each, base, 'read')} |"
+        )
+    return "\n".join(lines)
+
+
+def _of(each: dict[str, Any], base: dict[str, Any], what: str) -> str:
+    change = "" if each is base else f" ({each[what] / base[what] - 1:+.1%})"
+    return f"{each[what]:,}{change}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--agent", default="builtin:imperfect", help="who acts")
+    parser.add_argument("--tasks", type=int, default=60, help="test tasks")
+    parser.add_argument("--gold", type=int, default=400, help="train tasks whose gold chains are learnt from")
+    parser.add_argument("--own", type=int, default=60, help="train tasks that the policy plays to be learnt from")
+    parser.add_argument("--shown", type=int, default=20, help="validation tasks that the policy plays with cases")
+    parser.add_argument("--only", default="", help="rows, separated by spaces")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the memory and the figures")
+    options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)
+    agent = make_policy(options.agent, AgentOptions(temperature=0.0, threads=1))
+    file = remember(agent, options.output, options.gold, options.own, options.shown)
+    found = options.output / "rows.json"
+    rows = json.loads(found.read_text()) if found.exists() else []
+    for name in options.only.split() or ROWS:
+        if name not in [each["memory"] for each in rows]:
+            rows.append(row(name, agent, file, options.tasks))
+            found.write_text(json.dumps(rows))
+            print(table(rows), flush=True)
+
+
+if __name__ == "__main__":
+    main()

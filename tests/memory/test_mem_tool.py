@@ -1,0 +1,175 @@
+"""Tools that come and go in a conversation: the three modes, what the policy is told, and limits that hold."""
+
+from typing import Any
+
+import pytest
+
+from toolgym.agents.memory.mem_tool import ADD, REMOVE, ToolMemoryOptions, ToolMemoryPolicy
+from toolgym.agents.policies.policy import Completion
+from toolgym.errors import ConfigError, OpeningError
+from toolgym.mcp.session import ToolSpec
+from toolgym.messages import ToolCall, Turn, render
+from toolgym.observations import Prompt, with_tools
+
+pytest.importorskip("bm25s", reason="needs the extra memory")
+
+SPECS = [
+    ToolSpec("book_flight", "Books a seat on a plane."),
+    ToolSpec("cancel_flight", "Cancels a seat on a plane."),
+    ToolSpec("play_music", "Plays a song."),
+    ToolSpec("stop_music", "Stops the song."),
+]
+PROMPT = Prompt("Be kind.", SPECS, "toolgym", user_answers=True, full=True)
+
+
+def calls(*made: tuple[str, dict[str, Any]]) -> Turn:
+    return Turn(calls=tuple(ToolCall(name, arguments) for name, arguments in made))
+
+
+def begin(inner, mode, request="Fly me out: a seat on a plane.", k=2):
+    policy = ToolMemoryPolicy(inner, ToolMemoryOptions(mode=mode, k=k))
+    policy.start(0, PROMPT.text(request), {"messages": PROMPT.messages(request), "tools": PROMPT.tools()})
+    return policy
+
+
+def notes(policy):
+    policy.end(0)
+    return policy.notes(0)["memory"]
+
+
+def test_the_tools_of_a_system_message_are_exchanged():
+    system = with_tools(PROMPT.system, PROMPT.tools()[2:3])
+    assert "play_music" in system
+    assert "book_flight" not in system
+    assert system.startswith("# Policy\n\nBe kind.\n\n# Tools\n")
+    assert system.endswith(PROMPT.system.partition("# How to answer")[2])
+    assert with_tools(PROMPT.system, PROMPT.tools()) == PROMPT.system
+    assert with_tools("No tools.", PROMPT.tools()) == "No tools."
+
+
+def test_workflow_exchanges_the_tools_at_each_of_the_users_turns(scripted):
+    inner = scripted(calls(("book_flight", {})), calls(("stop_music", {})), Turn(response="Ok."))
+    policy = begin(inner, "workflow")
+    assert sorted(inner.tools[0]) == ["book_flight", "cancel_flight"]
+    assert "play_music" not in inner.told[0][0]["content"]
+    (turn,) = policy.generate([0])
+    assert "book_flight" in turn.text
+    assert turn.usage == (10, 2)
+    policy.observe(0, "ok", {"messages": [{"role": "tool", "content": "ok"}]})
+    assert inner.starts == 1  # nobody spoke
+    assert "stop_music" in policy.generate([0])[0].text  # from memory: it is not in the context
+    both = [{"role": "tool", "content": "ok"}, {"role": "user", "content": "Now a song."}]
+    policy.observe(0, "ok", {"messages": both})
+    assert inner.starts == 2
+    assert sorted(inner.tools[0]) == ["play_music", "stop_music"]
+    roles = ["system", "user", "assistant", "tool", "assistant", "tool", "user"]
+    assert [message["role"] for message in inner.told[0]] == roles
+    ids = [call["id"] for message in inner.told[0] for call in message.get("tool_calls", ())]
+    assert ids == ["turn_0_0", "turn_1_0"]
+    found = notes(policy)
+    assert {key: found[key] for key in ("tools", "kept", "added", "removed", "managed", "outside")} == {
+        "tools": 4,
+        "kept": [2, 2, 2],
+        "added": 2,
+        "removed": 2,
+        "managed": 0,
+        "outside": 1,
+    }
+
+
+def test_the_autonomous_agent_begins_without_tools_and_fetches_them(scripted):
+    inner = scripted(
+        calls((ADD, {"query": "a song"}), ("play_music", {})),
+        calls((ADD, {"words": 1})),
+        calls((REMOVE, {"names": ["stop_music", "other"]}), (REMOVE, {"names": "x"})),
+        calls(("play_music", {})),
+    )
+    policy = begin(inner, "autonomous")
+    assert inner.tools[0] == [ADD, REMOVE]
+    assert f'"name":"{ADD}"' in inner.told[0][0]["content"]
+    (turn,) = policy.generate([0])
+    assert turn.text == render(calls(("play_music", {})))
+    assert inner.asked[0] == 4
+    assert inner.tools[0] == ["play_music", ADD, REMOVE]
+    answers = [message["content"] for message in inner.told[0] if message["role"] == "tool"]
+    assert answers == [
+        "You can call now: play_music, stop_music.",
+        "play_music was not called: call it in a turn that manages no tools.",
+        "Error: add_tools needs a query, a text that says what the tools are for.",
+        "Removed: stop_music.",
+        "Error: remove_tools needs names, a list of tools' names.",
+    ]
+    policy.observe(0, "Fly!", {"messages": [{"role": "user", "content": "Fly!"}]})
+    assert inner.tools[0] == ["play_music", ADD, REMOVE]  # the user's turns change nothing
+    assert notes(policy)["managed"] == 3
+
+
+def test_the_hybrid_agent_adds_and_the_users_turns_remove(scripted):
+    inner = scripted(calls((ADD, {"query": "song"})), Turn(response="Ok."))
+    policy = begin(inner, "hybrid")
+    policy.generate([0])
+    assert [*sorted(inner.tools[0][:-1]), inner.tools[0][-1]] == [
+        *("book_flight", "cancel_flight", "play_music", "stop_music"),
+        ADD,
+    ]
+    policy.observe(0, "", {"messages": [{"role": "user", "content": "Another song, please."}]})
+    assert sorted(inner.tools[0][:-1]) == ["play_music", "stop_music"]
+    kept = notes(policy)["kept"]
+    assert kept == [2, 2]
+
+
+def test_an_agent_that_only_manages_tools_does_not_go_on_for_ever(scripted):
+    inner = scripted(*[calls((ADD, {"query": "song"}))] * 20)
+    policy = begin(inner, "autonomous")
+    (turn,) = policy.generate([0])
+    assert turn.text == render(calls((ADD, {"query": "song"})))
+    assert inner.asked[0] == 6
+
+
+class Narrow:
+    """A policy with room for so many messages; an id a message."""
+
+    class decoder:
+        @staticmethod
+        def limit(opening: int) -> int:
+            return 5
+
+    def __init__(self, opening_room: int):
+        self.room = opening_room
+
+    def start(self, slot, observation, info, env=None):
+        if len(info["messages"]) > self.room:
+            raise OpeningError("full")
+        return [0] * len(info["messages"])
+
+    def observe(self, slot, observation, info):
+        return [0] * len(info["messages"])
+
+    def generate(self, slots):
+        return [Completion(render(Turn(response="Ok.")), [1], [0.0]) for _ in slots]
+
+    def end(self, slot):
+        pass
+
+
+@pytest.mark.parametrize(("room", "turns"), [(3, 1), (100, 2)])
+def test_a_conversation_that_is_begun_anew_keeps_the_first_limit(room, turns):
+    # Each turn adds two messages to the opening's two: the second beginning has 4 of them, the third 6 of 5 tokens.
+    policy = begin(Narrow(room), "workflow")
+    for words in ("a song", "a plane")[:turns]:
+        (turn,) = policy.generate([0])
+        assert turn.token_ids == []
+        assert turn.usage is not None
+        assert turn.usage[1] == 1
+        policy.observe(0, words, {"messages": [{"role": "user", "content": words}]})
+    assert policy.generate([0]) == [Completion("", stop="context")]
+
+
+def test_options_and_names_that_cannot_be_are_refused(scripted):
+    with pytest.raises(ConfigError, match="Did you mean 'hybrid'"):
+        ToolMemoryOptions(mode="hybird")
+    with pytest.raises(ConfigError, match="k must be at least 1, got 0"):
+        ToolMemoryOptions(k=0)
+    tools = [{"type": "function", "function": {"name": ADD}}]
+    with pytest.raises(ConfigError, match=f"has a tool '{ADD}' of its own"):
+        ToolMemoryPolicy(scripted()).start(0, "x", {"messages": [{"role": "user", "content": "x"}], "tools": tools})
