@@ -34,7 +34,7 @@ LIBRARY = (
     {"mcp", "rendering", "pushing"},
     {"tasks", "observations", "spaces"},
     {"users", "rewards", "domain"},
-    {"composing"},
+    {"composing", "retrieval"},
     {"options", "registration", "custom"},
     {"perturbing"},
     {"episode"},

@@ -8,6 +8,7 @@ from toolgym import _json
 from toolgym.domain import Split
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.messages import formats
+from toolgym.retrieval.options import parse_shown
 from toolgym.rewards.base import Reward
 
 if TYPE_CHECKING:
@@ -69,6 +70,9 @@ class EnvOptions:
     """The probability that a call is `unavailable` and does nothing; the same call passes when it is made again."""
     reorder: bool = False
     """Whether tools, parameters, enum values and the keys of results are in another order."""
+    tools: str = "all"
+    """Which tools are shown: `all`; `oracle`, those of the gold chain; `retrieve:k=10`, those that are found for the
+    user's words, and `find_tools` to find more (see `toolgym.retrieval.options.Shown`)."""
     reveal_gold: bool = False
     """Whether `info["task"]` at reset is the `Task`, gold and all, and `info["user_calls"]` after a step what the user
     called."""
@@ -95,6 +99,7 @@ class EnvOptions:
             raise ConfigError(f"distractors is a number of tools, at least 0, not {self.distractors!r:.100}")
         if isinstance(self.flaky, bool) or not (isinstance(self.flaky, int | float) and 0 <= self.flaky <= 1):
             raise ConfigError(f"flaky is a probability, from 0 to 1, not {self.flaky!r:.100}")
+        parse_shown(self.tools)
 
     def override(self, changes: Mapping[str, Any]) -> "EnvOptions":
         """These options with some changed.
@@ -111,7 +116,7 @@ class EnvOptions:
     @property
     def perturbs(self) -> bool:
         """Whether any perturbation is on (`toolgym.perturbing`)."""
-        return bool(self.distractors or self.rename or self.flaky or self.reorder)
+        return bool(self.distractors or self.rename or self.flaky or self.reorder or self.tools != "all")
 
     def make_reward(self) -> Reward:
         """The reward that these options describe.

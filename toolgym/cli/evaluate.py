@@ -47,6 +47,16 @@ def evaluate(
     k: Annotated[int, _episodes("--k", "-k", metavar="K", min=1, help="Trials a task, for pass@k and pass^k.")] = 1,
     seed: Seed = 0,
     settings: Settings = None,
+    tools: Annotated[
+        str | None,
+        _episodes(
+            "--tools",
+            metavar="WHICH",
+            help="The tools that the agent is shown: all, oracle (those of the gold chain), or retrieve:k=10, those "
+            "that are found for the user's words (default: all).",
+            show_default=False,
+        ),
+    ] = None,
     agent: Annotated[
         str,
         _agent(
@@ -165,6 +175,7 @@ def evaluate(
       toolgym eval --agent oracle --split test --episodes 200
       toolgym eval --agent builtin:imperfect --k 4 --temperature 0.7 --json
       toolgym eval --agent hf:Qwen/Qwen3-0.6B --threads 2 --output qwen.jsonl
+      toolgym eval --tools retrieve:k=10 --set distractors=200
       toolgym eval --agent hf:runs/my/final --vllm http://gpu1:8000
       toolgym eval --output runs/eval.jsonl --otel http://localhost:6006
       OPENAI_BASE_URL=http://127.0.0.1:8000/v1 toolgym eval --agent api:my-model
@@ -197,7 +208,7 @@ def evaluate(
     if vllm and (named or "").startswith("http"):
         raise ConfigError(f"give each server a --vllm of its own: --vllm {vllm[-1]} --vllm {named}")
     env = either(named, env, "env") or DEFAULT_ENV
-    env_options = parse_settings(settings, split=split, task=task)
+    env_options = parse_settings(settings, split=split, task=task, tools=tools)
     del env_options["split"]
     _check_output(output, append, overwrite)
     bring_env(env)
