@@ -350,7 +350,11 @@ class ToolEnv(gymnasium.Env[str, str]):
 
     def _new_session(self) -> ToolSession:
         session = self.domain.session()
-        return PerturbedSession(session) if self.options.perturbs else session
+        if not self.options.perturbs:
+            return session
+        perturbed = PerturbedSession(session)
+        perturbed.suspends |= bool(self.options.make_tools)  # it waits for the sandbox
+        return perturbed
 
     def _opening_of(self, domain: Domain, perturbed: bool = True) -> "_Opening":
         """What the episodes of a domain, whose tools the session lists, begin with."""
@@ -382,7 +386,8 @@ class ToolEnv(gymnasium.Env[str, str]):
         perturber = self._opening.perturber
         if perturber is None:
             raise ConfigError(
-                "The reset option 'perturbation' is for environments with distractors, rename, flaky, reorder or tools"
+                "The reset option 'perturbation' is for environments with distractors, rename, flaky, reorder, "
+                "tools or make_tools"
             )
         last, count = (seed, 0) if seed is not None else self._seeded
         self._seeded = (last, count + 1)

@@ -73,6 +73,11 @@ class EnvOptions:
     tools: str = "all"
     """Which tools are shown: `all`; `oracle`, those of the gold chain; `retrieve:k=10`, those that are found for the
     user's words, and `find_tools` to find more (see `toolgym.retrieval.options.Shown`)."""
+    make_tools: bool | str = False
+    """Whether the agent may make tools of Python functions (`make_tool`). They run in a Docker container alone: of the
+    image `python:3.11-slim`, or of the one that is named."""
+    made_tools: str | None = None
+    """A file that gets the tools that were made, and whose tools are there from the beginning."""
     reveal_gold: bool = False
     """Whether `info["task"]` at reset is the `Task`, gold and all, and `info["user_calls"]` after a step what the user
     called."""
@@ -100,6 +105,12 @@ class EnvOptions:
         if isinstance(self.flaky, bool) or not (isinstance(self.flaky, int | float) and 0 <= self.flaky <= 1):
             raise ConfigError(f"flaky is a probability, from 0 to 1, not {self.flaky!r:.100}")
         parse_shown(self.tools)
+        if not isinstance(self.make_tools, bool | str) or self.make_tools == "":
+            raise ConfigError(f"make_tools is true, false or a Docker image, not {self.make_tools!r:.100}")
+        if self.made_tools is not None and not (
+            isinstance(self.made_tools, str) and self.made_tools and self.make_tools
+        ):
+            raise ConfigError(f"made_tools is a file, and needs make_tools=true; got {self.made_tools!r:.100}")
 
     def override(self, changes: Mapping[str, Any]) -> "EnvOptions":
         """These options with some changed.
@@ -116,7 +127,8 @@ class EnvOptions:
     @property
     def perturbs(self) -> bool:
         """Whether any perturbation is on (`toolgym.perturbing`)."""
-        return bool(self.distractors or self.rename or self.flaky or self.reorder or self.tools != "all")
+        perturbed = self.distractors or self.rename or self.flaky or self.reorder
+        return bool(perturbed or self.tools != "all" or self.make_tools)
 
     def make_reward(self) -> Reward:
         """The reward that these options describe.

@@ -42,6 +42,7 @@ def search(index: ToolIndex, text: str, k: int = 10, **options) -> list[str]:
 def test_words_are_split_and_singular_and_say_something():
     assert words("getHTTPStatuses of_2 my bookings") == ("get", "http", "statuse", "booking")
     assert words("the parties' taxes, addresses and a bus") == ("party", "taxe", "addresse", "bus")
+    assert words("Größe_ändern, 日本") == ("größe", "ändern", "日本")
     assert tool_words(TEN[5]) == ["track", "parcel"] * 3 + ["code"]
 
 

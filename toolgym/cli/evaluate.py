@@ -57,6 +57,17 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    make_tools: Annotated[
+        bool,
+        _episodes(
+            "--make-tools",
+            help="Let the agent make tools of Python functions, which run in a Docker container alone.",
+        ),
+    ] = False,
+    made_tools: Annotated[
+        Path | None,
+        _episodes("--made-tools", metavar="FILE", help="Keep the tools that were made here, and begin with these."),
+    ] = None,
     agent: Annotated[
         str,
         _agent(
@@ -208,7 +219,7 @@ def evaluate(
     if vllm and (named or "").startswith("http"):
         raise ConfigError(f"give each server a --vllm of its own: --vllm {vllm[-1]} --vllm {named}")
     env = either(named, env, "env") or DEFAULT_ENV
-    env_options = parse_settings(settings, split=split, task=task, tools=tools)
+    env_options = parse_settings(settings, split=split, task=task, tools=tools, **_making(make_tools, made_tools))
     del env_options["split"]
     _check_output(output, append, overwrite)
     bring_env(env)
@@ -278,6 +289,12 @@ def evaluate(
         progress_console.print(f"[red]{escape(message)}[/]", soft_wrap=True, highlight=False)
     if overall.infra_errors == overall.episodes:
         raise typer.Exit(1)
+
+
+def _making(wanted: bool, file: Path | None) -> dict[str, Any]:
+    """The options of the environment about tools that the agent makes."""
+    given = {"make_tools": True} if wanted else {}
+    return given if file is None else {**given, "made_tools": str(file)}
 
 
 def _traces(endpoint: str, content: bool | None, agent: str, options: "AgentOptions") -> "Traces":

@@ -1,5 +1,6 @@
 """`PerturbedSession`: a session with layers around it, on the agent's side of every transport."""
 
+import asyncio
 from collections.abc import Sequence
 
 from toolgym.mcp.arguments import refuse
@@ -17,6 +18,9 @@ class Layer:
 
     relists = False
     """Whether `listed` may give others after `hear`, or after a `sent` that answered itself."""
+
+    blocks = False
+    """Whether `sent` may wait for something."""
 
     def listed(self, tools: Tools) -> Tools:
         """The tools as they are shown further out."""
@@ -38,6 +42,10 @@ class Layer:
         """A layer in the same state that shares nothing mutable: of one without state, itself."""
         return self
 
+    def close(self) -> None:
+        """Ends what the layer has started; it starts again where it is needed. Twice is harmless."""
+        return
+
 
 class PerturbedSession(WrappedSession):
     """A session whose calls pass through layers; the user's do not: its tools are not the agent's.
@@ -49,11 +57,13 @@ class PerturbedSession(WrappedSession):
 
     def __init__(self, inner: ToolSession, layers: Sequence[Layer] = ()):
         super().__init__(inner)
+        self._owns = True
         self.perturb(layers)
 
     def perturb(self, layers: Sequence[Layer]) -> None:
         """Puts the layers of a new episode in place of those of the last."""
         self._layers = tuple(layers)
+        self._blocks = any(layer.blocks for layer in self._layers)
         self._inputs = [self.inner.tools] * (len(self._layers) + 1)
         self._list(len(self._layers))
 
@@ -82,7 +92,7 @@ class PerturbedSession(WrappedSession):
 
     async def call_async(self, call: ToolCall) -> ToolResult:
         passed: list[tuple[Layer, ToolCall]] = []
-        sent = self._sent(call, passed)
+        sent = await asyncio.to_thread(self._sent, call, passed) if self._blocks else self._sent(call, passed)
         result = sent if isinstance(sent, ToolResult) else await self.inner.call_async(sent)
         return _heard(result, passed)
 
@@ -105,11 +115,17 @@ class PerturbedSession(WrappedSession):
         self.inner.user_spoke(text)
         self.hear(text)
 
+    def close(self) -> None:
+        self.inner.close()
+        for layer in self._layers if self._owns else ():
+            layer.close()
+
     def fork(self) -> "PerturbedSession":
         twin = object.__new__(PerturbedSession)
         twin.inner, twin.fork_kind, twin.suspends = self.inner.fork(), self.fork_kind, self.suspends
         twin._layers = tuple([layer.fork() for layer in self._layers])
-        twin._inputs, twin._tools = self._inputs, self._tools
+        twin._owns = False
+        twin._blocks, twin._inputs, twin._tools = self._blocks, self._inputs, self._tools
         return twin
 
 

@@ -13,8 +13,10 @@ _NAME_WEIGHT, _DESCRIPTION_WEIGHT = 3, 2
 """How often the words of a part count; those of parameters count once. ScaleMCP weights a document's parts too, when it
 embeds them."""
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+")
-"""A run of letters; capitals within a word begin a new one (`getHTTPStatus`). Digits are ids, dates and amounts."""
+_WORD = re.compile(r"[^\W\d_]+")
+"""A run of letters: digits are ids, dates and amounts."""
+_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+"""Where a capital within an identifier begins a word (`getHTTPStatus`)."""
 _EMPTY = frozenset(
     re.findall(
         "[a-z]+",
@@ -29,7 +31,7 @@ _EMPTY = frozenset(
 
 def words(text: str) -> tuple[str, ...]:
     """The words of a text or an identifier, in order: in small letters, plurals as singulars, without empty words."""
-    return tuple(stem for found in _WORD.findall(text) if (stem := _stem(found)))
+    return tuple(stem for found in _WORD.findall(_CAPITAL.sub(" ", text)) if (stem := _stem(found)))
 
 
 @lru_cache(maxsize=50_000)
