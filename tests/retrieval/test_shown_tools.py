@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from toolgym.env import ToolEnv
 from toolgym.errors import ConfigError
 from toolgym.mcp.server import ToolServer
 from toolgym.messages import ToolCall, Turn, render
+from toolgym.retrieval import load_index
 from toolgym.tasks import GoldAction, GoldCall, Task
 from toolgym.world import Base, World
 
@@ -166,21 +166,44 @@ def test_the_same_on_the_wire_and_in_other_processes():
     assert len(env.unwrapped.tools) == 5
 
 
-def test_a_server_that_changes_its_tools_is_searched_as_it_is_now():
-    env = room("retrieve:k=2")
+CHANGING = """
+import json, sys
+for line in sys.stdin:
+    asked = json.loads(line)
+    if "id" not in asked:
+        continue
+    names = open(sys.argv[1]).read().split()
+    tools = [{"name": n, "description": "Does it.", "inputSchema": {"type": "object"}} for n in names]
+    result = {"tools": tools}
+    if asked["method"] == "initialize":
+        version = asked["params"]["protocolVersion"]
+        about = {"name": "c", "version": "1"}
+        result = {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": about}
+    elif asked["method"] == "tools/call":
+        result = {"content": [{"type": "text", "text": asked["params"]["name"]}]}
+    print(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": result}), flush=True)
+"""
+
+
+def test_a_server_that_changes_its_tools_is_searched_as_it_is_now(tmp_path):
+    names = tmp_path / "names"
+    names.write_text("light_lamp dim_lamp open_door")
+    tasks = [{"id": "a", "request": "My lamp, please.", "calls": [{"open_door": {}}], "response": "2"}]
+    command, store = [sys.executable, "-c", CHANGING, str(names)], tmp_path / "index"
+    env = gymnasium.make(
+        "ToolGym/MCP-v0", servers=command, tasks=tasks, tools=f"retrieve:store={store}", spares=0, start_timeout_s=60
+    ).unwrapped
+    assert isinstance(env, ToolEnv)
     env.reset()
-    session: Any = env.session
-    plain = session.inner
-    listed = plain.tools
-    changed = (replace(listed[0], description="Rings a bell."), *listed[2:], replace(listed[1], name="wipe_lamp"))
-    type(plain).tools, before = property(lambda self: changed), type(plain).tools
-    try:
-        env.reset()
-        assert shown(env) == ["find_tools", "light_lamp", "wipe_lamp"]
-        call(env, "find_tools", query="bell")
-        assert "list_lamps" not in shown(env)
-    finally:
-        type(plain).tools = before
+    assert shown(env) == ["find_tools", "dim_lamp", "light_lamp"]
+    names.write_text("light_lamp wipe_lamp open_door")
+    env.close()  # the next session has a new connection, which lists the tools anew
+    env.reset()
+    assert shown(env) == ["find_tools", "light_lamp", "wipe_lamp"]
+    assert call(env, "wipe_lamp")[0] == "<tool_response>wipe_lamp</tool_response>"
+    assert call(env, "dim_lamp")[1]["calls"][0]["outcome"] == "unknown_tool"
+    assert sorted(load_index(store).tools) == ["light_lamp", "open_door", "wipe_lamp"]
+    env.close()
 
 
 def test_refusals():
