@@ -13,6 +13,8 @@ request.
 - nDCG@k: with gain 1 for a relevant tool.
 - all@k: the share of tasks all of whose relevant tools are among the first k. It is the oracle's pass rate.
 
+Times are of the processor: one core's seconds, whatever else runs on the machine.
+
 Pass rates are of `ToolGym/Airline-v0` (`size=small`) among 200 tools of other domains.
 """
 
@@ -110,16 +112,16 @@ def retrieval(tools: int, scenarios: int, twins: bool, embed: str | None) -> tup
     speed: dict[str, float] = {}
     ToolIndex().prepare()  # imports the library
     for listed, tasks in _scenes(tools, scenarios, twins):
-        begun = time.perf_counter()
+        begun = time.process_time()
         indices = {"words": ToolIndex(listed)}
         indices["words"].prepare()
-        speed = speed or {"tools": len(listed), "tools_per_s": len(listed) / (time.perf_counter() - begun)}
+        speed = speed or {"tools": len(listed), "tools_per_s": len(listed) / (time.process_time() - begun)}
         indices |= {name: ToolIndex(listed, **made) for name, made in kinds.items() if name != "words"}
         for request, relevant in tasks:
             for way, (name, feeders) in ways.items():
-                begun = time.perf_counter()
+                begun = time.process_time()
                 found = indices[name].search([Query(request)], max(DEPTHS), feeders=feeders)
-                took[way].append((time.perf_counter() - begun) * 1e3)
+                took[way].append((time.process_time() - begun) * 1e3)
                 seen[way].append((found, relevant))
     return speed, [_figures(way, seen[way], took[way]) for way in ways]
 

@@ -81,11 +81,12 @@ def test_rankings_are_fused_by_reciprocal_ranks():
 
 
 def test_what_fills_a_parameter_comes_along():
-    # cancel_order takes an order_id: of the reading tools that speak of an order, get_order is most like it (both have
-    # the parameter). get_order's own is filled by list_orders, and that one's customer_id by find_customer.
+    # cancel_order takes an order_id. Of the reading tools that speak of an order get_order takes one too, and shows
+    # more; list_orders needs none, so it is a source. Its customer_id comes from find_customer.
     index = ToolIndex(TEN)
-    assert search(index, "cancel") == ["cancel_order", "get_order"]
-    assert search(index, "cancel", k=1) == ["cancel_order"]
+    assert search(index, "cancel") == ["cancel_order", "get_order", "list_orders", "find_customer"]
+    assert search(index, "cancel", k=2) == ["cancel_order", "get_order"]
+    assert search(index, "cancel", feeders=False) == ["cancel_order"]
     assert search(index, "cancel", among={"cancel_order", "list_orders"}) == ["cancel_order", "list_orders"]
     assert search(index, "list") == ["list_orders", "find_customer"]
     # A declared output goes before words; one of another type does not count.

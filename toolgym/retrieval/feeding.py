@@ -21,6 +21,10 @@ class Feeding:
     no schema does, the tools feed it that only read and whose name or description speaks of what it identifies
     (`cyclistId`: of a cyclist).
 
+    Of these, a *source* takes no parameter of the same words itself: it can be called before anybody knows the value.
+    The
+    others show more of what is known.
+
     Args:
         names: of the tools, sorted: a place is an index into these.
         tools: by name.
@@ -40,7 +44,7 @@ class Feeding:
                     mentions.setdefault(word, []).append(place)
         self._declared = declared
         self._mentions = {word: np.array(places) for word, places in mentions.items()}
-        self._known: dict[tuple[str, str], np.ndarray] = {}
+        self._known: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
 
     def parameters(self, place: int) -> dict[str, str]:
         """A tool's own parameters and their types."""
@@ -48,11 +52,14 @@ class Feeding:
         properties = schema.get("properties") if isinstance(schema, dict) else None
         return {name: _type(value) for name, value in properties.items()} if isinstance(properties, dict) else {}
 
-    def of(self, parameter: str, kind: str) -> np.ndarray:
-        """The places of the tools that may fill a parameter of that name and type, in their order."""
+    def of(self, parameter: str, kind: str) -> tuple[np.ndarray, np.ndarray]:
+        """The places of the tools that may fill a parameter of that name and type: the sources, and the others."""
         key = parameter, kind
         if key not in self._known:
-            self._known[key] = self._found(parameter, kind)
+            found, told = self._found(parameter, kind), words(parameter)
+            takes = [any(words(name) == told for name in self.parameters(place)) for place in found]
+            others = np.array(takes, dtype=bool)
+            self._known[key] = found[~others], found[others]
         return self._known[key]
 
     def _found(self, parameter: str, kind: str) -> np.ndarray:

@@ -1,6 +1,6 @@
 """`ToolIndex`: tools by what they say of themselves, found by words, by meaning, or by both."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -145,8 +145,9 @@ class ToolIndex:
             queries: what is looked for.
             k: at most how many; fewer where fewer share a word.
             among: only tools of these names.
-            feeders: whether each tool is followed by what its parameters can be filled from (`Feeding`): for each of
-                them the one tool that is most like it and the queries.
+            feeders: whether each tool is followed by those that feed it (`Feeding`): for each of its parameters the one
+                that shows more, the source, and the sources of that; always the one that is most like the tool that it
+                feeds, and the queries.
         """
         built = self._ready()
         allowed = (
@@ -177,11 +178,21 @@ class ToolIndex:
             out.append((built.vectors @ self._encoder([text])[0], False))
         return out
 
-    def _feeders(self, built: "_Built", place: int, direct: np.ndarray, allowed: np.ndarray | None) -> Iterator[int]:
-        """For each parameter of a tool the tool that fills it best, where one can."""
+    def _feeders(self, built: "_Built", place: int, direct: np.ndarray, allowed: np.ndarray | None) -> list[int]:
+        """What shows more of what a tool is about, the sources of its parameters, and the sources of theirs."""
+        found = self._fillers(built, place, direct, allowed, sources=False)
+        for source in self._fillers(built, place, direct, allowed, sources=True):
+            found += [source, *self._fillers(built, source, direct, allowed, sources=True)]
+        return found
+
+    def _fillers(
+        self, built: "_Built", place: int, direct: np.ndarray, allowed: np.ndarray | None, sources: bool
+    ) -> list[int]:
+        """For each parameter of a tool the best that fills it: a source, or one that is none."""
+        found: list[int] = []
         alike: np.ndarray | None = None
         for name, kind in built.feeding.parameters(place).items():
-            places = built.feeding.of(name, kind)
+            places = built.feeding.of(name, kind)[0 if sources else 1]
             places = places[places != place]
             if allowed is not None:
                 places = places[allowed[places]]
@@ -190,7 +201,8 @@ class ToolIndex:
             if alike is None:
                 own = built.scores(self._words[built.names[place]])
                 alike = direct if own is None else direct + own
-            yield int(places[np.argmax(alike[places])])
+            found.append(int(places[np.argmax(alike[places])]))
+        return found
 
     def _ready(self) -> "_Built":
         if self._built is None:
