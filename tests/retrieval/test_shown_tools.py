@@ -80,13 +80,13 @@ def test_what_is_found_is_shown_and_the_agent_finds_more():
     assert "door" not in observation
     assert call(env, "open_door")[1]["calls"] == [{"name": "open_door", "outcome": "unknown_tool"}]
     observation, info = call(env, "find_tools", query="Doors that close")
-    assert observation.startswith('<tool_response>{"found":2,"new":2}</tool_response>\n# Tools')
+    assert observation.startswith('<tool_response>{"found":2}</tool_response>\n# Tools')
     assert shown(env)[3:] == ["close_door", "lock_door"]
     assert ("close_door" in observation, "light_lamp" in observation) == (True, False)  # what is new is told
     assert len(info["tools"]) == 5
     assert call(env, "close_door")[0] == "<tool_response>done</tool_response>"
     observation, info = call(env, "find_tools", query="lamps")
-    assert observation == '<tool_response>{"found":2,"new":0}</tool_response>'
+    assert observation == '<tool_response>{"found":0}</tool_response>'
     assert "tools" not in info
     assert "Invalid arguments for find_tools" in call(env, "find_tools", query=3)[0]
     assert "Invalid arguments for find_tools" in call(env, "find_tools", query="a", k=9)[0]
@@ -96,7 +96,7 @@ def test_what_is_found_is_shown_and_the_agent_finds_more():
 
 
 def test_the_conversation_counts_beside_what_is_looked_for():
-    # "lock" finds lock_door alone. What was said before ("lamp") counts a quarter: below it, above what nobody named.
+    # "lock" finds lock_door alone: what was said before ("lamp") finds nothing itself.
     env = room("retrieve:k=3,feeders=false")
     env.reset()
     twin = env.fork()

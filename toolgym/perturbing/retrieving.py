@@ -25,7 +25,7 @@ FIND_TOOLS = ToolSpec(
     None,
     False,
 )
-_CONTEXT = 0.25
+_CONTEXT = 0.1
 """How much the conversation so far counts beside what is looked for now."""
 
 
@@ -52,8 +52,8 @@ class Showing(Layer):
 class Retrieving(Showing):
     """Lists what is found for the user's words, and `find_tools`, by which the agent finds more.
 
-    What was found stays. A search looks for the latest words; what the user said before, and the tools that were called
-    successfully, count a quarter beside them.
+    What was found stays, and a search finds tools that are not shown yet. It looks for the latest words; what the user
+    said before, and the tools that were called successfully, count a tenth beside them: they move what is found.
 
     Args:
         index: over all tools; it may hold more.
@@ -86,9 +86,7 @@ class Retrieving(Showing):
         if not isinstance(query, str) or len(call.arguments) > 1:
             text = "Invalid arguments for find_tools: it takes one text, query."
             return ToolResult(text, None, True, "invalid_arguments")
-        known = len(self._shown)
-        found = self._find(query)
-        told = {"found": found, "new": len(self._shown) - known}
+        told = {"found": self._find(query)}
         return ToolResult(_json.dumps(told).decode(), told)
 
     def heard(self, call: ToolCall, result: ToolResult) -> ToolResult:
@@ -99,7 +97,8 @@ class Retrieving(Showing):
     def _find(self, text: str) -> int:
         """Shows what is found for a text: of how many tools."""
         before = (Query(" ".join(self._said), _CONTEXT), Query(" ".join(self._called), _CONTEXT))
-        names = self._index.search([Query(text), *before], self._options.k, self._offered, self._options.feeders)
+        hidden, options = self._offered - self._shown.keys(), self._options
+        names = self._index.search([Query(text)], options.k, hidden, options.feeders, before)
         self._shown |= dict.fromkeys(names)
         return len(names)
 

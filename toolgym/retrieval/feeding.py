@@ -22,8 +22,7 @@ class Feeding:
     (`cyclistId`: of a cyclist).
 
     Of these, a *source* takes no parameter of the same words itself: it can be called before anybody knows the value.
-    The
-    others show more of what is known.
+    The others show more of what is known.
 
     Args:
         names: of the tools, sorted: a place is an index into these.

@@ -135,7 +135,12 @@ class ToolIndex:
         return changes
 
     def search(
-        self, queries: Sequence[Query], k: int, among: Collection[str] | None = None, feeders: bool = True
+        self,
+        queries: Sequence[Query],
+        k: int,
+        among: Collection[str] | None = None,
+        feeders: bool = True,
+        beside: Sequence[Query] = (),
     ) -> list[str]:
         """The names of the best tools for all the queries together, the best first.
 
@@ -148,19 +153,19 @@ class ToolIndex:
             feeders: whether each tool is followed by those that feed it (`Feeding`): for each of its parameters the one
                 that shows more, the source, and the sources of that; always the one that is most like the tool that it
                 feeds, and the queries.
+            beside: what is known besides: tools that share a word with a query get these ones' scores too, times their
+                weights.
         """
         built = self._ready()
         allowed = (
             None if among is None else np.fromiter((name in among for name in built.names), bool, len(built.names))
         )
         fused, direct = np.zeros(len(built.names)), np.zeros(len(built.names))
+        more = [(query.weight, built.scores(words(query.text))) for query in beside]
         for query in queries:
-            for scores, adds in self._scores(built, query.text):
-                if allowed is not None:
-                    scores = np.where(allowed, scores, 0.0)
-                order = _best(scores, _DEPTH)
+            for scores in self._scores(built, query.text, direct, query.weight, more):
+                order = _best(scores if allowed is None else np.where(allowed, scores, 0.0), _DEPTH)
                 fused[order] += query.weight / (_RRF + 1 + np.arange(len(order)))
-                direct += query.weight * adds * scores
         found: dict[int, None] = {}
         for place in map(int, _best(fused, k)):
             if len(found) >= k:
@@ -170,12 +175,25 @@ class ToolIndex:
                 found |= dict.fromkeys(self._feeders(built, place, direct, allowed))
         return [built.names[place] for place in list(found)[:k]]
 
-    def _scores(self, built: "_Built", text: str) -> list[tuple[np.ndarray, bool]]:
-        """A query's scores of all tools, by words and by meaning: those above 0 count. The former can be added up."""
+    def _scores(
+        self,
+        built: "_Built",
+        text: str,
+        direct: np.ndarray,
+        weight: float,
+        more: Sequence[tuple[float, np.ndarray | None]],
+    ) -> list[np.ndarray]:
+        """A query's scores of all tools, by words and by meaning: those above 0 count. The former go to `direct` too."""
+        out: list[np.ndarray] = []
         scores = built.scores(words(text)) if self._by_words else None
-        out = [] if scores is None else [(scores, True)]
+        if scores is not None:
+            matched = scores > 0
+            for share, others in more:
+                scores = scores if others is None else scores + share * others
+            out.append(np.where(matched, scores, 0.0))
+            direct += weight * out[0]
         if self._encoder is not None and len(built.names):
-            out.append((built.vectors @ self._encoder([text])[0], False))
+            out.append(built.vectors @ self._encoder([text])[0])
         return out
 
     def _feeders(self, built: "_Built", place: int, direct: np.ndarray, allowed: np.ndarray | None) -> list[int]:
