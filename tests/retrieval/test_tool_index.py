@@ -78,8 +78,8 @@ def test_rankings_are_fused_by_reciprocal_ranks():
     # A tool of two rankings goes before: cancel_order has 1/61 + 1/61, pay (found by "amount") 1/61.
     again = [Query("amount"), Query("cancel"), Query("orders")]
     assert ToolIndex(TEN).search(again, 2, feeders=False) == ["cancel_order", "pay"]
-    # What is known besides moves list_orders ("customer": tf 2, in two tools of ten) before the others, and finds none
-    # itself: 0.714 ln((10 + 1) / (3 + 0.5)) + 2 / (2 + 1.5 (0.25 + 0.75 * 13/9)) ln(4.4) > 0.774 ln(11 / 3.5).
+    # What is known besides moves list_orders ("customer": tf 3, in two tools of ten) before the others, and finds none
+    # itself: 0.714 ln((10 + 1) / (3 + 0.5)) + 3 / (3 + 1.5 (0.25 + 0.75 * 13/9)) ln(4.4) > 0.774 ln(11 / 3.5).
     customer = [Query("customer"), Query("weather")]
     orders = ToolIndex(TEN).search([Query("orders")], 5, feeders=False, beside=customer)
     assert orders == ["list_orders", "cancel_order", "get_order"]

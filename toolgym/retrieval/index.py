@@ -183,7 +183,7 @@ class ToolIndex:
         weight: float,
         more: Sequence[tuple[float, np.ndarray | None]],
     ) -> list[np.ndarray]:
-        """A query's scores of all tools, by words and by meaning: those above 0 count. The former go to `direct` too."""
+        """A query's scores of all tools, by words and by meaning: above 0 they count. The former go to `direct` too."""
         out: list[np.ndarray] = []
         scores = built.scores(words(text)) if self._by_words else None
         if scores is not None:
