@@ -44,7 +44,7 @@ LIBRARY = (
     {"mcp", "rendering", "pushing"},
     {"budget", "tasks", "observations", "spaces"},
     {"users", "rewards", "domain"},
-    {"composing"},
+    {"composing", "retrieval"},
     {"options", "registration", "custom"},
     {"perturbing"},
     {"episode"},

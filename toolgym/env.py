@@ -227,6 +227,8 @@ class ToolEnv(gymnasium.Env[str, str]):
             cast(Message, self.action_space).tools = self.session.tools
         self._user.tools = UserTools(self.session) if self.session.user_tools else None
         request = self._user.start(task)
+        if self._opening.perturber is not None and self._opening.perturber.listens:
+            prompt = self._listen(request)
         text = prompt.text(request)
         info: dict[str, Any] = {"messages": prompt.messages(request), "tools": prompt.tools()}
         budget = cast(Budget | None, self.options.budget)
@@ -354,14 +356,19 @@ class ToolEnv(gymnasium.Env[str, str]):
 
     def _new_session(self) -> ToolSession:
         session = self.domain.session()
-        return PerturbedSession(session) if self.options.perturbs else session
+        if not self.options.perturbs:
+            return session
+        perturbed = PerturbedSession(session)
+        perturbed.suspends |= bool(self.options.make_tools)  # it waits for the sandbox
+        return perturbed
 
     def _opening_of(self, domain: Domain, perturbed: bool = True) -> "_Opening":
         """What the episodes of a domain, whose tools the session lists, begin with."""
         policy, session = domain.policy(), self.session
         tools = session.inner.tools if isinstance(session, PerturbedSession) else session.tools
         perturbs = self.options.perturbs and perturbed
-        perturber = Perturber(self.options, domain.name, policy, session) if perturbs else None
+        title = getattr(domain, "title", "")
+        perturber = Perturber(self.options, domain.name, policy, session, title) if perturbs else None
         return _Opening(policy, self._make_prompt(policy, tools), perturber)
 
     def _enter(self, name: str, domain: Domain) -> None:
@@ -385,7 +392,8 @@ class ToolEnv(gymnasium.Env[str, str]):
         perturber = self._opening.perturber
         if perturber is None:
             raise ConfigError(
-                "The reset option 'perturbation' is for environments with distractors, rename, flaky or reorder"
+                "The reset option 'perturbation' is for environments with distractors, rename, flaky, reorder, "
+                "tools or make_tools"
             )
         last, count = (seed, 0) if seed is not None else self._seeded
         self._seeded = (last, count + 1)
@@ -399,6 +407,13 @@ class ToolEnv(gymnasium.Env[str, str]):
             return made.task, self._opening.prompt
         cast(Message, self.action_space).tools = session.tools
         return made.task, self._make_prompt(made.policy, session.tools)
+
+    def _listen(self, request: str) -> Prompt:
+        """The opening with the tools that are found for the request."""
+        session, made = cast(PerturbedSession, self.session), cast(Perturbation, self._perturbation)
+        session.hear(request)
+        cast(Message, self.action_space).tools = session.tools
+        return self._make_prompt(made.policy, session.tools)
 
     def _start_session(self, task: Task) -> None:
         """Puts the session into the task's world; one whose server failed or was interrupted is replaced, once."""

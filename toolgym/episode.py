@@ -285,6 +285,7 @@ class Episode:
             if self._spending is not None:
                 self._spending.calls += 1
             did.results.append(cast(ToolResult, (yield call)))
+        self._look_for_tools(did)
         if tools is not None and did.results:
             before = self.trajectory.diff if did.diff is None else did.diff
             if self._may_have_changed():
@@ -293,15 +294,15 @@ class Episode:
         if turn.response is not None and did.truncation is None:
             did.reply = cast(UserReply, (yield Said(turn.response)))
             if not did.reply.done:
-                self._listen(did)
+                self.session.user_spoke(did.reply.text or "")
+                self._look_for_tools(did)
         if (did.results or (tools is not None and tools.acted)) and self._may_have_changed():
             did.diff = cast(Diff, (yield _DIFF))
 
-    def _listen(self, did: _Doings) -> None:
-        """The user has said something more, with which tools may be added."""
-        self.session.user_spoke()
+    def _look_for_tools(self, did: _Doings) -> None:
+        """The tools, where a call or the user's words have changed them."""
         tools = self.session.tools
-        if tools != self._tools:
+        if tools is not self._tools and tools != self._tools:
             did.tools = tools
 
     def _added(self, tools: tuple[ToolSpec, ...]) -> str:

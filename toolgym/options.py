@@ -9,6 +9,7 @@ from toolgym.budget import Budget
 from toolgym.domain import Split
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.messages import formats
+from toolgym.retrieval.options import parse_shown
 from toolgym.rewards.base import Reward
 
 if TYPE_CHECKING:
@@ -73,6 +74,14 @@ class EnvOptions:
     """The probability that a call is `unavailable` and does nothing; the same call passes when it is made again."""
     reorder: bool = False
     """Whether tools, parameters, enum values and the keys of results are in another order."""
+    tools: str = "all"
+    """Which tools are shown: `all`; `oracle`, those of the gold chain; `retrieve:k=10`, those that are found for the
+    user's words, and `find_tools` to find more (see `toolgym.retrieval.options.Shown`)."""
+    make_tools: bool | str = False
+    """Whether the agent may make tools of Python functions (`make_tool`). They run in a Docker container alone: of the
+    image `python:3.11-slim`, or of the one that is named."""
+    made_tools: str | None = None
+    """A file that gets the tools that were made, and whose tools are there from the beginning."""
     reveal_gold: bool = False
     """Whether `info["task"]` at reset is the `Task`, gold and all, and `info["user_calls"]` after a step what the user
     called."""
@@ -105,6 +114,13 @@ class EnvOptions:
             raise ConfigError(f"distractors is a number of tools, at least 0, not {self.distractors!r:.100}")
         if isinstance(self.flaky, bool) or not (isinstance(self.flaky, int | float) and 0 <= self.flaky <= 1):
             raise ConfigError(f"flaky is a probability, from 0 to 1, not {self.flaky!r:.100}")
+        parse_shown(self.tools)
+        if not isinstance(self.make_tools, bool | str) or self.make_tools == "":
+            raise ConfigError(f"make_tools is true, false or a Docker image, not {self.make_tools!r:.100}")
+        if self.made_tools is not None and not (
+            isinstance(self.made_tools, str) and self.made_tools and self.make_tools
+        ):
+            raise ConfigError(f"made_tools is a file, and needs make_tools=true; got {self.made_tools!r:.100}")
 
     def override(self, changes: Mapping[str, Any]) -> "EnvOptions":
         """These options with some changed.
@@ -121,7 +137,8 @@ class EnvOptions:
     @property
     def perturbs(self) -> bool:
         """Whether any perturbation is on (`toolgym.perturbing`)."""
-        return bool(self.distractors or self.rename or self.flaky or self.reorder)
+        perturbed = self.distractors or self.rename or self.flaky or self.reorder
+        return bool(perturbed or self.tools != "all" or self.make_tools)
 
     def make_reward(self) -> Reward:
         """The reward that these options describe.

@@ -1,6 +1,6 @@
 """The registered domains and environments. Everything is named by strings and imported when it is made."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
@@ -18,6 +18,7 @@ __all__ = [
     "declaration_of",
     "domains",
     "env_ids",
+    "generated_domains",
     "is_declaration",
     "make_domain",
     "needs_user",
@@ -52,6 +53,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {"telecom": {"user": "scripted"}}
 """Domain -> the defaults of its environment, over those of `EnvOptions`."""
 _FAMILIES = {"planarena": "toolgym.envs.planarena.domain:named_domain"}
 """Name -> what makes the domains that are called NAME:NUMBER: a function of the number, with a domain's options."""
+_NUMBERS = {"planarena": 8_000}
+"""Family -> how many of its domains, from number 0 on, lend their tools to others."""
 _MADE_IN = {
     "ToolGym/APIBank-v0": "toolgym.envs.api_bank",
     "ToolGym/All-v0": "toolgym.mixed",
@@ -172,6 +175,11 @@ def _loaded(entry_point: Any) -> Any:
 def domains() -> list[str]:
     """The names of the registered domains, sorted."""
     return sorted(_DOMAINS)
+
+
+def generated_domains() -> Iterator[str]:
+    """The names of generated domains that lend their tools, family by family."""
+    return (f"{family}:{number}" for family, count in _NUMBERS.items() for number in range(count))
 
 
 def own_domains() -> list[str]:

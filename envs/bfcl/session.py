@@ -64,7 +64,7 @@ class CaseSession(ToolSession):
                 self._inner = self._process.session()
             self._inner.reset(dict(self._opening.world))
 
-    def user_spoke(self) -> None:
+    def user_spoke(self, text: str) -> None:
         self._turn += 1
         self._tools += self._opening.added.get(self._turn, ())
 

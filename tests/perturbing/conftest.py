@@ -19,6 +19,7 @@ LENDER = Path(__file__).with_name("lender.py")
 def lender(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The file of a domain that alone is registered beside the airline, and has six tools to lend to it."""
     monkeypatch.setattr(registration, "_DOMAINS", registration._DOMAINS)  # put back afterwards
+    monkeypatch.setattr(registration, "_NUMBERS", {})
     distractors._tools_of.cache_clear()
     load_named(f"{LENDER}:register")()
     yield LENDER

@@ -84,5 +84,6 @@ def test_without_another_domain_it_is_said(monkeypatch):
     from toolgym.env import ToolEnv
 
     monkeypatch.setattr(registration, "_DOMAINS", {"airline": registration._DOMAINS["airline"]})
+    monkeypatch.setattr(registration, "_NUMBERS", {})
     with pytest.raises(ConfigError, match=r"have 0 tools to lend \(there is no other domain"):
         ToolEnv("airline", size="small", distractors=1)

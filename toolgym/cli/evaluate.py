@@ -57,6 +57,27 @@ def evaluate(
             "beyond are refused. May be repeated.",
         ),
     ] = None,
+    tools: Annotated[
+        str | None,
+        _episodes(
+            "--tools",
+            metavar="WHICH",
+            help="The tools that the agent is shown: all, oracle (those of the gold chain), or retrieve:k=10, those "
+            "that are found for the user's words (default: all).",
+            show_default=False,
+        ),
+    ] = None,
+    make_tools: Annotated[
+        bool,
+        _episodes(
+            "--make-tools",
+            help="Let the agent make tools of Python functions, which run in a Docker container alone.",
+        ),
+    ] = False,
+    made_tools: Annotated[
+        Path | None,
+        _episodes("--made-tools", metavar="FILE", help="Keep the tools that were made here, and begin with these."),
+    ] = None,
     agent: Annotated[
         str,
         _agent(
@@ -196,6 +217,7 @@ def evaluate(
       toolgym eval --agent builtin:imperfect --k 4 --temperature 0.7 --json
       toolgym eval --agent builtin:imperfect --search best_of:n=8,scorer=consistency
       toolgym eval --agent hf:Qwen/Qwen3-0.6B --threads 2 --output qwen.jsonl
+      toolgym eval --tools retrieve:k=10 --set distractors=200
       toolgym eval --agent hf:runs/my/final --vllm http://gpu1:8000
       toolgym eval --agent builtin:imperfect --budget calls=8 --budget turns=6
       toolgym eval --agent builtin --memory graph --memory-file memory.json
@@ -232,7 +254,9 @@ def evaluate(
     if vllm and (named or "").startswith("http"):
         raise ConfigError(f"give each server a --vllm of its own: --vllm {vllm[-1]} --vllm {named}")
     env = either(named, env, "env") or DEFAULT_ENV
-    env_options = parse_settings(settings, split=split, task=task, budget=",".join(budget) if budget else None)
+    limits = ",".join(budget) if budget else None
+    made = _making(make_tools, made_tools)
+    env_options = parse_settings(settings, split=split, task=task, budget=limits, tools=tools, **made)
     del env_options["split"]
     _check_output(output, append, overwrite)
     bring_env(env)
@@ -314,6 +338,12 @@ def evaluate(
         progress_console.print(f"[red]{escape(message)}[/]", soft_wrap=True, highlight=False)
     if overall.infra_errors == overall.episodes:
         raise typer.Exit(1)
+
+
+def _making(wanted: bool, file: Path | None) -> dict[str, Any]:
+    """The options of the environment about tools that the agent makes."""
+    given = {"make_tools": True} if wanted else {}
+    return given if file is None else {**given, "made_tools": str(file)}
 
 
 def _traces(endpoint: str, content: bool | None, agent: str, options: "AgentOptions") -> "Traces":

@@ -113,7 +113,7 @@ class ToolSession(ABC):
         """A number that changes whenever the state may have changed; None where that is not known."""
         return None
 
-    def user_spoke(self) -> None:
+    def user_spoke(self, text: str) -> None:
         """The user has said something more: from here on the session may offer other tools."""
         return
 
@@ -172,8 +172,8 @@ class WrappedSession(ToolSession):
     def state_version(self) -> int | None:
         return self.inner.state_version()
 
-    def user_spoke(self) -> None:
-        self.inner.user_spoke()
+    def user_spoke(self, text: str) -> None:
+        self.inner.user_spoke(text)
 
     def close(self) -> None:
         self.inner.close()

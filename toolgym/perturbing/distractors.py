@@ -3,21 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import count, islice
 
 from toolgym.errors import ConfigError
 from toolgym.mcp.session import ToolSpec
 from toolgym.messages import ToolCall
 from toolgym.perturbing.chance import Chance
 from toolgym.perturbing.session import Layer, Tools
-from toolgym.registration import domains, make_domain, plugin_domains
+from toolgym.registration import domains, generated_domains, make_domain, plugin_domains
 from toolgym.trajectory import ToolResult
 
 __all__ = ["Distractors", "pool"]
 
 
-def pool(domain: str, own: Sequence[ToolSpec], wanted: int) -> Tools:
+def pool(domain: str, own: Sequence[ToolSpec], wanted: int, title: str = "") -> Tools:
     """The tools of all other registered domains, by domain and name, without those whose name `own` or another has.
     Plug-ins lend none: what is drawn must not depend on what else is installed.
+
+    Where these are too few, generated domains lend theirs, in turn, until there are enough; those of the domain's own
+    `title` lend none, because their tools would be right too.
 
     A domain that cannot be made without options (it needs files of the user's, say) lends none.
 
@@ -32,6 +36,13 @@ def pool(domain: str, own: Sequence[ToolSpec], wanted: int) -> Tools:
             tools = [tool for tool in _tools_of(name) if tool.name not in taken]
             taken.update(tool.name for tool in tools)
             lent[name] = len(tools)
+            found += tools
+    for place in count():
+        if len(found) >= wanted or (made := _generated(place)) is None:
+            break
+        if made[0] != title:
+            tools = [tool for tool in made[1] if tool.name not in taken]
+            taken.update(tool.name for tool in tools)
             found += tools
     if len(found) < wanted:
         named = ", ".join(f"{count} of {name!r}" for name, count in lent.items()) or "there is no other domain"
@@ -53,6 +64,22 @@ def _tools_of(name: str) -> Tools:
         return tuple(sorted(session.tools, key=lambda tool: tool.name))
     finally:
         session.close()
+
+
+_made: list[tuple[str, Tools]] = []
+"""The titles and tools of generated domains that have been asked for. A thousand tools take about a second."""
+
+
+def _generated(place: int) -> tuple[str, Tools] | None:
+    """The title and tools of a generated domain; None where there are no more."""
+    for name in islice(generated_domains(), len(_made), place + 1):
+        domain = make_domain(name)
+        session = domain.session()
+        try:
+            _made.append((getattr(domain, "title", ""), session.tools))
+        finally:
+            session.close()
+    return _made[place] if place < len(_made) else None
 
 
 class Distractors(Layer):

@@ -1,5 +1,6 @@
 """`PerturbedSession`: a session with layers around it, on the agent's side of every transport."""
 
+import asyncio
 from collections.abc import Sequence
 
 from toolgym.mcp.arguments import refuse
@@ -15,6 +16,12 @@ Tools = tuple[ToolSpec, ...]
 class Layer:
     """One perturbation of one episode: what stands between the agent and its tools. This one changes nothing."""
 
+    relists = False
+    """Whether `listed` may give others after `hear`, or after a `sent` that answered itself."""
+
+    blocks = False
+    """Whether `sent` may wait for something."""
+
     def listed(self, tools: Tools) -> Tools:
         """The tools as they are shown further out."""
         return tools
@@ -27,9 +34,17 @@ class Layer:
         """The result as it is shown further out. `call` is what `sent` was given."""
         return result
 
+    def hear(self, text: str) -> None:
+        """Takes in what the user says: the request, and each reply."""
+        return
+
     def fork(self) -> "Layer":
         """A layer in the same state that shares nothing mutable: of one without state, itself."""
         return self
+
+    def close(self) -> None:
+        """Ends what the layer has started; it starts again where it is needed. Twice is harmless."""
+        return
 
 
 class PerturbedSession(WrappedSession):
@@ -42,15 +57,29 @@ class PerturbedSession(WrappedSession):
 
     def __init__(self, inner: ToolSession, layers: Sequence[Layer] = ()):
         super().__init__(inner)
+        self._owns = True
         self.perturb(layers)
 
     def perturb(self, layers: Sequence[Layer]) -> None:
         """Puts the layers of a new episode in place of those of the last."""
         self._layers = tuple(layers)
-        tools = self.inner.tools
-        for layer in reversed(self._layers):
-            tools = layer.listed(tools)
-        self._tools = tools
+        self._blocks = any(layer.blocks for layer in self._layers)
+        self._inputs = [self.inner.tools] * (len(self._layers) + 1)
+        self._list(len(self._layers))
+
+    def _list(self, end: int) -> None:
+        """Lists the tools anew, as the layers before `end` show them."""
+        inputs = self._inputs = self._inputs.copy()
+        for place in range(end, 0, -1):
+            inputs[place - 1] = self._layers[place - 1].listed(inputs[place])
+        self._tools = inputs[0]
+
+    def hear(self, text: str) -> None:
+        """Tells the layers what the user says; the tools are then what they show."""
+        for place, layer in enumerate(self._layers, 1):
+            if layer.relists:
+                layer.hear(text)
+                self._list(place)
 
     @property
     def tools(self) -> Tools:
@@ -63,7 +92,7 @@ class PerturbedSession(WrappedSession):
 
     async def call_async(self, call: ToolCall) -> ToolResult:
         passed: list[tuple[Layer, ToolCall]] = []
-        sent = self._sent(call, passed)
+        sent = await asyncio.to_thread(self._sent, call, passed) if self._blocks else self._sent(call, passed)
         result = sent if isinstance(sent, ToolResult) else await self.inner.call_async(sent)
         return _heard(result, passed)
 
@@ -75,15 +104,28 @@ class PerturbedSession(WrappedSession):
         for layer in self._layers:
             sent = layer.sent(call)
             if type(sent) is ToolResult:
+                if layer.relists:
+                    self._list(self._layers.index(layer) + 1)
                 return sent
             passed.append((layer, call))
             call = sent  # type: ignore[assignment]
         return call
 
+    def user_spoke(self, text: str) -> None:
+        self.inner.user_spoke(text)
+        self.hear(text)
+
+    def close(self) -> None:
+        self.inner.close()
+        for layer in self._layers if self._owns else ():
+            layer.close()
+
     def fork(self) -> "PerturbedSession":
         twin = object.__new__(PerturbedSession)
         twin.inner, twin.fork_kind, twin.suspends = self.inner.fork(), self.fork_kind, self.suspends
-        twin._layers, twin._tools = tuple([layer.fork() for layer in self._layers]), self._tools
+        twin._layers = tuple([layer.fork() for layer in self._layers])
+        twin._owns = False
+        twin._blocks, twin._inputs, twin._tools = self._blocks, self._inputs, self._tools
         return twin
 
 

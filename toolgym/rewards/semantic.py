@@ -13,7 +13,7 @@ from rapidfuzz import fuzz
 from toolgym.errors import ConfigError, did_you_mean
 from toolgym.hub import reaching
 
-__all__ = ["Similarity", "causal_lm", "embedding", "lexical", "similarity_by_name"]
+__all__ = ["Similarity", "causal_lm", "embedding", "lexical", "sentence_encoder", "similarity_by_name"]
 
 Similarity = Callable[[str, str], float]
 SimilarityName = Literal["lexical", "embedding", "causal_lm"]
@@ -79,6 +79,16 @@ def _cosine(x: Sequence[float], y: Sequence[float]) -> float:
     return min(1.0, max(0.0, dot / norm)) if norm else 0.0
 
 
+def sentence_encoder(model: str | None = None) -> Callable[[Sequence[str]], Any]:
+    """What embeds texts: an array (texts, dimensions) of vectors of length 1.
+
+    Raises:
+        ConfigError: sentence-transformers is not installed, or the model cannot be had.
+    """
+    loaded = _sentence_model(model or _DEFAULT_EMBEDDING)
+    return lambda texts: loaded.encode(list(texts), normalize_embeddings=True)
+
+
 @lru_cache(maxsize=4096)
 def _sentence_vector(model: str, text: str) -> tuple[float, ...]:
     return tuple(map(float, _sentence_model(model).encode(text)))
@@ -89,9 +99,7 @@ def _sentence_model(model: str) -> Any:
     try:
         from sentence_transformers import SentenceTransformer  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        raise ConfigError(
-            "The embedding similarity needs sentence-transformers: pip install toolgym[semantic]."
-        ) from error
+        raise ConfigError("Embeddings need sentence-transformers: pip install toolgym[semantic].") from error
     with reaching(model):
         return SentenceTransformer(model)
 
