@@ -78,16 +78,18 @@ class Row:
     """What the search has more than the best of them, with the 95% interval of that."""
     majority: float
     over_majority: tuple[float, Interval]
+    over_greedy: tuple[float, Interval]
+    """What it has more than one greedy episode, which takes fewer tokens."""
 
     @property
     def verdict(self) -> str:
-        """Whether it beats both ways of plain sampling."""
+        """Whether it beats both ways of plain sampling, and a greedy episode."""
         lows = [low for _, (low, _) in (self.over_best_of, self.over_majority)]
         highs = [high for _, (_, high) in (self.over_best_of, self.over_majority)]
         if self.oracle:
             return "an upper bound: knows the outcome"
         if min(lows) > 0:
-            return "beats sampling"
+            return "beats sampling" + (" and greedy" if self.over_greedy[1][0] > 0 else ", not greedy")
         return "worse than sampling" if min(highs) < 0 else "does not beat sampling"
 
 
@@ -155,7 +157,7 @@ def sample_pool(arguments: argparse.Namespace) -> dict[str, list[Sampled]]:
         ]
 
     policy = SearchPolicy(
-        make_policy(arguments.agent, _agent(arguments, 1.0), seed=arguments.seed),
+        make_policy(arguments.agent, _agent(arguments, arguments.temperature), seed=arguments.seed),
         parse_search(f"best_of:n={arguments.pool}"),
         concurrency=arguments.concurrency,
         on_tree=seen,
@@ -173,7 +175,7 @@ def sample_pool(arguments: argparse.Namespace) -> dict[str, list[Sampled]]:
     return {task: pool for task, pool in pools.items() if len(pool) == arguments.pool}
 
 
-def searched(arguments: argparse.Namespace, search: str, temperature: float = 1.0) -> dict[str, Played]:
+def searched(arguments: argparse.Namespace, search: str, temperature: float) -> dict[str, Played]:
     """Task id -> its episode with a search; without the episodes that the infrastructure broke."""
     agent = _agent(arguments, temperature)
     options = EvalOptions(
@@ -197,9 +199,11 @@ def _agent(arguments: argparse.Namespace, temperature: float) -> AgentOptions:
     return AgentOptions(temperature=temperature, concurrency=arguments.concurrency, threads=arguments.threads)
 
 
-def compare(search: str, played: dict[str, Played], pools: dict[str, list[Sampled]], seed: int = 0) -> Row:
-    """A search beside plain sampling with as many tokens, on the tasks that both have."""
-    tasks = [task for task in pools if task in played]
+def compare(
+    search: str, played: dict[str, Played], pools: dict[str, list[Sampled]], greedy: dict[str, Played], seed: int = 0
+) -> Row:
+    """A search beside plain sampling with as many tokens, on the tasks that all have."""
+    tasks = [task for task in pools if task in played and task in greedy]
     own = [played[task] for task in tasks]
     passed_N = np.array([float(each.solved) for each in own])
     figures = {name: float(np.mean([getattr(each, name) for each in own])) for name in ("tokens", "turns", "steps")}
@@ -223,6 +227,7 @@ def compare(search: str, played: dict[str, Played], pools: dict[str, list[Sample
         over_best_of=over(best_N),
         majority=float(most_N.mean()),
         over_majority=over(most_N),
+        over_greedy=over(np.array([float(greedy[task].solved) for task in tasks])),
     )
 
 
@@ -272,8 +277,8 @@ def plain_table(pools: dict[str, list[Sampled]], greedy: dict[str, Played]) -> l
 
 
 HEAD = (
-    "| search | tokens | turns | pass@1 | plain episodes | their best | difference | majority | difference | |\n"
-    "|---|---:|---:|---:|---:|---:|---:|---:|---:|---|"
+    "| search | tokens | turns | pass@1 | plain episodes | their best | difference | majority | difference "
+    "| over greedy | |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|"
 )
 
 
@@ -283,7 +288,8 @@ def row_line(row: Row) -> str:
     return (
         f"| `{row.search}` | {row.tokens:.0f} | {row.turns:.1f} | {100 * row.passed:.1f}% ({100 * low:.0f} to "
         f"{100 * high:.0f}) | {row.samples:.1f} | {100 * row.best_of:.1f}% | {_apart(row.over_best_of)} | "
-        f"{100 * row.majority:.1f}% | {_apart(row.over_majority)} | {row.verdict} |"
+        f"{100 * row.majority:.1f}% | {_apart(row.over_majority)} | "
+        f"{_apart(row.over_greedy)} | {row.verdict} |"
     )
 
 
@@ -307,6 +313,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--tasks", type=int, default=60)
     parser.add_argument("--pool", type=int, default=16, help="plain episodes of each task")
     parser.add_argument("--search", action="append", default=None, help=f"may be repeated (default: {SEARCHES})")
+    parser.add_argument("--temperature", type=float, default=1.0, help="of all that samples")
     parser.add_argument("--concurrency", type=int, default=64)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
@@ -315,19 +322,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments.settings = {**(SMALL if arguments.agent.startswith("builtin") else {})}
     arguments.settings |= {name: value for name, value in parse_settings(arguments.set).items() if name != "split"}
 
-    told = ("agent", "env", "split", "tasks", "seed", "pool", "settings")
+    told = ("agent", "env", "split", "tasks", "seed", "pool", "temperature", "settings")
     kept = Kept(arguments.results, {name: getattr(arguments, name) for name in told})
     drawn = kept.get("pool", lambda: sample_pool(arguments))
     pools = {task: [Sampled(**each) for each in pool] for task, pool in drawn.items()}
 
-    def played(search: str, temperature: float = 1.0) -> dict[str, Played]:
+    def played(search: str, temperature: float) -> dict[str, Played]:
         found = kept.get(f"{search} at {temperature}", lambda: searched(arguments, search, temperature))
         return {task: Played(**each) for task, each in found.items()}
 
-    print("\n".join(plain_table(pools, played("best_of:n=1", temperature=0.0))))
+    greedy = played("best_of:n=1", 0.0)
+    print("\n".join(plain_table(pools, greedy)))
     print(f"\n{HEAD}", flush=True)
     for search in arguments.search or SEARCHES:
-        print(row_line(compare(search, played(search), pools, arguments.seed)), flush=True)
+        row = compare(search, played(search, arguments.temperature), pools, greedy, arguments.seed)
+        print(row_line(row), flush=True)
     return 0
 
 
