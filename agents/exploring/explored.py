@@ -104,7 +104,9 @@ class Explored:
         said: dict[int, tuple[tuple[str, str], ...]] = {}
         for line in lines_of(self.folder / VALUES):
             if line["parent"] is None:
-                task, prompt, said = line["task"], line["observation"], {line["state"]: ()}
+                task, prompt = line["task"], line["observation"]
+                said.clear()
+                said[line["state"]] = ()
             else:
                 said[line["state"]] = (*said[line["parent"]], (line["action"], line["observation"]))
             if task in self._done:

@@ -95,5 +95,5 @@ def test_an_option_of_the_environment_says_how_it_is_set(toolgym, option) -> Non
 
 def test_any_other_option_names_those_like_it(toolgym) -> None:
     done = toolgym("eval", "--sead", "1")
-    assert "Possible options: --seed" in done.err
+    assert "Possible options: --search, --seed, --set" in done.err
     assert "environment's" not in done.err

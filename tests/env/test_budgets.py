@@ -17,7 +17,7 @@ from toolgym.errors import ConfigError
 from toolgym.mcp.connect import connect
 from toolgym.mcp.serve import serving
 from toolgym.messages import ToolCall, Turn, render
-from toolgym.options import EnvOptions
+from toolgym.options import EnvOptions, parse_settings
 from toolgym.rewards.counterfactual import contributions, turns_of
 from toolgym.rewards.efficiency import calls_made
 from toolgym.trajectory import read_trajectories
@@ -203,7 +203,13 @@ def test_trls_loop_is_told_too() -> None:
     assert episode.calculate(expression="1 + 1").startswith("This call was not run")
 
 
-@pytest.mark.parametrize("given", ["calls=20,turns=8", " turns = 8 , calls=20", {"turns": 8, "calls": 20}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("calls=20,turns=8", " turns = 8 , calls=20", {"turns": 8, "calls": 20}),
+        *(parse_settings([f"budget={text}"])["budget"] for text in ("calls=20,turns=8", '{"calls": 20, "turns": 8}')),
+    ],
+)
 def test_ways_to_give_a_budget(given: Any) -> None:
     options = EnvOptions(budget=given)
     assert options.budget == Budget(calls=20, turns=8) == options.override({"split": "test"}).budget

@@ -11,7 +11,8 @@ from toolgym.agents.evaluation.costs import choose_costs, draw_costs, front, rea
 from toolgym.agents.evaluation.evaluation import AgentOptions, EvalOptions, evaluate, make_policy
 from toolgym.agents.evaluation.metrics import wilson
 from toolgym.agents.policies.policy import Completion
-from toolgym.agents.policies.scripted import OraclePolicy
+from toolgym.agents.policies.scripted import OraclePolicy, RandomPolicy
+from toolgym.agents.search import parse_search
 from toolgym.errors import ConfigError
 from toolgym.trajectory import Trajectory, TrajectoryWriter, read_trajectories
 
@@ -185,6 +186,19 @@ def test_an_evaluation_writes_what_each_episode_took(cloakroom: str, tmp_path: P
         assert all(each.meta["cost"]["seconds"] > 0 for each in kept)
     evaluate(OraclePolicy(), EvalOptions(cloakroom, episodes=3, output=file, overwrite=True))
     assert [each.meta["cost"]["tokens"] for each in read_trajectories(file)] == [None] * 3
+
+
+def test_a_searched_episode_costs_what_its_forks_did(cloakroom: str, tmp_path: Path) -> None:
+    file = tmp_path / "searched.jsonl"
+    options = EvalOptions(cloakroom, episodes=4, output=file, search=parse_search("majority:n=3"))
+    evaluate(RandomPolicy(0), options)
+    kept = read_trajectories(file)
+    assert all(each.meta["search"]["turns"] > len(each.steps) for each in kept)
+    calls = [each.meta["cost"]["calls"] + each.meta["search"]["calls"] for each in kept]
+    (read,) = read_evaluations([file])
+    assert read.costs["calls"] is not None
+    assert read.costs["calls"].value == pytest.approx(sum(calls) / 4)
+    assert sum(calls) > sum(len(each.calls) for each in kept)
 
 
 def test_a_models_tokens_are_those_that_it_sampled(tmp_path: Path) -> None:

@@ -260,3 +260,17 @@ def test_an_endpoints_conversation_has_its_calls_and_their_results():
     assert [(said[at]["tool_call_id"], said[at]["content"]) for at in (2, 3)] == [("c1", "ok"), ("c2", "ok")]
     assert text.endswith("Hm.\n\nGo on.\n\nTry more.")
     assert info["task_id"] == "a name"
+
+
+def test_a_policy_that_asks_a_server_is_searched_with_alike(lock, dice):
+    class Elsewhere(dice):
+        async def turn(self, slot: int) -> Completion:
+            return super().generate([slot])[0]
+
+        def generate(self, slots: Any) -> list[Completion]:
+            raise AssertionError("it has a turn for each slot")
+
+    here, cost = play(lock, dice(), "beam:width=2,branch=2,scorer=consistency", 2)
+    there, cost_there = play(lock.spawn(), Elsewhere(), "beam:width=2,branch=2,scorer=consistency", 2)
+    assert cost == cost_there
+    assert [rollout.trajectory for rollout in here] == [rollout.trajectory for rollout in there]

@@ -215,7 +215,7 @@ def evaluate(
     Examples:
       toolgym eval --agent oracle --split test --episodes 200
       toolgym eval --agent builtin:imperfect --k 4 --temperature 0.7 --json
-      toolgym eval --agent builtin:imperfect --search best_of:n=8,scorer=consistency
+      toolgym eval --agent builtin:imperfect --search majority:n=8
       toolgym eval --agent hf:Qwen/Qwen3-0.6B --threads 2 --output qwen.jsonl
       toolgym eval --tools retrieve:k=10 --set distractors=200
       toolgym eval --agent hf:runs/my/final --vllm http://gpu1:8000
