@@ -117,17 +117,17 @@ class ToolMemoryPolicy(Worn):
         talk = self._talks[slot]
         messages = list(info.get("messages") or [{"role": "user", "content": observation}])
         before = list(talk.kept)
-        if info.get("tools"):  # tools that come later are there at once
+        if info.get("tools"):  # there are these from now on
             talk.tools = {tool["function"]["name"]: tool for tool in info["tools"]}
             talk.index = _index(talk.tools)
             talk.kept = [name for name in talk.kept if name in talk.tools]
             messages = [message for message in messages if not lists_tools(str(message.get("content") or ""))]
         talk.messages += messages
-        said = _said(messages)
-        if said and self.options.mode != "autonomous":
-            found = self._found(talk, said)
-            workflow = self.options.mode == "workflow"
-            talk.kept = found if workflow else [name for name in talk.kept if name in found]
+        found = [] if self.options.mode == "autonomous" else self._found(talk, _said(messages))
+        if found:  # a "yes" fits no tool, and changes nothing
+            talk.kept = [name for name in talk.kept if name in found]
+            if self.options.mode == "workflow":
+                talk.kept += [name for name in found if name not in talk.kept]
         self._feed(slot, talk, before, observation, {**info, "messages": messages})
         self._episodes[slot].notes["kept"].append(len(talk.kept))
         return []
