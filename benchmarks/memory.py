@@ -1,6 +1,6 @@
 """What memories do to the built-in policy: the pass rate, and the turns and tokens that they cost or save.
 
-    python benchmarks/memory.py --output runs/memory                     # about 5 minutes on a core
+    python benchmarks/memory.py --output runs/memory                     # about 7 minutes on a free core
     python benchmarks/memory.py --output runs/memory --only "none graph"   # goes on where it stopped
     python benchmarks/memory.py --output runs/memory --tools               # of mem_tool: gold calls outside the context
 
