@@ -1,7 +1,8 @@
 """What memories do to the built-in policy: the pass rate, and the turns and tokens that they cost or save.
 
-    python benchmarks/memory.py --output runs/memory                     # about 5 minutes on a core
+    python benchmarks/memory.py --output runs/memory                     # about 7 minutes on a free core
     python benchmarks/memory.py --output runs/memory --only "none graph"   # goes on where it stopped
+    python benchmarks/memory.py --output runs/memory --tools               # of mem_tool: gold calls outside the context
 
 The memory is learnt from the airline's train split: the gold chains of `--gold` tasks and the policy's own episodes on
 `--own` tasks; the ranker of `cases:similarity=learnt` from its episodes with cases on `--shown` validation tasks. Every
@@ -24,7 +25,7 @@ from toolgym.agents.memory.worn import Worn
 from toolgym.agents.policies.policy import Policy
 from toolgym.trajectory import Trajectory, read_trajectories
 
-ENV = "ToolGym/Airline-v0"
+ENV, PLANARENA = "ToolGym/Airline-v0", "ToolGym/PlanArena-v0"
 SETTINGS = {"size": "small", "prompt": "short"}
 ROWS = (
     "none",
@@ -96,6 +97,22 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def tools_table(folder: Path, tasks: int = 40) -> str:
+    """How many of the gold chains' calls are of tools that `mem_tool` does not keep, in Markdown."""
+    lines = ["| environment | tools | kept | gold calls | of tools that are not kept |", "|---|---|---|---|---|"]
+    for env_id, settings in (("ToolGym/Airline-v0", {"size": "small"}), ("ToolGym/All-v0", {}), (PLANARENA, {})):
+        for k in (4, 8):
+            output = folder / "tools.jsonl"
+            options = EvalOptions(env_id, "test", tasks, env_options=settings, output=output, overwrite=True)
+            evaluate(wear(make_policy("oracle"), f"mem_tool:mode=workflow,k={k}"), options)
+            episodes = read_trajectories(output)
+            notes = [each.meta["memory"] for each in episodes]
+            calls, outside = sum(len(each.calls) for each in episodes), sum(each["outside"] for each in notes)
+            there, kept = np.mean([(each["tools"], each["kept"][0]) for each in notes], axis=0)
+            lines.append(f"| {env_id} | {there:.1f} | {kept:.1f} | {calls} | {outside / calls:.1%} |")
+    return "\n".join(lines)
+
+
 def _of(each: dict[str, Any], base: dict[str, Any], what: str) -> str:
     change = "" if each is base else f" ({each[what] / base[what] - 1:+.1%})"
     return f"{each[what]:,}{change}"
@@ -104,14 +121,18 @@ def _of(each: dict[str, Any], base: dict[str, Any], what: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--agent", default="builtin:imperfect", help="who acts")
-    parser.add_argument("--tasks", type=int, default=60, help="test tasks")
+    parser.add_argument("--tasks", type=int, default=80, help="test tasks")
     parser.add_argument("--gold", type=int, default=400, help="train tasks whose gold chains are learnt from")
     parser.add_argument("--own", type=int, default=60, help="train tasks that the policy plays to be learnt from")
     parser.add_argument("--shown", type=int, default=20, help="validation tasks that the policy plays with cases")
     parser.add_argument("--only", default="", help="rows, separated by spaces")
+    parser.add_argument("--tools", action="store_true", help="the table of mem_tool instead")
     parser.add_argument("--output", type=Path, required=True, help="folder of the memory and the figures")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
+    if options.tools:
+        print(tools_table(options.output))
+        return
     agent = make_policy(options.agent, AgentOptions(temperature=0.0, threads=1))
     file = remember(agent, options.output, options.gold, options.own, options.shown)
     found = options.output / "rows.json"

@@ -155,7 +155,7 @@ def test_what_is_public_is_in_the_reference():
     text = "\n".join(page.read_text(encoding="utf-8") for page in (DOCS / "reference").glob("*.md"))
     listed = {name.rpartition(".")[2] for name in re.findall(r"^::: ([\w.]+)$", text, re.MULTILINE)}
     public = set(toolgym.__all__)
-    for room in ("policies", "rollouts", "evaluation", "training"):
+    for room in ("policies", "rollouts", "memory", "evaluation", "training"):
         public |= set(import_module(f"toolgym.agents.{room}").__all__)
     assert public - listed <= {"all_equal", "summarise"}, public - listed
 

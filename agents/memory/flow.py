@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from toolgym import _json
+from toolgym import _strict_json
 from toolgym.messages import ToolCall
 from toolgym.world import canonical
 
@@ -38,7 +38,7 @@ class Seen:
     def add(self, call: ToolCall, result: str) -> None:
         """Adds a call that succeeded; a result that is JSON is read as such."""
         try:
-            value = _json.loads(result)
+            value = _strict_json.loads(result, half_characters=True)
         except ValueError:
             value = result
         # The latest call is the last thing that was shown.

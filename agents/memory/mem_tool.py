@@ -86,6 +86,24 @@ class _Talk:
     is_full: bool = False
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("added", "removed", "managed", "outside"), 0))
 
+    def log(self, messages: list[dict[str, Any]]) -> None:
+        """Adds what was said to the conversation, each result under the id of its call.
+
+        Where not every call has a result, the turn keeps its calls as text alone: endpoints refuse one without.
+        """
+        calls = self.messages[-1].get("tool_calls") or []
+        results = [message for message in messages if message.get("role") == "tool"]
+        ids = [call["id"] for call in calls]
+        if len(ids) != len(results):
+            self.messages[-1].pop("tool_calls", None)
+            ids = []
+        waiting = iter(ids)
+        for message in messages:
+            kept = {name: value for name, value in message.items() if name != "parts"}
+            if ids and message.get("role") == "tool":
+                kept["tool_call_id"] = next(waiting)
+            self.messages.append(kept)
+
 
 class ToolMemoryPolicy(Worn):
     """A policy whose context holds some of the tools."""
@@ -117,17 +135,17 @@ class ToolMemoryPolicy(Worn):
         talk = self._talks[slot]
         messages = list(info.get("messages") or [{"role": "user", "content": observation}])
         before = list(talk.kept)
-        if info.get("tools"):  # tools that come later are there at once
+        if info.get("tools"):  # there are these from now on
             talk.tools = {tool["function"]["name"]: tool for tool in info["tools"]}
             talk.index = _index(talk.tools)
             talk.kept = [name for name in talk.kept if name in talk.tools]
             messages = [message for message in messages if not lists_tools(str(message.get("content") or ""))]
-        talk.messages += messages
-        said = _said(messages)
-        if said and self.options.mode != "autonomous":
-            found = self._found(talk, said)
-            workflow = self.options.mode == "workflow"
-            talk.kept = found if workflow else [name for name in talk.kept if name in found]
+        talk.log(messages)
+        found = [] if self.options.mode == "autonomous" else self._found(talk, _said(messages))
+        if found:  # a "yes" fits no tool, and changes nothing
+            talk.kept = [name for name in talk.kept if name in found]
+            if self.options.mode == "workflow":
+                talk.kept += [name for name in found if name not in talk.kept]
         self._feed(slot, talk, before, observation, {**info, "messages": messages})
         self._episodes[slot].notes["kept"].append(len(talk.kept))
         return []
@@ -169,7 +187,7 @@ class ToolMemoryPolicy(Worn):
         """Answers a turn that manages tools; what else it called is to be called again, with the new tools."""
         before = list(talk.kept)
         messages = [{"role": "tool", "name": call.name, "content": self._managed(talk, call)} for call in calls]
-        talk.messages += messages
+        talk.log(messages)
         text = "\n".join(f"<tool_response>{message['content']}</tool_response>" for message in messages)
         self._feed(slot, talk, before, text, {"messages": messages})
 

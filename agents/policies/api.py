@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from toolgym.agents.policies.policy import Completion
 from toolgym.errors import ChatError, ConfigError
@@ -96,7 +96,7 @@ class ApiPolicy:
                 # Endpoints refuse a conversation with an unanswered call (a turn cut short by a limit, say).
                 talk.messages += _unanswered(talk.pending, observation)
             if message.get("role") == "assistant":  # a turn that was taken in the model's place
-                calls: list[dict[str, Any]] = message.get("tool_calls") or []
+                calls = cast(list[dict[str, Any]], message.get("tool_calls") or [])
                 talk.pending = [str(call["id"]) for call in calls]
                 message = _native(message)
             talk.messages.append(message)

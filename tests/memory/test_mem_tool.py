@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from toolgym.agents.memory.mem_tool import ADD, REMOVE, ToolMemoryOptions, ToolMemoryPolicy
+from toolgym.agents.policies import ApiPolicy
+from toolgym.agents.policies.api import ApiOptions
 from toolgym.agents.policies.policy import Completion
 from toolgym.errors import ConfigError, OpeningError
 from toolgym.mcp.session import ToolSpec
@@ -48,7 +50,7 @@ def test_the_tools_of_a_system_message_are_exchanged():
 
 
 def test_workflow_exchanges_the_tools_at_each_of_the_users_turns(scripted):
-    inner = scripted(calls(("book_flight", {})), calls(("stop_music", {})), Turn(response="Ok."))
+    inner = scripted(calls(("book_flight", {})), calls(("stop_music", {})))
     policy = begin(inner, "workflow")
     assert sorted(inner.tools[0]) == ["book_flight", "cancel_flight"]
     assert "play_music" not in inner.told[0][0]["content"]
@@ -66,15 +68,47 @@ def test_workflow_exchanges_the_tools_at_each_of_the_users_turns(scripted):
     assert [message["role"] for message in inner.told[0]] == roles
     ids = [call["id"] for message in inner.told[0] for call in message.get("tool_calls", ())]
     assert ids == ["turn_0_0", "turn_1_0"]
+    for words in ("Yes.", "The song!"):  # fits no tool; fits those that are there
+        policy.observe(0, words, {"messages": [{"role": "user", "content": words}]})
+    assert inner.starts == 2
     found = notes(policy)
     assert {key: found[key] for key in ("tools", "kept", "added", "removed", "managed", "outside")} == {
         "tools": 4,
-        "kept": [2, 2, 2],
+        "kept": [2, 2, 2, 2, 2],
         "added": 2,
         "removed": 2,
         "managed": 0,
         "outside": 1,
     }
+
+
+def test_an_endpoint_gets_a_conversation_that_it_takes(chat_server):
+    def calling(*names):
+        return {"tool_calls": [{"id": f"c_{name}", "function": {"name": name, "arguments": "{}"}} for name in names]}
+
+    chat_server.script = [calling("book_flight", "cancel_flight"), calling("stop_music", "play_music"), "Ok."]
+    inner = ApiPolicy(ApiOptions(model="m", base_url=chat_server.url))
+    policy = begin(inner, "workflow")
+    try:
+        for words in ("Now a song.", "And a plane."):
+            policy.generate([0])
+            results = [{"role": "tool", "content": "ok"}] * (2 if words == "Now a song." else 1)  # a limit cut one off
+            policy.observe(0, words, {"messages": [*results, {"role": "user", "content": words}]})
+        policy.generate([0])
+    finally:
+        policy.close()
+    asked = chat_server.requests
+    assert [sorted(tool["function"]["name"] for tool in request["tools"]) for request in asked] == [
+        ["book_flight", "cancel_flight"],
+        ["play_music", "stop_music"],
+        ["book_flight", "cancel_flight"],
+    ]
+    talk = asked[2]["messages"]
+    roles = ["system", "user", "assistant", "tool", "tool", "user", "assistant", "user", "user"]
+    assert [message["role"] for message in talk] == roles
+    assert [call["id"] for call in talk[2]["tool_calls"]] == [message["tool_call_id"] for message in talk[3:5]]
+    assert "tool_calls" not in talk[6]
+    assert "stop_music" in talk[6]["content"]
 
 
 def test_the_autonomous_agent_begins_without_tools_and_fetches_them(scripted):

@@ -42,7 +42,6 @@ from toolgym.hub_files import SCHEME, fetched, on_hub
 __all__ = ["app", "main"]
 
 _EXTRAS = {
-    "bm25s": "memory",
     "torch": "train",
     "transformers": "train",
     "trl": "train",
