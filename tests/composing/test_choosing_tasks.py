@@ -50,16 +50,22 @@ def test_the_tasks_are_those_whose_recipe_fits(
     assert tasks[len(fits) // 2] == fresh(shop).tasks(split)[fits[len(fits) // 2]]
 
 
-def test_few_stories_are_tried_together_to_tell_the_depth(shop: Declaration, monkeypatch: pytest.MonkeyPatch) -> None:
-    together: list[str] = []
+@pytest.fixture
+def together(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The recipes of several stories that were tried."""
+    tried: list[str] = []
     works = DeclaredComposer._works
 
-    def counted(composer: DeclaredComposer, recipe: Together) -> bool:
+    def noted(composer: DeclaredComposer, recipe: Together) -> bool:
         if len(recipe.outlines) > 1:
-            together.append(recipe.name)
+            tried.append(recipe.name)
         return works(composer, recipe)
 
-    monkeypatch.setattr(DeclaredComposer, "_works", counted)
+    monkeypatch.setattr(DeclaredComposer, "_works", noted)
+    return tried
+
+
+def test_few_stories_are_tried_together_to_tell_the_depth(shop: Declaration, together: list[str]) -> None:
     tasks = fresh(shop).tasks("test", depth=4)
     few = len(together)
     assert {tasks[place].depth for place in range(40)} == {4}
@@ -68,4 +74,15 @@ def test_few_stories_are_tried_together_to_tell_the_depth(shop: Declaration, mon
     together.clear()
     for index in range(TASKS_OF["test"]):
         maker.recipe(index)
+    assert len(together) > 4 * few
+
+
+def test_few_stories_are_tried_together_for_the_tasks_before_one(shop: Declaration, together: list[str]) -> None:
+    last = shop.tasks_per_world["small"] - 1
+    task = fresh(shop).new_maker("train").make(last)
+    few = len(together)
+    maker = fresh(shop).new_maker("train")
+    together.clear()
+    made = [maker.make(index) for index in range(last + 1)]
+    assert made[-1] == task
     assert len(together) > 4 * few

@@ -171,8 +171,8 @@ class TaskMaker:
         self._session = self.new_session()
         self._recipes: dict[int, Recipe] = {}
         self._requests: dict[int, str] = {}
-        # The first task of a world -> the names of its recipes so far, and the tasks of each.
-        self._named: dict[int, tuple[list[str], dict[str, list[int]]]] = {}
+        # The first task of a world -> up to which its tasks were looked at, and those that may be asked for alike.
+        self._named: dict[int, tuple[int, dict[str, list[int]]]] = {}
 
     def recipe(self, index: int) -> Recipe:
         """The kind of task that `index` is; it does not depend on the worlds."""
@@ -181,21 +181,24 @@ class TaskMaker:
         return self._recipes[index]
 
     def is_wanted(self, index: int, wanted: Callable[[Recipe], bool]) -> bool:
-        """Whether `wanted` says so of the kind of task that `index` is.
+        """Whether `wanted` says so of the kind of task that `index` is."""
+        said = {wanted(recipe) for recipe in self._outlook(index)}
+        return said.pop() if len(said) == 1 else wanted(self.recipe(index))
 
-        It is not looked for which kind that is where one that works comes soon, and all before it are wanted as it is.
-        """
-        if index not in self._recipes:
-            said = set[bool]()
-            candidates = self.composer.candidates(self.source.rng(_TASK_KEY, index), self.source.split)
-            for recipe, works in islice(candidates, _LOOKED_AHEAD):
-                if works is not False:
-                    said.add(wanted(recipe))
-                if len(said) > 1:
-                    break
-                if works:
-                    return said.pop()
-        return wanted(self.recipe(index))
+    def _outlook(self, index: int) -> list[Recipe]:
+        """Kinds of which task `index` is one: often that is enough to know, and none needs to be tried for it."""
+        if index in self._recipes:
+            return [self._recipes[index]]
+        found: list[Recipe] = []
+        candidates = self.composer.candidates(self.source.rng(_TASK_KEY, index), self.source.split)
+        for recipe, works in islice(candidates, _LOOKED_AHEAD):
+            if works is not False:
+                found.append(recipe)
+            if works:
+                if len(found) == 1:
+                    self._recipes[index] = recipe
+                return found
+        return [self.recipe(index)]
 
     def make(self, index: int) -> Task:
         """Task `index`.
@@ -225,12 +228,13 @@ class TaskMaker:
         """The earlier tasks of the same world and recipe, and of recipes that are asked for in the same words."""
         together = min(self.composer.tasks_per_world[self.source.size], _MOST_RELATED)
         first = index - index % together
-        seen, by_name = self._named.setdefault(first, ([], {}))
-        for other in range(first + len(seen), index):
-            name = _alike(self.recipe(other))
-            seen.append(name)
-            by_name.setdefault(name, []).append(other)
-        return (other for other in by_name.get(_alike(self.recipe(index)), ()) if other < index)
+        name = _alike(self.recipe(index))
+        seen, by_name = self._named.get(first, (first, {}))
+        for other in range(seen, index):
+            for may_be in {_alike(recipe) for recipe in self._outlook(other)}:
+                by_name.setdefault(may_be, []).append(other)
+        self._named[first] = max(seen, index), by_name
+        return (other for other in by_name.get(name, ()) if other < index and _alike(self.recipe(other)) == name)
 
     def _request(self, index: int) -> str:
         return self._requests[index] if index in self._requests else self.make(index).request

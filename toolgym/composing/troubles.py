@@ -5,6 +5,7 @@ least of the steps that the policy's notes call for; what is declared is in `too
 """
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -109,13 +110,18 @@ def troubles_of(troubles: Troubles, rng: random.Random, depth: int, unseen: bool
     """
     places = {fault: place for place, fault in enumerate(troubles.faults)}
     able = {goal: [fault for fault in troubles.faults if goal.name in fault.breaks] for goal in troubles.goals}
+    looks = Counter(check.by.kind for check in troubles.checks)
     for _ in range(_TRIES):
         goal = rng.choice(troubles.goals)
         count = min(len(able[goal]), rng.randint(1, min(depth, _MOST_FAULTS)))
         faults = tuple(sorted(rng.sample(able[goal], count), key=places.__getitem__))
         hinted = frozenset(fault.name for fault in faults if rng.random() < _HINTED_SHARE)
+        wanted = {kind for fault in faults for kind in (fault.needs if fault.name in hinted else fault.checks)}
+        steps = {step for fault in faults for step in fault.mended_by}
+        if sum(looks[kind] for kind in wanted) + len(steps) != depth:  # told before it is made: most have another
+            continue
         made = Trouble(troubles, goal, faults, hinted, held_out=_held_out(goal, faults))
-        if made.depth == depth and made.fits_together() and made.held_out <= unseen:
+        if made.fits_together() and made.held_out <= unseen:
             yield made
 
 
