@@ -99,6 +99,9 @@ def test_what_fills_a_parameter_comes_along():
     assert search(ToolIndex((*TEN, declared)), "list") == ["list_orders", "whoami"]
     number = replace(declared, output_schema={"properties": {"customer_id": {"type": "integer"}}})
     assert search(ToolIndex((*TEN, number)), "list") == ["list_orders", "find_customer"]
+    # A city is the user's to say, whoever lists cities.
+    cities = tool("list_cities", "Lists each city.", gives=("city",))
+    assert search(ToolIndex((*TEN, cities)), "weather") == ["getWeather"]
     nested = {"type": "array", "items": {"anyOf": [{"properties": {"a": {"properties": {"b": {"type": "null"}}}}}]}}
     assert fields_of(nested) == {"a": "", "b": "null"}
     assert fields_of(None) == {}

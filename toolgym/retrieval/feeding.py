@@ -1,5 +1,6 @@
 """Which tools feed which: whose outputs another tool's parameters are filled from."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,12 +11,16 @@ from toolgym.retrieval.words import fields_of, words
 
 __all__ = ["Feeding"]
 
+_IDENTIFIER = re.compile(
+    r"(?:^|[^a-z])(?:ids?|numbers?|codes?|keys?|ref|reference)$|(?:Ids?|Number|Code|Key|Ref|Reference)$"
+)
+"""What the name of an identifier ends with."""
 _GENERIC = frozenset(("code", "key", "name", "number", "reference"))
 """Words of identifiers that say nothing of whose identifier it is."""
 
 
 class Feeding:
-    """What may fill a parameter.
+    """What may fill a parameter that is an identifier: a date, a city or an amount is the user's to say.
 
     A tool feeds a parameter that its output schema declares a field of the same words for, of a type that fits. Where
     no schema does, the tools feed it that only read and whose name or description speaks of what it identifies
@@ -33,15 +38,18 @@ class Feeding:
         self._names, self._tools = names, tools
         declared: dict[tuple[str, ...], list[tuple[int, str]]] = {}
         mentions: dict[str, list[int]] = {}
+        takers: dict[tuple[str, ...], list[int]] = {}
         for place, name in enumerate(names):
             tool = tools[name]
             for field, kind in fields_of(tool.output_schema).items():
                 if key := words(field):
                     declared.setdefault(key, []).append((place, kind))
+            for parameter in self.parameters(place):
+                takers.setdefault(words(parameter), []).append(place)
             if tool.writes is not True:
                 for word in {*words(name), *words(tool.description)}:
                     mentions.setdefault(word, []).append(place)
-        self._declared = declared
+        self._declared, self._takers = declared, takers
         self._mentions = {word: np.array(places) for word, places in mentions.items()}
         self._known: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
 
@@ -56,12 +64,13 @@ class Feeding:
         key = parameter, kind
         if key not in self._known:
             found, told = self._found(parameter, kind), words(parameter)
-            takes = [any(words(name) == told for name in self.parameters(place)) for place in found]
-            others = np.array(takes, dtype=bool)
+            others = np.isin(found, self._takers.get(told, ()))
             self._known[key] = found[~others], found[others]
         return self._known[key]
 
     def _found(self, parameter: str, kind: str) -> np.ndarray:
+        if not _IDENTIFIER.search(parameter):
+            return np.array([], dtype=int)
         told = words(parameter)
         declared = {place for place, other in self._declared.get(told, ()) if not (kind and other and kind != other)}
         if declared:

@@ -166,13 +166,14 @@ class ToolIndex:
             for scores in self._scores(built, query.text, direct, query.weight, more):
                 order = _best(scores if allowed is None else np.where(allowed, scores, 0.0), _DEPTH)
                 fused[order] += query.weight / (_RRF + 1 + np.arange(len(order)))
+        feeding = _Feeders(built, self._words, direct, allowed)
         found: dict[int, None] = {}
         for place in map(int, _best(fused, k)):
             if len(found) >= k:
                 break
             found.setdefault(place)
             if feeders:
-                found |= dict.fromkeys(self._feeders(built, place, direct, allowed))
+                found |= dict.fromkeys(feeding.of(place))
         return [built.names[place] for place in list(found)[:k]]
 
     def _scores(
@@ -195,32 +196,6 @@ class ToolIndex:
         if self._encoder is not None and len(built.names):
             out.append(built.vectors @ self._encoder([text])[0])
         return out
-
-    def _feeders(self, built: "_Built", place: int, direct: np.ndarray, allowed: np.ndarray | None) -> list[int]:
-        """What shows more of what a tool is about, the sources of its parameters, and the sources of theirs."""
-        found = self._fillers(built, place, direct, allowed, sources=False)
-        for source in self._fillers(built, place, direct, allowed, sources=True):
-            found += [source, *self._fillers(built, source, direct, allowed, sources=True)]
-        return found
-
-    def _fillers(
-        self, built: "_Built", place: int, direct: np.ndarray, allowed: np.ndarray | None, sources: bool
-    ) -> list[int]:
-        """For each parameter of a tool the best that fills it: a source, or one that is none."""
-        found: list[int] = []
-        alike: np.ndarray | None = None
-        for name, kind in built.feeding.parameters(place).items():
-            places = built.feeding.of(name, kind)[0 if sources else 1]
-            places = places[places != place]
-            if allowed is not None:
-                places = places[allowed[places]]
-            if not len(places):
-                continue
-            if alike is None:
-                own = built.scores(self._words[built.names[place]])
-                alike = direct if own is None else direct + own
-            found.append(int(places[np.argmax(alike[places])]))
-        return found
 
     def _ready(self) -> "_Built":
         if self._built is None:
@@ -270,6 +245,49 @@ class _Built:
         """BM25's scores of all tools for some words, each of which counts once; None where no tool has any of them."""
         ids = sorted({self._ids[word] for word in told if word in self._ids})
         return self._bm25.get_scores_from_ids(ids) if ids else None
+
+
+class _Feeders:
+    """What feeds tools, in one search.
+
+    Args:
+        built: what is searched.
+        texts: the words of all tools, by name.
+        direct: the queries' scores of all tools.
+        allowed: which tools may be found; None: all.
+    """
+
+    def __init__(
+        self, built: _Built, texts: Mapping[str, Sequence[str]], direct: np.ndarray, allowed: np.ndarray | None
+    ):
+        self._built, self._texts, self._direct, self._allowed = built, texts, direct, allowed
+        self._alike: dict[int, np.ndarray] = {}
+
+    def of(self, place: int) -> list[int]:
+        """What shows more of what a tool is about, the sources of its parameters, and the sources of theirs."""
+        found = self._fillers(place, sources=False)
+        for source in self._fillers(place, sources=True):
+            found += [source, *self._fillers(source, sources=True)]
+        return found
+
+    def _fillers(self, place: int, sources: bool) -> list[int]:
+        """For each parameter of a tool the best that fills it: a source, or one that is none."""
+        found: list[int] = []
+        for name, kind in self._built.feeding.parameters(place).items():
+            places = self._built.feeding.of(name, kind)[0 if sources else 1]
+            places = places[places != place]
+            if self._allowed is not None:
+                places = places[self._allowed[places]]
+            if len(places):
+                found.append(int(places[np.argmax(self._like(place)[places])]))
+        return found
+
+    def _like(self, place: int) -> np.ndarray:
+        """How much all tools are like one, and what is looked for."""
+        if place not in self._alike:
+            own = self._built.scores(self._texts[self._built.names[place]])
+            self._alike[place] = self._direct if own is None else self._direct + own
+        return self._alike[place]
 
 
 def _best(scores: np.ndarray, k: int) -> np.ndarray:
