@@ -9,12 +9,9 @@ from toolgym.agents.memory.cases import CaseBank, CasesOptions, CasesPolicy, cas
 from toolgym.agents.memory.learning import request_of
 from toolgym.agents.memory.ranking import features, fit, value
 from toolgym.agents.memory.records import Ranker
+from toolgym.agents.memory.words import TextIndex, words
 from toolgym.errors import ConfigError, OpeningError
 from toolgym.messages import Turn
-
-pytest.importorskip("bm25s", reason="needs the extra memory")
-
-from toolgym.agents.memory.words import TextIndex, words
 
 
 def test_words_are_what_requests_share():

@@ -13,8 +13,6 @@ from toolgym.mcp.session import ToolSpec
 from toolgym.messages import ToolCall, Turn, render
 from toolgym.observations import Prompt, with_tools
 
-pytest.importorskip("bm25s", reason="needs the extra memory")
-
 SPECS = [
     ToolSpec("book_flight", "Books a seat on a plane."),
     ToolSpec("cancel_flight", "Cancels a seat on a plane."),

@@ -19,8 +19,6 @@ from toolgym.errors import ConfigError
 from toolgym.messages import ToolCall, Turn
 from toolgym.trajectory import read_trajectories
 
-pytest.importorskip("bm25s", reason="needs the extra memory")
-
 
 @pytest.fixture
 def file(episode, tmp_path):

@@ -108,7 +108,6 @@ def test_a_constant_is_worth_its_share(episode):
 
 
 def test_only_the_cases_with_similar_requests_count(episode):
-    pytest.importorskip("bm25s", reason="needs the extra memory")
     cancels = [("cancel_order", {"order": "o1"}, "cancelled")]
     memory = learn(
         [
