@@ -85,6 +85,8 @@ def test_the_command_line_builds_shows_and_wears(toolgym, desk_env, tmp_path):
     assert (done.code, "learnt from 1 tasks of Test/Desk-v0's split 'train'" in done.err) == (2, True)
     done = toolgym(*test)
     assert (done.code, "--memory-file is of --memory" in done.err) == (2, True)
+    done = toolgym(*test, "--memory", "graph", "--search", "best_of:n=2")
+    assert (done.code, "--memory or --search, not both" in " ".join(done.err.split())) == (2, True)
     done = toolgym(*test, "--memory", "graph:support=1,similar=0", "--agent", "noop")
     assert json.loads(done.out)["memory"] == {
         **{"spec": "graph:support=1,similar=0", "asked": 1, "own": 0},

@@ -284,6 +284,10 @@ def evaluate(
         raise ConfigError("--otel-content is of --otel, which was not given")
     if memory is None and memory_file is not None:
         raise ConfigError("--memory-file is of --memory, which was not given")
+    if memory is not None and searched is not None:
+        raise ConfigError(
+            "a search samples in forks, where a memory shows nothing: give --memory or --search, not both"
+        )
     policy = make_policy(agent, sampling, seed=seed)
     worn = None
     if memory is not None:
