@@ -11,7 +11,7 @@ request.
 
 - recall@k: the share of a task's relevant tools that are among the first k.
 - nDCG@k: with gain 1 for a relevant tool.
-- all@k: the share of tasks all of whose relevant tools are among the first k. It is the oracle's pass rate.
+- all@k: the share of tasks all of whose relevant tools are among the first k. The oracle solves at least these.
 
 Times are of the processor: one core's seconds, whatever else runs on the machine.
 
