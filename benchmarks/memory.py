@@ -1,8 +1,8 @@
 """What memories do to the built-in policy: the pass rate, and the turns and tokens that they cost or save.
 
-    python benchmarks/memory.py --output runs/memory                     # about 7 minutes on a free core
-    python benchmarks/memory.py --output runs/memory --only "none graph"   # goes on where it stopped
-    python benchmarks/memory.py --output runs/memory --tools               # of mem_tool: gold calls outside the context
+    python -m benchmarks.memory --output runs/memory                     # about 7 minutes on a free core
+    python -m benchmarks.memory --output runs/memory --only "none graph"   # goes on where it stopped
+    python -m benchmarks.memory --output runs/memory --tools               # of mem_tool: gold calls outside the context
 
 The memory is learnt from the airline's train split: the gold chains of `--gold` tasks and the policy's own episodes on
 `--own` tasks; the ranker of `cases:similarity=learnt` from its episodes with cases on `--shown` validation tasks. Every

@@ -1,7 +1,7 @@
 """Does searching pay? pass@1 of each search beside plain sampling with as many tokens.
 
-    python benchmarks/search.py --tasks 60 --results runs/search.json
-    python benchmarks/search.py --env ToolGym/PlanArena-v0 --agent hf:runs/my/final --search mcts --search astar
+    python -m benchmarks.search --tasks 60 --results runs/search.json
+    python -m benchmarks.search --env ToolGym/PlanArena-v0 --agent hf:runs/my/final --search mcts --search astar
 
 Of each task `--pool` whole episodes are sampled. Any smaller number of them is what plain sampling would have had: the
 best by the policy's log-probability, the majority, one that the outcome picks (`verified`, an oracle). A search is held
