@@ -2,7 +2,6 @@
 
 import json
 import math
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.adapters.experts import expert_turns
 from tests.adapters.nemo_gym_client import Rollout, called, one_by_one, response, said, served
-from tests.adapters.peers import run_inside
+from tests.adapters.peers import run_apart
 from toolgym.adapters.chat import ChatEpisode
 from toolgym.adapters.nemo_gym import nemo_gym_app, nemo_gym_rows
 from toolgym.adapters.responses import items_of, last_message, message_of
@@ -382,6 +381,5 @@ def test_the_command_line(toolgym, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_beside_the_real_package(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TOOLGYM_PYTHON", sys.executable)  # its dependencies exclude ours: the server is a process
-    run_inside(tmp_path / "venv", ["nemo-gym"], Path(__file__).with_name("inside_nemo_gym.py"))
+def test_beside_the_real_package(tmp_path: Path) -> None:
+    run_apart(tmp_path / "venv", 12, ["nemo-gym"], Path(__file__).with_name("inside_nemo_gym.py"))
