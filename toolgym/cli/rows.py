@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from toolgym.cli.common import (
     DEFAULT_ENV,
     EPISODES,
