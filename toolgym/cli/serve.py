@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from toolgym.mcp.server import ToolServer
 
 
+_PEERS = {"openenv": "OpenEnv", "nemo-gym": "NeMo Gym"}
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _tools, _clients, _guard = panel("Which tools"), panel("How clients connect"), panel("Who may connect")
 
@@ -23,11 +24,15 @@ def serve(
         typer.Argument(metavar="ENV", help="A domain (airline, planarena:17) or an environment (ToolGym/Airline-v0)."),
     ] = None,
     protocol: Annotated[
-        Literal["mcp", "openenv"],
-        _clients(help="mcp: the tools. openenv: the whole environment, for OpenEnv's clients (openenv-core)."),
+        Literal["mcp", "openenv", "nemo-gym"],
+        _clients(
+            help="mcp: the tools. openenv: the whole environment, for OpenEnv's clients (openenv-core). nemo-gym: the "
+            "same, for NeMo Gym's agents."
+        ),
     ] = "mcp",
     transport: Annotated[
-        Literal["stdio", "http"], _clients(help="stdio: one client, by its pipes; http: many. OpenEnv has http only.")
+        Literal["stdio", "http"],
+        _clients(help="stdio: one client, by its pipes; http: many. OpenEnv and NeMo Gym have http only."),
     ] = "stdio",
     host: Annotated[str, _clients(metavar="ADDRESS", help="The address to listen on (http).")] = "127.0.0.1",
     port: Annotated[int, _clients(metavar="N", help="The port to listen on (http).", min=0, max=65535)] = 8000,
@@ -62,20 +67,22 @@ def serve(
       toolgym serve airline --set seed=3 --set size=standard
       claude mcp add airline -- toolgym serve airline
       toolgym serve ToolGym/Airline-v0 --protocol openenv --port 8000
+      toolgym serve ToolGym/Airline-v0 --protocol nemo-gym --port 8000
     """
     from toolgym.mcp.serve import serve as serve_tools
 
     chosen = either(domain, env, "env")
     if chosen is None:
         raise ConfigError("Serve which tools? Name a domain (toolgym serve airline) or an environment.")
-    if protocol == "openenv":
+    if protocol != "mcp":
+        peer = _PEERS[protocol]
         if token or agent_token:
-            raise ConfigError("OpenEnv's protocol has no tokens: leave --token out, and keep the port on this machine")
+            raise ConfigError(f"{peer}'s protocol has no tokens: leave --token out, and keep the port on this machine")
         if host not in _LOCAL and not allow_open:
             raise ConfigError(
-                f"OpenEnv's protocol has no tokens, so whoever reaches {host}:{port} can play; say so with --allow-open"
+                f"{peer}'s protocol has no tokens, so whoever reaches {host}:{port} can play; say so with --allow-open"
             )
-        serve_openenv(chosen, parse_settings(settings), host, port)
+        serve_env(protocol, chosen, parse_settings(settings), host, port)
         return
     server = build(chosen, parse_settings(settings))
 
@@ -96,20 +103,32 @@ def serve(
     )
 
 
-def serve_openenv(env_id: str, options: dict[str, Any], host: str, port: int) -> None:
-    """Serves a whole environment to OpenEnv's clients, until it is interrupted.
+def serve_env(
+    protocol: Literal["openenv", "nemo-gym"], env_id: str, options: dict[str, Any], host: str, port: int
+) -> None:
+    """Serves a whole environment to another project's clients, until it is interrupted.
 
     Raises:
-        ConfigError: the package is missing, no such environment, or an option that it does not have.
+        ConfigError: the project's package is missing, no such environment, or an option that it does not have.
     """
     import uvicorn
 
-    try:
-        from toolgym.adapters.openenv.serving import openenv_app
-    except ImportError as error:
-        raise ConfigError(f"OpenEnv's package is missing: pip install openenv-core ({error})") from error
-    app = openenv_app(env_id if "/" in env_id or ":" in env_id else f"ToolGym/{env_id.capitalize()}-v0", **options)
-    progress_console.print(f"Serving {env_id} to OpenEnv's clients at http://{host}:{port}; Ctrl+C ends it.")
+    from toolgym.opening import bring_env
+
+    chosen = env_id if "/" in env_id or ":" in env_id else f"ToolGym/{env_id.capitalize()}-v0"
+    bring_env(chosen)
+    if protocol == "openenv":
+        try:
+            from toolgym.adapters.openenv.serving import openenv_app
+        except ImportError as error:
+            raise ConfigError(f"OpenEnv's package is missing: pip install openenv-core ({error})") from error
+        app = openenv_app(chosen, **options)
+    else:
+        from toolgym.adapters.nemo_gym import nemo_gym_app
+
+        app = nemo_gym_app(chosen, **options)
+    peer = _PEERS[protocol]
+    progress_console.print(f"Serving {env_id} to {peer}'s clients at http://{host}:{port}; Ctrl+C ends it.")
     uvicorn.run(app, host=host, port=port, log_level="warning")
 
 

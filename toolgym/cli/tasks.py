@@ -1,4 +1,4 @@
-"""`toolgym tasks`: checks a tasks file against its server, and prints the schema of such files."""
+"""`toolgym tasks`: checks a tasks file against its server, prints the schema of such files, writes tasks as rows."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +9,7 @@ from rich.markup import escape
 from toolgym.cli.command import Command
 from toolgym.cli.common import OUTPUT, JsonFlag, out, panel, print_json, progress_console
 from toolgym.cli.inspect import Servers, ServersArgument, chosen_servers
+from toolgym.cli.rows import rows
 from toolgym.errors import TaskError
 
 if TYPE_CHECKING:
@@ -28,13 +29,17 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def _tasks() -> None:
-    """Checks tasks, and prints their schema.
+    """Checks tasks, prints their schema, and writes them as rows for other projects' agents.
 
     \b
     Examples:
       toolgym tasks check tasks.yaml --servers mcp.json
       toolgym tasks schema > tasks.schema.json
+      toolgym tasks rows ToolGym/Bank-v0 --output rows.jsonl
     """
+
+
+app.command("rows", cls=Command)(rows)
 
 
 @app.command("schema", cls=Command)
