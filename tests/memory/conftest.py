@@ -1,10 +1,12 @@
 """Episodes by hand, a policy that keeps to a script, and a help desk with three tools on a real tool server."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import gymnasium
 import pytest
 
+from toolgym import registration
 from toolgym.agents.policies.policy import Completion
 from toolgym.custom import CustomDomain
 from toolgym.mcp.server import ToolServer
@@ -119,10 +121,12 @@ def desk_task(name: str, split: Any) -> Task:
     )
 
 
-@pytest.fixture(scope="session")
-def desk_env() -> str:
-    """The id of the help desk: bob's task is for training, ann's for testing."""
+@pytest.fixture
+def desk_env(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The id of the help desk: bob's task is for training, ann's for testing. It is known in the test alone."""
     tasks = [desk_task("bob", "train"), desk_task("ann", "test")]
+    monkeypatch.setattr(registration, "_DOMAINS", dict(registration._DOMAINS))
     register_domain("desk", lambda: CustomDomain(desk().session, tasks, name="desk"))
     register_env("Test/Desk-v0", "desk")
-    return "Test/Desk-v0"
+    yield "Test/Desk-v0"
+    del gymnasium.registry["Test/Desk-v0"]

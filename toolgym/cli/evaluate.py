@@ -124,7 +124,7 @@ def evaluate(
         _agent(
             metavar="NAME",
             help="What earlier episodes taught, worn by the agent: cases, graph or mem_tool, with options as in "
-            "graph:threshold=0.8,writes=true.",
+            "graph:threshold=0.8.",
         ),
     ] = None,
     memory_file: Annotated[
