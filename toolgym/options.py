@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from toolgym.rewards.presets import RewardSpec
     from toolgym.users import UserSpec
 
-__all__ = ["EnvOptions", "check_options", "env_options", "parse_settings", "parse_value"]
+__all__ = ["EnvOptions", "check_options", "env_options", "parse_named", "parse_settings", "parse_value"]
 
 _SPLITS = ("train", "validation", "test", "test_unseen", "custom")
 
@@ -184,6 +184,38 @@ def parse_settings(settings: Sequence[str] | None) -> dict[str, Any]:
             raise ConfigError(f"--set takes NAME=VALUE, got {item!r}. An example: --set size=small")
         parsed[name.strip().replace("-", "_")] = parse_value(value)
     return parsed
+
+
+_KINDS: dict[type, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+
+
+def parse_named(text: str, kinds: Mapping[str, type], what: str) -> dict[str, Any]:
+    """`option=value,option=value` -> the options that are given, each of its kind: int, float, bool or str.
+
+    Args:
+        text: what is read; spaces around names and values do not count.
+        kinds: the options there are.
+        what: whose options they are, for errors.
+
+    Raises:
+        ConfigError: an option that it does not have or that is given twice, or a value of another kind.
+    """
+    given: dict[str, Any] = {}
+    for part in filter(None, map(str.strip, text.split(","))):
+        option, equals, value = (each.strip() for each in part.partition("="))
+        if option not in kinds:
+            raise ConfigError(did_you_mean(option, kinds, f"option of {what}"))
+        if not equals or not value:
+            raise ConfigError(f"{what}: write {option}=VALUE, got {part!r}")
+        if option in given:
+            raise ConfigError(f"{what}: {option} is given twice")
+        kind = kinds[option]
+        try:
+            read = {"true": True, "false": False}[value.lower()] if kind is bool else kind(value)
+        except (ValueError, KeyError):
+            raise ConfigError(f"{what}: {option} is {_KINDS[kind]}, got {value!r}") from None
+        given[option] = read
+    return given
 
 
 def parse_value(text: str) -> Any:

@@ -12,7 +12,7 @@ from toolgym.agents.memory.records import read_memory
 from toolgym.agents.memory.worn import Worn
 from toolgym.agents.policies.policy import Policy
 from toolgym.errors import ConfigError, did_you_mean
-from toolgym.options import parse_value
+from toolgym.options import parse_named
 
 __all__ = ["MEMORIES", "wear"]
 
@@ -37,7 +37,8 @@ def wear(policy: Policy, spec: str, file: Path | None = None) -> Worn:
     name, _, rest = spec.partition(":")
     if name not in _OPTIONS:
         raise ConfigError(did_you_mean(name, _OPTIONS, "memory"))
-    options = _parsed(_OPTIONS[name], name, rest)
+    kind: Any = _OPTIONS[name]
+    options = kind(**parse_named(rest, {item.name: type(item.default) for item in fields(kind)}, name))
     if name == "mem_tool":
         if file is not None:
             raise ConfigError("--memory mem_tool remembers nothing from other episodes: leave out --memory-file")
@@ -46,33 +47,3 @@ def wear(policy: Policy, spec: str, file: Path | None = None) -> Worn:
         raise ConfigError(f"--memory {name} needs a --memory-file: build one with `toolgym memory build`")
     memory = read_memory(file)
     return CasesPolicy(policy, memory, options) if name == "cases" else GraphPolicy(policy, memory, options)
-
-
-def _parsed(kind: type[Any], name: str, text: str) -> Any:
-    """The options of a memory, from `option=value,option=value`.
-
-    Raises:
-        ConfigError: one that it does not have, or a value of another type.
-    """
-    types = {item.name: type(item.default) for item in fields(kind)}
-    given: dict[str, Any] = {}
-    for part in filter(None, text.split(",")):
-        key, equals, value = part.partition("=")
-        if not equals:
-            raise ConfigError(f"{part!r} is no option=value; write --memory {name}:option=value,option=value")
-        if key not in types:
-            raise ConfigError(did_you_mean(key, types, f"option of the memory {name}"))
-        if key in given:
-            raise ConfigError(f"the option {key} is given twice")
-        parsed = parse_value(value)
-        if types[key] is float and type(parsed) is int:
-            parsed = float(parsed)
-        if types[key] is str:
-            parsed = value
-        if type(parsed) is not types[key]:
-            raise ConfigError(f"{key} must be {_KINDS[types[key]]}, got {value!r}")
-        given[key] = parsed
-    return kind(**given)
-
-
-_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}

@@ -3,8 +3,8 @@
 MemTool, "Optimizing Short-Term Memory Management for Dynamic Tool Calling in LLM Agent Multi-Turn Conversations", has
 three modes, and so has this: in `autonomous` the agent begins without tools, and adds and removes them by two tools of
 the wrapper's; in `workflow` each of the user's turns exchanges them for the `k` that fit it best; in `hybrid` each of
-the user's turns removes those that do not fit, and the agent adds what it misses. Deviations: what fits is told by BM25
-over names, descriptions and parameters where the paper's workflow asks a language model to prune.
+the user's turns removes those that do not fit, and the agent adds what it misses. Deviations: what fits is told by the
+index of tools at scale (`toolgym.retrieval`) where the paper's workflow asks a language model to prune.
 
 A context cannot lose what it holds, so a change of tools begins the policy's slot anew with the conversation so far:
 the text of each turn, no longer the tokens that were sampled. Turns carry no token ids therefore, only how many tokens
@@ -15,13 +15,13 @@ count such calls.
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from toolgym import _json
-from toolgym.agents.memory.words import TextIndex
 from toolgym.agents.memory.worn import Worn, said_turn
 from toolgym.agents.policies.policy import Completion, Policy
 from toolgym.errors import ConfigError, OpeningError, did_you_mean
+from toolgym.mcp.session import ToolSpec
 from toolgym.messages import ToolCall, parse
 from toolgym.observations import lists_tools, with_tools
+from toolgym.retrieval.index import Query, ToolIndex
 
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
@@ -75,7 +75,7 @@ class _Talk:
     env: "ToolEnv | None"
     tools: dict[str, dict[str, Any]]
     """All that there are, by name, in OpenAI's function form."""
-    index: TextIndex
+    index: ToolIndex
     kept: list[str]
     """Names of those in the context, as they came."""
     messages: list[dict[str, Any]]
@@ -233,18 +233,15 @@ class ToolMemoryPolicy(Worn):
         return self.inner.start(slot, text, {**talk.info, "messages": messages, "tools": tools}, talk.env)
 
     def _found(self, talk: _Talk, query: str) -> list[str]:
-        names = list(talk.tools)
-        return [names[place] for place, _ in talk.index.best(query, self.options.k)]
+        return talk.index.search([Query(query)], self.options.k)
 
 
-def _index(tools: dict[str, dict[str, Any]]) -> TextIndex:
-    """Over names, descriptions and parameters; a name counts three times."""
-    told = []
-    for name, tool in tools.items():
-        function = tool["function"]
-        parameters = _json.dumps(function.get("parameters") or {}).decode()
-        told.append(f"{name} {name} {name} {function.get('description') or ''} {parameters}")
-    return TextIndex(told)
+def _index(tools: dict[str, dict[str, Any]]) -> ToolIndex:
+    """Over tools in OpenAI's function form."""
+    functions = [tool["function"] for tool in tools.values()]
+    return ToolIndex(
+        ToolSpec(each["name"], each.get("description") or "", each.get("parameters") or {}) for each in functions
+    )
 
 
 def _said(messages: list[dict[str, Any]]) -> str:

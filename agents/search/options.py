@@ -3,14 +3,15 @@
 Each search is a dataclass of its own options in a module of its own; here is what they share.
 """
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from importlib import import_module
-from typing import ClassVar, get_args, get_type_hints
+from typing import ClassVar, cast, get_args, get_type_hints
 
 from toolgym.agents.search.tree import Node, Score, Search
 from toolgym.errors import ConfigError, did_you_mean
+from toolgym.options import parse_named
 
 __all__ = ["SCORERS", "Scored", "SearchOptions", "parse_search", "searches"]
 
@@ -28,7 +29,7 @@ _HOMES = {
 
 
 @dataclass(frozen=True)
-class SearchOptions:
+class SearchOptions(ABC):
     """What a search is told. A subclass says what the search is in its docstring's first line."""
 
     name: ClassVar[str] = ""
@@ -43,9 +44,9 @@ class SearchOptions:
         """Whether it is told the outcomes."""
         return False
 
+    @abstractmethod
     def search(self, root: Node, score: Score) -> Search:
-        """The search from this state on."""
-        raise NotImplementedError
+        """The search from this state on: what it returns is played."""
 
     def described(self) -> str:
         """As reports have it: what is an upper bound is called one."""
@@ -108,43 +109,17 @@ def parse_search(text: str) -> SearchOptions:
     found = searches().get(name.strip())
     if found is None:
         raise ConfigError(did_you_mean(name.strip(), searches(), "search"))
-    kinds = get_type_hints(found)
-    known = [each.name for each in fields(found)]
-    given: dict[str, object] = {}
-    for part in filter(None, map(str.strip, rest.split(","))):
-        option, equals, value = (each.strip() for each in part.partition("="))
-        if option not in known:
-            raise ConfigError(did_you_mean(option, known, f"option of {found.name}"))
-        if not equals or not value:
-            raise ConfigError(f"{found.name}: write {option}=VALUE, got {part!r}")
-        if option in given:
-            raise ConfigError(f"{found.name}: {option} is given twice")
-        given[option] = _read(found.name, option, value, kinds[option])
-    return found(**given)
+    kinds = {name: _kind(hint) for name, hint in get_type_hints(found).items() if name in _names(found)}
+    return found(**parse_named(rest, kinds, found.name))
 
 
-def _read(search: str, option: str, value: str, kind: object) -> object:
-    """A value as its option has it."""
-    kind = next((each for each in get_args(kind) if each is not type(None)), kind)
-    readers: dict[object, tuple[Callable[[str], object], str]] = {
-        int: (int, "a whole number"),
-        float: (float, "a number"),
-        bool: (_flag, "true or false"),
-        str: (str, "a text"),
-    }
-    read, expected = readers[kind]
-    try:
-        return read(value)
-    except ValueError:
-        raise ConfigError(f"{search}: {option} is {expected}, got {value!r}") from None
+def _names(search: type[SearchOptions]) -> list[str]:
+    return [each.name for each in fields(search)]
 
 
-def _flag(value: str) -> bool:
-    """A truth value by its usual names."""
-    known = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-    if value.lower() not in known:
-        raise ValueError(value)
-    return known[value.lower()]
+def _kind(hint: object) -> type:
+    """What a value of an option is, which may also be None."""
+    return next((each for each in get_args(hint) if each is not type(None)), cast(type, hint))
 
 
 def _shown(value: object) -> str:

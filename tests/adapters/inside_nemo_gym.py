@@ -120,7 +120,7 @@ class Repeating(SimpleResponsesAPIModel):
         )
 
     async def chat_completions(self, body: Any) -> Any:
-        raise NotImplementedError
+        raise AssertionError("their agents ask for responses alone")
 
 
 def _configuration(places: dict[str, int], servers: dict[str, tuple[str, int]]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What the commands share: consoles, JSON output, common options and the reading of JSON Lines."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from importlib import import_module
@@ -21,13 +21,21 @@ __all__ = [
     "DEFAULT_ENV",
     "EPISODES",
     "OUTPUT",
+    "BaseUrl",
+    "ContextTokens",
+    "Device",
+    "Dtype",
     "EnvArgument",
     "EnvId",
     "JsonFlag",
+    "MaxNewTokens",
     "Seed",
     "Settings",
     "Split",
     "Task",
+    "Threads",
+    "VLLMUrls",
+    "as_trained",
     "either",
     "episodes_of",
     "is_corpus",
@@ -74,6 +82,55 @@ Settings = Annotated[
     ),
 ]
 
+_agent, _sampling, _speed = panel("The agent"), panel("Sampling"), panel("Speed")
+
+BaseUrl = Annotated[
+    str | None,
+    _agent(metavar="URL", help="The endpoint of an api: agent (default: $OPENAI_BASE_URL)."),
+]
+VLLMUrls = Annotated[
+    list[str] | None,
+    _agent(
+        metavar="URL",
+        help="A running vLLM server that serves the hf:, builtin: or data: agent's model and samples in its place; "
+        "may be repeated: one that stops is left out.",
+    ),
+]
+Dtype = Annotated[
+    str,
+    _agent(
+        metavar="NAME",
+        help="A local model's weights: float32, bfloat16 or float16; auto: float32, but bfloat16 from 50M "
+        "parameters on where that is fast.",
+    ),
+]
+Device = Annotated[str | None, _agent(metavar="NAME", help="Where a local model runs (default: CUDA, else CPU).")]
+MaxNewTokens = Annotated[
+    int | None,
+    _sampling(
+        metavar="N",
+        min=1,
+        help="The longest turn of a model (default: 256; from 50M parameters on 1024, which a model that thinks "
+        "needs; an API's own limit).",
+    ),
+]
+ContextTokens = Annotated[
+    int | None,
+    _sampling(
+        metavar="N",
+        min=2,
+        help="The longest episode of a local model (default: 8192, or what its opening needs).",
+    ),
+]
+Threads = Annotated[
+    int | None,
+    _speed(
+        metavar="N",
+        min=1,
+        help="Torch threads of a local model (default: of a small one 1, unless more are clearly faster now).",
+    ),
+]
+
 out = Console()
 """Where results go."""
 
@@ -105,6 +162,19 @@ def parse_settings(settings: Sequence[str] | None, **own: Any) -> dict[str, Any]
     for name in given.keys() & chosen.keys():
         raise ConfigError(f"The {name} is an option of its own: --{name}.")
     return chosen | given
+
+
+def as_trained(agent: str, env: str, env_options: Mapping[str, Any]) -> dict[str, Any]:
+    """The environment's options, with those that a local model was trained with where they are not given; what differs
+    is told."""
+    kind, _, name = agent.partition(":")
+    if kind not in ("builtin", "hf"):
+        return dict(env_options)
+    from toolgym.agents.training.run_folder import settings_of, tell_settings
+
+    model = name if kind == "hf" else agent
+    tell_settings(model, env, env_options)
+    return {**settings_of(model, env), **env_options}
 
 
 def either(argument: str | None, option: str | None, name: str) -> str | None:

@@ -14,13 +14,21 @@ from toolgym.cli.common import (
     DEFAULT_ENV,
     EPISODES,
     OUTPUT,
+    BaseUrl,
+    ContextTokens,
+    Device,
+    Dtype,
     EnvArgument,
     EnvId,
     JsonFlag,
+    MaxNewTokens,
     Seed,
     Settings,
     Split,
     Task,
+    Threads,
+    VLLMUrls,
+    as_trained,
     either,
     out,
     panel,
@@ -96,29 +104,10 @@ def evaluate(
             "verified (docs/search.md).",
         ),
     ] = None,
-    base_url: Annotated[
-        str | None,
-        _agent(metavar="URL", help="The endpoint of an api: agent (default: $OPENAI_BASE_URL)."),
-    ] = None,
-    vllm: Annotated[
-        list[str] | None,
-        _agent(
-            metavar="URL",
-            help="A running vLLM server that serves the hf:, builtin: or data: agent's model and samples in its place; "
-            "may be repeated: one that stops is left out.",
-        ),
-    ] = None,
-    dtype: Annotated[
-        str,
-        _agent(
-            metavar="NAME",
-            help="A local model's weights: float32, bfloat16 or float16; auto: float32, but bfloat16 from 50M "
-            "parameters on where that is fast.",
-        ),
-    ] = "auto",
-    device: Annotated[
-        str | None, _agent(metavar="NAME", help="Where a local model runs (default: CUDA, else CPU).")
-    ] = None,
+    base_url: BaseUrl = None,
+    vllm: VLLMUrls = None,
+    dtype: Dtype = "auto",
+    device: Device = None,
     memory: Annotated[
         str | None,
         _agent(
@@ -134,23 +123,8 @@ def evaluate(
         float | None,
         _sampling(metavar="X", min=0, help="Default: greedy for one trial, 1 for more or a search; an API's own."),
     ] = None,
-    max_new_tokens: Annotated[
-        int | None,
-        _sampling(
-            metavar="N",
-            min=1,
-            help="The longest turn of a model (default: 256; from 50M parameters on 1024, which a model that thinks "
-            "needs; an API's own limit).",
-        ),
-    ] = None,
-    context_tokens: Annotated[
-        int | None,
-        _sampling(
-            metavar="N",
-            min=2,
-            help="The longest episode of a local model (default: 8192, or what its opening needs).",
-        ),
-    ] = None,
+    max_new_tokens: MaxNewTokens = None,
+    context_tokens: ContextTokens = None,
     thinking: Annotated[
         bool | None,
         _sampling(
@@ -165,14 +139,7 @@ def evaluate(
             help="The role of tools' results for a local model, tool or user (default: the chat template's).",
         ),
     ] = None,
-    threads: Annotated[
-        int | None,
-        _speed(
-            metavar="N",
-            min=1,
-            help="Torch threads of a local model (default: of a small one 1, unless more are clearly faster now).",
-        ),
-    ] = None,
+    threads: Threads = None,
     concurrency: Annotated[int, _speed(metavar="N", min=1, help="Episodes at once.")] = 16,
     env_workers: Annotated[
         int,
@@ -260,12 +227,7 @@ def evaluate(
     del env_options["split"]
     _check_output(output, append, overwrite)
     bring_env(env)
-    if kind in ("builtin", "hf"):
-        from toolgym.agents.training.run_folder import settings_of, tell_settings
-
-        model = name if kind == "hf" else agent
-        tell_settings(model, env, env_options)
-        env_options = {**settings_of(model, env), **env_options}
+    env_options = as_trained(agent, env, env_options)
     options = EvalOptions(
         env_id=env,
         split=split,

@@ -13,13 +13,21 @@ from toolgym.cli.common import (
     DEFAULT_ENV,
     EPISODES,
     OUTPUT,
+    BaseUrl,
+    ContextTokens,
+    Device,
+    Dtype,
     EnvArgument,
     EnvId,
     JsonFlag,
+    MaxNewTokens,
     Seed,
     Settings,
     Split,
     Task,
+    Threads,
+    VLLMUrls,
+    as_trained,
     either,
     out,
     panel,
@@ -73,31 +81,14 @@ def explore(
             "unless another scorer= is given. best_of draws plain samples of the agent.",
         ),
     ] = "mcts",
-    base_url: Annotated[
-        str | None,
-        _agent(metavar="URL", help="The endpoint of an api: agent (default: $OPENAI_BASE_URL)."),
-    ] = None,
-    vllm: Annotated[
-        list[str] | None,
-        _agent(metavar="URL", help="A running vLLM server that samples in the model's place, as in toolgym eval."),
-    ] = None,
-    dtype: Annotated[
-        str,
-        _agent(metavar="NAME", help="A local model's weights: auto, float32, bfloat16 or float16, as in toolgym eval."),
-    ] = "auto",
-    device: Annotated[
-        str | None, _agent(metavar="NAME", help="Where a local model runs (default: CUDA, else CPU).")
-    ] = None,
+    base_url: BaseUrl = None,
+    vllm: VLLMUrls = None,
+    dtype: Dtype = "auto",
+    device: Device = None,
     temperature: Annotated[float, _sampling(metavar="X", min=0, help="Of the sampling.")] = 1.0,
-    max_new_tokens: Annotated[
-        int | None, _sampling(metavar="N", min=1, help="The longest turn of a model (default: as in toolgym eval).")
-    ] = None,
-    context_tokens: Annotated[
-        int | None, _sampling(metavar="N", min=2, help="The longest episode of a local model (as in toolgym eval).")
-    ] = None,
-    threads: Annotated[
-        int | None, _speed(metavar="N", min=1, help="Torch threads of a local model (default: what is fastest).")
-    ] = None,
+    max_new_tokens: MaxNewTokens = None,
+    context_tokens: ContextTokens = None,
+    threads: Threads = None,
     concurrency: Annotated[int, _speed(metavar="N", min=1, help="Tasks, and forks of all of them, at once.")] = 16,
     step_timeout_s: Annotated[
         float | None,
@@ -148,12 +139,7 @@ def explore(
     env_options = parse_settings(settings, split=split, task=task)
     del env_options["split"]
     bring_env(env)
-    if kind in ("builtin", "hf"):
-        from toolgym.agents.training.run_folder import settings_of, tell_settings
-
-        model = name if kind == "hf" else agent
-        tell_settings(model, env, env_options)
-        env_options = {**settings_of(model, env), **env_options}
+    env_options = as_trained(agent, env, env_options)
     options = ExploringOptions(
         output=output,
         search=told_the_outcome(search),
