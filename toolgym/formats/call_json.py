@@ -17,7 +17,6 @@ MAX_CHARS = 1_000_000
 """Characters of one JSON text."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
-_KEY = re.compile(r'"\s*:')
 _LONG_INTEGER = re.compile(r"\d{19}")
 
 
@@ -32,12 +31,11 @@ def loads(raw: str) -> Any:
     value = orjson.loads(raw)
     if raw.count("{") + raw.count("[") > MAX_DEPTH and _depth_exceeds(value, MAX_DEPTH):
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
-    # orjson keeps the last of several equal keys and rounds integers beyond 64 bits. Whether that can have happened is
-    # told cheaply: every key is followed by a colon, so colons in excess of keys call for the slow and exact reader.
-    colons = raw.count(":")
-    if colons and colons != _count_keys(value) and len(_KEY.findall(raw)) != _count_keys(value):
-        return _loads_exactly(raw)
-    return _loads_exactly(raw) if _LONG_INTEGER.search(raw) else value
+    # orjson keeps the last of several equal keys, and rounds integers beyond 64 bits. A key that is gone took a colon
+    # along; only where colons may have been written as escapes, they cannot be counted.
+    if "\\" in raw or raw.count(":") != orjson.dumps(value).count(b":") or _LONG_INTEGER.search(raw):
+        return json.loads(raw, object_pairs_hook=_object)
+    return value
 
 
 def dumps(value: Any) -> str:
@@ -52,10 +50,6 @@ def dumps(value: Any) -> str:
         raise ValueError(str(error)) from error
 
 
-def _loads_exactly(raw: str) -> Any:
-    return json.loads(raw, object_pairs_hook=_object)
-
-
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
@@ -65,18 +59,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
                 raise ValueError(f"the key {json.dumps(key)} is given twice")
             seen.add(key)
     return made
-
-
-def _count_keys(value: Any) -> int:
-    if type(value) is dict:
-        total = len(value)
-        for item in value.values():
-            if type(item) is dict or type(item) is list:
-                total += _count_keys(item)
-        return total
-    if type(value) is list:
-        return sum(_count_keys(item) for item in value if type(item) is dict or type(item) is list)
-    return 0
 
 
 def _depth_exceeds(value: Any, limit: int) -> bool:

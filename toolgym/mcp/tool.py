@@ -145,6 +145,8 @@ class BoundTool:
         # Read back, so that the caller gets what the wire gives and shares nothing with the world.
         try:
             data = orjson.dumps(value, option=_PLAIN_JSON)
+            if (data[:1] == b"{") is not self._wraps:
+                return ToolResult.of_json(data.decode())
             structured = orjson.loads(data)
         except TypeError:  # among them integers beyond 64 bits, which orjson would read as floats
             data = to_json(value, inf_nan_mode="null")

@@ -8,10 +8,10 @@ NaN is no score: a judge that failed, say. Where a term has none, the step's rew
 in no statistic of rewards and is not learnt from; a 0 in its place would teach against the judge's failures.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import isfinite
+from functools import cached_property
+from math import inf, isfinite, isinf, isnan, nan
 from typing import Any, Protocol
 
 from toolgym.errors import ConfigError
@@ -42,26 +42,29 @@ class Reward:
         """
         components: dict[str, float] = {}
         total = 0.0
-        for name, term in self.terms.items():
+        for name, term, weight in self._weighted:
             value = term(trajectory, task)
             if type(value) is not float or not isfinite(value):  # few are anything else
                 value = _number(name, value)
-            weight = self.weights.get(name, 1.0)
-            if value == value:  # not NaN
-                components[name] = value
-                total += weight * value
-            elif weight:
-                total = math.nan
+                if isnan(value):
+                    total = nan if weight else total
+                    continue
+            components[name] = value
+            total += weight * value
         return total, components
+
+    @cached_property
+    def _weighted(self) -> list[tuple[str, Term, float]]:
+        return [(name, term, self.weights.get(name, 1.0)) for name, term in self.terms.items()]
 
 
 def _number(name: str, value: Any) -> float:
     """What a term gave, as a float."""
     try:
-        number = math.inf if isinstance(value, str | bytes | bytearray) else float(value)
+        number = inf if isinstance(value, str | bytes | bytearray) else float(value)
     except (TypeError, ValueError, RuntimeError, OverflowError):
-        number = math.inf
-    if math.isinf(number):
+        number = inf
+    if isinf(number):
         raise ConfigError(
             f"the reward {name!r} returned {value!r:.100} for a step; a reward is a finite number, or NaN where there "
             "is no score"

@@ -148,7 +148,7 @@ def _told(task: Task) -> tuple[str, ...]:
 class _Scan:
     """Walks an episode's steps and keeps which items are satisfied."""
 
-    __slots__ = ("base", "compiled", "diff", "fallen", "held", "on", "prompt", "steps")
+    __slots__ = ("base", "compiled", "diff", "fallen", "found", "held", "on", "prompt", "steps")
 
     def __init__(self, compiled: _Compiled, base: BaseLookup | None = None, prompt: str = ""):
         self.compiled, self.base, self.prompt = compiled, base, prompt
@@ -159,6 +159,8 @@ class _Scan:
         self.held: frozenset[int] | None = None  # the state items that are true of `diff`, once it was looked at
         if base is not None and compiled.states:
             self.look_at_state()
+        self.found = [frozenset(self.on)]
+        """The satisfied items before the first step and after each."""
 
     def has_read(self, steps: Sequence[Step]) -> bool:
         """Whether what was read so far is the beginning of these steps."""
@@ -166,23 +168,22 @@ class _Scan:
 
     def step(self, step: Step) -> None:
         """Takes one step into account."""
-        compiled = self.compiled
+        compiled, on, turn = self.compiled, self.on, step.turn
         fits: list[int] = []
         self.steps.append(step)
-        calls, results = step.turn.calls, step.results
-        if calls and results:
-            by_name = compiled.calls
-            for call, result in zip(calls, results, strict=False):
-                checks = by_name.get(call.name)
-                if checks and not result.is_error:
-                    fits += [i for i, wanted in checks if i not in self.on and includes(call.arguments, wanted)]
+        for call, result in zip(turn.calls, step.results, strict=False):
+            for i, wanted in compiled.calls.get(call.name, ()):
+                if i not in on and not result.is_error and includes(call.arguments, wanted):
+                    fits.append(i)
         if step.diff is not None:
             self._write(step)
             self.look_at_state()
-        if compiled.spoken and step.turn.response is not None:
-            fits += self._spoken(step.turn.response)
+        if compiled.spoken and turn.response is not None:
+            fits += self._spoken(turn.response)
         if fits:
             self._satisfy(fits)
+        last = self.found[-1]
+        self.found.append(last if last == on else frozenset(on))
 
     def _satisfy(self, fits: Sequence[int]) -> None:
         """Adds the items that fit and whose dependences are met, until no more can be added."""
@@ -274,7 +275,7 @@ def satisfied(trajectory: Trajectory, task: Task, base: BaseLookup | None = None
     """The ids of the items that are satisfied now, in the checklist's order; judged items are left out."""
     if base is None:
         compiled = _compile(task)
-        return _ids(compiled, _read(trajectory, compiled)[-1])
+        return _ids(compiled, _read(trajectory, compiled).on)
     scan = _Scan(_compile(task), base, trajectory.prompt)
     for step in trajectory.steps:
         scan.step(step)
@@ -285,24 +286,20 @@ def _ids(compiled: _Compiled, on: Collection[int], without: frozenset[int] = fro
     return tuple(compiled.items[i].id for i in compiled.programmed if i in on and i not in without)
 
 
-def _read(trajectory: Trajectory, compiled: _Compiled) -> list[frozenset[int]]:
-    """The positions of the satisfied items before the first step and after each, as far as is known without the base.
+def _read(trajectory: Trajectory, compiled: _Compiled) -> _Scan:
+    """The steps as far as can be told of them without the base.
 
     The scan of the steps that were read before is gone on with. It is taken out while in use: a scan that raises is not
     kept, and no other thread goes on with it.
     """
     steps = trajectory.steps
-    kept: tuple[_Scan, list[frozenset[int]]] | None = trajectory.kept.pop("checklist", None)
-    if kept is not None and kept[0].compiled is compiled and kept[0].has_read(steps):
-        scan, found = kept
-    else:
+    scan: _Scan | None = trajectory.kept.pop("checklist", None)
+    if scan is None or scan.compiled is not compiled or not scan.has_read(steps):
         scan = _Scan(compiled, prompt=trajectory.prompt)
-        found = [frozenset(scan.on)]
     for step in steps[len(scan.steps) :]:
         scan.step(step)
-        found.append(found[-1] if found[-1] == scan.on else frozenset(scan.on))
-    trajectory.kept["checklist"] = scan, found
-    return found
+    trajectory.kept["checklist"] = scan
+    return scan
 
 
 def checklist_score(trajectory: Trajectory, task: Task, base: BaseLookup | None = None) -> float:
@@ -320,7 +317,7 @@ def _may_change(compiled: _Compiled, step: Step) -> bool:
     """Whether the step could satisfy or lose an item: spares most steps the walk through the episode."""
     if step.diff is not None or (compiled.spoken and step.turn.response is not None):
         return True
-    return not compiled.calls.keys().isdisjoint([call.name for call in step.turn.calls])
+    return any(call.name in compiled.calls for call in step.turn.calls)
 
 
 def checklist_term(trajectory: Trajectory, task: Task) -> float:
@@ -334,8 +331,7 @@ def checklist_term(trajectory: Trajectory, task: Task) -> float:
     done = trajectory.outcome is not None
     if not done and not _may_change(compiled, steps[-1]):
         return 0.0
-    found = _read(trajectory, compiled)
-    before, now = found[-2], found[-1]
+    before, now = _read(trajectory, compiled).found[-2:]
     if now is before and not done:
         return 0.0
     before = before - compiled.passive

@@ -15,7 +15,7 @@ from operator import is_
 from toolgym.messages import ToolCall, Turn, segments
 from toolgym.rewards._per_task import per_task
 from toolgym.rewards.matching import PreparedCall, assign
-from toolgym.tasks import GoldCall, Task
+from toolgym.tasks import GoldAction, GoldCall, Task
 from toolgym.trajectory import Step, Trajectory
 
 __all__ = [
@@ -46,34 +46,48 @@ class _Matching:
     Equal pairs are matched at once, which loses nothing (see `matching.similarity`: the distance is a metric).
     """
 
-    __slots__ = ("gold", "rows", "size", "solved", "succeeded", "weights")
+    __slots__ = ("_matched", "_parts", "actions", "gold", "read", "rows", "size", "solved", "succeeded", "weights")
 
-    def __init__(self, gold: dict[str, list[PreparedCall]], size: int, weights: tuple[float, float, float]):
-        self.gold, self.size, self.weights = gold, size, weights
+    def __init__(
+        self,
+        gold: dict[str, list[PreparedCall]],
+        weights: tuple[float, float, float],
+        actions: tuple[GoldAction, ...] = (),
+    ):
+        self.gold, self.weights, self.actions = gold, weights, actions
+        self.size = sum(map(len, gold.values()))
+        self.read: list[Step] = []
         self.succeeded = 0
         self.solved: dict[str, list[int]] = {}
         """Name -> positions of the gold calls of that name that an equal call was made for."""
         self.rows: dict[str, list[tuple[bool, list[float]]]] = {}
         """Name -> for each other call of that name: whether it succeeded, and its similarity to each gold call."""
+        self._matched, self._parts = 0, 0.0
 
-    def add(self, steps: Sequence[Step]) -> None:
-        """Takes the steps' calls into account."""
-        for step in steps:
-            results = step.results
-            for at, call in enumerate(step.turn.calls):
-                succeeded = at >= len(results) or not results[at].is_error
-                self.succeeded += succeeded
-                same_name = self.gold.get(call.name)
-                if same_name is None:
-                    continue
-                solved = self.solved.get(call.name, ())  # what an equal call was made for is compared with no other
-                if len(solved) == len(same_name) or (succeeded and self._solve(call, same_name)):
-                    continue
+    def has_read(self, steps: Sequence[Step]) -> bool:
+        """Whether what was read so far is the beginning of these steps, of which the last is new."""
+        return len(self.read) < len(steps) and all(map(is_, self.read, steps))
+
+    def add(self, step: Step) -> None:
+        """Takes a step's calls into account."""
+        self.read.append(step)
+        results = step.results
+        for at, call in enumerate(step.turn.calls):
+            succeeded = at >= len(results) or not results[at].is_error
+            self.succeeded += succeeded
+            same_name = self.gold.get(call.name)
+            if same_name is None:
+                continue
+            solved = self.solved.get(call.name, ())  # what an equal call was made for is compared with no other
+            if len(solved) == len(same_name):
+                continue
+            if not (succeeded and self._solve(call, same_name)):
                 row = [
                     0.0 if i in solved else gold.similarity(call.arguments, self.weights)
                     for i, gold in enumerate(same_name)
                 ]
                 self.rows.setdefault(call.name, []).append((succeeded, row))
+            self._match()
 
     def _solve(self, call: ToolCall, same_name: list[PreparedCall]) -> bool:
         """Matches the call with an equal gold call that is left, if there is one."""
@@ -84,8 +98,8 @@ class _Matching:
                 return True
         return False
 
-    def iou(self) -> float:
-        """The matched similarity over the size of the union, in [0, 1]; 1 when there are neither calls nor gold."""
+    def _match(self) -> None:
+        """Counts the pairs and adds up their similarities."""
         matched = sum(map(len, self.solved.values()))
         parts = [float(matched)]
         for name, rows in self.rows.items():
@@ -97,9 +111,13 @@ class _Matching:
             pairs = assign([[row[i] + succeeded * 1e-9 for i in left] for succeeded, row in rows])
             matched += sum(rows[i][0] for i, _ in pairs)
             parts += [rows[i][1][left[j]] for i, j in pairs]
-        union = self.size + self.succeeded - matched
         # fsum is exact, so the order of the calls cannot show in the last digit.
-        return fsum(parts) / union if union else 1.0
+        self._matched, self._parts = matched, fsum(parts)
+
+    def iou(self) -> float:
+        """The matched similarity over the size of the union, in [0, 1]; 1 when there are neither calls nor gold."""
+        union = self.size + self.succeeded - self._matched
+        return self._parts / union if union else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +140,17 @@ class StructuralTerm:
         steps = trajectory.steps
         if not task.gold or not steps or not steps[-1].turn.calls:
             return 0.0
-        gold, weights = _prepared(task), (self.name, self.params, self.values)
+        weights = (self.name, self.params, self.values)
         # The matching of the steps before is gone on with; taken out while in use, as no other thread may.
-        read, matching, before = trajectory.kept.pop(("structural", weights), None) or ([], None, 0.0)
-        if matching is None or matching.gold is not gold or len(read) >= len(steps) or not all(map(is_, read, steps)):
-            read, matching = [], _Matching(gold, sum(map(len, gold.values())), weights)
-            before = matching.iou()
-        if len(read) < len(steps) - 1:
-            matching.add(steps[len(read) : -1])
-            before = matching.iou()
-        matching.add(steps[-1:])
-        now = matching.iou()
-        read += steps[len(read) :]
-        trajectory.kept["structural", weights] = read, matching, now
-        return now - before
+        matching: _Matching | None = trajectory.kept.pop(("structural", weights), None)
+        if matching is None or matching.actions is not task.gold or not matching.has_read(steps):
+            matching = _Matching(_prepared(task), weights, task.gold)
+        for step in steps[len(matching.read) : -1]:
+            matching.add(step)
+        before = matching.iou()
+        matching.add(steps[-1])
+        trajectory.kept["structural", weights] = matching
+        return matching.iou() - before
 
 
 structural_term = StructuralTerm()
@@ -144,8 +159,8 @@ structural_term = StructuralTerm()
 
 def call_iou(calls: Sequence[ToolCall], gold: Sequence[GoldCall]) -> float:
     """The intersection over union of calls with gold calls, in [0, 1]: the potential behind `StructuralTerm`."""
-    matching = _Matching(_prepare(gold), len(gold), (1.0, 1.0, 1.0))
-    matching.add([Step(Turn(calls=tuple(calls)))])
+    matching = _Matching(_prepare(gold), (1.0, 1.0, 1.0))
+    matching.add(Step(Turn(calls=tuple(calls))))
     return matching.iou()
 
 

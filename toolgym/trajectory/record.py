@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import orjson
+
 from toolgym.messages import ToolCall, Turn
 from toolgym.world import Diff
 
@@ -33,6 +35,24 @@ class ToolResult:
     outcome: CallOutcome = "ok"
     content: tuple[dict[str, Any], ...] | None = field(default=None, repr=False)
     """The content blocks as the server sent them; None where they are no more than one block of `text`."""
+
+    @classmethod
+    def of_json(cls, text: str) -> "ToolResult":
+        """The result of a tool that gave what a JSON text says: that is the structured content too, in an object
+        (`{"result": value}`) where it is none. It is read when it is first looked at: few are.
+        """
+        made = object.__new__(cls)
+        for name, value in (("text", text), ("is_error", False), ("outcome", "ok"), ("content", None)):
+            object.__setattr__(made, name, value)
+        return made
+
+    def __getattr__(self, name: str) -> Any:
+        """The structured content that was not read yet."""
+        if name != "structured":
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        value = orjson.loads(self.text)
+        object.__setattr__(self, name, value if type(value) is dict else {"result": value})
+        return self.structured
 
 
 Actor = Literal["agent", "user"]
