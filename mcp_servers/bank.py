@@ -117,7 +117,7 @@ def list_payees(world: World, customer_id: CustomerId) -> list[dict[str, Any]]:
 def list_standing_orders(world: World, customer_id: CustomerId) -> list[dict[str, Any]]:
     """Lists a customer's standing orders with all their details."""
     find_record(world, "customers", customer_id, "customer")
-    return [order for _, order in world.items("standing_orders") if order["customer_id"] == customer_id]
+    return _of(world, "standing_orders", "customer_id", customer_id)
 
 
 def list_loans(world: World, customer_id: CustomerId) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from toolgym.mcp_servers.common.arguments import check_choice, shown
 from toolgym.mcp_servers.common.command import command
 from toolgym.mcp_servers.common.declared import declared_worlds
 from toolgym.mcp_servers.common.domain_tools import DomainTools
-from toolgym.mcp_servers.common.records import find_id, find_record, new_id
+from toolgym.mcp_servers.common.records import find_id, find_record, new_id, records_by
 from toolgym.world import World
 
 __all__ = ["MODES", "PHARMACIES", "SPECIALITIES", "TOOLS"]
@@ -42,7 +42,7 @@ _FOUND: Final = ("doctor_id", "name", "speciality", "site", "experience")
 
 def _of_patient(world: World, table: str, patient_id: str) -> list[dict[str, Any]]:
     find_record(world, "patients", patient_id, "patient")
-    return [record for _, record in world.items(table) if record["patient_id"] == patient_id]
+    return records_by(world, table, "patient_id", patient_id)
 
 
 def _booked(world: World, appointment_id: str) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def find_patient(world: World, phone: Annotated[str, Field(description="The phon
 def find_doctors(world: World, speciality: Speciality) -> list[dict[str, Any]]:
     """Lists the doctors of a speciality: id, name, site and years of experience."""
     check_choice(speciality, SPECIALITIES, "speciality")
-    doctors = (record for _, record in world.items("doctors") if record["speciality"] == speciality)
+    doctors = records_by(world, "doctors", "speciality", speciality)
     return [{name: record[name] for name in _FOUND} for record in doctors]
 
 
@@ -84,7 +84,7 @@ def get_doctor(world: World, doctor_id: DoctorId) -> dict[str, Any]:
 def list_slots(world: World, doctor_id: DoctorId) -> list[dict[str, Any]]:
     """Lists a doctor's open slots."""
     find_record(world, "doctors", doctor_id, "doctor")
-    return [record for _, record in world.items("slots") if record["doctor_id"] == doctor_id]
+    return records_by(world, "slots", "doctor_id", doctor_id)
 
 
 def get_slot(world: World, slot_id: SlotId) -> dict[str, Any]:

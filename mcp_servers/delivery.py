@@ -10,7 +10,7 @@ from toolgym.mcp_servers.common.arguments import check_choice, day_ahead, shown
 from toolgym.mcp_servers.common.command import command
 from toolgym.mcp_servers.common.declared import declared_worlds
 from toolgym.mcp_servers.common.domain_tools import DomainTools
-from toolgym.mcp_servers.common.records import find_id, find_record, new_id
+from toolgym.mcp_servers.common.records import find_id, find_record, new_id, records_by
 from toolgym.world import World
 
 __all__ = ["COMPLAINTS", "CUISINES", "HANDOVERS", "TOOLS"]
@@ -38,7 +38,7 @@ _FOUND: Final = ("restaurant_id", "name", "cuisine", "zone", "minutes")
 
 def _of_customer(world: World, table: str, customer_id: str) -> list[dict[str, Any]]:
     find_record(world, "customers", customer_id, "customer")
-    return [record for _, record in world.items(table) if record["customer_id"] == customer_id]
+    return records_by(world, table, "customer_id", customer_id)
 
 
 def _ahead(world: World, due: str) -> None:
@@ -80,7 +80,7 @@ def find_restaurants(
 ) -> list[dict[str, Any]]:
     """Lists the restaurants of a cuisine: id, name, zone and minutes until delivery."""
     check_choice(cuisine, CUISINES, "cuisine")
-    found = (record for _, record in world.items("restaurants") if record["cuisine"] == cuisine)
+    found = records_by(world, "restaurants", "cuisine", cuisine)
     return [{name: record[name] for name in _FOUND} for record in found]
 
 
@@ -92,7 +92,7 @@ def get_restaurant(world: World, restaurant_id: RestaurantId) -> dict[str, Any]:
 def list_menu(world: World, restaurant_id: RestaurantId) -> list[dict[str, Any]]:
     """Lists a restaurant's dishes: price, availability and the zone in which it delivers."""
     find_record(world, "restaurants", restaurant_id, "restaurant")
-    return [record for _, record in world.items("dishes") if record["restaurant_id"] == restaurant_id]
+    return records_by(world, "dishes", "restaurant_id", restaurant_id)
 
 
 def list_orders(world: World, customer_id: CustomerId) -> list[dict[str, Any]]:
@@ -108,7 +108,7 @@ def get_order(world: World, order_id: OrderId) -> dict[str, Any]:
 def list_items(world: World, order_id: OrderId) -> list[dict[str, Any]]:
     """Lists the items of an order: dish, portions, price a portion, amount, day of delivery and state."""
     find_record(world, "orders", order_id, "order")
-    return [record for _, record in world.items("items") if record["order_id"] == order_id]
+    return records_by(world, "items", "order_id", order_id)
 
 
 def get_courier(world: World, courier_id: Annotated[str, Field(description="Such as 'CR-48213'.")]) -> dict[str, Any]:

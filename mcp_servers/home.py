@@ -9,7 +9,7 @@ from toolgym.mcp_servers.common.arguments import check_choice, check_clock, day_
 from toolgym.mcp_servers.common.command import command
 from toolgym.mcp_servers.common.declared import declared_worlds
 from toolgym.mcp_servers.common.domain_tools import DomainTools
-from toolgym.mcp_servers.common.records import find_record, new_id
+from toolgym.mcp_servers.common.records import find_record, new_id, records_by
 from toolgym.world import World
 
 __all__ = ["ALARM_MODES", "PROGRAMS", "TOOLS", "load_of", "run_of"]
@@ -43,10 +43,6 @@ def run_of(energy: int, program: str) -> tuple[int, int]:
 def load_of(state: str, watts: int, brightness: int) -> int:
     """The watts that a light draws: its share of full brightness where it is on."""
     return watts * brightness // 100 if state == "on" else 0
-
-
-def _of(world: World, table: str, name: str, value: str) -> list[dict[str, Any]]:
-    return [record for _, record in world.items(table) if record[name] == value]
 
 
 def _check_time(world: World, day: str, start: str) -> None:
@@ -89,7 +85,7 @@ def list_tariffs(world: World) -> list[dict[str, Any]]:
 def list_rooms(world: World, home_id: HomeId) -> list[dict[str, Any]]:
     """Lists a home's rooms with their thermostats and windows."""
     find_record(world, "homes", home_id, "home")
-    return _of(world, "rooms", "home_id", home_id)
+    return records_by(world, "rooms", "home_id", home_id)
 
 
 def get_room(world: World, room_id: RoomId) -> dict[str, Any]:
@@ -100,7 +96,7 @@ def get_room(world: World, room_id: RoomId) -> dict[str, Any]:
 def list_lights(world: World, room_id: RoomId) -> list[dict[str, Any]]:
     """Lists a room's lights."""
     find_record(world, "rooms", room_id, "room")
-    return _of(world, "lights", "room_id", room_id)
+    return records_by(world, "lights", "room_id", room_id)
 
 
 def get_light(world: World, light_id: LightId) -> dict[str, Any]:
@@ -112,7 +108,7 @@ def list_appliances(world: World, home_id: HomeId) -> list[dict[str, Any]]:
     """Lists the kinds, states and minutes left of a home's appliances."""
     find_record(world, "homes", home_id, "home")
     names = ("appliance_id", "kind", "state", "minutes_left")
-    return [{name: one[name] for name in names} for one in _of(world, "appliances", "home_id", home_id)]
+    return [{name: one[name] for name in names} for one in records_by(world, "appliances", "home_id", home_id)]
 
 
 def get_appliance(world: World, appliance_id: ApplianceId) -> dict[str, Any]:
@@ -123,7 +119,7 @@ def get_appliance(world: World, appliance_id: ApplianceId) -> dict[str, Any]:
 def list_doors(world: World, home_id: HomeId) -> list[dict[str, Any]]:
     """Lists a home's doors."""
     find_record(world, "homes", home_id, "home")
-    return _of(world, "doors", "home_id", home_id)
+    return records_by(world, "doors", "home_id", home_id)
 
 
 def get_door(world: World, door_id: DoorId) -> dict[str, Any]:
@@ -134,7 +130,7 @@ def get_door(world: World, door_id: DoorId) -> dict[str, Any]:
 def list_plans(world: World, appliance_id: ApplianceId) -> list[dict[str, Any]]:
     """Lists the planned runs of an appliance."""
     find_record(world, "appliances", appliance_id, "appliance")
-    return _of(world, "plans", "appliance_id", appliance_id)
+    return records_by(world, "plans", "appliance_id", appliance_id)
 
 
 def get_plan(world: World, plan_id: PlanId) -> dict[str, Any]:
@@ -228,9 +224,9 @@ def set_alarm(world: World, home_id: HomeId, mode: Mode) -> dict[str, Any]:
         raise ToolError(f"no mode {shown(mode)}: give one of {', '.join(ALARM_MODES)}")
     if home["alarm"] == mode:
         raise ToolError(f"the alarm of {home_id} is {mode} already")
-    for door in _of(world, "doors", "home_id", home_id):
+    for door in records_by(world, "doors", "home_id", home_id):
         world.edit("doors", door["door_id"])["watched"] = mode != "off"
-    rooms = [room["room_id"] for room in _of(world, "rooms", "home_id", home_id)] if mode == "away" else []
+    rooms = [room["room_id"] for room in records_by(world, "rooms", "home_id", home_id)] if mode == "away" else []
     for light in [light for _, light in world.items("lights") if light["room_id"] in rooms and light["state"] == "on"]:
         light = world.edit("lights", light["light_id"])
         light |= {"state": "off", "load": 0}
@@ -255,7 +251,8 @@ def plan_program(world: World, appliance_id: ApplianceId, program: Program, day:
     appliance = find_record(world, "appliances", appliance_id, "appliance")
     check_choice(program, PROGRAMS, "program")
     _check_time(world, day, start)
-    if any((plan["day"], plan["start"]) == (day, start) for plan in _of(world, "plans", "appliance_id", appliance_id)):
+    plans = records_by(world, "plans", "appliance_id", appliance_id)
+    if any((plan["day"], plan["start"]) == (day, start) for plan in plans):
         raise ToolError(f"appliance {appliance_id} has a run planned for that time")
     minutes, energy = run_of(appliance["energy"], program)
     plan_id = new_id(world, "plans", "P-", appliance_id, day, start)
@@ -271,7 +268,7 @@ def move_plan(world: World, plan_id: PlanId, day: Day, start: Start) -> dict[str
     """Moves a planned run to another time."""
     plan = find_record(world, "plans", plan_id, "planned run")
     _check_time(world, day, start)
-    others = _of(world, "plans", "appliance_id", plan["appliance_id"])
+    others = records_by(world, "plans", "appliance_id", plan["appliance_id"])
     if any((other["day"], other["start"]) == (day, start) for other in others):
         raise ToolError("the appliance has a run planned for that time")
     plan = world.edit("plans", plan_id)

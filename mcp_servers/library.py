@@ -9,7 +9,7 @@ from toolgym.mcp.server import ToolError
 from toolgym.mcp_servers.common.command import command
 from toolgym.mcp_servers.common.declared import declared_worlds
 from toolgym.mcp_servers.common.domain_tools import DomainTools
-from toolgym.mcp_servers.common.records import find_id, find_record, new_id
+from toolgym.mcp_servers.common.records import find_id, find_record, new_id, records_by
 from toolgym.world import World
 
 __all__ = ["BRANCHES", "TOOLS"]
@@ -22,10 +22,6 @@ FineId = Annotated[str, Field(description="The fine's id, such as 'F-48213'.")]
 Branch = Annotated[str, Field(description="The branch where it is picked up: central, north, harbour or park.")]
 
 BRANCHES = ("central", "north", "harbour", "park")
-
-
-def _of(world: World, table: str, name: str, value: str) -> list[dict[str, Any]]:
-    return [record for _, record in world.items(table) if record[name] == value]
 
 
 def get_member(world: World, member_id: MemberId) -> dict[str, Any]:
@@ -45,7 +41,7 @@ def get_book(world: World, book_id: BookId) -> dict[str, Any]:
 
 def search_books(world: World, genre: Annotated[str, Field(description="The genre.")]) -> list[dict[str, Any]]:
     """Lists the books of a genre."""
-    return _of(world, "books", "genre", genre)
+    return records_by(world, "books", "genre", genre)
 
 
 def get_loan(world: World, loan_id: LoanId) -> dict[str, Any]:
@@ -56,7 +52,7 @@ def get_loan(world: World, loan_id: LoanId) -> dict[str, Any]:
 def list_loans(world: World, member_id: MemberId) -> list[dict[str, Any]]:
     """Lists a member's loans."""
     find_record(world, "members", member_id, "member")
-    return _of(world, "loans", "member_id", member_id)
+    return records_by(world, "loans", "member_id", member_id)
 
 
 def get_hold(world: World, hold_id: HoldId) -> dict[str, Any]:
@@ -67,13 +63,13 @@ def get_hold(world: World, hold_id: HoldId) -> dict[str, Any]:
 def list_holds(world: World, member_id: MemberId) -> list[dict[str, Any]]:
     """Lists a member's holds."""
     find_record(world, "members", member_id, "member")
-    return _of(world, "holds", "member_id", member_id)
+    return records_by(world, "holds", "member_id", member_id)
 
 
 def list_fines(world: World, member_id: MemberId) -> list[dict[str, Any]]:
     """Lists a member's fines."""
     find_record(world, "members", member_id, "member")
-    return _of(world, "fines", "member_id", member_id)
+    return records_by(world, "fines", "member_id", member_id)
 
 
 def renew_loan(world: World, loan_id: LoanId) -> dict[str, Any]:
@@ -114,7 +110,7 @@ def place_hold(world: World, member_id: MemberId, book_id: BookId, branch: Branc
     find_record(world, "books", book_id, "book")
     if branch not in BRANCHES:
         raise ToolError(f"no branch {branch[:40]!r}")
-    queue = len(_of(world, "holds", "book_id", book_id))
+    queue = len(records_by(world, "holds", "book_id", book_id))
     hold_id = new_id(world, "holds", "H-", member_id, book_id, branch)
     hold = {"hold_id": hold_id, "member_id": member_id, "book_id": book_id, "branch": branch, "queue": queue + 1}
     world.put("holds", hold["hold_id"], hold)

@@ -10,7 +10,7 @@ from toolgym.mcp_servers.common.arguments import check_clock, day_ahead, shown
 from toolgym.mcp_servers.common.command import command
 from toolgym.mcp_servers.common.declared import declared_worlds
 from toolgym.mcp_servers.common.domain_tools import DomainTools
-from toolgym.mcp_servers.common.records import find_record, new_id
+from toolgym.mcp_servers.common.records import find_record, new_id, records_by
 from toolgym.world import World
 
 __all__ = ["FILE_FOLDERS", "MAIL_FOLDERS", "STAGES", "TOOLS", "amount_of", "end_of", "expected_of"]
@@ -62,12 +62,12 @@ def end_of(start: str, minutes: int) -> str:
 
 def _employees(world: World, table: str, employee_id: str) -> list[dict[str, Any]]:
     find_record(world, "employees", employee_id, "employee")
-    return [record for _, record in world.items(table) if record["employee_id"] == employee_id]
+    return records_by(world, table, "employee_id", employee_id)
 
 
 def _customers(world: World, table: str, customer_id: str) -> list[dict[str, Any]]:
     find_record(world, "customers", customer_id, "customer")
-    return [record for _, record in world.items(table) if record["customer_id"] == customer_id]
+    return records_by(world, table, "customer_id", customer_id)
 
 
 def _check_text(name: str, text: str) -> None:

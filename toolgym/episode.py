@@ -230,7 +230,8 @@ class Episode:
             ResetNeeded: the episode is over, or a step was interrupted.
             TypeError: the action is no string.
         """
-        self.check_whole()
+        if self.interrupted:
+            self.check_whole()
         trajectory = self.trajectory
         if trajectory.outcome is not None:
             raise ResetNeeded(f"The episode is over ({trajectory.outcome}): call env.reset() before env.step()")
@@ -241,27 +242,28 @@ class Episode:
             yield from self._act(turn, did)
         except InfraError as error:
             did.failure = error
-        finished = did.reply is not None and did.reply.done
+        finished, said = (False, None) if did.reply is None else (did.reply.done, did.reply.text)
         if self.task.single_turn or self.options.until == "turn":
             finished = did.failure is None and did.truncation is None
-        said = did.reply.text if did.reply is not None else None
+        results = tuple(did.results)
         added = "" if did.tools is None else self._added(did.tools)
-        observation = format_step(turn, did.results, said, "", added)
+        observation = format_step(turn, results, said, "", added)
         notice = self._notice(action, observation, did, finished)
         if notice:
-            observation = format_step(turn, did.results, said, notice, added)
-        step = Step(turn, tuple(did.results), observation, said, did.diff)
+            observation = format_step(turn, results, said, notice, added)
+        step = Step(turn, results, observation, said, did.diff)
         if self.user.tools is not None:
             step.user_acts = self.user.tools.taken()
             step.agent_changed = did.agent_changed and bool(step.user_acts)
         trajectory.steps.append(step)
         self._close_if_over(did, finished)
         if did.failure is None:
-            step.reward, step.rewards = cast(Score, (yield _SCORE))
+            score: Any = yield _SCORE
+            step.reward, step.rewards = score
         else:
             step.rewards = dict.fromkeys(self.reward.terms, 0.0)
-        told = "" if self._tell is None or not did.results else self._tell(turn, did.results)
-        info = self._info(step, did, chat_messages(turn, did.results, said, notice, added, told))
+        told = "" if self._tell is None or not results else self._tell(turn, results)
+        info = self._info(step, did, chat_messages(turn, results, said, notice, added, told))
         self.interrupted = False
         return observation, step.reward, finished or did.failure is not None, did.truncation is not None, info
 
@@ -270,23 +272,24 @@ class Episode:
 
         Where the user may change it too, the diff is looked at in between, so that it is known who did what.
         """
-        tools = self.user.tools
+        tools, results, spending = self.user.tools, did.results, self._spending
         if tools is not None and tools.acted and self._may_have_changed():  # before its request
             did.diff = cast(Diff, (yield _DIFF))
         for call in turn.calls:
-            refusal = None if self._spending is None else self._spending.refusal()
+            refusal = None if spending is None else spending.refusal()
             if refusal is not None:
-                did.results.append(refusal)
+                results.append(refusal)
                 continue
             if self._calls >= self.options.max_calls:
                 did.truncation = "calls"
                 break
             self._calls += 1
-            if self._spending is not None:
-                self._spending.calls += 1
-            did.results.append(cast(ToolResult, (yield call)))
+            if spending is not None:
+                spending.calls += 1
+            result: Any = yield call
+            results.append(result)
         self._look_for_tools(did)
-        if tools is not None and did.results:
+        if tools is not None and results:
             before = self.trajectory.diff if did.diff is None else did.diff
             if self._may_have_changed():
                 did.diff = cast(Diff, (yield _DIFF))
@@ -296,7 +299,7 @@ class Episode:
             if not did.reply.done:
                 self.session.user_spoke(did.reply.text or "")
                 self._look_for_tools(did)
-        if (did.results or (tools is not None and tools.acted)) and self._may_have_changed():
+        if (results or (tools is not None and tools.acted)) and self._may_have_changed():
             did.diff = cast(Diff, (yield _DIFF))
 
     def _look_for_tools(self, did: _Doings) -> None:

@@ -187,6 +187,33 @@ class World:
         base, overlay = self._table(table), self._overlay.get(table)
         return iter(base.items()) if not overlay else _laid_over(base, overlay)
 
+    def where(self, table: str, field: str, value: Any) -> Mapping[str, Record]:
+        """The records of a table whose field has a value, by id in their order, for reading only.
+
+        The base's are found by an index, so that it takes no longer in a large table.
+
+        Args:
+            table: the records' table.
+            field: a field that all of them have, with a value that can be hashed.
+            value: what it must equal.
+        """
+
+        def build(base: Base) -> dict[Any, dict[str, Record]]:
+            found: dict[Any, dict[str, Record]] = {}
+            for key, record in base.tables[table].items():
+                found.setdefault(record[field], {})[key] = record
+            return found
+
+        base, overlay = self._table(table), self._overlay.get(table)
+        known = self.base.index(("where", table, field), build).get(value, {})
+        if not overlay:
+            return known
+        now = {key: record for key, record in overlay.items() if record is not DELETED and record[field] == value}
+        if any(key in base and key not in known for key in now):  # its place is among the others
+            return {key: record for key, record in self.items(table) if record[field] == value}
+        kept = {key: record for key, record in known.items() if key in now or key not in overlay}
+        return {**kept, **now}
+
     def count(self, table: str) -> int:
         """The number of records in a table now."""
         base, overlay = self._table(table), self._overlay.get(table, {})

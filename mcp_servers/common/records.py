@@ -1,12 +1,11 @@
 """Finding a record, and saying which was not found."""
 
 from hashlib import blake2b
-from itertools import islice
 from typing import Any
 
 from toolgym.mcp.server import ToolError
 from toolgym.mcp_servers.common.arguments import shown
-from toolgym.world import Base, World, canonical
+from toolgym.world import World, canonical
 
 
 def find_record(world: World, table: str, key: str, noun: str) -> dict[str, Any]:
@@ -41,35 +40,15 @@ def find_id(world: World, table: str, name: str, value: str, noun: str, what: st
     Raises:
         ToolError: there is none, or there are several.
     """
-    found = [key for key, record in world.items(table) if record[name] == value]
+    found = world.where(table, name, value)
     if len(found) != 1:
         raise ToolError(f"{len(found) or 'no'} {noun}{'s' if found else ''} with that {what}")
-    return found[0]
+    return next(iter(found))
 
 
 def records_by(world: World, table: str, name: str, value: Any) -> list[dict[str, Any]]:
-    """The records of a table whose field has a value, for reading only; the base's are found by an index.
-
-    Args:
-        world: the episode's world.
-        table: a table of which no record is ever deleted.
-        name: a field that never changes once a record is there.
-        value: what it must equal.
-    """
-
-    def build(base: Base) -> dict[Any, list[str]]:
-        ids: dict[Any, list[str]] = {}
-        for key, record in base.tables[table].items():
-            ids.setdefault(record[name], []).append(key)
-        return ids
-
-    known = world.base.index(("ids by", table, name), build).get(value, ())
-    records = [world.get(table, key) for key in known]
-    there = len(world.base.tables[table])
-    if world.count(table) > there:
-        added = (world.get(table, key) for key in islice(world.keys(table), there, None))
-        records += [record for record in added if record[name] == value]
-    return records
+    """The records of a table whose field has a value, for reading only (see `World.where`)."""
+    return list(world.where(table, name, value).values())
 
 
 def new_id(world: World, table: str, prefix: str, *of: Any, digits: int = 5) -> str:

@@ -88,6 +88,9 @@ class WorldMachine(RuleBasedStateMachine):
                 assert dict(world.items(table)) == model[table]
                 assert list(world.items(table)) == [(key, world.get(table, key)) for key in world.keys(table)]
                 assert world.count(table) == len(model[table])
+                for credit in range(6):
+                    found = [(key, record) for key, record in world.items(table) if record["credit"] == credit]
+                    assert list(world.where(table, "credit", credit).items()) == found
                 for key in ("ann", "bob", "new"):
                     assert world.has(table, key) == (key in model[table])
                     assert world.get(table, key) == model[table].get(key)

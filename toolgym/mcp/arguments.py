@@ -36,7 +36,7 @@ def unknown_tool(name: str) -> ToolResult:
 def refuse(call: ToolCall) -> ToolResult | None:
     """An error result where the call cannot be carried to a tool, else None."""
     name = call.name
-    if type(name) is not str or not _encodable(name):
+    if type(name) is not str or not (name.isascii() or _encodable(name)):
         return ToolResult("Unknown tool: its name is not text.", None, True, "unknown_tool")
     if len(name) > MAX_NAME:
         text = f"Unknown tool: its name has {len(name)} characters; at most {MAX_NAME} are allowed."
@@ -52,8 +52,6 @@ def refuse(call: ToolCall) -> ToolResult | None:
 
 
 def _encodable(text: str) -> bool:
-    if text.isascii():
-        return True
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -89,7 +89,7 @@ class Episode:
         tool = self._tools.get(call.name)
         if tool is None:
             return unknown_tool(call.name)
-        result, self._world = tool.run(self.world, call.arguments)
+        result, self._world = tool.run(self._world or self.world, call.arguments)
         return result
 
     def call_as_user(self, call: ToolCall) -> ToolResult:

@@ -46,7 +46,10 @@ class _Matching:
     Equal pairs are matched at once, which loses nothing (see `matching.similarity`: the distance is a metric).
     """
 
-    __slots__ = ("_matched", "_parts", "actions", "gold", "read", "rows", "size", "solved", "succeeded", "weights")
+    __slots__ = (
+        *("_matched", "_parts", "actions", "gold", "iou", "read", "rows", "size", "solved", "succeeded"),
+        "weights",
+    )
 
     def __init__(
         self,
@@ -63,6 +66,8 @@ class _Matching:
         self.rows: dict[str, list[tuple[bool, list[float]]]] = {}
         """Name -> for each other call of that name: whether it succeeded, and its similarity to each gold call."""
         self._matched, self._parts = 0, 0.0
+        self.iou = 0.0 if self.size else 1.0
+        """The matched similarity over the size of the union, in [0, 1]; 1 when there are neither calls nor gold."""
 
     def has_read(self, steps: Sequence[Step]) -> bool:
         """Whether what was read so far is the beginning of these steps, of which the last is new."""
@@ -88,6 +93,8 @@ class _Matching:
                 ]
                 self.rows.setdefault(call.name, []).append((succeeded, row))
             self._match()
+        union = self.size + self.succeeded - self._matched
+        self.iou = self._parts / union if union else 1.0
 
     def _solve(self, call: ToolCall, same_name: list[PreparedCall]) -> bool:
         """Matches the call with an equal gold call that is left, if there is one."""
@@ -113,11 +120,6 @@ class _Matching:
             parts += [rows[i][1][left[j]] for i, j in pairs]
         # fsum is exact, so the order of the calls cannot show in the last digit.
         self._matched, self._parts = matched, fsum(parts)
-
-    def iou(self) -> float:
-        """The matched similarity over the size of the union, in [0, 1]; 1 when there are neither calls nor gold."""
-        union = self.size + self.succeeded - self._matched
-        return self._parts / union if union else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +149,10 @@ class StructuralTerm:
             matching = _Matching(_prepared(task), weights, task.gold)
         for step in steps[len(matching.read) : -1]:
             matching.add(step)
-        before = matching.iou()
+        before = matching.iou
         matching.add(steps[-1])
         trajectory.kept["structural", weights] = matching
-        return matching.iou() - before
+        return matching.iou - before
 
 
 structural_term = StructuralTerm()
@@ -161,7 +163,7 @@ def call_iou(calls: Sequence[ToolCall], gold: Sequence[GoldCall]) -> float:
     """The intersection over union of calls with gold calls, in [0, 1]: the potential behind `StructuralTerm`."""
     matching = _Matching(_prepare(gold), (1.0, 1.0, 1.0))
     matching.add(Step(Turn(calls=tuple(calls))))
-    return matching.iou()
+    return matching.iou
 
 
 def format_term(trajectory: Trajectory, task: Task) -> float:

@@ -41,9 +41,11 @@ class ToolResult:
         """The result of a tool that gave what a JSON text says: that is the structured content too, in an object
         (`{"result": value}`) where it is none. It is read when it is first looked at: few are.
         """
-        made = object.__new__(cls)
-        for name, value in (("text", text), ("is_error", False), ("outcome", "ok"), ("content", None)):
-            object.__setattr__(made, name, value)
+        made, put = object.__new__(cls), object.__setattr__
+        put(made, "text", text)
+        put(made, "is_error", False)
+        put(made, "outcome", "ok")
+        put(made, "content", None)
         return made
 
     def __getattr__(self, name: str) -> Any:
