@@ -1,8 +1,8 @@
 """`Episode`: one episode's state, and the order of a step.
 
-`Episode.steps` is a generator without input or output of its own: it yields what a step needs (a call's result, the
-user's reply, the world's diff, the step's score) and is sent the answers, so the same code runs one episode
-synchronously (`ToolEnv`) and many at once (`ToolVectorEnv`, rollouts).
+`Episode.steps` is a generator: it yields what a step needs (a call's result, the user's reply, the world's diff, the
+step's score) and is sent the answers, or gets them itself. So the same code runs one episode synchronously (`ToolEnv`)
+and many at once (`ToolVectorEnv`, rollouts), without input or output of its own.
 """
 
 import asyncio
@@ -172,18 +172,11 @@ class Episode:
 
     def step(self, action: str) -> StepReturn:
         """One step, waiting for whatever it needs."""
-        steps = self.steps(action)
         try:
-            request = next(steps)
-            while True:
-                try:
-                    answer = self._answer(request)
-                except InfraError as error:
-                    request = steps.throw(error)
-                else:
-                    request = steps.send(answer)
+            next(self.steps(action, at_once=True))
         except StopIteration as stop:
             return stop.value
+        raise AssertionError("a step that waits for nobody ends at once")
 
     async def step_async(self, action: str) -> StepReturn:
         """One step; other episodes go on while it waits."""
@@ -200,31 +193,30 @@ class Episode:
         except StopIteration as stop:
             return stop.value
 
-    def _answer(self, request: Request) -> Answer:
-        if isinstance(request, ToolCall):
-            return self.session.call(request)
-        if isinstance(request, Said):
-            return self.user.reply(request.response)
-        if request is _SCORE:
-            return self.reward.score(self.trajectory, self.task)
-        return self.session.diff()
-
     async def _answer_async(self, request: Request) -> Answer:
         if isinstance(request, ToolCall):
             return await self.session.call_async(request)
         if isinstance(request, Said):
             return await self.user.reply_async(request.response)
+        answer = self._score if request is _SCORE else self.session.diff
         if not (self.session.suspends or self.user.suspends):
-            return self._answer(request)
+            return answer()
         # A reward may ask a judge: other episodes do not wait for it.
-        return await asyncio.to_thread(self._answer, request)
+        return await asyncio.to_thread(answer)
+
+    def _score(self) -> Score:
+        return self.reward.score(self.trajectory, self.task)
 
     # The order of a step -----------------------------------------------------------------------------------------
 
-    def steps(self, action: str) -> Generator[Request, Answer, StepReturn]:
+    def steps(self, action: str, at_once: bool = False) -> Generator[Request, Any, StepReturn]:
         """One step: read, call, ask the user, look at the world, tell, score.
 
         An `InfraError` thrown in ends the episode with outcome `infra_error` and reward 0.
+
+        Args:
+            action: the assistant's message.
+            at_once: whether what the step needs is got here, in the caller's time, and nothing is asked for.
 
         Raises:
             ResetNeeded: the episode is over, or a step was interrupted.
@@ -239,7 +231,7 @@ class Episode:
         self.interrupted = True  # until its end is seen
         did = _Doings([])
         try:
-            yield from self._act(turn, did)
+            yield from self._act(turn, did, at_once)
         except InfraError as error:
             did.failure = error
         finished, said = (False, None) if did.reply is None else (did.reply.done, did.reply.text)
@@ -258,8 +250,7 @@ class Episode:
         trajectory.steps.append(step)
         self._close_if_over(did, finished)
         if did.failure is None:
-            score: Any = yield _SCORE
-            step.reward, step.rewards = score
+            step.reward, step.rewards = self._score() if at_once else (yield _SCORE)
         else:
             step.rewards = dict.fromkeys(self.reward.terms, 0.0)
         told = "" if self._tell is None or not results else self._tell(turn, results)
@@ -267,14 +258,14 @@ class Episode:
         self.interrupted = False
         return observation, step.reward, finished or did.failure is not None, did.truncation is not None, info
 
-    def _act(self, turn: Turn, did: _Doings) -> Generator[Request, Answer, None]:
+    def _act(self, turn: Turn, did: _Doings, at_once: bool) -> Generator[Request, Any, None]:
         """The calls in order, then the user's reply, then the diff where the state may have changed.
 
         Where the user may change it too, the diff is looked at in between, so that it is known who did what.
         """
         tools, results, spending = self.user.tools, did.results, self._spending
         if tools is not None and tools.acted and self._may_have_changed():  # before its request
-            did.diff = cast(Diff, (yield _DIFF))
+            did.diff = self.session.diff() if at_once else (yield _DIFF)
         for call in turn.calls:
             refusal = None if spending is None else spending.refusal()
             if refusal is not None:
@@ -286,21 +277,21 @@ class Episode:
             self._calls += 1
             if spending is not None:
                 spending.calls += 1
-            result: Any = yield call
-            results.append(result)
+            results.append(self.session.call(call) if at_once else (yield call))
         self._look_for_tools(did)
         if tools is not None and results:
             before = self.trajectory.diff if did.diff is None else did.diff
             if self._may_have_changed():
-                did.diff = cast(Diff, (yield _DIFF))
+                did.diff = self.session.diff() if at_once else (yield _DIFF)
             did.agent_changed = did.diff is not None and did.diff != before
         if turn.response is not None and did.truncation is None:
-            did.reply = cast(UserReply, (yield Said(turn.response)))
+            did.reply = self.user.reply(turn.response) if at_once else (yield Said(turn.response))
+            assert did.reply is not None
             if not did.reply.done:
                 self.session.user_spoke(did.reply.text or "")
                 self._look_for_tools(did)
         if (results or (tools is not None and tools.acted)) and self._may_have_changed():
-            did.diff = cast(Diff, (yield _DIFF))
+            did.diff = self.session.diff() if at_once else (yield _DIFF)
 
     def _look_for_tools(self, did: _Doings) -> None:
         """The tools, where a call or the user's words have changed them."""

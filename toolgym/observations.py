@@ -221,9 +221,10 @@ def chat_messages(
     out: list[dict[str, Any]] = [{"role": "user", "content": escape_tags(told)}] if told else []
     for call, result in zip(turn.calls, () if told else results, strict=False):
         text = escape_tags(result.text)
-        message = {"role": "tool", "name": call.name, "content": text}
-        images = image_parts(result.content) if result.content else []
-        out.append({**message, "parts": [{"type": "text", "text": text}, *images]} if images else message)
+        message: dict[str, Any] = {"role": "tool", "name": call.name, "content": text}
+        if result.content and (images := image_parts(result.content)):
+            message["parts"] = [{"type": "text", "text": text}, *images]
+        out.append(message)
     if turn.problems:
         out.append({"role": "user", "content": f"<problem>{escape_tags(describe_problems(turn))}</problem>"})
     if tools:
