@@ -3,16 +3,18 @@
     python -m benchmarks.memory --output runs/memory                     # about 7 minutes on a free core
     python -m benchmarks.memory --output runs/memory --only "none graph"   # goes on where it stopped
     python -m benchmarks.memory --output runs/memory --tools               # of mem_tool: gold calls outside the context
+    python -m benchmarks.memory --output runs/pretrained --agent hf:runs/my/final --env ToolGym/PlanArena-v0 \
+        --set prompt=tools --own 0 --shown 0 --only "none graph cases"
 
-The memory is learnt from the airline's train split: the gold chains of `--gold` tasks and the policy's own episodes on
-`--own` tasks; the ranker of `cases:similarity=learnt` from its episodes with cases on `--shown` validation tasks. Every
-row plays the same test tasks greedily, and is compared with `none` task by task.
+The memory is learnt from the environment's train split: the gold chains of `--gold` tasks and the policy's own episodes
+on `--own` tasks; the ranker of `cases:similarity=learnt` from its episodes with cases on `--shown` validation tasks.
+Every row plays the same test tasks greedily, and is compared with `none` task by task.
 """
 
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +25,12 @@ from toolgym.agents.evaluation.metrics import bootstrap, wilson
 from toolgym.agents.memory import learn, read_memory, wear, write_memory
 from toolgym.agents.memory.worn import Worn
 from toolgym.agents.policies.policy import Policy
+from toolgym.options import parse_settings
 from toolgym.trajectory import Trajectory, read_trajectories
 
 ENV, PLANARENA = "ToolGym/Airline-v0", "ToolGym/PlanArena-v0"
 SETTINGS = {"size": "small", "prompt": "short"}
+"""The world of the built-in policies."""
 ROWS = (
     "none",
     "graph",
@@ -38,39 +42,49 @@ ROWS = (
 )
 
 
-def play(policy: Policy, split: str, tasks: int, output: Path | None = None) -> dict[str, bool]:
+@dataclass(frozen=True)
+class World:
+    """Where everything is played."""
+
+    env_id: str
+    settings: dict[str, Any]
+
+
+def play(world: World, policy: Policy, split: str, tasks: int, output: Path | None = None) -> dict[str, bool]:
     """Task -> whether it was solved; the episodes are written to `output`."""
     solved: dict[str, bool] = {}
-    options = EvalOptions(ENV, split, tasks, env_options=SETTINGS, output=output, overwrite=True)
+    options = EvalOptions(world.env_id, split, tasks, env_options=world.settings, output=output, overwrite=True)
     evaluate(policy, options, on_episode=lambda score, _: solved.__setitem__(score.task_id, score.solved))
     return solved
 
 
-def played(policy: Policy, split: str, tasks: int, file: Path) -> list[Trajectory]:
-    """The episodes of a file, which is made where it is not there."""
+def played(world: World, policy: Policy, split: str, tasks: int, file: Path) -> list[Trajectory]:
+    """The episodes of a file, which is made where it is not there; none where there are to be no tasks."""
+    if not tasks:
+        return []
     if not file.exists():
         part = file.with_suffix(".part")
-        play(policy, split, tasks, part)
+        play(world, policy, split, tasks, part)
         part.rename(file)
     return read_trajectories(file)
 
 
-def remember(agent: Policy, folder: Path, gold: int, own: int, shown: int) -> Path:
+def remember(world: World, agent: Policy, folder: Path, gold: int, own: int, shown: int) -> Path:
     """The memory file, made where it is not there."""
     file, first = folder / "memory.json", folder / "first.json"
     if not file.exists():
-        episodes = played(make_policy("oracle"), "train", gold, folder / "gold.jsonl")
-        episodes += played(agent, "train", own, folder / "own.jsonl")
+        episodes = played(world, make_policy("oracle"), "train", gold, folder / "gold.jsonl")
+        episodes += played(world, agent, "train", own, folder / "own.jsonl")
         write_memory(first, learn(episodes))
-        episodes += played(wear(agent, "cases", first), "validation", shown, folder / "shown.jsonl")
+        episodes += played(world, wear(agent, "cases", first), "validation", shown, folder / "shown.jsonl")
         write_memory(file, learn(episodes))
     return file
 
 
-def row(name: str, agent: Policy, file: Path, tasks: int) -> dict[str, Any]:
+def row(world: World, name: str, agent: Policy, file: Path, tasks: int) -> dict[str, Any]:
     """One row's figures."""
     worn = Worn(agent, read_memory(file)) if name == "none" else wear(agent, name, file)
-    solved = play(worn, "test", tasks)
+    solved = play(world, worn, "test", tasks)
     return {"memory": name, "solved": solved, **asdict(worn.tally)}
 
 
@@ -114,13 +128,16 @@ def tools_table(folder: Path, tasks: int = 40) -> str:
 
 
 def _of(each: dict[str, Any], base: dict[str, Any], what: str) -> str:
-    change = "" if each is base else f" ({each[what] / base[what] - 1:+.1%})"
+    change = "" if each is base or not base[what] else f" ({each[what] / base[what] - 1:+.1%})"
     return f"{each[what]:,}{change}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--agent", default="builtin:imperfect", help="who acts")
+    parser.add_argument("--env", default=ENV)
+    parser.add_argument("--set", action="append", default=None, help=f"NAME=VALUE of it (default: {SETTINGS})")
+    parser.add_argument("--max-new-tokens", type=int, default=None, help="of a turn (default: the agent's own)")
     parser.add_argument("--tasks", type=int, default=80, help="test tasks")
     parser.add_argument("--gold", type=int, default=400, help="train tasks whose gold chains are learnt from")
     parser.add_argument("--own", type=int, default=60, help="train tasks that the policy plays to be learnt from")
@@ -133,13 +150,15 @@ def main() -> None:
     if options.tools:
         print(tools_table(options.output))
         return
-    agent = make_policy(options.agent, AgentOptions(temperature=0.0, threads=1))
-    file = remember(agent, options.output, options.gold, options.own, options.shown)
+    world = World(options.env, dict(parse_settings(options.set)) if options.set else SETTINGS)
+    chosen = AgentOptions(temperature=0.0, max_new_tokens=options.max_new_tokens, threads=1)
+    agent = make_policy(options.agent, chosen)
+    file = remember(world, agent, options.output, options.gold, options.own, options.shown)
     found = options.output / "rows.json"
     rows = json.loads(found.read_text()) if found.exists() else []
     for name in options.only.split() or ROWS:
         if name not in [each["memory"] for each in rows]:
-            rows.append(row(name, agent, file, options.tasks))
+            rows.append(row(world, name, agent, file, options.tasks))
             found.write_text(json.dumps(rows))
             print(table(rows), flush=True)
 

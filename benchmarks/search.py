@@ -196,7 +196,12 @@ def searched(arguments: argparse.Namespace, search: str, temperature: float) -> 
 
 
 def _agent(arguments: argparse.Namespace, temperature: float) -> AgentOptions:
-    return AgentOptions(temperature=temperature, concurrency=arguments.concurrency, threads=arguments.threads)
+    return AgentOptions(
+        temperature=temperature,
+        max_new_tokens=arguments.max_new_tokens,
+        concurrency=arguments.concurrency,
+        threads=arguments.threads,
+    )
 
 
 def compare(
@@ -314,6 +319,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--pool", type=int, default=16, help="plain episodes of each task")
     parser.add_argument("--search", action="append", default=None, help=f"may be repeated (default: {SEARCHES})")
     parser.add_argument("--temperature", type=float, default=1.0, help="of all that samples")
+    parser.add_argument("--max-new-tokens", type=int, default=None, help="of a turn (default: the agent's own)")
     parser.add_argument("--concurrency", type=int, default=64)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)

@@ -379,9 +379,16 @@ class ToolEnv(gymnasium.Env[str, str]):
             del self._openings[next(islice(self._openings, 1, None))]
 
     def _make_prompt(self, policy: str, tools: tuple[ToolSpec, ...]) -> Prompt:
-        answers, full = self.options.user != "none", self.options.prompt == "full"
-        one = self.options.until == "turn"
-        return Prompt(policy, tools, self.options.format, user_answers=answers, full=full, one_message=one)
+        shown = self.options.prompt
+        return Prompt(
+            policy,
+            tools,
+            self.options.format,
+            user_answers=self.options.user != "none",
+            full=shown == "full",
+            one_message=self.options.until == "turn",
+            listed=shown == "tools",
+        )
 
     def _perturb(self, task: Task, seed: int | None, number: Any) -> tuple[Task, Prompt]:
         """Puts the episode's perturbations around its session: its task and its opening, in the agent's names.

@@ -66,6 +66,7 @@ _HOW_TO_CALL = {
 }
 
 _TOOLS = "# Tools\n\nEach line is one tool, with the JSON Schema of its parameters.\n"
+_LISTED = "# Tools\n\nEach line is one tool with its parameters.\n"
 _SINGLE_TURN = "Your first response ends the task, so do all that is asked before you respond."
 _ONE_MESSAGE = "You write one message, which ends the task: tool calls, or a response where no tool is to be called."
 _CONVERSATION = "The user answers your responses; the task ends with the conversation."
@@ -102,10 +103,40 @@ def without_format(system: str) -> str:
 
 def with_tools(system: str, tools: Sequence[dict[str, Any]]) -> str:
     """A `Prompt`'s system message with other tools (in OpenAI's function form); one that lists none stays as it is."""
-    before, found, rest = system.rpartition(_TOOLS)
-    _, gap, after = rest.partition("\n\n")
-    lines = "\n".join(_json.dumps(tool["function"]).decode() for tool in tools)
-    return f"{before}{found}{lines}{gap}{after}" if found else system
+    for head, line in ((_TOOLS, _schema_line), (_LISTED, _listed_line)):
+        before, found, rest = system.rpartition(head)
+        if found:
+            _, gap, after = rest.partition("\n\n")
+            return f"{before}{found}{_lines(tools, line)}{gap}{after}"
+    return system
+
+
+def _lines(tools: Sequence[dict[str, Any]], line: Callable[[dict[str, Any]], str]) -> str:
+    return "\n".join(line(tool["function"]) for tool in tools)
+
+
+def _schema_line(function: dict[str, Any]) -> str:
+    return _json.dumps(function).decode()
+
+
+def _kind(of: dict[str, Any]) -> str:
+    """What a parameter may be: its choices, or its types; empty where its schema says neither."""
+    if "enum" in of:
+        return "|".join(map(str, of["enum"]))
+    if "anyOf" in of:
+        return "|".join(kind for kind in map(_kind, of["anyOf"]) if kind not in ("", "null"))
+    kind = of.get("type", "")
+    return kind if isinstance(kind, str) else "|".join(each for each in kind if each != "null")
+
+
+def _listed_line(function: dict[str, Any]) -> str:
+    """A tool as `name(parameter, parameter: type, parameter: choice|choice, optional?)`."""
+    schema = function["parameters"]
+    needed, told = schema.get("required", ()), []
+    for name, of in schema.get("properties", {}).items():
+        kind = _kind(of)
+        told.append(name + ("" if name in needed else "?") + ("" if kind in ("", "string") else f": {kind}"))
+    return f"{function['name']}({', '.join(told)})"
 
 
 def escape_tags(text: str) -> str:
@@ -137,6 +168,7 @@ class Prompt:
         user_answers: whether the user answers responses.
         full: with policy, tools and instructions; otherwise only the request.
         one_message: whether one message ends the task.
+        listed: where it is not full, with the tools' names and parameters, a line a tool.
     """
 
     tell: Callable[[Turn, Sequence[ToolResult]], str] | None = None
@@ -152,18 +184,20 @@ class Prompt:
         user_answers: bool,
         full: bool,
         one_message: bool = False,
+        listed: bool = False,
     ):
         functions = openai_tools(tools)
         self._tools = _json.reader(_json.dumps(functions))
         self.system = ""
         if full:
-            lines = "\n".join(_json.dumps(item["function"]).decode() for item in functions)
             parts = [
                 f"# Policy\n\n{policy.strip()}" if policy.strip() else "",
-                f"{_TOOLS}{lines}",
+                f"{_TOOLS}{_lines(functions, _schema_line)}",
                 f"# How to answer\n\n{instructions(format, user_answers=user_answers, one_message=one_message)}",
             ]
             self.system = "\n\n".join(part for part in parts if part)
+        elif listed and functions:
+            self.system = f"{_LISTED}{_lines(functions, _listed_line)}"
 
     def tools(self) -> list[dict[str, Any]]:
         """The tools in OpenAI's function form, as a structure of its own that the receiver may change."""
@@ -181,8 +215,7 @@ class Prompt:
 
 def added_tools(tools: Sequence[ToolSpec]) -> str:
     """What is said of tools that are there from now on; empty for none."""
-    lines = "\n".join(_json.dumps(item["function"]).decode() for item in openai_tools(tools))
-    return f"{_TOOLS}{lines}" if lines else ""
+    return f"{_TOOLS}{_lines(openai_tools(tools), _schema_line)}" if tools else ""
 
 
 def lists_tools(text: str) -> bool:

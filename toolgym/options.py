@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from toolgym import _json
 from toolgym.budget import Budget
@@ -16,8 +16,19 @@ if TYPE_CHECKING:
     from toolgym.rewards.presets import RewardSpec
     from toolgym.users import UserSpec
 
-__all__ = ["EnvOptions", "check_options", "env_options", "parse_named", "parse_settings", "parse_value"]
+__all__ = [
+    "PROMPTS",
+    "EnvOptions",
+    "PromptKind",
+    "check_options",
+    "env_options",
+    "parse_named",
+    "parse_settings",
+    "parse_value",
+]
 
+PromptKind = Literal["full", "tools", "short"]
+PROMPTS: tuple[PromptKind, ...] = get_args(PromptKind)
 _SPLITS = ("train", "validation", "test", "test_unseen", "custom")
 
 
@@ -45,8 +56,9 @@ class EnvOptions:
     """Term name -> weight, over the reward's own."""
     reward_options: Mapping[str, Any] | None = None
     """Keyword overrides of a preset (see its factory in `toolgym.rewards`)."""
-    prompt: Literal["full", "short"] = "full"
-    """The first observation: `full` has policy, tool schemas, instructions and request; `short` only the request."""
+    prompt: PromptKind = "full"
+    """The first observation: `full` has policy, tool schemas, instructions and request; `tools` the tools' names and
+    parameters, a line a tool, and the request; `short` only the request."""
     format: str = "auto"
     """How actions are read: one of `toolgym.messages.formats()`, or `auto`: told from the text."""
     until: Literal["response", "turn"] = "response"
@@ -91,8 +103,8 @@ class EnvOptions:
             object.__setattr__(self, "kinds", (self.kinds,))
         if self.split not in _SPLITS:
             raise ConfigError(did_you_mean(str(self.split), _SPLITS, "split"))
-        if self.prompt not in ("full", "short"):
-            raise ConfigError(did_you_mean(str(self.prompt), ("full", "short"), "prompt"))
+        if self.prompt not in PROMPTS:
+            raise ConfigError(did_you_mean(str(self.prompt), PROMPTS, "prompt"))
         if self.until not in ("response", "turn"):
             raise ConfigError(did_you_mean(str(self.until), ("response", "turn"), "until"))
         if self.format != "auto" and self.format not in formats():

@@ -113,7 +113,7 @@ class CommonOptions:
     steps: Annotated[int, "training steps"] = 50
     seed: Annotated[int, "of tasks, sampling and everything else"] = 0
     size: Annotated[str | None, "world size: small, standard or large (small for the built-in policy)"] = None
-    prompt: Annotated[str | None, "first observation: full or short (short for the built-in policy)"] = None
+    prompt: Annotated[str | None, "first observation: full, tools or short (short for the built-in policy)"] = None
     split: Annotated[str, "split to train on"] = "train"
     depth: Annotated[tuple[int, ...] | None, "only tasks of these depths"] = None
     set: Annotated[tuple[str, ...], "more options of the environment, each NAME=VALUE"] = ()

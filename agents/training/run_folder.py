@@ -34,6 +34,7 @@ from toolgym.agents.training.sizing import unset
 from toolgym.domain import Size
 from toolgym.errors import ConfigError, ToolGymError
 from toolgym.opening import takes
+from toolgym.options import PROMPTS
 
 __all__ = [
     "begin",
@@ -55,7 +56,7 @@ __all__ = [
 
 C = TypeVar("C")
 _OPTIONS, _SETTINGS, _BEST = "config.json", "environment.json", "best"
-_KEPT = {"size": get_args(Size), "prompt": ("full", "short")}
+_KEPT = {"size": get_args(Size), "prompt": PROMPTS}
 """What a model's folder keeps of the environment's options, and what each may be."""
 TENSORBOARD, EPISODES, TOKENS = "tensorboard", "episodes.jsonl", "tokens.jsonl"
 WANDB, RUN_NAME = "wandb", "run_name"

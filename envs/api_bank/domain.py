@@ -120,6 +120,7 @@ class ApiBankDomain:
             user_answers=options.user != "none",
             full=options.prompt == "full" and not own,
             one_message=options.until == "turn",
+            listed=options.prompt == "tools" and not own,
         )
 
     def tasks(

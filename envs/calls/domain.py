@@ -108,6 +108,7 @@ class CallsDomain:
             user_answers=options.user != "none",
             full=options.prompt == "full",
             one_message=options.until == "turn",
+            listed=options.prompt == "tools",
         )
 
     def example_of(self, task: Task) -> Example:

@@ -19,7 +19,7 @@ class RowPrompt(Prompt):
         history: the row's messages.
         tools: its tools.
         format: how the model writes, and how its turns in the history are shown.
-        user_answers, full, one_message: as for `Prompt`.
+        user_answers, full, one_message, listed: as for `Prompt`.
     """
 
     def __init__(
@@ -31,13 +31,20 @@ class RowPrompt(Prompt):
         user_answers: bool,
         full: bool,
         one_message: bool,
+        listed: bool = False,
     ):
         rules = [message.text for message in history if message.role == "system"]
         super().__init__(
-            "\n\n".join(rules), tools, format, user_answers=user_answers, full=full, one_message=one_message
+            "\n\n".join(rules),
+            tools,
+            format,
+            user_answers=user_answers,
+            full=full,
+            one_message=one_message,
+            listed=listed,
         )
         if not full:
-            self.system = "\n\n".join(rules)
+            self.system = "\n\n".join([*rules, self.system] if self.system else rules)
         said = [message for message in history if message.role != "system"]
         self._history = _as_chat(said, "toolgym" if format == "auto" else format)
 

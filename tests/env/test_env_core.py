@@ -306,6 +306,18 @@ def test_the_short_prompt_is_the_request(make_bank: Callable[..., ToolEnv]) -> N
     assert len(info["tools"]) == 3
 
 
+def test_the_prompt_of_tools_lists_names_and_parameters(make_bank: Callable[..., ToolEnv]) -> None:
+    observation, info = make_bank(prompt="tools").reset(options={"task": "bank-0"})
+    listed = (
+        "# Tools\n\nEach line is one tool with its parameters.\n"
+        "get_account(account)\npay_in(account, amount: integer)\nthink(thought)"
+    )
+    assert observation == f"{listed}\n\n<user>Please pay 1 into acc_0.</user>"
+    assert [message["content"] for message in info["messages"]] == [listed, "Please pay 1 into acc_0."]
+    with pytest.raises(ConfigError, match="Did you mean 'tools'"):
+        make_bank(prompt="tool")
+
+
 @pytest.mark.parametrize("format", ["toolgym", "hermes", "toolupt", "openai", "auto"])
 def test_each_format_is_taught_and_read(make_bank: Callable[..., ToolEnv], format: str) -> None:
     env = make_bank(format=format)

@@ -47,6 +47,31 @@ def test_the_tools_of_a_system_message_are_exchanged():
     assert with_tools("No tools.", PROMPT.tools()) == "No tools."
 
 
+def test_the_tools_of_a_list_of_names_are_exchanged():
+    typed = ToolSpec(
+        "seat",
+        "Books a seat.",
+        {
+            "type": "object",
+            "properties": {
+                "row": {"type": "integer"},
+                "side": {"type": "string", "enum": ["aisle", "window"]},
+                "meal": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+                "weights": {"type": ["number", "null"]},
+                "note": {},
+            },
+            "required": ["row", "side"],
+        },
+    )
+    prompt = Prompt("Be kind.", [*SPECS, typed], "toolgym", user_answers=True, full=False, listed=True)
+    line = "seat(row: integer, side: aisle|window, meal?, weights?: number, note?)"
+    assert prompt.system.endswith(f"stop_music()\n{line}")
+    assert with_tools(prompt.system, prompt.tools()[4:]) == (
+        f"# Tools\n\nEach line is one tool with its parameters.\n{line}"
+    )
+    assert with_tools(prompt.system, prompt.tools()) == prompt.system
+
+
 def test_workflow_exchanges_the_tools_at_each_of_the_users_turns(scripted):
     inner = scripted(calls(("book_flight", {})), calls(("stop_music", {})))
     policy = begin(inner, "workflow")

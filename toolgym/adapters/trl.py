@@ -79,7 +79,7 @@ def environment_factory(env_id: str, **options: Any) -> Callable[[], Any]:
 def task_rows(env_id: str, count: int | None = None, **options: Any) -> list[dict[str, Any]]:
     """Rows for `Dataset.from_list`: the opening messages of the first `count` tasks (None: all), and the tasks' ids.
 
-    `options` are those of the environment; `prompt="short"` leaves the policy document out.
+    `options` are those of the environment; `prompt="short"` and `prompt="tools"` leave the policy document out.
 
     Raises:
         ConfigError: as for `environment_factory`; or there are fewer tasks.
@@ -87,7 +87,7 @@ def task_rows(env_id: str, count: int | None = None, **options: Any) -> list[dic
     env = _opened(env_id, options)
     if count is not None and not 1 <= count <= len(env.tasks):
         raise ConfigError(f"count must be from 1 to the {len(env.tasks)} tasks of {env_id}, not {count}")
-    opening = [] if env.options.prompt == "short" else [{"role": "system", "content": env.policy}]
+    opening = [] if env.options.prompt != "full" else [{"role": "system", "content": env.policy}]
     tasks = (env.tasks[index] for index in range(len(env.tasks) if count is None else count))
     budget = cast(Budget | None, env.options.budget)
     told = [] if budget is None or not budget.told else [notice_message(budget.notice(budget.given))]
