@@ -25,6 +25,7 @@ _MODULES = {
     "eto": "toolgym.agents.training.eto_options",
     "grpo": "toolgym.agents.training.grpo_options",
     "gspo": "toolgym.agents.training.grpo_options:gspo",
+    "hazard": "toolgym.agents.training.hazard_options",
     "hdpo": "toolgym.agents.training.grpo_options:hdpo",
     "loop": "toolgym.agents.training.loop_options",
     "mua_rl": "toolgym.agents.training.mua_rl_options",

@@ -12,10 +12,10 @@ from toolgym.agents.training.options import learner_main
 from toolgym.agents.training.sizing import BySize
 from toolgym.errors import ConfigError
 
-__all__ = ["BranchOptions", "TreeOptions", "VineOptions", "main"]
+__all__ = ["BranchOptions", "TreeOptions", "VineOptions", "check_at_once", "main"]
 
 
-def _check_at_once(config: RunConfig) -> None:
+def check_at_once(config: RunConfig) -> None:
     """Raises where episodes would have to wait for one another: a step's forks are kept until it is over."""
     most = config.groups * config.rollouts // processes()
     if config.concurrency is not None and config.concurrency < most:
@@ -35,7 +35,7 @@ class BranchOptions(RunConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_at_once(self)
+        check_at_once(self)
         if not 1 <= self.root_count <= self.rollouts:
             raise ConfigError(f"roots must be between 1 and rollouts={self.rollouts}, got roots={self.roots}")
 
@@ -67,7 +67,7 @@ class VineOptions(RunConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_at_once(self)
+        check_at_once(self)
         if self.samples < 1:
             raise ConfigError(f"samples must be at least 1, got {self.samples}")
 
