@@ -3,7 +3,7 @@
     python -m benchmarks.tool_retrieval                        # 20,000 tools, 200 test tasks of PlanArena
     python -m benchmarks.tool_retrieval --twins                # also tools of scenarios with the task's own theme
     python -m benchmarks.tool_retrieval --agent builtin:clean --episodes 100
-    python -m benchmarks.tool_retrieval --embed MODEL          # embeddings, and both rankings fused
+    python -m benchmarks.tool_retrieval --embed MODEL          # embeddings (hub id or path), both rankings fused
 
 The tools are those of a task's scenario and, as with `distractors=N`, of other domains: registered ones, then scenarios
 of other themes. A task's relevant tools are those of its gold chain; tasks without calls are left out. The query is the
@@ -13,7 +13,7 @@ request.
 - nDCG@k: with gain 1 for a relevant tool.
 - all@k: the share of tasks all of whose relevant tools are among the first k. The oracle solves at least these.
 
-Times are of the processor: one core's seconds, whatever else runs on the machine.
+Times are of the processor: one core's, whatever else runs on the machine. That of embedding the query is in them.
 
 Pass rates are of `ToolGym/Airline-v0` (`size=small`) among 200 tools of other domains.
 """
@@ -22,7 +22,7 @@ import json
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from math import ceil, log2
+from math import log2
 from statistics import mean
 from typing import Annotated, Any
 
@@ -39,6 +39,7 @@ from toolgym.envs.planarena.numbers import number_of, scenarios_of
 from toolgym.mcp.session import ToolSpec
 from toolgym.perturbing.distractors import pool
 from toolgym.retrieval import Query, ToolIndex
+from toolgym.retrieval.index import Encoder
 from toolgym.rewards.semantic import sentence_encoder
 
 __all__ = ["Figures", "main", "ndcg", "recall"]
@@ -58,7 +59,7 @@ class Figures:
     ndcg: dict[int, float]
     all_shown: dict[int, float]
     median_ms: float
-    p99_ms: float
+    slowest_ms: float
 
 
 def recall(found: Sequence[str], relevant: Collection[str]) -> float:
@@ -91,10 +92,10 @@ def main(
         return
     out = Console()
     out.print(f"{speed['tools']:,.0f} tools: built at {speed['tools_per_s']:,.0f} tools/s", highlight=False)
-    table = Table("way", *(f"{name}@{k}" for name in ("recall", "nDCG", "all") for k in DEPTHS), "ms", "p99 ms")
+    table = Table("way", *(f"{name}@{k}" for name in ("recall", "nDCG", "all") for k in DEPTHS), "ms", "slowest")
     for each in figures:
         cells = [f"{values[k]:.3f}" for values in (each.recall, each.ndcg, each.all_shown) for k in DEPTHS]
-        table.add_row(each.way, *cells, f"{each.median_ms:.2f}", f"{each.p99_ms:.1f}")
+        table.add_row(each.way, *cells, f"{each.median_ms:.2f}", f"{each.slowest_ms:.1f}")
     out.print(table)
     for name, each in rates.items():
         out.print(f"{name}: " + ", ".join(f"{shown} {rate:.0%}" for shown, rate in each.items()), highlight=False)
@@ -102,7 +103,7 @@ def main(
 
 def retrieval(tools: int, scenarios: int, twins: bool, embed: str | None) -> tuple[dict[str, float], list[Figures]]:
     """The speed of building, and the figures of each way of finding, over the same tasks."""
-    encoder = None if embed is None else sentence_encoder(embed)
+    encoder = None if embed is None else _Remembering(sentence_encoder(embed))
     kinds: dict[str, dict[str, Any]] = {"words": {}}
     if encoder is not None:
         kinds |= {"meaning": {"encoder": encoder, "by_words": False}, "both": {"encoder": encoder}}
@@ -126,6 +127,21 @@ def retrieval(tools: int, scenarios: int, twins: bool, embed: str | None) -> tup
     return speed, [_figures(way, seen[way], took[way]) for way in ways]
 
 
+class _Remembering:
+    """An encoder that embeds each tool's text once: those of other domains come again in each scene."""
+
+    def __init__(self, encoder: Encoder):
+        self._encoder, self._known = encoder, dict[str, np.ndarray]()
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        if len(texts) == 1:
+            return self._encoder(texts)  # a query, whose time counts
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if new:
+            self._known.update(zip(new, self._encoder(new), strict=True))
+        return np.stack([self._known[text] for text in texts])
+
+
 def _figures(way: str, seen: Sequence[tuple[list[str], Collection[str]]], took: Sequence[float]) -> Figures:
     return Figures(
         way,
@@ -133,7 +149,7 @@ def _figures(way: str, seen: Sequence[tuple[list[str], Collection[str]]], took: 
         {k: mean(ndcg(found, relevant, k) for found, relevant in seen) for k in DEPTHS},
         {k: mean(recall(found[:k], relevant) == 1 for found, relevant in seen) for k in DEPTHS},
         float(np.median(took)),
-        sorted(took)[ceil(len(took) * 0.99) - 1],
+        max(took),
     )
 
 

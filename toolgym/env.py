@@ -1,7 +1,7 @@
 """`ToolEnv`: an agent talks to a user and calls the tools of an MCP server, as a Gymnasium environment."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -42,6 +42,8 @@ class _Opening:
     policy: str
     prompt: Prompt
     perturber: Perturber | None
+    tools: tuple[ToolSpec, ...]
+    """What the prompt lists, where nothing is perturbed."""
 
 
 class ToolEnv(gymnasium.Env[str, str]):
@@ -216,6 +218,9 @@ class ToolEnv(gymnasium.Env[str, str]):
         self._start_session(task)
         if self._part_of is not None:
             self._enter(task.domain, self._part_of(task))
+        if self._prompt_of is None and self._own_tools != self._opening.tools:  # the server has changed them
+            tools = self._own_tools
+            self._opening = replace(self._opening, prompt=self._make_prompt(self._opening.policy, tools), tools=tools)
         prompt = self._opening.prompt
         meta: dict[str, Any] = {"split": self.options.split, "kind": list(task.kind), "depth": task.depth}
         if number is not None or self._opening.perturber is not None:
@@ -365,11 +370,17 @@ class ToolEnv(gymnasium.Env[str, str]):
     def _opening_of(self, domain: Domain, perturbed: bool = True) -> "_Opening":
         """What the episodes of a domain, whose tools the session lists, begin with."""
         policy, session = domain.policy(), self.session
-        tools = session.inner.tools if isinstance(session, PerturbedSession) else session.tools
         perturbs = self.options.perturbs and perturbed
         title = getattr(domain, "title", "")
         perturber = Perturber(self.options, domain.name, policy, session, title) if perturbs else None
-        return _Opening(policy, self._make_prompt(policy, tools), perturber)
+        tools = self._own_tools
+        return _Opening(policy, self._make_prompt(policy, tools), perturber, tools)
+
+    @property
+    def _own_tools(self) -> tuple[ToolSpec, ...]:
+        """The agent's tools as the server lists them."""
+        session = self.session
+        return session.inner.tools if isinstance(session, PerturbedSession) else session.tools
 
     def _enter(self, name: str, domain: Domain) -> None:
         """Goes on in one domain of several, whose task the session is in."""

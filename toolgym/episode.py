@@ -300,9 +300,9 @@ class Episode:
             did.tools = tools
 
     def _added(self, tools: tuple[ToolSpec, ...]) -> str:
-        """What is said of the tools that are there since this step."""
-        known, self._tools = {tool.name for tool in self._tools}, tools
-        return added_tools([tool for tool in tools if tool.name not in known])
+        """What is said of the tools that are there since this step, or are other than before."""
+        known, self._tools = {tool.name: tool for tool in self._tools}, tools
+        return added_tools([tool for tool in tools if known.get(tool.name) != tool])
 
     def _may_have_changed(self) -> bool:
         """Whether the state may have changed since the last look; it is looked at now."""

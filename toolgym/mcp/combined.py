@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from toolgym.errors import ConfigError
+from toolgym.errors import ConfigError, InfraError
 from toolgym.mcp.arguments import unknown_tool
 from toolgym.mcp.session import ForkKind, ToolSession, ToolSpec
 from toolgym.messages import ToolCall
@@ -35,7 +35,24 @@ class CombinedSession(ToolSession):
         self.fork_kind: ForkKind = _KINDS[worst]
         self.suspends = any(session.suspends for session in self._sessions.values())
 
+    def _follow(self) -> None:
+        """Goes over to the tools that the servers have now.
+
+        Raises:
+            InfraError: two of them have the same name.
+        """
+        now = [session.tools for session in self._sessions.values()]
+        if len(now) == len(self._listed) and all(
+            tools is before for tools, before in zip(now, self._listed, strict=True)
+        ):
+            return
+        try:
+            self._find_tools()
+        except ConfigError as error:
+            raise InfraError(f"A server has changed its tools. {error}") from error
+
     def _find_tools(self) -> None:
+        self._listed = [session.tools for session in self._sessions.values()]
         specs: list[ToolSpec] = []
         user_specs: list[ToolSpec] = []
         self._owner, self._user_owner = {}, {}
@@ -54,6 +71,7 @@ class CombinedSession(ToolSession):
 
     @property
     def tools(self) -> tuple[ToolSpec, ...]:
+        self._follow()
         return self._specs
 
     @property
@@ -65,12 +83,14 @@ class CombinedSession(ToolSession):
         )
 
     def call(self, call: ToolCall) -> ToolResult:
+        self._follow()
         owner = self._owner.get(call.name) if isinstance(call.name, str) else None
         if owner is None:
             return unknown_tool(str(call.name).encode(errors="replace").decode())
         return owner[0].call(ToolCall(owner[1], call.arguments))
 
     async def call_async(self, call: ToolCall) -> ToolResult:
+        self._follow()
         owner = self._owner.get(call.name) if isinstance(call.name, str) else None
         if owner is None:
             return unknown_tool(str(call.name).encode(errors="replace").decode())

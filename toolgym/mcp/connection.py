@@ -44,6 +44,7 @@ from toolgym.mcp.endpoint import CONTROL_METHOD, EXPIRED_CODE, EXTENSION_ID, Con
 from toolgym.mcp.http_transport import SSE_ADVICE, BoundedHttpTransport, speaks_sse
 from toolgym.mcp.listing import REFUSED, all_tools, all_user_tools
 from toolgym.mcp.postgres import SHOWN_NAME, EpisodeDatabase
+from toolgym.mcp.relisting import Relisting
 from toolgym.mcp.rows import NO_DATABASE, DatabaseOptions
 from toolgym.mcp.secrets import redact, redacted, secrets_of, shown_url
 from toolgym.mcp.session import ToolSpec
@@ -168,7 +169,7 @@ class Connection:
     def __init__(self, target: Target, options: WireOptions):
         self.target, self.options = target, options
         self.tools: tuple[ToolSpec, ...] = ()
-        """The tools as they were listed when the connection was opened: an episode's tools do not change."""
+        """The tools as they were last listed: anew after the server has said that they changed."""
         self.listed: tuple[ToolSpec, ...] = ()
         """The same with every tool whose name came twice, and those that had to be refused."""
         self.user_tools: tuple[ToolSpec, ...] = ()
@@ -178,6 +179,9 @@ class Connection:
         self.has_episodes = False
         """Whether the server is a `ToolServer`."""
         self.dead = False
+        self.changed = False
+        """Whether there are other tools than when the connection was opened."""
+        self._relisting = Relisting(self._relist)
         self.mode: Mode = "legacy" if "legacy" in (getattr(target, "mode", "auto"), options.mode) else "auto"
         """How the server was spoken to: `legacy` too where it had to be."""
         self._secrets = secrets_of(target.url, target.headers, target.token) if isinstance(target, UrlTarget) else ()
@@ -251,23 +255,47 @@ class Connection:
         client = Client(await self._transport(), mode=self.mode, init_timeout=0, log_handler=_ignore)
         self._client = client
         await client.__aenter__()
+        cast(Any, client.session).on_tools_changed = self._relisting.note
+        await self._list(client)
+
+    async def _list(self, client: Client[Any]) -> None:
+        """Lists the tools; what is there already stays as it is where nothing has changed."""
         capabilities = client.server_capabilities
         extensions = (capabilities.extensions if capabilities is not None else None) or {}
         tools = await all_tools(client)
         self.has_episodes = EXTENSION_ID in extensions or any(EXTENSION_ID in (tool.meta or {}) for tool in tools)
-        self.listed = tuple(self._shown_spec(tool_spec(tool)) for tool in tools)
+        if self.server is not None:
+            self.server_tools = tuple(await self.server.list_tools())
+        listed = tuple(self._shown_spec(tool_spec(tool)) for tool in tools)
+        if self.listed == listed != ():
+            return
         by_name: dict[str, ToolSpec] = {}
-        for spec in self.listed:
+        for spec in listed:
             if spec.refused is not None:
                 _warn_once(f"Tool {spec.name!r} of {_describe(self.target)} is left out: {spec.refused}")
                 continue
             by_name.setdefault(spec.name, spec)  # a name that comes twice can only mean one tool: the first
-        self.tools = tuple(by_name.values())
         if self.has_episodes:
             self.user_tools = tuple(tool_spec(tool) for tool in await all_user_tools(client))
-        self.reading = frozenset(spec.name for spec in (*self.tools, *self.user_tools) if spec.writes is False)
-        if self.server is not None:
-            self.server_tools = tuple(await self.server.list_tools())
+        found = tuple(by_name.values())
+        self.reading = frozenset(spec.name for spec in (*found, *self.user_tools) if spec.writes is False)
+        self.listed, self.tools = listed, found  # last: sessions look at them in threads of their own
+
+    async def _relist(self) -> None:
+        before = self.listed
+        try:
+            await self._within_limits(self._list(self._usable()), "listing of its tools")
+        except MCPError as error:
+            raise InfraError(f"{_describe(self.target)} did not list its changed tools: {error}") from error
+        self.changed = self.changed or self.listed is not before
+
+    async def settled(self) -> None:
+        """Waits until the tools are listed anew, where the server has said that they changed.
+
+        Raises:
+            InfraError: they cannot be listed.
+        """
+        await self._relisting.settled()
 
     async def _transport(self) -> ClientTransport:
         target, limit = self.target, self.options.max_answer_bytes
@@ -407,6 +435,7 @@ class Connection:
     async def close(self) -> None:
         """Ends the connection, and the server where it was started for it."""
         self.dead = True
+        self._relisting.end()
         loop.at_exit(id(self), None)
         client, self._client = self._client, None
         if self._pid != os.getpid():

@@ -52,7 +52,7 @@ class FastMCPSession(ReplaySession):
     def __init__(self, pool: Pool, connection: Connection, state: StateOptions | None = None):
         super().__init__(pool, connection, state)
         self._plain: dict[str, _PlainTool] = {}
-        self._plain_of: Connection | None = None
+        self._plain_of: tuple[Any, ...] | None = None
 
     def call(self, call: ToolCall) -> ToolResult:
         tool = self._plain_tool(call)
@@ -87,8 +87,10 @@ class FastMCPSession(ReplaySession):
 
     def _plain_tool(self, call: ToolCall) -> "_PlainTool | None":
         """The plain tool that is called, or None where the call needs the protocol."""
-        if self._plain_of is not self._connection:
-            self._plain, self._plain_of = _plain_tools(self._connection), self._connection
+        if self._plain_of is not self._connection.server_tools:
+            self._plain_of = self._connection.server_tools
+            self._plain = _plain_tools(self._connection)
+        self._follow()
         tool = self._plain.get(call.name) if type(call.name) is str else None
         if tool is None or call.name not in self._writes or (self._watches and self._base is None):
             return None

@@ -7,7 +7,7 @@ schema describes no object. Here such an entry is replaced by a stand-in of its 
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from mcp.shared.dispatcher import CallOptions
+from mcp.shared.dispatcher import CallOptions, OnNotify, OnRequest
 from mcp.shared.exceptions import MCPError
 from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
 from mcp.shared.transport_context import TransportContext
@@ -23,7 +23,7 @@ __all__ = ["REFUSED", "TolerantDispatcher", "all_tools", "all_user_tools", "with
 REFUSED = "x-toolgym-refused"
 """The key of a stand-in's input schema that says why the tool was refused."""
 
-_LIST, _CALL = "tools/list", "tools/call"
+_LIST, _CALL, _CHANGED = "tools/list", "tools/call", "notifications/tools/list_changed"
 _UNKNOWN_VERSION = "2025-11-25"
 _SHOWN = 200
 _MOST_PAGES = 1000
@@ -47,11 +47,24 @@ class TolerantDispatcher(JSONRPCDispatcher[TransportContext]):
     Args:
         received, to_send: the transport's streams.
         version: gives the protocol's revision, once it is agreed on.
+        changed: is told, before the next message is read, when the server says that its tools have changed.
     """
 
-    def __init__(self, received: Any, to_send: Any, version: Callable[[], str | None]):
+    def __init__(
+        self, received: Any, to_send: Any, version: Callable[[], str | None], changed: Callable[[], None] | None = None
+    ):
         super().__init__(received, to_send, inline_methods=_EveryMethod())
-        self._version = version
+        self._version, self._changed = version, changed
+
+    async def run(
+        self, on_request: OnRequest, on_notify: OnNotify, on_notify_intercept: Any = None, **more: Any
+    ) -> None:
+        def intercept(method: str, params: Mapping[str, Any] | None) -> bool:
+            if method == _CHANGED and self._changed is not None:
+                self._changed()
+            return on_notify_intercept is not None and on_notify_intercept(method, params)
+
+        await super().run(on_request, on_notify, intercept, **more)
 
     async def send_raw_request(
         self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None, **more: Any

@@ -52,9 +52,9 @@ class ReplaySession(WireSession):
         self.fork_kind = "copy" if self._copies else "replay" if self._restarts or stateless else "none"
 
     def _use(self, connection: Connection) -> None:
-        self._connection = connection
-        all_tools = {tool.name: tool for tool in connection.tools}
-        self._specs = tuple(tool for tool in connection.tools if tool.name not in self._state.unseen)
+        self._connection, self._listed = connection, connection.tools
+        all_tools = {tool.name: tool for tool in self._listed}
+        self._specs = tuple(tool for tool in self._listed if tool.name not in self._state.unseen)
         self._writes = {tool.name: tool.writes for tool in self._specs}
         state = self._state
         self._reset_spec = all_tools.get(state.reset_tool)
@@ -69,11 +69,21 @@ class ReplaySession(WireSession):
         places += [] if connection.database is None else [f"database: {options.template}"]
         return [*places, *([f"tables: {', '.join(sorted(options.tables))}"] if options.tables else [])]
 
+    def _follow(self) -> None:
+        """Goes over to the tools that the server has now."""
+        if self._connection.tools is self._listed:
+            return
+        self._use(self._connection)
+        if not self._restarts and any(self._writes[name] is not False for name in self._writes):
+            self.fork_kind = "none"  # what only read before writes now, on a server that there is but once
+
     @property
     def tools(self) -> tuple[ToolSpec, ...]:
+        self._follow()
         return self._specs
 
     async def _call(self, call: ToolCall) -> ToolResult:
+        self._follow()
         if call.name not in self._writes:
             return unknown_tool(call.name)
         if self._watches and self._base is None and self._writes[call.name] is not False:
@@ -81,6 +91,8 @@ class ReplaySession(WireSession):
         send = self._send if self._writes[call.name] is not False else self._send_read
         result, _ = await send(call, {})
         self._remember(call, result)
+        await self._connection.settled()
+        self._follow()
         return result
 
     def _give_up(self, call: ToolCall) -> bool:
@@ -124,11 +136,12 @@ class ReplaySession(WireSession):
             raise ForkUnsupportedError("This server has no worlds to choose from; only a ToolServer has.")
         self._version += 1
         unsure = self._unsure or self._pool.unsettled
-        if not self._log and not unsure and world_key is None:
+        changed = self._connection.changed and self._restarts
+        if not self._log and not unsure and not changed and world_key is None:
             if self._connection.dead:
                 loop.run(self._restart())
             return
-        healthy = not unsure and not self._connection.dead
+        healthy = not unsure and not changed and not self._connection.dead
         if self._reset_spec is not None and (healthy or not self._restarts):
             self._lost = self._reset_spec.name  # until its end is seen
             loop.run(self._reset_by_tool({} if world_key is None else {"world": world_key}))
@@ -259,7 +272,8 @@ class ReplaySession(WireSession):
 
     async def _close(self) -> None:
         by_tool = self._copies or self._reset_spec is not None  # then the log does not say what state it is in
-        if self._restarts and not (self._log or self._unsure or by_tool) and self._connection.server is None:
+        used = self._log or self._unsure or self._connection.changed or by_tool
+        if self._restarts and not used and self._connection.server is None:
             await self._pool.give_back(self._connection)
         else:
             await self._pool.release(self._connection)

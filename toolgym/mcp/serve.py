@@ -170,7 +170,11 @@ def http_app(
             "An agent's token needs another one beside it, for /mcp: token=... (--token). With one for both, agents "
             "could reset, fork and read episodes."
         )
-    app = _fastmcp(server).http_app(path=PATH, json_response=True, stateless_http=False, host_origin_protection="auto")
+    # A FastMCP server's answers are streams: before its result it may say that its tools have changed.
+    as_json = not isinstance(server, FastMCP)
+    app = _fastmcp(server).http_app(
+        path=PATH, json_response=as_json, stateless_http=False, host_origin_protection="auto"
+    )
     return _Gate(app, token, agent_token, limits or ServeLimits())
 
 

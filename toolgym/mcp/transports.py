@@ -9,7 +9,7 @@ closes or this process is killed (see `toolgym.mcp.processes`).
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, cast
@@ -39,11 +39,20 @@ class _Session(ClientSession):
     One bad tool in a listing does not spoil the others (see `toolgym.mcp.listing`).
     """
 
+    on_tools_changed: Callable[[], None] | None = None
+    """Is told when the server says that its tools have changed."""
+
     def __init__(self, read_stream: Any = None, write_stream: Any = None, **settings: Any):
         if read_stream is not None and write_stream is not None:
-            settings["dispatcher"] = TolerantDispatcher(read_stream, write_stream, lambda: self.protocol_version)
+            settings["dispatcher"] = TolerantDispatcher(
+                read_stream, write_stream, lambda: self.protocol_version, self._tools_changed
+            )
             read_stream = write_stream = None
         super().__init__(read_stream, write_stream, **settings)
+
+    def _tools_changed(self) -> None:
+        if self.on_tools_changed is not None:
+            self.on_tools_changed()
 
     async def validate_tool_result(self, name: str, result: CallToolResult) -> None:
         """Accepts every result."""

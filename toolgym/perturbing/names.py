@@ -72,8 +72,12 @@ class Names:
         name = self._old_tools.get(call.name)
         if name is None:
             return None
+        return ToolCall(name, self.old_arguments(call.arguments))
+
+    def old_arguments(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments under the server's names of the parameters."""
         old = self._old_parameters
-        return ToolCall(name, {old.get(key, key): value for key, value in call.arguments.items()})
+        return {old.get(key, key): value for key, value in arguments.items()}
 
     def unknown_parameters(self, call: ToolCall) -> list[str]:
         """Keys of the arguments that are the server's names and not the agent's."""

@@ -131,19 +131,25 @@ def _camel(words: _Words) -> str:
 class Renaming(Layer):
     """Lists the tools under the episode's names, and takes calls by these alone: the old names are unknown.
 
+    A tool that the server adds during the episode keeps its own name.
+
     Args:
         names: of the episode.
     """
 
-    __slots__ = ("names",)
+    __slots__ = ("_added", "names")
 
     def __init__(self, names: Names):
         self.names = names
+        self._added: frozenset[str] = frozenset()
 
     def listed(self, tools: Tools) -> Tools:
+        self._added = frozenset(tool.name for tool in tools if tool.name not in self.names.tools)
         return tuple(map(self.names.spec, tools))
 
     def sent(self, call: ToolCall) -> ToolCall | ToolResult:
+        if call.name in self._added:
+            return replace(call, arguments=self.names.old_arguments(call.arguments))
         found = self.names.original(call)
         if found is None:
             return unknown_tool(call.name)
@@ -161,3 +167,8 @@ class Renaming(Layer):
             for block in result.content
         )
         return replace(result, text=self.names.error(result.text), content=content or None)
+
+    def fork(self) -> "Renaming":
+        twin = Renaming(self.names)
+        twin._added = self._added
+        return twin

@@ -55,25 +55,45 @@ class Retrieving(Showing):
     What was found stays, and a search finds tools that are not shown yet. It looks for the latest words; what the user
     said before, and the tools that were called successfully, count a tenth beside them: they move what is found.
 
+    Where the server changes its tools, the episode goes on with an index of its own that only the changed ones are read
+    into anew; new ones that the user's latest words find are shown.
+
     Args:
         index: over all tools; it may hold more.
         options: how is searched.
     """
 
-    __slots__ = ("_called", "_index", "_offered", "_options", "_said")
+    __slots__ = ("_called", "_index", "_listed", "_offered", "_options", "_said")
 
     relists = True
 
     def __init__(self, index: ToolIndex, options: Shown):
         super().__init__()
         self._index, self._options = index, options
+        self._listed: Tools = ()
         self._offered: frozenset[str] = frozenset()
         self._said: tuple[str, ...] = ()
         self._called: dict[str, None] = {}
 
     def listed(self, tools: Tools) -> Tools:
-        self._offered = frozenset(tool.name for tool in tools)
+        before, self._listed = self._listed, tools
+        offered, self._offered = self._offered, frozenset(tool.name for tool in tools)
+        if before and tools is not before:
+            self._follow(offered)
         return (FIND_TOOLS, *super().listed(tools))
+
+    def _follow(self, before: frozenset[str]) -> None:
+        """Goes over to the tools that there are now, where others were there before."""
+        kept = {name: tool for name, tool in self._index.tools.items() if name not in before}  # of no server's
+        index = self._index.copy()
+        if not index.sync((*kept.values(), *self._listed)):
+            return
+        self._index = index
+        new = self._offered - before
+        if new and self._said:
+            query, beside = Query(self._said[-1]), self._beside(self._said[:-1])
+            found = index.search([query], self._options.k, self._offered, self._options.feeders, beside)
+            self._shown |= dict.fromkeys(name for name in found if name in new)
 
     def hear(self, text: str) -> None:
         self._find(text)
@@ -96,14 +116,18 @@ class Retrieving(Showing):
 
     def _find(self, text: str) -> int:
         """Shows what is found for a text: of how many tools."""
-        before = (Query(" ".join(self._said), _CONTEXT), Query(" ".join(self._called), _CONTEXT))
         hidden, options = self._offered - self._shown.keys(), self._options
-        names = self._index.search([Query(text)], options.k, hidden, options.feeders, before)
+        names = self._index.search([Query(text)], options.k, hidden, options.feeders, self._beside(self._said))
         self._shown |= dict.fromkeys(names)
         return len(names)
 
+    def _beside(self, said: tuple[str, ...]) -> tuple[Query, Query]:
+        """What the conversation so far adds to a search."""
+        return Query(" ".join(said), _CONTEXT), Query(" ".join(self._called), _CONTEXT)
+
     def fork(self) -> "Retrieving":
         twin = object.__new__(Retrieving)
-        twin._index, twin._options, twin._offered = self._index, self._options, self._offered
+        twin._index, twin._options = self._index, self._options
+        twin._listed, twin._offered = self._listed, self._offered
         twin._shown, twin._said, twin._called = self._shown.copy(), self._said, self._called.copy()
         return twin

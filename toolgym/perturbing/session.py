@@ -74,8 +74,19 @@ class PerturbedSession(WrappedSession):
             inputs[place - 1] = self._layers[place - 1].listed(inputs[place])
         self._tools = inputs[0]
 
+    def _follow(self) -> None:
+        """Lists the tools anew where the session has others than before."""
+        tools = self.inner.tools
+        before = self._inputs[-1]
+        if tools is before:
+            return
+        self._inputs = [*self._inputs[:-1], tools]
+        if tools != before:
+            self._list(len(self._layers))
+
     def hear(self, text: str) -> None:
         """Tells the layers what the user says; the tools are then what they show."""
+        self._follow()
         for place, layer in enumerate(self._layers, 1):
             if layer.relists:
                 layer.hear(text)
@@ -83,7 +94,8 @@ class PerturbedSession(WrappedSession):
 
     @property
     def tools(self) -> Tools:
-        return self._tools if self._layers else self.inner.tools
+        self._follow()
+        return self._tools
 
     def call(self, call: ToolCall) -> ToolResult:
         passed: list[tuple[Layer, ToolCall]] = []
@@ -101,6 +113,7 @@ class PerturbedSession(WrappedSession):
         refused = refuse(call)
         if refused is not None:
             return refused
+        self._follow()
         for layer in self._layers:
             sent = layer.sent(call)
             if type(sent) is ToolResult:
