@@ -168,13 +168,14 @@ def test_a_unit_that_another_process_makes_is_left_to_it(tmp_path: Path) -> None
 # Runs ---------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def model(tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The folder of a model of random weights."""
+    folder = tmp_path_factory.mktemp("model")
     tokenizer = build_tokenizer()
     shape = ModelOptions(hidden_size=16, intermediate_size=16, layers=1, heads=2, kv_heads=1, max_tokens=1024)
-    save_checkpoint(new_model(tokenizer, shape), tokenizer, tmp_path / "model")
-    return str(tmp_path / "model")
+    save_checkpoint(new_model(tokenizer, shape), tokenizer, folder)
+    return str(folder)
 
 
 @pytest.fixture

@@ -23,12 +23,13 @@ from toolgym.tasks import Task
 
 pytestmark = pytest.mark.slow
 
-SAMPLE = 120
+SAMPLE = 60
 TELLING = re.compile(r"\d{5}|555-\S+|\S+@\S+")
 """Zip codes, telephone numbers, e-mail addresses."""
 FEW = ("library", "retail", "telecom")
-"""A plain domain, one with records inside records, one with troubles: the dear tests of the others are slow ones."""
-MANY = [pytest.param(name, marks=() if name in FEW else pytest.mark.slow) for name in _DECLARED]
+"""A plain domain, one with records inside records, one with troubles: what starts processes tries these, the others
+with `--thorough`."""
+STARTED = [pytest.param(name, marks=() if name in FEW else pytest.mark.thorough) for name in _DECLARED]
 PLAYED = [(name, user) for name in _DECLARED for user in ("none", "scripted") if user != "none" or not needs_user(name)]
 
 
@@ -74,11 +75,11 @@ def test_the_gold_chain_solves_and_nothing_else_does(name: str, user: str, split
     assert refusing["solved"] == 0
 
 
-@pytest.mark.parametrize("name", MANY)
+@pytest.mark.parametrize("name", _DECLARED)
 def test_tasks_are_as_deep_and_as_varied_as_is_said(name: str) -> None:
     domain = DeclaredDomain(declaration(name), size="small")
     for split in SPLITS:
-        tasks = [domain.tasks(split)[index] for index in range(3 * SAMPLE)]
+        tasks = [domain.tasks(split)[index] for index in range(6 * SAMPLE)]
         assert {task.depth for task in tasks} == set(range(1, 8))
         assert len({task.request for task in tasks}) == len(tasks)
         assert all(task.depth == len(task.gold_calls) + instructions(task) for task in tasks)
@@ -159,7 +160,7 @@ print(h.hexdigest())
 """
 
 
-@pytest.mark.parametrize("name", MANY)
+@pytest.mark.parametrize("name", STARTED)
 def test_two_processes_make_the_same_tasks(name: str) -> None:
     printed = [
         subprocess.run(
@@ -175,7 +176,7 @@ def test_two_processes_make_the_same_tasks(name: str) -> None:
     assert len(printed[0].strip()) == 64
 
 
-@pytest.mark.parametrize("name", _DECLARED)
+@pytest.mark.parametrize("name", STARTED)
 def test_its_server_answers_over_stdio_as_in_process(name: str) -> None:
     domain = DeclaredDomain(declaration(name), size="small")
     mine = (task for task in domain.tasks("train") if not task.user.actions)

@@ -149,6 +149,7 @@ def test_requests_are_distinct() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.timeout(600)
 def test_all_requests_are_distinct() -> None:
     seen = {task.request for split in SPLITS for task in domain().tasks(split)}
