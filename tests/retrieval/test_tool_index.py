@@ -114,7 +114,10 @@ def test_the_first_search_of_a_process_imports_nothing():
     code = (
         "import sys; from toolgym.mcp.session import ToolSpec; from toolgym.retrieval import Query, ToolIndex; "
         "given = {'type': 'object', 'properties': {'order_id': {'type': 'string'}}}; "
-        "index = ToolIndex([ToolSpec(f'get_order_{each}', '', given) for each in 'abcdefghijklmnopqrstuvwxyz']); "
+        "letters = 'abcdefghijklmnopqrstuvwxyz'; "
+        "tools = [ToolSpec(f'{each}_get_order', '', given) for each in letters]; "
+        "tools += [ToolSpec(f'{each}_{other}', '') for each in letters for other in letters]; "
+        "index = ToolIndex(tools); "
         "index.prepare(); before = set(sys.modules); print(len(index.search([Query('order')], 3))); "
         "print(set(sys.modules) - before)"
     )
