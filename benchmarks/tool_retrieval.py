@@ -118,6 +118,8 @@ def retrieval(tools: int, scenarios: int, twins: bool, embed: str | None) -> tup
         indices["words"].prepare()
         speed = speed or {"tools": len(listed), "tools_per_s": len(listed) / (time.process_time() - begun)}
         indices |= {name: ToolIndex(listed, **made) for name, made in kinds.items() if name != "words"}
+        for index in indices.values():
+            index.prepare()
         for request, relevant in tasks:
             for way, (name, feeders) in ways.items():
                 begun = time.process_time()

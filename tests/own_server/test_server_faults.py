@@ -138,15 +138,14 @@ def test_an_answer_that_comes_twice_reaches_nobody(raw):
         assert misbehave(session, "b").text == "did b"
 
 
-def test_tools_that_change_mid_episode_change_with_the_next_one(raw):
+def test_tools_that_change_mid_episode_are_followed_until_the_next_one(raw):
     with raw() as handle:
         session = handle.session()
         names = [tool.name for tool in session.tools]
         assert misbehave(session, "tools").text == "changed"
-        assert [tool.name for tool in session.tools] == names
-        assert session.call(ToolCall("new_tool")).outcome == "unknown_tool"
-        session.call(ToolCall("write_note", {"id": "b", "text": "x"}))
-        session.reset()
+        assert "new_tool" in [tool.name for tool in session.tools]
+        assert session.call(ToolCall("write_note", {"id": "b", "text": "x"})).outcome == "unknown_tool"  # it is gone
+        session.reset()  # the server is started anew
         assert [tool.name for tool in session.tools] == names
 
 

@@ -2,6 +2,8 @@
 
 import math
 import random
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -105,6 +107,22 @@ def test_what_fills_a_parameter_comes_along():
     nested = {"type": "array", "items": {"anyOf": [{"properties": {"a": {"properties": {"b": {"type": "null"}}}}}]}}
     assert fields_of(nested) == {"a": "", "b": "null"}
     assert fields_of(None) == {}
+
+
+def test_the_first_search_of_a_process_imports_nothing():
+    # `numpy.ma`, which some of NumPy's functions import when they are first called, takes longer than a search.
+    code = (
+        "import sys; from toolgym.mcp.session import ToolSpec; from toolgym.retrieval import Query, ToolIndex; "
+        "given = {'type': 'object', 'properties': {'order_id': {'type': 'string'}}}; "
+        "letters = 'abcdefghijklmnopqrstuvwxyz'; "
+        "tools = [ToolSpec(f'{each}_get_order', '', given) for each in letters]; "
+        "tools += [ToolSpec(f'{each}_{other}', '') for each in letters for other in letters]; "
+        "index = ToolIndex(tools); "
+        "index.prepare(); before = set(sys.modules); print(len(index.search([Query('order')], 3))); "
+        "print(set(sys.modules) - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["3", "set()"]
 
 
 def test_nothing_depends_on_the_order_of_insertion_or_on_what_was_there_before():

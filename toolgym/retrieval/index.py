@@ -286,7 +286,7 @@ class _Feeders:
         """How much all tools are like one, and what is looked for."""
         if place not in self._alike:
             own = self._built.scores(self._texts[self._built.names[place]])
-            self._alike[place] = self._direct if own is None else self._direct + own
+            self._alike[place] = self._direct if own is None else np.add(own, self._direct, out=own)
         return self._alike[place]
 
 
