@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ALGORITHMS = (
     *("awpo", "dupo", "eto", "grpo", "rft", "sft", "steptool", "toolupt", "tree"),
-    *("archer", "arpo", "loop", "mua_rl", "scribe", "spear", "toolpo"),
+    *("archer", "arpo", "hazard", "loop", "mua_rl", "scribe", "spear", "toolpo"),
 )
 ESTIMATORS = ("efficiency", "steptool_group")
 """Of `grpo`'s: files of their own beside the algorithms."""

@@ -50,6 +50,11 @@ class ForkRecorder:
         return self.env.trajectory
 
     @property
+    def unwrapped(self) -> Any:
+        """The environment without wrappers."""
+        return self.env.unwrapped
+
+    @property
     def suspends(self) -> bool:
         """Whether a step may have to wait for a server."""
         return getattr(self.env, "suspends", False)

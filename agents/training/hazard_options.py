@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal
 
-from toolgym.agents.training.common_options import RunConfig
+from toolgym.agents.training.common_options import LossType, RunConfig
 from toolgym.agents.training.options import check_ranges, learner_main
 from toolgym.agents.training.sizing import BySize
 from toolgym.agents.training.tree_options import check_at_once
@@ -20,6 +20,7 @@ __all__ = ["HazardOptions", "main"]
 class HazardOptions(RunConfig):
     """Options of a Hazard run."""
 
+    loss: Annotated[LossType, "how tokens are averaged: TRL's loss_type"] = "dapo"
     cut: Annotated[bool, "end an episode with the step that lost its task"] = True
     weight: Annotated[
         Literal["value", "log"], "advantages of the chance to solve the task (value), or of its logarithm (log)"

@@ -17,6 +17,7 @@ from toolgym.agents.training.eto_options import PRESETS as ETO
 from toolgym.agents.training.eto_options import ETOOptions
 from toolgym.agents.training.grpo_options import PRESETS as GRPO
 from toolgym.agents.training.grpo_options import GRPOOptions
+from toolgym.agents.training.hazard_options import HazardOptions
 from toolgym.agents.training.loop_options import LoopOptions
 from toolgym.agents.training.mua_rl_options import MUARLOptions
 from toolgym.agents.training.options import parse_options
@@ -39,6 +40,7 @@ KINDS: dict[str, tuple[type[Any], dict[str, Any]]] = {
     "arpo": (ARPOOptions, {}),
     "awpo": (AWPOOptions, {}),
     "dupo": (DUPOOptions, {}),
+    "hazard": (HazardOptions, {}),
     "loop": (LoopOptions, {}),
     **{name: (ETOOptions, preset) for name, preset in ETO.items()},
     "archer": (ArCHerOptions, {}),
