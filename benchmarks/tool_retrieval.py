@@ -47,7 +47,8 @@ __all__ = ["Figures", "main", "ndcg", "recall"]
 DEPTHS = (5, 10, 20)
 TASKS = 8
 """Tasks of each scenario."""
-SHOWN = ("all", "oracle", "retrieve:k=5,feeders=false", "retrieve:k=5", "retrieve:k=10,feeders=false", "retrieve:k=10")
+_WAYS = ("k={},feeders=false", "k={}", "k={},feeders=extra")
+SHOWN = ("all", "oracle", *(f"retrieve:{way.format(k)}" for k in (5, 10) for way in _WAYS))
 
 
 @dataclass

@@ -94,6 +94,13 @@ def test_what_fills_a_parameter_comes_along():
     assert search(index, "cancel") == ["cancel_order", "get_order", "list_orders", "find_customer"]
     assert search(index, "cancel", k=2) == ["cancel_order", "get_order"]
     assert search(index, "cancel", feeders=False) == ["cancel_order"]
+    # "cancel" and "send" are each in one tool alone, as often and among as many words: equals, by name.
+    both = "cancel it or send it"
+    assert search(index, both, k=2) == ["cancel_order", "get_order"]
+    assert search(index, both, k=2, feeders="extra") == [
+        *("cancel_order", "send_parcel"),
+        *("get_order", "list_orders", "find_customer"),
+    ]
     assert search(index, "cancel", among={"cancel_order", "list_orders"}) == ["cancel_order", "list_orders"]
     assert search(index, "list") == ["list_orders", "find_customer"]
     # A declared output goes before words; one of another type does not count.

@@ -111,7 +111,7 @@ def test_the_option_is_read():
         ("retrieve:k=2.5", "at least 1"),
         ("retrieve:k=5,k=6", "given twice"),
         ("retrieve:by=word", "Did you mean 'words'"),
-        ("retrieve:feeders=maybe", "true or false"),
+        ("retrieve:feeders=maybe", "true, false or extra"),
         ("retrieve:store=", "store is text"),
         ("retrieve:model=m", "words need none"),
     ],

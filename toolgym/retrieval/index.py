@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import orjson
@@ -139,7 +139,7 @@ class ToolIndex:
         queries: Sequence[Query],
         k: int,
         among: Collection[str] | None = None,
-        feeders: bool = True,
+        feeders: bool | Literal["extra"] = True,
         beside: Sequence[Query] = (),
     ) -> list[str]:
         """The names of the best tools for all the queries together, the best first.
@@ -152,7 +152,7 @@ class ToolIndex:
             among: only tools of these names.
             feeders: whether each tool is followed by those that feed it (`Feeding`): for each of its parameters the one
                 that shows more, the source, and the sources of that; always the one that is most like the tool that it
-                feeds, and the queries.
+                feeds, and the queries. They count among the `k`; `extra`: they come behind them.
             beside: what is known besides: tools that share a word with a query get these ones' scores too, times their
                 weights.
         """
@@ -167,8 +167,12 @@ class ToolIndex:
                 order = _best(scores if allowed is None else np.where(allowed, scores, 0.0), _DEPTH)
                 fused[order] += query.weight / (_RRF + 1 + np.arange(len(order)))
         feeding = _Feeders(built, self._words, direct, allowed)
-        found: dict[int, None] = {}
-        for place in map(int, _best(fused, k)):
+        best = [int(place) for place in _best(fused, k)]
+        if feeders == "extra":
+            found = dict.fromkeys([*best, *(other for place in best for other in feeding.of(place))])
+            return [built.names[place] for place in found]
+        found = {}
+        for place in best:
             if len(found) >= k:
                 break
             found.setdefault(place)

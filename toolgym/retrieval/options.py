@@ -23,8 +23,8 @@ class Shown:
     """How many tools are found at a time."""
     by: Literal["words", "meaning", "both"] = "words"
     """BM25; embeddings (the `semantic` extra); or both rankings, fused."""
-    feeders: bool = True
-    """Whether tools come along that the parameters of the found ones can be filled from."""
+    feeders: bool | Literal["extra"] = True
+    """Whether tools come along that the parameters of the found ones can be filled from: among the `k`, or `extra`."""
     model: str | None = None
     """The embedding model, a hub id or a path. None: `toolgym.rewards.semantic`'s."""
     store: str | None = None
@@ -37,8 +37,8 @@ class Shown:
             raise ConfigError(f"tools: k is a number of tools, at least 1, not {self.k!r:.100}")
         if self.by not in _BY:
             raise ConfigError(f"tools: {did_you_mean(str(self.by), _BY, 'way of finding')}")
-        if not isinstance(self.feeders, bool):
-            raise ConfigError(f"tools: feeders is true or false, not {self.feeders!r:.100}")
+        if not (isinstance(self.feeders, bool) or self.feeders == "extra"):
+            raise ConfigError(f"tools: feeders is true, false or extra, not {self.feeders!r:.100}")
         for name in ("model", "store"):
             if not (getattr(self, name) is None or (isinstance(getattr(self, name), str) and getattr(self, name))):
                 raise ConfigError(f"tools: {name} is text, not {getattr(self, name)!r:.100}")
