@@ -83,7 +83,7 @@ def test_training_tells_what_it_took_from_the_model(
     ("content", "message"),
     [
         ('{"size": "evil.py:r"}', "size is 'evil.py:r'; expected 'small' or 'standard' or 'large'"),
-        ('{"prompt": ["short"]}', r"prompt is \['short'\]; expected 'full' or 'short'"),
+        ('{"prompt": ["short"]}', r"prompt is \['short'\]; expected 'full'"),
         ("[1]", "damaged: expected a JSON object, got list"),
         ("{", "damaged: no JSON"),
         ("[" * 100_000, "damaged: no JSON"),
