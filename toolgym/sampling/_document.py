@@ -80,7 +80,8 @@ class Schemas:
         Args:
             size: about how many values are in it: all checks together take a bounded time.
         """
-        self._checks -= size + (len(schema.get("enum") or ()) // 4 if isinstance(schema, dict) else 0)
+        listed = schema.get("enum") if isinstance(schema, dict) else None
+        self._checks -= size + (len(listed) // 4 if isinstance(listed, list) else 0)
         if self._checks < 0:
             return 0
         try:
