@@ -20,6 +20,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from toolgym.agents.grpo import grpo_advantages
@@ -36,6 +37,7 @@ from toolgym.opening import open_env
 
 Played = tuple[list[SurvivalRollout], list[list[list[float]]], int]
 """Episodes; by episode and state, whether each continuation solved the task; the steps played to find losses."""
+COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 PARTS = (slice(None), slice(0, None, 2), slice(1, None, 2))
 """All continuations of a state, and two halves of them."""
 
@@ -48,10 +50,13 @@ def play(options: argparse.Namespace) -> Played:
     watched = [SurvivalRecorder(recorder) for recorder in recorders]
     policy = LMPolicy.load(options.model, SamplingOptions(max_new_tokens=200, context_tokens=1536))
     starts = [Start(options={"task": options.first + row // options.rollouts}) for row in range(count)]
-    episodes = rollouts(policy, cast(Any, watched), starts)
-    states = states_of(episodes, recorders)
-    flat = [state for row in states for state in row]
-    ended = iter(continuations(policy, flat, options.samples, 64))
+    with Progress(*COLUMNS, console=Console(stderr=True)) as progress:
+        playing = progress.add_task("episodes", total=count)
+        episodes = rollouts(policy, cast(Any, watched), starts, on_end=lambda *_: progress.advance(playing))
+        states = states_of(episodes, recorders)
+        flat = [state for row in states for state in row]
+        going_on = progress.add_task("continuations", total=len(flat) * options.samples)
+        ended = iter(continuations(policy, flat, options.samples, 64, on_end=lambda *_: progress.advance(going_on)))
     solved = [[[float(rest.solved) for rest in next(ended)] for _ in row] for row in states]
     return with_survival(episodes, watched), solved, sum(one.fork_steps for one in watched)
 

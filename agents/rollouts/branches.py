@@ -3,7 +3,7 @@
 Shapes: K episodes a start.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +20,17 @@ __all__ = ["Branch", "branches", "continuations", "episodes", "steps_of"]
 
 
 def episodes(
-    policy: LMPolicy, envs: Sequence[Any], tasks: Sequence[int], samples: int, *, step_timeout_s: float | None = None
+    policy: LMPolicy,
+    envs: Sequence[Any],
+    tasks: Sequence[int],
+    samples: int,
+    *,
+    on_end: Callable[[int, Rollout], None] | None = None,
+    step_timeout_s: float | None = None,
 ) -> list[list[Rollout]]:
-    """`samples` episodes of each task, by task. `step_timeout_s` is that of `rollouts`."""
+    """`samples` episodes of each task, by task. `on_end` and `step_timeout_s` are those of `rollouts`."""
     starts = [Start(options={"task": task}) for task in tasks for _ in range(samples)]
-    played = rollouts(policy, envs, starts, step_timeout_s=step_timeout_s)
+    played = rollouts(policy, envs, starts, on_end=on_end, step_timeout_s=step_timeout_s)
     policy.release()
     return [played[at : at + samples] for at in range(0, len(played), samples)]
 
@@ -111,15 +117,21 @@ class _ForkedEnv:
 
 
 def continuations(
-    policy: LMPolicy, made: Sequence[Branch], samples: int, concurrency: int, *, step_timeout_s: float | None = None
+    policy: LMPolicy,
+    made: Sequence[Branch],
+    samples: int,
+    concurrency: int,
+    *,
+    on_end: Callable[[int, Rollout], None] | None = None,
+    step_timeout_s: float | None = None,
 ) -> list[list[Rollout]]:
     """`samples` episodes from each branch on, by branch; each one's `prompt_ids` is the branch's context.
 
-    `step_timeout_s` is that of `rollouts`.
+    `on_end` and `step_timeout_s` are those of `rollouts`.
     """
     envs = [_ForkedEnv(made) for _ in range(min(concurrency, max(1, len(made) * samples)))]
     try:
-        return episodes(policy, envs, range(len(made)), samples, step_timeout_s=step_timeout_s)
+        return episodes(policy, envs, range(len(made)), samples, on_end=on_end, step_timeout_s=step_timeout_s)
     finally:
         for env in envs:
             env.close()

@@ -5,15 +5,14 @@ Shapes: B episodes in groups of G, S steps of an episode.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 
 from toolgym.agents.policies.lm import LMPolicy
 from toolgym.agents.rollouts.branches import Branch, continuations
-from toolgym.agents.rollouts.rollout import Rollout
-from toolgym.agents.rollouts.waiting import in_thread
+from toolgym.agents.rollouts.rollout import Answer, Rollout
+from toolgym.agents.rollouts.watching import Watched
 from toolgym.errors import InfraError
 
 __all__ = ["ForkRecorder", "TreeRollout", "as_tree", "groups_of", "grow", "pick_states", "state_values", "states_of"]
@@ -33,31 +32,16 @@ class TreeRollout(Rollout):
     """The estimated value of the state before each step (S); NaN where no continuation has a return."""
 
 
-class ForkRecorder:
-    """An environment that keeps a fork of every state in which the agent may act.
+class ForkRecorder(Watched):
+    """An environment that keeps a fork of every state in which the agent may act; a fork that fails breaks the episode.
 
     Raises:
         ForkUnsupportedError: at reset: the environment's tools cannot fork.
     """
 
     def __init__(self, env: Any):
-        self.env = env
+        super().__init__(env)
         self.forks: list[Any] = []
-
-    @property
-    def trajectory(self) -> Any:
-        """The environment's record of the episode."""
-        return self.env.trajectory
-
-    @property
-    def unwrapped(self) -> Any:
-        """The environment without wrappers."""
-        return self.env.unwrapped
-
-    @property
-    def suspends(self) -> bool:
-        """Whether a step may have to wait for a server."""
-        return getattr(self.env, "suspends", False)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Starts an episode; the forks of the one before are closed."""
@@ -66,20 +50,7 @@ class ForkRecorder:
         self.forks.append(self.env.fork())
         return out
 
-    def step(self, action: str) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Takes a step, and a fork behind it where the episode goes on; a fork that fails breaks the episode."""
-        return self._forked(self.env.step(action))
-
-    @property
-    def step_async(self) -> Any:
-        """Like `step`, where the environment's can be told to stop."""
-        return self._step_async if getattr(self.env, "step_async", None) is not None else None
-
-    async def _step_async(self, action: str) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        answer = await self.env.step_async(action)
-        return await in_thread(partial(self._forked, answer))
-
-    def _forked(self, answer: tuple[Any, Any, bool, bool, dict[str, Any]]) -> tuple[Any, Any, bool, bool, Any]:
+    def _seen(self, answer: Answer) -> Answer:
         observation, reward, terminated, truncated, info = answer
         if not (terminated or truncated):
             try:

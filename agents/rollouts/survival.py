@@ -10,13 +10,12 @@ Shapes: B episodes, S steps.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from functools import partial
 from itertools import chain, repeat
 from typing import Any
 
 from toolgym.agents.policies.scripted import gold_turn
-from toolgym.agents.rollouts.rollout import Rollout
-from toolgym.agents.rollouts.waiting import in_thread
+from toolgym.agents.rollouts.rollout import Answer, Rollout
+from toolgym.agents.rollouts.watching import Watched
 from toolgym.errors import ConfigError, ForkUnsupportedError, InfraError
 from toolgym.messages import ToolCall, Turn, render
 from toolgym.perturbing import Retrying
@@ -29,7 +28,6 @@ Rest = tuple[GoldAction, ...]
 """What is left of a gold chain."""
 _GOODBYES = 2
 """Words behind a chain whose user still waits for an end, as demonstrations have them."""
-Answer = tuple[Any, Any, bool, bool, dict[str, Any]]
 
 
 @dataclass(slots=True)
@@ -43,7 +41,7 @@ class SurvivalRollout(Rollout):
     response is ""."""
 
 
-class SurvivalRecorder:
+class SurvivalRecorder(Watched):
     """An environment that knows after each step whether its task can still be solved.
 
     The rest of the gold chain is played in a fork behind a step that wrote something else than the chain's next action,
@@ -59,26 +57,12 @@ class SurvivalRecorder:
     """
 
     def __init__(self, env: Any, *, cut: bool = False):
-        self.env, self.cut = env, cut
+        super().__init__(env)
+        self.cut = cut
         self.left: list[tuple[str, ...]] = []
         self.lost: int | None = None
         self.fork_steps = 0
         """Steps that were played in forks, of the latest episode."""
-
-    @property
-    def trajectory(self) -> Any:
-        """The environment's record of the episode."""
-        return self.env.trajectory
-
-    @property
-    def unwrapped(self) -> Any:
-        """The environment without wrappers."""
-        return self.env.unwrapped
-
-    @property
-    def suspends(self) -> bool:
-        """Whether a step may have to wait for a server."""
-        return getattr(self.env, "suspends", False)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Starts an episode."""
@@ -93,20 +77,7 @@ class SurvivalRecorder:
         self.left, self.lost, self.fork_steps = [_names(self._rest)], None, 0
         return out
 
-    def step(self, action: str) -> Answer:
-        """Takes a step."""
-        return self._judged(self.env.step(action))
-
-    @property
-    def step_async(self) -> Any:
-        """Like `step`, where the environment's can be told to stop."""
-        return self._step_async if getattr(self.env, "step_async", None) is not None else None
-
-    async def _step_async(self, action: str) -> Answer:
-        answer = await self.env.step_async(action)
-        return await in_thread(partial(self._judged, answer))
-
-    def _judged(self, answer: Answer) -> Answer:
+    def _seen(self, answer: Answer) -> Answer:
         observation, reward, terminated, truncated, info = answer
         over, number = terminated or truncated, len(self.left) - 1
         if self.lost is None and info.get("outcome") != "infra_error":

@@ -182,26 +182,16 @@ class TaskMaker:
 
     def is_wanted(self, index: int, wanted: Callable[[Recipe], bool]) -> bool:
         """Whether `wanted` says so of the kind of task that `index` is."""
-        if index in self._recipes:
-            return wanted(self._recipes[index])
-        said: list[bool] = []
-        for recipe, works in self._candidates(index):
-            if works is not False:
-                said.append(wanted(recipe))
-            if said and said[-1] != said[0]:
-                break  # it must be known which of them it is
-            if works:
-                if len(said) == 1:
-                    self._recipes[index] = recipe
-                return said[0]
-        return wanted(self.recipe(index))
+        said = {wanted(recipe) for recipe in self._outlook(index)}
+        return said.pop() if len(said) == 1 else wanted(self.recipe(index))
 
     def _outlook(self, index: int) -> list[Recipe]:
         """Kinds of which task `index` is one: often that is enough to know, and none needs to be tried for it."""
         if index in self._recipes:
             return [self._recipes[index]]
         found: list[Recipe] = []
-        for recipe, works in islice(self._candidates(index), _LOOKED_AHEAD):
+        candidates = self.composer.candidates(self.source.rng(_TASK_KEY, index), self.source.split)
+        for recipe, works in islice(candidates, _LOOKED_AHEAD):
             if works is not False:
                 found.append(recipe)
             if works:
@@ -209,9 +199,6 @@ class TaskMaker:
                     self._recipes[index] = recipe
                 return found
         return [self.recipe(index)]
-
-    def _candidates(self, index: int) -> Iterator[tuple[Recipe, bool | None]]:
-        return self.composer.candidates(self.source.rng(_TASK_KEY, index), self.source.split)
 
     def make(self, index: int) -> Task:
         """Task `index`.
