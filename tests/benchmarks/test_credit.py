@@ -68,7 +68,7 @@ def test_the_comparison_by_hand() -> None:
 
 @pytest.mark.slow
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--tasks", "2", "--rollouts", "2", "--samples", "2", "--depth", "1"]
+    arguments = ["--tasks", "2", "--rollouts", "2", "--samples", "2", "--depth", "1", "--first", "0"]
     assert main([*arguments, "--json"]) == 0
     result: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert result["episodes"] == 4
