@@ -106,6 +106,11 @@ def estimates(rows: list[SurvivalRollout], group_size: int) -> dict[str, list[li
     return out
 
 
+def correlation(left: np.ndarray, right: np.ndarray) -> float:
+    """Pearson's correlation of two arrays of one length; 0 where one of them does not vary."""
+    return float(np.corrcoef(left, right)[0, 1]) if np.ptp(left) > 0 and np.ptp(right) > 0 else 0.0
+
+
 def compared(played: Played, group_size: int) -> dict[str, Any]:
     """The correlations, the ceiling, and what is so of states behind a loss."""
     rows, solved, fork_steps = played
@@ -113,7 +118,7 @@ def compared(played: Played, group_size: int) -> dict[str, Any]:
     whole, *halves = (
         np.concatenate([differences(row, values) for row, values in zip(rows, found, strict=True)]) for found in means
     )
-    agree = float(np.corrcoef(halves[0], halves[1])[0, 1])
+    agree = correlation(halves[0], halves[1])
     behind = [
         float(np.mean(state))
         for row, states in zip(rows, solved, strict=True)
@@ -126,12 +131,11 @@ def compared(played: Played, group_size: int) -> dict[str, Any]:
         "solved": sum(row.solved for row in rows),
         "steps": steps,
         "fork_steps": fork_steps / steps,
-        "ceiling": math.sqrt(max(2 * agree / (1 + agree), 0.0)),
+        "ceiling": math.sqrt(2 * agree / (1 + agree)) if agree > 0 else 0.0,
         "states_behind_a_loss": len(behind),
         "solved_behind_a_loss": float(np.mean(behind)) if behind else None,
         "correlation": {
-            name: float(np.corrcoef(np.concatenate(found), whole)[0, 1])
-            for name, found in estimates(rows, group_size).items()
+            name: correlation(np.concatenate(found), whole) for name, found in estimates(rows, group_size).items()
         },
     }
 

@@ -66,6 +66,11 @@ def test_the_comparison_by_hand() -> None:
     assert result["ceiling"] == pytest.approx((2 * 0.7071068 / 1.7071068) ** 0.5, abs=1e-6)
 
 
+def test_what_does_not_vary_goes_with_nothing() -> None:
+    result = compared(([LOST], [[[0.0, 0.0], [0.0, 0.0]]], 0), 1)
+    assert result["correlation"]["Hazard"] == result["ceiling"] == 0.0
+
+
 @pytest.mark.slow
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--tasks", "2", "--rollouts", "2", "--samples", "2", "--depth", "1", "--first", "0"]
