@@ -5,6 +5,7 @@
     python -m benchmarks.learning --families awpo --rows awpo toolrl         # some rows
     python -m benchmarks.learning --families all                             # every algorithm as it comes
     python -m benchmarks.learning --minutes 10                               # stops cleanly; the next call goes on
+    python -m benchmarks.learning --publish benchmarks/results/families      # adds to the units that are published
     python -m benchmarks.learning --report-only                              # tables and pictures of what there is
 
 `benchmarks/learning_families.py` says what is compared and what refutes each paper, and under which conditions a figure
@@ -36,7 +37,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks.learning_families import FAMILIES, Family, Row, Stage, family
 from benchmarks.learning_parts import Clock, HeldOut, TimeIsUpError, evaluate_in_parts, train_in_parts, write_json
-from benchmarks.learning_results import draw, markdown, publish, results_of
+from benchmarks.learning_published import publish, restore
+from benchmarks.learning_results import draw, markdown, results_of
 from toolgym.agents.training.options import parse_options
 from toolgym.errors import ConfigError, did_you_mean
 
@@ -58,8 +60,8 @@ class LearningOptions:
     )
     rows: Annotated[tuple[str, ...], "only these rows of the families"] = ()
     seeds: Annotated[tuple[int, ...], "one run each"] = (0, 1, 2, 3, 4)
-    env_steps: Annotated[int, "environment steps of each run"] = 3000
-    groups: Annotated[int, "tasks a batch"] = 8
+    env_steps: Annotated[int, "environment steps of each run"] = 1500
+    groups: Annotated[int, "tasks a batch"] = 4
     rollouts: Annotated[int, "episodes a task"] = 8
     micro_batch: Annotated[int, "episodes a forward pass, at most"] = 16
     learning_rate: Annotated[float, "of all rows"] = 1e-3
@@ -70,7 +72,8 @@ class LearningOptions:
     size: Annotated[str, "size of the worlds"] = "small"
     prompt: Annotated[str, "first observation: full or short"] = "short"
     tasks: Annotated[int, "held-out tasks of each test"] = 200
-    trials: Annotated[int, "trials a task"] = 8
+    trials: Annotated[int, "trials a task that is as deep as training"] = 8
+    far_trials: Annotated[int, "trials a deeper task"] = 2
     other_trials: Annotated[int, "trials a task of the other domain"] = 2
     max_new_tokens: Annotated[int, "the longest turn"] = 200
     context_tokens: Annotated[int, "the longest episode"] = 1536
@@ -78,7 +81,9 @@ class LearningOptions:
     minutes: Annotated[float | None, "stop cleanly within this time; the next call goes on"] = None
     margin: Annotated[float, "with minutes: seconds that the longest batch and a checkpoint take"] = 60.0
     output: Annotated[Path, "folder for everything"] = Path("runs/learning")
-    publish: Annotated[Path | None, "folder for a copy of the results without models"] = None
+    publish: Annotated[
+        Path | None, "folder for a copy of each unit without its models; what is there already is not made again"
+    ] = None
     json: Annotated[bool, "print results.json"] = False
     bf16: Annotated[bool, "autocast updates to bfloat16"] = False
     threads: Annotated[int | None, "torch threads"] = None
@@ -90,6 +95,7 @@ class LearningOptions:
             "groups",
             "tasks",
             "trials",
+            "far_trials",
             "other_trials",
             "save_batches",
             "micro_batch",
@@ -112,7 +118,7 @@ class LearningOptions:
         """
         names = (
             "env_steps groups rollouts learning_rate sft_rate model env other_env size prompt tasks trials "
-            "other_trials max_new_tokens context_tokens"
+            "far_trials other_trials max_new_tokens context_tokens"
         )
         values = asdict(self)
         return {**{name: values[name] for name in names.split()}, "weights": weights_digest(self.model)}
@@ -120,10 +126,9 @@ class LearningOptions:
     def tests(self) -> tuple[HeldOut, ...]:
         """The held-out tasks: as deep as training, deeper, and of another domain."""
         world = {"size": self.size, "prompt": self.prompt}
-        many = (self.tasks, self.trials)
         return (
-            HeldOut("near", self.env, "test", {**world, "depth": (4, 5)}, *many),
-            HeldOut("far", self.env, "test_unseen", {**world, "depth": (6, 7)}, *many),
+            HeldOut("near", self.env, "test", {**world, "depth": (4, 5)}, self.tasks, self.trials),
+            HeldOut("far", self.env, "test_unseen", {**world, "depth": (6, 7)}, self.tasks, self.far_trials),
             HeldOut("other", self.other_env, "test", world, self.tasks, self.other_trials),
         )
 
@@ -278,6 +283,8 @@ def make_units(options: LearningOptions, console: Console, clock: Clock) -> bool
                     failures += 1
                     note.write_text(f"{error}\n", encoding="utf-8")
                     said = f"failed: {error}"
+                if options.publish:
+                    publish(options.output, options.publish)
                 progress.advance(bar)
                 console.print(f"{title}: {said}", markup=False, highlight=False)
         except TimeIsUpError:
@@ -307,14 +314,14 @@ def report(options: LearningOptions) -> dict[str, Any]:
 def run(options: LearningOptions, clock: Clock) -> int:
     """Makes what is missing until the time is up, reports, and prints; 1 where a unit failed."""
     console, whole = Console(stderr=options.json), True
+    if options.publish:
+        restore(options.publish, options.output)
     if not options.report_only:
         check_folder(options)
         whole = make_units(options, console, clock)
         if not any(options.output.glob("*/*/seed-*/near.json")):
             return 0 if whole else 1
     results = report(options)
-    if options.publish:
-        publish(options.output, options.publish)
     if options.json:
         print(json.dumps(results))
     else:

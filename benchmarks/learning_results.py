@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.learning_families import CONDITIONS, FAMILIES, Comparison, Condition, Family, Row
-from benchmarks.learning_parts import read_lines, write_json
+from benchmarks.learning_parts import read_lines
 from benchmarks.learning_verdicts import Difference, paired_difference, verdict_of
 
 __all__ = [
@@ -25,24 +25,11 @@ __all__ = [
     "draw",
     "markdown",
     "measured",
-    "publish",
     "read_units",
     "results_of",
 ]
 
 TESTS = ("near", "far", "other")
-_KEPT = ("step", "env_steps", "num_tokens", "solved", "reward", "turns", "loss", "grad_norm", "entropy", "kl")
-_KEPT_GROUPS = (
-    "awpo/",
-    "clip_ratio/",
-    "clip_share",
-    "clipped_choices",
-    "dupo/",
-    "dynamic/",
-    "expert/",
-    "toolupt/",
-    "value/",
-)
 
 
 @dataclass(frozen=True)
@@ -295,7 +282,7 @@ def markdown(results: Mapping[str, Any], seeds: Sequence[int]) -> str:
     return "\n\n".join(parts)
 
 
-# Picture and copy ----------------------------------------------------------------------------------------------------
+# Picture -------------------------------------------------------------------------------------------------------------
 
 
 def draw(of: Family, found: Mapping[str, Any], folder: Path, path: Path) -> None:
@@ -349,25 +336,3 @@ def _draw_curve(axes: Any, name: str, runs: Sequence[Sequence[Mapping[str, Any]]
     axes.fill_between(
         played[width - 1 :], smooth.min(axis=0), smooth.max(axis=0), color=drawn.get_color(), alpha=0.2, linewidth=0
     )
-
-
-def publish(source: Path, target: Path) -> None:
-    """Copies what a report is made of, without models and logs."""
-    target.mkdir(parents=True, exist_ok=True)
-    for path in (source / "options.json", *source.glob("start/*.json"), *source.glob("*/*/seed-*/*.json")):
-        to = target / path.relative_to(source)
-        to.parent.mkdir(parents=True, exist_ok=True)
-        found = json.loads(path.read_text(encoding="utf-8"))
-        to.write_text(json.dumps(found, separators=(",", ":")) + "\n", encoding="utf-8")
-    for stage in source.glob("*/*/seed-*/stage-*"):
-        to = target / stage.relative_to(source)
-        to.mkdir(parents=True, exist_ok=True)
-        if (stage / "trained.json").is_file():
-            cost = json.loads((stage / "trained.json").read_text(encoding="utf-8"))
-            write_json(to / "trained.json", {name: cost[name] for name in ("algo", "seconds", "cpu_seconds")})
-        kept = [
-            {name: value for name, value in line.items() if name in _KEPT or name.startswith(_KEPT_GROUPS)}
-            for line in read_lines(stage / "metrics.jsonl")
-        ]
-        text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in kept)
-        (to / "metrics.jsonl").write_text(text, encoding="utf-8")

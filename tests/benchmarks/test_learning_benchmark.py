@@ -18,7 +18,8 @@ from benchmarks import learning_gpu
 from benchmarks.learning import LearningOptions, check_folder, lock, main, make_unit, report
 from benchmarks.learning_families import CONDITIONS, FAMILIES
 from benchmarks.learning_parts import Clock, HeldOut, TimeIsUpError, evaluate_in_parts, train_in_parts, write_json
-from benchmarks.learning_results import markdown, measured, publish
+from benchmarks.learning_published import publish, restore
+from benchmarks.learning_results import markdown, measured
 from toolgym.agents.builtin.policy import ModelOptions, new_model, save_checkpoint
 from toolgym.agents.builtin.tokenizer import build_tokenizer
 from toolgym.agents.training.registry import algorithms
@@ -52,7 +53,7 @@ def outcomes(share: float, tasks: int = 8) -> dict[str, Any]:
     }
 
 
-def folder_of_units(output: Path, shares: Mapping[str, float], explained: float = 0.5) -> None:
+def folder_of_units(output: Path, shares: Mapping[str, float], explained: float = 0.5, *, other: bool = False) -> None:
     """Units of StepTool's family: what each row solves of all tasks, with seeds that are alike."""
     check_folder(LearningOptions(output=output))
     write_json(output / "start" / "near.json", outcomes(0.2))
@@ -61,6 +62,8 @@ def folder_of_units(output: Path, shares: Mapping[str, float], explained: float 
             unit = output / "steptool" / name / f"seed-{seed}"
             write_json(unit / "near.json", outcomes(share))
             write_json(unit / "far.json", outcomes(share / 2))
+            if other:
+                write_json(unit / "other.json", outcomes(0.0))
             cost = {"algo": name, "words": ["--x"], "seconds": 3.0, "cpu_seconds": 2.0 + seed}
             write_json(unit / "stage-1" / "trained.json", cost)
             line = {"env_steps": 10.0, "num_tokens": 500.0, "clipped_choices": 0.1, "solved": 0.5, "learning_rate": 1.0}
@@ -122,13 +125,31 @@ def test_a_report_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_published_units_make_the_same_report(tmp_path: Path) -> None:
-    folder_of_units(tmp_path / "out", {"steptool": 0.5, "rlhf": 0.4, "ppo": 0.5})
+    folder_of_units(tmp_path / "out", {"steptool": 0.5, "rlhf": 0.4, "ppo": 0.5}, other=True)
     publish(tmp_path / "out", tmp_path / "copy")
     one, other = (report(LearningOptions(families=("steptool",), output=tmp_path / name)) for name in ("out", "copy"))
     assert one == other
     kept = json.loads((tmp_path / "copy/steptool/ppo/seed-0/stage-1/metrics.jsonl").read_text().splitlines()[0])
     assert "learning_rate" not in kept
     assert "--x" not in (tmp_path / "copy/steptool/ppo/seed-0/stage-1/trained.json").read_text()
+
+
+def test_published_units_are_not_made_again(tmp_path: Path) -> None:
+    """They count as done in a folder that is new; what the folder has itself stays, and half a unit is not taken."""
+    folder_of_units(tmp_path / "out", {"steptool": 0.5, "rlhf": 0.4, "ppo": 0.5}, other=True)
+    half = tmp_path / "out/steptool/rlhf/seed-0"
+    (half / "far.json").unlink()
+    write_json(tmp_path / "out/options.json", LearningOptions().shared())
+    publish(tmp_path / "out", tmp_path / "copy")
+    own = tmp_path / "new/steptool/ppo/seed-1/near.json"
+    write_json(own, {"mine": True})
+    restore(tmp_path / "copy", tmp_path / "new")
+    assert json.loads(own.read_text()) == {"mine": True}
+    assert not (tmp_path / "new/steptool/rlhf/seed-0").exists()
+    options = LearningOptions(families=("steptool",), rows=("ppo",), seeds=(0,), output=tmp_path / "new")
+    check_folder(options)
+    said = make_unit(options, STEPTOOL, STEPTOOL.row("ppo"), 0, Clock(minutes=0.001))  # no time to train or to evaluate
+    assert said == "50.0% solved of near tasks"
 
 
 def test_a_folder_holds_one_comparison(tmp_path: Path) -> None:
