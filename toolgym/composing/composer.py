@@ -49,7 +49,7 @@ class DeclaredComposer:
         self.declaration = declaration
         self.name = declaration.name
         self.tasks_per_world: Mapping[Size, int] = declaration.tasks_per_world
-        self.topic_words = _topics(declaration)
+        self.topic_words, self.echoes = _topics(declaration), declaration.echoes
         self.kitchen = Kitchen(declaration, self._works)
         self._mended: dict[str, bool] = {}
         self._worked: dict[str, int] = {}
