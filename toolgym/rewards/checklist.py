@@ -94,6 +94,8 @@ class _Compiled:
     states: list[tuple[int, StateCheck]] = field(default_factory=list)
     no_writes: list[tuple[int, frozenset[str]]] = field(default_factory=list)
     needs: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    waits: bool = False
+    """Whether an item that holds of the state waits for others."""
     passive: frozenset[int] = frozenset()
     """Items that hold of an episode in which nothing was done."""
     programmed: tuple[int, ...] = ()
@@ -129,6 +131,7 @@ def _compile(task: Task) -> _Compiled:
     out.request, out.told = task.request, _told(task)
     # A judged item is never told by program, so items that wait for it wait only for what can be told.
     out.needs = {i: tuple(n for n in needs if n in programmed) for i, needs in out.needs.items()}
+    out.waits = any(i in out.needs for i, _ in (*out.states, *out.no_writes))
     total = sum(task.checklist[i].weight for i in programmed)
     out.passive, out.programmed = frozenset(passive), tuple(programmed)
     out.shares = tuple(
@@ -194,12 +197,12 @@ class _Scan:
                 return
             self.on.update(ready)
             waiting = [i for i in waiting if i not in self.on]
-            if self.compiled.needs:
+            if self.compiled.waits:
                 self.look_at_state()
 
     def _may(self, i: int) -> bool:
         needs = self.compiled.needs.get(i)
-        return not needs or all(need in self.on for need in needs)
+        return not needs or self.on.issuperset(needs)
 
     def _spoken(self, response: str) -> list[int]:
         fits, grounds = [], Grounds(self._shown, self._given)
