@@ -343,6 +343,6 @@ def checklist_term(trajectory: Trajectory, task: Task) -> float:
     if before == now:
         return 0.0
     shares = compiled.shares
-    return sum(shares[i] for i in compiled.programmed if i in now) - sum(
-        shares[i] for i in compiled.programmed if i in before
+    return sum([shares[i] for i in compiled.programmed if i in now]) - sum(
+        [shares[i] for i in compiled.programmed if i in before]
     )
