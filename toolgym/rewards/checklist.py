@@ -48,6 +48,8 @@ def includes(arguments: object, wanted: object) -> bool:
     """Whether `arguments` include `wanted`: objects by key, lists item by item, text in its normal form up to case and
     edge spaces, numbers by value ("2" is 2, because a server's lenient validation takes it so).
     """
+    if isinstance(wanted, str) and isinstance(arguments, str):  # most are
+        return arguments == wanted or plain(arguments).strip().casefold() == plain(wanted).strip().casefold()
     if isinstance(wanted, dict):
         if not isinstance(arguments, dict):
             return False
@@ -56,8 +58,6 @@ def includes(arguments: object, wanted: object) -> bool:
         if not isinstance(arguments, list | tuple) or len(arguments) != len(wanted):
             return False
         return all(includes(x, y) for x, y in zip(arguments, wanted, strict=True))
-    if isinstance(wanted, str) and isinstance(arguments, str):
-        return arguments == wanted or plain(arguments).strip().casefold() == plain(wanted).strip().casefold()
     if isinstance(wanted, bool) or isinstance(arguments, bool):
         return wanted is arguments
     if isinstance(wanted, str) != isinstance(arguments, str) and isinstance(arguments, str | int | float):
