@@ -413,4 +413,5 @@ HOME = Declaration(
         "Doors": ("A door that is open must be closed by hand before it can be locked.",),
         "Alarm": ("In the modes night and away the alarm watches all doors; away switches all lights off.",),
     },
+    echoes={19769: 14503},  # both have a home H-19146, of whose alarm they ask
 )

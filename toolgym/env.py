@@ -236,7 +236,7 @@ class ToolEnv(gymnasium.Env[str, str]):
             prompt = self._listen(request)
         text = prompt.text(request)
         info: dict[str, Any] = {"messages": prompt.messages(request), "tools": prompt.tools()}
-        budget = cast(Budget | None, self.options.budget)
+        budget = cast("Budget | None", self.options.budget)
         if budget is not None:
             notice = budget.notice(budget.given)
             if notice:

@@ -146,20 +146,19 @@ class Episode:
             )
 
     def fork(self) -> "Episode":
-        """An episode in the same state. Steps that have happened never change, so both hold the same ones.
+        """An episode in the same state.
 
         Raises:
             ResetNeeded: a step was interrupted.
         """
         self.check_whole()
-        now = self.trajectory
         twin = object.__new__(Episode)
         twin.session, twin.user, twin.task = self.session.fork(), self.user.fork(), self.task
         if self.user.tools is not None:
             if twin.user is self.user:
                 twin.user = copy(self.user)
             twin.user.tools = self.user.tools.bound_to(twin.session)
-        twin.trajectory = replace(now, steps=now.steps.copy(), meta=now.meta.copy())
+        twin.trajectory = self.trajectory.fork()
         twin.options, twin.reward = self.options, self.reward
         twin._calls, twin._tokens, twin._started_s = self._calls, self._tokens, self._started_s
         twin._spending = None if self._spending is None else replace(self._spending)

@@ -289,4 +289,5 @@ PEOPLE = Declaration(
         ),
         "Expenses": ("Mileage is paid at $0.50 a kilometre. Tell the employee the amount that is filed.",),
     },
+    echoes={9567: 4651},
 )  # fmt: skip

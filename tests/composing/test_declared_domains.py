@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -85,6 +86,18 @@ def test_tasks_are_as_deep_and_as_varied_as_is_said(name: str) -> None:
         assert all(task.depth == len(task.gold_calls) + instructions(task) for task in tasks)
         assert 0.02 <= sum(task.forbidden for task in tasks) / len(tasks) <= 0.2
         assert all(task.gold_diff == {} for task in tasks if task.forbidden)
+
+
+@pytest.mark.parametrize("name", [name for name in _DECLARED if declaration(name).echoes])
+def test_a_task_that_would_echo_one_of_another_world_is_made_otherwise(name: str) -> None:
+    made = declaration(name)
+    maker = DeclaredDomain(made, size="small").new_maker("train")
+    echoing = DeclaredDomain(replace(made, echoes={}), size="small").new_maker("train")
+    for index, earlier in made.echoes.items():
+        assert earlier < index
+        assert maker.make(earlier) == echoing.make(earlier)
+        assert maker.make(earlier).request == echoing.make(index).request
+        assert maker.make(earlier).request != maker.make(index).request
 
 
 @pytest.mark.parametrize("split", SPLITS)

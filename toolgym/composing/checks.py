@@ -3,22 +3,17 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from pydantic import TypeAdapter
+
 from toolgym.composing.execution import ExecutedCall, Execution
 from toolgym.composing.story import Done
-from toolgym.tasks import (
-    Assertion,
-    CallCheck,
-    ChecklistItem,
-    NoWriteCheck,
-    RefusedCheck,
-    SaidCheck,
-    StateCheck,
-)
+from toolgym.tasks import Assertion, ChecklistItem, RefusedCheck
 
 __all__ = ["derive_assertions", "derive_checklist"]
 
 _CALL_WEIGHT, _STATE_WEIGHT, _SAID_WEIGHT, _NO_WRITE_WEIGHT = 1.0, 2.0, 2.0, 1.0
 _UNCHANGED: Final = Assertion(table="*", op="unchanged")
+_ITEMS: Final = TypeAdapter(tuple[ChecklistItem, ...])  # all at once: a model at a time takes several times as long
 
 
 def derive_assertions(execution: Execution, free: Sequence[str] = ()) -> tuple[Assertion, ...]:
@@ -44,7 +39,7 @@ def _call_items(calls: Sequence[ExecutedCall]) -> list[dict[str, Any]]:
             {
                 "id": f"call-{number + 1}",
                 "question": f"Did the agent call {planned.tool}{with_arguments}?",
-                "check": CallCheck(name=planned.tool, arguments=planned.checked),
+                "check": {"type": "call", "name": planned.tool, "arguments": planned.checked},
                 "weight": _CALL_WEIGHT,
                 "depends_on": tuple(f"call-{i + 1}" for i in needs),
                 "evidence": f"a successful call of {planned.tool}",
@@ -61,7 +56,7 @@ def _state_items(execution: Execution) -> list[dict[str, Any]]:
         {
             "id": f"state-{number + 1}",
             "question": f"Is {assertion.path} of {assertion.key} as the customer wants it?",
-            "check": StateCheck(assertion=assertion),
+            "check": {"type": "state", "assertion": assertion},
             "weight": _STATE_WEIGHT / len(asserted),
             "evidence": f"the record {assertion.key} in {assertion.table}",
             "focus": "final state",
@@ -78,10 +73,11 @@ def _said_items(execution: Execution) -> list[dict[str, Any]]:
         {
             "id": f"said-{number + 1}",
             "question": f"Did the agent tell the customer {', '.join(ending.said)}?",
-            "check": SaidCheck(
-                facts=ending.said,
-                forbidden=tuple(value for value in ending.unsaid if value.lower() not in right),
-            ),
+            "check": {
+                "type": "said",
+                "facts": ending.said,
+                "forbidden": tuple(value for value in ending.unsaid if value.lower() not in right),
+            },
             "weight": _SAID_WEIGHT / len(told),
             "evidence": "the agent's response",
             "focus": "answer",
@@ -126,7 +122,7 @@ def _no_write_item(execution: Execution) -> dict[str, Any]:
     return {
         "id": "no-other-change",
         "question": question,
-        "check": NoWriteCheck(allow=tuple(sorted(tools))),
+        "check": {"type": "no_write", "allow": tuple(sorted(tools))},
         "weight": _NO_WRITE_WEIGHT,
         "evidence": "the calls that changed the world",
         "focus": "policy",
@@ -143,4 +139,4 @@ def derive_checklist(execution: Execution) -> tuple[ChecklistItem, ...]:
         _no_write_item(execution),
     ]
     total = sum(item["weight"] for item in items)
-    return tuple(ChecklistItem(**{**item, "weight": item["weight"] / total}) for item in items)
+    return _ITEMS.validate_python([{**item, "weight": item["weight"] / total} for item in items])

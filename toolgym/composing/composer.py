@@ -4,7 +4,7 @@ import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final, cast
 
 from toolgym.composing.asking import wrong
@@ -49,7 +49,7 @@ class DeclaredComposer:
         self.declaration = declaration
         self.name = declaration.name
         self.tasks_per_world: Mapping[Size, int] = declaration.tasks_per_world
-        self.topic_words = _topics(declaration)
+        self.topic_words, self.echoes = _topics(declaration), declaration.echoes
         self.kitchen = Kitchen(declaration, self._works)
         self._mended: dict[str, bool] = {}
         self._worked: dict[str, int] = {}
@@ -174,13 +174,7 @@ class DeclaredComposer:
     def _works(self, recipe: Together | Trouble) -> bool:
         """Whether the recipe can be made: looked for in a few worlds, the same ones in any process."""
         maker = TaskMaker(_PROBED, cast(Composer, self), self.server("small", "standard").session)
-        rng = random.Random(recipe.name)
-        places = [
-            (key, base, place)
-            for key in _PROBES
-            for base in [self.base(key, "small", "standard")]
-            for place in range(self.speakers(base))
-        ]
+        rng, places = random.Random(recipe.name), self._places
         # Who suited none of the stories alone will hardly suit them together: those before come last.
         outlines = recipe.outlines if isinstance(recipe, Together) else ()
         first = max((self._worked.get(outline.name, 0) for outline in outlines), default=0)
@@ -192,6 +186,12 @@ class DeclaredComposer:
             if maker.thrown_away.total() - maker.thrown_away["unsuited"] >= _TRIED:
                 return False
         return False
+
+    @cached_property
+    def _places(self) -> list[tuple[int, Base, int]]:
+        """The customers of the worlds in which recipes are tried."""
+        bases = {key: self.base(key, "small", "standard") for key in _PROBES}
+        return [(key, base, place) for key, base in bases.items() for place in range(self.speakers(base))]
 
     server: Callable[[Size, str], ToolServer]
     """The server of a size and dialect; set by the domain's workshop."""

@@ -311,6 +311,9 @@ class Declaration:
             a record is told by in a look-up is an answer by itself where it stands here.
         facts: facts of a world that tools may read and that follow from its tables.
         troubles: what the customers' own devices suffer from, where they have some.
+        echoes: a task of `train` -> an earlier one of another world that it would ask the same as in the same words,
+            for two worlds can draw one id: it is made otherwise. `benchmarks.domains --distinct` tells where there are
+            some.
     """
 
     name: str
@@ -332,6 +335,7 @@ class Declaration:
     asked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     facts: Callable[[Mapping[str, Mapping[str, Any]]], Mapping[str, Any]] | None = None
     troubles: Troubles | None = None
+    echoes: Mapping[int, int] = field(default_factory=dict)
 
     @cached_property
     def _by_name(self) -> dict[str, Table]:

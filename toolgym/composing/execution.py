@@ -9,20 +9,24 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
+
+from pydantic import TypeAdapter
 
 from toolgym import _json
 from toolgym.composing.story import Do, Done, PlannedCall, Run, Story, Told, UnfitError
 from toolgym.mcp.session import ToolSession
 from toolgym.messages import ToolCall, Turn
 from toolgym.rewards.assertions import bound
-from toolgym.tasks import GoldAction, GoldCall, Task
+from toolgym.tasks import GoldAction, Task
 from toolgym.trajectory import Step, ToolResult
 from toolgym.users.base import UserTools
 from toolgym.users.scripted import ScriptedUser
 from toolgym.world import Diff
 
 __all__ = ["ExecutedCall", "Execution", "execute", "flaw", "is_given", "needless", "value_of"]
+
+_ACTIONS: Final = TypeAdapter(tuple[GoldAction, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +54,17 @@ class Execution:
     def actions(self) -> tuple[GoldAction, ...]:
         """The gold chain."""
         writes = iter([executed.planned.writes for executed in self.calls])
-        return tuple(
-            GoldAction(
-                plan=turn.plan,
-                calls=tuple(
-                    GoldCall(name=call.name, arguments=call.arguments, writes=next(writes)) for call in turn.calls
-                ),
-                response=turn.response,
-            )
-            for turn in (step.turn for step in self.steps)
+        return _ACTIONS.validate_python(
+            [
+                {
+                    "plan": turn.plan,
+                    "calls": [
+                        {"name": call.name, "arguments": call.arguments, "writes": next(writes)} for call in turn.calls
+                    ],
+                    "response": turn.response,
+                }
+                for turn in (step.turn for step in self.steps)
+            ]
         )
 
     @property
@@ -252,9 +258,12 @@ def needless(session: ToolSession, world_key: Any, stories: Sequence[Story], don
     """The places of decisions whose omission breaks nothing: the same end is reached, and the same is said.
 
     A call that only reads is needed where a script looks at its result. One that was made before with the same
-    arguments, and nothing was written since, is not.
+    arguments, and nothing was written since, is not. The only one that writes is needed where something is to be
+    different in the end.
     """
     seen: dict[tuple[str, str], int] = {}
+    plain = all(story.user is None and story.reached is None for story in stories)
+    changes_alone = plain and bool(done.diff) and sum(executed.planned.writes for executed in done.calls) == 1
     answers = [value_of(answer) for step in done.steps for answer in step.results]
     written = 0
     for place, decision in enumerate(done.decisions):
@@ -268,10 +277,10 @@ def needless(session: ToolSession, world_key: Any, stories: Sequence[Story], don
                 continue
             seen[key] = written
             written += planned.writes
-            if planned.required:
+            if planned.required or (planned.writes and changes_alone):
                 continue
         try:
-            if all(story.user is None and story.reached is None for story in stories):
+            if plain:
                 same = _same_without(session, world_key, stories, done, answers, place)
             else:
                 other = execute(session, world_key, stories, without=place)

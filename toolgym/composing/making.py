@@ -86,6 +86,8 @@ class Composer(Protocol):
     tasks_per_world: Mapping[Size, int]
     topic_words: Mapping[str, tuple[str, ...]]
     """Topic -> words in an agent's question that ask for it."""
+    echoes: Mapping[int, int]
+    """Task -> an earlier one of another world that it would ask the same as (`Declaration.echoes`)."""
 
     def draw(self, rng: random.Random, split: Split) -> Recipe:
         """The kind of a task of the split."""
@@ -153,7 +155,8 @@ class TaskMaker:
     """Makes the tasks of a source, each the same whatever was made before.
 
     Two tasks never ask for the same in the same words. Ids and names are those of the task's world, and there a task
-    differs from the earlier ones of its recipe, which are made first where that is still to be done.
+    differs from the earlier ones of its recipe, which are made first where that is still to be done. The few that would
+    ask for the same as one of another world are known (`Composer.echoes`).
 
     Args:
         source: which tasks.
@@ -209,6 +212,8 @@ class TaskMaker:
         source, composer, recipe = self.source, self.composer, self.recipe(index)
         rng, together = source.rng(_STORY_KEY, index), composer.tasks_per_world[source.size]
         taken = {self._request(other) for other in self._relatives(index)}
+        if index in composer.echoes:
+            taken.add(self._request(composer.echoes[index]))
         home, place = divmod(index, together)
         for detour in range(_WORLDS_TRIED):
             world = home if not detour else source.spare_world(index, detour, together)

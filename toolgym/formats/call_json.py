@@ -31,9 +31,13 @@ def loads(raw: str) -> Any:
     value = orjson.loads(raw)
     if raw.count("{") + raw.count("[") > MAX_DEPTH and _depth_exceeds(value, MAX_DEPTH):
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
-    # orjson keeps the last of several equal keys, and rounds integers beyond 64 bits. A key that is gone took a colon
-    # along; only where colons may have been written as escapes, they cannot be counted.
-    if "\\" in raw or raw.count(":") != orjson.dumps(value).count(b":") or _LONG_INTEGER.search(raw):
+    # orjson keeps the last of several equal keys, and rounds integers beyond 64 bits. Where it writes the text as it
+    # came, nothing is lost. A key that is gone took a colon along; only where colons may have been written as escapes,
+    # they cannot be counted.
+    written = orjson.dumps(value)
+    if written.decode() == raw.replace('": ', '":').replace(", ", ","):
+        return value
+    if "\\" in raw or raw.count(":") != written.count(b":") or _LONG_INTEGER.search(raw):
         return json.loads(raw, object_pairs_hook=_object)
     return value
 

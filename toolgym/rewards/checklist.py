@@ -48,6 +48,8 @@ def includes(arguments: object, wanted: object) -> bool:
     """Whether `arguments` include `wanted`: objects by key, lists item by item, text in its normal form up to case and
     edge spaces, numbers by value ("2" is 2, because a server's lenient validation takes it so).
     """
+    if isinstance(wanted, str) and isinstance(arguments, str):  # most are
+        return arguments == wanted or plain(arguments).strip().casefold() == plain(wanted).strip().casefold()
     if isinstance(wanted, dict):
         if not isinstance(arguments, dict):
             return False
@@ -56,8 +58,6 @@ def includes(arguments: object, wanted: object) -> bool:
         if not isinstance(arguments, list | tuple) or len(arguments) != len(wanted):
             return False
         return all(includes(x, y) for x, y in zip(arguments, wanted, strict=True))
-    if isinstance(wanted, str) and isinstance(arguments, str):
-        return arguments == wanted or plain(arguments).strip().casefold() == plain(wanted).strip().casefold()
     if isinstance(wanted, bool) or isinstance(arguments, bool):
         return wanted is arguments
     if isinstance(wanted, str) != isinstance(arguments, str) and isinstance(arguments, str | int | float):
@@ -94,6 +94,8 @@ class _Compiled:
     states: list[tuple[int, StateCheck]] = field(default_factory=list)
     no_writes: list[tuple[int, frozenset[str]]] = field(default_factory=list)
     needs: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    waits: bool = False
+    """Whether an item that holds of the state waits for others."""
     passive: frozenset[int] = frozenset()
     """Items that hold of an episode in which nothing was done."""
     programmed: tuple[int, ...] = ()
@@ -129,6 +131,7 @@ def _compile(task: Task) -> _Compiled:
     out.request, out.told = task.request, _told(task)
     # A judged item is never told by program, so items that wait for it wait only for what can be told.
     out.needs = {i: tuple(n for n in needs if n in programmed) for i, needs in out.needs.items()}
+    out.waits = any(i in out.needs for i, _ in (*out.states, *out.no_writes))
     total = sum(task.checklist[i].weight for i in programmed)
     out.passive, out.programmed = frozenset(passive), tuple(programmed)
     out.shares = tuple(
@@ -194,12 +197,12 @@ class _Scan:
                 return
             self.on.update(ready)
             waiting = [i for i in waiting if i not in self.on]
-            if self.compiled.needs:
+            if self.compiled.waits:
                 self.look_at_state()
 
     def _may(self, i: int) -> bool:
         needs = self.compiled.needs.get(i)
-        return not needs or all(need in self.on for need in needs)
+        return not needs or self.on.issuperset(needs)
 
     def _spoken(self, response: str) -> list[int]:
         fits, grounds = [], Grounds(self._shown, self._given)
@@ -340,6 +343,6 @@ def checklist_term(trajectory: Trajectory, task: Task) -> float:
     if before == now:
         return 0.0
     shares = compiled.shares
-    return sum(shares[i] for i in compiled.programmed if i in now) - sum(
-        shares[i] for i in compiled.programmed if i in before
+    return sum([shares[i] for i in compiled.programmed if i in now]) - sum(
+        [shares[i] for i in compiled.programmed if i in before]
     )

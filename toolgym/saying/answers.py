@@ -171,13 +171,15 @@ def _beside(text: str, said: str, answer: Answer, grounds: Grounds) -> set[str] 
     one up.
     """
     free = answer.values | answer.allowed
-    named = things(text) - free
+    values = values_in(text)
+    if free.issuperset(values):
+        return set()
+    named = things(values) - free
     if len(named) > MAX_THINGS:
         return None
     beside = set(named) if len(named) > WIDE else set()
     if not answer.forms:
         return beside
-    values = values_in(text)
     others = {value for value in values if value not in free and form_of(value) in answer.forms}
     looked_up = {value for value in others if not counts(value)}
     if len(looked_up) > MAX_RIVALS or made_up(values, looked_up, answer.values, answer.allowed, grounds):

@@ -18,7 +18,7 @@ from typing import Protocol
 from toolgym.saying.answers import MAX_CHARS, MAX_RIVALS, Telling, is_archive
 from toolgym.saying.commitment import clauses, sentences
 from toolgym.saying.facts import normalise
-from toolgym.saying.values import things
+from toolgym.saying.values import things, values_in
 
 __all__ = ["Refusal", "refusing"]
 
@@ -123,7 +123,7 @@ def refusing(response: str, refusal: Refusal) -> Telling:
     text = normalise(response)
     if not refusal.about.search(text) or sum(word.search(text) is not None for word in refusal.unrelated) > 2:
         return "silent"
-    if is_archive(response) or len(things(text)) > MAX_RIVALS:
+    if is_archive(response) or len(things(values_in(text))) > MAX_RIVALS:
         return "silent"
     refuses = False
     for sentence in sentences(response):

@@ -55,9 +55,9 @@ def counts(value: str) -> bool:
     return value.isdigit() and len(value) < 4 and int(value) <= _SMALL
 
 
-def things(text: str) -> set[str]:
-    """The distinct ids and amounts in a text."""
-    return {value for value in values_in(text) if not counts(value) and ("_" in value or form_of(value))}
+def things(values: Iterable[str]) -> set[str]:
+    """The distinct ids and amounts among a text's values."""
+    return {value for value in values if not counts(value) and ("_" in value or form_of(value))}
 
 
 @dataclass

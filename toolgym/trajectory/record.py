@@ -130,6 +130,19 @@ class Trajectory:
             out += step.user_acts
         return out
 
+    def fork(self) -> "Trajectory":
+        """The episode so far, to go on with by itself. Steps that have happened never change, so both hold the same."""
+        return Trajectory(
+            self.env_id,
+            self.task_id,
+            self.seed,
+            self.prompt,
+            self.steps.copy(),
+            self.outcome,
+            self.truncation,
+            self.meta.copy(),
+        )
+
     def prefixes(self) -> Iterator["Trajectory"]:
         """The episode as it was after each step: what a reward of that step sees. Only the last has the outcome."""
         for count in range(1, len(self.steps)):

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from toolgym.errors import ConfigError, did_you_mean
+from toolgym.mcp.session import ToolSpec
 from toolgym.tasks import Task, UserScript
 from toolgym.users.acting import carried_out, instructions, is_told
 from toolgym.users.base import User, UserReply
@@ -58,6 +59,7 @@ class ScriptedUser(User):
         self._opening = ""
         self._idle = 0
         self._said = 0
+        self._checked: tuple[Task | None, tuple[ToolSpec, ...]] = (None, ())
 
     def start(self, task: Task) -> str:
         """Opens the conversation.
@@ -115,9 +117,10 @@ class ScriptedUser(User):
         return [carried_out(each, tools) for each in instructions(response, self._script.actions)]
 
     def _check_tools(self, task: Task) -> None:
-        if not task.user.actions:
+        specs = () if self.tools is None else self.tools.specs
+        if self._checked[0] is task and self._checked[1] is specs:  # many episodes are of one task
             return
-        known = {} if self.tools is None else dict.fromkeys(tool.name for tool in self.tools.specs)
+        known = dict.fromkeys(tool.name for tool in specs)
         for action in task.user.actions:
             for call in (*action.calls, *(() if action.done_if is None else (action.done_if.call,))):
                 if call.name not in known:
@@ -126,6 +129,7 @@ class ScriptedUser(User):
                         f"Task {task.id!r} has its user call {call.name!r}. {hint} A server's tools for the user are "
                         'those with @server.tool(role="user")'
                     )
+        self._checked = task, specs
 
     def _asked(self, asking: str) -> list[str]:
         """Topics that the asking sentences call for, in the script's order."""
@@ -142,7 +146,7 @@ class ScriptedUser(User):
     def fork(self) -> "ScriptedUser":
         twin = ScriptedUser.__new__(ScriptedUser)
         twin._script, twin._opening, twin._idle = self._script, self._opening, self._idle
-        twin._said = self._said
+        twin._said, twin._checked = self._said, self._checked
         return twin
 
 
