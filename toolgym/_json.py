@@ -8,15 +8,13 @@ import json
 import math
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import orjson
 
-__all__ = ["Reader", "dumps", "loads"]
+__all__ = ["dumps", "loads", "reader"]
 
-_OFTEN = 70
 _LONG_TEXT, _LONG_BYTES = re.compile(r"\d{19}"), re.compile(rb"\d{19}")
 
 
@@ -25,25 +23,9 @@ def _is_short(data: str | bytes) -> bool:
     return (_LONG_TEXT.search(data) if isinstance(data, str) else _LONG_BYTES.search(data)) is None
 
 
-class Reader:
-    """What gives the value of one JSON text, a new one at each call; looks for long integers once.
-
-    A text that is read often is compiled: as the literal that it is, of which only the objects and lists are made, for
-    no one can change the rest. That takes half the time, and compiling as long as some seventy readings.
-    """
-
-    __slots__ = ("_make", "_times")
-
-    def __init__(self, data: bytes):
-        self._make: Callable[[], Any] = partial(orjson.loads if _is_short(data) else loads, data)
-        self._times = 0
-
-    def __call__(self) -> Any:
-        self._times += 1
-        if self._times == _OFTEN:
-            with suppress(SyntaxError, MemoryError, RecursionError):  # nested deeper than Python's compiler goes
-                self._make = eval(f"lambda: {self._make()!r}", {})
-        return self._make()
+def reader(data: bytes) -> Callable[[], Any]:
+    """What gives the value of one JSON text, a new one at each call; looks for long integers once."""
+    return partial(orjson.loads if _is_short(data) else loads, data)
 
 
 def loads(data: str | bytes) -> Any:

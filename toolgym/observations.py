@@ -187,7 +187,7 @@ class Prompt:
         listed: bool = False,
     ):
         functions = openai_tools(tools)
-        self._tools = _json.Reader(_json.dumps(functions))
+        self._tools = _json.reader(_json.dumps(functions))
         self.system = ""
         if full:
             parts = [
