@@ -3,6 +3,8 @@
 import json
 import math
 import resource
+import subprocess
+import sys
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,6 @@ from typing import Any
 import pytest
 from transformers import TrainerCallback
 
-from tests.agents.programs import Program
 from toolgym.agents import grpo, rft
 from toolgym.agents.dupo import DUPOOptions
 from toolgym.agents.grpo import GRPOOptions
@@ -114,12 +115,12 @@ main(sys.argv[2:])
 def test_a_disk_that_is_full_in_a_checkpoint(most: int, airline_arguments: list[str], tmp_path: Path) -> None:
     output = tmp_path / "run"
     words = ["train", "--algo", "grpo", *airline_arguments, "--steps", "3", "--save-steps", "1"]
-    command = ["-c", LIMITED, most, *words, "--output", output]
-    with Program(command, tmp_path / "out", tmp_path / "err") as program:
-        assert program.wait(240) == 2, program.said()[-2000:]
-    assert "Traceback" not in program.said()
-    assert f"cannot write to '{output}'" in program.said().replace("\n", "")
-    assert "checkpoint-1 with --resume" in program.said()
+    command = [sys.executable, "-c", LIMITED, str(most), *words, "--output", str(output)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    assert ended.returncode == 2, ended.stderr[-2000:]
+    assert "Traceback" not in ended.stderr
+    assert f"cannot write to '{output}'" in ended.stderr.replace("\n", "")
+    assert "checkpoint-1 with --resume" in ended.stderr
     assert latest_checkpoint(output) == str(output / "checkpoint-1")
     assert registry.main("grpo", [*words[3:], "--output", str(output), "--resume"]) == 0
     lines = [json.loads(line)["step"] for line in (output / "metrics.jsonl").read_text().splitlines()]
