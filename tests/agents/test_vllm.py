@@ -227,7 +227,7 @@ REWARD = ("--reward", "test_vllm_letters")
 
 @pytest.mark.slow
 def test_playing_ahead_keeps_the_weights_that_a_batch_began_with(
-    standin: Any, start: str, tmp_path: Path, metrics: Any
+    standin: Any, start: str, tmp_path: Path, metrics: Any, forked_players: None
 ) -> None:
     """An evaluation between two updates has the server read newer weights: not in the middle of a batch."""
     reward = tmp_path / "letters.py"  # other text, another reward
