@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -185,6 +186,15 @@ def resumes(tmp_path: Path) -> Any:
         return one, resumed
 
     return check
+
+
+@pytest.fixture
+def forked_players(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has the players of this process (`--stale`) forked, where the library starts an interpreter for each."""
+    from tests.agents.programs import FORKS
+    from toolgym.agents.training import overlap
+
+    monkeypatch.setattr(overlap, "multiprocessing", SimpleNamespace(get_context=lambda kind: FORKS))
 
 
 class DeadEnv:

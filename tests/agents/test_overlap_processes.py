@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.agents.programs import Program
 from toolgym.agents.grpo import GRPOOptions, grpo_advantages
 from toolgym.agents.policies.decoding import Decoder
 from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize("algo", ["dapo", "tree", "arpo", "vine", "steptool", "dupo", "toolupt", "awpo"])
 def test_every_algorithm_plays_there_as_here(
-    algo: str, airline_arguments: list[str], tmp_path: Path, metrics: Any
+    algo: str, airline_arguments: list[str], tmp_path: Path, metrics: Any, forked_players: None
 ) -> None:
     """The first batch is played by the same weights, with and without: whatever playing gives is the same."""
     words = [*airline_arguments, "--steps", "2", "--save-steps", "2", "--max-new-tokens", "8"]
@@ -105,7 +105,12 @@ def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
 
 def test_latencies_failures_and_cancellations_there_change_nothing(
-    planned: Callable[[str], Any], fresh: Any, tokenizer: Any, tmp_path: Path, shape: dict[str, Any]
+    planned: Callable[[str], Any],
+    fresh: Any,
+    tokenizer: Any,
+    tmp_path: Path,
+    shape: dict[str, Any],
+    forked_players: None,
 ) -> None:
     config = GRPOOptions(output=tmp_path, **shape)
     sampling = SamplingOptions(max_new_tokens=6, context_tokens=256)
@@ -160,19 +165,14 @@ def test_latencies_failures_and_cancellations_there_change_nothing(
 
 
 @pytest.fixture
-def learner(airline_arguments: list[str], tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+def learner(airline_arguments: list[str], tmp_path: Path) -> Iterator[Program]:
     """A run of many steps in a process of its own, whose first step is behind it."""
     words = [*airline_arguments, "--steps", "100000", "--stale", "1", "--output", str(tmp_path / "run")]
-    command = [sys.executable, "-m", "toolgym", "train", "--algo", "grpo", *words]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = ["-m", "toolgym", "train", "--algo", "grpo", *words]
     metrics = tmp_path / "run" / "metrics.jsonl"
-    try:
-        until(lambda: process.poll() is not None or (metrics.is_file() and metrics.stat().st_size > 0), 600)
-        yield process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+    with Program(command, tmp_path / "out", tmp_path / "err") as program:
+        until(lambda: program.poll() is not None or (metrics.is_file() and metrics.stat().st_size > 0), 600)
+        yield program
 
 
 def until(there: Callable[[], bool], limit_s: float) -> None:
@@ -195,10 +195,10 @@ def running(pid: int) -> bool:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="reads /proc")
 @pytest.mark.parametrize("how", ["a kill", "Ctrl-C", "Ctrl-C twice"])
-def test_nobody_is_left_behind(how: str, learner: subprocess.Popen[str], tmp_path: Path) -> None:
+def test_nobody_is_left_behind(how: str, learner: Program, tmp_path: Path) -> None:
     """The terminal sends Ctrl-C to both; the learner decides: behind its batch with a checkpoint, or at once."""
     there = children(learner.pid)
-    assert there, learner.communicate()
+    assert there, learner.said()
     if how == "a kill":
         learner.kill()
     else:
@@ -208,8 +208,7 @@ def test_nobody_is_left_behind(how: str, learner: subprocess.Popen[str], tmp_pat
             for pid in (learner.pid, *there):
                 os.kill(pid, signal.SIGINT)
     until(lambda: learner.poll() is not None and not any(map(running, there)), 60)
-    _, error = learner.communicate()
     if how == "Ctrl-C":
-        assert "Traceback" not in error
-        assert "go on with --resume" in error
+        assert "Traceback" not in learner.said()
+        assert "go on with --resume" in learner.said()
         assert list((tmp_path / "run").glob("checkpoint-*/stale.safetensors"))

@@ -6,6 +6,7 @@ import shlex
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.agents.programs import Program
 from toolgym.agents.builtin.policy import save_checkpoint
 from toolgym.agents.builtin.shipped import checkpoint_path
 
@@ -67,24 +69,19 @@ def run_alone_and_together(folder: Path, code: str, *words: str) -> None:
 
     What they print is in the folder's logs.
     """
-    port, started = str(free_port()), []
-    for name, rank, processes in (("one", 0, 1), ("two", 0, 2), ("two", 1, 2)):
-        # What `accelerate launch` and `torchrun` set; the backend on CPUs is gloo.
-        env = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-        if processes > 1:
-            env |= {"WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank)}
-            env |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        log = (folder / f"{name}-{rank}.log").open("w")
-        command = [sys.executable, "-c", code, *words, str(folder / name)]
-        started.append((subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT), log))
-    try:
-        codes = [process.wait(timeout=850) for process, _ in started]
-    finally:
-        for process, log in started:
-            process.kill()
-            process.wait()
-            log.close()
-    assert codes == [0, 0, 0], "\n".join(path.read_text()[-1500:] for path in sorted(folder.glob("*.log")))
+    port = str(free_port())
+    with ExitStack() as running:
+        started = []
+        for name, rank, processes in (("one", 0, 1), ("two", 0, 2), ("two", 1, 2)):
+            # What `accelerate launch` and `torchrun` set; the backend on CPUs is gloo.
+            env = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+            if processes > 1:
+                env |= {"WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank)}
+                env |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+            program = Program(["-c", code, *words, folder / name], folder / f"{name}-{rank}.log", env=env)
+            started.append(running.enter_context(program))
+        codes = [program.wait(850) for program in started]
+    assert codes == [0, 0, 0], "\n".join(program.said()[-1500:] for program in started)
 
 
 @pytest.mark.slow
@@ -100,6 +97,7 @@ def test_two_processes_equal_one(tokenizer: Any, tiny_model: Any, tmp_path: Path
 # expert while the others' do (with token candidates nothing else is learnt from); learners that play, then train.
 LEARNERS = """
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from toolgym.agents.training import registry
 
@@ -156,8 +154,10 @@ def test_every_kind_of_learner_runs_on_two_processes(tokenizer: Any, tiny_model:
 # Without shared prefixes, which round by what is beside them: Adam makes other weights of that, these another episode.
 AHEAD = """
 import sys
+from tests.agents.programs import fork_players
 from toolgym.agents.training import registry
 
+fork_players()
 model, reward, steps, *servers, output = sys.argv[1:]
 words = ["--size", "small", "--prompt", "short", "--depth", "1", "2", "--threads", "1", "--no-progress", "--stale", "1"]
 words += ["--groups", "2", "--rollouts", "4", "--micro-batch", "2", "--save-steps", "1", "--max-new-tokens", "8"]
@@ -240,8 +240,9 @@ def test_the_documented_launch_of_two_processes_equals_one(tmp_path: Path) -> No
         "OMP_NUM_THREADS": "1",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
-    for name, command in (("one", alone), ("two", [*words[:2], "--main_process_port", "0", *words[2:]])):
-        whole = [*command, *smaller.split(), str(tmp_path / name)]
-        done = subprocess.run(whole, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=800, check=False)
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    with Program(["-m", *alone, *smaller.split(), tmp_path / "one"], tmp_path / "one.log", cwd=tmp_path) as program:
+        assert program.wait(800) == 0, program.said()[-4000:]
+    together = [*words[:2], "--main_process_port", "0", *words[2:], *smaller.split(), str(tmp_path / "two")]
+    done = subprocess.run(together, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=800, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     check_equal(Path(checkpoint_path("builtin:imperfect")), tmp_path / "one", tmp_path / "two", steps=2)

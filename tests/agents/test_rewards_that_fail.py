@@ -1,11 +1,10 @@
 """`toolgym train` with a reward that gives no number, or raises, once it has learnt something."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.agents.programs import Program
 from toolgym.cli import main
 
 REWARDS = """
@@ -51,7 +50,7 @@ def test_the_run_ends_in_a_line_and_keeps_what_was_learnt(reward, said, tmp_path
     assert (run / "checkpoint-2" / "model.safetensors").is_file()
     # A reward that was mended goes on from there.
     file.write_text(REWARDS.format(good=1000))
-    again = [sys.executable, "-m", "toolgym", *words, "--reward", f"{file}:{reward}", "--resume"]
-    done = subprocess.run(again, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    again = ["-m", "toolgym", *words, "--reward", f"{file}:{reward}", "--resume"]
+    with Program(again, tmp_path / "again.log") as program:
+        assert program.wait(240) == 0, program.said()
     assert (run / "final" / "model.safetensors").is_file()

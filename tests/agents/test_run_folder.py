@@ -2,11 +2,8 @@
 
 import itertools
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 import warnings
 from dataclasses import replace
@@ -19,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from transformers.integrations import integration_utils
 from transformers.utils import logging
 
+from tests.agents.programs import Program
 from toolgym.agents.grpo import GRPOOptions
 from toolgym.agents.policies.models import load_model, quiet
 from toolgym.agents.sft import SFTOptions
@@ -279,21 +277,21 @@ def test_ctrl_c_leaves_a_checkpoint_from_which_the_run_goes_on(start: str, tmp_p
     output = tmp_path / "run"
     words = ["--groups", "1", "--rollouts", "2", "--max-new-tokens", "6", "--size", "small", "--prompt", "short"]
     words += ["--model", start, "--threads", "1", "--no-progress", "--output", str(output)]
-    command = [sys.executable, "-m", "toolgym", "train", "--algo", "grpo", *words]
-    with subprocess.Popen([*command, "--steps", "500"], stderr=subprocess.PIPE, text=True, env=dict(os.environ)) as run:
+    command = ["-m", "toolgym", "train", "--algo", "grpo", *words]
+    with Program([*command, "--steps", "500"], tmp_path / "out", tmp_path / "err") as run:
         lines, ends = output / "metrics.jsonl", time.monotonic() + 120
         while not (lines.is_file() and len(lines.read_text().splitlines()) >= 2) and time.monotonic() < ends:
             time.sleep(0.1)
-        run.send_signal(signal.SIGINT)
-        _, said = run.communicate(timeout=120)
-    assert run.returncode == 130
+        run.interrupt()
+        assert run.wait(120) == 130
     step = len(lines.read_text().splitlines())
     assert 2 <= step < 500
-    assert f"Stopped at step {step} of 500; go on with --resume." in said
+    assert f"Stopped at step {step} of 500; go on with --resume." in run.said()
     assert latest_checkpoint(output) == str(output / f"checkpoint-{step}")
     assert not (output / "final").exists()
-    more = subprocess.run([*command, "--steps", str(step + 1), "--resume"], capture_output=True, text=True, check=True)
-    assert more.stdout.strip().endswith("final")
+    with Program([*command, "--steps", step + 1, "--resume"], tmp_path / "more", tmp_path / "more.err") as more:
+        assert more.wait(240) == 0, more.said()
+    assert more.out.read_text().strip().endswith("final")
     assert [json.loads(line)["step"] for line in lines.read_text().splitlines()] == list(range(1, step + 2))
 
 

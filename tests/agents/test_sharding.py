@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.agents.programs import Program
 from toolgym.agents.archer import ArCHerTrainer
 from toolgym.agents.builtin.policy import save_checkpoint
 from toolgym.agents.policies.models import load_model, quiet
@@ -140,23 +142,17 @@ def launch(folder: Path, *words: str, code: str = CHILD) -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         port = str(held.getsockname()[1])
-    started = []
-    for name, rank in (("one", 0), ("two", 0), ("two", 1)):
-        env = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-        if name == "two":
-            env |= {**fsdp_environment(), "WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank)}
-            env |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        log = (folder / f"{name}-{rank}.log").open("w")
-        command = [sys.executable, "-c", code, *words, str(folder / name)]
-        started.append((subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT), log))
-    try:
-        codes = [process.wait(timeout=850) for process, _ in started]
-    finally:
-        for process, log in started:
-            process.kill()
-            process.wait()
-            log.close()
-    assert codes == [0, 0, 0], "\n".join(path.read_text()[-2500:] for path in sorted(folder.glob("*.log")))
+    with ExitStack() as running:
+        started = []
+        for name, rank in (("one", 0), ("two", 0), ("two", 1)):
+            env = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+            if name == "two":
+                env |= {**fsdp_environment(), "WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank)}
+                env |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+            program = Program(["-c", code, *words, folder / name], folder / f"{name}-{rank}.log", env=env)
+            started.append(running.enter_context(program))
+        codes = [program.wait(850) for program in started]
+    assert codes == [0, 0, 0], "\n".join(program.said()[-2500:] for program in started)
 
 
 @pytest.mark.slow

@@ -8,10 +8,9 @@ import json
 import math
 import os
 import socket
-import subprocess
-import sys
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from tests.agents.programs import Program
 from toolgym.agents import dupo, grpo, rft, steptool
 from toolgym.agents.policies.chat import ChatFormat
 from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
@@ -227,7 +227,7 @@ REWARD = ("--reward", "test_vllm_letters")
 
 @pytest.mark.slow
 def test_playing_ahead_keeps_the_weights_that_a_batch_began_with(
-    standin: Any, start: str, tmp_path: Path, metrics: Any
+    standin: Any, start: str, tmp_path: Path, metrics: Any, forked_players: None
 ) -> None:
     """An evaluation between two updates has the server read newer weights: not in the middle of a batch."""
     reward = tmp_path / "letters.py"  # other text, another reward
@@ -343,19 +343,15 @@ def test_of_two_processes_one_gives_the_servers_their_weights(
         held.bind(("127.0.0.1", 0))
         port = str(held.getsockname()[1])
     words = ["--model", start, "--size", "small", standin.url, deaf.url, str(tmp_path)]
-    running = []
-    for rank in ("0", "1"):
-        env = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "WORLD_SIZE": "2", "RANK": rank}
-        env |= {"LOCAL_RANK": rank, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        command = [sys.executable, "-c", TOGETHER, *words]
-        running.append(subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
-    try:
-        said = [process.communicate(timeout=240)[0] for process in running]
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
-    assert [process.returncode for process in running] == [0, 0], "\n".join(text[-1500:] for text in said)
+    with ExitStack() as running:
+        started = []
+        for rank in ("0", "1"):
+            env = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "WORLD_SIZE": "2", "RANK": rank}
+            env |= {"LOCAL_RANK": rank, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+            program = Program(["-c", TOGETHER, *words], tmp_path / f"{rank}.log", env=env)
+            started.append(running.enter_context(program))
+        codes = [program.wait(240) for program in started]
+    assert codes == [0, 0], "\n".join(program.said()[-1500:] for program in started)
     paths = [request["path"] for request in standin.seen]
     assert paths.count("/collective_rpc") == 3  # two steps of GRPO, and RFT once
     assert deaf.turns == []

@@ -113,8 +113,12 @@ class StandIn:
         stops = set(body["stop_token_ids"])
         if not body.get("ignore_eos"):
             stops |= set(self.generation_config.get("eos_token_id", ()))
+        cached = None
         while len(logps) < longest and (not logps or ids[-1] not in stops):
-            logp_V = torch.log_softmax(self.model(torch.tensor([ids])).logits[0, -1], dim=-1)
+            fed = torch.tensor([ids[-1:] if logps else ids])
+            out = self.model(fed, past_key_values=cached, use_cache=True, logits_to_keep=1)
+            cached = out.past_key_values
+            logp_V = torch.log_softmax(out.logits[0, -1], dim=-1)
             logits_V = penalised(logp_V.double(), ids, ids[len(body["prompt"]) :], said)
             if len(logps) < said.get("min_tokens", 0):
                 logits_V[list(stops)] = -math.inf

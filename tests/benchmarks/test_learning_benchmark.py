@@ -2,12 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,14 @@ from typing import Any
 import pytest
 
 from benchmarks import learning_gpu
-from benchmarks.learning import LearningOptions, check_folder, lock, main, make_unit, report
+from benchmarks.learning import LearningOptions, check_folder, evaluate, lock, main, make_unit, report
 from benchmarks.learning_families import CONDITIONS, FAMILIES
 from benchmarks.learning_parts import Clock, HeldOut, TimeIsUpError, evaluate_in_parts, train_in_parts, write_json
 from benchmarks.learning_published import publish, restore
 from benchmarks.learning_results import markdown, measured
 from toolgym.agents.builtin.policy import ModelOptions, new_model, save_checkpoint
 from toolgym.agents.builtin.tokenizer import build_tokenizer
+from toolgym.agents.training.options import parse_options
 from toolgym.agents.training.registry import algorithms
 from toolgym.errors import ConfigError
 
@@ -199,12 +201,38 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
-@pytest.fixture
-def tiny(model: str, tmp_path: Path) -> list[str]:
+def words_for(model: str, output: Path) -> list[str]:
     """The benchmark's arguments for that model and two tasks."""
     words = ["--groups", "2", "--rollouts", "4", "--tasks", "2", "--trials", "2", "--max-new-tokens", "5"]
     words += ["--env-steps", "1", "--threads", "1", "--model", model, "--seeds", "0"]
-    return [*words, "--output", str(tmp_path / "out")]
+    return [*words, "--output", str(output)]
+
+
+@pytest.fixture
+def tiny(model: str, tmp_path: Path) -> list[str]:
+    return words_for(model, tmp_path / "out")
+
+
+@pytest.fixture(scope="module")
+def start(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the model solves before it learns, from one trial: every comparison of it begins with that."""
+    folder = tmp_path_factory.mktemp("start")
+    words = [*words_for(model, folder), "--trials", "1"]
+    options = parse_options(LearningOptions, words, prog="x", description="")
+    evaluate(options, model, folder, Clock())
+    return folder
+
+
+@pytest.fixture
+def trained(start: Path, tiny: list[str], tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Makes what is left of a comparison; its families in the results."""
+
+    def make(*words: str) -> dict[str, Any]:
+        shutil.copytree(start, tmp_path / "out" / "start")
+        assert main([*tiny, "--trials", "1", *words]) == 0
+        return json.loads((tmp_path / "out" / "results.json").read_text())["families"]
+
+    return make
 
 
 def test_an_evaluation_is_made_in_slices_that_are_kept(model: str, tmp_path: Path) -> None:
@@ -306,8 +334,6 @@ def test_the_larger_benchmark_goes_on_part_by_part(
 
 
 def test_the_larger_benchmarks_defaults() -> None:
-    from toolgym.agents.training.options import parse_options
-
     options = parse_options(learning_gpu.GPUOptions, [], prog="x", description="", defaults=learning_gpu._SHAPE)
     assert (options.model, options.bf16, options.minutes) == ("data:smollm2", True, 10.0)
     assert options.families == tuple(FAMILIES)
@@ -319,17 +345,15 @@ def test_the_larger_benchmarks_defaults() -> None:
 @pytest.mark.slow
 # All samples of a random model earn the same, so that there is nothing to prefer: see test_tool_star.
 @pytest.mark.parametrize("algo", [name for name in algorithms() if name != "tool_star_dpo"])
-def test_every_algorithm_as_it_comes_goes_through(algo: str, tiny: list[str], tmp_path: Path) -> None:
-    assert main([*tiny, "--families", "all", "--rows", algo]) == 0
-    results = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert results["families"]["all"]["rows"][algo]["env_steps"] > 0
-    assert results["families"]["all"]["claims"] == []
+def test_every_algorithm_as_it_comes_goes_through(algo: str, trained: Callable[..., dict[str, Any]]) -> None:
+    found = trained("--families", "all", "--rows", algo)["all"]
+    assert found["rows"][algo]["env_steps"] > 0
+    assert found["claims"] == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(FAMILIES))
-def test_every_row_of_a_family_goes_through(name: str, tiny: list[str], tmp_path: Path) -> None:
-    assert main([*tiny, "--families", name]) == 0
-    found = json.loads((tmp_path / "out" / "results.json").read_text())["families"][name]
+def test_every_row_of_a_family_goes_through(name: str, trained: Callable[..., dict[str, Any]]) -> None:
+    found = trained("--families", name)[name]
     assert list(found["rows"]) == [row.name for row in FAMILIES[name].rows]
     assert not found["failed"]

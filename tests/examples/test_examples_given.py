@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.agents.programs import Program
 from toolgym.agents.rollouts.episodes import EpisodeBatch
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.cli import main
@@ -67,9 +68,10 @@ def test_an_algorithm_of_ones_own_trains(tmp_path):
         "1",
         "--no-progress",
     ]
-    done = run(tmp_path, "own_algorithm.py", "--output", "own", *words)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "own/final"
+    command = [EXAMPLES / "own_algorithm.py", "--output", "own", *words]
+    with Program(command, tmp_path / "out", tmp_path / "err", cwd=tmp_path) as program:
+        assert program.wait(300) == 0, program.said()
+    assert program.out.read_text().strip() == "own/final"
     assert (tmp_path / "own" / "metrics.jsonl").is_file()
 
 
@@ -87,10 +89,11 @@ def test_an_option_of_ones_own_is_in_the_help_and_is_checked(capsys):
 
 @pytest.mark.slow
 def test_trls_own_trainer_learns_from_episodes(tmp_path):
-    done = run(tmp_path, "own_grpo_trainer.py", "out", "1")
-    assert done.returncode == 0, done.stderr
-    assert "1 steps, mean return " in done.stdout
-    assert (tmp_path / "out" / "model.safetensors").is_file()
+    command = [EXAMPLES / "own_grpo_trainer.py", "trained", 1]
+    with Program(command, tmp_path / "out", tmp_path / "err", cwd=tmp_path) as program:
+        assert program.wait(300) == 0, program.said()
+    assert "1 steps, mean return " in program.out.read_text()
+    assert (tmp_path / "trained" / "model.safetensors").is_file()
 
 
 @pytest.mark.slow
