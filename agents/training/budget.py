@@ -12,7 +12,7 @@ from transformers import TrainerCallback
 
 from toolgym.agents.rollouts.rollout import Rollout
 
-__all__ = ["EnvStepLimit", "StepBudget", "expected_steps"]
+__all__ = ["EnvStepLimit", "StepBudget", "expected_steps", "steps_played"]
 
 
 class StepBudget:
@@ -39,7 +39,7 @@ class StepBudget:
             yield tasks[first : first + size]
 
 
-def _played(state: Any) -> list[float]:
+def steps_played(state: Any) -> list[float]:
     """The environment steps of each batch of episodes so far, those of an interrupted run included."""
     return [line["env_steps"] for line in state.log_history if "env_steps" in line]
 
@@ -53,7 +53,7 @@ def expected_steps(state: Any, config: Any) -> int:
         state: the trainer's.
         config: the run's options (`toolgym.agents.training.running.RunConfig`).
     """
-    played = _played(state)
+    played = steps_played(state)
     if not config.env_steps or not sum(played):
         return state.max_steps
     batches = math.ceil(config.env_steps * len(played) / sum(played))
@@ -74,5 +74,5 @@ class EnvStepLimit(TrainerCallback):
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """Stops at the end of the batch in which the limit is reached."""
-        if state.global_step % self.updates == 0 and sum(_played(state)) >= self.limit:
+        if state.global_step % self.updates == 0 and sum(steps_played(state)) >= self.limit:
             control.should_training_stop = True

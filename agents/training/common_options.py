@@ -118,7 +118,9 @@ class CommonOptions:
     depth: Annotated[tuple[int, ...] | None, "only tasks of these depths"] = None
     set: Annotated[tuple[str, ...], "more options of the environment, each NAME=VALUE"] = ()
     learning_rate: Annotated[float | None, "AdamW's"] = None
-    schedule: Annotated[Schedule, "of the learning rate; linear and cosine fall to 0 over the steps"] = "constant"
+    schedule: Annotated[
+        Schedule, "of the learning rate; linear and cosine fall to 0 over the steps, or over env_steps where given"
+    ] = "constant"
     warmup_steps: Annotated[int, "steps over which the learning rate rises to its value"] = 0
     thinking: Annotated[
         bool | None, "whether the model thinks first, where its chat template can switch it (default: the template's)"

@@ -1,5 +1,7 @@
 """Learning rates over a run: transformers' schedules, with a warm-up whose first step learns already."""
 
+import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from toolgym.agents.training.options import check_ranges
@@ -10,10 +12,10 @@ if TYPE_CHECKING:
     from torch.optim.lr_scheduler import LambdaLR
     from transformers.trainer_utils import SchedulerType
 
-__all__ = ["Schedule", "check_schedule", "schedule_args", "warmed_up"]
+__all__ = ["Schedule", "check_schedule", "over_budget", "schedule_args", "warmed_up"]
 
 Schedule = Literal["constant", "linear", "cosine"]
-"""linear and cosine fall to 0 over the steps of the run."""
+"""linear and cosine fall to 0 over the steps of the run; where it ends by `env_steps`, over these."""
 
 
 def check_schedule(config: Any) -> None:
@@ -34,6 +36,28 @@ def schedule_args(schedule: Schedule, warmup_steps: int) -> dict[str, Any]:
     """transformers' arguments of a schedule."""
     kind = "constant_with_warmup" if schedule == "constant" and warmup_steps else schedule
     return {"lr_scheduler_type": kind, "warmup_steps": warmup_steps}
+
+
+def over_budget(
+    kind: "SchedulerType", optimizer: "Optimizer", warmup_steps: int, spent: Callable[[int], float]
+) -> "LambdaLR":
+    """A schedule that falls as a budget is spent, for a run whose number of steps is not known beforehand.
+
+    Args:
+        kind: linear or cosine.
+        optimizer: whose rates they are.
+        warmup_steps: of them the rate is 1/(N + 1), ..., N/(N + 1) of what it would be.
+        spent: the share of the budget that is spent once so many steps were taken.
+    """
+    from torch.optim.lr_scheduler import LambdaLR
+    from transformers.trainer_utils import SchedulerType
+
+    def factor(steps: int) -> float:
+        share = min(spent(steps), 1.0)
+        falling = 1 - share if kind == SchedulerType.LINEAR else (1 + math.cos(math.pi * share)) / 2
+        return falling * min((steps + 1) / (warmup_steps + 1), 1.0)
+
+    return LambdaLR(optimizer, factor)
 
 
 def warmed_up(kind: "SchedulerType", optimizer: "Optimizer", warmup_steps: int, steps: int) -> "LambdaLR":

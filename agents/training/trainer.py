@@ -17,6 +17,7 @@ import torch
 from accelerate.utils import gather_object
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+from transformers.trainer_utils import SchedulerType
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
@@ -29,10 +30,12 @@ from toolgym.agents.policies.vllm_servers import VLLMServers
 from toolgym.agents.rollouts.episodes import EpisodeBatch, Estimator, flat_groups
 from toolgym.agents.rollouts.rollout import Episodic, Rollout, Start, rollouts
 from toolgym.agents.training.base_trainer import RunTrainer
+from toolgym.agents.training.budget import steps_played
 from toolgym.agents.training.dropout import without_dropout
 from toolgym.agents.training.orders import GroupSampler
 from toolgym.agents.training.overlap import Overlap, Stale
 from toolgym.agents.training.prefix_sharing import PrefixSharing
+from toolgym.agents.training.schedule import over_budget
 from toolgym.agents.training.sharding import load_whole
 from toolgym.domain import TaskSet
 from toolgym.errors import ConfigError, DivergenceError
@@ -68,6 +71,7 @@ _IN_THE_LOSS = (
     "use_bias_correction_kl",
 )
 _LINEAR_IN_ROWS = ("grpo", "dapo", "dr_grpo")
+_FALLING = (SchedulerType.LINEAR, SchedulerType.COSINE)
 _FAR = 0.05
 """Mean difference of log-probabilities, in nats, that no precision explains."""
 
@@ -209,6 +213,8 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         self._local: list[Rollout] = []
         self._played: list[int] = []
         self._drawn, self._first_slot, self._env_steps = (-1, 0), 0, 0
+        self._budget = (0, 0)
+        """Environment steps before the latest batch of episodes, and with it."""
         self.latest: list[Rollout] = []
         """The episodes of the latest step, of all processes."""
         self.latest_advantages: torch.Tensor | None = None
@@ -252,6 +258,22 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
             repeats=self.num_iterations * args.steps_per_generation,
         )
 
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """The run's schedule; one that falls does so over `env_steps`, where these end the run."""
+        kind, config = SchedulerType(self.args.lr_scheduler_type), self.run_config
+        if self.lr_scheduler is None and getattr(config, "env_steps", 0) and kind in _FALLING:
+            warmup_steps = self.args.get_warmup_steps(num_training_steps)
+            self.lr_scheduler = over_budget(kind, optimizer or self.optimizer, warmup_steps, self._budget_spent)
+            self._created_lr_scheduler = True
+        return super().create_scheduler(num_training_steps, optimizer)
+
+    def _budget_spent(self, updates: int) -> float:
+        """The share of `env_steps` behind so many optimizer steps: a batch's, as far as it was learnt from."""
+        config, (before, after) = self.run_config, self._budget
+        of_batch = config.iterations * config.minibatches
+        share = (updates - 1) % of_batch + 1 if updates else 0
+        return (before + (after - before) * share / of_batch) / config.env_steps
+
     # Episodes ------------------------------------------------------------------------------------------------------
 
     def _roll_out(self, prompts: list[str], trainer: GRPOTrainer) -> dict[str, Any]:
@@ -270,7 +292,9 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
             self._take_over(self.overlap, model)
             self.drop_whole()
         self._check_scores()
-        self._record("env_steps", sum(gather_object([self._env_steps])))
+        batch_steps, before = sum(gather_object([self._env_steps])), sum(steps_played(self.state))
+        self._record("env_steps", batch_steps)
+        self._budget = (before, before + batch_steps)
         filler = [cast(LMPolicy, self._policy).chat.end_id]
         return {
             "prompt_ids": [rollout.prompt_ids or filler for rollout in self._local],
