@@ -17,7 +17,7 @@ from toolgym.agents.policies.lm import SamplingOptions
 from toolgym.agents.sft import SFTOptions, make_trainer
 from toolgym.agents.training.callbacks import run_callbacks
 from toolgym.agents.training.running import grpo_args, run, task_order
-from toolgym.agents.training.schedule import warmed_up
+from toolgym.agents.training.schedule import over_budget, warmed_up
 from toolgym.agents.training.trainer import ToolTrainer
 from toolgym.errors import ConfigError
 
@@ -88,6 +88,50 @@ def test_a_resumed_run_goes_on_in_its_schedule(make: Any, shape: dict[str, Any],
     lines, _ = resumes(config, make, stop=3)  # and whole: the same figures, rates among them
     # One step of warm-up, then (1 + cos(pi * i / 3)) / 2 for i = 0, 1, 2.
     assert [line["learning_rate"] for line in lines] == pytest.approx([0.5e-3, 1e-3, 0.75e-3, 0.25e-3])
+
+
+def test_a_budget_is_spent_as_the_rate_falls() -> None:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2.0)
+    shares = [0.0, 0.2, 0.5, 1.2]  # the last batch plays more than there is
+    for kind, parts in (
+        ("linear", [1.0, 0.8, 0.5, 0.0]),
+        ("cosine", [(1 + math.cos(math.pi * share)) / 2 for share in (0.0, 0.2, 0.5, 1.0)]),
+    ):
+        scheduler = over_budget(SchedulerType(kind), optimizer, 0, shares.__getitem__)
+        found = [scheduler.get_last_lr()[0]]
+        for _ in shares[1:]:
+            optimizer.step()
+            scheduler.step()
+            found.append(scheduler.get_last_lr()[0])
+        assert found == pytest.approx([2 * part for part in parts])
+        optimizer.param_groups[0].pop("initial_lr")
+        optimizer.param_groups[0]["lr"] = 2.0
+    # Two steps of warm-up: 1/3 and 2/3 of what the rate would be.
+    warm = over_budget(SchedulerType.LINEAR, optimizer, 2, shares.__getitem__)
+    assert warm.get_last_lr() == pytest.approx([2 / 3])
+    optimizer.step()
+    warm.step()
+    assert warm.get_last_lr() == pytest.approx([2 * 0.8 * 2 / 3])
+
+
+def test_where_environment_steps_end_a_run_the_rate_falls_over_them(
+    make: Any, shape: dict[str, Any], tmp_path: Path, resumes: Any
+) -> None:
+    """A batch is two updates, between which half of it counts as spent; a stop in the middle changes nothing."""
+    budget = 400
+    more = {"env_steps": budget, "minibatches": 2, "save_steps": 2}
+    config = GRPOOptions(output=tmp_path, **shape | more, schedule="linear")
+
+    def limited(some: GRPOOptions, callbacks: Sequence[TrainerCallback]) -> ToolTrainer:
+        trainer = make(some, callbacks)
+        trainer.run_config = some
+        return trainer
+
+    lines, _ = resumes(config, limited, stop=2)
+    first, second = (line["env_steps"] for line in lines if "env_steps" in line)
+    assert 0 < first + second < budget
+    spent = [0, first / 2, first, first + second / 2]
+    assert [line["learning_rate"] for line in lines] == pytest.approx([1e-3 * (1 - part / budget) for part in spent])
 
 
 def test_sft_falls_in_a_line_unless_told_otherwise(fresh: Any, tokenizer: Any, tmp_path: Path, metrics: Any) -> None:
