@@ -146,7 +146,8 @@ def _after_sft(name: str, command: str) -> Row:
 
 _DEPTHS = ("--depth", "1", "2", "4", "5")
 # Several updates a batch, or no ratio leaves 1 and no clip acts: four minibatches, two passes.
-_PLAYED = (_DEPTHS, ("--minibatches", "4"), ("--iterations", "2"))
+# All rates fall to 0 over the budget, as SFT's does over its data: constant ones end in noise.
+_PLAYED = (_DEPTHS, ("--schedule", "linear"), ("--minibatches", "4"), ("--iterations", "2"))
 _EXPERT = "--expert-depth 1 2"
 _DAPO = "toolupt --expert none --no-fine-grained --epsilon-high 0.28"
 _MIXED = """--set reward_options={"judge":"facts"}"""
@@ -252,7 +253,7 @@ def family(name: str) -> Family:
 
     if name == ALL:
         rows = tuple(_row(algo, algo) for algo in algorithms())
-        return Family(ALL, "every algorithm as it comes", "each its own", (_DEPTHS,), rows, ())
+        return Family(ALL, "every algorithm as it comes", "each its own", (_DEPTHS, ("--schedule", "linear")), rows, ())
     if name not in FAMILIES:
         raise ConfigError(did_you_mean(name, [*FAMILIES, ALL], "family"))
     return FAMILIES[name]
