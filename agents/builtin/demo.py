@@ -24,6 +24,7 @@ from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+from transformers.trainer_utils import SchedulerType
 
 from toolgym.agents.builtin.demo_report import (
     ENV_ID,
@@ -47,6 +48,7 @@ from toolgym.agents.policies.scripted import OraclePolicy
 from toolgym.agents.rollouts.rollout import Start, rollouts
 from toolgym.agents.training.run_folder import one_writer
 from toolgym.agents.training.running import prepare, run
+from toolgym.agents.training.schedule import over_budget
 from toolgym.opening import open_env
 from toolgym.rendering import trajectory_text
 from toolgym.trajectory import Trajectory
@@ -81,7 +83,8 @@ class DemoOptions:
     """Held-out test tasks of an evaluation, at most."""
     model: str = "builtin:imperfect"
     """Where it starts."""
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
+    """At the beginning; it falls to 0 in a line."""
     groups: int = 8
     rollouts: int = 8
     threads: int | None = None
@@ -121,6 +124,11 @@ class _Watch(TrainerCallback):
         self.bar = progress.add_task("GRPO", total=steps)
         self.started = time.monotonic()
 
+    @property
+    def gone_s(self) -> float:
+        """Seconds since the training began."""
+        return time.monotonic() - self.started
+
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """A step is done."""
         if not logs or "solved" not in logs:
@@ -134,7 +142,7 @@ class _Watch(TrainerCallback):
         """Stops where the next step would probably end too late; the bar ends where the time does."""
         if self.seconds is None:
             return
-        step_s = (time.monotonic() - self.started) / state.global_step
+        step_s = self.gone_s / state.global_step
         if step_s * (state.global_step + 1) > self.seconds:
             control.should_training_stop = True
         fitting = max(state.global_step, int(self.seconds / step_s))
@@ -314,6 +322,7 @@ def _train(
         rollouts=options.rollouts,
         micro_batch=min(16, options.groups * options.rollouts),
         learning_rate=options.learning_rate,
+        schedule="linear",
         bf16=fast_bf16(),
         save_steps=steps,
         overwrite=True,
@@ -323,5 +332,8 @@ def _train(
     with _bars(console) as progress:
         watch = _Watch(progress, steps, curve, None if options.steps else seconds)
         trainer = prepare(config, grpo_advantages, model=model, tokenizer=tokenizer, callbacks=[watch])
+        if not options.steps:  # time ends the run, so the rate falls with it
+            optimizer = trainer.create_optimizer()
+            trainer.lr_scheduler = over_budget(SchedulerType.LINEAR, optimizer, 0, lambda _: watch.gone_s / seconds)
         run(trainer, config, locked=True)
-    return trainer.state.global_step, time.monotonic() - watch.started
+    return trainer.state.global_step, watch.gone_s
