@@ -121,7 +121,7 @@ def hazard_advantages(
         batch: the episodes.
         rows: the same, with what each step left.
         hazards: the rates, with these episodes' events in them.
-        options: `own`, and `weight`: `log` divides by `V(s_k)`.
+        options: `own`; `weight`: `log` divides by `V(s_k)`; `blame`, which multiplies that of the step that lost.
     """
     advantages_BS = torch.zeros(batch.rewards_BS.shape)
     found = [list(events(row)) for row in rows]
@@ -134,6 +134,7 @@ def hazard_advantages(
             gain = (0.0 if step == lost else values[step + 1]) - values[step]
             advantages_BS[at, step] = gain / values[step] if options.weight == "log" else gain
             if step == lost:
+                advantages_BS[at, step] *= options.blame
                 break
     taken = advantages_BS[(advantages_BS != 0) & batch.usable_B[:, None]]
     if len(taken):

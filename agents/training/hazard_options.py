@@ -25,6 +25,7 @@ class HazardOptions(RunConfig):
     weight: Annotated[
         Literal["value", "log"], "advantages of the chance to solve the task (value), or of its logarithm (log)"
     ] = "value"
+    blame: Annotated[float, "weight of the advantages of steps that lost their task"] = 1.0
     own: Annotated[
         float, "events of its own group that a task's rate needs to count as much as the rate of all tasks"
     ] = 2.0
@@ -34,7 +35,7 @@ class HazardOptions(RunConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_ranges(self, above_0=("own", "prior"))
+        check_ranges(self, above_0=("own", "prior"), least_0=("blame",))
         check_at_once(self)
         if not 0 <= self.memory <= 1:
             raise ConfigError(f"memory must be between 0 and 1, got memory={self.memory}")

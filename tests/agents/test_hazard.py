@@ -72,6 +72,14 @@ def test_the_logarithm_divides_by_the_value_of_the_state() -> None:
     assert second == pytest.approx([-1 / root, 0.0])
 
 
+def test_blame_weighs_the_step_that_lost() -> None:
+    gains = [11 / 36, 2 / 3, -0.2 * (15 / 16) ** 2]
+    root = math.sqrt(sum(gain**2 for gain in gains) / 3)
+    first, second = advantages_of(PAIR, 2, blame=0.2)
+    assert [*first, *second] == pytest.approx([gain / root for gain in gains] + [0.0])
+    assert not any(advantages_of(PAIR[1:], 1, blame=0.0)[0])
+
+
 def test_steps_behind_the_loss_and_steps_that_do_nothing_have_no_advantage() -> None:
     late = episode([("a", ""), ("a", ""), ("a", ""), ("",)], lost=1)  # reads; loses; goes on
     (row,) = advantages_of([late], 1)
@@ -308,3 +316,5 @@ def test_impossible_options_raise() -> None:
         HazardOptions(memory=1.5)
     with pytest.raises(ConfigError, match="own must be above 0"):
         HazardOptions(own=0.0)
+    with pytest.raises(ConfigError, match="blame must be at least 0"):
+        HazardOptions(blame=-1.0)
