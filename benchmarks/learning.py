@@ -64,8 +64,8 @@ class LearningOptions:
     groups: Annotated[int, "tasks a batch"] = 4
     rollouts: Annotated[int, "episodes a task"] = 8
     micro_batch: Annotated[int, "episodes a forward pass, at most"] = 16
-    learning_rate: Annotated[float, "of all rows"] = 1e-3
-    sft_rate: Annotated[float | None, "of what learns from episodes made beforehand (default: as the others)"] = None
+    learning_rate: Annotated[float, "of what learns while it plays, several updates a batch"] = 3e-4
+    sft_rate: Annotated[float, "of what learns from episodes made beforehand"] = 1e-3
     model: Annotated[str, "the warm start"] = "builtin:imperfect"
     env: Annotated[str, "environment that is trained in, and tested in"] = "ToolGym/Airline-v0"
     other_env: Annotated[str, "environment that the warm start has never seen: tested in"] = "ToolGym/Clinic-v0"
@@ -73,7 +73,7 @@ class LearningOptions:
     prompt: Annotated[str, "first observation: full or short"] = "short"
     tasks: Annotated[int, "held-out tasks of each test"] = 200
     trials: Annotated[int, "trials a task that is as deep as training"] = 8
-    far_trials: Annotated[int, "trials a deeper task"] = 2
+    far_trials: Annotated[int, "trials a deeper task"] = 8
     other_trials: Annotated[int, "trials a task of the other domain"] = 2
     max_new_tokens: Annotated[int, "the longest turn"] = 200
     context_tokens: Annotated[int, "the longest episode"] = 1536
@@ -210,7 +210,7 @@ def arguments(options: LearningOptions, of: Family, stage: Stage, seed: int, mod
     if options.threads:
         given["threads"] = options.threads
     if "--learning-rate" not in flags:
-        given["learning-rate"] = (options.sft_rate if offline else None) or options.learning_rate
+        given["learning-rate"] = options.sft_rate if offline else options.learning_rate
     switches = ["--no-progress", *(["--bf16"] if options.bf16 else [])]
     return [*(word for name, value in given.items() for word in (f"--{name}", str(value))), *switches, *flags]
 

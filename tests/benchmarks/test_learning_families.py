@@ -73,7 +73,8 @@ def test_rows_are_known_commands_on_their_familys_reward(of: Family, row: Row, t
     for stage, options in zip(row.stages, stages, strict=True):
         assert options.seed == 3
         assert options.bf16
-        assert options.learning_rate == 1e-3
+        assert options.learning_rate == (1e-3 if stage.algo in OFFLINE else 3e-4)
+        assert options.schedule == "linear"
         assert options.env_steps == 1600 * stage.share
         if stage.algo not in OFFLINE:
             assert options.reward == of.reward
