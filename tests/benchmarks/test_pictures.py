@@ -76,7 +76,7 @@ def test_the_demos_picture_shows_the_recorded_figures():
     (row,) = (line for line in lines if "gain in points" in line)
     assert [cell.strip() for cell in row.strip("│").split("│")][1:3] == shown
     assert f"of {results['episodes']} held-out test tasks" in next(line for line in lines if "Solved, of" in line)
-    assert f"{results['episodes']} held-out tasks | {shown[0]} points" in README
+    assert f"{results['episodes']} held-out tasks | sampled {shown[0]} points, greedily {shown[1]} |" in README
 
 
 def test_a_step_is_smoothed_with_those_beside_it():
