@@ -17,8 +17,8 @@ of them there are, and an episode is in no rate that it is judged by (docs/hazar
     h_a = (losses + prior * h) / (n + prior)                    over batches, older ones by `memory`; h: of all actions
     h_ag = (losses in group g + own * h_a) / (n in g + own)
 
-Advantages are divided by the root of their mean square in the batch. The loss is GRPO's by token. Rewards are not
-used: an episode is solved or not.
+`A_k` of the step that lost is multiplied by `blame`. Advantages are divided by the root of their mean square in the
+batch. The loss is GRPO's by token. Rewards are not used: an episode is solved or not.
 
 Shapes: B sequences in groups of G, T tokens, S steps.
 """

@@ -72,8 +72,7 @@ class LearningOptions:
     size: Annotated[str, "size of the worlds"] = "small"
     prompt: Annotated[str, "first observation: full or short"] = "short"
     tasks: Annotated[int, "held-out tasks of each test"] = 200
-    trials: Annotated[int, "trials a task that is as deep as training"] = 8
-    far_trials: Annotated[int, "trials a deeper task"] = 8
+    trials: Annotated[int, "trials a task"] = 8
     other_trials: Annotated[int, "trials a task of the other domain"] = 2
     max_new_tokens: Annotated[int, "the longest turn"] = 200
     context_tokens: Annotated[int, "the longest episode"] = 1536
@@ -95,7 +94,6 @@ class LearningOptions:
             "groups",
             "tasks",
             "trials",
-            "far_trials",
             "other_trials",
             "save_batches",
             "micro_batch",
@@ -118,7 +116,7 @@ class LearningOptions:
         """
         names = (
             "env_steps groups rollouts learning_rate sft_rate model env other_env size prompt tasks trials "
-            "far_trials other_trials max_new_tokens context_tokens"
+            "other_trials max_new_tokens context_tokens"
         )
         values = asdict(self)
         return {**{name: values[name] for name in names.split()}, "weights": weights_digest(self.model)}
@@ -126,9 +124,10 @@ class LearningOptions:
     def tests(self) -> tuple[HeldOut, ...]:
         """The held-out tasks: as deep as training, deeper, and of another domain."""
         world = {"size": self.size, "prompt": self.prompt}
+        many = (self.tasks, self.trials)
         return (
-            HeldOut("near", self.env, "test", {**world, "depth": (4, 5)}, self.tasks, self.trials),
-            HeldOut("far", self.env, "test_unseen", {**world, "depth": (6, 7)}, self.tasks, self.far_trials),
+            HeldOut("near", self.env, "test", {**world, "depth": (4, 5)}, *many),
+            HeldOut("far", self.env, "test_unseen", {**world, "depth": (6, 7)}, *many),
             HeldOut("other", self.other_env, "test", world, self.tasks, self.other_trials),
         )
 
@@ -314,14 +313,17 @@ def report(options: LearningOptions) -> dict[str, Any]:
 def run(options: LearningOptions, clock: Clock) -> int:
     """Makes what is missing until the time is up, reports, and prints; 1 where a unit failed."""
     console, whole = Console(stderr=options.json), True
+    if not options.report_only:
+        check_folder(options)
     if options.publish:
         restore(options.publish, options.output)
     if not options.report_only:
-        check_folder(options)
         whole = make_units(options, console, clock)
         if not any(options.output.glob("*/*/seed-*/near.json")):
             return 0 if whole else 1
     results = report(options)
+    if options.publish:
+        publish(options.output, options.publish)
     if options.json:
         print(json.dumps(results))
     else:

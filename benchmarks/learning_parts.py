@@ -21,14 +21,28 @@ from typing import Any
 from toolgym.agents.evaluation import AgentOptions, EvalOptions
 from toolgym.agents.training import registry
 
-__all__ = ["Clock", "HeldOut", "TimeIsUpError", "evaluate_in_parts", "read_lines", "train_in_parts", "write_json"]
+__all__ = [
+    "Clock",
+    "HeldOut",
+    "TimeIsUpError",
+    "evaluate_in_parts",
+    "read_lines",
+    "train_in_parts",
+    "write_json",
+    "write_text",
+]
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes a JSON file at once: others see it whole or not at all."""
+    """Writes a JSON file at once."""
+    write_text(path, json.dumps(value, indent=1) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file at once: others, and whoever comes after a kill, see it whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}")
-    part.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    part.write_text(text, encoding="utf-8")
     part.replace(path)
 
 

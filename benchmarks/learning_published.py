@@ -4,12 +4,13 @@
 """
 
 import json
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
-from benchmarks.learning_parts import read_lines, write_json
+from benchmarks.learning_parts import read_lines, write_text
 from benchmarks.learning_results import TESTS
+from toolgym.errors import ConfigError
 
 __all__ = ["publish", "restore"]
 
@@ -28,49 +29,77 @@ _KEPT_GROUPS = (
 
 
 def publish(source: Path, target: Path) -> None:
-    """Copies the units that are done, and what a report is made of besides, without models and logs."""
+    """Copies the units that are done and not there yet, and what a report needs besides, without models and logs."""
     _copy(source / "options.json", target / "options.json")
-    for path in source.glob("start/*.json"):
-        if path.stem in TESTS:
-            _copy(path, target / path.relative_to(source))
+    for test in TESTS:
+        if (path := source / "start" / f"{test}.json").is_file():
+            _copy(path, target / "start" / path.name)
     for unit in _done(source):
         to = target / unit.relative_to(source)
-        for test in TESTS:
-            _copy(unit / f"{test}.json", to / f"{test}.json")
+        if _is_done(to):
+            continue
         for stage in unit.glob("stage-*"):
             cost = json.loads((stage / "trained.json").read_text(encoding="utf-8"))
-            write_json(
-                to / stage.name / "trained.json", {name: cost[name] for name in ("algo", "seconds", "cpu_seconds")}
+            _write(
+                to / stage.name / "trained.json", [{name: cost[name] for name in ("algo", "seconds", "cpu_seconds")}]
             )
-            kept = [
+            lines = [
                 {name: value for name, value in line.items() if name in _KEPT or name.startswith(_KEPT_GROUPS)}
                 for line in read_lines(stage / "metrics.jsonl")
             ]
-            text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in kept)
-            (to / stage.name / "metrics.jsonl").write_text(text, encoding="utf-8")
+            _write(to / stage.name / "metrics.jsonl", lines)
+        _copy_tests(unit, to)
 
 
 def restore(source: Path, target: Path) -> None:
-    """Takes the units that were published into an output folder that has not made them."""
-    if not (source / "options.json").is_file():
+    """Takes the units that were published into an output folder, as far as it has not made them itself.
+
+    Raises:
+        ConfigError: they are of another comparison than the folder's.
+    """
+    published, own = source / "options.json", target / "options.json"
+    if not published.is_file():
         return
-    copied = [path for unit in _done(source) for path in unit.rglob("*") if path.is_file()]
-    for path in (source / "options.json", *source.glob("start/*.json"), *copied):
-        to = target / path.relative_to(source)
-        if not to.is_file():
-            to.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, to)
+    if not own.is_file():
+        _copy(published, own)
+    elif json.loads(published.read_text(encoding="utf-8")) != json.loads(own.read_text(encoding="utf-8")):
+        raise ConfigError(
+            f"{str(source)!r} holds units of another comparison than {str(target)!r}: compare their options.json, and "
+            "give another --publish or another --output"
+        )
+    for path in source.glob("start/*.json"):
+        if not (target / "start" / path.name).is_file():
+            _copy(path, target / "start" / path.name)
+    for unit in _done(source):
+        to = target / unit.relative_to(source)
+        if _is_done(to) or (to / "stage-1" / "train.log").exists():  # made here, or begun
+            continue
+        for stage in unit.glob("stage-*"):
+            for path in stage.iterdir():
+                write_text(to / stage.name / path.name, path.read_text(encoding="utf-8"))
+        _copy_tests(unit, to)
 
 
 def _done(folder: Path) -> Iterator[Path]:
     """The units of a folder that are trained and evaluated on all tests."""
-    for path in sorted(folder.glob("*/*/seed-*")):
-        if all((path / f"{test}.json").is_file() for test in TESTS):
-            yield path
+    return filter(_is_done, sorted(folder.glob("*/*/seed-*")))
+
+
+def _is_done(unit: Path) -> bool:
+    return all((unit / f"{test}.json").is_file() for test in TESTS)
+
+
+def _copy_tests(unit: Path, to: Path) -> None:
+    """Copies a unit's tests, which make it count as done: after all the rest."""
+    for test in TESTS:
+        _copy(unit / f"{test}.json", to / f"{test}.json")
 
 
 def _copy(path: Path, to: Path) -> None:
     """Copies a JSON file without its spaces."""
-    to.parent.mkdir(parents=True, exist_ok=True)
-    found = json.loads(path.read_text(encoding="utf-8"))
-    to.write_text(json.dumps(found, separators=(",", ":")) + "\n", encoding="utf-8")
+    _write(to, [json.loads(path.read_text(encoding="utf-8"))])
+
+
+def _write(path: Path, values: Iterable[Any]) -> None:
+    """Writes JSON values, a line each."""
+    write_text(path, "".join(json.dumps(value, separators=(",", ":")) + "\n" for value in values))

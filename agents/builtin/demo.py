@@ -48,7 +48,7 @@ from toolgym.agents.policies.scripted import OraclePolicy
 from toolgym.agents.rollouts.rollout import Start, rollouts
 from toolgym.agents.training.run_folder import one_writer
 from toolgym.agents.training.running import prepare, run
-from toolgym.agents.training.schedule import over_budget
+from toolgym.agents.training.schedule import budget_schedule
 from toolgym.opening import open_env
 from toolgym.rendering import trajectory_text
 from toolgym.trajectory import Trajectory
@@ -334,6 +334,7 @@ def _train(
         trainer = prepare(config, grpo_advantages, model=model, tokenizer=tokenizer, callbacks=[watch])
         if not options.steps:  # time ends the run, so the rate falls with it
             optimizer = trainer.create_optimizer()
-            trainer.lr_scheduler = over_budget(SchedulerType.LINEAR, optimizer, 0, lambda _: watch.gone_s / seconds)
+            limit_s = max(seconds, 1.0)  # where none is left a step is taken all the same
+            trainer.lr_scheduler = budget_schedule(SchedulerType.LINEAR, optimizer, 0, lambda _: watch.gone_s / limit_s)
         run(trainer, config, locked=True)
     return trainer.state.global_step, watch.gone_s

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch.optim.lr_scheduler import LambdaLR
     from transformers.trainer_utils import SchedulerType
 
-__all__ = ["Schedule", "check_schedule", "over_budget", "schedule_args", "warmed_up"]
+__all__ = ["Schedule", "budget_schedule", "check_schedule", "schedule_args", "warmed_up"]
 
 Schedule = Literal["constant", "linear", "cosine"]
 """linear and cosine fall to 0 over the steps of the run; where it ends by `env_steps`, over these."""
@@ -38,7 +38,7 @@ def schedule_args(schedule: Schedule, warmup_steps: int) -> dict[str, Any]:
     return {"lr_scheduler_type": kind, "warmup_steps": warmup_steps}
 
 
-def over_budget(
+def budget_schedule(
     kind: "SchedulerType", optimizer: "Optimizer", warmup_steps: int, spent: Callable[[int], float]
 ) -> "LambdaLR":
     """A schedule that falls as a budget is spent, for a run whose number of steps is not known beforehand.

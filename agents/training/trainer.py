@@ -35,7 +35,7 @@ from toolgym.agents.training.dropout import without_dropout
 from toolgym.agents.training.orders import GroupSampler
 from toolgym.agents.training.overlap import Overlap, Stale
 from toolgym.agents.training.prefix_sharing import PrefixSharing
-from toolgym.agents.training.schedule import over_budget
+from toolgym.agents.training.schedule import budget_schedule
 from toolgym.agents.training.sharding import load_whole
 from toolgym.domain import TaskSet
 from toolgym.errors import ConfigError, DivergenceError
@@ -263,7 +263,7 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         kind, config = SchedulerType(self.args.lr_scheduler_type), self.run_config
         if self.lr_scheduler is None and getattr(config, "env_steps", 0) and kind in _FALLING:
             warmup_steps = self.args.get_warmup_steps(num_training_steps)
-            self.lr_scheduler = over_budget(kind, optimizer or self.optimizer, warmup_steps, self._budget_spent)
+            self.lr_scheduler = budget_schedule(kind, optimizer or self.optimizer, warmup_steps, self._budget_spent)
             self._created_lr_scheduler = True
         return super().create_scheduler(num_training_steps, optimizer)
 

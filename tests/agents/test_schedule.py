@@ -17,7 +17,7 @@ from toolgym.agents.policies.lm import SamplingOptions
 from toolgym.agents.sft import SFTOptions, make_trainer
 from toolgym.agents.training.callbacks import run_callbacks
 from toolgym.agents.training.running import grpo_args, run, task_order
-from toolgym.agents.training.schedule import over_budget, warmed_up
+from toolgym.agents.training.schedule import budget_schedule, warmed_up
 from toolgym.agents.training.trainer import ToolTrainer
 from toolgym.errors import ConfigError
 
@@ -97,7 +97,7 @@ def test_a_budget_is_spent_as_the_rate_falls() -> None:
         ("linear", [1.0, 0.8, 0.5, 0.0]),
         ("cosine", [(1 + math.cos(math.pi * share)) / 2 for share in (0.0, 0.2, 0.5, 1.0)]),
     ):
-        scheduler = over_budget(SchedulerType(kind), optimizer, 0, shares.__getitem__)
+        scheduler = budget_schedule(SchedulerType(kind), optimizer, 0, shares.__getitem__)
         found = [scheduler.get_last_lr()[0]]
         for _ in shares[1:]:
             optimizer.step()
@@ -107,7 +107,7 @@ def test_a_budget_is_spent_as_the_rate_falls() -> None:
         optimizer.param_groups[0].pop("initial_lr")
         optimizer.param_groups[0]["lr"] = 2.0
     # Two steps of warm-up: 1/3 and 2/3 of what the rate would be.
-    warm = over_budget(SchedulerType.LINEAR, optimizer, 2, shares.__getitem__)
+    warm = budget_schedule(SchedulerType.LINEAR, optimizer, 2, shares.__getitem__)
     assert warm.get_last_lr() == pytest.approx([2 / 3])
     optimizer.step()
     warm.step()

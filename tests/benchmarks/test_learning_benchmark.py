@@ -143,15 +143,40 @@ def test_published_units_are_not_made_again(tmp_path: Path) -> None:
     (half / "far.json").unlink()
     write_json(tmp_path / "out/options.json", LearningOptions().shared())
     publish(tmp_path / "out", tmp_path / "copy")
-    own = tmp_path / "new/steptool/ppo/seed-1/near.json"
-    write_json(own, {"mine": True})
+    own = tmp_path / "new/steptool/ppo/seed-1"
+    write_json(own / "near.json", {"mine": True})
+    write_json(own / "stage-1/train.log", "begun here")
+    cut_short = tmp_path / "new/steptool/ppo/seed-0/stage-1/trained.json"  # a restoring that was killed
+    write_json(cut_short, {})
     restore(tmp_path / "copy", tmp_path / "new")
-    assert json.loads(own.read_text()) == {"mine": True}
+    assert json.loads((own / "near.json").read_text()) == {"mine": True}
+    assert json.loads(cut_short.read_text())["cpu_seconds"] == 2.0
     assert not (tmp_path / "new/steptool/rlhf/seed-0").exists()
     options = LearningOptions(families=("steptool",), rows=("ppo",), seeds=(0,), output=tmp_path / "new")
     check_folder(options)
     said = make_unit(options, STEPTOOL, STEPTOOL.row("ppo"), 0, Clock(minutes=0.001))  # no time to train or to evaluate
     assert said == "50.0% solved of near tasks"
+
+
+def test_units_of_another_comparison_are_not_taken(tmp_path: Path) -> None:
+    folder_of_units(tmp_path / "out", {"steptool": 0.5}, other=True)
+    publish(tmp_path / "out", tmp_path / "copy")
+    words = ["--families", "steptool", "--rows", "ppo", "--tasks", "3", "--publish", str(tmp_path / "copy")]
+    with pytest.raises(ConfigError, match=r"another comparison.*another --publish or another --output"):
+        main([*words, "--output", str(tmp_path / "new")])
+    assert not (tmp_path / "new/steptool").exists()
+
+
+def test_what_is_published_already_is_not_written_again(tmp_path: Path) -> None:
+    """A report alone publishes too, and only what is not there."""
+    folder_of_units(tmp_path / "out", {"steptool": 0.5, "rlhf": 0.4}, other=True)
+    words = ["--families", "steptool", "--report-only", "--json"]
+    words += ["--output", str(tmp_path / "out"), "--publish", str(tmp_path / "copy")]
+    assert main(words) == 0
+    kept = tmp_path / "copy/steptool/rlhf/seed-4/near.json"
+    kept.write_text("{}")
+    assert main(words) == 0
+    assert kept.read_text() == "{}"
 
 
 def test_a_folder_holds_one_comparison(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import gymnasium
@@ -21,7 +21,7 @@ from toolgym.opening import open_env
 from toolgym.options import EnvOptions
 from toolgym.rewards.base import Reward
 from toolgym.tasks import Task
-from toolgym.trajectory import ToolResult
+from toolgym.trajectory import Step, ToolResult, Trajectory
 from toolgym.world import Diff
 
 DONE = "<response>Done.</response>"
@@ -216,6 +216,18 @@ def test_parent_and_fork_do_not_touch_each_other(
     assert env.trajectory == alone.trajectory
     assert fork.trajectory == other.trajectory
     assert [fork.reset()[1]["task_id"] for _ in range(3)] == [env.reset()[1]["task_id"] for _ in range(3)]
+
+
+def test_a_fork_of_a_trajectory_has_every_field() -> None:
+    whole = Trajectory("E-v0", "task", 3, "go", [Step(Turn(text="x"))], "truncated", "turns", {"split": "test"})
+    defaults = Trajectory("", "")
+    named = [field.name for field in fields(Trajectory) if field.compare]
+    assert all(getattr(whole, name) != getattr(defaults, name) for name in named)  # a new field belongs here, too
+    fork = whole.fork()
+    assert fork == whole
+    fork.steps.append(Step(Turn(text="y")))
+    fork.meta["split"] = "train"
+    assert (len(whole.steps), whole.meta) == (1, {"split": "test"})
 
 
 def test_a_fork_shares_no_generator(make_bank: Callable[..., ToolEnv]) -> None:

@@ -156,11 +156,11 @@ def test_an_unknown_format_suggests_the_nearest() -> None:
     ["<plan>", "</plan>", "<tool_call>", '<tool_call>{"name":"a"}</tool_call>', '{"a":', "&amp;", '"\n', "<"],
 )
 def test_time_is_linear_in_the_length(piece: str) -> None:
-    text = piece * (500_000 // len(piece))
+    text = piece * (2_000_000 // len(piece))
     for whole in (text, f"<tool_call>{text}</tool_call>", f"<plan>{text}", f"<plan><tool_call>{text}</plan>"):
         begin = time.process_time()
         parse(whole)
-        assert time.process_time() - begin < 0.75  # with a square of the length it would be many times that
+        assert time.process_time() - begin < 3.0
 
 
 @pytest.mark.parametrize("key", ["input", "args", "argument", "kwargs"])
