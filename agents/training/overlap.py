@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from multiprocessing import resource_tracker
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NamedTuple, cast
@@ -311,6 +312,7 @@ class Overlap:
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
     """A process that is started here gets no Ctrl-C before it has said what to do with one."""
+    resource_tracker.ensure_running()  # multiprocessing starts it otherwise, and lets Ctrl-C through behind that
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
