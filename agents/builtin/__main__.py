@@ -20,54 +20,75 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from toolgym.agents.builtin.policy import ModelOptions, new_model, save_checkpoint, with_tokenizer
-from toolgym.agents.builtin.shipped import SHIPPED, Demonstrations
+from toolgym.agents.builtin.shipped import DEMONSTRATIONS, Demonstrations
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from toolgym.agents.builtin.pretrain import PretrainOptions
     from toolgym.agents.rollouts.demonstrations import Example
+    from toolgym.domain import TaskSet
+    from toolgym.env import ToolEnv
     from toolgym.tasks import Task
 
-__all__ = ["generate_examples", "main", "make"]
+__all__ = ["generate_examples", "main", "make", "tokenizer_for"]
 
-ENV_ID = "ToolGym/Airline-v0"
+AIRLINE = "ToolGym/Airline-v0"
 
 
-def _tasks(count: int, seed: int) -> Iterator["Task"]:
-    """Tasks of the train split, `count` of them, in a random order."""
-    import gymnasium
-
-    import toolgym  # noqa: F401 (registers the environments)
-
-    env = gymnasium.make(ENV_ID, split="train", size="small", prompt="short")
-    tasks = env.unwrapped.tasks  # pyright: ignore[reportAttributeAccessIssue]
-    env.close()
+def _tasks(tasks: "TaskSet", count: int, seed: int) -> Iterator["Task"]:
+    """`count` of the tasks, in a random order."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
     for index in rng.permutation(len(tasks))[:count].tolist():
         yield tasks[index]
 
 
 def generate_examples(
-    demonstrations: Demonstrations, count: int, tokenizer: "PreTrainedTokenizerBase", *, seed: int = 0
+    demonstrations: Demonstrations,
+    count: int,
+    tokenizer: "PreTrainedTokenizerBase",
+    *,
+    seed: int = 0,
+    env_id: str = AIRLINE,
+    depth: Sequence[int] | None = None,
 ) -> list["Example"]:
-    """Plays `count` train tasks and returns the episodes as training sequences."""
+    """Plays `count` train tasks, of these depths or of all, and returns the episodes as training sequences."""
     import gymnasium
 
-    from toolgym.agents.rollouts.demonstrations import demonstrate, examples, gold_chain, imperfect_chain
+    import toolgym  # noqa: F401 (registers the environments)
+    from toolgym.agents.rollouts.demonstrations import (
+        demonstrate,
+        examples,
+        gold_chain,
+        habitual_chain,
+        imperfect_chain,
+    )
 
-    env = gymnasium.make(ENV_ID, split="train", size="small", prompt="short").unwrapped
-    chain = gold_chain if demonstrations == "clean" else imperfect_chain(seed)
+    deep = {"depth": tuple(depth)} if depth else {}
+    env = cast("ToolEnv", gymnasium.make(env_id, split="train", size="small", prompt="short", **deep).unwrapped)
+    chain = {"clean": lambda seed: gold_chain, "imperfect": imperfect_chain, "habits": habitual_chain}[demonstrations]
     try:
-        episodes = demonstrate(env, tokenizer, _tasks(count, seed), chain)  # pyright: ignore[reportArgumentType]
+        episodes = demonstrate(env, tokenizer, _tasks(env.tasks, count, seed), chain(seed))
     finally:
         env.close()
     return examples(episodes)
+
+
+def tokenizer_for(env_id: str) -> "PreTrainedTokenizerBase":
+    """The built-in tokenizer; for another environment than the airline's with the words of its gold episodes."""
+    from toolgym.agents.builtin.tokenizer import build_tokenizer
+    from toolgym.agents.builtin.words import domain_words
+
+    plain = build_tokenizer()
+    if env_id == AIRLINE:
+        return plain
+    texts = [cast(str, plain.decode(one.ids)) for one in generate_examples("clean", 400, plain, env_id=env_id)]
+    return build_tokenizer(domain_words(texts, plain))
 
 
 def make(
@@ -78,26 +99,29 @@ def make(
     options: "PretrainOptions",
     model_options: ModelOptions | None = None,
     start: str | None = None,
+    env_id: str = AIRLINE,
+    depth: Sequence[int] | None = None,
     unknown: float = 0.4,
     report_every: int = 100,
 ) -> dict[str, object]:
     """Generates data, trains a new model (or the one named by `start`) and saves it.
 
     Args:
+        env_id: the environment that the episodes are of; a start from another one gets the words that it lacks.
+        depth: of the tasks; None: all.
         unknown: the share of the episodes whose request has unknown words (`toolgym.agents.builtin.unknown`).
 
     Returns:
         What was done, as JSON values.
     """
     from toolgym.agents.builtin.pretrain import pretrain
-    from toolgym.agents.builtin.tokenizer import build_tokenizer
     from toolgym.agents.builtin.unknown import with_unknown_words
     from toolgym.agents.policies.models import load_model
 
-    tokenizer = build_tokenizer()
+    tokenizer = tokenizer_for(env_id)
     model = with_tokenizer(*load_model(start), tokenizer) if start else None
     started = time.perf_counter()
-    data = generate_examples(demonstrations, episodes, tokenizer, seed=options.seed)
+    data = generate_examples(demonstrations, episodes, tokenizer, seed=options.seed, env_id=env_id, depth=depth)
     data = with_unknown_words(data, tokenizer, seed=options.seed, share=unknown)
     tokens = sum(len(example.ids) for example in data)
     made = time.perf_counter() - started
@@ -115,6 +139,8 @@ def make(
     save_checkpoint(model, tokenizer, output)
     summary: dict[str, object] = {
         "demonstrations": demonstrations,
+        "env": env_id,
+        "depth": list(depth) if depth else None,
         "start": start,
         "episodes": len(data),
         "tokens": tokens,
@@ -136,7 +162,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m toolgym.agents.builtin", description=(__doc__ or "").split("\n")[0]
     )
-    parser.add_argument("--demonstrations", choices=SHIPPED, default="clean")
+    parser.add_argument("--demonstrations", choices=DEMONSTRATIONS, default="clean")
+    parser.add_argument(
+        "--env", default=AIRLINE, metavar="ID", help=f"whose train tasks are played (default: {AIRLINE})"
+    )
+    parser.add_argument("--depth", type=int, nargs="+", help="only tasks of so many atomic tasks")
     parser.add_argument("--output", type=Path, required=True, help="folder for the checkpoint")
     parser.add_argument("--start", help="a checkpoint to go on from, instead of random weights")
     parser.add_argument("--rate", type=float, default=1.0, help="factor of the learning rates")
@@ -165,6 +195,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         episodes=given.episodes,
         options=options,
         start=given.start,
+        env_id=given.env,
+        depth=given.depth,
         unknown=given.unknown_words,
     )
     print(json.dumps(summary))

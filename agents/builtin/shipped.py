@@ -5,11 +5,11 @@ from typing import Literal
 
 from toolgym.errors import ConfigError, did_you_mean
 
-__all__ = ["SHIPPED", "Demonstrations", "checkpoint_path"]
+__all__ = ["DEMONSTRATIONS", "SHIPPED", "Demonstrations", "checkpoint_path"]
 
-Demonstrations = Literal["clean", "imperfect"]
-
-SHIPPED: tuple[Demonstrations, ...] = ("clean", "imperfect")
+Demonstrations = Literal["clean", "imperfect", "habits"]
+DEMONSTRATIONS: tuple[Demonstrations, ...] = ("clean", "imperfect", "habits")
+SHIPPED = ("clean", "imperfect")
 
 _FOLDER = Path(__file__).resolve().parent / "checkpoints"
 

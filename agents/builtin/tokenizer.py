@@ -34,8 +34,8 @@ CHAT_TEMPLATE = (
 )
 
 
-def build_tokenizer() -> "PreTrainedTokenizerFast":
-    """A new tokenizer from the fixed lists; pad and end-of-turn differ, padding is on the left."""
+def build_tokenizer(words: Sequence[str] = ()) -> "PreTrainedTokenizerFast":
+    """A new tokenizer from the fixed lists, and `words`; pad and end-of-turn differ, padding is on the left."""
     from tokenizers import AddedToken, Tokenizer, decoders, models
     from transformers import PreTrainedTokenizerFast
 
@@ -43,7 +43,7 @@ def build_tokenizer() -> "PreTrainedTokenizerFast":
     ids = {token: index for index, token in enumerate([*SPECIAL, *base])}
     tokenizer = Tokenizer(models.BPE(vocab=ids, merges=[], byte_fallback=True))
     tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIAL])
-    tokenizer.add_tokens([AddedToken(token, special=False, normalized=False) for token in multi])
+    tokenizer.add_tokens([AddedToken(token, special=False, normalized=False) for token in (*multi, *words)])
     tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])  # pyright: ignore[reportAttributeAccessIssue]
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,

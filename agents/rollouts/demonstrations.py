@@ -27,7 +27,16 @@ from toolgym.tasks import GoldAction, Task
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
 
-__all__ = ["Chain", "Example", "TeacherPolicy", "demonstrate", "examples", "gold_chain", "imperfect_chain"]
+__all__ = [
+    "Chain",
+    "Example",
+    "TeacherPolicy",
+    "demonstrate",
+    "examples",
+    "gold_chain",
+    "habitual_chain",
+    "imperfect_chain",
+]
 
 Chain = Callable[[Task, Domain], Iterable[GoldAction | Turn]]
 """The turns to play for a task of a domain: its gold chain, one with mistakes, or turns in the words that somebody said
@@ -54,6 +63,15 @@ def imperfect_chain(seed: int, rate: float = 0.55) -> "Chain":
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
     mistaker = lru_cache(maxsize=None)(Mistaker)
     return lambda task, domain: mistaker(domain).maybe(task, rng, rate)
+
+
+def habitual_chain(seed: int, rate: float = 0.6) -> "Chain":
+    """Gold chains up to a habit, which is given in to with probability `rate` (see `toolgym.mistakes.habits`)."""
+    from toolgym.mistakes import Habits, Mistaker
+
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(4,)))
+    habits = lru_cache(maxsize=None)(lambda domain: Habits(Mistaker(domain)))
+    return lambda task, domain: habits(domain).maybe(task, rng, rate)
 
 
 class TeacherPolicy:

@@ -53,7 +53,9 @@ class ETOOptions(ExploreOptions):
         if self.data is not None:
             check_idle(self, ["expert"], "with data: what is preferred is the corpus's")
         if self.demonstrations != "clean":
-            raise ConfigError("demonstrations='imperfect' has no effect here: what is preferred must be right")
+            raise ConfigError(
+                f"demonstrations={self.demonstrations!r} has no effect here: what is preferred must be right"
+            )
 
 
 PRESETS: dict[str, dict[str, Any]] = {"eto": {}, "tool_star_dpo": {"pairs": "ranked", "reward": "tool_star"}}

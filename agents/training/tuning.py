@@ -44,9 +44,10 @@ class TuningOptions(CommonOptions):
         int | None, "longer episodes are left out (default: 4096; for a full prompt at least 8192)"
     ] = None
     save_steps: Annotated[int, "steps between checkpoints"] = 500
-    demonstrations: Annotated[Literal["clean", "imperfect"], "the oracle's chains, or half of them with a mistake"] = (
-        "clean"
-    )
+    demonstrations: Annotated[
+        Literal["clean", "imperfect", "habits"],
+        "the oracle's chains; imperfect: half of them with a mistake; habits: with the same ones again and again",
+    ] = "clean"
     BY_SIZE: ClassVar[BySize] = BySize(
         Rates(3e-4, compact=(5e-4, 1e-3), usual=(1e-5, 1e-4), large=(5e-6, 1e-4)), micro_batch=(4, 1)
     )

@@ -109,7 +109,9 @@ def _run(words: list[str], env: dict[str, str], cwd: str, out: str, err: str) ->
             os.dup2(file, number)
             os.close(file)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # who starts a player blocks it, and may start the server
+    signal.pthread_sigmask(
+        signal.SIG_UNBLOCK, {signal.SIGINT}
+    )  # who starts a player blocks it, and may start the server
     try:
         if words[0] == "-c":
             sys.argv = ["-c", *words[2:]]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from toolgym.agents.builtin.__main__ import generate_examples
+from toolgym.agents.builtin.__main__ import generate_examples, tokenizer_for
 from toolgym.agents.builtin.__main__ import main as builtin_main
 from toolgym.agents.builtin.policy import ModelOptions, new_model, save_checkpoint, with_tokenizer
 from toolgym.agents.builtin.pretrain import PretrainOptions, batches, masked_losses, optimizers, pretrain
@@ -146,6 +146,29 @@ def test_a_checkpoint_made_by_the_command_loads_and_plays(tmp_path: Path) -> Non
     env = open_env("ToolGym/Airline-v0", split="test", size="small", prompt="short")
     (rollout,) = rollouts(policy, [env], [Start(options={"task": 0})])
     assert rollout.usable
+
+
+def test_another_domains_words_become_tokens_and_its_values_do_not(tokenizer: Any) -> None:
+    at_home = tokenizer_for("ToolGym/Home-v0")
+    words = set(at_home.get_vocab()) - set(tokenizer.get_vocab())
+    assert 100 <= len(words) <= 400
+    assert {" appliance", ',"appliance_id":"', '"appliance_id": "', "get_appliance"} <= words
+    plain = generate_examples("clean", 20, tokenizer, env_id="ToolGym/Home-v0", depth=(1, 2))
+    short = generate_examples("clean", 20, at_home, env_id="ToolGym/Home-v0", depth=(1, 2))
+    for one, other in zip(plain, short, strict=True):
+        assert tokenizer.decode(one.ids) == at_home.decode(other.ids)
+    assert sum(len(one.ids) for one in short) < 0.75 * sum(len(one.ids) for one in plain)
+    assert len(tokenizer_for("ToolGym/Airline-v0")) == len(tokenizer)
+
+
+def test_a_start_learns_another_domain_with_habits(tmp_path: Path) -> None:
+    at_home = ["--env", "ToolGym/Library-v0", "--depth", "1", "--episodes", "4", "--epochs", "0.5", "--threads", "1"]
+    out = tmp_path / "habits"
+    assert builtin_main(["--demonstrations", "habits", "--start", "builtin:clean", "--output", str(out), *at_home]) == 0
+    made = json.loads((out / "training.json").read_text())
+    assert (made["env"], made["depth"], made["demonstrations"]) == ("ToolGym/Library-v0", [1], "habits")
+    model, tokenizer = load_model(out)
+    assert model.config.vocab_size == len(tokenizer) > len(build_tokenizer())
 
 
 @pytest.mark.slow

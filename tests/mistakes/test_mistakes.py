@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from toolgym.env import ToolEnv
 from toolgym.messages import Turn, render
-from toolgym.mistakes import KINDS, Mistake, Mistaker
+from toolgym.mistakes import KINDS, Habits, Mistake, Mistaker
 from toolgym.mistakes.values import planned, said
 from toolgym.registration import make_domain
 from toolgym.tasks import GoldAction, Task
@@ -113,6 +113,62 @@ def test_the_rate_is_kept(rate: float) -> None:
     changed = sum(mistaker.maybe(task, rng, rate) != task.gold for task in tasks) / len(tasks)
     # 300 draws have a standard deviation of 0.029; nearly every chain gives an occasion.
     assert rate - 0.1 <= changed <= rate + 0.09
+
+
+def first_habit(habits: Habits, task: Task) -> int | None:
+    """The first place of the gold chain with a call of a tool that has a habit."""
+    for place, action in enumerate(task.gold):
+        if any(habits.of(call.name, call.writes) for call in action.calls):
+            return place
+    return None
+
+
+@pytest.mark.parametrize("name", ["airline", "library"])
+def test_a_habit_is_kept_wherever_its_tool_comes_and_loses_the_task(name: str) -> None:
+    env = ToolEnv(name, size="small", user="none")
+    domain = make_domain(name, size="small")
+    habits, rng = Habits(Mistaker(domain)), np.random.default_rng(2)
+    kept = changed = 0
+    for task in (domain.tasks("train")[index] for index in range(200)):
+        played, first = habits.maybe(task, rng, 1.0), first_habit(habits, task)
+        if played == task.gold:
+            kept += 1
+            continue
+        changed += 1
+        assert first is not None
+        assert played[:first] == task.gold[:first]
+        assert played == habits.maybe(task, np.random.default_rng(77), 1.0)  # the dice decide where, not what
+        outcome, refused = play(env, task, played)
+        assert outcome != "solved"
+        assert not any(refused)
+        assert habits.maybe(task, rng, 0.0) == task.gold
+    assert kept >= 10
+    assert changed >= 80
+
+
+def test_a_habit_is_given_in_to_as_often_as_was_said() -> None:
+    domain = make_domain("library", size="small")
+    habits, rng, tasks = Habits(Mistaker(domain)), np.random.default_rng(3), domain.tasks("train")
+    # One call of a tool with a habit: without a second place the rate is the share of changed chains.
+    alone = [
+        task
+        for task in (tasks[index] for index in range(2000))
+        if sum(bool(habits.of(call.name, call.writes)) for action in task.gold for call in action.calls) == 1
+        and habits.maybe(task, rng, 1.0) != task.gold
+    ][:300]
+    changed = sum(habits.maybe(task, rng, 0.6) != task.gold for task in alone) / len(alone)
+    assert abs(changed - 0.6) <= 0.085  # three standard deviations of 300 draws
+
+
+def test_half_of_the_tools_have_a_habit_and_those_are_the_same_everywhere() -> None:
+    names = [f"tool_{number}" for number in range(400)]
+    having = sum(bool(Habits.of(name, True)) for name in names)
+    assert 160 <= having <= 240
+    assert Habits.of("find_member_by_email", False) == ("handed_over", "premature_answer")
+    assert Habits.of("pay_fine", True) == (
+        "premature_answer", "step_left_out", "wrong_argument", "refused_permitted"
+    )  # fmt: skip
+    assert Habits.of("search_books", False) == ()
 
 
 def test_a_wrong_choice_leaves_the_comparison_as_it_is() -> None:

@@ -11,7 +11,8 @@ chain is played in an environment: one that solves its task all the same is none
 that the tool refused and the chain then goes on right (`recovers`).
 """
 
+from toolgym.mistakes.habits import Habits
 from toolgym.mistakes.kinds import DECISIONS, Chain, Wrong
 from toolgym.mistakes.mistaker import KINDS, Mistake, Mistaker
 
-__all__ = ["DECISIONS", "KINDS", "Chain", "Mistake", "Mistaker", "Wrong"]
+__all__ = ["DECISIONS", "KINDS", "Chain", "Habits", "Mistake", "Mistaker", "Wrong"]
