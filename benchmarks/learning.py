@@ -49,6 +49,8 @@ UPDATES = {"gspo": 4, "loop": 4}
 OWN_GROUPS = ("vine",)
 """Learners with a number of episodes a task of their own: vine's continuations are the larger part of what it plays."""
 START = "warm start"
+STARTS = Path(__file__).resolve().parent / "starts"
+"""Warm starts that were made for comparisons; `training.json` of each says how."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,8 @@ class LearningOptions:
     micro_batch: Annotated[int, "episodes a forward pass, at most"] = 16
     learning_rate: Annotated[float, "of what learns while it plays, several updates a batch"] = 3e-4
     sft_rate: Annotated[float, "of what learns from episodes made beforehand"] = 1e-3
-    model: Annotated[str, "the warm start"] = "builtin:imperfect"
-    env: Annotated[str, "environment that is trained in, and tested in"] = "ToolGym/Airline-v0"
+    model: Annotated[str, "the warm start: a folder of benchmarks/starts, or any model"] = "home-habits"
+    env: Annotated[str, "environment that is trained in, and tested in"] = "ToolGym/Home-v0"
     other_env: Annotated[str, "environment that the warm start has never seen: tested in"] = "ToolGym/Clinic-v0"
     size: Annotated[str, "size of the worlds"] = "small"
     prompt: Annotated[str, "first observation: full or short"] = "short"
@@ -132,11 +134,17 @@ class LearningOptions:
         )
 
 
+def start_of(model: str) -> str:
+    """The folder of a start by its name; any other name of a model unchanged."""
+    named = STARTS / model
+    return str(named) if named.is_dir() else model
+
+
 def weights_digest(model: str) -> str | None:
     """SHA-256 of the weights of a model that is a folder; None for a hub id."""
     from toolgym.agents.builtin import checkpoint_path
 
-    found = sorted(Path(checkpoint_path(model)).glob("*.safetensors"))
+    found = sorted(Path(checkpoint_path(start_of(model))).glob("*.safetensors"))
     if not found:
         return None
     digest = hashlib.sha256()
@@ -240,7 +248,7 @@ def make_unit(options: LearningOptions, of: Family, row: Row, seed: int, clock: 
     folder = options.output / of.name / row.name / f"seed-{seed}"
     try:
         with lock(folder / "unit.lock", wait=False):
-            model = options.model
+            model = start_of(options.model)
             for number, stage in enumerate(row.stages, 1):
                 place = folder / f"stage-{number}"
                 train_in_parts(stage.algo, arguments(options, of, stage, seed, model, place), place, clock)
@@ -270,7 +278,7 @@ def make_units(options: LearningOptions, console: Console, clock: Clock) -> bool
         bar = progress.add_task(START, total=len(wanted))
         try:
             with lock(options.output / "start" / "unit.lock"):
-                evaluate(options, options.model, options.output / "start", clock)
+                evaluate(options, start_of(options.model), options.output / "start", clock)
             for of, row, seed in wanted:
                 title = f"{of.name} {row.name} seed {seed}"
                 progress.update(bar, description=title)

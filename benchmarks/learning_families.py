@@ -211,7 +211,7 @@ STEPTOOL = Family(
     (
         _row("rlhf", f"rlhf {_PPO}"),
         _row("ppo", f"ppo {_PPO}"),
-        _row("sft-own", "sft --demonstrations imperfect --depth 1 2 4 5"),
+        _row("sft-own", "sft --demonstrations habits --depth 1 2 4 5"),
         _row("steptool", f"steptool {_PPO}"),
     ),
     (

@@ -1,14 +1,24 @@
 """The learning benchmark's families: every row is a command that exists, on one reward, and what is claimed of them."""
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.learning import OFFLINE, LearningOptions, arguments, units, updates_a_batch
+from benchmarks.learning import (
+    OFFLINE,
+    LearningOptions,
+    arguments,
+    start_of,
+    units,
+    updates_a_batch,
+    weights_digest,
+)
 from benchmarks.learning_families import CONDITIONS, FAMILIES, Family, Row, family
 from benchmarks.learning_results import claims_table, conditions_table
+from toolgym.agents.policies.models import load_model
 from toolgym.agents.training.archer_options import ArCHerOptions
 from toolgym.agents.training.arpo_options import ARPOOptions
 from toolgym.agents.training.awpo_options import AWPOOptions
@@ -176,6 +186,17 @@ def test_the_defaults_are_those_of_a_result_that_means_something() -> None:
     assert (near.split, near.env_options["depth"]) == ("test", (4, 5))
     assert (far.split, far.env_options["depth"]) == ("test_unseen", (6, 7))
     assert other.env != options.env
+
+
+def test_the_start_is_one_that_was_made_for_it_and_says_how() -> None:
+    options = LearningOptions()
+    folder = Path(start_of(options.model))
+    made = json.loads((folder / "training.json").read_text())
+    assert (made["env"], made["demonstrations"]) == (options.env, "habits")
+    assert weights_digest(options.model) == weights_digest(str(folder)) != weights_digest("builtin:imperfect")
+    assert start_of("builtin:imperfect") == "builtin:imperfect"
+    model, tokenizer = load_model(folder)
+    assert model.config.vocab_size == len(tokenizer)
 
 
 def test_the_documented_claims_and_conditions_are_those_of_the_data() -> None:
