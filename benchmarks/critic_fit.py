@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toolgym.agents.training import registry
+from toolgym.errors import ConfigError
 
 __all__ = ["main"]
 
@@ -40,7 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 f"{folder}/run",
                 *more,
             ]
-            registry.main(chosen.algo, words)
+            try:
+                registry.main(chosen.algo, words)
+            except ConfigError as error:
+                parser.error(str(error))
             lines = (Path(folder) / "run" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
         explained = [json.loads(line).get("value/explained_variance", float("nan")) for line in lines]
         print(f"seed {seed}:", " ".join(f"{value:6.2f}" for value in explained), flush=True)

@@ -1,6 +1,6 @@
 """The learning benchmark: each paper's method against its baselines, on one reward, from the same warm start.
 
-    python -m benchmarks.learning                                            # the four families, five seeds each
+    python -m benchmarks.learning                                            # all families, five seeds each
     python -m benchmarks.learning --families awpo --seeds 0 1                # a part of it
     python -m benchmarks.learning --families awpo --rows awpo toolrl         # some rows
     python -m benchmarks.learning --families all                             # every algorithm as it comes
@@ -38,7 +38,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks.learning_families import FAMILIES, Family, Row, Stage, family
 from benchmarks.learning_parts import Clock, HeldOut, TimeIsUpError, evaluate_in_parts, train_in_parts, write_json
 from benchmarks.learning_published import publish, restore
-from benchmarks.learning_results import draw, markdown, results_of
+from benchmarks.learning_results import TESTS, draw, markdown, results_of
 from toolgym.agents.training.options import parse_options
 from toolgym.errors import ConfigError, did_you_mean
 
@@ -57,9 +57,9 @@ STARTS = Path(__file__).resolve().parent / "starts"
 class LearningOptions:
     """What is compared, and how."""
 
-    families: Annotated[tuple[str, ...], "toolupt, awpo, steptool, dupo, or all: every algorithm as it comes"] = (
-        *FAMILIES,
-    )
+    families: Annotated[
+        tuple[str, ...], "toolupt, awpo, steptool, dupo, hazard, or all: every algorithm as it comes"
+    ] = (*FAMILIES,)
     rows: Annotated[tuple[str, ...], "only these rows of the families"] = ()
     seeds: Annotated[tuple[int, ...], "one run each"] = (0, 1, 2, 3, 4)
     env_steps: Annotated[int, "environment steps of each run"] = 1500
@@ -73,6 +73,7 @@ class LearningOptions:
     other_env: Annotated[str, "environment that the warm start has never seen: tested in"] = "ToolGym/Clinic-v0"
     size: Annotated[str, "size of the worlds"] = "small"
     prompt: Annotated[str, "first observation: full or short"] = "short"
+    tests: Annotated[tuple[str, ...], "which held-out tasks"] = ("near", "far", "other")
     tasks: Annotated[int, "held-out tasks of each test"] = 200
     trials: Annotated[int, "trials a task"] = 8
     other_trials: Annotated[int, "trials a task of the other domain"] = 2
@@ -106,6 +107,8 @@ class LearningOptions:
             raise ConfigError(
                 f"the learning benchmark needs numbers above 0, seeds and families, got {', '.join(wrong) or self}"
             )
+        if "near" not in self.tests or set(self.tests) - set(TESTS):
+            raise ConfigError(f"tests: near, and any of {', '.join(TESTS[1:])}; got {' '.join(self.tests) or 'none'}")
         known = [row.name for name in self.families for row in family(name).rows]
         for name in self.rows:
             if name not in known:
@@ -117,21 +120,22 @@ class LearningOptions:
         The update's precision is not: machines differ in which one is fast, so each unit says what it had.
         """
         names = (
-            "env_steps groups rollouts learning_rate sft_rate model env other_env size prompt tasks trials "
+            "env_steps groups rollouts learning_rate sft_rate model env other_env size prompt tests tasks trials "
             "other_trials max_new_tokens context_tokens"
         )
         values = asdict(self)
         return {**{name: values[name] for name in names.split()}, "weights": weights_digest(self.model)}
 
-    def tests(self) -> tuple[HeldOut, ...]:
-        """The held-out tasks: as deep as training, deeper, and of another domain."""
+    def held_out(self) -> tuple[HeldOut, ...]:
+        """The held-out tasks: as deep as training, deeper, and of another domain; those that are asked for."""
         world = {"size": self.size, "prompt": self.prompt}
         many = (self.tasks, self.trials)
-        return (
+        every = (
             HeldOut("near", self.env, "test", {**world, "depth": (4, 5)}, *many),
             HeldOut("far", self.env, "test_unseen", {**world, "depth": (6, 7)}, *many),
             HeldOut("other", self.other_env, "test", world, self.tasks, self.other_trials),
         )
+        return tuple(test for test in every if test.name in self.tests)
 
 
 def start_of(model: str) -> str:
@@ -234,7 +238,7 @@ def evaluate(options: LearningOptions, model: str, folder: Path, clock: Clock) -
             context_tokens=options.context_tokens,
             threads=options.threads,
         )
-        for test in options.tests()
+        for test in options.held_out()
     }
 
 

@@ -237,7 +237,19 @@ DUPO = Family(
         Comparison("dupo-episode", "dupo-episode-no-decay", 0, ("early errors",)),
     ),
 )
-FAMILIES = {one.name: one for one in (TOOLUPT, AWPO, STEPTOOL, DUPO)}
+HAZARD = Family(
+    "hazard",
+    "Hazard (ours)",
+    "solved",
+    _PLAYED,
+    (
+        _row("grpo", "grpo --reward solved"),
+        _row("hazard", "hazard --reward solved"),
+    ),
+    (Comparison("hazard", "grpo", 0, ()),),
+)
+"""Both know of an episode whether it is solved, and nothing else: `solved` is what GRPO is paid by."""
+FAMILIES = {one.name: one for one in (TOOLUPT, AWPO, STEPTOOL, DUPO, HAZARD)}
 ALL = "all"
 """The family of every algorithm as it comes, each on its own reward: nothing is claimed of it."""
 
