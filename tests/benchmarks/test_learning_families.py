@@ -189,8 +189,18 @@ def test_the_defaults_are_those_of_a_result_that_means_something() -> None:
     assert other.env != options.env
 
 
+def test_tests_can_be_left_out_but_not_the_one_that_verdicts_are_of() -> None:
+    assert [test.name for test in LearningOptions(tests=("near",)).held_out()] == ["near"]
+    assert [test.name for test in LearningOptions(tests=("other", "near")).held_out()] == ["near", "other"]
+    for wrong in ((), ("far",), ("near", "nearer")):
+        with pytest.raises(ConfigError, match="tests: near, and any of far, other; got"):
+            LearningOptions(tests=wrong)
+
+
 def test_the_start_is_one_that_was_made_for_it_and_says_how() -> None:
     options = LearningOptions()
+    airline = json.loads((Path(start_of("airline-habits")) / "training.json").read_text())
+    assert (airline["env"], airline["demonstrations"]) == ("ToolGym/Airline-v0", "habits")
     folder = Path(start_of(options.model))
     made = json.loads((folder / "training.json").read_text())
     assert (made["env"], made["demonstrations"]) == (options.env, "habits")
