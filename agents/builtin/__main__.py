@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -69,7 +69,7 @@ def generate_examples(
         imperfect_chain,
     )
 
-    deep = {"depth": tuple(depth)} if depth else {}
+    deep: Any = {"depth": tuple(depth)} if depth else {}
     env = cast("ToolEnv", gymnasium.make(env_id, split="train", size="small", prompt="short", **deep).unwrapped)
     chain = {"clean": lambda seed: gold_chain, "imperfect": imperfect_chain, "habits": habitual_chain}[demonstrations]
     try:
