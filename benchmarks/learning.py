@@ -38,7 +38,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks.learning_families import FAMILIES, Family, Row, Stage, family
 from benchmarks.learning_parts import Clock, HeldOut, TimeIsUpError, evaluate_in_parts, train_in_parts, write_json
 from benchmarks.learning_published import publish, restore
-from benchmarks.learning_results import TESTS, draw, markdown, results_of
+from benchmarks.learning_results import draw, markdown, results_of
 from toolgym.agents.training.options import parse_options
 from toolgym.errors import ConfigError, did_you_mean
 
@@ -73,7 +73,6 @@ class LearningOptions:
     other_env: Annotated[str, "environment that the warm start has never seen: tested in"] = "ToolGym/Clinic-v0"
     size: Annotated[str, "size of the worlds"] = "small"
     prompt: Annotated[str, "first observation: full or short"] = "short"
-    tests: Annotated[tuple[str, ...], "which held-out tasks"] = ("near", "far", "other")
     tasks: Annotated[int, "held-out tasks of each test"] = 200
     trials: Annotated[int, "trials a task"] = 8
     other_trials: Annotated[int, "trials a task of the other domain"] = 2
@@ -107,8 +106,6 @@ class LearningOptions:
             raise ConfigError(
                 f"the learning benchmark needs numbers above 0, seeds and families, got {', '.join(wrong) or self}"
             )
-        if "near" not in self.tests or set(self.tests) - set(TESTS):
-            raise ConfigError(f"tests: near, and any of {', '.join(TESTS[1:])}; got {' '.join(self.tests) or 'none'}")
         known = [row.name for name in self.families for row in family(name).rows]
         for name in self.rows:
             if name not in known:
@@ -120,22 +117,21 @@ class LearningOptions:
         The update's precision is not: machines differ in which one is fast, so each unit says what it had.
         """
         names = (
-            "env_steps groups rollouts learning_rate sft_rate model env other_env size prompt tests tasks trials "
+            "env_steps groups rollouts learning_rate sft_rate model env other_env size prompt tasks trials "
             "other_trials max_new_tokens context_tokens"
         )
         values = asdict(self)
         return {**{name: values[name] for name in names.split()}, "weights": weights_digest(self.model)}
 
-    def held_out(self) -> tuple[HeldOut, ...]:
-        """The held-out tasks: as deep as training, deeper, and of another domain; those that are asked for."""
+    def tests(self) -> tuple[HeldOut, ...]:
+        """The held-out tasks: as deep as training, deeper, and of another domain."""
         world = {"size": self.size, "prompt": self.prompt}
         many = (self.tasks, self.trials)
-        every = (
+        return (
             HeldOut("near", self.env, "test", {**world, "depth": (4, 5)}, *many),
             HeldOut("far", self.env, "test_unseen", {**world, "depth": (6, 7)}, *many),
             HeldOut("other", self.other_env, "test", world, self.tasks, self.other_trials),
         )
-        return tuple(test for test in every if test.name in self.tests)
 
 
 def start_of(model: str) -> str:
@@ -238,7 +234,7 @@ def evaluate(options: LearningOptions, model: str, folder: Path, clock: Clock) -
             context_tokens=options.context_tokens,
             threads=options.threads,
         )
-        for test in options.held_out()
+        for test in options.tests()
     }
 
 

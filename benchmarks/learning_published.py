@@ -23,6 +23,7 @@ _KEPT_GROUPS = (
     "dupo/",
     "dynamic/",
     "expert/",
+    "hazard/",
     "toolupt/",
     "value/",
 )

@@ -181,20 +181,12 @@ def test_units_are_seed_by_seed_and_can_be_chosen() -> None:
 def test_the_defaults_are_those_of_a_result_that_means_something() -> None:
     options = LearningOptions()
     assert len(options.seeds) >= 5
-    near, far, other = options.held_out()
+    near, far, other = options.tests()
     for test, trials in ((near, 8), (far, 8), (other, 2)):
         assert (test.tasks, test.trials) == (200, trials)
     assert (near.split, near.env_options["depth"]) == ("test", (4, 5))
     assert (far.split, far.env_options["depth"]) == ("test_unseen", (6, 7))
     assert other.env != options.env
-
-
-def test_tests_can_be_left_out_but_not_the_one_that_verdicts_are_of() -> None:
-    assert [test.name for test in LearningOptions(tests=("near",)).held_out()] == ["near"]
-    assert [test.name for test in LearningOptions(tests=("other", "near")).held_out()] == ["near", "other"]
-    for wrong in ((), ("far",), ("near", "nearer")):
-        with pytest.raises(ConfigError, match="tests: near, and any of far, other; got"):
-            LearningOptions(tests=wrong)
 
 
 def test_the_start_is_one_that_was_made_for_it_and_says_how() -> None:
