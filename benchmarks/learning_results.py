@@ -314,11 +314,12 @@ def draw(of: Family, found: Mapping[str, Any], folder: Path, path: Path) -> None
         for name in (claim.row, claim.other):
             units = read_units(folder / of.name, of.row(name)).units
             _draw_curve(axes, name, [unit.stages[-1] for unit in units.values()])
-        axes.set(xlabel="environment steps", ylabel="train episodes solved", ylim=(0, 1))
+        axes.set(xlabel="environment steps", ylabel="train episodes solved")
         axes.set_title(f"{claim.row} and {claim.other}")
         axes.grid(alpha=0.3)
         if axes.lines:
-            axes.legend(loc="lower right")
+            axes.set_ylim(0, min(1.0, 1.25 * max(axes.get_ylim()[1], 0.05)))  # room for the legend
+            axes.legend(loc="upper left", ncols=2)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
 

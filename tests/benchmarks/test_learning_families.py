@@ -17,7 +17,8 @@ from benchmarks.learning import (
     weights_digest,
 )
 from benchmarks.learning_families import CONDITIONS, FAMILIES, Family, Row, family
-from benchmarks.learning_results import claims_table, conditions_table
+from benchmarks.learning_published import restore
+from benchmarks.learning_results import claims_table, conditions_table, markdown, results_of
 from toolgym.agents.policies.models import load_model
 from toolgym.agents.training.archer_options import ArCHerOptions
 from toolgym.agents.training.arpo_options import ARPOOptions
@@ -64,6 +65,7 @@ KINDS: dict[str, tuple[type[Any], dict[str, Any]]] = {
     "tree": (TreeOptions, {}),
     "vine": (VineOptions, {}),
 }
+ROOT = Path(__file__).resolve().parents[2]
 ROWS = [(of, row) for of in FAMILIES.values() for row in of.rows]
 
 
@@ -189,6 +191,21 @@ def test_the_defaults_are_those_of_a_result_that_means_something() -> None:
     assert other.env != options.env
 
 
+def test_the_documented_tables_are_those_of_the_published_units(tmp_path: Path) -> None:
+    restore(ROOT / "benchmarks" / "results" / "families", tmp_path)
+    found = results_of(tmp_path, [FAMILIES["steptool"]])
+    tables = markdown(found, LearningOptions().seeds).strip().split("\n\n")[1:]
+    text = (ROOT / "docs" / "learning.md").read_text(encoding="utf-8")
+    assert len(tables) == 3
+    for table in tables:
+        assert table in text
+    (rlhf, _) = found["families"]["steptool"]["claims"]
+    told = rlhf["differences"]["near solved"]
+    low, high = (round(100 * end) for end in told["interval"])
+    assert f"+{100 * told['mean']:.0f} [+{low}, +{high}] points" in (ROOT / "README.md").read_text()
+    assert rlhf["verdict"] == "shown"
+
+
 def test_the_start_is_one_that_was_made_for_it_and_says_how() -> None:
     options = LearningOptions()
     airline = json.loads((Path(start_of("airline-habits")) / "training.json").read_text())
@@ -203,6 +220,6 @@ def test_the_start_is_one_that_was_made_for_it_and_says_how() -> None:
 
 
 def test_the_documented_claims_and_conditions_are_those_of_the_data() -> None:
-    text = (Path(__file__).resolve().parents[2] / "docs" / "learning.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "learning.md").read_text(encoding="utf-8")
     assert claims_table() in text
     assert conditions_table() in text
