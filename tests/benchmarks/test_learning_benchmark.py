@@ -221,7 +221,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The folder of a model of random weights."""
     folder = tmp_path_factory.mktemp("model")
     tokenizer = build_tokenizer()
-    shape = ModelOptions(hidden_size=16, intermediate_size=16, layers=1, heads=2, kv_heads=1, max_tokens=1024)
+    shape = ModelOptions(hidden_size=16, intermediate_size=16, layers=1, heads=2, kv_heads=1)
     save_checkpoint(new_model(tokenizer, shape), tokenizer, folder)
     return str(folder)
 
