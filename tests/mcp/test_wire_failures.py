@@ -72,6 +72,8 @@ def test_a_killed_tool_server_loses_its_episodes_and_says_so(notes_file):
         session.call(ToolCall("count"))
         (process,) = children() - before
         os.kill(process, signal.SIGKILL)
+        while process in children():  # on a busy machine it may answer once more before it dies
+            time.sleep(0.01)
         with pytest.raises(ServerDiedError):
             session.call(ToolCall("count"))
         session.reset(2)  # on a new process
@@ -204,7 +206,7 @@ def test_nothing_is_left_behind(notes, notes_file):
     before = (children(), threading.active_count(), descriptors())
     story()
     gc.collect()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while time.monotonic() < deadline and (children(), threading.active_count(), descriptors()) != before:
         time.sleep(0.05)
     assert (children(), threading.active_count(), descriptors()) == before
