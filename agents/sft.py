@@ -20,15 +20,7 @@ from transformers.trainer_callback import PrinterCallback
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from toolgym.agents.rollouts.demonstrations import (
-    Chain,
-    Example,
-    demonstrate,
-    examples,
-    gold_chain,
-    habitual_chain,
-    imperfect_chain,
-)
+from toolgym.agents.rollouts.demonstrations import Chain, Example, chain_of, demonstrate, examples
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training import sft_options
 from toolgym.agents.training.base_trainer import EpochTrainer
@@ -60,9 +52,7 @@ def expert_chain(config: TuningOptions) -> Chain:
     """What the expert does in a task."""
     if (corpus := corpus_of(config)) is not None:
         return corpus.chain
-    if config.demonstrations == "clean":
-        return gold_chain
-    return habitual_chain(config.seed) if config.demonstrations == "habits" else imperfect_chain(config.seed)
+    return chain_of(config.demonstrations, config.seed)
 
 
 def expert_examples(

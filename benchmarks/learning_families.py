@@ -248,7 +248,8 @@ HAZARD = Family(
     ),
     (Comparison("hazard", "grpo", 0, ()),),
 )
-"""Both know of an episode whether it is solved, and nothing else: `solved` is what GRPO is paid by."""
+"""GRPO is paid by whether an episode is solved, and by nothing else. Hazard knows that and, from forks in which the
+gold chain is played on, the step that lost the task."""
 FAMILIES = {one.name: one for one in (TOOLUPT, AWPO, STEPTOOL, DUPO, HAZARD)}
 ALL = "all"
 """The family of every algorithm as it comes, each on its own reward: nothing is claimed of it."""

@@ -61,26 +61,19 @@ def generate_examples(
     import gymnasium
 
     import toolgym  # noqa: F401 (registers the environments)
-    from toolgym.agents.rollouts.demonstrations import (
-        demonstrate,
-        examples,
-        gold_chain,
-        habitual_chain,
-        imperfect_chain,
-    )
+    from toolgym.agents.rollouts.demonstrations import chain_of, demonstrate, examples
 
     deep: Any = {"depth": tuple(depth)} if depth else {}
     env = cast("ToolEnv", gymnasium.make(env_id, split="train", size="small", prompt="short", **deep).unwrapped)
-    chain = {"clean": lambda seed: gold_chain, "imperfect": imperfect_chain, "habits": habitual_chain}[demonstrations]
     try:
-        episodes = demonstrate(env, tokenizer, _tasks(env.tasks, count, seed), chain(seed))
+        episodes = demonstrate(env, tokenizer, _tasks(env.tasks, count, seed), chain_of(demonstrations, seed))
     finally:
         env.close()
     return examples(episodes)
 
 
 def tokenizer_for(env_id: str) -> "PreTrainedTokenizerBase":
-    """The built-in tokenizer; for another environment than the airline's with the words of its gold episodes."""
+    """The built-in tokenizer; for another environment than the airline's with the words of 400 of its gold episodes."""
     from toolgym.agents.builtin.tokenizer import build_tokenizer
     from toolgym.agents.builtin.words import domain_words
 
@@ -107,7 +100,8 @@ def make(
     """Generates data, trains a new model (or the one named by `start`) and saves it.
 
     Args:
-        env_id: the environment that the episodes are of; a start from another one gets the words that it lacks.
+        env_id: the environment that the episodes are of. Its words are the tokens beside the fixed ones; those that the
+            start has of another environment are spelt again.
         depth: of the tasks; None: all.
         unknown: the share of the episodes whose request has unknown words (`toolgym.agents.builtin.unknown`).
 

@@ -1,15 +1,16 @@
 """The checkpoints of the built-in policy that are shipped, by name."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from toolgym.errors import ConfigError, did_you_mean
 
 __all__ = ["DEMONSTRATIONS", "SHIPPED", "Demonstrations", "checkpoint_path"]
 
 Demonstrations = Literal["clean", "imperfect", "habits"]
-DEMONSTRATIONS: tuple[Demonstrations, ...] = ("clean", "imperfect", "habits")
-SHIPPED = ("clean", "imperfect")
+"""What a policy is shown: the oracle's chains; half of them with a mistake; with the same ones again and again."""
+DEMONSTRATIONS: tuple[Demonstrations, ...] = get_args(Demonstrations)
+SHIPPED: tuple[Demonstrations, ...] = ("clean", "imperfect")
 
 _FOLDER = Path(__file__).resolve().parent / "checkpoints"
 

@@ -1,4 +1,4 @@
-"""Words of a domain that the built-in tokenizer would spell: each becomes a token, which shortens episodes by a third.
+"""Words of a domain that the built-in tokenizer would spell: each becomes a token, and episodes are shorter.
 
 What many episodes hold is of the domain: keys of arguments and results, tools, the words of requests and plans. What
 few hold is a value (a name, a title, a place), and values are spelt in characters, in one way (see `vocabulary`).

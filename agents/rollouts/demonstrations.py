@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
+from toolgym.agents.builtin.shipped import Demonstrations
 from toolgym.agents.policies.chat import ChatFormat
 from toolgym.agents.policies.policy import Completion
 from toolgym.agents.policies.scripted import gold_turn
@@ -31,6 +32,7 @@ __all__ = [
     "Chain",
     "Example",
     "TeacherPolicy",
+    "chain_of",
     "demonstrate",
     "examples",
     "gold_chain",
@@ -63,6 +65,13 @@ def imperfect_chain(seed: int, rate: float = 0.55) -> "Chain":
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
     mistaker = lru_cache(maxsize=None)(Mistaker)
     return lambda task, domain: mistaker(domain).maybe(task, rng, rate)
+
+
+def chain_of(demonstrations: Demonstrations, seed: int) -> "Chain":
+    """The chains that go by this name; `seed` decides where mistakes are."""
+    if demonstrations == "clean":
+        return gold_chain
+    return habitual_chain(seed) if demonstrations == "habits" else imperfect_chain(seed)
 
 
 def habitual_chain(seed: int, rate: float = 0.6) -> "Chain":

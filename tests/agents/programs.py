@@ -109,9 +109,8 @@ def _run(words: list[str], env: dict[str, str], cwd: str, out: str, err: str) ->
             os.dup2(file, number)
             os.close(file)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.pthread_sigmask(
-        signal.SIG_UNBLOCK, {signal.SIGINT}
-    )  # who starts a player blocks it, and may start the server
+    # Whoever starts a player blocks Ctrl-C meanwhile, and that may be when this process's parent was started.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     try:
         if words[0] == "-c":
             sys.argv = ["-c", *words[2:]]

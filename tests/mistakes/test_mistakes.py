@@ -168,6 +168,7 @@ def test_half_of_the_tools_have_a_habit_and_those_are_the_same_everywhere() -> N
     assert Habits.of("pay_fine", True) == (
         "premature_answer", "step_left_out", "wrong_argument", "refused_permitted"
     )  # fmt: skip
+    assert Habits.of("lock_door", writes=True)[:2] == ("refused_permitted", "premature_answer")
     assert Habits.of("search_books", False) == ()
 
 
