@@ -7,12 +7,11 @@ words would have met. Only the expert's tokens carry loss.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from toolgym.agents.builtin.shipped import Demonstrations
 from toolgym.agents.policies.chat import ChatFormat
 from toolgym.agents.policies.policy import Completion
 from toolgym.agents.policies.scripted import gold_turn
@@ -67,7 +66,7 @@ def imperfect_chain(seed: int, rate: float = 0.55) -> "Chain":
     return lambda task, domain: mistaker(domain).maybe(task, rng, rate)
 
 
-def chain_of(demonstrations: Demonstrations, seed: int) -> "Chain":
+def chain_of(demonstrations: Literal["clean", "imperfect", "habits"], seed: int) -> "Chain":
     """The chains that go by this name; `seed` decides where mistakes are."""
     if demonstrations == "clean":
         return gold_chain

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
-from toolgym.agents.builtin.shipped import Demonstrations
 from toolgym.agents.training.common_options import (
     DATA_HELP,
     CommonOptions,
@@ -46,7 +45,7 @@ class TuningOptions(CommonOptions):
     ] = None
     save_steps: Annotated[int, "steps between checkpoints"] = 500
     demonstrations: Annotated[
-        Demonstrations,
+        Literal["clean", "imperfect", "habits"],
         "the oracle's chains; imperfect: half of them with a mistake; habits: with the same ones again and again",
     ] = "clean"
     BY_SIZE: ClassVar[BySize] = BySize(
