@@ -168,11 +168,13 @@ class StepToolTrainer(ToolTrainer):
     ) -> Any:
         """TRL's own, whose columns are the inputs': the critic reads the hidden states by column.
 
-        Where rows share their prefixes, the shared trainer's, and the states of their nodes are put in these columns.
+        Where rows share their prefixes, the shared trainer's, and the states of their nodes are put in these columns;
+        the shared trainer's as well for passes in parts, of which the critic needs nothing.
         """
         given = (model, input_ids, attention_mask, *args)
-        whole = kwargs.get("batch_size") is None  # parts are of passes of which the critic needs nothing
-        nodes_BL = self._nodes(model, input_ids, attention_mask) if whole else None
+        if kwargs.get("batch_size", args[1] if len(args) > 1 else None) is not None:
+            return super()._get_per_token_logps_and_entropies(*given, **kwargs)
+        nodes_BL = self._nodes(model, input_ids, attention_mask)
         if nodes_BL is None:
             return super(ToolTrainer, self)._get_per_token_logps_and_entropies(*given, **kwargs)
         out = super()._get_per_token_logps_and_entropies(*given, **kwargs)
