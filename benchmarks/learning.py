@@ -26,6 +26,7 @@ files, `near.json`, `far.json` and `other.json`.
 import hashlib
 import json
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -340,10 +341,14 @@ def run(options: LearningOptions, clock: Clock) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; 1 where a unit failed."""
+    """The command line; 1 where a unit failed, 130 where Ctrl-C stopped it."""
     about = (__doc__ or "").split("\n")[0]
     options = parse_options(LearningOptions, argv, prog="python -m benchmarks.learning", description=about)
-    return run(options, Clock(options.minutes, options.margin))
+    try:
+        return run(options, Clock(options.minutes, options.margin))
+    except KeyboardInterrupt:
+        print("Stopped: the same command goes on from here.", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

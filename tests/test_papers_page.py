@@ -23,7 +23,7 @@ from toolgym.registration import env_ids
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "papers.md"
 BLOCKS = re.findall(r"^```bash\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-AGENT = re.compile(r"oracle|random|noop|builtin(:clean|:imperfect)?|(hf|api):\S+")
+AGENT = re.compile(r"oracle|random|noop|builtin(:clean|:imperfect|:habits)?|(hf|api):\S+")
 COMMAND: Any = typer.main.get_command(app)
 NOTING = r"""
 command_not_found_handle() {

@@ -3,13 +3,17 @@
     python -m toolgym.agents.builtin --demonstrations clean --output CLEAN
     python -m toolgym.agents.builtin --demonstrations imperfect --start CLEAN --episodes 3000 --epochs 1 \\
         --output IMPERFECT
+    python -m toolgym.agents.builtin --demonstrations habits --start CLEAN --episodes 3000 --minutes 9 \\
+        --rate 0.8 --depth 1 2 3 4 5 --unknown-words 0.2 --output HABITS
 
 make checkpoints from generated data: `ToolGym/Airline-v0`, `size="small"`, `prompt="short"`, split `train`, whose names
-and ids never occur in `test`. These two are shipped as package data, and go by name wherever a model is asked for:
+and ids never occur in `test`. Three are shipped as package data, and go by name wherever a model is asked for:
 
 - `builtin:clean`: trained on the oracle's episodes;
 - `builtin:imperfect`: trained on from there on episodes of which about half hold one wrong decision, so that it knows
-  how to do everything and does it unreliably: the start from which reinforcement learning has something to do.
+  how to do everything and does it unreliably;
+- `builtin:habits`: from `builtin:clean` on episodes in which half of the tools are used wrongly more often than not,
+  always in the same way: the start from which reinforcement learning has most to unlearn.
 
 The architecture is Qwen3's (transformers), with the character-level tokenizer of `toolgym.agents.builtin.tokenizer`.
 """

@@ -1,8 +1,9 @@
 """`toolgym demo`: an expert episode, a warm start, reinforcement learning, and what that changed on held-out tasks.
 
-The stages: `builtin:imperfect`, a shipped checkpoint that supervised fine-tuning on imperfect demonstrations made (see
-`toolgym.agents.builtin`), then GRPO from there in the environment. Both are evaluated on the `test` split, whose names,
-ids and requests never occur in training, as they act (sampled at temperature 1) and greedily.
+The stages: `builtin:habits`, a shipped checkpoint that supervised fine-tuning on demonstrations with bad habits made
+(see `toolgym.agents.builtin`), then GRPO from there in the environment, on requests of one to three atomic tasks. Both
+are evaluated on the `test` split, whose names, ids and requests never occur in training, as they act (sampled at
+temperature 1) and greedily.
 
 The whole is bounded in wall time, whatever the machine does: the first evaluation plays as many tasks as fit into its
 share, the second the same ones, and training has the rest.
@@ -27,6 +28,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallba
 from transformers.trainer_utils import SchedulerType
 
 from toolgym.agents.builtin.demo_report import (
+    DEPTHS,
     ENV_ID,
     ENV_OPTIONS,
     WAYS,
@@ -81,7 +83,7 @@ class DemoOptions:
     """GRPO steps, however long they take. None: up to 60, as many as fit."""
     episodes: int = 300
     """Held-out test tasks of an evaluation, at most."""
-    model: str = "builtin:imperfect"
+    model: str = "builtin:habits"
     """Where it starts."""
     learning_rate: float = 1e-3
     """At the beginning; it falls to 0 in a line."""
@@ -172,8 +174,8 @@ def demo(options: DemoOptions, *, json: bool = False, began: float | None = None
 def _run(options: DemoOptions, console: Console, clock: _Clock, json: bool) -> dict[str, Any]:
     console.print(expert_episode(options.seed, min(console.width, 110)))
     console.print(
-        f"\n[bold]1. The start.[/] {options.model}: a small model that saw imperfect demonstrations. It knows the "
-        "tools, and is unreliable with them. How many held-out tasks does it solve?"
+        f"\n[bold]1. The start.[/] {options.model}: a small model with bad habits. It knows the tools, and uses "
+        "half of them wrongly more often than not. How many held-out tasks does it solve?"
     )
     with without_bars():
         model, tokenizer = load_model(options.model)
@@ -245,7 +247,7 @@ def _eval_options(options: DemoOptions) -> EvalOptions:
         split="test",
         episodes=options.episodes,
         seed=options.seed,
-        env_options=ENV_OPTIONS,
+        env_options={**ENV_OPTIONS, "depth": DEPTHS},
         agent=AgentOptions(concurrency=_PART),
     )
 
@@ -318,6 +320,7 @@ def _train(
         seed=options.seed,
         size="small",
         prompt="short",
+        depth=DEPTHS,
         groups=options.groups,
         rollouts=options.rollouts,
         micro_batch=min(16, options.groups * options.rollouts),

@@ -12,6 +12,7 @@ from toolgym.agents.evaluation.metrics import EpisodeScore
 from toolgym.agents.evaluation.report import Estimate, summarise
 
 __all__ = [
+    "DEPTHS",
     "ENV_ID",
     "ENV_OPTIONS",
     "WAYS",
@@ -27,7 +28,9 @@ __all__ = [
 
 ENV_ID = "ToolGym/Airline-v0"
 
-ENV_OPTIONS = {"size": "small", "prompt": "short"}
+ENV_OPTIONS: Mapping[str, Any] = {"size": "small", "prompt": "short"}
+DEPTHS = (1, 2, 3)
+"""Atomic tasks of a request: the policy solves hardly any deeper one, and groups that all fail teach nothing."""
 
 WAYS = {"sampled": 1.0, "greedy": 0.0}
 """How the policy acts in an evaluation, and at which temperature."""
@@ -105,7 +108,7 @@ def results_of(
 ) -> dict[str, Any]:
     return {
         "env": ENV_ID,
-        "env_options": ENV_OPTIONS,
+        "env_options": {**ENV_OPTIONS, "depth": list(DEPTHS)},
         "model": model,
         "seed": seed,
         "steps": steps,

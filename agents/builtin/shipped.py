@@ -5,12 +5,12 @@ from typing import Literal, get_args
 
 from toolgym.errors import ConfigError, did_you_mean
 
-__all__ = ["DEMONSTRATIONS", "SHIPPED", "Demonstrations", "checkpoint_path"]
+__all__ = ["DEMONSTRATIONS", "Demonstrations", "checkpoint_path"]
 
 Demonstrations = Literal["clean", "imperfect", "habits"]
-"""What a policy is shown: the oracle's chains; half of them with a mistake; with the same ones again and again."""
+"""What a policy is shown, and the name of the shipped one: the oracle's chains; half of them with a mistake;
+with the same ones again and again."""
 DEMONSTRATIONS: tuple[Demonstrations, ...] = get_args(Demonstrations)
-SHIPPED: tuple[Demonstrations, ...] = ("clean", "imperfect")
 
 _FOLDER = Path(__file__).resolve().parent / "checkpoints"
 
@@ -24,8 +24,8 @@ def checkpoint_path(name: str) -> str:
     if not name.startswith("builtin"):
         return name
     chosen = name.partition(":")[2] or "clean"
-    if chosen not in SHIPPED:
-        raise ConfigError(did_you_mean(chosen, SHIPPED, "built-in checkpoint"))
+    if chosen not in DEMONSTRATIONS:
+        raise ConfigError(did_you_mean(chosen, DEMONSTRATIONS, "built-in checkpoint"))
     path = _FOLDER / chosen
     if not (path / "config.json").is_file():
         raise ConfigError(

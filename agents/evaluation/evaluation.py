@@ -42,6 +42,7 @@ AGENTS = (
     "builtin",
     "builtin:clean",
     "builtin:imperfect",
+    "builtin:habits",
     "data:NAME",
     "hf:PATH",
     "api:MODEL",

@@ -33,7 +33,7 @@ __all__ = [
 
 BASE = "base"
 """The folder of a run in which the model lies that its adapter is for, where that is no other's."""
-_GIVE = "builtin:clean, builtin:imperfect, the folder of a whole checkpoint, or a Hugging Face id"
+_GIVE = "builtin:clean, builtin:imperfect, builtin:habits, the folder of a whole checkpoint, or a Hugging Face id"
 _LONGEST = 400
 """Characters of another library's message that are shown."""
 _FAMILIES = {
@@ -144,7 +144,7 @@ def load_model(
     thinking: bool | None = None,
     tool_role: str | None = None,
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """A causal LM and its tokenizer: `builtin:clean`, `builtin:imperfect`, a folder or a hub id.
+    """A causal LM and its tokenizer: `builtin:NAME` (clean, imperfect, habits), a folder or a hub id.
 
     Raises:
         ConfigError: no such model or device, or no switch for `thinking` in its chat template.

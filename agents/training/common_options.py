@@ -77,7 +77,7 @@ _GROUPS = {
     "What most people set": (
         "env data model output steps episodes epochs reward groups rollouts samples learning_rate seed size prompt "
         "split depth set",
-        "--model builtin:imperfect --steps 100 --set user=scripted --output runs/mine",
+        "--model builtin:habits --steps 100 --set user=scripted --output runs/mine",
     ),
     "The algorithm's own": ("", ""),
     "The update": (
@@ -108,7 +108,7 @@ class CommonOptions:
     """Options of every run."""
 
     env: Annotated[str, "environment id, or FILE.py:NAME of your own"] = "ToolGym/Airline-v0"
-    model: Annotated[str, "builtin:clean, builtin:imperfect, a checkpoint's folder or a hub id"] = "builtin:imperfect"
+    model: Annotated[str, "builtin:NAME (clean, imperfect, habits), a folder or a hub id"] = "builtin:habits"
     output: Annotated[Path, "folder for checkpoints, metrics.jsonl and TensorBoard's files"] = Path("runs/latest")
     steps: Annotated[int, "training steps"] = 50
     seed: Annotated[int, "of tasks, sampling and everything else"] = 0

@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from safetensors import SafetensorError
-from transformers.trainer import TRAINER_STATE_NAME
 
 from toolgym._files import WriteLock, write_whole
 from toolgym.agents.policies.models import model_path
@@ -228,6 +227,10 @@ def _reason(error: Exception) -> str:
 
 def latest_checkpoint(output: Path) -> str | None:
     """The folder of the latest whole checkpoint: one that a kill left half written is not. None where there is none."""
+    from transformers.trainer import (
+        TRAINER_STATE_NAME,  # here: it takes a second, and evaluation asks for no checkpoint
+    )
+
     for folder in sorted(output.glob("checkpoint-*"), key=_number, reverse=True):
         try:
             read_json(folder / TRAINER_STATE_NAME)  # what is written last

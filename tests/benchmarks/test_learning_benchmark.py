@@ -323,6 +323,18 @@ def test_a_training_that_fails_says_why(tmp_path: Path) -> None:
         train_in_parts("grpo", [], tmp_path, Clock(minutes=0.01, margin_s=60))
 
 
+def test_ctrl_c_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: Any) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("benchmarks.learning.evaluate", lambda *_: None)
+    monkeypatch.setattr("benchmarks.learning.make_unit", stopped)
+    assert main(["--families", "steptool", "--output", str(tmp_path)]) == 130
+    assert capsys.readouterr().err == "Stopped: the same command goes on from here.\n"
+
+
 def test_a_tiny_benchmark_runs_and_is_not_run_twice(tiny: list[str], tmp_path: Path) -> None:
     words = [*tiny, "--families", "toolupt", "--rows", "toolupt", "sft-dapo-star", "--json"]
     assert main(words) == 0

@@ -19,6 +19,7 @@ from benchmarks.learning import (
 from benchmarks.learning_families import CONDITIONS, FAMILIES, Family, Row, family
 from benchmarks.learning_published import restore
 from benchmarks.learning_results import claims_table, conditions_table, markdown, results_of
+from toolgym.agents.builtin import checkpoint_path
 from toolgym.agents.policies.models import load_model
 from toolgym.agents.training.archer_options import ArCHerOptions
 from toolgym.agents.training.arpo_options import ARPOOptions
@@ -208,7 +209,7 @@ def test_the_documented_tables_are_those_of_the_published_units(tmp_path: Path) 
 
 def test_the_start_is_one_that_was_made_for_it_and_says_how() -> None:
     options = LearningOptions()
-    airline = json.loads((Path(start_of("airline-habits")) / "training.json").read_text())
+    airline = json.loads((Path(checkpoint_path("builtin:habits")) / "training.json").read_text())
     assert (airline["env"], airline["demonstrations"]) == ("ToolGym/Airline-v0", "habits")
     folder = Path(start_of(options.model))
     made = json.loads((folder / "training.json").read_text())

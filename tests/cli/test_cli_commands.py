@@ -248,3 +248,27 @@ def test_a_reader_that_leaves_early_is_no_traceback(tmp_path):
     )
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr
+
+
+@pytest.mark.parametrize(("call", "own"), [("main()", True), ("main(['--version'])", False)])
+def test_only_a_process_of_its_own_collects_less(call, own):
+    code = f"""
+import gc, sys
+usual, sys.argv = gc.get_threshold(), ["toolgym", "--version"]
+from toolgym.cli import main
+try:
+    {call}
+except SystemExit:
+    print(gc.get_threshold() != usual)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == str(own)
+
+
+def test_the_evaluation_of_a_model_imports_no_trainer():
+    code = "import sys; from toolgym.cli import main\n"
+    code += "try: main(['eval', '--agent', 'builtin', '--episodes', '1', '--set', 'depth=1', '--json'])\n"
+    code += "except SystemExit: pass\n"
+    code += "print({'trl', 'datasets', 'pandas', 'peft', 'transformers.trainer'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("set()\n")

@@ -92,7 +92,7 @@ def evaluate(
             "--agent",
             "-a",
             metavar="AGENT",
-            help="oracle, random, noop, builtin[:clean|imperfect], hf:PATH or api:MODEL.",
+            help="oracle, random, noop, builtin[:clean|imperfect|habits], hf:PATH or api:MODEL.",
         ),
     ] = "oracle",
     search: Annotated[

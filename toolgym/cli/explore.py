@@ -71,7 +71,7 @@ def explore(
     settings: Settings = None,
     agent: Annotated[
         str,
-        _agent("--agent", "-a", metavar="AGENT", help="builtin[:clean|imperfect], hf:PATH, api:MODEL or random."),
+        _agent("--agent", "-a", metavar="AGENT", help="builtin[:NAME], hf:PATH, api:MODEL or random."),
     ] = "builtin:imperfect",
     search: Annotated[
         str,
