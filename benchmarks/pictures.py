@@ -3,6 +3,7 @@
     python -m benchmarks.pictures learning    # docs/img/grpo.png, of the runs in benchmarks/results/learning
     python -m benchmarks.pictures show        # docs/img/show.svg, of the episode docs/img/unsolved.jsonl
     python -m benchmarks.pictures demo        # docs/img/demo.svg and demo.png: runs `toolgym demo`, 8 minutes
+    python -m benchmarks.pictures demo-curve  # docs/img/demo.png, of the figures of the demo that was recorded last
     python -m benchmarks.pictures domains     # docs/img/domains/NAME.svg, of an episode of the expert in each domain
 
 The terminal's are what the command printed, as SVG: text that can be selected, in the reader's own fonts. The demo's
@@ -28,6 +29,7 @@ from rich.console import Console
 from rich.text import Text
 
 from benchmarks.learning_report import Run, read_runs, summary
+from toolgym.agents.builtin.demo_report import draw
 from toolgym.agents.policies import OraclePolicy
 from toolgym.agents.rollouts import Start, rollouts
 from toolgym.opening import open_env
@@ -40,6 +42,7 @@ ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "img"
 COLUMNS = 100
 EPISODE = "unsolved.jsonl"
+DEMO = ROOT / "benchmarks" / "results" / "demo" / "results.json"
 _WEB_FONT = re.compile(r"\s*@font-face\s*\{[^}]*\}")
 
 
@@ -102,12 +105,15 @@ def demo_picture(folder: Path) -> None:
     with TemporaryDirectory() as place:
         printed = recorded(["demo"], Path(place))
         made = Path(place) / "runs" / "demo"
-        figures = json.loads((made / "results.json").read_text(encoding="utf-8"))
-        shutil.copy(made / "learning_curve.png", folder / "demo.png")
+        DEMO.parent.mkdir(exist_ok=True)
+        shutil.copy(made / "results.json", DEMO)
     (folder / "demo.svg").write_text(terminal_svg("toolgym demo", stages(printed)))
-    results = ROOT / "benchmarks" / "results" / "demo"
-    results.mkdir(exist_ok=True)
-    (results / "results.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    demo_curve(folder)
+
+
+def demo_curve(folder: Path) -> None:
+    """The curve of the recorded demo."""
+    draw(json.loads(DEMO.read_text(encoding="utf-8")), folder / "demo.png")
 
 
 def stages(printed: str) -> str:
@@ -164,7 +170,13 @@ def learning_picture(folder: Path) -> None:
     learning_curve(runs["grpo"], runs["warm start"][0], folder / "grpo.png")
 
 
-PICTURES = {"learning": learning_picture, "show": show_picture, "demo": demo_picture, "domains": domain_pictures}
+PICTURES = {
+    "learning": learning_picture,
+    "show": show_picture,
+    "demo": demo_picture,
+    "demo-curve": demo_curve,
+    "domains": domain_pictures,
+}
 
 
 def main() -> None:

@@ -32,7 +32,6 @@ from toolgym.agents.builtin.demo_report import (
     ENV_ID,
     ENV_OPTIONS,
     WAYS,
-    Curve,
     StageResult,
     both,
     draw,
@@ -121,7 +120,7 @@ def _minutes(seconds: float) -> str:
 class _Watch(TrainerCallback):
     """Moves the progress bar, keeps the curve, and stops the run where the next step would end too late."""
 
-    def __init__(self, progress: Progress, steps: int, curve: Curve, seconds: float | None):
+    def __init__(self, progress: Progress, steps: int, curve: list[tuple[int, float]], seconds: float | None):
         self.progress, self.curve, self.seconds = progress, curve, seconds
         self.bar = progress.add_task("GRPO", total=steps)
         self.started = time.monotonic()
@@ -135,8 +134,8 @@ class _Watch(TrainerCallback):
         """A step is done."""
         if not logs or "solved" not in logs:
             return
-        self.curve.train.append((state.global_step, float(logs["solved"])))
-        recent = [solved for _, solved in self.curve.train[-5:]]
+        self.curve.append((state.global_step, float(logs["solved"])))
+        recent = [solved for _, solved in self.curve[-5:]]
         note = f"GRPO: {sum(recent) / len(recent):.0%} of train episodes solved"
         self.progress.update(self.bar, completed=state.global_step, description=note)
 
@@ -179,9 +178,7 @@ def _run(options: DemoOptions, console: Console, clock: _Clock, json: bool) -> d
     )
     with without_bars():
         model, tokenizer = load_model(options.model)
-    curve = Curve()
     before = _evaluate("warm start", model, tokenizer, options, console, clock.left * _TEST_SHARE)
-    curve.test.append((0, before))
     train_s = clock.left - 1.1 * before.seconds - _AT_END_S
     console.print(f"It solves {both(before)}. {clock.say(clock.left)}")
     groups = _groups_that_fit(options, before, train_s)
@@ -189,8 +186,9 @@ def _run(options: DemoOptions, console: Console, clock: _Clock, json: bool) -> d
         f"\n[bold]2. Reinforcement learning.[/] Each step of GRPO plays {groups} train tasks {options.rollouts} times "
         "and moves towards what earned more."
     )
+    curve: list[tuple[int, float]] = []
     steps, seconds = _train(model, tokenizer, replace(options, groups=groups), console, curve, train_s)
-    latest = [solved for _, solved in curve.train[-5:]]
+    latest = [solved for _, solved in curve[-5:]]
     taken = f"{steps} step{'' if steps == 1 else 's'} in {_minutes(seconds)}"
     console.print(
         f"{taken}; of the latest train episodes it solved {np.mean(latest or [0]):.0%}. "
@@ -201,10 +199,9 @@ def _run(options: DemoOptions, console: Console, clock: _Clock, json: bool) -> d
     after = _evaluate("after GRPO", model, tokenizer, options, console, clock.left - _AT_END_S, most=parts)
     after = replace(after, trained_s=seconds)
     before = before.on(set(after.scores["sampled"]))
-    curve.test = [(0, before), (steps, after)]
     results = results_of(options.model, options.seed, options.output, [before, after], steps, curve, clock.gone)
     (options.output / "results.json").write_text(json_module.dumps(results, indent=1) + "\n", encoding="utf-8")
-    draw(curve, options.output / "learning_curve.png", options.model)
+    draw(results, options.output / "learning_curve.png")
     console.print(table_of(before, after, steps))
     console.print(next_steps(options.output), highlight=False, soft_wrap=True)
     if json:
@@ -307,7 +304,7 @@ def _train(
     tokenizer: PreTrainedTokenizerBase,
     options: DemoOptions,
     console: Console,
-    curve: Curve,
+    curve: list[tuple[int, float]],
     seconds: float,
 ) -> tuple[int, float]:
     """Trains in place; (steps taken, seconds)."""

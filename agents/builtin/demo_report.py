@@ -1,7 +1,7 @@
 """What the demo shows of its stages: figures, table, picture, and what to try next."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ __all__ = [
     "ENV_ID",
     "ENV_OPTIONS",
     "WAYS",
-    "Curve",
     "StageResult",
     "both",
     "draw",
@@ -58,14 +57,6 @@ class StageResult:
         return replace(self, scores=kept)
 
 
-@dataclass
-class Curve:
-    """What the learning curve shows: (step, value) pairs."""
-
-    train: list[tuple[int, float]] = field(default_factory=list)
-    test: list[tuple[int, StageResult]] = field(default_factory=list)
-
-
 def _percent(estimate: Estimate) -> str:
     if estimate.value is None or estimate.interval is None:
         return "-"
@@ -104,8 +95,15 @@ def table_of(before: StageResult, after: StageResult, steps: int) -> Table:
 
 
 def results_of(
-    model: str, seed: int, output: Path, stages: list[StageResult], steps: int, curve: Curve, seconds: float
+    model: str,
+    seed: int,
+    output: Path,
+    stages: list[StageResult],
+    steps: int,
+    train: Sequence[tuple[int, float]],
+    seconds: float,
 ) -> dict[str, Any]:
+    """The demo's figures as JSON values; `train` has the share of the train episodes of each step that were solved."""
     return {
         "env": ENV_ID,
         "env_options": {**ENV_OPTIONS, "depth": list(DEPTHS)},
@@ -126,13 +124,18 @@ def results_of(
             for stage in stages
         ],
         "gain": {way: dict(zip(("mean", "low", "high"), gain(stages[0], stages[1], way), strict=True)) for way in WAYS},
-        "train_solved": [{"step": step, "solved": solved} for step, solved in curve.train],
+        "train_solved": [{"step": step, "solved": solved} for step, solved in train],
         "checkpoint": str(output / "final"),
     }
 
 
-def draw(curve: Curve, path: Path, model: str) -> None:
-    """The learning curve as a picture: train episodes a step, and the test split before and after."""
+def draw(results: Mapping[str, Any], path: Path) -> None:
+    """The learning curve as a picture: train episodes a step, and the test split before and after.
+
+    Args:
+        results: as `results_of` has them.
+        path: the file.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator, PercentFormatter
@@ -140,21 +143,19 @@ def draw(curve: Curve, path: Path, model: str) -> None:
     figure = Figure(figsize=(7.5, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    if curve.train:
-        steps, solved = zip(*curve.train, strict=True)
-        axes.plot(steps, solved, marker="o", markersize=3, alpha=0.45, label="train episodes of the step")
-    for way, colour, shift in (("sampled", "black", 0.0), ("greedy", "tab:orange", 0.3)):
-        points, values, below, above = [], [], [], []
-        for step, stage in curve.test:
-            estimate = stage.solved(way)
-            if estimate.value is not None and estimate.interval is not None:
-                points.append(step + shift)
-                values.append(estimate.value)
-                below.append(estimate.value - estimate.interval[0])
-                above.append(estimate.interval[1] - estimate.value)
+    steps = [one["step"] for one in results["train_solved"]]
+    solved = [one["solved"] for one in results["train_solved"]]
+    # No line: a step's few tasks are others than those before, and how hard they are says more than what was learnt.
+    axes.plot(steps, solved, "o", markersize=4, alpha=0.4, label="train episodes of a step, each of other tasks")
+    ends = (0, results["steps"])
+    for way, colour, shift in (("sampled", "black", 0.0), ("greedy", "tab:orange", 0.015 * results["steps"])):
+        value_S = np.array([stage[way]["pass@1"] for stage in results["stages"]])
+        bound_S2 = np.array([stage[way]["interval"] for stage in results["stages"]])
+        error_2S = np.abs(bound_S2.T - value_S)
         label = f"test tasks, {way} (95% interval)"
-        axes.errorbar(points, values, yerr=[below, above], fmt="o--", color=colour, capsize=4, label=label)
-    axes.set(xlabel="GRPO step", ylabel="solved", ylim=(0, 1), title=f"GRPO from {model} on {ENV_ID}")
+        axes.errorbar(np.add(ends, shift), value_S, yerr=error_2S, fmt="o--", color=colour, capsize=4, label=label)
+    title = f"GRPO from {results['model']} on {results['env']}"
+    axes.set(xlabel="GRPO step", ylabel="solved", ylim=(0, 1), title=title)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.grid(alpha=0.3)

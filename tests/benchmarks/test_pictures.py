@@ -79,6 +79,11 @@ def test_the_demos_picture_shows_the_recorded_figures():
     assert f"{results['episodes']} held-out tasks | sampled {shown[0]} points, greedily {shown[1]} |" in README
 
 
+def test_the_demos_curve_is_drawn_of_its_figures(tmp_path):
+    pictures.demo_curve(tmp_path)
+    assert (tmp_path / "demo.png").read_bytes()[:4] == b"\x89PNG"
+
+
 def test_a_step_is_smoothed_with_those_beside_it():
     # Widths at the ends: of 0, 1, 2 the means of what is within two steps: (0+1+2)/3 = 1 at each of the three.
     assert pictures.smoothed(np.array([[0.0, 1.0, 2.0]])).tolist() == [[1.0, 1.0, 1.0]]
