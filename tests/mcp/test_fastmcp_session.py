@@ -230,6 +230,32 @@ def test_a_function_that_makes_the_server_allows_replay():
         assert session.call(ToolCall("append", {"item": "d"})).structured == {"result": ["d"]}
 
 
+def test_what_a_call_with_coerced_arguments_wrote_before_it_failed_is_in_forks_and_in_no_other_episode():
+    """FastMCP takes "5" for an integer, which the schema does not: the tool runs, and writes, and fails."""
+
+    def make() -> FastMCP:
+        mcp, orders = FastMCP("shop"), []
+
+        @mcp.tool
+        def order(count: int) -> str:
+            orders.append(count)
+            raise ValueError("that many are not there; the order waits")
+
+        @mcp.tool(annotations={"readOnlyHint": True})
+        def list_orders() -> list[int]:
+            return orders
+
+        return mcp
+
+    with connect(make) as handle:
+        session = handle.session()
+        assert session.call(ToolCall("order", {"count": "5"})).outcome == "invalid_arguments"
+        for each in (session, session.fork()):
+            assert each.call(ToolCall("list_orders")).structured == {"result": [5]}
+        session.reset()
+        assert session.call(ToolCall("list_orders")).structured == {"result": []}
+
+
 def test_a_server_object_keeps_its_state():
     with connect(make_foreign()) as handle:
         session = handle.session()

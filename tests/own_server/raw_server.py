@@ -172,8 +172,13 @@ def call(number, name, arguments):
     elif name == "write_note" and not {"id", "text"} <= set(arguments):
         reply(number, result("id and text are needed", isError=True))
     elif name == "write_note":
-        NOTES[arguments["id"]] = arguments["text"]
-        reply(number, result("written"))
+        NOTES[arguments["id"]] = text = arguments["text"]
+        if text == 5:  # what it does not take it notices too late
+            reply(number, result("the text is no text", isError=True))
+        elif text == 6:
+            send({"jsonrpc": "2.0", "id": number, "error": {"code": -32602, "message": "the text is no text"}})
+        else:
+            reply(number, result("written"))
     elif name in ("misbehave", "read_badly"):
         misbehave(number, arguments.get("how"))
     elif name in ("explodes", "broken", "endless", "remote"):

@@ -82,6 +82,19 @@ def test_what_the_infrastructure_did_is_an_infra_error(raw, how, error, message)
         assert session.call(ToolCall("list_notes")).text == '{"a": "first"}'
 
 
+@pytest.mark.parametrize("text", [5, 6])
+def test_what_a_call_with_bad_arguments_wrote_is_in_forks_and_in_no_other_episode(raw, text):
+    """The server writes before it refuses: by a result, or by a protocol error."""
+    with raw() as handle:
+        session = handle.session()
+        result = session.call(ToolCall("write_note", {"id": "b", "text": text}))
+        assert (result.text, result.outcome) == ("the text is no text", "invalid_arguments")
+        for each in (session, session.fork()):
+            assert each.call(ToolCall("list_notes")).text == f'{{"a": "first", "b": {text}}}'
+        session.reset()
+        assert session.call(ToolCall("list_notes")).text == '{"a": "first"}'
+
+
 @pytest.mark.parametrize("tool", ["misbehave", "read_badly"])
 def test_a_hanging_call_ends_at_its_time_limit_and_the_next_episode_works(raw, tool):
     with raw(timeout_s=0.5) as handle:

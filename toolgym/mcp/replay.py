@@ -106,8 +106,12 @@ class ReplaySession(WireSession):
         return self._restarts or writes
 
     def _remember(self, call: ToolCall, result: ToolResult) -> None:
-        """Notes a call that may have changed the server's state, for replay."""
-        if result.outcome in ("ok", "tool_error") and self._writes.get(call.name) is not False:
+        """Notes a call that was sent and may have changed the server's state, for replay.
+
+        How it ended does not tell: FastMCP runs a tool on arguments that its schema forbids ("5" for an integer), and
+        it may write before it fails.
+        """
+        if self._writes.get(call.name) is not False:
             self._version += 1
             self._log.append((call, result))
 
