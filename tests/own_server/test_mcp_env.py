@@ -22,6 +22,7 @@ SHOP = {
     "response": "Ordered.",
 }
 NOTE = {"request": "Note b: milk.", "calls": [{"write_note": {"id": "b", "text": "milk"}}]}
+READS = [{"name": "read", "arguments": {"id": id}} for id in ("a", "b")]
 LISTS = {"name": "list_notes", "path": "notes", "table": "notes"}
 
 
@@ -175,6 +176,39 @@ def test_a_function_that_makes_a_fastmcp_server():
     env.close()
 
 
+def test_a_state_tool_that_is_called_twice_has_two_tables():
+    """A wrong final state is seen in either of them."""
+
+    def make_notes() -> FastMCP:
+        server, notes = FastMCP("notes"), {"a": "x", "b": "y"}
+
+        @server.tool
+        def write(id: str, text: str) -> str:
+            """Writes."""
+            notes[id] = text
+            return "written"
+
+        @server.tool(annotations={"readOnlyHint": True})
+        def read(id: str) -> str:
+            """Reads."""
+            return notes[id]
+
+        return server
+
+    tools = [{**tool, "table": table} for tool, table in zip(READS, ["note a", "note b"], strict=True)]
+    task = {"request": "Set a to 1.", "calls": [{"write": {"id": "a", "text": "1"}}]}
+    env = make(servers=make_notes, tasks=[task], state_tools=tools)
+    env.reset(seed=0)
+    assert env.task.gold_diff == {"note a": {"value": 1}}
+    fork = env.fork()
+    assert follow_gold(env) == "solved"
+    fork.session.call(ToolCall("write", {"id": "a", "text": "1"}))
+    fork.session.call(ToolCall("write", {"id": "a", "text": "wrong"}))
+    assert fork.step("<response>Done.</response>")[-1]["outcome"] == "unsolved"
+    for each in (env, fork):
+        each.close()
+
+
 def test_without_tasks_they_are_random_calls_that_work():
     """The same in two environments, different between splits."""
     envs = [make(servers=make_counter, state_tools=["total"], split=split) for split in ("train", "train", "test")]
@@ -215,6 +249,8 @@ def test_one_bad_server_of_three_does_not_stop_the_others(raw_server_command):
         ({"servers": make_counter, "tasks": 3}, "Tasks are a file"),
         ({"servers": make_counter, "reset_tools": {"begin": "x"}}, "reset_tools"),
         ({"servers": make_counter, "state_tools": [{"nam": "x"}]}, "state tool"),
+        ({"servers": make_counter, "state_tools": READS}, r"'read', and one would hide .* give each a 'table'"),
+        ({"servers": make_counter, "state_tools": ["a", {"name": "b", "table": "a"}]}, "have the table 'a'"),
         ({"servers": make_counter, "policy": "nowhere.md"}, "Cannot read the policy"),
         ({"servers": make_counter, "tasks": [{"request": "x"}]}, "nothing tells success"),
     ],

@@ -232,7 +232,7 @@ class ReplaySession(WireSession):
         for tool in self._state.state_tools:
             result, _ = await self._send(ToolCall(tool.name, dict(tool.arguments)), {})
             table = tool.table or tool.name
-            tables.setdefault(table, {}).update(table_of(tool, result, below(self._ignored, table)))
+            tables[table] = table_of(tool, result, below(self._ignored, table))
         if tables:
             return tables
         offered = {tool.name for tool in self._connection.tools}

@@ -37,7 +37,7 @@ class StateTool:
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     table: str = ""
-    """The table's name; the tool's by default."""
+    """The table's name; the tool's by default. Each state tool has a table of its own."""
     path: str = ""
     """Where in the answer the records are (dotted), if they are not the answer itself."""
     key: str = ""
@@ -96,9 +96,9 @@ def make_state_options(
         ignore: as in `StateOptions`; one path may stand alone.
 
     Raises:
-        ConfigError: an entry of another form.
+        ConfigError: an entry of another form, or two state tools with one table.
     """
-    tools = []
+    tools: list[StateTool] = []
     for entry in (state_tools,) if isinstance(state_tools, str) else state_tools:
         try:
             tools.append(entry if isinstance(entry, StateTool) else StateTool(**_named(entry)))
@@ -106,6 +106,13 @@ def make_state_options(
             raise ConfigError(
                 f"A state tool is a tool's name, or an object with name, arguments, table, path, key; got {entry!r}."
             ) from error
+    tables = [tool.table or tool.name for tool in tools]
+    twice = next((table for place, table in enumerate(tables) if table in tables[:place]), None)
+    if twice is not None:
+        raise ConfigError(
+            f"Two state tools have the table {twice!r}, and one would hide what the other sees: give each a 'table' of "
+            "its own."
+        )
     paths = (ignore,) if isinstance(ignore, str) else tuple(ignore)
     if not all(isinstance(path, str) and path for path in paths):
         raise ConfigError(f"ignore is a list of paths such as 'orders.*.created_at', not {ignore!r}.")
