@@ -128,6 +128,46 @@ def test_tasks_are_checked_and_frozen(capsys, tmp_path, shop_file):
     assert (status, json.loads(out)[0]["status"]) == (1, "failed")
 
 
+UNSOLVED = """
+tasks:
+  - {id: fine, request: x, calls: [{order: {item: lamp, count: 1}}]}
+  - id: talk
+    request: x
+    gold: [{response: How many?}, {calls: [{order: {item: lamp, count: 2}}]}, {response: It is done.}]
+    user: {facts: {how many: Two.}}
+  - id: assertion
+    request: x
+    calls: [{order: {item: lamp, count: 1}}]
+    assertions: [{table: nowhere, key: a, value: 1}]
+  - {id: fact, request: x, calls: [{stock_of: {item: lamp}}], response: There are some., said: ["2"]}
+  - id: item
+    request: x
+    calls: [{order: {item: lamp, count: 1}}]
+    checklist: [{id: z, question: Was it?, check: {type: call, name: ordr}, required: true}]
+"""
+
+
+def test_a_task_that_its_own_gold_chain_does_not_solve_fails(capsys, tmp_path, shop_file):
+    """The chains can be executed; the first two tasks are solved by theirs."""
+    path = tmp_path / "tasks.yaml"
+    path.write_text(UNSOLVED)
+    servers = ("--servers", f"{shop_file}:server")
+    status, out, _ = run(capsys, "tasks", "check", str(path), *servers, "--json", "--write")
+    told = {entry["task"]: (entry["status"], entry["detail"]) for entry in json.loads(out)}
+    assert status == 1
+    assert {name: how for name, (how, _) in told.items()} == {
+        **dict.fromkeys(("fine", "talk"), "ok"),
+        **dict.fromkeys(("assertion", "fact", "item"), "failed"),
+    }
+    for name, why in (
+        ("assertion", "nowhere.a: expected 1, found the record was not changed"),
+        ("fact", 'said: Did the agent say what was asked for?: expected "2", found said: There are some.'),
+        ("item", "z: Was it?: expected a successful call of ordr with {}, found it was not called"),
+    ):
+        assert told[name][1] == f"its own gold chain does not solve it: {why}"
+    assert [task.id for task in read_tasks(path)[0] if task.meta["frozen"]] == ["fine", "talk"]
+
+
 def test_a_scaffold_is_refused_where_something_is(tmp_path):
     (tmp_path / "x").write_text("")
     with pytest.raises(ConfigError, match="is there already"):

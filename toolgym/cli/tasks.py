@@ -13,6 +13,8 @@ from toolgym.cli.rows import rows
 from toolgym.errors import TaskError
 
 if TYPE_CHECKING:
+    from toolgym.mcp_env import McpDomain
+    from toolgym.tasks import Task
     from toolgym.tasks.freezing import Execution
 
 __all__ = ["app"]
@@ -21,6 +23,9 @@ _UNSEEN = (
     "no state is seen (name the reading tools that show it with --state-tool, or state_tools, a workspace or a "
     'database under "toolgym" in mcp.json)'
 )
+
+_CLOSINGS = 3
+"""Responses after a gold chain that its user is not content with yet."""
 
 _server, _state, _output = panel("The server"), panel("The state"), panel(OUTPUT)
 
@@ -79,8 +84,10 @@ def check(
 ) -> None:
     """Executes every gold chain, and says what differs from what the file has frozen. Exits with 1 where a task fails.
 
-    Each chain is executed twice, more than a second apart: a state that holds the time or a random id differs, and no
-    episode could reach it. Its fields are named, and can be left out (--ignore, and ignore= of the environment).
+    A task that its own chain does not solve (an assertion, a required item, a fact that its response does not tell)
+    fails, with what is missing. Each chain is executed twice, more than a second apart: a state that holds the time or
+    a random id differs, and no episode could reach it. Its fields are named, and can be left out (--ignore, and ignore=
+    of the environment).
 
     \b
     Examples:
@@ -104,9 +111,13 @@ def check(
     report: list[dict[str, Any]] = []
     try:
         for task, execution in zip(tasks, execute_twice(tasks, session, listening), strict=True):
-            report.append(_entry(task.id, execution))
             if isinstance(execution, Execution) and not execution.unsteady:
-                frozen[task.id] = execution.frozen
+                missing = _missing(execution, domain)
+                if missing:
+                    execution = TaskError(f"its own gold chain does not solve it: {missing}")
+                else:
+                    frozen[task.id] = execution.frozen
+            report.append(_entry(task.id, execution))
     finally:
         session.close()
     if write or output is not None:
@@ -120,6 +131,40 @@ def check(
     settled = ("ok", "changed") if write or output is not None else ("ok",)
     if any(entry["status"] not in settled for entry in report):
         raise typer.Exit(1)
+
+
+def _missing(execution: "Execution", domain: "McpDomain") -> str:
+    """What keeps a task from being solved when its gold chain is played in an environment; empty: nothing."""
+    from toolgym.checker._transcripts import play_gold
+    from toolgym.custom import CustomDomain
+    from toolgym.env import ToolEnv
+    from toolgym.messages import Turn
+    from toolgym.rewards.explaining import why_unsolved
+    from toolgym.rewards.state import solved
+    from toolgym.tasks.freezing import freeze
+
+    task, session = execution.task, domain.session()
+    try:
+        known = {**task.meta, "frozen": execution.frozen.model_dump(mode="json")}
+        task = freeze(task.model_copy(update={"meta": known}), session)
+        own = CustomDomain(lambda: session, [task], policy=domain.policy(), world_key=domain.world_key)
+        turns, calls = len(task.gold) + _CLOSINGS + 1, len(task.gold_calls) + 1
+        user = "scripted" if _talks(task) else "none"
+        env = ToolEnv(own, split=task.split, user=user, max_turns=turns, max_calls=calls)
+        env.reset(seed=0)
+        play_gold(env, [Turn(response="Done.")] * _CLOSINGS)
+        trajectory = env.trajectory
+    finally:
+        session.close()
+    if solved(trajectory, task):
+        return ""
+    reasons = why_unsolved(trajectory, task)
+    return "; ".join(f"{reason.where}: expected {reason.expected}, found {reason.found}" for reason in reasons)
+
+
+def _talks(task: "Task") -> bool:
+    """Whether a gold chain has more than one response, or a user that has a part in it."""
+    return task.user != type(task.user)() or any(action.response is not None for action in task.gold[:-1])
 
 
 def _entry(task_id: str, execution: "Execution | TaskError") -> dict[str, Any]:
