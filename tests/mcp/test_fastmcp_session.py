@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
-from toolgym.errors import CallTimeoutError, ForkUnsupportedError
+from toolgym.errors import CallTimeoutError, ForkUnsupportedError, InfraError
 from toolgym.mcp.connect import connect
 from toolgym.mcp.connection import WireOptions
 from toolgym.mcp.foreign import FastMCPSession
@@ -266,6 +266,19 @@ def test_a_server_object_keeps_its_state():
             session.fork()
         with pytest.raises(ForkUnsupportedError, match="cannot be reset"):
             session.reset()
+
+
+@pytest.mark.parametrize("tool", ["append", "later"])
+def test_a_closed_session_calls_nothing(tool):
+    """Neither at once nor through the protocol; the object lives on."""
+    with connect(make_foreign()) as handle:
+        closed, other = handle.session(), handle.session()
+        closed.close()
+        call = ToolCall(tool, {"item" if tool == "append" else "text": "a"})
+        for act in (lambda: closed.call(call), lambda: asyncio.run(closed.call_async(call))):
+            with pytest.raises(InfraError, match="This session is closed"):
+                act()
+        assert other.call(ToolCall("append", {"item": "b"})).structured == {"result": ["b"]}
 
 
 def test_calls_from_a_running_loop(exact):

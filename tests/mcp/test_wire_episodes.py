@@ -6,7 +6,7 @@ import random
 import pytest
 from fastmcp import Client
 
-from toolgym.errors import ConfigError, EpisodeExpiredError
+from toolgym.errors import ConfigError, EpisodeExpiredError, InfraError
 from toolgym.mcp import loop
 from toolgym.mcp.connect import connect
 from toolgym.mcp.connection import WireOptions
@@ -214,6 +214,10 @@ def test_a_closed_episode_is_gone(http_handle):
     counted(session)
     twin = session.fork()
     session.close()
+    for act in (lambda: session.call(ToolCall("count")), session.fork, session.reset):
+        with pytest.raises(InfraError, match="This session is closed"):
+            act()
+    session._closed = False  # what the server itself says
     with pytest.raises(EpisodeExpiredError, match="does not hold it"):
         session.call(ToolCall("count"))
     assert counted(twin) == 2

@@ -1,5 +1,6 @@
 """What a server may do wrong, over stdio: each has a typed outcome, and the next call or episode works."""
 
+import asyncio
 import json
 import os
 import resource
@@ -80,6 +81,24 @@ def test_what_the_infrastructure_did_is_an_infra_error(raw, how, error, message)
         assert time.monotonic() - start < 10
         session.reset()
         assert session.call(ToolCall("list_notes")).text == '{"a": "first"}'
+
+
+def test_a_closed_session_does_nothing_to_a_server_that_is_another_s_by_now(raw):
+    """One that nobody wrote to is kept for the next session."""
+    with raw(spares=1) as handle:
+        closed, other = handle.session(), handle.session()
+        connection = closed._connection
+        closed.close()
+        note = ToolCall("write_note", {"id": "b", "text": "second"})
+        for act in (lambda: closed.call(note), lambda: asyncio.run(closed.call_async(note)), closed.fork, closed.reset):
+            with pytest.raises(InfraError, match="This session is closed"):
+                act()
+        others = [handle.session()]
+        while others[-1]._connection is not connection:
+            others.append(handle.session())
+            assert len(others) < 4
+        assert others[-1].call(ToolCall("list_notes")).text == '{"a": "first"}'
+        other.close()
 
 
 @pytest.mark.parametrize("text", [5, 6])

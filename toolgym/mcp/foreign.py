@@ -87,6 +87,7 @@ class FastMCPSession(ReplaySession):
 
     def _plain_tool(self, call: ToolCall) -> "_PlainTool | None":
         """The plain tool that is called, or None where the call needs the protocol."""
+        self._check_open()
         if self._plain_of is not self._connection.server_tools:
             self._plain_of = self._connection.server_tools
             self._plain = _plain_tools(self._connection)

@@ -135,6 +135,7 @@ class ReplaySession(WireSession):
         Raises:
             ForkUnsupportedError: it has been written to and cannot be reset, or it has no worlds and one was named.
         """
+        self._check_open()
         chooses = self._reset_spec is not None and "world" in self._reset_spec.input_schema.get("properties", {})
         if world_key is not None and not chooses:
             raise ForkUnsupportedError("This server has no worlds to choose from; only a ToolServer has.")

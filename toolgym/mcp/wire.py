@@ -85,6 +85,7 @@ class WireSession(ToolSession):
     @contextmanager
     def _watched(self, call: ToolCall) -> Iterator[None]:
         """Around a call, in its caller's thread: notices where its end is not seen."""
+        self._check_open()
         token = object()
         self._open.add(token)
         try:
@@ -114,7 +115,14 @@ class WireSession(ToolSession):
         self._lost = None
         self._open.clear()
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise InfraError(
+                "This session is closed, and its server may be another session's by now: open a new session."
+            )
+
     def _check_forkable(self) -> None:
+        self._check_open()
         if self._lost is not None:
             raise ForkUnsupportedError(
                 f"The call of {self._lost!r} was given up before its end was seen, so nobody knows what it did: "
@@ -258,6 +266,7 @@ class EpisodeSession(WireSession):
 
     def _begin(self, params: ControlParams) -> None:
         """Puts the episode into a state that does not depend on what it was."""
+        self._check_open()
         if self._unsure:
             self._take_new_id()
             params = params.model_copy(update={"episode": self._id})
