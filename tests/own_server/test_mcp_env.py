@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import gymnasium
@@ -10,7 +11,8 @@ from fastmcp import FastMCP
 
 import toolgym  # noqa: F401 (registers the environments)
 from toolgym.checker import check_tool_env
-from toolgym.errors import ConfigError, TaskError
+from toolgym.errors import ConfigError, ForkUnsupportedError, TaskError
+from toolgym.mcp.serve import serving
 from toolgym.mcp_env import load_server
 from toolgym.messages import ToolCall, Turn, render
 from toolgym.opening import open_env
@@ -207,6 +209,63 @@ def test_a_state_tool_that_is_called_twice_has_two_tables():
     assert fork.step("<response>Done.</response>")[-1]["outcome"] == "unsolved"
     for each in (env, fork):
         each.close()
+
+
+ADD = {"request": "Add 2.", "calls": [{"add": {"by": 2}}]}
+
+
+@pytest.mark.parametrize("where", ["object", "url"])
+def test_a_server_that_there_is_but_once_begins_no_episode_where_a_gold_chain_ended(where):
+    """Without a reset tool it says so; a chain that was frozen before leaves it as it was."""
+    ran = {"diff": {"total": {"value": 2}}, "results": ["2"], "writes": [True], "state": ["state_tool: total"]}
+    for task in (ADD, {**ADD, "frozen": ran}):
+        server = make_counter()
+        with serving(server) if where == "url" else nullcontext(server) as servers:
+            env = make(servers=servers, tasks=[task], state_tools=["total"])
+            if task is ADD:
+                with pytest.raises(ForkUnsupportedError, match=r"cannot be reset .* or a function that makes it"):
+                    env.reset(seed=0)
+            else:
+                env.reset(seed=0)
+                assert follow_gold(env) == "solved"
+            env.close()
+
+
+def test_a_server_object_that_is_only_read_has_any_number_of_episodes():
+    task = {"request": "How many?", "calls": ["total"], "said": "0"}
+    env = make(servers=make_counter(), tasks=[task], state_tools=["total"])
+    for seed in range(3):
+        env.reset(seed=seed)
+        assert follow_gold(env) == "solved"
+    env.close()
+
+
+def test_a_server_object_with_a_reset_tool_begins_each_episode_by_it():
+    server, state = FastMCP("counter"), {"n": 7}  # others have left it in some state
+
+    @server.tool
+    def add(by: int) -> int:
+        """Adds."""
+        state["n"] += by
+        return state["n"]
+
+    @server.tool
+    def toolgym_reset() -> str:
+        """Begins anew."""
+        state["n"] = 0
+        return "reset"
+
+    @server.tool(annotations={"readOnlyHint": True})
+    def total() -> int:
+        """Tells the total."""
+        return state["n"]
+
+    env = make(servers=server, tasks=[ADD], state_tools=["total"])
+    for seed in range(2):
+        env.reset(seed=seed)
+        assert env.session.state() == {"total": {"value": 0}}
+        assert follow_gold(env) == "solved"
+    env.close()
 
 
 def test_without_tasks_they_are_random_calls_that_work():

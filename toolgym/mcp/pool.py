@@ -26,6 +26,8 @@ class Pool:
         self.target, self.options = target, options or WireOptions()
         self.unsettled = False
         """Whether a call was given up on a server that cannot be started anew, so that nobody knows its state."""
+        self.written = False
+        """Whether a session has written: where the server cannot be started anew, all of them see it."""
         self._forget()
 
     def _forget(self) -> None:

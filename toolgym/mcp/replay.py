@@ -114,6 +114,7 @@ class ReplaySession(WireSession):
         if self._writes.get(call.name) is not False:
             self._version += 1
             self._log.append((call, result))
+            self._pool.written = True
 
     async def _recover(self, failure: InfraError) -> None:
         """Starts a server that died or hangs under a reading call anew, and brings it into its state by replay."""
@@ -142,7 +143,10 @@ class ReplaySession(WireSession):
         self._version += 1
         unsure = self._unsure or self._pool.unsettled
         changed = self._connection.changed and self._restarts
-        if not self._log and not unsure and not changed and world_key is None:
+        fresh = not self._log and not unsure and not changed and world_key is None
+        if not self._restarts:  # other sessions have the same server, and a reset tool is there for what others did
+            fresh = fresh and not self._pool.written and self._reset_spec is None
+        if fresh:
             if self._connection.dead:
                 loop.run(self._restart())
             return
@@ -152,8 +156,9 @@ class ReplaySession(WireSession):
             loop.run(self._reset_by_tool({} if world_key is None else {"world": world_key}))
         elif not self._restarts:
             raise ForkUnsupportedError(
-                "This server keeps its own state and cannot be reset from here. Give a command that starts it, serve "
-                "it as a ToolServer, give it a reset tool, or mark its reading tools with readOnlyHint."
+                "This server keeps its own state, was written to (by an episode, or by a gold chain that was executed) "
+                "and cannot be reset from here. Give a command that starts it or a function that makes it, serve it as "
+                "a ToolServer, give it a reset tool, or mark its reading tools with readOnlyHint."
             )
         else:
             loop.run(self._restart())
