@@ -7,15 +7,17 @@ import sys
 import tempfile
 from pathlib import Path
 
+import gymnasium
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import toolgym  # noqa: F401 (registers the environments)
 from toolgym.errors import ServerStartError
 from toolgym.mcp.connect import connect
 from toolgym.mcp.docker_owner import Owner
 from toolgym.mcp.workspace import _remove_left_behind, copied, outer, remove
-from toolgym.messages import ToolCall
+from toolgym.messages import ToolCall, Turn, render
 
 SERVER = '''
 import sys
@@ -178,6 +180,75 @@ def test_episodes_do_not_meet_through_links(place):
     with connect({"mcpServers": {"files": entry}}) as handle, pytest.raises(ServerStartError, match="a FIFO, 'pipe'"):
         handle.session()
     assert list(temporary.iterdir()) == []
+
+
+PATHS_SERVER = '''
+import os
+from fastmcp import FastMCP
+server, here = FastMCP("paths"), os.getcwd()
+
+@server.tool
+def write(path: str, text: str) -> str:
+    """Writes to a file."""
+    open(path, "w").write(text)
+    return "written"
+
+@server.tool(annotations={"readOnlyHint": True})
+def sizes() -> dict[str, int]:
+    """Tells the files' sizes by their paths."""
+    return {os.path.join(here, name): len(name) for name in os.listdir(here)}
+
+@server.tool(annotations={"readOnlyHint": True})
+def taken(given: str | dict[str, int]) -> str:
+    """Tells what came, with the folder's own path marked."""
+    return str(given).replace(here, "HERE")
+
+server.run("stdio", show_banner=False)
+'''
+
+
+@pytest.fixture
+def paths_entry(place):
+    """An entry of an `mcp.json`: a server that tells paths, in a workspace."""
+    template, _ = place
+    file = template.parent / "server.py"
+    file.write_text(PATHS_SERVER)
+    return {"command": sys.executable, "args": [str(file)], "toolgym": {"workspace": str(template)}}
+
+
+@pytest.mark.parametrize("state_tools", [[], ["sizes"]])
+def test_a_gold_chain_that_tells_where_the_workspace_is_can_be_followed(paths_entry, state_tools):
+    """In a file's text, and in the keys of a state tool's answer; the folder itself is another one each time."""
+    paths_entry["toolgym"]["state_tools"] = state_tools
+    call = ToolCall("write", {"path": "/workspace/Dockerfile", "text": "WORKDIR /workspace\n"})
+    task = {"request": "Write it.", "calls": [{call.name: call.arguments}]}
+    servers = {"mcpServers": {"paths": paths_entry}}
+    env = gymnasium.make("ToolGym/MCP-v0", servers=servers, tasks=[task], prompt="short", start_timeout_s=60)
+    env.reset(seed=0)
+    written = (
+        {"sizes": {"/workspace/Dockerfile": 10}} if state_tools else {"files": {"Dockerfile": call.arguments["text"]}}
+    )
+    assert env.task.gold_diff == written
+    env.step(render(Turn(calls=(call,))))
+    assert env.step("<response>Done.</response>")[-1]["outcome"] == "solved"
+    env.close()
+
+
+def test_the_workspace_is_meant_only_where_a_path_begins(paths_entry):
+    meant = {
+        "/workspace": "HERE",
+        "/workspace/a b": "HERE/a b",
+        "cd '/workspace'; ls /workspace, then leave /workspace.": "cd 'HERE'; ls HERE, then leave HERE.",
+        "--dir=/workspace:/workspace/b": "--dir=HERE:HERE/b",
+        "file:///workspace/a": "file://HERE/a",
+    }
+    others = ("/workspace2/a", "/workspace-old", "/workspace.bak", "https://x.org/workspace", "https://workspace/a")
+    others = (*others, "/home/workspace", "~/workspace", "./workspace/a", "src/workspace", "workspace")
+    with connect({"mcpServers": {"paths": paths_entry}}) as handle:
+        session = handle.session()
+        found = {given: session.call(ToolCall("taken", {"given": given})).text for given in (*meant, *others)}
+        assert found == meant | {text: text for text in others}
+        assert session.call(ToolCall("taken", {"given": {"/workspace/a": 1}})).text == "{'HERE/a': 1}"
 
 
 def test_a_dead_process_s_copies_are_removed_and_a_living_one_s_stay(place):

@@ -78,6 +78,11 @@ _CLOSE_S = 8.0
 
 WORKSPACE = "/workspace"
 """What the agent sees in place of its server's workspace, whose real path differs in each episode."""
+_MEANT = {
+    WORKSPACE: re.compile(rf"(?:(?<![\w.~/)-])|(?<=://)){WORKSPACE}(?![\w-]|\.\w)"),
+    SHOWN_NAME: re.compile(rf"(?<!\w){SHOWN_NAME}(?!\w)"),
+}
+"""Where a text means what the agent sees: a whole path or its beginning (not `src/workspace`), a whole name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,7 +359,7 @@ class Connection:
     def placed(self, value: Any) -> Any:
         """A JSON value with the real names of the workspace and the database in place of what agents see."""
         for real, seen in self._renamed:
-            value = _replaced(value, lambda text, real=real, seen=seen: text.replace(seen, real))
+            value = _replaced(value, lambda text, real=real, seen=seen: _MEANT[seen].sub(lambda _: real, text))
         return value
 
     def shown(self, value: Any) -> Any:
@@ -551,11 +556,11 @@ def _filled(text: str, places: Mapping[str, str]) -> str:
 
 
 def _replaced(value: Any, replace: Callable[[str], str]) -> Any:
-    """A JSON value with every string replaced."""
+    """A JSON value with every string replaced, keys too."""
     if isinstance(value, str):
         return replace(value)
     if isinstance(value, dict):
-        return {key: _replaced(item, replace) for key, item in value.items()}
+        return {replace(key): _replaced(item, replace) for key, item in value.items()}
     if isinstance(value, list):
         return [_replaced(item, replace) for item in value]
     return value

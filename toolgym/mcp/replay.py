@@ -249,7 +249,7 @@ class ReplaySession(WireSession):
         return await asyncio.to_thread(self._look)
 
     def _look(self) -> Tables:
-        """What is in the server's workspace and in its database."""
+        """What is in the server's workspace and in its database, by the names that agents see."""
         connection, options, first = self._connection, self._database, self._base is None
         tables: Tables = {}
         if connection.database is not None:
@@ -260,7 +260,7 @@ class ReplaySession(WireSession):
                 tables |= workspace_tables(connection.workspace, options, self._ignored, first=first)
             except OSError as error:
                 raise InfraError(f"The server's workspace cannot be read: {error.strerror}") from error
-        return tables
+        return connection.shown(tables)
 
     def diff(self) -> Diff | None:
         if not self._watches:
