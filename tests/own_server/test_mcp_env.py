@@ -13,9 +13,11 @@ import toolgym  # noqa: F401 (registers the environments)
 from toolgym.checker import check_tool_env
 from toolgym.errors import ConfigError, ForkUnsupportedError, TaskError
 from toolgym.mcp.serve import serving
+from toolgym.mcp.server import ToolServer
 from toolgym.mcp_env import load_server
 from toolgym.messages import ToolCall, Turn, render
 from toolgym.opening import open_env
+from toolgym.world import Base
 
 SHOP = {
     "id": "lamps",
@@ -24,6 +26,8 @@ SHOP = {
     "response": "Ordered.",
 }
 NOTE = {"request": "Note b: milk.", "calls": [{"write_note": {"id": "b", "text": "milk"}}]}
+WORLDLY = ToolServer("worldly", base=Base({}))
+TWO = {"mcpServers": {"a": {"command": "x"}, "b": {"command": "x"}}}
 READS = [{"name": "read", "arguments": {"id": id}} for id in ("a", "b")]
 LISTS = {"name": "list_notes", "path": "notes", "table": "notes"}
 
@@ -123,6 +127,28 @@ def test_several_servers_are_one(raw_server_command, shop_file, tmp_path):
     assert follow_gold(with_both) == "solved"
     assert with_both.session.call(ToolCall("write_note", {})).outcome == "unknown_tool"
     with_both.close()
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_what_the_environment_and_an_mcp_json_say_of_a_server_both_count(raw_server_command, several):
+    """Of several servers, tools go by the names that are shown."""
+    command = raw_server_command()
+    raw = {"command": command[0], "args": command[1:]}
+    entry = raw | {"toolgym": {"state_tools": [LISTS], "hidden_tools": ["misbehave"]}}
+    prefix, servers = ("one_", {"one": entry, "one_two": raw}) if several else ("", {"one": entry})
+    task = {"request": "Note.", "calls": [{f"{prefix}write_note": {"id": "b", "text": "milk"}}]}
+    more = {"hidden_tools": [f"{prefix}read_badly"], "state_tools": ["one_two_list_notes"] if several else []}
+    env = make(servers={"mcpServers": servers}, tasks=[task], **more)
+    shown = [tool.name for tool in env.tools]
+    assert shown[:2] == [f"{prefix}list_notes", f"{prefix}write_note"]
+    assert shown[2:] == [
+        f"one_two_{name}" for name in ("list_notes", "write_note", "misbehave", "read_badly") if several
+    ]
+    env.reset(seed=0)
+    tables = {"one.notes", "one_two.list_notes"} if several else {"notes"}
+    assert set(env.session.state()) == tables
+    assert follow_gold(env) == "solved"
+    env.close()
 
 
 def test_a_workspace_is_copied_for_each_episode_and_shown_under_one_name(tmp_path):
@@ -310,6 +336,22 @@ def test_one_bad_server_of_three_does_not_stop_the_others(raw_server_command):
         ({"servers": make_counter, "state_tools": [{"nam": "x"}]}, "state tool"),
         ({"servers": make_counter, "state_tools": READS}, r"'read', and one would hide .* give each a 'table'"),
         ({"servers": make_counter, "state_tools": ["a", {"name": "b", "table": "a"}]}, "have the table 'a'"),
+        ({"servers": make_counter, "hidden_tools": ["totl"]}, "Unknown hidden tool 'totl'. Did you mean 'total'"),
+        ({"servers": make_counter, "server": "one"}, "chooses a server of an mcp.json"),
+        ({"servers": make_counter, "token": "t"}, "A token goes with a URL"),
+        (
+            {"servers": {"mcpServers": {"a": {"url": "http://127.0.0.1:9/mcp"}}}, "token": "t"},
+            "in the server's 'headers'",
+        ),
+        (
+            {"servers": WORLDLY, "hidden_tools": ["put"]},
+            "hidden_tools and reset_tools are for servers that keep no World",
+        ),
+        ({"servers": WORLDLY, "state_tools": ["put"]}, "A ToolServer's state is its World"),
+        ({"servers": WORLDLY, "reset_tools": {"reset": "put"}}, "A ToolServer's state is its World"),
+        ({"servers": WORLDLY, "server": "one"}, "chooses a server of an mcp.json"),
+        ({"servers": WORLDLY, "token": "t"}, "A token goes with a URL"),
+        ({"servers": TWO, "hidden_tools": ["write_note"]}, "a tool is named SERVER_tool, not 'write_note'"),
         ({"servers": make_counter, "policy": "nowhere.md"}, "Cannot read the policy"),
         ({"servers": make_counter, "tasks": [{"request": "x"}]}, "nothing tells success"),
     ],

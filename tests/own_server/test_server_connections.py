@@ -61,6 +61,9 @@ def written(folder: Path, entry: Any) -> Path:
         ({"command": "x", "toolgym": {"hidden_tools": "a"}}, "hidden_tools", "cannot be a string"),
         ({"command": "x", "toolgym": 3}, "toolgym", "cannot be a number"),
         ({"docker": {"image": "x"}}, "docker", "cannot be an object"),
+        ({"url": "http://x", "toolgym": {"workspace": "."}}, "workspace", "goes with a 'command'"),
+        ({"docker": "x", "toolgym": {"workspace": "."}}, "workspace", "goes with a 'command'"),
+        ({"command": "x", "toolgym": {"container": {}}}, "container", "go with a 'docker' image"),
         ({"simulated": ["x"]}, "simulated", "cannot be a list"),
         ({"url": "http://x/sse", "type": "sse"}, "SSE", "not spoken here"),
         ({}, "command", "must have a 'command'"),
@@ -101,6 +104,14 @@ def test_keys_of_other_clients_are_no_error_and_a_disabled_server_is_left_out(tm
     assert [entry.name for entry in read_config(config, "b")] == ["b"]
     with pytest.raises(ConfigError, match="every server is disabled"):
         read_config({"mcpServers": {"b": {"command": "x", "disabled": True}}})
+
+
+def test_folders_are_filled_in_from_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("PLACE", str(tmp_path))
+    entry = {"command": "x", "cwd": "${PLACE}", "toolgym": {"workspace": "${NOWHERE:-.}"}}
+    (found,) = read_config({"mcpServers": {"a": entry}})
+    assert isinstance(found.target, CommandTarget)
+    assert (found.target.cwd, found.target.workspace) == (str(tmp_path), ".")
 
 
 def test_a_byte_order_mark_before_an_mcp_json_is_no_error(tmp_path):

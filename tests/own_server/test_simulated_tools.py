@@ -9,6 +9,7 @@ import toolgym  # noqa: F401 (registers the environments)
 from toolgym.errors import ConfigError, InfraError
 from toolgym.mcp.connect import connect
 from toolgym.mcp.simulated import SimulatedServer, SimulationOptions, read_specs
+from toolgym.mcp.state import make_state_options
 from toolgym.messages import ToolCall
 
 TOOLS = [
@@ -120,3 +121,15 @@ def test_an_environment_of_simulated_tools(model, tmp_path):
 def test_entries_that_cannot_be_used(entry, message):
     with pytest.raises(ConfigError, match=message):
         connect({"mcpServers": {"crm": {"simulated": entry}}})
+
+
+def test_hidden_tools_are_left_out(model):
+    """By the entry, or by the environment."""
+    entry = {"simulated": {"tools": TOOLS, "model": "m", "base_url": model.url}}
+    hiding = entry | {"toolgym": {"hidden_tools": ["add_customer"]}}
+    for servers, more in ((hiding, {}), (entry, {"state": make_state_options(hidden=["add_customer"])})):
+        with connect({"mcpServers": {"crm": servers}}, **more) as handle:
+            assert [tool.name for tool in handle.tools] == ["get_customer"]
+            assert handle.session().call(ADD).outcome == "unknown_tool"
+    with pytest.raises(ConfigError, match="Did you mean 'add_customer'"):
+        connect({"mcpServers": {"crm": entry | {"toolgym": {"hidden_tools": ["ad_customer"]}}}})

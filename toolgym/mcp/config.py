@@ -215,6 +215,10 @@ def _entry(name: str, given: Any, folder: Path, where: str) -> Entry:
     ours = entry.toolgym or _Ours()
     state = make_state_options(ours.state_tools or (), ours.hidden_tools or (), ours.reset_tools, ours.ignore or ())
     database = _database(entry, name, where)
+    if ours.workspace is not None and entry.command is None:
+        raise ConfigError(f"{where}, server {name!r}: a 'workspace' goes with a 'command', which runs in a copy of it.")
+    if ours.container is not None and entry.docker is None:
+        raise ConfigError(f"{where}, server {name!r}: 'container' options go with a 'docker' image.")
     if entry.simulated is not None:
         return Entry(name, None, state, entry.simulated, folder)
     env = {key: _expanded(_text(value), name) for key, value in (entry.env or {}).items()}
@@ -230,7 +234,7 @@ def _entry(name: str, given: Any, folder: Path, where: str) -> Entry:
         target = make_target(entry.docker, command, env, ours.container or {})
     elif entry.command is not None:
         shown = (entry.command, *args)
-        workspace, cwd = ours.workspace, entry.cwd
+        workspace, cwd = (None if path is None else _expanded(path, name) for path in (ours.workspace, entry.cwd))
         if workspace is not None and not (folder / workspace).is_dir():
             raise ConfigError(f"Server {name!r}: its workspace {str(folder / workspace)!r} is no folder.")
         place = None if workspace is None else str(folder / workspace)

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastmcp import FastMCP
 
-from toolgym.errors import ConfigError
+from toolgym.errors import ConfigError, did_you_mean
 from toolgym.mcp import loop
 from toolgym.mcp.combined import CombinedSession
 from toolgym.mcp.config import Entry, environment, read_config
@@ -85,19 +85,26 @@ def connect(
         server: which server of an `mcp.json` with several; by default all of them, as one.
         token: a bearer token for a URL.
         options: time limits and the protocol's revision, for servers on the wire.
-        state: how the state of a server that keeps no `World` is seen and reset; entries of an `mcp.json` say it
-            themselves.
+        state: how the state of a server that keeps no `World` is seen and reset. What an entry of an `mcp.json` says
+            itself comes first; both's `hidden` and `ignore` count. Of several servers, tools and tables go by the names
+            that agents see (`SERVER_tool`, `SERVER.table`).
 
     Raises:
-        ConfigError: it is none of these.
+        ConfigError: it is none of these, or an option has nothing to do with it.
     """
     if isinstance(target, ToolServer):
+        _check_used(server, token, target)
         _check_world(state)
         return ServerHandle(target.session)
     if isinstance(target, str) and target.startswith(_DOCKER):
         target = DockerTarget(target.removeprefix(_DOCKER))
     entries = _entries(target, server)
-    return _handle(_target(target, token), options, state) if entries is None else _listed(entries, options, state)
+    if entries is None:
+        found = _target(target, token)
+        _check_used(server, token, found)
+        return _handle(found, options, state)
+    _check_used(None, token, entries)
+    return _listed(entries, options, state)
 
 
 def single_target(target: Connectable, server: str | None = None) -> tuple[Target, StateOptions] | None:
@@ -120,6 +127,17 @@ def single_target(target: Connectable, server: str | None = None) -> tuple[Targe
     if isinstance(found, DockerTarget):
         require_docker()
     return found, state
+
+
+def _check_used(server: str | None, token: str | None, target: Any) -> None:
+    """Refuses what would be left aside."""
+    if server is not None:
+        raise ConfigError(f"server={server!r} chooses a server of an mcp.json; what was given is one server.")
+    if token is not None and not isinstance(target, UrlTarget):
+        raise ConfigError(
+            "A token goes with a URL; in an mcp.json it stands in the server's 'headers', such as "
+            '{"Authorization": "Bearer ${TOKEN}"}.'
+        )
 
 
 def _entries(target: Connectable, server: str | None) -> list[Entry] | None:
@@ -182,6 +200,11 @@ def _opened(pool: Pool, state: StateOptions | None, world_key: Any) -> ToolSessi
         return kind(pool, await pool.own(), state)
 
     session = loop.run(work())
+    listed = [tool.name for tool in session.listed_tools]
+    unknown = next((name for name in (() if state is None else state.hidden) if name not in listed), None)
+    if unknown is not None:
+        session.close()
+        raise ConfigError(did_you_mean(unknown, listed, "hidden tool"))
     if world_key is not None and not isinstance(session, EpisodeSession):
         session.close()
         raise ConfigError(f"World {world_key!r} was named, but this server has no worlds to choose from.")
@@ -189,17 +212,23 @@ def _opened(pool: Pool, state: StateOptions | None, world_key: Any) -> ToolSessi
 
 
 def _check_world(state: StateOptions | None) -> None:
-    if state is not None and state.ignore:
+    state = state or StateOptions()
+    if state.ignore:
         raise ConfigError(
             "ignore= is for servers whose state is seen from outside. A ToolServer's tools take times and ids from "
             "their World, so that an episode can be repeated."
+        )
+    if state != StateOptions():
+        raise ConfigError(
+            "state_tools, hidden_tools and reset_tools are for servers that keep no World. A ToolServer's state is its "
+            "World, and it offers what its tools are."
         )
 
 
 def _listed(entries: Sequence[Entry], options: WireOptions | None, state: StateOptions | None) -> ServerHandle:
     """The one server of a list, or all of them as one."""
-    several = len(entries) > 1
-    handles = {entry.name: _entry_handle(entry, options, _of_server(state, entry.name, several)) for entry in entries}
+    names = [entry.name for entry in entries]
+    handles = {entry.name: _entry_handle(entry, options, _of_server(state, entry.name, names)) for entry in entries}
     if len(handles) == 1:
         return next(iter(handles.values()))
 
@@ -222,18 +251,44 @@ def _listed(entries: Sequence[Entry], options: WireOptions | None, state: StateO
     return ServerHandle(open_all, close_all)
 
 
-def _of_server(state: StateOptions | None, name: str, several: bool) -> StateOptions | None:
-    """The options for one server: among several, its tables are known to others as `name.table`."""
-    if state is None or not several:
+def _of_server(state: StateOptions | None, name: str, names: Sequence[str]) -> StateOptions | None:
+    """The options for one server: among several, its tools are known to others as `name_tool`, its tables as
+    `name.table`.
+
+    Raises:
+        ConfigError: a tool is of none of them.
+    """
+    if state is None or len(names) == 1:
         return state
-    return replace(state, ignore=tuple(path.removeprefix(f"{name}.") for path in state.ignore))
+    tools = tuple(
+        replace(tool, name=tool.name.removeprefix(f"{name}_"))
+        for tool in state.state_tools
+        if _owner(tool.name, names) == name
+    )
+    hidden = tuple(tool.removeprefix(f"{name}_") for tool in state.hidden if _owner(tool, names) == name)
+    ignore = tuple(path.removeprefix(f"{name}.") for path in state.ignore)
+    return replace(state, state_tools=tools, hidden=hidden, ignore=ignore)
+
+
+def _owner(tool: str, names: Sequence[str]) -> str:
+    """Whose tool it is among several servers."""
+    found = [name for name in names if tool.startswith(f"{name}_")]
+    if not found:
+        raise ConfigError(f"Of several servers a tool is named SERVER_tool, not {tool!r}; they are {', '.join(names)}.")
+    return max(found, key=len)
 
 
 def _entry_handle(entry: Entry, options: WireOptions | None, state: StateOptions | None) -> ServerHandle:
+    given, own = state or StateOptions(), entry.state
+    hidden = (*own.hidden, *(name for name in given.hidden if name not in own.hidden))
     if entry.target is not None:
-        given = state or StateOptions()
-        own = given if entry.state == StateOptions() else replace(entry.state, ignore=entry.state.ignore + given.ignore)
-        return _handle(entry.target, options, own)
+        usual = StateOptions()
+        said = {
+            name: getattr(own if getattr(own, name) != getattr(usual, name) else given, name)
+            for name in ("state_tools", "reset_tool", "snapshot_tool", "restore_tool")
+        }
+        both = StateOptions(**said, hidden=hidden, ignore=own.ignore + given.ignore)
+        return _handle(entry.target, options, both)
     from toolgym.mcp.simulated import SimulatedServer  # asks for an endpoint; most servers are real
 
-    return ServerHandle(SimulatedServer.from_config(entry.simulated, entry.folder).session)
+    return ServerHandle(SimulatedServer.from_config(entry.simulated, entry.folder, hidden).session)

@@ -64,8 +64,10 @@ class SimulatedServer:
             self._cache.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL)")
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any], folder: Path) -> "SimulatedServer":
+    def from_config(cls, config: Mapping[str, Any], folder: Path, hidden: Sequence[str] = ()) -> "SimulatedServer":
         """The server of an `mcp.json` entry: `tools` (a file, or the list itself) and fields of `SimulationOptions`.
+
+        The tools that are `hidden` are left out.
 
         Raises:
             ConfigError: a field is missing or unknown, or the file is no list of tools.
@@ -79,7 +81,11 @@ class SimulatedServer:
         options = {name: value for name, value in config.items() if name != "tools"}
         if "cache" in options:
             options["cache"] = str(folder / options["cache"])
-        return cls(read_specs(config["tools"], folder), SimulationOptions(**options))
+        specs = read_specs(config["tools"], folder)
+        for name in hidden:
+            if all(name != spec.name for spec in specs):
+                raise ConfigError(did_you_mean(name, [spec.name for spec in specs], "hidden tool"))
+        return cls([spec for spec in specs if spec.name not in hidden], SimulationOptions(**options))
 
     def session(self, world_key: Any = None) -> "SimulatedSession":
         """A new episode; a world key tells apart worlds that contradict each other."""
