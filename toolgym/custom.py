@@ -10,7 +10,7 @@ from toolgym.mcp.session import ToolSession
 from toolgym.tasks import Task
 from toolgym.tasks._stored import StoredTasks, fitting
 
-__all__ = ["ChosenTasks", "CustomDomain", "TaskList", "indexed"]
+__all__ = ["ChosenTasks", "CustomDomain", "TaskList", "indexed", "picked"]
 
 
 class TaskList:
@@ -104,6 +104,21 @@ def indexed(tasks: TaskSet, index: int) -> Task:
     return tasks[int(index)]
 
 
+def picked(tasks: TaskSet, one: Any, wanted: str = "a task's id, its index or a Task") -> Task:
+    """The task of an id or an index, or the task itself.
+
+    Raises:
+        ConfigError: there is none, or it is not what is `wanted`.
+    """
+    if isinstance(one, Task):
+        return one
+    if isinstance(one, str):
+        return tasks.by_id(one)
+    if isinstance(one, Integral) and not isinstance(one, bool):
+        return indexed(tasks, int(one))
+    raise ConfigError(f"task is {wanted}; got {one!r:.100}")
+
+
 class ChosenTasks:
     """A `TaskSet` of the tasks that were asked for; any other of the split is still found by its id.
 
@@ -118,19 +133,11 @@ class ChosenTasks:
     def __init__(self, tasks: TaskSet, chosen: Any):
         self._all = tasks
         several = isinstance(chosen, Sequence) and not isinstance(chosen, str)
-        picked = [self._pick(one) for one in (chosen if several else (chosen,))]
-        self._tasks = tuple({task.id: task for task in picked}.values())
+        wanted = "a task's id or index, or a list of such"
+        found = [picked(tasks, one, wanted) for one in (chosen if several else (chosen,))]
+        self._tasks = tuple({task.id: task for task in found}.values())
         if not self._tasks:
             raise ConfigError("task=[] chooses no task: give ids or indices, or leave it out")
-
-    def _pick(self, one: Any) -> Task:
-        if isinstance(one, Task):
-            return one
-        if isinstance(one, str):
-            return self._all.by_id(one)
-        if isinstance(one, Integral) and not isinstance(one, bool):
-            return indexed(self._all, int(one))
-        raise ConfigError(f"task is a task's id or index, or a list of such; got {one!r:.100}")
 
     def __len__(self) -> int:
         return len(self._tasks)

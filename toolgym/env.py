@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 
 from toolgym.budget import Budget
-from toolgym.custom import ChosenTasks, indexed
+from toolgym.custom import ChosenTasks, picked
 from toolgym.domain import Domain, Size
 from toolgym.episode import Episode, StepReturn
 from toolgym.errors import ConfigError, CopyError, InfraError, did_you_mean
@@ -353,11 +353,7 @@ class ToolEnv(gymnasium.Env[str, str]):
             chosen = value
         if chosen is None:
             return self.tasks[int(self.np_random.integers(len(self.tasks)))]
-        if isinstance(chosen, Task):
-            return chosen
-        if isinstance(chosen, str):
-            return self.tasks.by_id(chosen)
-        return indexed(self.tasks, chosen)
+        return picked(self.tasks, chosen)
 
     def _new_session(self) -> ToolSession:
         session = self.domain.session()

@@ -47,7 +47,7 @@ class McpOptions:
     URL, `docker:IMAGE`, a command as a list, a `ToolServer`, a `FastMCP`, or a function that makes one."""
     tasks: TaskSource | None = None
     """See `toolgym.tasks.files`. Without: random calls that the server answers without an error."""
-    policy: str | None = None
+    policy: str | Path | None = None
     """The policy document: text, or the path of a .md or .txt file. By default the tasks file's."""
     name: str = "mcp"
     """The domain's name."""
@@ -71,7 +71,7 @@ class McpOptions:
     spares: int = 1
     """Servers that are started ahead, so that a reset by restart is quick."""
     max_answer_bytes: int = 4 * 2**20
-    """A longer answer of a server is cut, and says so."""
+    """A longer answer of a server on the wire is cut, and says so."""
     random_seed: int = 0
     """Seeds the random tasks."""
 
@@ -192,7 +192,7 @@ class RandomTasks:
 
     def by_id(self, task_id: str) -> Task:
         split, _, number = task_id.partition("-")
-        if split != self._split or not number.isdigit() or int(number) >= len(self):
+        if split != self._split or not number.isdecimal() or int(number) >= len(self):
             raise ConfigError(f"There is no random task {task_id!r}: they are {self._split}-0 to {self._split}-999.")
         return self[int(number)]
 
@@ -240,13 +240,15 @@ def load_server(target: Any) -> Connectable:
     return cast(Connectable, target)
 
 
-def _policy_text(policy: str) -> str:
-    if policy.endswith((".md", ".txt")):
-        try:
-            return Path(policy).read_text(encoding="utf-8-sig")
-        except OSError as error:
-            raise ConfigError(f"Cannot read the policy {policy!r}: {error.strerror}") from error
-    return policy
+def _policy_text(policy: str | Path) -> str:
+    if isinstance(policy, str) and not policy.endswith((".md", ".txt")):
+        return policy
+    try:
+        return Path(policy).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"Cannot read the policy {str(policy)!r}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"Cannot read the policy {str(policy)!r}: it is not UTF-8 ({error.reason}).") from error
 
 
 def _domain_of(settings: dict[str, Any], options: EnvOptions | None) -> tuple[McpDomain, dict[str, Any]]:

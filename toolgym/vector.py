@@ -274,7 +274,11 @@ class ToolVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], np.ndarray]):
         for name in options:
             if name not in _RESET_OPTIONS:
                 raise ConfigError(did_you_mean(name, _RESET_OPTIONS, "reset option"))
-        tasks = options.get("tasks", [options.get("task")] * self.num_envs)
+        tasks = options.get("tasks")
+        if tasks is None:
+            tasks = [options.get("task")] * self.num_envs
+        if not isinstance(tasks, Sequence | np.ndarray) or isinstance(tasks, str):
+            raise ConfigError(f"tasks is a list of tasks, one an episode; got {tasks!r:.100}")
         if len(tasks) != self.num_envs:
             raise ConfigError(f"{self.num_envs} episodes need as many tasks, not {len(tasks)}")
         mask = np.asarray(options.get("reset_mask", np.ones(self.num_envs, dtype=np.bool_)))

@@ -268,6 +268,7 @@ def test_tasks_can_be_chosen(bank: CustomDomain, make_bank: Callable[..., ToolEn
     assert env.reset(options={"task": mine})[1]["task_id"] == "mine"
     for wrong, message in (
         ({"task": 99}, "tasks 0 to 5"),
+        *(({"task": odd}, "its index or a Task; got") for odd in ([0], {"id": "bank-1"}, 0.5, True)),
         ({"task": "bank-99"}, "Did you mean 'bank-9'"),
         ({"tsk": 1}, "Did you mean 'task'"),
     ):

@@ -105,6 +105,10 @@ def test_wrong_options_say_what_would_be_right(bank: CustomDomain) -> None:
         own.reset(options={"reset_mask": np.zeros(2, dtype=np.bool_)})
     with pytest.raises(ConfigError, match="as many tasks"):
         own.reset(options={"tasks": [1]})
+    for odd in (3, "ab", {1, 2}):
+        with pytest.raises(ConfigError, match="tasks is a list of tasks"):
+            own.reset(options={"tasks": odd})
+    own.reset(options={"tasks": None})
     own.reset(seed=0)
     with pytest.raises(ValueError, match="as many actions"):
         own.step(["x"])

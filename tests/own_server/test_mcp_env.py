@@ -361,6 +361,27 @@ def test_settings_that_cannot_be_used_are_told(settings, message):
         gymnasium.make("ToolGym/MCP-v0", **settings).reset()
 
 
+def test_a_policy_is_a_text_or_a_file(tmp_path):
+    path = tmp_path / "policy.md"
+    path.write_text("Add höchstens two.", encoding="utf-8")
+    for policy in (path, str(path), path.read_text(encoding="utf-8")):
+        env = gymnasium.make("ToolGym/MCP-v0", servers=make_counter, tasks=[ADD], policy=policy)
+        assert "Add höchstens two." in env.reset(seed=0)[0]
+        env.close()
+    path.write_text("Add höchstens two.", encoding="latin-1")
+    for policy in (path, str(path)):
+        with pytest.raises(ConfigError, match=r"Cannot read the policy .* not UTF-8"):
+            make(servers=make_counter, tasks=[ADD], policy=policy)
+
+
+def test_a_random_task_that_is_not_there_is_named():
+    env = make(servers=make_counter)
+    for id in ("train-1000", "train-\u00b2", "train-", "test-1"):
+        with pytest.raises(ConfigError, match=f"no random task '{id}'"):
+            env.reset(options={"task": id})
+    env.close()
+
+
 def test_a_gold_chain_that_fails_is_a_task_error():
     env = make(servers=make_counter, tasks=[{"request": "x", "calls": [{"ad": {"by": 1}}]}])
     with pytest.raises(TaskError, match="Did you mean 'add'"):

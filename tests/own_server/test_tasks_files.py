@@ -64,6 +64,18 @@ def test_a_file_is_read(tmp_path):
         ("tasks: [\n", r"line 2"),
         ("tasks:\n\t- x\n", r"line 2"),
         ("task: []\n", r"Did you mean 'tasks'"),
+        (
+            "tasks:\n  - request: x\n    calls:\n      - {order: {}, wait: {}}\n",
+            r"0\.calls\.0\.order: Unknown field 'order'\. Known: arguments, name, writes\.",
+        ),
+        (
+            "- request: x\n  gold: [{calls: [{name: f, writs: true}]}]\n",
+            r"0\.gold\.0\.calls\.0\.writs: Unknown field 'writs'. Did you mean 'writes'",
+        ),
+        (
+            "- request: x\n  checklist: [{id: a, question: q, check: {type: call, name: f, argument: {}}}]\n",
+            r"check\.call\.argument: Unknown field 'argument'\.$",
+        ),
         ("- request: x\n  calls: [f]\n- request: y\n  cals: [f]\n", r"line 4: 1\.cals"),
         ("tasks:\n  - {id: a, request: x, calls: [f]}\nfrozen:\n  b: {}\n", r"line 4: frozen: Unknown task 'b'"),
         (

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import NoneType
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from pydantic import (
     BaseModel,
@@ -393,11 +393,30 @@ def _task_error(error: ValidationError, located: Located, name: str, prefix: tup
         if (wanted := _WANTED.get(problem["type"])) is not None:
             message = f"expected {wanted}, got {_shown(problem['input'])}"
         if problem["type"] == "extra_forbidden":
-            known = (Task if "domain" in str(error.title) else AuthoredTask).model_fields
-            known = TaskFile.model_fields if len(path) == 1 and not prefix else known
-            message = did_you_mean(str(path[-1]), known, "field")
+            known = _fields_at({"Task": Task, "TaskFile": TaskFile}.get(error.title, AuthoredTask), problem["loc"][:-1])
+            message = f"Unknown field {path[-1]!r}." if known is None else did_you_mean(str(path[-1]), known, "field")
         lines.append(f"{name}, line {located.line(path)}: {where}: {message}")
     return TaskError("\n".join(lines))
+
+
+def _fields_at(model: type[BaseModel], place: Sequence[str | int]) -> Iterable[str] | None:
+    """The fields of the model that stands at a place in another one; None where several may."""
+    for part in place:
+        if isinstance(part, int):
+            continue
+        field = model.model_fields.get(part)
+        inner = set() if field is None else set(_models_in(field.annotation))
+        if len(inner) != 1:
+            return None
+        model = inner.pop()
+    return model.model_fields
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
 
 
 _READERS = {".yaml": read_yaml, ".yml": read_yaml, ".json": read_json, ".jsonl": None}
