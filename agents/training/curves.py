@@ -134,22 +134,24 @@ def _curves(lines: Iterable[Mapping[str, Any]]) -> dict[str, Curve]:
             curve = out.setdefault(name, Curve())
             curve.steps.append(line["step"])
             curve.values.append(float(value))
-            if interval := line.get("intervals", {}).get(name):
+            if interval := (line.get("intervals") or {}).get(name):
                 curve.intervals.append((interval[0], interval[1]))
     return out
 
 
 def choose(runs: Sequence[Run], figures: Sequence[str] = ()) -> list[str]:
-    """The figures to draw: those that are given, or else the usual ones that a run has, at most four.
+    """The figures to draw: those that are given, or else the usual ones that a run has, or its first ones; at most 4.
 
     Raises:
-        ConfigError: no run has such a figure.
+        ConfigError: no run has such a figure, or any.
     """
-    known = {name for run in runs for name in run.curves}
+    known = {name: None for run in runs for name in run.curves}
+    if not known:
+        raise ConfigError(f"{', '.join(run.name for run in runs)}: none has logged a figure that could be drawn")
     for name in figures:
         if name not in known:
             raise ConfigError(did_you_mean(name, known, "figure"))
-    return list(figures) or [name for name in _USUAL if name in known][:_AT_MOST]
+    return list(figures) or ([name for name in _USUAL if name in known] or list(known))[:_AT_MOST]
 
 
 def smooth(values: Sequence[float], smoothing: float) -> list[float]:

@@ -93,6 +93,7 @@ def connect(
     """
     if isinstance(target, ToolServer):
         _check_world(state)
+        _check_alone(server)
         return ServerHandle(target.session)
     if isinstance(target, str) and target.startswith(_DOCKER):
         target = DockerTarget(target.removeprefix(_DOCKER))
@@ -107,6 +108,7 @@ def single_target(target: Connectable, server: str | None = None) -> tuple[Targe
         ConfigError: as for `connect`.
     """
     if isinstance(target, ToolServer):
+        _check_alone(server)
         return MemoryTarget(lambda: target.fastmcp, fresh=False), StateOptions()
     if isinstance(target, str) and target.startswith(_DOCKER):
         target = DockerTarget(target.removeprefix(_DOCKER))
@@ -132,7 +134,18 @@ def _entries(target: Connectable, server: str | None) -> list[Entry] | None:
             raise ConfigError(f"{str(path)!r} is neither a URL nor a file; a command is given as a list.")
         if path.suffix == ".json":
             return read_config(path, server)
+    _check_alone(server)
     return None
+
+
+def _check_alone(server: str | None) -> None:
+    """Raises where one of several servers is asked for, and there is but one.
+
+    Raises:
+        ConfigError: so it is.
+    """
+    if server is not None:
+        raise ConfigError(f"server={server!r} chooses one of an mcp.json; here is one server: leave it out")
 
 
 def _target(target: Connectable, token: str | None) -> Target:
