@@ -30,8 +30,8 @@ A value is *told* if the request, the user, a result or the gold chain has it.
 | `wrong_answer` | a response after all calls of the gold chain |
 | `no_answer` | the episode ends without one |
 
-Other calls that read, and the ones made again, are detours. `malformed`, `over_budget` and `no_answer` are none of the
-corpus's.
+Other calls that read, and the ones made again, are detours. A call whose tool was unavailable is no error; that it is
+not made again may be one. `malformed`, `over_budget` and `no_answer` are none of the corpus's.
 
 Hand-worked: the gold chain finds a customer by e-mail, lists the loans of "ann", renews L-1, and answers. Finding, then
 renewing L-2, which a result showed: `wrong_argument` in turn 1, for "renew" is left (that the loans were never listed
@@ -139,6 +139,8 @@ class _Reading:
         """The kind of error that a call is, or ""."""
         if result.outcome == "over_budget":
             return result.outcome
+        if result.outcome == "unavailable":
+            return ""
         if number in self.made:
             return self._out_of_order(number, self.made.index(number))
         same = [one.arguments for _, one in self.gold if one.name == call.name]

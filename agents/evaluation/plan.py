@@ -3,7 +3,8 @@
 A *step* is a tool call or the episode's last response. The steps of the gold chain are its calls and its last response.
 A call is *right* if it succeeded and is a call of the gold chain (the same tool with the same arguments) that was not
 made before; two equal ones need two. The last response is right if the episode is solved. A call is an *error* if it
-was refused, or is not right and its tool writes; the last response if it is not right. Other calls are detours.
+was refused, or is not right and its tool writes; the last response if it is not right. Other calls are detours. A call
+whose tool was unavailable is no step: it did nothing, and has to be made again.
 
 Where neither the gold chain nor an episode that came to its end has a response, there is no such step.
 
@@ -60,6 +61,8 @@ def plan_score(trajectory: Trajectory, task: Task, writing_tools: Collection[str
     made: list[int] = []  # which gold calls, in the order in which they were made
     steps, erred, before = 0, False, 0
     for call, result in trajectory.calls:
+        if result.outcome == "unavailable":
+            continue
         steps += 1
         key = None if result.is_error else _key(call.name, call.arguments)
         at = next((index for index in left if gold[index][0] == key), None)

@@ -163,7 +163,7 @@ def _summary(scores: Sequence[EpisodeScore], k: int, seed: int) -> Summary:
         for name, estimator in ((f"pass@{number}", pass_at_k), (f"pass^{number}", pass_hat_k)):
             # A task that lost trials to the infrastructure may have fewer than `number`: it cannot tell.
             per_task = [estimator(len(t), sum(s.solved for s in t), number) for t in tasks if len(t) >= number]
-            estimates[name] = _estimate(per_task, seed, share=number == 1)
+            estimates[name] = _estimate(per_task, seed, share=True)
     estimates["noop_pass@1"] = mean(lambda score: score.idle_solves, share=True)
     estimates["tool_recall"] = mean(lambda score: score.tool_recall)
     estimates["call_recall"] = mean(lambda score: score.call_recall)

@@ -167,6 +167,8 @@ class CommonOptions:
         check_choices(self)
         if self.report_to != "none":
             _check_places(self.report_to)
+        if self.resume and self.overwrite:
+            raise ConfigError("resume keeps what the output folder holds and overwrite removes it: give one of the two")
         _check_evaluation(self)
         check_schedule(self)
         check_ranges(

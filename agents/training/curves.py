@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolgym.agents.evaluation.pictures import new_picture, save_picture
+from toolgym.agents.training.differing import HOW_IT_RUNS
 from toolgym.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ _NO_FIGURES = ("step", "epoch", "k", "pass@k", "pass^k", "seed", "temperature")
 """Numbers of a line that say how it came about, or that stand there twice."""
 _SHARES = ("eval/pass@1", "eval/tool_recall", "eval/call_recall", "solved", "truncated", "infra_errors")
 """Figures that are between 0 and 1."""
+_ONE_RUN = ("seed", *HOW_IT_RUNS)
+"""Options in which the runs of several seeds may differ."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,8 @@ def read_run(folder: Path, name: str | None = None) -> Run:
 
 
 def over_seeds(runs: Sequence[Run], folders: Sequence[Path]) -> list[Run]:
-    """Runs whose options are equal but for the seed and the folder as one: the mean of each figure, over the steps that
-    all of them have; its intervals are the lowest and the highest value.
+    """Runs whose options are equal but for the seed, and for how and where they run, as one: the mean of each figure,
+    over the steps that all of them have; its intervals are the lowest and the highest value.
 
     Raises:
         ConfigError: a folder's config.json cannot be read.
@@ -86,7 +89,7 @@ def over_seeds(runs: Sequence[Run], folders: Sequence[Path]) -> list[Run]:
     for run, folder in zip(runs, folders, strict=True):
         try:
             options = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            key = json.dumps({name: options[name] for name in sorted(options) if name not in ("seed", "output")})
+            key = json.dumps({name: options[name] for name in sorted(options) if name not in _ONE_RUN})
         except (OSError, ValueError, TypeError) as error:
             raise ConfigError(f"{folder / 'config.json'} does not say how the run was made: {error}") from error
         groups.setdefault(key, []).append(run)
@@ -131,22 +134,24 @@ def _curves(lines: Iterable[Mapping[str, Any]]) -> dict[str, Curve]:
             curve = out.setdefault(name, Curve())
             curve.steps.append(line["step"])
             curve.values.append(float(value))
-            if interval := line.get("intervals", {}).get(name):
+            if interval := (line.get("intervals") or {}).get(name):
                 curve.intervals.append((interval[0], interval[1]))
     return out
 
 
 def choose(runs: Sequence[Run], figures: Sequence[str] = ()) -> list[str]:
-    """The figures to draw: those that are given, or else the usual ones that a run has, at most four.
+    """The figures to draw: those that are given, or else the usual ones that a run has, or its first ones; at most 4.
 
     Raises:
-        ConfigError: no run has such a figure.
+        ConfigError: no run has such a figure, or any.
     """
-    known = {name for run in runs for name in run.curves}
+    known = {name: None for run in runs for name in run.curves}
+    if not known:
+        raise ConfigError(f"{', '.join(run.name for run in runs)}: none has logged a figure that could be drawn")
     for name in figures:
         if name not in known:
             raise ConfigError(did_you_mean(name, known, "figure"))
-    return list(figures) or [name for name in _USUAL if name in known][:_AT_MOST]
+    return list(figures) or ([name for name in _USUAL if name in known] or list(known))[:_AT_MOST]
 
 
 def smooth(values: Sequence[float], smoothing: float) -> list[float]:

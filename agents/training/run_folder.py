@@ -29,6 +29,7 @@ from safetensors import SafetensorError
 
 from toolgym._files import WriteLock, write_whole
 from toolgym.agents.policies.models import model_path
+from toolgym.agents.training.differing import MAY_CHANGE
 from toolgym.agents.training.sizing import unset
 from toolgym.domain import Size
 from toolgym.errors import ConfigError, ToolGymError
@@ -61,36 +62,6 @@ TENSORBOARD, EPISODES, TOKENS = "tensorboard", "episodes.jsonl", "tokens.jsonl"
 WANDB, RUN_NAME = "wandb", "run_name"
 _SLOTS = ("best-a", "best-b")
 """Where the model that `best` is a link to lies: a new one is written into the other one."""
-_MAY_DIFFER = (
-    "concurrency",
-    "derived",
-    "env_steps",
-    "env_workers",
-    "eval_episodes",
-    "eval_split",
-    "eval_steps",
-    "eval_temperature",
-    "gradient_checkpointing",
-    "judge_cache",
-    "judge_url",
-    "judge_workers",
-    "micro_batch",
-    "output",
-    "overwrite",
-    "progress",
-    "record",
-    "report_to",
-    "resume",
-    "save_steps",
-    "share_prefixes",
-    "step_timeout",
-    "steps",
-    "threads",
-    "vllm",
-    "vllm_weights",
-    "weights",
-)
-"""What a resumed run may have other than it began with."""
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -284,7 +255,7 @@ def _check_same(config: Any) -> None:
         return
     given = _plain(config)
     there = _with_new_options(config, there)
-    free = {*_MAY_DIFFER, *(name for name in given["derived"] if name in there["derived"])}
+    free = {*MAY_CHANGE, *(name for name in given["derived"] if name in there["derived"])}
     other = [
         f"{name}={there[name]!r}, not {given[name]!r}"
         for name in given

@@ -99,6 +99,9 @@ def _given_options(config: Any) -> dict[str, Any]:
     for name in ("split", "reward", "user"):
         if name in more and hasattr(config, name):
             raise ConfigError(f"The {name} is an option of its own: --{name}.")
+    for name in ("size", "prompt", "depth"):
+        if name in more and name in chosen:
+            raise ConfigError(f"--{name} and --set {name}=… are two: give one of them")
     out = {**chosen, **more}
     own, set_too = chosen.get("reward_options"), more.get("reward_options")
     if own and isinstance(set_too, Mapping):

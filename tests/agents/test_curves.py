@@ -64,6 +64,17 @@ def test_the_usual_figures_are_those_that_there_are(runs: Path) -> None:
         choose([grpo], ["solvd"])
 
 
+def test_a_run_without_the_usual_figures_shows_its_first(tmp_path: Path) -> None:
+    write(tmp_path / "own" / "metrics.jsonl", {"step": 1, "e": 1.0, "d": 1.0, "c": 1.0, "b": 1.0, "a": 1.0})
+    write(tmp_path / "own" / "evaluations.jsonl", {"step": 1, "turns": 2.0, "intervals": None})
+    own = read_run(tmp_path / "own")
+    assert choose([own]) == ["e", "d", "c", "b"]
+    assert own.curves["eval/turns"].intervals == []
+    write(tmp_path / "none" / "metrics.jsonl", {"step": 1, "said": "nothing"})
+    with pytest.raises(ConfigError, match="none has logged a figure"):
+        choose([read_run(tmp_path / "none")])
+
+
 def test_smoothing_is_a_running_mean_with_falling_weights() -> None:
     # (1), (0.5 * 1 + 3) / 1.5, (0.25 * 1 + 0.5 * 3 + 4) / 1.75
     assert smooth([1.0, 3.0, 4.0], 0.5) == pytest.approx([1.0, 3.5 / 1.5, 5.75 / 1.75])

@@ -7,6 +7,9 @@ import pytest
 from matplotlib.axes import Axes
 
 from toolgym.agents.training.curves import Curve, draw, over_seeds, read_runs
+from toolgym.agents.training.grpo_options import GRPOOptions
+from toolgym.agents.training.run_folder import begin, kept
+from toolgym.agents.training.sizing import settled
 from toolgym.cli import main
 from toolgym.errors import ConfigError
 
@@ -38,6 +41,25 @@ def test_the_mean_and_the_range_of_equal_options(folders):
     assert curve.values == pytest.approx([0.2, 0.6])
     assert curve.intervals == [(0.1, 0.3), (0.3, 0.9)]
     assert (other.name, other.curves["solved"].values) == ("c", [0.0, 0.0])
+
+
+def test_a_run_that_was_resumed_is_one_of_the_seeds(tmp_path):
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for seed, folder in enumerate(folders):
+        begin(settled(GRPOOptions(output=folder, seed=seed)))
+        (folder / "metrics.jsonl").write_text('{"step": 1, "solved": 0.5}\n')
+    (folders[1] / "checkpoint-1").mkdir()
+    (folders[1] / "checkpoint-1" / "trainer_state.json").write_text("{}")
+    # It goes on with other threads and elsewhere, as a run may.
+    again = GRPOOptions(output=folders[1], seed=1, resume=True, threads=2, micro_batch=4, record=True, save_steps=10)
+    begin(settled(kept(again)))
+    assert [run.name for run in over_seeds(read_runs(folders), folders)] == ["a and 1 more seeds"]
+
+
+@pytest.mark.parametrize("other", [{"steps": 9}, {"env_steps": 9}, {"eval_split": "test"}, {"learning_rate": 0.1}])
+def test_what_a_run_learns_from_keeps_it_apart(tmp_path, other):
+    folders = [write(tmp_path / "a", [0.1], seed=0), write(tmp_path / "b", [0.3], seed=1, **other)]
+    assert [run.name for run in over_seeds(read_runs(folders), folders)] == ["a", "b"]
 
 
 def test_the_range_is_drawn_as_a_band(folders, tmp_path, monkeypatch):

@@ -84,6 +84,21 @@ def test_the_split_is_an_option_of_its_own(config: GRPOOptions) -> None:
         env_options(replace(config, set=("split=test",)))
 
 
+@pytest.mark.parametrize("twice", [{"size": "small"}, {"prompt": "short"}, {"depth": (1,)}])
+def test_an_option_of_the_environment_is_given_once(config: GRPOOptions, twice: dict[str, Any]) -> None:
+    other = {"size": "large", "prompt": "full", "depth": 4}
+    for name in twice:
+        settings = (f"{name}={other[name]}",)
+        assert env_options(replace(config, set=settings))[name] == other[name]
+        with pytest.raises(ConfigError, match=f"--{name} and --set {name}=… are two: give one of them"):
+            env_options(replace(config, **twice, set=settings))
+
+
+def test_a_run_goes_on_or_begins_anew() -> None:
+    with pytest.raises(ConfigError, match="resume keeps what the output folder holds and overwrite removes it"):
+        GRPOOptions(resume=True, overwrite=True)
+
+
 def test_a_run_goes_on_with_its_own_options(config: GRPOOptions) -> None:
     more = replace(config, resume=True, steps=70, threads=1, progress=False)
     assert begin(more) == str(config.output / "checkpoint-20")

@@ -197,6 +197,14 @@ def test_episodes_are_not_mixed_without_a_word(capsys: pytest.CaptureFixture[str
     assert "--output" in one_line(capsys, "eval", *SMALL, "--append")
 
 
+def test_a_file_of_something_else_is_not_added_to(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    Path("notes.csv").write_text("name,score\nann,3\nbob,4")
+    # Before anything is opened: that there is no such environment is not reached.
+    said = one_line(capsys, "eval", "--env", "Nope-v0", "-o", "notes.csv", "--append")
+    assert "notes.csv cannot be added to" in said
+    assert Path("notes.csv").read_text() == "name,score\nann,3\nbob,4"
+
+
 def test_a_reward_that_is_no_number_is_said_by_score_too(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     assert exit_status("eval", "-n", "2", *SMALL, "-o", "played.jsonl") == 0
     capsys.readouterr()

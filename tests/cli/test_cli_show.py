@@ -89,3 +89,22 @@ def test_an_outcome_that_there_is_not(toolgym, episodes):
         assert "Unknown outcome 'nope'" in done.err
         assert "policy_error, solved" in done.err
     assert "No episode ended as truncated" in toolgym("show", episodes, "--outcome", "truncated").out
+
+
+@pytest.mark.parametrize("command", ["show", "score"])
+def test_one_file_at_a_time(toolgym, tmp_path, command):
+    episodes = tmp_path / "episodes.jsonl"
+    episodes.touch()
+    said = toolgym(command, episodes, episodes)
+    assert (said.code, said.out) == (2, "")
+    assert f"{episodes} is a file, and no environment: toolgym {command} takes one file at a time" in said.err
+
+
+@pytest.mark.parametrize("words", [["--env", "Nope"], ["Nope"], ["--set", "nosuch=1"], ["--full"]])
+def test_what_is_of_one_episode_is_refused_without_one(toolgym, tmp_path, words):
+    episodes = tmp_path / "episodes.jsonl"
+    episodes.touch()
+    for more in ([], ["--json"], ["--episode", 0, "--json"]):
+        said = toolgym("show", episodes, *words, *more)
+        assert (said.code, said.out) == (2, "")
+        assert "is of an episode that is shown step by step: give --episode, and not --json" in said.err

@@ -1,6 +1,11 @@
 """What servers, tasks and models write is shown as it is: no markup is read in it, and no terminal obeys it."""
 
 import io
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
 
 import gymnasium
 import pytest
@@ -45,6 +50,27 @@ def test_show_prints_it_as_text(toolgym, trajectory, tmp_path, monkeypatch, comm
     shown = toolgym(name, str(path), *rest).out
     assert SPELLED in shown
     assert "\x1b[2J" not in shown
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_a_terminal_of_another_encoding_shows_what_it_can(trajectory, tmp_path, encoding):
+    path = tmp_path / "episodes.jsonl"
+    with TrajectoryWriter(path) as writer:
+        writer.write(replace(trajectory, prompt="<user>Zürich → 東京 😀</user>"))
+
+    def shown(*words):
+        done = subprocess.run(
+            [sys.executable, "-c", "from toolgym.cli import main; main()", "show", path, *words],
+            env={**os.environ, "PYTHONIOENCODING": encoding},
+            capture_output=True,
+            check=True,
+        )
+        return done.stdout.decode(encoding)
+
+    said = shown("--episode", "0")
+    assert "rich →" in said if encoding == "utf-8" else "rich \\u2192 \\u6771\\u4eac \\U0001f600" in said
+    (episode,) = json.loads(shown("--json"))
+    assert episode["prompt"] == "<user>Zürich → 東京 😀</user>"
 
 
 def printed(shown):

@@ -191,6 +191,36 @@ def test_other_files_are_refused_with_the_line(tmp_path: Path) -> None:
         trajectory_from_json({"schema": 1})
 
 
+OTHERS = [
+    b"name,score\nann,3\nbob,4",  # a line that a torn one would be taken for
+    b"my notes",
+    b'{"a": 1}\n',
+    b'{"type": "header", "schema": 99}\n',
+    b"\x89PNG" + b"\0" * 70_000,
+]
+
+
+@pytest.mark.parametrize("content", OTHERS)
+def test_a_file_of_something_else_is_not_added_to(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(TrajectoryError, match=r"t\.jsonl cannot be added to: .*Give another file"):
+        TrajectoryWriter(path)
+    assert path.read_bytes() == content
+    TrajectoryWriter(path, anew=True).close()  # who says so may overwrite it
+    assert read_trajectories(path) == []
+
+
+@pytest.mark.parametrize("cut", [1, 10, 30])
+def test_a_file_whose_header_is_torn_is_added_to(tmp_path: Path, make_bank: Callable[..., ToolEnv], cut: int) -> None:
+    path = tmp_path / "t.jsonl"
+    TrajectoryWriter(path).close()
+    path.write_bytes(path.read_bytes()[:-cut])
+    with RecordTrajectories(make_bank(), path) as env:
+        run_episode(env, 0)
+    assert read_trajectories(path) == [env.unwrapped.trajectory]
+
+
 def test_only_tool_environments_can_be_recorded(tmp_path: Path) -> None:
     import gymnasium
 

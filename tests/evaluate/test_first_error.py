@@ -33,6 +33,7 @@ OK, REFUSED = ToolResult('{"due":"2026-07-01"}'), ToolResult("no", is_error=True
 INVALID = ToolResult("no", is_error=True, outcome="invalid_arguments")
 UNKNOWN = ToolResult("no", is_error=True, outcome="unknown_tool")
 OVER = ToolResult("no", is_error=True, outcome="over_budget")
+AWAY = ToolResult("Try again.", is_error=True, outcome="unavailable")
 
 
 def gold(name: str, **arguments: Any) -> GoldCall:
@@ -105,6 +106,11 @@ def one(name: str, result: ToolResult = OK, **arguments: Any) -> Any:
         ((FIND, LIST, LIST, RENEW, MISTAKEN), "wrong_answer", 4),
         ((FIND, one("fines", OK, member_id="ann_1"), LIST, RENEW, MISTAKEN), "wrong_answer", 4),
         ((one("find", OK, email="ann@x.org", days=7), FIND, LIST, RENEW, MISTAKEN), "wrong_answer", 4),
+        # A tool that was unavailable is nobody's error; that the call is not made again is one.
+        ((one("find", AWAY, email="ann@x.org"), FIND, LIST, RENEW, MISTAKEN), "wrong_answer", 4),
+        ((one("renew", AWAY, loan_id="L-9"), FIND, LIST, RENEW, MISTAKEN), "wrong_answer", 4),
+        ((FIND, one("loans", AWAY, member_id="ann_1"), RENEW, MISTAKEN), "step_left_out", 2),
+        ((FIND, one("loans", AWAY, member_id="ann_1"), MISTAKEN), "premature_answer", 2),
     ],
 )  # fmt: skip
 def test_each_kind(turns: tuple[Any, ...], kind: str, turn: int) -> None:

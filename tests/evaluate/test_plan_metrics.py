@@ -14,6 +14,7 @@ from toolgym.tasks import GoldAction, GoldCall, Task
 from toolgym.trajectory import Step, ToolResult, Trajectory
 
 OK, BAD = ToolResult("ok"), ToolResult("no", is_error=True, outcome="tool_error")
+AWAY = ToolResult("Try again.", is_error=True, outcome="unavailable")
 WRITING = {"renew"}
 
 
@@ -83,6 +84,17 @@ def test_no_answer_and_nothing_at_all() -> None:
 def test_the_same_call_twice_counts_once() -> None:
     made = episode(("find", "ann", OK), ("find", "ann", OK), outcome="unsolved")
     assert plan_score(made, TASK, WRITING).step_precision == 1 / 3
+
+
+def test_a_call_that_was_unavailable_is_no_step() -> None:
+    made = episode(
+        ("find", "ann", AWAY), ("find", "ann", OK), ("loans", "ann", OK), ("renew", "L-1", AWAY), ("renew", "L-1", OK),
+        ("renew", "L-2", OK),
+    )  # fmt: skip
+    assert plan_score(made, TASK, WRITING) == PlanScore(1.0, 1.0, 1.0, 1.0, None)
+    # Found, tried to list, and gave up: 1 of 5 steps, and of the episode's two, finding and the answer, one is right.
+    left = episode(("find", "ann", OK), ("loans", "ann", AWAY), outcome="unsolved")
+    assert plan_score(left, TASK, WRITING) == PlanScore(1 / 5, 1 / 2, None, 1 / 5, None)
 
 
 def test_of_a_task_without_a_chain_nothing_is_told() -> None:

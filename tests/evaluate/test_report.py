@@ -60,6 +60,9 @@ def test_pass_figures(report):
     assert figures["pass^3"] == figures["pass^k"] == 0.0
     # Wilson's interval takes the three tasks as the independent units.
     assert figures["intervals"]["pass@1"] == pytest.approx(list(wilson(figures["pass@1"], 3)))
+    assert figures["intervals"]["pass@2"] == pytest.approx(list(wilson(2 / 3, 3)))
+    # Of three trials two tasks tell: that neither has all solved leaves an interval of some width.
+    assert figures["intervals"]["pass^k"] == pytest.approx(list(wilson(0.0, 2)))
 
 
 def test_what_doing_nothing_would_have_got_stands_beside():

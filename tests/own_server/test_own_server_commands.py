@@ -92,6 +92,20 @@ def test_inspect_shows_hostile_words_as_data_and_warns(capsys, raw_server_comman
     assert {f["rule"] for f in found["findings"] if f["tool"] == "evil"} >= {"control-characters", "injection"}
 
 
+def test_inspect_refuses_a_tool_and_a_server_that_there_are_not(capsys, monkeypatch, raw_server_command):
+    command = json.dumps(raw_server_command("evil-words"))
+    for more in ([], ["--json"]):
+        status, out, err = run(capsys, "inspect", "--servers", command, "--tool", "evli", *more)
+        assert (status, out) == (2, "")
+        assert "Unknown tool 'evli'. Did you mean 'evil'" in err
+        status, out, err = run(capsys, "inspect", "--servers", command, "--server", "shop", *more)
+        assert (status, out) == (2, "")
+        assert "server='shop' chooses one of an mcp.json" in err
+    monkeypatch.setenv("COLUMNS", "24")
+    narrow = run(capsys, "inspect", "--servers", command)[1]
+    assert "\u2026" not in narrow  # a name that is cut off is another one
+
+
 def test_inspect_names_the_tools_that_had_to_be_left_out(capsys, raw_server_command):
     command = json.dumps(raw_server_command("odd-tools"))
     status, out, _ = run(capsys, "inspect", "--servers", command, "--json")

@@ -76,7 +76,9 @@ def test_figures_of_an_oracle_are_those_without_perturbations(airline):
     options = EvalOptions(
         episodes=20, env_options={"size": "small", "distractors": 4, "rename": True, "flaky": 0.3, "reorder": True}
     )
-    evaluate(OraclePolicy(), options, on_episode=lambda score, _: scores.append(score))
+    report = evaluate(OraclePolicy(), options, on_episode=lambda score, _: scores.append(score)).to_json()
+    assert report["step_recall"] == report["step_precision"] == report["order"] == report["first_error"] == 1.0
+    assert report["recovery"] is None
     assert all(score.solved and score.reward == pytest.approx(1.0) for score in scores)
     assert all(score.tool_recall in (1.0, None) and score.call_recall in (1.0, None) for score in scores)
     assert not any(sum(score.errors.values()) for score in scores)

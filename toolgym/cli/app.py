@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import io
 import os
 import sys
 import warnings
@@ -133,6 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if arguments is None:
         _collect_less()
+        _print_anything()
     shown, warnings.formatwarning = warnings.formatwarning, _warning
     try:
         app(list(_brought(given)), prog_name="toolgym")
@@ -161,6 +163,13 @@ def _collect_less() -> None:
     """
     gc.set_threshold(20_000, 20, 20)
     atexit.register(gc.freeze)
+
+
+def _print_anything() -> None:
+    """Lets stdout and stderr spell out the characters that their encoding does not have."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # not where there is none, or one that something else put there
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _brought(arguments: Sequence[str]) -> Iterator[str]:

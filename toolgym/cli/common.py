@@ -1,5 +1,8 @@
 """What the commands share: consoles, JSON output, common options and the reading of JSON Lines."""
 
+import codecs
+import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -39,6 +42,7 @@ __all__ = [
     "either",
     "episodes_of",
     "is_corpus",
+    "one_file",
     "out",
     "panel",
     "parse_settings",
@@ -188,9 +192,19 @@ def either(argument: str | None, option: str | None, name: str) -> str | None:
     return option if argument is None else argument
 
 
+def one_file(command: str, argument: str | None) -> None:
+    """Raises where a second file stands in the place of the environment.
+
+    Raises:
+        ConfigError: it does.
+    """
+    if argument is not None and Path(argument).is_file():
+        raise ConfigError(f"{argument} is a file, and no environment: toolgym {command} takes one file at a time")
+
+
 def print_json(value: Any) -> None:
     """Writes a value as indented JSON, with a newline, to stdout."""
-    sys.stdout.write(_strict_json.dumps(value, indent=True, depth=_MAX_DEPTH).decode() + "\n")
+    sys.stdout.write(_json_text(value) + "\n")
     sys.stdout.flush()
 
 
@@ -198,11 +212,19 @@ def print_json_list(values: Iterable[Any]) -> None:
     """Writes what `print_json` writes of a list, a value at a time."""
     before = "["
     for value in values:
-        lines = _strict_json.dumps(value, indent=True, depth=_MAX_DEPTH).decode().replace("\n", "\n  ")
+        lines = _json_text(value).replace("\n", "\n  ")
         sys.stdout.write(f"{before}\n  {lines}")
         before = ","
     sys.stdout.write("[]\n" if before == "[" else "\n]\n")
     sys.stdout.flush()
+
+
+def _json_text(value: Any) -> str:
+    """Indented JSON; for a stdout that is not UTF-8 in ASCII alone, which says the same."""
+    text = _strict_json.dumps(value, indent=True, depth=_MAX_DEPTH).decode()
+    if codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8":
+        return text
+    return re.sub(r"[^\x00-\x7f]", lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def is_corpus(path: Path) -> bool:

@@ -38,6 +38,7 @@ from toolgym.cli.common import (
 )
 from toolgym.cli.trace import OtelContent, say_delivered
 from toolgym.errors import ConfigError
+from toolgym.trajectory.files import check_addable
 
 if TYPE_CHECKING:
     from toolgym.agents.evaluation.evaluation import AgentOptions
@@ -329,6 +330,7 @@ def _check_output(output: Path | None, append: bool, overwrite: bool) -> None:
 
     Raises:
         ConfigError: `output` is a folder, or a file that holds something and nobody said what is to become of that.
+        TrajectoryError: it is to be added to, and is no file of episodes.
     """
     if append and overwrite:
         raise ConfigError("--append keeps what the file holds and --overwrite does not: give one of the two")
@@ -345,3 +347,5 @@ def _check_output(output: Path | None, append: bool, overwrite: bool) -> None:
             f"{str(output)!r} holds something already: add to it (--append), begin anew (--overwrite), or give another "
             "--output"
         )
+    if append:
+        check_addable(output)

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from toolgym.cli.common import JsonFlag, either, out, panel, print_json
-from toolgym.errors import ConfigError
+from toolgym.errors import ConfigError, did_you_mean
 
 __all__ = ["Servers", "ServersArgument", "chosen_servers", "inspect", "server_of"]
 
@@ -56,12 +56,15 @@ def inspect(
     from toolgym.tasks.linting import visible
 
     found = _report(chosen_servers(named, servers), server, token, start_timeout)
+    names = [entry["name"] for entry in found["tools"]]
+    if tool is not None and tool not in names:
+        raise ConfigError(did_you_mean(tool, names, "tool"))
     if json:
         print_json(found)
         return
     table = Table(title=f"{len(found['tools'])} tools, forked by {found['fork']}", title_justify="left")
     for column in ("name", "writes", "parameters", "what it does"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for entry in found["tools"]:
         parameters = ", ".join(entry["input_schema"].get("properties") or {})
         writes = {True: "yes", False: "", None: "?"}[entry["writes"]]

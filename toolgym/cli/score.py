@@ -21,6 +21,7 @@ from toolgym.cli.common import (
     either,
     episodes_of,
     is_corpus,
+    one_file,
     out,
     panel,
     parse_settings,
@@ -97,6 +98,7 @@ def score(
       toolgym score runs/eval.jsonl --reward default --reward my_reward.py:brief
     """
     options = parse_settings(settings)
+    one_file("score", named)
     env = either(named, env, "env")
     if _is_trajectories(file):
         _score_episodes(file, reward or [], env, options, json)

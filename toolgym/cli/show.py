@@ -20,6 +20,7 @@ from toolgym.cli.common import (
     either,
     episodes_of,
     is_corpus,
+    one_file,
     out,
     panel,
     parse_settings,
@@ -79,8 +80,12 @@ def show(
     if outcome is not None and outcome not in _OUTCOMES:
         raise ConfigError(did_you_mean(outcome, _OUTCOMES, "outcome"))
     options = parse_settings(settings)
+    one_file("show", named)
     env = either(named, env, "env")
-
+    if episode is None or json:
+        for word, given in (("ENV", env), ("--set", settings), ("--full", full)):
+            if given:
+                raise ConfigError(f"{word} is of an episode that is shown step by step: give --episode, and not --json")
     if not (file.is_file() or is_corpus(file)):
         inside = file / "results.jsonl"
         if inside.is_file():

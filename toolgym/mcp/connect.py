@@ -93,7 +93,8 @@ def connect(
         ConfigError: it is none of these, or an option has nothing to do with it.
     """
     if isinstance(target, ToolServer):
-        _check_used(server, token, target)
+        _check_alone(server)
+        _check_token(token, target)
         _check_world(state)
         return ServerHandle(target.session)
     if isinstance(target, str) and target.startswith(_DOCKER):
@@ -101,9 +102,9 @@ def connect(
     entries = _entries(target, server)
     if entries is None:
         found = _target(target, token)
-        _check_used(server, token, found)
+        _check_token(token, found)
         return _handle(found, options, state)
-    _check_used(None, token, entries)
+    _check_token(token, entries)
     return _listed(entries, options, state)
 
 
@@ -114,6 +115,7 @@ def single_target(target: Connectable, server: str | None = None) -> tuple[Targe
         ConfigError: as for `connect`.
     """
     if isinstance(target, ToolServer):
+        _check_alone(server)
         return MemoryTarget(lambda: target.fastmcp, fresh=False), StateOptions()
     if isinstance(target, str) and target.startswith(_DOCKER):
         target = DockerTarget(target.removeprefix(_DOCKER))
@@ -129,10 +131,12 @@ def single_target(target: Connectable, server: str | None = None) -> tuple[Targe
     return found, state
 
 
-def _check_used(server: str | None, token: str | None, target: Any) -> None:
-    """Refuses what would be left aside."""
-    if server is not None:
-        raise ConfigError(f"server={server!r} chooses a server of an mcp.json; what was given is one server.")
+def _check_token(token: str | None, target: Any) -> None:
+    """Raises where nothing would take the token.
+
+    Raises:
+        ConfigError: so it is.
+    """
     if token is not None and not isinstance(target, UrlTarget):
         raise ConfigError(
             "A token goes with a URL; in an mcp.json it stands in the server's 'headers', such as "
@@ -150,7 +154,18 @@ def _entries(target: Connectable, server: str | None) -> list[Entry] | None:
             raise ConfigError(f"{str(path)!r} is neither a URL nor a file; a command is given as a list.")
         if path.suffix == ".json":
             return read_config(path, server)
+    _check_alone(server)
     return None
+
+
+def _check_alone(server: str | None) -> None:
+    """Raises where one of several servers is asked for, and there is but one.
+
+    Raises:
+        ConfigError: so it is.
+    """
+    if server is not None:
+        raise ConfigError(f"server={server!r} chooses one of an mcp.json; here is one server: leave it out")
 
 
 def _target(target: Connectable, token: str | None) -> Target:

@@ -40,6 +40,9 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
+_HEADER = {"type": "header", "schema": SCHEMA_VERSION}
+_MOST_HEADER = 4096
+"""Bytes of a header: more than any has."""
 _OTHER_VERSION = f"schema version {{}}; this ToolGym reads version {SCHEMA_VERSION}"
 
 
@@ -59,8 +62,8 @@ class TrajectoryWriter:
 
     Raises:
         LockedError: somebody else is writing the file; the message says who.
-        TrajectoryError: it cannot be written to. After a line that could not be written the writer takes no more: an
-            episode would have a gap. What was written before stays.
+        TrajectoryError: it cannot be written to, or holds something other than episodes. After a line that could not be
+            written the writer takes no more: an episode would have a gap. What was written before stays.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, anew: bool = False):
@@ -80,8 +83,9 @@ class TrajectoryWriter:
         try:
             if anew and self.path.is_file():
                 self._file.truncate(0)
+            check_addable(self.path)
             cut_torn_line(self.path)
-            self._put({"type": "header", "schema": SCHEMA_VERSION})
+            self._put(_HEADER)
         except BaseException:
             self.close()
             raise
@@ -130,6 +134,27 @@ class TrajectoryWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def check_addable(path: Path) -> None:
+    """Raises where a file holds something that episodes must not be added to. A header that is torn is none.
+
+    Raises:
+        TrajectoryError: it does not begin as a trajectory file of this schema version does.
+    """
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        ((_, line),) = numbered([file.readline(_MOST_HEADER)])
+    if dump_line(_HEADER).startswith(line):
+        return
+    try:
+        _Reader().take(load_line(line))
+    except TrajectoryError as error:
+        raise TrajectoryError(f"{path} cannot be added to: {error}. Give another file") from error
+    except ValueError as error:
+        message = f"{path} cannot be added to: it is no trajectory file ({error}). Give another file"
+        raise TrajectoryError(message) from error
 
 
 def read_trajectories(path: str | os.PathLike[str]) -> list[Trajectory]:
