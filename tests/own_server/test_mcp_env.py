@@ -337,7 +337,7 @@ def test_one_bad_server_of_three_does_not_stop_the_others(raw_server_command):
         ({"servers": make_counter, "state_tools": READS}, r"'read', and one would hide .* give each a 'table'"),
         ({"servers": make_counter, "state_tools": ["a", {"name": "b", "table": "a"}]}, "have the table 'a'"),
         ({"servers": make_counter, "hidden_tools": ["totl"]}, "Unknown hidden tool 'totl'. Did you mean 'total'"),
-        ({"servers": make_counter, "server": "one"}, "chooses a server of an mcp.json"),
+        ({"servers": make_counter, "server": "one"}, "chooses one of an mcp.json"),
         ({"servers": make_counter, "token": "t"}, "A token goes with a URL"),
         (
             {"servers": {"mcpServers": {"a": {"url": "http://127.0.0.1:9/mcp"}}}, "token": "t"},
@@ -349,7 +349,7 @@ def test_one_bad_server_of_three_does_not_stop_the_others(raw_server_command):
         ),
         ({"servers": WORLDLY, "state_tools": ["put"]}, "A ToolServer's state is its World"),
         ({"servers": WORLDLY, "reset_tools": {"reset": "put"}}, "A ToolServer's state is its World"),
-        ({"servers": WORLDLY, "server": "one"}, "chooses a server of an mcp.json"),
+        ({"servers": WORLDLY, "server": "one"}, "chooses one of an mcp.json"),
         ({"servers": WORLDLY, "token": "t"}, "A token goes with a URL"),
         ({"servers": TWO, "hidden_tools": ["write_note"]}, "a tool is named SERVER_tool, not 'write_note'"),
         ({"servers": make_counter, "policy": "nowhere.md"}, "Cannot read the policy"),
