@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 
 from toolgym.composing.execution import ExecutedCall, Execution
 from toolgym.composing.story import Done
+from toolgym.saying.facts import says
 from toolgym.tasks import Assertion, ChecklistItem, RefusedCheck
 
 __all__ = ["derive_assertions", "derive_checklist"]
@@ -68,7 +69,7 @@ def _state_items(execution: Execution) -> list[dict[str, Any]]:
 def _said_items(execution: Execution) -> list[dict[str, Any]]:
     told = [ending for ending in execution.endings if ending.said]
     # What the right answer says besides, of another story or of the same one, is not wrong to say.
-    right = " ".join(ending.response for ending in execution.endings).lower()
+    right = " ".join(ending.response for ending in execution.endings)
     return [
         {
             "id": f"said-{number + 1}",
@@ -76,7 +77,7 @@ def _said_items(execution: Execution) -> list[dict[str, Any]]:
             "check": {
                 "type": "said",
                 "facts": ending.said,
-                "forbidden": tuple(value for value in ending.unsaid if value.lower() not in right),
+                "forbidden": tuple(value for value in ending.unsaid if not says(right, value)),
             },
             "weight": _SAID_WEIGHT / len(told),
             "evidence": "the agent's response",
