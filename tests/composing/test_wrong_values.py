@@ -11,7 +11,7 @@ from toolgym.tasks import SaidCheck
 KEY = world_key("train", 3)
 
 
-def forbidden(shop: Declaration, *endings: Done) -> list[tuple[str, ...]]:
+def forbidden(shop: Declaration, *endings: Done, request: str = "") -> list[tuple[str, ...]]:
     """The wrong values of stories that look at a job and end so."""
     domain = DeclaredDomain(shop, size="small")
     jobs = list(domain.server.base(KEY).tables["jobs"])
@@ -25,7 +25,7 @@ def forbidden(shop: Declaration, *endings: Done) -> list[tuple[str, ...]]:
 
     done = execute(domain.session(), KEY, [story(*one) for one in zip(jobs, endings, strict=False)])
     assert done is not None
-    return [item.check.forbidden for item in derive_checklist(done) if isinstance(item.check, SaidCheck)]
+    return [item.check.forbidden for item in derive_checklist(done, request) if isinstance(item.check, SaidCheck)]
 
 
 def test_what_is_said_rightly_is_not_wrong_to_say(shop: Declaration) -> None:
@@ -36,6 +36,16 @@ def test_what_is_said_rightly_is_not_wrong_to_say(shop: Declaration) -> None:
 def test_a_figure_inside_an_id_is_not_said(shop: Declaration) -> None:
     one = Done("The room is 7.", said=("7",), unsaid=("3", "34", "90", "9.5"))
     assert forbidden(shop, one, Done("J-34590 of $90 is stopped.")) == [("3", "34", "9.5")]
+
+
+def test_what_the_request_says_whole_is_not_wrong_to_say(shop: Declaration) -> None:
+    one = Done("It is due on 2026-06-20.", said=("2026-06-20",), unsaid=("2026-06-14", "2026-06-15", "14"))
+    assert forbidden(shop, one, request="When is my job of 2026-06-14 due?") == [("2026-06-15", "14")]
+
+
+def test_a_little_word_of_the_request_says_no_value(shop: Declaration) -> None:
+    one = Done("The light is off.", said=("off",), unsaid=("on",))
+    assert forbidden(shop, one, request="Is the light on the floor off?") == [("on",)]
 
 
 def test_figures_of_other_records_are_wrong_though_they_hold_the_right_ones(shop: Declaration) -> None:
