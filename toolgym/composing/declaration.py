@@ -233,7 +233,8 @@ class Act:
         done: the answer; fields of the record afterwards and parameters can stand in it.
         gives: the table of the record that it answers with; "" where it answers with something else.
         when: whether it makes sense for the record (not whether the policy allows it).
-        told: what the customer must be told afterwards: parts of `done` ("${fee}").
+        told: what the customer must be told afterwards: parts of `done` ("${fee}"). All its words ask for it, or a note of
+            the policy says that it is told: who does what it was asked to and no more knows nothing of it.
         about: beginnings of words for it and its rules, for what a refusal must name.
         past: participles that would claim that it was done.
         plan: why it is done, in the agent's plan.
