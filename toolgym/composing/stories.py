@@ -347,7 +347,9 @@ def _difference(scene: Scene, outline: Outline) -> Story | None:
         value = made.show(a - b)
         return Done(f"The difference is {value}.", f"{a} - {b} = {value}.", said=(value,))
 
-    facts = {table.noun: sentence(f"{one.words} and {two.words}.")}
+    facts = dict(one.facts)
+    join_facts(facts, two.facts)
+    facts[table.noun] = sentence(f"{one.words} and {two.words}.")
     return _story(
         scene,
         clause,
