@@ -409,7 +409,9 @@ HOME = Declaration(
             "An idle appliance can be started, a running one paused or stopped, a paused one resumed or stopped.",
             "The normal program takes 120 minutes, eco 180 minutes and 60 percent of the energy, quick 45 minutes and "
             "80 percent.",
+            "Tell the resident how many minutes an appliance that is started takes.",
         ),
+        "Lights": ("Tell the resident how many watts a light draws once it is dimmed or brightened.",),
         "Doors": ("A door that is open must be closed by hand before it can be locked.",),
         "Alarm": ("In the modes night and away the alarm watches all doors; away switches all lights off.",),
     },

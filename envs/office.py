@@ -458,7 +458,7 @@ OFFICE = Declaration(
         "Deals": (
             "A deal goes from lead to qualified, then to offer, then to won, one stage at a time.",
             "Its amount is the list price less the discount; its expected value is the amount times the chance of its "
-            "stage (10, 30, 60 and 100 percent).",
+            "stage (10, 30, 60 and 100 percent). Tell the employee the expected value in a new stage.",
         ),
         "Events": ("An event that is moved takes as long as before.",),
     },

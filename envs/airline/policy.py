@@ -179,7 +179,8 @@ NOTES: Final = {
     ),
     "Compensation": (
         f"For a flight of the reservation that was cancelled send a certificate of ${CANCELLED_USD} a passenger, for "
-        f"one that was delayed ${DELAYED_USD} a passenger. The customer's word is enough.",
+        f"one that was delayed ${DELAYED_USD} a passenger. The customer's word is enough. Tell the "
+        "customer the amount.",
         "A goodwill code (GW and three digits) entitles to a certificate of its amount without further checks.",
     ),
     "Human agents": (

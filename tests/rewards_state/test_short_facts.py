@@ -80,6 +80,8 @@ def test_between_other_words_it_tells_nothing(word: str, before: list[str], afte
         ("The kitchen light is off, on the ground floor.", "off"),
         ("The light is turned on at the moment.", "on"),
         ("You have a plan; it is none.", "none"),
+        ("The site is Northgate. You have no insurance plan.", "none"),
+        ("Reservation AB12CD has no insurance at the moment.", "none"),
     ],
 )
 def test_answers_in_other_words(text: str, fact: str):
@@ -91,6 +93,29 @@ def test_answers_in_other_words(text: str, fact: str):
 def test_the_other_answer_is_wrong(word: str):
     assert say(f"The insurance is {word}. The insurance is {OTHER[word]}.", word, (OTHER[word],)) == "false"
     assert say(f"The insurance is {OTHER[word]}.", word, (OTHER[word],)) == "false"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I have no insurance to show.",
+        "It has no bags.",
+        "No, it is not.",
+        "The insurance is no.",
+        "The insurance is Gold. There is no need for more.",
+    ],
+)
+def test_a_no_of_something_else_says_no_none(text: str):
+    assert say(text, "none") == "silent"
+
+
+def test_a_no_that_says_nothing_excuses_no_wrong_answer():
+    assert say("No need to worry. The insurance is Gold.", "none", ("Gold",)) == "false"
+    assert say("No need to worry. The insurance is yes.", "no", ("yes",)) == "false"
+
+
+def test_a_no_beside_another_value_is_none():
+    assert say("The insurance is Gold. It has no insurance.", "none", ("Gold",)) == "false"
 
 
 def test_a_code_is_said_as_it_is_written():

@@ -316,7 +316,7 @@ def _word(scene: Scene, made: MadeAct, it: str) -> None:
             own = found.way.table == scene.declaration.who
             from_ = f"my {scene.declaration.table(found.way.table).noun}" if own else found.words
             values[name] = scene.say("same as", label=made_field.label or field_name, from_=from_)
-            made.facts.update(found.facts)
+            join_facts(made.facts, found.facts)
         elif made.wishes[name] is None:
             values[name] = ""
         else:

@@ -7,6 +7,8 @@ from pydantic import TypeAdapter
 
 from toolgym.composing.execution import ExecutedCall, Execution
 from toolgym.composing.story import Done
+from toolgym.saying.facts import Fact, says
+from toolgym.saying.short_facts import is_little
 from toolgym.tasks import Assertion, ChecklistItem, RefusedCheck
 
 __all__ = ["derive_assertions", "derive_checklist"]
@@ -65,10 +67,15 @@ def _state_items(execution: Execution) -> list[dict[str, Any]]:
     ]
 
 
-def _said_items(execution: Execution) -> list[dict[str, Any]]:
+def _said_items(execution: Execution, request: str) -> list[dict[str, Any]]:
     told = [ending for ending in execution.endings if ending.said]
-    # What the right answer says besides, of another story or of the same one, is not wrong to say.
-    right = " ".join(ending.response for ending in execution.endings).lower()
+    # What the right answer says besides, of another story or of the same one, is not wrong to say, nor is a value that
+    # the request says: who repeats it names the record by it. An "on" or "no" stands in any request and says no value.
+    right = " ".join(ending.response for ending in execution.endings)
+
+    def is_wrong(value: str) -> bool:
+        return not says(right, value) and (is_little(Fact.of(value)) or not says(request, value))
+
     return [
         {
             "id": f"said-{number + 1}",
@@ -76,7 +83,7 @@ def _said_items(execution: Execution) -> list[dict[str, Any]]:
             "check": {
                 "type": "said",
                 "facts": ending.said,
-                "forbidden": tuple(value for value in ending.unsaid if value.lower() not in right),
+                "forbidden": tuple(filter(is_wrong, ending.unsaid)),
             },
             "weight": _SAID_WEIGHT / len(told),
             "evidence": "the agent's response",
@@ -129,12 +136,17 @@ def _no_write_item(execution: Execution) -> dict[str, Any]:
     }
 
 
-def derive_checklist(execution: Execution) -> tuple[ChecklistItem, ...]:
-    """Binary items of an executed gold chain, all told by program; their weights sum to 1."""
+def derive_checklist(execution: Execution, request: str) -> tuple[ChecklistItem, ...]:
+    """Binary items of an executed gold chain, all told by program; their weights sum to 1.
+
+    Args:
+        execution: the gold chain.
+        request: what the customer says.
+    """
     items = [
         *_call_items(execution.calls),
         *_state_items(execution),
-        *_said_items(execution),
+        *_said_items(execution, request),
         *_refused_items(execution),
         _no_write_item(execution),
     ]

@@ -233,7 +233,8 @@ class Act:
         done: the answer; fields of the record afterwards and parameters can stand in it.
         gives: the table of the record that it answers with; "" where it answers with something else.
         when: whether it makes sense for the record (not whether the policy allows it).
-        told: what the customer must be told afterwards: parts of `done` ("${fee}").
+        told: what the customer must be told afterwards: parts of `done` ("${fee}"). All its words ask for it, or a note
+            of the policy says that it is told: who does what it was asked to and no more knows nothing of it.
         about: beginnings of words for it and its rules, for what a refusal must name.
         past: participles that would claim that it was done.
         plan: why it is done, in the agent's plan.
@@ -307,8 +308,7 @@ class Declaration:
         shared: a table of which each of them names one record (a home): what belongs to that is theirs.
         tasks_per_world: how many tasks share a world of each size.
         shape: makes the tables that the tools work on of those that are declared, where they have another shape.
-        asked: topic (of a wish or pick, a field's label, a table's noun) -> further words that ask for it. What
-            a record is told by in a look-up is an answer by itself where it stands here.
+        asked: topic (of a wish or pick, a field's label, a table's noun) -> further words that ask for it.
         facts: facts of a world that tools may read and that follow from its tables.
         troubles: what the customers' own devices suffer from, where they have some.
         echoes: a task of `train` -> an earlier one of another world that it would ask the same as in the same words,

@@ -314,7 +314,7 @@ class TaskMaker:
             gold_diff=execution.diff,
             free=free,
             assertions=derive_assertions(execution, free=free),
-            checklist=derive_checklist(execution),
+            checklist=derive_checklist(execution, request),
             meta={
                 "recipe": recipe.name,
                 "held_out": recipe.held_out,

@@ -13,7 +13,7 @@ from toolgym.composing.found import Found, Record
 from toolgym.composing.story import Style
 from toolgym.composing.tables import Table
 from toolgym.composing.ways import From, Way
-from toolgym.composing.words import fill, say
+from toolgym.composing.words import fill, join_facts, say
 from toolgym.domain import Split
 from toolgym.world import Base
 
@@ -228,7 +228,7 @@ class Scene:
                     return None
                 inputs[name] = followed
                 found.intro.update(followed.intro)
-                found.facts.update(followed.facts)
+                join_facts(found.facts, followed.facts)
                 if table.fields[field_name].told:
                     self._say(found, table, field_name, followed.words, marks)
                     followed = None
@@ -265,7 +265,7 @@ class Scene:
         return self._chosen(found, table, [], followed, suits, known)
 
     def _mark(self, found: "Found", table: Table, name: str, value: Any, marks: list[str]) -> bool:
-        """How the customer tells a value that a look-up needs."""
+        """How the customer tells a value that a look-up needs, and answers with when it is asked for it."""
         made = table.fields[name]
         if name == table.key:
             return True
@@ -273,7 +273,9 @@ class Scene:
             found.intro[made.label or name] = f"My {made.label or name} is {made.show(value)}."
             return True
         if isinstance(made, Ref) and not made.told:
-            marks.append(f"of {self.declaration.table(made.table).noun} {value}")
+            noun = self.declaration.table(made.table).noun
+            marks.append(f"of {noun} {value}")
+            join_facts(found.facts, {noun: f"The {noun} is {value}."})
         elif made.told:
             self._say(found, table, name, made.show(value), marks)
         else:
@@ -281,12 +283,10 @@ class Scene:
         return True
 
     def _say(self, found: "Found", table: Table, name: str, value: str, marks: list[str]) -> None:
-        """Tells a record by a value; one that is asked for by itself is what the customer answers with, too."""
+        """Tells a record by a value, which the customer answers with, too."""
         made = table.fields[name]
-        marks.append(fill(made.told, {"value": value}))
-        if (made.label or name) in self.declaration.asked:
-            text = marks[-1]
-            found.facts[made.label or name] = f"{text[:1].upper()}{text[1:]}."
+        marks.append(text := fill(made.told, {"value": value}))
+        join_facts(found.facts, {made.label or name: f"{text[:1].upper()}{text[1:]}."})
 
     def _before(self, source: From, record: Record, field_name: str, table: Table) -> "Found | None":
         """The record that is found first, whose field leads to this one."""
@@ -344,6 +344,7 @@ class Scene:
                 found.words = self.say(f"{mine}the only" if not mine else "public only", **names)
             elif followed is not None and followed.way.table != self.declaration.who:
                 found.words = self.say("followed", **names, from_=followed.words)
+                found.facts[table.noun] = f"The {table.noun} of {followed.words}."
             elif (followed is not None and not mark) or (
                 self.owned(table) and _of_speaker(way, table, self.declaration)
             ):
@@ -352,6 +353,7 @@ class Scene:
                 found.words = self.say("its", **names)
             elif mark:
                 found.words = self.say(f"{mine}by mark", **names, mark=mark)
+                found.facts[table.noun] = f"The {table.noun} {mark}."
             else:
                 found.words = self.say(f"{mine}by id", **names, id=found.record[table.key])
                 found.facts[table.noun] = f"The {table.noun} is {found.record[table.key]}."
@@ -392,12 +394,13 @@ class Scene:
         name = self.rng.choice(able)
         made, value = table.fields[name], found.record[name]
         told = fill(made.told, {"value": made.show(value)})
+        marked = f"{told} {mark}".strip()
         if made.names:
             found.words = f"{self.say(f'{mine}by name', name=told)} {mark}".strip()
         else:
-            found.words = self.say(f"{mine}by mark", **names, mark=f"{told} {mark}".strip())
+            found.words = self.say(f"{mine}by mark", **names, mark=marked)
         found.choose = lambda rows: [row for row in rows if row[name] == value]
-        found.facts[table.noun] = f"The {told}." if made.names else f"The {table.noun} {told}."
+        found.facts[table.noun] = f"The {marked}." if made.names else f"The {table.noun} {marked}."
         found.chosen_by = name
         return found
 
@@ -429,7 +432,7 @@ class Scene:
         found.choose = lambda rows: [
             row for row in rows if row[name] == (max if most else min)(one[name] for one in rows)
         ]
-        found.facts[table.noun] = f"The {which} {table.noun}."
+        found.facts[table.noun] = f"The {which} {table.noun} {mark}".strip() + "."
         found.chosen_by = name
         return found
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, Literal
 
 from toolgym.composing.acts import Known, MadeAct, make_act, makes_sense, sentence
@@ -14,6 +15,7 @@ from toolgym.composing.story import Do, Done, Run, Story, UnfitError, after, tog
 from toolgym.composing.tables import Table
 from toolgym.composing.ways import Way
 from toolgym.composing.words import join_facts, several, smaller
+from toolgym.saying.facts import says
 
 __all__ = ["Outline", "make_story"]
 
@@ -253,16 +255,16 @@ def _tell(scene: Scene, table: Table, question: tuple[str, Field], record: Recor
 
 
 def _others(scene: Scene, table: Table, name: str, made: Field, value: str) -> tuple[str, ...]:
-    """Other values of a field in this world."""
+    """Other values of a field in this world, of which none says the right one, nor is said by it."""
 
-    def build(_: Any) -> tuple[tuple[str, str], ...]:
+    def build(_: Any) -> tuple[str, ...]:
         shown = (made.show(record[name]) for record in scene.rows(table) if record.get(name) is not None)
-        return tuple((other, other.lower()) for other in dict.fromkeys(shown))
+        return tuple(dict.fromkeys(shown))
 
     def beside(_: Any) -> tuple[str, ...]:
-        low = value.lower()
         others = scene.base.index(("shown", table.name, name), build)
-        return tuple(other for other, small in others if small not in low and low not in small)[:_MOST_WRONG]
+        apart = (other for other in others if not says(value, other) and not says(other, value))
+        return tuple(islice(apart, _MOST_WRONG))
 
     return scene.base.index(("beside", table.name, name, value), beside)  # a script is run many times
 
@@ -345,7 +347,9 @@ def _difference(scene: Scene, outline: Outline) -> Story | None:
         value = made.show(a - b)
         return Done(f"The difference is {value}.", f"{a} - {b} = {value}.", said=(value,))
 
-    facts = {table.noun: sentence(f"{one.words} and {two.words}.")}
+    facts = dict(one.facts)
+    join_facts(facts, two.facts)
+    facts[table.noun] = sentence(f"{one.words} and {two.words}.")
     return _story(
         scene,
         clause,

@@ -26,7 +26,7 @@ from typing import Literal, Protocol
 
 from toolgym.saying.commitment import commits, cue_for, sentences
 from toolgym.saying.facts import Fact, normalise
-from toolgym.saying.short_facts import asked_words, is_little, is_negative, is_said
+from toolgym.saying.short_facts import asked_words, found_as, is_little, is_negative, is_said
 from toolgym.saying.text_form import plain
 from toolgym.saying.values import Grounds, counts, form_of, listed_with, made_up, things, values_in
 
@@ -121,14 +121,13 @@ def telling(response: str, answer: Answer, grounds: Grounds) -> Telling:
     if "?" in response:
         said = "\n".join(sentence for sentence in sentences(response) if not sentence.rstrip().endswith("?"))
     text = normalise(said)
-    facts, forbidden = [fact.pattern for fact in answer.facts], _forbidden(said, text, answer)
-    if not all(fact.search(text) for fact in facts):
+    facts, forbidden = [found_as(fact) for fact in answer.facts], _forbidden(said, text, answer)
+    little = [fact for fact in answer.facts if is_little(fact)]
+    found = all(fact.search(text) for fact in facts)
+    if not found or not all(is_said(said, fact, answer.asked) for fact in little):
         wrong = forbidden and said is response and not commits(said, facts, forbidden, answer.cue, needed=0)
         return "false" if wrong else "silent"
-    little = [fact for fact in answer.facts if is_little(fact)]
-    if not all(is_said(said, fact, answer.asked) for fact in little):
-        return "silent"
-    denied = {fact.pattern for fact in little if is_negative(fact)}  # "it is not insured: no"
+    denied = {found_as(fact) for fact in little if is_negative(fact)}  # "it is not insured: no"
     if _ANY_NEGATION.search(text) and not all(fact in denied or _affirmed(fact, text) for fact in facts):
         return "false"
     if is_archive(said) and not _told_in_prose(said, facts):

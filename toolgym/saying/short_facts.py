@@ -2,8 +2,8 @@
 
 Such a word stands in sentences that say nothing of the kind ("I have nothing to do.", "there is no need", "on your
 behalf"). It is an answer where it is a clause by itself ("No, it is not.", "Insurance: no"), where a sentence says that
-something is so ("the light is off", "it is listed as no"), or, of "no", where something that was asked about is not
-there ("it has no insurance").
+something is so ("the light is off", "it is listed as no"), or, of "no" and "none", where something that was asked about
+is not there ("it has no insurance").
 
 Used by `toolgym.saying.answers`. Everything here takes time linear in the text.
 """
@@ -16,11 +16,12 @@ from toolgym.saying.commitment import clauses, sentences
 from toolgym.saying.facts import Fact
 from toolgym.saying.text_form import plain
 
-__all__ = ["LITTLE", "asked_words", "is_little", "is_negative", "is_said"]
+__all__ = ["LITTLE", "asked_words", "found_as", "is_little", "is_negative", "is_said"]
 
 LITTLE: Final = frozenset(["yes", "no", "none", "on", "off", "in", "out", "up", "down", "all", "any", "both"])
 """Facts that are words of any sentence."""
 _NEGATIVE: Final = frozenset({"no", "none"})
+_NO_OR_NONE: Final = re.compile(rf"{Fact.of('none').pattern.pattern}|{Fact.of('no').pattern.pattern}")
 _WORD = re.compile(r"[\w']++")
 _MARKS = re.compile(r"[|=\"`*]")
 _STATES: Final = frozenset(
@@ -90,6 +91,11 @@ def is_negative(fact: Fact) -> bool:
     return fact.tokens[0] in _NEGATIVE
 
 
+def found_as(fact: Fact) -> re.Pattern[str]:
+    """What finds a fact in normalised text, in whichever word it may be said: a plan that is none is no plan."""
+    return _NO_OR_NONE if fact.tokens == ("none",) else fact.pattern
+
+
 def asked_words(request: str) -> frozenset[str]:
     """The words of a request that may be what it asks about."""
     return frozenset(word for word in _WORD.findall(plain(request).casefold()) if len(word) >= _SHORTEST_ASKED)
@@ -109,12 +115,20 @@ def is_said(said: str, fact: Fact, asked: Collection[str] = ()) -> bool:
     for sentence in sentences(_MARKS.sub(",", plain(said).casefold())):
         for clause in clauses(sentence):
             words = _WORD.findall(clause)
-            if any(found == word and _answers(words, at, asked) for at, found in enumerate(words)):
+            if any(found == word and _answers(words, at) for at, found in enumerate(words)):
+                return True
+            if word in _NEGATIVE and any(found == "no" and _lacks(words, at, asked) for at, found in enumerate(words)):
                 return True
     return False
 
 
-def _answers(words: Sequence[str], at: int, asked: Collection[str]) -> bool:
+def _lacks(words: Sequence[str], at: int, asked: Collection[str]) -> bool:
+    """Whether the "no" at a place of a clause says that something that was asked about is not there."""
+    has = at > 0 and words[at - 1] in ("has", "have") and words[max(0, at - 2)] not in ("i", "we")
+    return has and at + 1 < len(words) and words[at + 1] in asked
+
+
+def _answers(words: Sequence[str], at: int) -> bool:
     """Whether the word at a place of a clause is an answer."""
     follows = words[at + 1] if at + 1 < len(words) else ""
     if not at:
@@ -122,7 +136,4 @@ def _answers(words: Sequence[str], at: int, asked: Collection[str]) -> bool:
     before = at - 1
     while before > 0 and words[before] in _BETWEEN:
         before -= 1
-    if words[before] in _STATES:
-        return not follows or follows in _AFTER
-    has = words[before] in ("has", "have") and words[max(0, before - 1)] not in ("i", "we")
-    return words[at] == "no" and before == at - 1 and has and follows in asked
+    return words[before] in _STATES and (not follows or follows in _AFTER)
