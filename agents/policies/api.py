@@ -12,7 +12,7 @@ from toolgym.formats.openai import reasoning_of
 from toolgym.mcp import loop
 from toolgym.messages import Turn, render
 from toolgym.observations import lists_tools, without_format
-from toolgym.openai_client import OPENAI_URL, ChatClient, ChatOptions, usage_of, was_cut
+from toolgym.openai_client import OPENAI_URL, ChatClient, ChatOptions, says_context_is_full, usage_of, was_cut
 
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
@@ -144,7 +144,7 @@ class ApiPolicy:
         except ChatError as error:
             if error.status is None:
                 return Completion(str(error), stop="error")
-            if error.status == 400 and "context" in error.text and "length" in error.text:
+            if says_context_is_full(error):
                 return Completion("", stop="context")
             raise ConfigError(str(error)) from error
         message, is_cut = choice["message"], was_cut(choice)

@@ -431,9 +431,12 @@ def _record(rollout: Rollout, completion: Completion, tokenizer: Any, skips: boo
         return False
     if completion.stop == "context" and not completion.token_ids:
         if not rollout.spans and not skips:
+            read, advice = len(rollout.prompt_ids), "raise context_tokens"
+            if not read:  # of an endpoint's tokens and its context nothing is known here
+                advice = "have its server give it a longer context, ask for fewer tokens a turn"
             raise OpeningError(
-                f"the opening of {len(rollout.prompt_ids)} tokens fills the policy's context; raise context_tokens or "
-                'shorten the observation (prompt="short")'
+                f"the opening {f'of {read} tokens ' if read else ''}fills the policy's context; {advice} or shorten the "
+                'observation (prompt="short")'
             )
         rollout.outcome, rollout.truncation = "truncated", "tokens"
         return False
