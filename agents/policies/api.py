@@ -140,7 +140,7 @@ class ApiPolicy:
         fields = {**self.options.extra_body, **({"tools": talk.tools} if talk.tools else {})}
         try:
             async with self._room:
-                choice = await self._chat.ask_async(talk.messages, lambda choice: choice, fields)
+                choice = await self._chat.ask_async(talk.messages, _choice, fields)
         except ChatError as error:
             if error.status is None:
                 return Completion(str(error), stop="error")
@@ -156,6 +156,18 @@ class ApiPolicy:
             talk.pending = [str(call.get("id", "")) for call in calls]
         talk.messages.append(kept)
         return Completion(_text(message), stop="length" if is_cut else "end_of_turn", usage=usage_of(choice))
+
+
+def _choice(choice: dict[str, Any]) -> dict[str, Any]:
+    """A completion's choice as it is.
+
+    Raises:
+        ValueError: its calls are none.
+    """
+    calls = choice["message"].get("tool_calls") or []
+    if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
+        raise ValueError("tool_calls is no list of objects")
+    return choice
 
 
 def _text(message: Mapping[str, Any]) -> str:

@@ -218,6 +218,17 @@ def test_a_reply_that_is_no_completion_is_retried(server, policy, text):
     assert policy.generate([0])[0].text == "Better."
 
 
+@pytest.mark.parametrize("calls", [[None], ["cancel"], {"id": "c1"}, "cancel", 1, [tool_call("c1"), None]])
+def test_calls_that_are_no_list_of_objects_are_asked_for_again(server, policy, cloakroom, calls):
+    start(policy)
+    server.script = [{"content": "", "tool_calls": calls}, "Better."]
+    assert policy.generate([0])[0].text == "Better."
+    server.default = {"content": "", "tool_calls": calls}
+    (rollout,) = rollouts(policy, [open_env(cloakroom)], [Start(seed=0)])
+    assert rollout.outcome == "infra_error"
+    assert "tool_calls is no list of objects" in rollout.error
+
+
 def test_a_time_out_is_retried(server):
     policy = ApiPolicy(ApiOptions("m", base_url=server.url, timeout_s=0.5, attempts=4, longest_wait_s=0.01))
     start(policy)
