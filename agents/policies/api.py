@@ -10,7 +10,7 @@ from toolgym.agents.policies.policy import Completion
 from toolgym.errors import ChatError, ConfigError
 from toolgym.formats.openai import reasoning_of
 from toolgym.mcp import loop
-from toolgym.messages import Turn, render
+from toolgym.messages import Turn, parse, render
 from toolgym.observations import lists_tools, without_format
 from toolgym.openai_client import OPENAI_URL, ChatClient, ChatOptions, says_context_is_full, usage_of, was_cut
 
@@ -66,7 +66,7 @@ class ApiPolicy:
     def start(self, slot: int, observation: str, info: dict[str, Any], env: "ToolEnv | None" = None) -> list[int]:
         """Opens a conversation with the reset's chat messages (`native`) or its text (`text`)."""
         native = self.options.calls == "native"
-        messages = [_native(message) for message in info.get("messages") or ()] if native else []
+        messages = [_native(self._content(message)) for message in info.get("messages") or ()] if native else []
         messages = [each for each in messages if each.get("role") != "system" or each.get("content")]
         self._conversations[slot] = _Conversation(
             messages=messages or [{"role": "user", "content": observation}],
@@ -155,7 +155,8 @@ class ApiPolicy:
             kept["tool_calls"] = calls
             talk.pending = [str(call.get("id", "")) for call in calls]
         talk.messages.append(kept)
-        return Completion(_text(message), stop="length" if is_cut else "end_of_turn", usage=usage_of(choice))
+        stop = "length" if is_cut else "end_of_turn"
+        return Completion(_text(message), stop=stop, usage=usage_of(choice), kept=kept)
 
 
 def _choice(choice: dict[str, Any]) -> dict[str, Any]:
@@ -183,11 +184,13 @@ def _text(message: Mapping[str, Any]) -> str:
 def _native(message: Mapping[str, Any]) -> dict[str, Any]:
     """A message of the reset, or of a history that it begins with, as the endpoint takes it.
 
-    The system's is without what the request's `tools` say already, and an assistant's calls are not in its text too.
+    The system's is without what the request's `tools` say already, and an assistant's calls are not in its text too;
+    what it says beside them, as an endpoint's own turns do, stays.
     """
     if message.get("role") == "tool" and "tool_call_id" not in message:
         return {"role": "user", "content": _tagged(message.get("content", ""))}
-    if message.get("tool_calls"):
+    text = message.get("content")
+    if message.get("tool_calls") and isinstance(text, str) and parse(text).calls:
         return {**message, "content": ""}
     if message.get("role") != "system":
         return dict(message)
