@@ -14,7 +14,7 @@ from toolgym.agents.exploring.states import distinct, said_and_answered, states_
 from toolgym.agents.policies.policy import Completion, Policy
 from toolgym.agents.rollouts.rollout import Rollout, Start, play_all
 from toolgym.agents.search.cost import META
-from toolgym.agents.search.options import Scored, SearchOptions, parse_search
+from toolgym.agents.search.options import SearchOptions, parse_search
 from toolgym.agents.search.policy import SearchPolicy
 from toolgym.agents.search.tree import Node
 from toolgym.env import ToolEnv
@@ -114,8 +114,7 @@ def told_the_outcome(search: str) -> SearchOptions:
     Raises:
         ConfigError: no such search or option.
     """
-    options = parse_search(search)
-    return replace(options, scorer="verified") if isinstance(options, Scored) and "scorer=" not in search else options
+    return parse_search(search, scorer="verified")
 
 
 def explore(

@@ -181,11 +181,17 @@ def test_what_is_evaluated_on_is_not_explored(coin: Callable[[], Any], tmp_path:
     for name, value in (("rename", True), ("flaky", 0.1)):
         with pytest.raises(ConfigError, match=f"{name} differs from episode to episode"):
             explore(coin(), options(tmp_path / name, env_options={name: value}))
+
+
+def test_the_outcome_ranks_where_no_scorer_is_named() -> None:
+    assert str(told_the_outcome("mcts")) == "mcts:scorer=verified"
+    assert str(told_the_outcome("majority:n=4")) == "majority:n=4"
+    for search in ("best_of:scorer=consistency", "best_of: n=8, scorer = consistency", "best_of:scorer =consistency"):
+        assert str(told_the_outcome(search)) == "best_of:scorer=consistency"
+    with pytest.raises(ConfigError, match="judge= is of scorer=judge"):
+        told_the_outcome("best_of:judge=scorer=me")
     with pytest.raises(ConfigError, match="Did you mean 'mcts'"):
         told_the_outcome("mctss")
-    assert str(told_the_outcome("mcts")) == "mcts:scorer=verified"
-    assert str(told_the_outcome("mcts:scorer=consistency")) == "mcts:scorer=consistency"
-    assert str(told_the_outcome("majority:n=4")) == "majority:n=4"
 
 
 def test_an_exploration_is_learnt_from_as_a_corpus_is(whole: Path) -> None:
