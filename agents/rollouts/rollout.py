@@ -431,12 +431,11 @@ def _record(rollout: Rollout, completion: Completion, tokenizer: Any, skips: boo
         return False
     if completion.stop == "context" and not completion.token_ids:
         if not rollout.spans and not skips:
-            read, advice = len(rollout.prompt_ids), "raise context_tokens"
-            if not read:  # of an endpoint's tokens and its context nothing is known here
-                advice = "have its server give it a longer context, ask for fewer tokens a turn"
+            opening, advice = f"the opening of {len(rollout.prompt_ids)} tokens", "raise context_tokens"
+            if not rollout.prompt_ids:  # of an endpoint's tokens and its context nothing is known here
+                opening, advice = "the opening", "have its server give it a longer context, ask for fewer tokens a turn"
             raise OpeningError(
-                f"the opening {f'of {read} tokens ' if read else ''}fills the policy's context; {advice} or shorten the "
-                'observation (prompt="short")'
+                f'{opening} fills the policy\'s context; {advice} or shorten the observation (prompt="short")'
             )
         rollout.outcome, rollout.truncation = "truncated", "tokens"
         return False

@@ -15,9 +15,9 @@ from toolgym.opening import open_env
 
 TOOLS = [{"type": "function", "function": {"name": "cancel", "parameters": {"type": "object", "properties": {}}}}]
 
-OUTGROWN = [  # as OpenAI, llama.cpp, vLLM, LM Studio, Anthropic and Google say it
+OUTGROWN = [  # as OpenAI and other servers say it
     {
-        "message": "This model's maximum context length is 8192 tokens. However, your messages resulted in 9012 tokens.",
+        "message": "This model's maximum context length is 8192 tokens. However, you requested 9012 tokens.",
         "type": "invalid_request_error",
         "code": "context_length_exceeded",
     },

@@ -116,7 +116,8 @@ def test_an_endpoint_gets_a_conversation_that_it_takes(chat_server):
     try:
         for words in ("Now a song.", "And a plane."):
             policy.generate([0])
-            results = [{"role": "tool", "content": "ok", "parts": [image]}] * (2 if words == "Now a song." else 1)  # a limit cut one off
+            result = {"role": "tool", "content": "ok", "parts": [image]}
+            results = [result] * (2 if words == "Now a song." else 1)  # a limit cut one off
             policy.observe(0, words, {"messages": [*results, {"role": "user", "content": words}]})
         policy.generate([0])
     finally:
