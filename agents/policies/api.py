@@ -37,6 +37,11 @@ class ApiOptions(ChatOptions):
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     """More fields of the request, as the server documents them."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.concurrency < 1:
+            raise ConfigError(f"concurrency must be at least 1, got {self.concurrency}")
+
 
 @dataclass
 class _Conversation:

@@ -271,6 +271,12 @@ def test_slots_run_at_once_and_keep_their_order(server, policy):
     assert sorted(m["messages"][1]["content"] for m in server.requests) == [f"Cancel trip {i}." for i in range(8)]
 
 
+@pytest.mark.parametrize("concurrency", [0, -1])
+def test_no_request_at_once_is_refused(concurrency):
+    with pytest.raises(ConfigError, match=f"concurrency must be at least 1, got {concurrency}"):
+        ApiOptions("m", concurrency=concurrency)
+
+
 def test_keys(server, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
