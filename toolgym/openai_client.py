@@ -8,6 +8,7 @@ Time-outs, broken connections, busy servers and replies that cannot be used are 
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ from tenacity import (
 
 from toolgym.errors import ChatError, ConfigError
 
-__all__ = ["OPENAI_URL", "ChatClient", "ChatOptions", "usage_of", "was_cut"]
+__all__ = ["OPENAI_URL", "ChatClient", "ChatOptions", "says_context_is_full", "usage_of", "was_cut"]
 
 OPENAI_URL = "https://api.openai.com/v1"
 _PASSING = frozenset({408, 409, 425, 429})
@@ -40,6 +41,12 @@ _SHORTEST_SECRET = 8
 
 _CUT = frozenset({"length", "max_tokens", "model_length", "content_filter"})
 """Finish reasons of messages that did not come to their end, by whatever name servers call that."""
+_FULL = re.compile(
+    r"context[ _](length|size|window|limit)|(maximum|exceeds?) context|context[ _]exceeded|(prompt|input) is too long"
+    r"|input token count|exceeds max length",
+    re.IGNORECASE,
+)
+"""How servers say that a conversation is longer than what their model reads; no status says it."""
 
 T = TypeVar("T")
 
@@ -277,6 +284,11 @@ def _json_bytes(body: Mapping[str, Any] | None) -> bytes | None:
 def was_cut(choice: Mapping[str, Any]) -> bool:
     """Whether a completion's choice was stopped before its end: by a limit on its length, or by a filter."""
     return str(choice.get("finish_reason")).lower() in _CUT
+
+
+def says_context_is_full(error: ChatError) -> bool:
+    """Whether a request was refused because its conversation is longer than what the model reads."""
+    return error.status in (400, 413, 422) and _FULL.search(error.text) is not None
 
 
 def usage_of(choice: Mapping[str, Any]) -> tuple[int, int] | None:

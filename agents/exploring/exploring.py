@@ -1,5 +1,6 @@
 """Searches the tasks of a split and writes what was found: `toolgym explore` is this on the command line."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, astuple, dataclass, field, replace
@@ -9,12 +10,12 @@ from typing import Any, cast
 import numpy as np
 
 from toolgym.agents.evaluation.evaluation import AgentOptions
-from toolgym.agents.exploring.folder import Folder
+from toolgym.agents.exploring.folder import MANIFEST, Folder
 from toolgym.agents.exploring.states import distinct, said_and_answered, states_of, step_pairs
 from toolgym.agents.policies.policy import Completion, Policy
 from toolgym.agents.rollouts.rollout import Rollout, Start, play_all
 from toolgym.agents.search.cost import META
-from toolgym.agents.search.options import Scored, SearchOptions, parse_search
+from toolgym.agents.search.options import SearchOptions, parse_search
 from toolgym.agents.search.policy import SearchPolicy
 from toolgym.agents.search.tree import Node
 from toolgym.env import ToolEnv
@@ -56,17 +57,44 @@ class ExploringOptions:
             raise ConfigError(f"episodes must be at least 1, got {self.episodes}")
 
     def settings(self) -> dict[str, Any]:
-        """What a folder's other tasks must have been explored with: all but how many, how fast and where."""
+        """What a folder's other tasks must have been explored with: all but how many, how fast and where.
+
+        Raises:
+            ConfigError: an option is neither JSON nor goes by a name.
+        """
         sampling = ("temperature", "max_new_tokens", "context_tokens", "thinking", "tool_role")
         return {
             "env": self.env_id,
             "split": self.split,
-            "env_options": {name: self.env_options[name] for name in sorted(self.env_options)},
+            "env_options": {name: _written(name, self.env_options[name]) for name in sorted(self.env_options)},
             "agent": self.agent_name,
             "search": str(self.search),
             "seed": self.seed,
             **{name: getattr(self.agent, name) for name in sampling},
         }
+
+
+def _written(option: str, value: Any) -> Any:
+    """An environment's option as JSON: paths as text, functions and classes by their names.
+
+    Raises:
+        ConfigError: there is no way to write it.
+    """
+
+    def named(item: Any) -> str:
+        if isinstance(item, Path):
+            return str(item)
+        if not hasattr(item, "__qualname__"):
+            raise TypeError
+        return f"{item.__module__}:{item.__qualname__}"
+
+    try:
+        return json.loads(json.dumps(value, default=named))
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"{option}={value!r:.200} cannot be written into {MANIFEST}, which says what was explored: give it as a "
+            "name, a path or a function"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +142,7 @@ def told_the_outcome(search: str) -> SearchOptions:
     Raises:
         ConfigError: no such search or option.
     """
-    options = parse_search(search)
-    return replace(options, scorer="verified") if isinstance(options, Scored) and "scorer=" not in search else options
+    return parse_search(search, scorer="verified")
 
 
 def explore(
@@ -140,7 +167,7 @@ def explore(
         ConfigError: an option that cannot be used, a split that agents are evaluated on, or a folder of something else.
         LockedError: somebody else is writing there.
     """
-    env_options = {"split": options.split, **options.env_options}
+    settings, env_options = options.settings(), {"split": options.split, **options.env_options}
     first = open_env(options.env_id, **env_options)
     envs = [first]
     with _closing(envs):
@@ -152,7 +179,7 @@ def explore(
         at_once = min(options.agent.concurrency, count)
         envs += [first.spawn() for _ in range(at_once - 1)]
         explorer = _Explorer(policy, options, envs)
-        with closing(Folder(options.output, options.settings())) as folder:
+        with closing(Folder(options.output, settings)) as folder:
             totals = Totals.of(folder.done)
             if on_task is not None:
                 on_task(totals, count)

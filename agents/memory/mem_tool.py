@@ -99,7 +99,7 @@ class _Talk:
             ids = []
         waiting = iter(ids)
         for message in messages:
-            kept = {name: value for name, value in message.items() if name != "parts"}
+            kept = dict(message)
             if ids and message.get("role") == "tool":
                 kept["tool_call_id"] = next(waiting)
             self.messages.append(kept)
@@ -176,7 +176,7 @@ class ToolMemoryPolicy(Worn):
         stop = "length" if completion.stop == "context" and completion.token_ids else completion.stop
         usage = (episode.context - len(completion.token_ids), len(completion.token_ids))
         usage = usage if completion.token_ids else completion.usage
-        return Completion(completion.text, stop=stop, begins=completion.begins, usage=usage)
+        return Completion(completion.text, stop=stop, begins=completion.begins, usage=usage, kept=completion.kept)
 
     def _own_tools(self) -> dict[str, dict[str, Any]]:
         """The wrapper's tools that the mode gives the agent."""

@@ -10,9 +10,9 @@ from toolgym.agents.policies.policy import Completion
 from toolgym.errors import ChatError, ConfigError
 from toolgym.formats.openai import reasoning_of
 from toolgym.mcp import loop
-from toolgym.messages import Turn, render
+from toolgym.messages import Turn, parse, render
 from toolgym.observations import lists_tools, without_format
-from toolgym.openai_client import OPENAI_URL, ChatClient, ChatOptions, usage_of, was_cut
+from toolgym.openai_client import OPENAI_URL, ChatClient, ChatOptions, says_context_is_full, usage_of, was_cut
 
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
@@ -36,6 +36,11 @@ class ApiOptions(ChatOptions):
     """Requests under way at once."""
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     """More fields of the request, as the server documents them."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.concurrency < 1:
+            raise ConfigError(f"concurrency must be at least 1, got {self.concurrency}")
 
 
 @dataclass
@@ -66,7 +71,7 @@ class ApiPolicy:
     def start(self, slot: int, observation: str, info: dict[str, Any], env: "ToolEnv | None" = None) -> list[int]:
         """Opens a conversation with the reset's chat messages (`native`) or its text (`text`)."""
         native = self.options.calls == "native"
-        messages = [_native(message) for message in info.get("messages") or ()] if native else []
+        messages = [_native(self._content(message)) for message in info.get("messages") or ()] if native else []
         messages = [each for each in messages if each.get("role") != "system" or each.get("content")]
         self._conversations[slot] = _Conversation(
             messages=messages or [{"role": "user", "content": observation}],
@@ -140,11 +145,11 @@ class ApiPolicy:
         fields = {**self.options.extra_body, **({"tools": talk.tools} if talk.tools else {})}
         try:
             async with self._room:
-                choice = await self._chat.ask_async(talk.messages, lambda choice: choice, fields)
+                choice = await self._chat.ask_async(talk.messages, _choice, fields)
         except ChatError as error:
             if error.status is None:
                 return Completion(str(error), stop="error")
-            if error.status == 400 and "context" in error.text and "length" in error.text:
+            if says_context_is_full(error):
                 return Completion("", stop="context")
             raise ConfigError(str(error)) from error
         message, is_cut = choice["message"], was_cut(choice)
@@ -155,7 +160,20 @@ class ApiPolicy:
             kept["tool_calls"] = calls
             talk.pending = [str(call.get("id", "")) for call in calls]
         talk.messages.append(kept)
-        return Completion(_text(message), stop="length" if is_cut else "end_of_turn", usage=usage_of(choice))
+        stop = "length" if is_cut else "end_of_turn"
+        return Completion(_text(message), stop=stop, usage=usage_of(choice), kept=kept)
+
+
+def _choice(choice: dict[str, Any]) -> dict[str, Any]:
+    """A completion's choice as it is.
+
+    Raises:
+        ValueError: its calls are none.
+    """
+    calls = choice["message"].get("tool_calls") or []
+    if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
+        raise ValueError("tool_calls is no list of objects")
+    return choice
 
 
 def _text(message: Mapping[str, Any]) -> str:
@@ -171,11 +189,13 @@ def _text(message: Mapping[str, Any]) -> str:
 def _native(message: Mapping[str, Any]) -> dict[str, Any]:
     """A message of the reset, or of a history that it begins with, as the endpoint takes it.
 
-    The system's is without what the request's `tools` say already, and an assistant's calls are not in its text too.
+    The system's is without what the request's `tools` say already, and an assistant's calls are not in its text too;
+    what it says beside them, as an endpoint's own turns do, stays.
     """
     if message.get("role") == "tool" and "tool_call_id" not in message:
         return {"role": "user", "content": _tagged(message.get("content", ""))}
-    if message.get("tool_calls"):
+    text = message.get("content")
+    if message.get("tool_calls") and isinstance(text, str) and parse(text).calls:
         return {**message, "content": ""}
     if message.get("role") != "system":
         return dict(message)

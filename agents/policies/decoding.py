@@ -25,6 +25,7 @@ __all__ = ["Decoder", "SamplingOptions", "check_slots", "draw", "roomy_context"]
 
 _PREFILL_TOKENS = 16_384
 _COLUMN_BLOCK = 32
+_COLDEST = 1e-6
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class SamplingOptions:
     """How turns are sampled."""
 
     temperature: float = 1.0
-    """0 is greedy."""
+    """0 is greedy, and so is what is next to it: less than 1e-6 becomes 0."""
     top_p: float = 1.0
     """Only the most probable tokens that together hold this mass are sampled."""
     max_new_tokens: int = 256
@@ -43,14 +44,17 @@ class SamplingOptions:
     def __post_init__(self) -> None:
         context = self.context_tokens
         if (
-            self.temperature < 0
+            not 0 <= self.temperature < math.inf  # which a NaN is not
             or not 0 < self.top_p <= 1
             or self.max_new_tokens < 1
             or (context is not None and context < 2)
         ):
             raise ConfigError(
-                f"temperature must be >= 0, top_p in (0, 1], max_new_tokens >= 1, context_tokens >= 2; got {self}"
+                "temperature must be >= 0 and finite, top_p in (0, 1], max_new_tokens >= 1, context_tokens >= 2; got "
+                f"{self}"
             )
+        if self.temperature < _COLDEST:  # logits divided by it may overflow
+            object.__setattr__(self, "temperature", 0.0)
 
     def context(self, opening: int, own_limit: int) -> int:
         """The longest context of an episode whose opening has so many tokens, for a model with such a limit."""
@@ -237,6 +241,8 @@ class Decoder:
         pause: Callable[[], bool] | None,
     ) -> None:
         """Prefills the fresh slots, then samples with all; `ended` grows."""
+        if not drafting and not fresh:
+            return
         order = self._gather(drafting, fresh)
         if fresh:
             self._append(order[len(drafting) :], self._prefill(order[len(drafting) :], len(drafting)))

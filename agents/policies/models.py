@@ -45,7 +45,7 @@ _FAMILIES = {
 
 def model_path(name: str) -> str:
     """The folder or hub id of a model by name: `builtin:NAME` is a checkpoint that is shipped, `data:NAME` one that
-    `toolgym data get` brought; another name is its own.
+    `toolgym data get` brought; another name is its own, with the home folder for a `~` that it begins with.
 
     Raises:
         ConfigError: there is no such checkpoint, what can only be a folder is not there, or it holds a GGUF file.
@@ -54,14 +54,15 @@ def model_path(name: str) -> str:
     home = _FAMILIES.get(family) if colon or family == "builtin" else None
     if home is not None:
         return load_named(home)(name)
-    if (name.startswith(("/", ".", "~")) or name.count("/") > 1) and not Path(name).expanduser().exists():
+    path = _at_home(name)
+    if (path.startswith(("/", ".", "~")) or path.count("/") > 1) and not Path(path).exists():
         raise ConfigError(f"cannot load the model {name!r}: there is no such folder. Give {_GIVE}")
-    if (held := gguf_of(name)) is not None:
+    if (held := gguf_of(path)) is not None:
         raise ConfigError(
             f"cannot load the model {name!r}: {held.name} is a GGUF file, which llama.cpp runs and nothing trains. "
             f"Make a folder of it: python -m toolgym.agents.policies.gguf_files {held} FOLDER"
         )
-    return name
+    return path
 
 
 def adapter_base(path: str) -> str | None:
@@ -102,7 +103,16 @@ def adapter_base(path: str) -> str | None:
 
 def lasting_name(name: str) -> str:
     """A model's name as it can be found from any folder: a local one's absolute path, others as they are."""
-    return str(Path(name).resolve()) if Path(name).is_dir() else name
+    folder = Path(_at_home(name))
+    return str(folder.resolve()) if folder.is_dir() else name
+
+
+def _at_home(name: str) -> str:
+    """The name with the home folder in place of a `~` that it begins with."""
+    try:
+        return str(Path(name).expanduser()) if name.startswith("~") else name
+    except RuntimeError:  # there is no such user
+        return name
 
 
 def load_tokenizer(

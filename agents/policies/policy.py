@@ -6,7 +6,7 @@ The policy returns the ids that it appended to the context for the environment's
 every token of the episode with its owner.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -36,6 +36,8 @@ class Completion:
     """Nats of the distribution that each id was drawn from; empty where they are not known."""
     usage: tuple[int, int] | None = None
     """Tokens read and written, as an endpoint counts them; None where it says nothing, or the ids are here."""
+    kept: Mapping[str, Any] | None = None
+    """The turn as the message that stays in an endpoint's conversation; None: of others."""
 
 
 class Policy(Protocol):

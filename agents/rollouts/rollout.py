@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from toolgym.agents.policies.policy import Completion, Policy
 from toolgym.agents.policies.tokenizer import token_ends
-from toolgym.agents.rollouts.waiting import Arrival, Waiting, in_thread
+from toolgym.agents.rollouts.waiting import Arrival, Waiting, in_thread, suspends
 from toolgym.errors import CallTimeoutError, ConfigError, InfraError, OpeningError
 from toolgym.messages import CutMessage, TokenType, segments
 from toolgym.trajectory import Outcome, Trajectory, Truncation
@@ -35,8 +35,8 @@ Answer = tuple[Any, Any, bool, bool, dict[str, Any]]
 class Episodic(Protocol):
     """What a rollout needs of an environment; `toolgym.env.ToolEnv` has it.
 
-    One that says `suspends` may have to wait: its resets are in threads, and its steps are coroutines where it has
-    `step_async`, or else in threads.
+    One that says `suspends`, itself or inside a wrapper, may have to wait: its resets are in threads, and its steps are
+    coroutines where it has `step_async`, or else in threads.
     """
 
     def reset(
@@ -284,7 +284,7 @@ class _Engine:
         env, options = self.envs[number], dict(start.options) if start.options else None
         self.began_ns[slot] = _now_ns()
         reset = partial(env.reset, seed=start.seed, options=options)
-        if getattr(env, "suspends", False):
+        if suspends(env):
             self.away.hand_off(_Errand("reset", slot, number), partial(in_thread, reset))
             return
         try:
@@ -352,7 +352,7 @@ class _Engine:
             return
         env = self.envs[number]
         action = completion.text if completion.stop == "end_of_turn" else CutMessage(completion.text)
-        if getattr(env, "suspends", False):
+        if suspends(env):
             coroutine = getattr(env, "step_async", None)
             work = partial(in_thread, partial(env.step, action)) if coroutine is None else partial(coroutine, action)
             self.away.hand_off(_Errand("step", slot, number), work, self.limit_s)
@@ -431,9 +431,11 @@ def _record(rollout: Rollout, completion: Completion, tokenizer: Any, skips: boo
         return False
     if completion.stop == "context" and not completion.token_ids:
         if not rollout.spans and not skips:
+            opening, advice = f"the opening of {len(rollout.prompt_ids)} tokens", "raise context_tokens"
+            if not rollout.prompt_ids:  # of an endpoint's tokens and its context nothing is known here
+                opening, advice = "the opening", "have its server give it a longer context, ask for fewer tokens a turn"
             raise OpeningError(
-                f"the opening of {len(rollout.prompt_ids)} tokens fills the policy's context; raise context_tokens or "
-                'shorten the observation (prompt="short")'
+                f'{opening} fills the policy\'s context; {advice} or shorten the observation (prompt="short")'
             )
         rollout.outcome, rollout.truncation = "truncated", "tokens"
         return False

@@ -35,7 +35,8 @@ class SurvivalRollout(Rollout):
     """An episode with what it left to do, step by step."""
 
     lost: int | None = None
-    """The step that lost the task; None: it was solved, or was still alive when the episode was cut short."""
+    """The step that lost the task: the last one, where a limit of the environment's ended what was still alive. None:
+    it was solved, or still alive when the policy's context was full or the infrastructure failed."""
     left: list[tuple[str, ...]] = field(default_factory=list)
     """What was left of the gold chain before each step and at the end (S + 1), each action by its tools' names; a
     response is ""."""

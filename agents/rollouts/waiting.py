@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from toolgym.mcp.loop import serve
 
-__all__ = ["Arrival", "Waiting", "in_thread"]
+__all__ = ["Arrival", "Waiting", "in_thread", "suspends"]
 
 _EXIT_S = 0.1
 """What is cancelled has so long to end. What does not is left behind, in threads that end with the process."""
@@ -157,3 +157,9 @@ async def in_thread(call: Callable[[], Any]) -> Any:
         except asyncio.CancelledError:
             if done.done():
                 raise
+
+
+def suspends(env: Any) -> bool:
+    """Whether an environment may have to wait. A Gymnasium wrapper does not say so: the environment in it does."""
+    says = getattr(env, "suspends", None)
+    return bool(getattr(getattr(env, "unwrapped", env), "suspends", False) if says is None else says)

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from toolgym.agents.rollouts.rollout import Answer
-from toolgym.agents.rollouts.waiting import in_thread
+from toolgym.agents.rollouts.waiting import in_thread, suspends
 
 __all__ = ["Watched"]
 
@@ -32,7 +32,7 @@ class Watched:
     @property
     def suspends(self) -> bool:
         """Whether a step may have to wait for a server."""
-        return getattr(self.env, "suspends", False)
+        return suspends(self.env)
 
     def step(self, action: str) -> Answer:
         """Takes a step, and looks at what came of it."""

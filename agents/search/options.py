@@ -99,8 +99,12 @@ def searches() -> dict[str, type[SearchOptions]]:
     return {name: getattr(import_module(f"toolgym.agents.search.{name}"), made) for name, made in _HOMES.items()}
 
 
-def parse_search(text: str) -> SearchOptions:
+def parse_search(text: str, scorer: str | None = None) -> SearchOptions:
     """The search that a text names: `best_of:n=8`, `mcts:simulations=16,scorer=consistency`.
+
+    Args:
+        text: what is read; spaces do not count.
+        scorer: of a search that asks one, where the text names none; None: the search's own default.
 
     Raises:
         ConfigError: no such search or option, or a value that is none; it says what there is.
@@ -110,7 +114,10 @@ def parse_search(text: str) -> SearchOptions:
     if found is None:
         raise ConfigError(did_you_mean(name.strip(), searches(), "search"))
     kinds = {name: _kind(hint) for name, hint in get_type_hints(found).items() if name in _names(found)}
-    return found(**parse_named(rest, kinds, found.name))
+    given = parse_named(rest, kinds, found.name)
+    if scorer is not None and issubclass(found, Scored):
+        given.setdefault("scorer", scorer)
+    return found(**given)
 
 
 def _names(search: type[SearchOptions]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from toolgym.agents.policies.policy import Completion, Policy
 from toolgym.agents.search.tree import Ask, Node, PlayedTurn
+from toolgym.observations import lists_tools
 
 __all__ = ["GIVE_UP", "Talk", "talk_of"]
 
@@ -117,9 +118,14 @@ def _exchange(turn: PlayedTurn) -> list[dict[str, Any]]:
     """A turn and its answer as messages; each result stands under the id of its call where the turn has such ids."""
     said = _native(turn.completion)
     waiting = [str(call.get("id", "")) for call in said.get("tool_calls", ())]
+    new = list(turn.info.get("messages") or ())
+    if turn.info.get("tools"):  # which say all that a message of tools does
+        new = [message for message in new if not lists_tools(str(message.get("content", "")))]
+    if not new and not waiting:
+        new = [_user(turn.observation or "")]
     out: list[dict[str, Any]] = []
-    for message in turn.info.get("messages") or [_user(turn.observation or "")]:
-        kept = {name: value for name, value in message.items() if name != "parts"}
+    for message in new:
+        kept = dict(message)
         if kept["role"] == "tool" and waiting:
             kept["tool_call_id"] = waiting.pop(0)
         elif waiting:
@@ -131,6 +137,8 @@ def _exchange(turn: PlayedTurn) -> list[dict[str, Any]]:
 
 def _native(completion: Completion) -> dict[str, Any]:
     """A turn as a chat message, with its calls where they came as such (`toolgym.agents.policies.ApiPolicy`)."""
+    if completion.kept is not None:
+        return dict(completion.kept)
     plain = {"role": "assistant", "content": completion.text}
     if completion.stop != "end_of_turn" or not completion.text.startswith("{"):
         return plain

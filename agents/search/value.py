@@ -7,7 +7,7 @@ from typing import Any, cast
 import torch
 from safetensors.torch import load_file
 
-from toolgym.agents.policies.models import load_model
+from toolgym.agents.policies.models import load_model, model_path
 from toolgym.agents.policies.policy import Policy
 from toolgym.agents.search.talk import Talk, talk_of
 from toolgym.agents.search.tree import Ask, Node
@@ -30,7 +30,7 @@ class ValueScore:
     """
 
     def __init__(self, folder: str, policy: Policy):
-        file = Path(folder) / _FILE
+        file = Path(model_path(folder)) / _FILE
         if not file.is_file():
             raise ConfigError(
                 f"scorer=value: {folder!r} has no {_FILE}. toolgym train --algo steptool (or ppo) keeps one in its "

@@ -215,6 +215,25 @@ def test_draw_inverts_the_cumulative_distribution() -> None:
     ]
 
 
+@pytest.mark.parametrize("temperature", [float("nan"), float("inf"), -1.0])
+def test_a_temperature_that_is_none_is_refused(temperature: float) -> None:
+    with pytest.raises(ConfigError, match="temperature must be >= 0 and finite"):
+        SamplingOptions(temperature=temperature)
+
+
+def test_a_temperature_next_to_nothing_is_greedy() -> None:
+    logits = torch.tensor([[0.0, 1.0, 50.0, 2.0]])
+    assert draw(logits, torch.tensor([0.5]), SamplingOptions(temperature=1e-6)).tolist() == [2]
+    # Logits divided by less than that overflow, and their probabilities are NaN.
+    assert SamplingOptions(temperature=1e-40) == SamplingOptions(temperature=0.0)
+
+
+def test_no_slot_is_no_turn(tokenizer: Any, tiny_model: Any) -> None:
+    policy = LMPolicy(tiny_model, tokenizer, SamplingOptions())
+    assert policy.generate([]) == []
+    assert policy.generate_some([]) == []
+
+
 def test_samples_follow_the_distribution() -> None:
     probs = np.array([0.6, 0.25, 0.15])
     uniform = torch.tensor(np.random.default_rng(0).random(20_000))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,14 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from toolgym.agents.builtin.shipped import checkpoint_path
+from toolgym.agents.evaluation.evaluation import make_policy
 from toolgym.agents.grpo import GRPOOptions
 from toolgym.agents.policies.gguf_files import gguf_of
 from toolgym.agents.policies.gguf_files import main as convert_main
 from toolgym.agents.policies.model_files import refuse_code
-from toolgym.agents.policies.models import load_model, load_tokenizer, model_path
+from toolgym.agents.policies.models import lasting_name, load_model, load_tokenizer, model_path
 from toolgym.agents.policies.sizes import named_size
 from toolgym.agents.rollouts.recording import cut_later
+from toolgym.agents.search.value import ValueScore
 from toolgym.agents.training import registry
+from toolgym.agents.training.critic import ValueHead
 from toolgym.agents.training.explore import Progress, once
 from toolgym.agents.training.run_folder import begin, drop_later, one_writer, read_number, save_settings, settings_of
 from toolgym.agents.training.running import env_options
@@ -275,3 +280,20 @@ def test_models_of_toolgym_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "data").mkdir()  # a folder of that name is a folder
     monkeypatch.chdir(tmp_path)
     assert model_path("data") == "data"
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "mine").symlink_to(checkpoint_path("builtin:imperfect"))
+    policy = make_policy("hf:~/mine")
+    assert model_path("~/mine") == str(tmp_path / "mine")
+    assert lasting_name("~/mine") == str((tmp_path / "mine").resolve())
+    with pytest.raises(ConfigError, match=r"has no value_head\.safetensors"):
+        ValueScore("~/mine", policy)
+    shutil.copytree(tmp_path / "mine", tmp_path / "critic")
+    ValueHead(load_model("~/critic")[0]).save(tmp_path / "critic")
+    ValueScore("~/critic", policy)
+    for gone in ("~/none", "~no-such-user/mine"):
+        with pytest.raises(ConfigError, match="there is no such folder"):
+            load_tokenizer(gone)

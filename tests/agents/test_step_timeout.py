@@ -3,17 +3,26 @@
 import asyncio
 import json
 import sys
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import pytest
+from fastmcp import FastMCP
 
 from toolgym.agents import grpo, rft, tree
 from toolgym.agents.policies.lm import SamplingOptions
+from toolgym.agents.policies.policy import Completion
+from toolgym.agents.policies.scripted import NoopPolicy
 from toolgym.agents.rollouts.forks import ForkRecorder
+from toolgym.agents.rollouts.rollout import Start, rollouts
+from toolgym.agents.rollouts.watching import Watched
 from toolgym.agents.training.running import RunConfig, grpo_args, run
 from toolgym.agents.training.trainer import ToolTrainer
 from toolgym.errors import ConfigError
+from toolgym.messages import ToolCall, Turn, render
 
 
 class Hanging:
@@ -135,6 +144,45 @@ def test_an_evaluation_goes_on_where_a_servers_tool_hangs(tmp_path: Path, toolgy
     random = toolgym(*words, "--agent", "random", "--json")
     assert json.loads(random.out)["infra_errors"] > 0
     assert "a step had no answer within 1.0 s" in random.err
+
+
+class Naps(NoopPolicy):
+    """Calls a tool that does not come back."""
+
+    def generate(self, slots: Sequence[int]) -> list[Completion]:
+        return [Completion(render(Turn(calls=(ToolCall("nap", {}),)))) for _ in slots]
+
+
+class Seen(Watched):
+    """Looks at nothing."""
+
+    def reset(self, **options: Any) -> Any:
+        return self.env.reset(**options)
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_the_limit_holds_in_a_wrapper_too(watched: bool) -> None:
+    """Whose own step is what is taken, in a thread: it has no coroutine that would pass by it."""
+    awake, server = threading.Event(), FastMCP("bed")
+
+    @server.tool(annotations={"readOnlyHint": True})
+    def nap() -> str:
+        """Naps."""
+        awake.wait(20.0)
+        return "awake"
+
+    tasks = [{"id": "one", "request": "Nap.", "calls": [{"nap": {}}]}]
+    made = gymnasium.make("ToolGym/MCP-v0", servers=server, tasks=tasks, max_turns=1)
+    env: Any = gymnasium.wrappers.TransformReward(made, lambda reward: float(reward) + 5.0)
+    playing = Seen(env) if watched else env
+    (late,) = rollouts(Naps(), [playing], [Start()], step_timeout_s=0.3)
+    assert late.outcome == "infra_error"
+    assert "a step had no answer within 0.3 s" in late.error
+    awake.set()
+    (in_time,) = rollouts(Naps(), [playing], [Start()], step_timeout_s=20.0)
+    assert in_time.outcome == "truncated"
+    assert in_time.rewards[0] >= 5.0
+    env.close()
 
 
 # The option -----------------------------------------------------------------------------------------------------------

@@ -7,13 +7,30 @@ import pytest
 from toolgym.agents.evaluation.evaluation import EvalOptions, evaluate, make_policy
 from toolgym.agents.policies.api import ApiOptions, ApiPolicy
 from toolgym.agents.rollouts.rollout import Start, rollouts
-from toolgym.errors import ConfigError
+from toolgym.errors import ConfigError, OpeningError
 from toolgym.mcp.session import ToolSpec
 from toolgym.messages import parse
 from toolgym.observations import Prompt
 from toolgym.opening import open_env
 
 TOOLS = [{"type": "function", "function": {"name": "cancel", "parameters": {"type": "object", "properties": {}}}}]
+
+OUTGROWN = [  # as OpenAI and other servers say it
+    {
+        "message": "This model's maximum context length is 8192 tokens. However, you requested 9012 tokens.",
+        "type": "invalid_request_error",
+        "code": "context_length_exceeded",
+    },
+    {
+        "code": 400,
+        "message": "request (9012 tokens) exceeds the available context size (8192 tokens), try increasing it",
+        "type": "exceed_context_size_error",
+    },
+    {"message": "The prompt (length 9012) exceeds the model's maximum context of 8192", "type": "BadRequestError"},
+    {"message": "Your input exceeds the context window of this model. Please adjust your input and try again."},
+    {"message": "prompt is too long: 209012 tokens > 200000 maximum", "type": "invalid_request_error"},
+    {"message": "The input token count (9012) exceeds the maximum number of tokens allowed (8192).", "code": 400},
+]
 
 
 @pytest.fixture(name="server")
@@ -201,6 +218,17 @@ def test_a_reply_that_is_no_completion_is_retried(server, policy, text):
     assert policy.generate([0])[0].text == "Better."
 
 
+@pytest.mark.parametrize("calls", [[None], ["cancel"], {"id": "c1"}, "cancel", 1, [tool_call("c1"), None]])
+def test_calls_that_are_no_list_of_objects_are_asked_for_again(server, policy, cloakroom, calls):
+    start(policy)
+    server.script = [{"content": "", "tool_calls": calls}, "Better."]
+    assert policy.generate([0])[0].text == "Better."
+    server.default = {"content": "", "tool_calls": calls}
+    (rollout,) = rollouts(policy, [open_env(cloakroom)], [Start(seed=0)])
+    assert rollout.outcome == "infra_error"
+    assert "tool_calls is no list of objects" in rollout.error
+
+
 def test_a_time_out_is_retried(server):
     policy = ApiPolicy(ApiOptions("m", base_url=server.url, timeout_s=0.5, attempts=4, longest_wait_s=0.01))
     start(policy)
@@ -218,10 +246,20 @@ def test_refusals_name_the_cause(server, policy):
     assert len(server.requests) == 1
 
 
-def test_an_outgrown_context_is_said(server, policy):
-    start(policy)
-    server.script = [(400, {}, '{"error": {"code": "context_length_exceeded"}}')]
-    assert policy.generate([0])[0].stop == "context"
+@pytest.mark.parametrize("error", OUTGROWN)
+def test_an_outgrown_context_ends_its_episode_alone(server, policy, cloakroom, error):
+    look = {"content": "", "tool_calls": [tool_call("c1")]}
+    server.script = [look, (400, {}, json.dumps({"error": error})), "Done."]
+    outgrown, other = rollouts(policy, [open_env(cloakroom)], [Start(seed=0), Start(seed=1)])
+    assert (outgrown.outcome, outgrown.truncation, len(outgrown.spans)) == ("truncated", "tokens", 1)
+    assert other.trajectory.steps[-1].turn.response == "Done."
+
+
+def test_an_opening_that_fills_an_endpoints_context_is_said_without_a_count(server, policy, cloakroom):
+    server.script = [(400, {}, json.dumps({"error": OUTGROWN[0]}))]
+    with pytest.raises(OpeningError, match=r"^the opening fills .* longer context.*shorten the observation") as caught:
+        rollouts(policy, [open_env(cloakroom)], [Start(seed=0)])
+    assert "context_tokens" not in str(caught.value)
 
 
 def test_slots_run_at_once_and_keep_their_order(server, policy):
@@ -231,6 +269,12 @@ def test_slots_run_at_once_and_keep_their_order(server, policy):
     assert len(policy.generate(list(range(8)))) == 8
     assert server.most_busy > 1
     assert sorted(m["messages"][1]["content"] for m in server.requests) == [f"Cancel trip {i}." for i in range(8)]
+
+
+@pytest.mark.parametrize("concurrency", [0, -1])
+def test_no_request_at_once_is_refused(concurrency):
+    with pytest.raises(ConfigError, match=f"concurrency must be at least 1, got {concurrency}"):
+        ApiOptions("m", concurrency=concurrency)
 
 
 def test_keys(server, monkeypatch):

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastmcp import FastMCP
 
 from toolgym.agents.evaluation.evaluation import AgentOptions
 from toolgym.agents.exploring import Explored, ExploringOptions, explore, states_of, step_pairs
 from toolgym.agents.exploring.exploring import told_the_outcome
 from toolgym.agents.exploring.folder import Folder, lines_of
+from toolgym.agents.policies.scripted import RandomPolicy
 from toolgym.errors import ConfigError, LockedError
 from toolgym.messages import Turn
 from toolgym.opening import bring_env, open_env
@@ -181,11 +183,48 @@ def test_what_is_evaluated_on_is_not_explored(coin: Callable[[], Any], tmp_path:
     for name, value in (("rename", True), ("flaky", 0.1)):
         with pytest.raises(ConfigError, match=f"{name} differs from episode to episode"):
             explore(coin(), options(tmp_path / name, env_options={name: value}))
+
+
+def look_server() -> FastMCP:
+    """A server that is made where it is needed."""
+    server = FastMCP("look")
+    server.tool(look, annotations={"readOnlyHint": True})
+    return server
+
+
+def look() -> str:
+    """Looks."""
+    return "red"
+
+
+def test_options_that_are_no_json_are_written_by_name(tmp_path: Path) -> None:
+    tasks = tmp_path / "tasks.yaml"
+    tasks.write_text("tasks: [{request: Look, calls: [{look: {}}]}]")
+    own = {"servers": look_server, "tasks": tasks, "depth": (1,)}
+    given = options(tmp_path / "own", env_id="ToolGym/MCP-v0", split="custom", env_options=own)
+    assert [explore(RandomPolicy(0), given).tasks for _ in range(2)] == [1, 1], "the second finds its folder"
+    written = json.loads((tmp_path / "own" / "explored.json").read_text())["env_options"]
+    assert written == {"servers": f"{__name__}:look_server", "tasks": str(tasks), "depth": [1]}
+
+
+def test_an_option_that_cannot_be_written_is_told_before_anything_is_opened(coin: Any, tmp_path: Path) -> None:
+    opened: list[Any] = []
+    given = options(tmp_path / "own", env_options={"max_turns": 7, "reward": [object()]})
+    with pytest.raises(ConfigError, match=r"^reward=\[<object.* cannot be written into explored\.json"):
+        explore(coin(), given, on_open=opened.append)
+    assert not opened
+    assert not (tmp_path / "own").exists()
+
+
+def test_the_outcome_ranks_where_no_scorer_is_named() -> None:
+    assert str(told_the_outcome("mcts")) == "mcts:scorer=verified"
+    assert str(told_the_outcome("majority:n=4")) == "majority:n=4"
+    for search in ("best_of:scorer=consistency", "best_of: n=8, scorer = consistency", "best_of:scorer =consistency"):
+        assert str(told_the_outcome(search)) == "best_of:scorer=consistency"
+    with pytest.raises(ConfigError, match="judge= is of scorer=judge"):
+        told_the_outcome("best_of:judge=scorer=me")
     with pytest.raises(ConfigError, match="Did you mean 'mcts'"):
         told_the_outcome("mctss")
-    assert str(told_the_outcome("mcts")) == "mcts:scorer=verified"
-    assert str(told_the_outcome("mcts:scorer=consistency")) == "mcts:scorer=consistency"
-    assert str(told_the_outcome("majority:n=4")) == "majority:n=4"
 
 
 def test_an_exploration_is_learnt_from_as_a_corpus_is(whole: Path) -> None:

@@ -110,12 +110,14 @@ def test_an_endpoint_gets_a_conversation_that_it_takes(chat_server):
         return {"tool_calls": [{"id": f"c_{name}", "function": {"name": name, "arguments": "{}"}} for name in names]}
 
     chat_server.script = [calling("book_flight", "cancel_flight"), calling("stop_music", "play_music"), "Ok."]
-    inner = ApiPolicy(ApiOptions(model="m", base_url=chat_server.url))
+    inner = ApiPolicy(ApiOptions(model="m", base_url=chat_server.url, images=True))
     policy = begin(inner, "workflow")
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
     try:
         for words in ("Now a song.", "And a plane."):
             policy.generate([0])
-            results = [{"role": "tool", "content": "ok"}] * (2 if words == "Now a song." else 1)  # a limit cut one off
+            result = {"role": "tool", "content": "ok", "parts": [image]}
+            results = [result] * (2 if words == "Now a song." else 1)  # a limit cut one off
             policy.observe(0, words, {"messages": [*results, {"role": "user", "content": words}]})
         policy.generate([0])
     finally:
@@ -130,6 +132,7 @@ def test_an_endpoint_gets_a_conversation_that_it_takes(chat_server):
     roles = ["system", "user", "assistant", "tool", "tool", "user", "assistant", "user", "user"]
     assert [message["role"] for message in talk] == roles
     assert [call["id"] for call in talk[2]["tool_calls"]] == [message["tool_call_id"] for message in talk[3:5]]
+    assert [message["content"] for message in talk[3:5]] == [[image], [image]]
     assert "tool_calls" not in talk[6]
     assert "stop_music" in talk[6]["content"]
 

@@ -5,8 +5,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from fastmcp import FastMCP
+from fastmcp import Context, FastMCP
+from fastmcp.utilities.types import Image
+from mcp_types import ToolListChangedNotification
 
+from toolgym.agents.policies.api import ApiOptions, ApiPolicy
 from toolgym.agents.policies.policy import Completion
 from toolgym.agents.policies.scripted import OraclePolicy
 from toolgym.agents.rollouts.rollout import Rollout, Start, rollouts
@@ -260,6 +263,58 @@ def test_an_endpoints_conversation_has_its_calls_and_their_results():
     assert [(said[at]["tool_call_id"], said[at]["content"]) for at in (2, 3)] == [("c1", "ok"), ("c2", "ok")]
     assert text.endswith("Hm.\n\nGo on.\n\nTry more.")
     assert info["task_id"] == "a name"
+
+
+def make_gallery() -> FastMCP:
+    """A server that shows a picture, and learns another tool."""
+    mcp = FastMCP("gallery")
+
+    @mcp.tool(annotations={"readOnlyHint": True})
+    def look() -> Image:
+        """Looks at the picture."""
+        return Image(data=bytes.fromhex("89504e470d0a1a0a"), format="png")
+
+    @mcp.tool
+    async def learn(ctx: Context) -> str:
+        """Learns to step back."""
+        mcp.tool(name="step_back")(lambda: "ok")
+        await ctx.send_notification(ToolListChangedNotification())
+        return "learnt"
+
+    return mcp
+
+
+@pytest.mark.parametrize("images", [False, True])
+def test_an_endpoint_reads_the_same_conversation_with_a_search_and_without(chat_server, images):
+    def calling(*names: str) -> dict[str, Any]:
+        calls = [{"id": "c1", "type": "function", "function": {"name": each, "arguments": "{}"}} for each in names]
+        return {"tool_calls": calls}
+
+    turns = [
+        {"content": "Let me look.", "reasoning_content": "A picture?", **calling("look")},
+        {"content": "", **calling("learn", "nothing")},
+        {"content": "And once", "finish": "length", **calling("look")},
+        '<tool_call>{"name": "look", "arguments": {}}</tool_call>',
+        {"content": "Which one is it?", "reasoning": "hm"},
+    ]
+    gold = (GoldAction(calls=(GoldCall(name="look", arguments={}),)), GoldAction(response="Red."))
+    task = Task(id="look", domain="gallery", kind=("look",), depth=1, request="Look.", gold=gold)
+    env = ToolEnv(CustomDomain(connect(make_gallery).session, [task], name="gallery"))
+    asked = []
+    for search in ("", "beam:width=1,branch=1,scorer=consistency"):
+        chat_server.script, chat_server.requests = list(turns), []
+        policy = ApiPolicy(ApiOptions("m", base_url=chat_server.url, images=images))
+        playing = SearchPolicy(policy, parse_search(search)) if search else policy
+        (played,) = rollouts(playing, [env], [Start(options={"task": 0})])
+        policy.close()
+        assert len(played.trajectory.steps) == len(turns)
+        asked.append(chat_server.requests)
+    env.close()
+    plain, searched = asked
+    assert searched == plain
+    said = [message for message in plain[-1]["messages"] if message["role"] == "assistant"]
+    assert [message["content"] for message in said[:3]] == ["Let me look.", "", "And once"]
+    assert ("image_url" in str(plain[-1]["messages"])) is images
 
 
 def test_a_policy_that_asks_a_server_is_searched_with_alike(lock, dice):

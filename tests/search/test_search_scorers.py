@@ -12,11 +12,12 @@ from toolgym.agents.policies.lm import LMPolicy, SamplingOptions
 from toolgym.agents.policies.models import load_model
 from toolgym.agents.policies.policy import Completion
 from toolgym.agents.search import Ask, Node
-from toolgym.agents.search.judging import JudgeScore
+from toolgym.agents.search.judging import JudgeScore, NoVerdictWarning
 from toolgym.agents.search.tree import PlayedTurn
 from toolgym.agents.search.value import ValueScore
 from toolgym.agents.training.critic import ValueHead
 from toolgym.errors import ConfigError, JudgeModelError
+from toolgym.rewards.judge_backends import Endpoint, EndpointOptions
 
 
 def states() -> tuple[Node, Node, Node]:
@@ -51,8 +52,34 @@ def test_a_judge_sees_what_the_agent_saw():
     model = Answers(json.dumps({"score": 0.9}), "who knows", "")
     score = JudgeScore("any", model)
     *_, end = states()
-    assert [score([end])[0] for _ in range(3)] == [0.9, 0.5, 0.5]
+    assert score([end]) == [0.9]
+    with pytest.warns(NoVerdictWarning, match=r"^The judge gives no verdict .*'who knows'.*count as 0\.5"):
+        assert score([end]) == [0.5]
+    assert score([end]) == [0.5], "it is said once, and counted"
+    assert score.without == 2
     assert model.asked[0] == ("<episode>\n\nhello\n\nAssistant: look\n\nfound\n\nAssistant: done\n\nbye\n\n</episode>")
+
+
+def test_a_judge_that_refuses_ends_the_search(chat_server):
+    score = JudgeScore("no-model", Endpoint(EndpointOptions("no-model", chat_server.url)))
+    opening, *_ = states()
+    chat_server.script = [(401, {}, "bad key")]
+    with pytest.raises(ConfigError, match=r"The judge at .* answered 401: bad key.*'no-model'"):
+        score([opening])
+    # Of a state that is too long for it the judge says nothing; of others it may.
+    full = json.dumps({"error": {"code": "context_length_exceeded"}})
+    chat_server.script = [(400, {}, full), json.dumps({"score": 0.25})]
+    with pytest.warns(NoVerdictWarning, match="context_length_exceeded"):
+        assert sorted(score([opening, opening])) == [0.25, 0.5]
+    assert score.without == 1
+
+
+def test_a_judge_that_is_not_there_is_told():
+    away = EndpointOptions("any", "http://127.0.0.1:9/v1", attempts=1)
+    score = JudgeScore("any", Endpoint(away))
+    with pytest.warns(NoVerdictWarning, match="Is the server up"):
+        assert score(states()) == [0.5] * 3
+    assert score.without == 3
 
 
 def test_a_critic_values_the_state_before_the_next_token(tmp_path):
