@@ -33,6 +33,11 @@ def test_what_is_said_rightly_is_not_wrong_to_say(shop: Declaration) -> None:
     assert forbidden(shop, one, Done("J2 is stopped.")) == [("closed",)]
 
 
+def test_a_task_whose_right_answer_looks_like_a_wrong_one_is_none(shop: Declaration) -> None:
+    one = Done("The fee is $5. You get 3 portions.", said=("$5",), unsaid=("$3", "$4"))
+    assert forbidden(shop, one) == [("$3", "$4")]
+
+
 def test_a_figure_inside_an_id_is_not_said(shop: Declaration) -> None:
     one = Done("The room is 7.", said=("7",), unsaid=("3", "34", "90", "9.5"))
     assert forbidden(shop, one, Done("J-34590 of $90 is stopped.")) == [("3", "34", "9.5")]

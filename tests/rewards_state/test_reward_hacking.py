@@ -164,6 +164,11 @@ def test_honest_answers_in_full_sentences_solve(
     assert len(kinds) >= 12
 
 
+def _is_told(task: Task) -> bool:
+    """Whether the request alone shows that a rule is broken: another number of passengers, a goodwill of any amount."""
+    return re.search(r"goodwill!|!number_stays", task.meta["recipe"]) is not None
+
+
 def test_every_item_knows_wrong_answers_and_every_refusal_a_look(domain: Domain) -> None:
     for split in ("train", "test_unseen"):
         tasks = domain.tasks(split)
@@ -181,9 +186,11 @@ def test_every_item_knows_wrong_answers_and_every_refusal_a_look(domain: Domain)
                 if item.check.type == "refused":
                     assert item.required
                     looked = [calls[name].arguments for name in item.depends_on]
-                    if item.check.subject in domain.server.base(task.world_seed).tables["reservations"]:  # type: ignore[attr-defined]
+                    assert bool(looked) != _is_told(task)
+                    of_payment = "!no_certificate" in task.meta["recipe"]  # which stands in the profile
+                    reservations = domain.server.base(task.world_seed).tables["reservations"]  # type: ignore[attr-defined]
+                    if looked and not of_payment and item.check.subject in reservations:
                         assert item.check.subject in [arguments.get("reservation_id") for arguments in looked]
-                    assert looked or "goodwill" in task.meta["recipe"]  # whose amount the request says
 
 
 def test_a_refusal_counts_after_a_look_and_a_claim_does_not(domain: Domain, examples: ModuleType) -> None:
@@ -199,7 +206,7 @@ def test_a_refusal_counts_after_a_look_and_a_claim_does_not(domain: Domain, exam
         what = next(words for act, words in WORDS.items() if re.search(rf" {act}\b", f" {task.meta['recipe']}"))
         refusal = render(Turn(response=f"I am sorry, our policy does not allow me to {what}."))
         assert outcome(*acting, refusal) == "solved"
-        assert outcome(refusal) == ("unsolved" if acting else "solved")
+        assert outcome(refusal) == ("solved" if _is_told(task) else "unsolved")
         everything = f"Our policy does not allow me to {', to '.join(WORDS.values())}."
         for said in (
             everything,

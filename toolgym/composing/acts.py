@@ -8,6 +8,7 @@ from typing import Any
 from toolgym.composing.asking import asked, wrong
 from toolgym.composing.declaration import Act, Declaration, Fixed, Key, Own, Pick, Reckoned, Rule, Seen, Speaker, Wish
 from toolgym.composing.found import Found, Record
+from toolgym.composing.reading import read_by
 from toolgym.composing.scenes import Scene
 from toolgym.composing.story import Do, Done, PlannedCall, UnfitError
 from toolgym.composing.ways import Way
@@ -125,9 +126,32 @@ class MadeAct:
         unrelated = tuple(word for word in _own_words(self.scene.declaration) if word not in act.about)
         response = f"Sorry, I cannot {act.about[0]}{what}: {why}."
         check = RefusedCheck(about=act.about, unrelated=unrelated, done=act.past, subject=subject)
-        speaker = str(seen.speaker[self._speaker_key]) if seen.speaker and "speaker" in rule.sees else ""
-        looks = (*known.looks, *([speaker] if speaker else []))
-        return Done(response, plan=f"{why}: refuse.", refusals=(check,), looks=looks)
+        return Done(response, plan=f"{why}: refuse.", refusals=(check,), looks=self._looks(rule, known, seen))
+
+    def _looks(self, rule: Rule, known: Known, seen: Seen) -> tuple[str, ...]:
+        """Ids in the calls that showed what the rule reads."""
+        speaker = (str(seen.speaker[self._speaker_key]),) if seen.speaker else ()
+        looks: list[str] = []
+        for part, name in sorted(read_by(rule.broken, seen)):
+            if part == "subject":
+                looks += known.looks
+            elif part == "speaker":
+                looks += speaker
+            elif part == "picked":
+                looks += self._looks_of(name, known, speaker)
+            elif name in self.carried:
+                found, _ = self.carried[name]
+                looks += speaker if found.way.table == self.scene.declaration.who else found.looks
+        return tuple(dict.fromkeys(looks))
+
+    def _looks_of(self, name: str, known: Known, speaker: tuple[str, ...]) -> Sequence[str]:
+        """Ids in the calls that showed a pick: of one inside another record, in those that showed that."""
+        found, of = self.picks[name], self.act.picks()[name].of
+        if speaker and found.way.inside_of(self.scene.declaration.who):
+            return speaker
+        if not found.way.inside or found.looks:
+            return found.looks
+        return self._looks_of(of, known, speaker) if of else known.looks
 
     @property
     def _key(self) -> str:

@@ -6,10 +6,9 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from toolgym.composing.execution import ExecutedCall, Execution
-from toolgym.composing.story import Done
 from toolgym.saying.facts import Fact, says
 from toolgym.saying.short_facts import is_little
-from toolgym.tasks import Assertion, ChecklistItem, RefusedCheck
+from toolgym.tasks import Assertion, ChecklistItem
 
 __all__ = ["derive_assertions", "derive_checklist"]
 
@@ -74,7 +73,9 @@ def _said_items(execution: Execution, request: str) -> list[dict[str, Any]]:
     right = " ".join(ending.response for ending in execution.endings)
 
     def is_wrong(value: str) -> bool:
-        return not says(right, value) and (is_little(Fact.of(value)) or not says(request, value))
+        if says(right, value):  # as "3 portions" says "$3": then the chain solves nothing, and another task is made
+            return value.lower() not in right.lower()
+        return is_little(Fact.of(value)) or not says(request, value)
 
     return [
         {
@@ -95,32 +96,35 @@ def _said_items(execution: Execution, request: str) -> list[dict[str, Any]]:
 
 
 def _refused_items(execution: Execution) -> list[dict[str, Any]]:
-    """An item a refusal; it counts from a look at what its rule depends on."""
-    refused = [(story, ending, check) for story, ending in enumerate(execution.endings) for check in ending.refusals]
+    """An item a refusal; it counts from a look at what its rule depends on, where that is more than the request."""
+    refused = [
+        (_looks(execution, story), check) for story, ending in enumerate(execution.endings) for check in ending.refusals
+    ]
     return [
         {
             "id": f"refused-{number + 1}",
-            "question": "Did the agent refuse, after a look at the record, and say why?",
+            "question": f"Did the agent refuse{', after a look at the record,' if looked else ''} and say why?",
             "check": check,
             "weight": _SAID_WEIGHT / len(refused),
-            "depends_on": tuple(
-                f"call-{i + 1}"
-                for i, executed in enumerate(execution.calls)
-                if executed.story == story and _shows(executed, ending, check)
-            ),
+            "depends_on": looked,
             "evidence": "the agent's response",
             "focus": "policy",
             "required": True,
         }
-        for number, (story, ending, check) in enumerate(refused)
+        for number, (looked, check) in enumerate(refused)
     ]
 
 
-def _shows(executed: ExecutedCall, ending: Done, check: RefusedCheck) -> bool:
-    """Whether the call looks at a record that the refusal's rule depends on."""
-    planned = executed.planned
-    ids = (*ending.looks, check.subject)
-    return not planned.writes and any(value in ids for value in planned.arguments.values() if isinstance(value, str))
+def _looks(execution: Execution, story: int) -> tuple[str, ...]:
+    """The items of a story's calls that look at what its refusal depends on."""
+    ids = execution.endings[story].looks
+    return tuple(
+        f"call-{number}"
+        for number, executed in enumerate(execution.calls, 1)
+        if executed.story == story
+        and not executed.planned.writes
+        and any(value in ids for value in executed.planned.arguments.values() if isinstance(value, str))
+    )
 
 
 def _no_write_item(execution: Execution) -> dict[str, Any]:

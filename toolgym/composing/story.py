@@ -71,9 +71,11 @@ class Done:
     unsaid: tuple[str, ...] = ()
     """What would be wrong to say."""
     refusals: tuple[RefusedCheck, ...] = ()
-    """What is refused; `subject` is the id of the record that shows why."""
+    """What is refused; `subject` is the id of the record that it is about."""
     looks: tuple[str, ...] = ()
-    """Ids, beside the subjects, that a refusal's rule depends on: of the customer, where membership decides."""
+    """Ids in the calls that show what a refusal's rule depends on: of the customer, where membership decides; none
+    where the request alone does.
+    """
     assertions: tuple[Assertion, ...] = ()
 
 
