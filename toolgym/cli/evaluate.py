@@ -93,7 +93,7 @@ def evaluate(
             "--agent",
             "-a",
             metavar="AGENT",
-            help="oracle, random, noop, builtin[:clean|imperfect|habits], hf:PATH or api:MODEL.",
+            help="oracle, random, noop, builtin[:NAME], hf:PATH or api:MODEL.",
         ),
     ] = "oracle",
     search: Annotated[
