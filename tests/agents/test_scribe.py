@@ -23,6 +23,7 @@ from toolgym.trajectory import Step, ToolResult, Trajectory
 
 GOLD = [ToolCall("find", {"id": "u1"}), ToolCall("pay", {"id": "b22", "way": "card"})]
 OK, NO = ToolResult("ok"), ToolResult("no", is_error=True, outcome="tool_error")
+AWAY = ToolResult("Try again.", is_error=True, outcome="unavailable")
 _, TASK = text_episode("x", GOLD)
 
 
@@ -52,6 +53,8 @@ def test_each_step_finds_its_skill_and_its_score_by_hand() -> None:
     refused = call("pay", NO, id="b22")
     assert judged(refused, call("pay", NO, id="b22")) == ("recover", 1 / 4)  # well-formed, and no more
     assert judged(refused, found) == ("recover", 1.0)
+    # A tool that was unavailable refused nothing: to make its call again is right.
+    assert judged(call("find", AWAY, id="u1"), found) == ("recover", 1.0)
     assert judged(found, paid, answer) == ("answer", 1.0)
     assert judged(found, answer) == ("answer", pytest.approx(2 / 3))  # too early
     asked = Step(Turn(response="Which bill?"), user="b22")

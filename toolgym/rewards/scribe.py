@@ -137,10 +137,12 @@ def new(trajectory: Trajectory, task: Task) -> bool:
 
 
 def tries_something_else(trajectory: Trajectory, task: Task) -> bool:
-    """No call is one that was refused in the step before."""
+    """No call is one that was refused in the step before; one whose tool was unavailable was not."""
     before = _before(trajectory)
     pairs = () if before is None else zip(before.turn.calls, before.results, strict=False)
-    refused = [(call.name, call.arguments) for call, result in pairs if result.is_error]
+    refused = [
+        (call.name, call.arguments) for call, result in pairs if result.is_error and result.outcome != "unavailable"
+    ]
     return not any((call.name, call.arguments) in refused for call in trajectory.steps[-1].turn.calls)
 
 
