@@ -25,7 +25,7 @@ SPELLED = "[red]x[/foo] \\u001b[2J\\u001b]0;title\\u0007 \\u202edef \\u009b2J"
 @pytest.fixture(scope="module")
 def trajectory():
     server = FastMCP("odd")
-    server.tool(lambda: ODD, name="say")
+    server.tool(lambda: ODD, name="say", annotations={"readOnlyHint": True})
     task = {"id": ODD, "kind": ODD, "request": ODD, "calls": ["say"], "response": ODD}
     with gymnasium.make("ToolGym/MCP-v0", servers=server, tasks=[task]) as env:
         env.reset(seed=0)

@@ -143,10 +143,10 @@ def test_forks_and_resets_have_the_tools_that_were_there(handle: ServerHandle):
 
 
 def test_a_server_that_is_there_but_once_is_told_as_it_is_now():
-    with serving(workshop()) as url, connect(url) as handle:
+    with serving(workshop()) as url, connect(url) as handle, connect(url) as others:
         env = ToolEnv(CustomDomain(handle.session, [TASK]))
         env.reset()
-        session = handle.session()
+        session = others.session()
         session.call(ToolCall("learn", {"name": "light_lamp", "what": "Lights a lamp"}))
         session.close()
         assert shown(env) == OWN  # it has heard nothing of it: the other connection was told
