@@ -173,7 +173,7 @@ def test_training_says_at_once_what_cannot_come_to_much(capsys, tmp_path, own, m
     words = ["--steps", "1", "--output", str(tmp_path / "run"), "--threads", "1"]
     _, _, error = run(capsys, "train", "--algo", "grpo", *own, *words)
     assert "nothing was loaded yet" in error
-    assert error.count("builtin:imperfect reads the airline's tools and requests alone") == 1
+    assert error.count("builtin:habits reads the airline's tools and requests alone") == 1
     assert error.count("tasks without a split") == 1
     _, _, error = run(capsys, "train", "--algo", "grpo", *words)
     assert "nothing was loaded yet" in error

@@ -161,9 +161,10 @@ def test_replay_forks_a_foreign_server():
             assert session.call(ToolCall("add", {"by": 2})).text == expected
         version = session.state_version()
         session.call(ToolCall("read"))
-        session.call(ToolCall("add", {"by": "x"}))
         session.call(ToolCall("unknown"))
         assert session.state_version() == version
+        session.call(ToolCall("add", {"by": "x"}))  # nobody knows what it did before it was refused
+        assert session.state_version() == version + 1
         twin = session.fork()
         assert twin.call(ToolCall("add")).text == "5"
         assert session.call(ToolCall("read")).text == "4"
