@@ -13,8 +13,6 @@ from toolgym.cli.rows import rows
 from toolgym.errors import TaskError
 
 if TYPE_CHECKING:
-    from toolgym.mcp_env import McpDomain
-    from toolgym.tasks import Task
     from toolgym.tasks.freezing import Execution
 
 __all__ = ["app"]
@@ -23,9 +21,6 @@ _UNSEEN = (
     "no state is seen (name the reading tools that show it with --state-tool, or state_tools, a workspace or a "
     'database under "toolgym" in mcp.json)'
 )
-
-_CLOSINGS = 3
-"""Responses after a gold chain that its user is not content with yet."""
 
 _server, _state, _output = panel("The server"), panel("The state"), panel(OUTPUT)
 
@@ -96,6 +91,7 @@ def check(
       toolgym tasks check recorded.yaml --servers mcp.json --output tasks.jsonl
       toolgym tasks check tasks.yaml --servers mcp.json --state-tool list_orders
     """
+    from toolgym.checker._gold_chain import gold_misses
     from toolgym.mcp_env import McpDomain, McpOptions
     from toolgym.tasks.files import Frozen, read_tasks, write_frozen
     from toolgym.tasks.freezing import Execution, execute_twice
@@ -112,7 +108,7 @@ def check(
     try:
         for task, execution in zip(tasks, execute_twice(tasks, session, listening), strict=True):
             if isinstance(execution, Execution) and not execution.unsteady:
-                missing = _missing(execution, domain)
+                missing = gold_misses(execution, domain)
                 if missing:
                     execution = TaskError(f"its own gold chain does not solve it: {missing}")
                 else:
@@ -131,40 +127,6 @@ def check(
     settled = ("ok", "changed") if write or output is not None else ("ok",)
     if any(entry["status"] not in settled for entry in report):
         raise typer.Exit(1)
-
-
-def _missing(execution: "Execution", domain: "McpDomain") -> str:
-    """What keeps a task from being solved when its gold chain is played in an environment; empty: nothing."""
-    from toolgym.checker._transcripts import play_gold
-    from toolgym.custom import CustomDomain
-    from toolgym.env import ToolEnv
-    from toolgym.messages import Turn
-    from toolgym.rewards.explaining import why_unsolved
-    from toolgym.rewards.state import solved
-    from toolgym.tasks.freezing import freeze
-
-    task, session = execution.task, domain.session()
-    try:
-        known = {**task.meta, "frozen": execution.frozen.model_dump(mode="json")}
-        task = freeze(task.model_copy(update={"meta": known}), session)
-        own = CustomDomain(lambda: session, [task], policy=domain.policy(), world_key=domain.world_key)
-        turns, calls = len(task.gold) + _CLOSINGS + 1, len(task.gold_calls) + 1
-        user = "scripted" if _talks(task) else "none"
-        env = ToolEnv(own, split=task.split, user=user, max_turns=turns, max_calls=calls)
-        env.reset(seed=0)
-        play_gold(env, [Turn(response="Done.")] * _CLOSINGS)
-        trajectory = env.trajectory
-    finally:
-        session.close()
-    if solved(trajectory, task):
-        return ""
-    reasons = why_unsolved(trajectory, task)
-    return "; ".join(f"{reason.where}: expected {reason.expected}, found {reason.found}" for reason in reasons)
-
-
-def _talks(task: "Task") -> bool:
-    """Whether a gold chain has more than one response, or a user that has a part in it."""
-    return task.user != type(task.user)() or any(action.response is not None for action in task.gold[:-1])
 
 
 def _entry(task_id: str, execution: "Execution | TaskError") -> dict[str, Any]:
