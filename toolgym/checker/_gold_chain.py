@@ -27,6 +27,7 @@ def gold_misses(execution: Execution, domain: Domain) -> str:
         InfraError: the server failed.
     """
     task, session = execution.task, domain.session()
+    world_key = getattr(domain, "world_key", lambda task: None)
     try:
         known = {**task.meta, "frozen": execution.frozen.model_dump(mode="json")}
         task = freeze(task.model_copy(update={"meta": known}), session)
