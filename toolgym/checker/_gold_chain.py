@@ -31,9 +31,7 @@ def gold_misses(execution: Execution, domain: Domain) -> str:
     try:
         known = {**task.meta, "frozen": execution.frozen.model_dump(mode="json")}
         task = freeze(task.model_copy(update={"meta": known}), session)
-        own = CustomDomain(
-            lambda: session, [task], policy=domain.policy(), world_key=getattr(domain, "world_key", None)
-        )
+        own = CustomDomain(lambda: session, [task], policy=domain.policy(), world_key=world_key)
         turns, calls = len(task.gold) + _CLOSINGS + 1, len(task.gold_calls) + 1
         user = "scripted" if _talks(task) else "none"
         env = ToolEnv(own, split=task.split, user=user, max_turns=turns, max_calls=calls)
