@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -243,7 +244,9 @@ def test_a_hostile_sample_is_an_episode_or_said_to_be_none(place, value, write, 
     for key in place[:-1]:
         at = at[key]
     at[place[-1]] = value
-    path = write(tmp_path / ("log.json" if write is as_json else "log.eval"), [sample(), broken, sample(id="last")])
+    # A folder for each: of files of one size, written in one tick of the clock, nobody can tell that they are others.
+    folder = Path(mkdtemp(dir=tmp_path))
+    path = write(folder / ("log.json" if write is as_json else "log.eval"), [sample(), broken, sample(id="last")])
     library, source = read(path, cache)
     assert not library.failures
     with library.index(source) as index:
