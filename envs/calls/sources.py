@@ -4,9 +4,11 @@ A source gives row `i` again when it is asked for; of a JSON Lines file it holds
 """
 
 import json
+import re
 from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ __all__ = ["Source", "open_sources"]
 _SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet")
 _SPLITS = {"train": "train", "validation": "validation", "valid": "validation", "dev": "validation", "test": "test"}
 _MARK = b"\xef\xbb\xbf"
+_NUMBER = re.compile(r"-\d+$")
 
 
 class Source(ABC):
@@ -209,7 +212,7 @@ def _of_path(path: Path, named: str) -> list[Source]:
         files = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
         if not files:
             raise ConfigError(f"{path} has no file that ends with {', '.join(_SUFFIXES)}")
-        return [_of_file(file, _split_of(file.stem)) for file in files]
+        return _named_apart([_of_file(file, _split_of(file.stem)) for file in files], files, path)
     if path.suffix in _SUFFIXES or named.count("/") != 1 or named.startswith((".", "/", "~")):
         raise ConfigError(f"there is no file or folder {named!r} (from {Path.cwd()})")
     try:
@@ -232,6 +235,18 @@ def _of_file(path: Path, split: str | None) -> Source:
     except OSError as error:
         raise ConfigError(f"Cannot read {path}: {error.strerror}") from error
     raise ConfigError(f"{path} ends with none of {', '.join(_SUFFIXES)}")
+
+
+def _named_apart(sources: list[Source], files: Sequence[Path], folder: Path) -> list[Source]:
+    """The sources of a folder's files. Where two have one name, or `rows-2` stands beside `rows`, whose row 2 may have
+    turns, a path tells them apart: an id is one row's.
+    """
+    names = Counter(source.name for source in sources)
+    for source, file in zip(sources, files, strict=True):
+        base = _NUMBER.sub("", source.name)
+        if names[source.name] > 1 or (base != source.name and base in names):
+            source.name = file.relative_to(folder).as_posix()
+    return sources
 
 
 def _split_of(name: str) -> str | None:

@@ -52,6 +52,20 @@ def test_rows_of_a_folder_are_of_the_splits_that_its_files_are_named_after(given
     assert ids(folder, split="validation") == ["valid-1"]
 
 
+def test_files_of_one_name_are_told_apart(given, rows_file):
+    folder = rows_file(city(given, 1), name="data/a/rows.jsonl").removesuffix("/a/rows.jsonl")
+    rows_file(city(given, 2), name="data/b/rows.jsonl")
+    rows_file(given.toolace(), name="data/more.jsonl")  # three examples: more-1-1 to more-1-3
+    rows_file(city(given, 3), name="data/more-1.jsonl")
+    env = make(folder, test_share=0.0)
+    names = ["a/rows.jsonl-1", "b/rows.jsonl-1", "more-1.jsonl-1", "more-1-1", "more-1-2", "more-1-3"]
+    assert [task.id for task in env.tasks] == names
+    for task in env.tasks:
+        observation, _ = env.reset(options={"task": task.id})
+        assert env.task.request == task.request
+        assert task.request in observation
+
+
 def test_a_row_may_name_its_split(given, rows_file):
     path = rows_file(given.bonn(split="test"), given.bonn(split="train"), given.bonn(split="train"))
     assert ids(path, split="test") == ["rows-1"]
