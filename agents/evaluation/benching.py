@@ -125,7 +125,9 @@ def run_benchmark(
     """
     found = benchmark(options.benchmark)
     _check_folder(options)
-    known = {result.key: result for result in read_results(options.output)}
+    before = list(read_results(options.output))
+    known = {result.key: result for result in before}
+    _draw_anew(policy, options.seed, len(before))
     plans = [_plan(part, options, known) for part in found.parts(options.categories)]
     asked = [(plan.part.name, id, trial) for plan in plans for trial in range(options.k) for id in plan.ids]
     if on_plan is not None:
@@ -139,6 +141,13 @@ def run_benchmark(
             if plan.todo:
                 _play(policy, plan, options, found, writer, known, on_case)
     return [known[key] for key in asked if key in known]
+
+
+def _draw_anew(policy: Policy, seed: int, episodes: int) -> None:
+    """Gives a run that goes on other samples than its first episodes had: another trial of a task is no copy of one."""
+    reseed = getattr(policy, "reseed", None)
+    if episodes and reseed is not None:
+        reseed(seed, episodes)
 
 
 def _check_folder(options: BenchOptions) -> None:

@@ -117,10 +117,14 @@ class RandomPolicy:
     """
 
     def __init__(self, seed: int = 0, stop_probability: float = 0.1, format: str = "toolgym"):
-        self.seed = seed
         self.stop_probability = stop_probability
         self.format = format
         self._episodes: dict[int, _RandomEpisode] = {}
+        self.reseed(seed)
+
+    def reseed(self, *key: int) -> None:
+        """Begins anew, with `SeedSequence(key[0], (…, task, start))` for a start of a task."""
+        self.seed, self._key = key[0], key[1:]
         self._starts: dict[str, int] = {}
 
     def start(self, slot: int, observation: str, info: dict[str, Any], env: "ToolEnv | None" = None) -> list[int]:
@@ -129,7 +133,7 @@ class RandomPolicy:
         trial = self._starts.get(task_id, 0)
         self._starts[task_id] = trial + 1
         key = int.from_bytes(hashlib.blake2b(task_id.encode(errors="surrogatepass"), digest_size=4).digest())
-        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(key, trial)))
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(*self._key, key, trial)))
         self._episodes[slot] = _RandomEpisode(rng, _tools(info.get("tools") or ()))
         _remember(self._episodes[slot], observation)
         return []

@@ -27,6 +27,8 @@ def test_a_run_and_its_folder(bench, toolgym):
     assert next(iter(told["parts"])) == "irrelevance"
     again, _ = bench("oracle", "--category", "live")
     assert "12 of 12 episodes are there already" in again.err
+    more, _ = bench("oracle", "--category", "live", "--k", "2")
+    assert "12 of 24 episodes are there already" in more.err
     assert "100.00" in again.out
     shown = toolgym("show", folder / "results.jsonl")
     assert "live_simple_0" in shown.out

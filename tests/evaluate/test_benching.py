@@ -178,6 +178,14 @@ class TestRuns:
         assert len(played) == 8
         assert len({each.key for each in played}) == 8
 
+    def test_a_trial_that_is_added_is_no_copy_of_the_first(self, options):
+        for k in (1, 2, 3):
+            run_benchmark(make_policy("random"), options(agent="random", categories=("multi_turn_base",), k=k))
+        said = {}
+        for each in read_trajectories(options().output / "results.jsonl"):
+            said.setdefault(each.task_id, set()).add(tuple(step.turn.text for step in each.steps))
+        assert [len(trials) for trials in said.values()] == [3, 3]
+
     def test_a_run_that_never_began_holds_no_folder(self, options, tmp_path):
         """The mended command runs where the one before had an error in an option, or was killed before it played."""
         wrong = replace(options(), settings={"data": str(tmp_path / "nowhere")})

@@ -89,7 +89,7 @@ def _command(name: str) -> Callable[..., None]:
         from toolgym.agents.evaluation.benching import BenchOptions
         from toolgym.agents.evaluation.evaluation import AgentOptions
 
-        if temperature is None and k > 1 and not agent.startswith("api:"):
+        if temperature is None and k > 1 and agent not in _NOT_SAMPLED and not agent.startswith("api:"):
             temperature = 1.0
         sampling = AgentOptions(
             temperature=temperature,
@@ -119,6 +119,8 @@ def _command(name: str) -> Callable[..., None]:
     return run
 
 
+_NOT_SAMPLED = ("oracle", "noop", "random")
+"""Agents without a temperature."""
 _MORE = {"tau": " --set user=scripted", "tau2": " --set user=scripted", "api-bank": " --set data=DIR"}
 """What the gold takes beside the data that `toolgym data get` brings."""
 
