@@ -1,5 +1,7 @@
 """The message format of BFCL's prompting mode: `[name(parameter=value), …]`; all else is a response to the user."""
 
+from typing import Any
+
 from toolgym.envs.bfcl.decode import decode
 from toolgym.formats.tagged import MAX_CALLS, has_tag, parse_tags, scan, split_thoughts, tag_segments
 from toolgym.messages import MessageFormat, Span, ToolCall, Turn, register_format, said
@@ -25,10 +27,19 @@ def parse(text: str) -> Turn:
         calls = decode(words)
     except ValueError:
         calls = []
-    made = tuple(ToolCall(*pair) for call in calls for pair in call.items())[:MAX_CALLS]
+    made = tuple(ToolCall(name, as_json(given)) for call in calls for name, given in call.items())[:MAX_CALLS]
     if made:
         return Turn(plan, made, None, format=FORMAT, text=text)
     return Turn(plan, (), words.strip(), format=FORMAT, text=text)
+
+
+def as_json(value: Any) -> Any:
+    """A value of Python's as JSON has it: a tuple is a list, a key or value that JSON has not is its source text."""
+    if isinstance(value, dict):
+        return {key if isinstance(key, str) else repr(key): as_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
 
 
 def render(turn: Turn) -> str:

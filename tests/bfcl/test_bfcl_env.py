@@ -10,6 +10,7 @@ from toolgym.envs.bfcl.cases import CATEGORIES, GROUPS
 from toolgym.envs.bfcl.tasks import judged
 from toolgym.errors import ConfigError
 from toolgym.rewards.verdicts import register_verdict, verdict_of
+from toolgym.trajectory import TrajectoryWriter, read_trajectories
 
 CALL = '<tool_call>{"name": "%s", "arguments": %s}</tool_call>'
 DONE = "<response>Done.</response>"
@@ -97,6 +98,26 @@ class TestSingleTurns:
         assert env.step("<think>Lyon.</think>[weather.get(city='Lyon', days=2)]")[1] == 1.0
         env.reset(options={"task": 1})
         assert env.step("It rains.")[1] == 0.0
+
+
+class TestValuesThatAreNoJson:
+    """What Python has and JSON has not is an argument in the prompting mode too, and is kept with the episode."""
+
+    @pytest.mark.parametrize("value", ["b'x'", "1j", "{(1, 2): 3}", "{1: 2}", "(b'x', ...)"])
+    @pytest.mark.parametrize("category", ["simple_python", "multi_turn_base"])
+    def test_an_episode_with_one_is_written(self, make, tmp_path, category, value):
+        env = make(category=category, mode="prompting", task=0)
+        env.reset()
+        env.step(f"[mkdir(name={value})]")
+        with TrajectoryWriter(tmp_path / "episodes.jsonl") as file:
+            file.write(env.trajectory)
+        (kept,) = read_trajectories(tmp_path / "episodes.jsonl")
+        assert kept.calls == env.trajectory.calls
+
+    def test_a_tuple_is_a_list_to_the_tools(self, make):
+        env = make(category="multi_turn_base", mode="prompting", task=0)
+        env.reset()
+        assert "2.0" in env.step("[mean(numbers=(1, 3))]")[0]
 
 
 class TestConversations:
