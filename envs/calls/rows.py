@@ -48,6 +48,8 @@ _ROLES: dict[str, Role] = {
 }
 _DECODER = JSONDecoder()
 _LIST = re.compile(r"\[\s*\{")
+_JSON = re.compile(r"\s*(?:\{|\[\s*[\[{\"\]])")
+"""How JSON of calls or messages begins; `[1] says that` is a plain text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,10 @@ def _of_calls(row: Mapping[str, Any], until: Until) -> Example:
 
 def _gold(value: Any) -> tuple[list[Said], list[tuple[ToolCall, str]]]:
     """The gold's turns, and recorded results."""
-    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+    written = read_written(value) if isinstance(value, str) else None
+    if written:
+        return [Said("assistant", "", written)], []
+    if isinstance(value, str) and _JSON.match(value):
         value = _value(value, "gold")
     if isinstance(value, list) and value and all(isinstance(item, Mapping) and "role" in item for item in value):
         said = _messages(value)
@@ -209,6 +214,23 @@ def _answers(said: Sequence[Said]) -> list[tuple[ToolCall, str]]:
     return out
 
 
+def _in_order(items: Sequence[Any]) -> Iterator[Any]:
+    """The messages, with the results of calls in the order of the calls: they may name them by their ids in any."""
+    places: dict[str, int] = {}
+    results: list[Any] = []
+    for item in items:
+        if isinstance(item, Mapping) and isinstance(item.get("tool_call_id"), str):
+            results.append(item)
+            continue
+        yield from sorted(results, key=lambda result: places.get(result["tool_call_id"], len(places)))
+        results = []
+        calls = _value(item.get("tool_calls") or [], "tool_calls") if isinstance(item, Mapping) else []
+        ids = [call.get("id") for call in calls if isinstance(call, Mapping)] if isinstance(calls, list) else []
+        places = {id: place for place, id in enumerate(ids) if isinstance(id, str)}
+        yield item
+    yield from sorted(results, key=lambda result: places.get(result["tool_call_id"], len(places)))
+
+
 def _apart(said: Sequence[Said]) -> Iterator[Said]:
     """The messages, with one for each call's result."""
     calls = 0
@@ -239,7 +261,7 @@ def _messages(value: Any) -> tuple[Said, ...]:
         return (Said("user", value),)
     if not isinstance(value, list | tuple) or not value:
         raise RowError(f"`messages` is a list of messages, not {value!r:.80}")
-    return tuple(_apart([_message(item, number) for number, item in enumerate(value, 1)]))
+    return tuple(_apart([_message(item, number) for number, item in enumerate(_in_order(value), 1)]))
 
 
 def _message(item: Any, number: int) -> Said:

@@ -34,6 +34,7 @@ def test_a_row_of_single_calls(given):
         [{"name": "weather", "parameters": {"city": "Bonn", "days": 2}}],
         '[{"name": "weather", "arguments": {"city": "Bonn", "days": 2}}]',
         '<tool_call>{"name": "weather", "arguments": {"city": "Bonn", "days": 2}}</tool_call>',
+        '[weather(city="Bonn", days=2)]',
         [{"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "weather", "arguments": BONN}}]}],
     ],
 )
@@ -43,7 +44,9 @@ def test_gold_calls_may_be_written_in_many_ways(given, gold):
 
 
 @pytest.mark.parametrize(
-    ("gold", "text"), [([], ""), (None, ""), ("", ""), ("Which Bonn?", "Which Bonn?"), ({"response": "No."}, "No.")]
+    ("gold", "text"),
+    [([], ""), (None, ""), ("", ""), ("Which Bonn?", "Which Bonn?"), ({"response": "No."}, "No.")]
+    + [(text, text) for text in ("[1] says no.", "[No](https://no.org)", "[no tool (yet)")],
 )
 def test_gold_without_a_call(given, gold, text):
     (example,) = read_row(given.bonn(gold=gold))
@@ -101,6 +104,23 @@ def test_until_a_response_a_chain_begins_with_what_the_user_says(given):
     assert [bool(turn.calls) for turn in first.gold] == [True, False]
     assert [text for _, text in first.answers] == ['{"up":true}', '{"up":false}']
     assert second.history[-1] == Said("user", "Thanks!")
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_results_go_by_the_ids_of_their_calls(given, as_text):
+    """An endpoint's conversation may have them in any order."""
+    calls = [{"id": city, "function": {"name": "weather", "arguments": {"city": city}}} for city in ("Bonn", "Köln")]
+    results = [{"role": "tool", "tool_call_id": city, "content": f"{city}: wet"} for city in ("Köln", "Bonn")]
+    asked = {"role": "assistant", "content": None, "tool_calls": json.dumps(calls) if as_text else calls}
+    row = given.bonn(messages=[{"role": "user", "content": "Bonn and Köln?"}, asked, *results])
+    in_order = ["Bonn: wet", "Köln: wet"]
+    assert [said.text for said in read_row(row)[0].history if said.role == "tool"] == in_order
+    del row["gold"]
+    row["messages"].append({"role": "assistant", "content": "Wet."})
+    (example,) = read_row(row, "response")
+    assert [(call.arguments["city"], text) for call, text in example.answers] == list(
+        zip(("Bonn", "Köln"), in_order, strict=True)
+    )
 
 
 def test_answers_stand_beside_the_gold(given):
