@@ -23,11 +23,11 @@ def _pooled(shares: Mapping[str, Share], names: Sequence[str]) -> float | None:
 
 
 def _parts(categories: Sequence[str] | None) -> tuple[Part, ...]:
-    chosen = _LEVELS if categories is None else tuple(categories)
+    chosen, known = _LEVELS if categories is None else tuple(categories), (*_LEVELS, *_DIALOGUES)
     for name in chosen:
-        if name not in (*_LEVELS, *_DIALOGUES):
-            raise ConfigError(did_you_mean(name, (*_LEVELS, *_DIALOGUES), "category"))
-    return tuple(Part(name, "ToolGym/APIBank-v0", _options(name)) for name in chosen)
+        if name not in known:
+            raise ConfigError(did_you_mean(name, known, "category"))
+    return tuple(Part(name, "ToolGym/APIBank-v0", _options(name)) for name in known if name in chosen)
 
 
 def _options(name: str) -> dict[str, object]:

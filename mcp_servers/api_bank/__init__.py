@@ -10,10 +10,11 @@ official one draws at random (ids and tokens follow from what they are about), a
 """
 
 from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from toolgym.mcp.server import ToolServer
+from toolgym.mcp.server import ToolError, ToolServer
 from toolgym.mcp_servers.api_bank import accounts, health, home, lookups, meetings, schedule
 from toolgym.mcp_servers.api_bank.public_world import load_base, make_base
 from toolgym.world import Base
@@ -97,8 +98,23 @@ def build_server(*, data: Path | None = None, base: Base | None = None) -> ToolS
         base = Base(base.tables, {**base.meta, "tools": {name: spec_of(name) for name in TOOLS}})
     server = ToolServer("api_bank", base=base, instructions="The tools of API-Bank's levels 1 and 2.")
     for name, function in TOOLS.items():
-        server.tool(writes=name in WRITES, name=name)(function)
+        server.tool(writes=name in WRITES, name=name)(_answering(function))
     return server
+
+
+def _answering(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The tool, whose exceptions are its answers whatever they are, as those of the official tools."""
+
+    @wraps(function)
+    def tool(*args: Any, **given: Any) -> Any:
+        try:
+            return function(*args, **given)
+        except ToolError:
+            raise
+        except Exception as error:
+            raise ToolError(str(error)) from error
+
+    return tool
 
 
 def spec_of(name: str, said: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, Any]:

@@ -24,5 +24,7 @@ def test_its_parts_are_environments():
     ]
     (part,) = API_BANK.parts(["dialogues-2"])
     assert (part.env_id, part.options) == ("ToolGym/APIBank-v0", {"form": "dialogues", "level": 2})
+    twice = API_BANK.parts(["level-2", "level-1", "level-2"])
+    assert [part.name for part in twice] == ["level-1", "level-2"]  # each once: its episodes are played once
     with pytest.raises(ConfigError, match="level-1"):
         API_BANK.parts(["level1"])

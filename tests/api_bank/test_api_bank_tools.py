@@ -11,6 +11,7 @@ from toolgym.mcp.connect import connect
 from toolgym.mcp.server import ToolError
 from toolgym.mcp_servers.api_bank import READS, TOOLS, build_server
 from toolgym.mcp_servers.api_bank.calculator import value_of
+from toolgym.mcp_servers.api_bank.calling import run
 from toolgym.messages import ToolCall
 from toolgym.sampling import sample_arguments
 
@@ -35,6 +36,21 @@ def test_what_was_written_is_read(session):
     assert said(session, "QueryAlarm", token="t-ann", time="2023-05-02 06:00:00").startswith("error: You have no alarm")
     assert said(session, "DeleteAlarm", token="t-bo", time="2023-05-03 06:00:00").startswith("error:")
     assert said(session, "DeleteAlarm", token="t-ann", time="2023-05-03 06:00:00") == "success"
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("QueryStock", {"stock_code": "ROSE", "date": "soon"}),
+        ("AddAlarm", {"token": "t-ann", "time": "soon"}),
+        ("QueryHistoryToday", {"date": ""}),
+        ("Calculator", {"formula": "(1+"}),
+    ],
+)
+def test_what_a_tool_raises_is_its_answer(session, name, given):
+    answer = run(name, TOOLS[name], session.world.fork(), given).exception  # as the official tool manager has it
+    assert answer
+    assert said(session, name, **given) == f"error: {answer}"
 
 
 def test_a_forgotten_password_takes_two_calls(session):
