@@ -23,7 +23,10 @@ _HOMES: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Share:
-    """How much of a part was right: the average over its tasks (0 to 1), and how many tasks there were."""
+    """How much of a part was right: the average over its tasks that were played (0 to 1), and how many it has.
+
+    A figure of all tasks of several parts counts each by `tasks`, also where only some of them were drawn.
+    """
 
     value: float
     tasks: int

@@ -84,7 +84,8 @@ def summarise_bench(
     """The report of a run with `k` trials a task."""
     names = list(dict.fromkeys(result.part for result in results))
     parts = [_part(name, [result for result in results if result.part == name], k) for name in names]
-    shares = {part.name: Share(part.right, _counted(results, part.name)) for part in parts if part.right is not None}
+    sizes = _sizes(results)
+    shares = {part.name: Share(part.right, sizes[part.name]) for part in parts if part.right is not None}
     faults = Counter(result.fault for result in results if result.counts and result.fault is not None)
     lost = Counter(result.error or "no reason is known" for result in results if not result.counts)
     overall = _part("all tasks", results, k)
@@ -93,8 +94,15 @@ def summarise_bench(
     )
 
 
-def _counted(results: Sequence[CaseResult], part: str) -> int:
-    return len({result.task_id for result in results if result.part == part and result.counts})
+def _sizes(results: Sequence[CaseResult]) -> dict[str, int]:
+    """Part -> how many tasks it has; of one whose results do not say so, how many were played."""
+    played: dict[str, set[str]] = {}
+    told: dict[str, int] = {}
+    for result in results:
+        if result.counts:
+            played.setdefault(result.part, set()).add(result.task_id)
+            told[result.part] = max(result.of, told.get(result.part, 0))
+    return {part: told[part] or len(tasks) for part, tasks in played.items()}
 
 
 def _trials(results: Sequence[CaseResult]) -> list[list[CaseResult]]:
@@ -220,14 +228,15 @@ def compare(
         part: np.array([[run[key] for key in common if key[0] == part] for run in (ones, twos)])
         for part in dict.fromkeys(key[0] for key in common)
     }
-    told = _told(found, pairs)
+    sizes = _sizes([*first[1], *second[1]])
+    told = _told(found, pairs, sizes)
     generator = np.random.default_rng(np.random.SeedSequence(seed))
     drawn: dict[str, list[float]] = {name: [] for name in told}
     for _ in range(_RESAMPLES):
         resampled = {
             part: shares[:, generator.integers(0, shares.shape[1], shares.shape[1])] for part, shares in pairs.items()
         }
-        for name, (one, two) in _told(found, resampled).items():
+        for name, (one, two) in _told(found, resampled, sizes).items():
             drawn[name].append(two - one)
     rows = []
     for name, (one, two) in told.items():
@@ -245,11 +254,9 @@ def _by_task(results: Sequence[CaseResult]) -> dict[tuple[str, str], float]:
     return {(task[0].part, task[0].task_id): _share(task) for task in _trials(list(latest.values()))}
 
 
-def _told(found: Benchmark, pairs: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
-    """Every figure that can be worked out, every part and all tasks, of both runs."""
-    runs = [
-        {part: Share(float(shares[run].mean()), shares.shape[1]) for part, shares in pairs.items()} for run in (0, 1)
-    ]
+def _told(found: Benchmark, pairs: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, tuple[float, float]]:
+    """Every figure that can be worked out, every part and all tasks that were played, of both runs."""
+    runs = [{part: Share(float(shares[run].mean()), sizes[part]) for part, shares in pairs.items()} for run in (0, 1)]
     figures = [found.figures(run) for run in runs]
     out = {
         name: (one, two)
@@ -257,9 +264,8 @@ def _told(found: Benchmark, pairs: Mapping[str, Any]) -> dict[str, tuple[float, 
         if one is not None and (two := figures[1][name]) is not None
     }
     out |= {part: (runs[0][part].value, runs[1][part].value) for part in pairs}
-    tasks = sum(share.tasks for share in runs[0].values())
-    one, two = (sum(share.value * share.tasks for share in run.values()) / tasks for run in runs)
-    return out | {"all tasks": (one, two)}
+    played = np.concatenate(list(pairs.values()), axis=1).mean(axis=1)
+    return out | {"all tasks": (float(played[0]), float(played[1]))}
 
 
 def comparison_table(made: Comparison) -> Table:

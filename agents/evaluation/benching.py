@@ -77,6 +77,8 @@ class CaseResult:
     calls: int
     error: str = ""
     """Why the infrastructure failed, where it did."""
+    of: int = 0
+    """How many tasks the part has, played or not; 0: it was not noted."""
 
     @property
     def right(self) -> bool:
@@ -99,6 +101,8 @@ class _Plan:
     """What of a part is run, by its task's id and the trial."""
 
     part: Part
+    of: int
+    """How many tasks it has."""
     ids: tuple[str, ...]
     todo: tuple[tuple[str, int], ...]
 
@@ -224,6 +228,7 @@ def _result(trajectory: Trajectory, noted: Mapping[str, Any]) -> CaseResult:
         turns=len(trajectory.steps),
         calls=len(trajectory.calls),
         error=noted.get("error", ""),
+        of=noted.get("of", 0),
     )
 
 
@@ -241,7 +246,7 @@ def _plan(part: Part, options: BenchOptions, known: Mapping[tuple[str, str, int]
     every = [(id, trial) for trial in range(options.k) for id in ids]
     lost = [key for key, result in known.items() if not result.counts]  # those are tried again
     done = known.keys() - set(lost)
-    return _Plan(part, ids, tuple((id, trial) for id, trial in every if (part.name, id, trial) not in done))
+    return _Plan(part, count, ids, tuple((id, trial) for id, trial in every if (part.name, id, trial) not in done))
 
 
 def _open(part: Part, options: BenchOptions) -> ToolEnv:
@@ -268,7 +273,7 @@ def _play(
     def ended(index: int, rollout: Rollout) -> None:
         id, trial = plan.todo[index]
         trajectory = _finished(rollout, plan.part, first.tasks.by_id(id))
-        noted: dict[str, Any] = {"benchmark": found.name, "part": plan.part.name, "trial": trial}
+        noted: dict[str, Any] = {"benchmark": found.name, "part": plan.part.name, "of": plan.of, "trial": trial}
         noted["fault"] = _fault(trajectory, first.tasks.by_id(id))
         if rollout.error:
             noted["error"] = rollout.error

@@ -224,6 +224,7 @@ class TestRuns:
         one = run_benchmark(OraclePolicy(), options(limit=1))
         two = run_benchmark(OraclePolicy(), options(limit=2))
         assert {each.key for each in one} < {each.key for each in two}
+        assert {each.of for each in one} == {2}
         assert len(one) == 2
 
     @pytest.mark.parametrize("change", [{"agent": "noop"}, {"seed": 1}])
@@ -260,6 +261,23 @@ def test_shares_are_told_to_the_figures():
     spy = Benchmark("spy", "", TWO.parts, lambda shares: told.append(shares) or {})
     summarise_bench(spy, [result("a", "x"), result("a", "y", False)], 1, {})
     assert told == [{"a": Share(0.5, 2)}]
+
+
+def pooled(shares):
+    """The share of all tasks that the parts have."""
+    return {"pooled": sum(each.value * each.tasks for each in shares.values()) / sum(x.tasks for x in shares.values())}
+
+
+def test_parts_of_which_some_tasks_were_drawn_count_by_all_that_they_have():
+    # Part a has 30 tasks and b has 10, of each two were drawn: 1 of 2 and 2 of 2 are right, of all 0.5 * 30 + 10 of 40.
+    found = Benchmark("pooled", "", TWO.parts, pooled)
+    drawn = [result("a", "x"), result("a", "y", False), result("b", "x"), result("b", "y")]
+    drawn = [replace(each, of=30 if each.part == "a" else 10) for each in drawn]
+    report = summarise_bench(found, drawn, 1, {})
+    assert report.figures == {"pooled": 0.625}
+    assert report.overall.right == 0.75  # of what was played
+    rows = {name: (one, two) for name, one, two, _ in compare(found, ("x", drawn), ("y", drawn)).rows}
+    assert rows == {"pooled": (0.625, 0.625), "a": (0.5, 0.5), "b": (1.0, 1.0), "all tasks": (0.75, 0.75)}
 
 
 def test_a_report_is_json(options):
