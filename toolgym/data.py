@@ -266,6 +266,8 @@ def data_folder(name: str, given: str | os.PathLike[str] | None = None) -> Path:
     Raises:
         ConfigError: it is not there; the message says how to get it.
     """
+    if not isinstance(given, str | os.PathLike | None):
+        raise ConfigError(f"data is the path of a folder, not {given!r:.40}")
     found = data_root() / data_set(name).name if given is None else Path(given).expanduser()
     if found.is_dir():
         return found

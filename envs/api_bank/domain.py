@@ -50,7 +50,8 @@ class ApiBankOptions:
         if self.form == "items" and self.until == "response":
             raise ConfigError("form='items' is single calls: until='response' goes with form='dialogues'")
         there = list(LEVELS) if self.form == "dialogues" else list(ITEMS)
-        if self.level is not None and not set(self.levels) <= set(there):
+        chosen = [self.level] if isinstance(self.level, int) else self.level
+        if chosen is not None and not (isinstance(chosen, Sequence) and chosen and all(one in there for one in chosen)):
             raise ConfigError(f"level is one of {there} with form={self.form!r}, or several; got {self.level!r:.40}")
         if self.data is None:
             raise ConfigError(

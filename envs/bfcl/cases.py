@@ -50,7 +50,7 @@ def chosen_categories(chosen: str | Sequence[str] | None) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for name in names:
         known = {"all": CATEGORIES, **GROUPS, **{each: (each,) for each in CATEGORIES}}
-        if name not in known:
+        if not isinstance(name, str) or name not in known:
             raise ConfigError(did_you_mean(str(name), known, "BFCL category"))
         found.update(dict.fromkeys(known[name]))
     if not found:

@@ -3,7 +3,7 @@
 gymnasium.make("ToolGym/BFCL-v0", category="multi_turn_miss_func")
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -46,6 +46,8 @@ class BfclOptions:
     def __post_init__(self) -> None:
         if self.mode not in get_args(Mode):
             raise ConfigError(did_you_mean(str(self.mode), get_args(Mode), "BFCL mode"))
+        if not isinstance(self.category, str | Collection | None):
+            raise ConfigError(f"category is a name, or several in a list, not {self.category!r:.40}")
         if self.category is not None and not isinstance(self.category, str):
             object.__setattr__(self, "category", tuple(self.category))
         chosen_categories(self.category)

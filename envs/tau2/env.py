@@ -41,6 +41,12 @@ class Tau2Options:
     """Who tells assertions in natural language: a model behind an OpenAI-compatible endpoint, or a `Backend`. Without,
     they do not count."""
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.solo, bool):
+            raise ConfigError(f"solo is true or false, not {self.solo!r:.40}")
+        if self.judge is not None and not (isinstance(self.judge, str) or hasattr(self.judge, "complete")):
+            raise ConfigError(f"judge is a model's name or a backend, not {self.judge!r:.40}")
+
 
 class Tau2Domain:
     """A domain of tau2's.

@@ -25,7 +25,8 @@ def prepared(
     Args:
         own: the options' class.
         settings: what `gymnasium.make` was given.
-        options: what was given whole; then nothing else is set by default.
+        options: what was given whole; then nothing else is set by default, and a user that is a model follows the
+            scenario all the same.
         reward: the benchmark's.
     """
     chosen, rest = parted(own, settings)
@@ -33,7 +34,8 @@ def prepared(
     if options is None:
         user = "none" if getattr(chosen, "solo", False) else "llm"
         overrides = {"reward": reward, "max_turns": _MAX_TURNS, "max_calls": _MAX_CALLS, "user": user}
+    else:
+        overrides = {"user": options.user}
     overrides |= rest
-    if "user" in overrides:
-        overrides["user"] = scenario_user(overrides["user"])
+    overrides["user"] = scenario_user(overrides["user"])
     return chosen, overrides

@@ -237,6 +237,8 @@ class TestOptions:
             ({"category": "simple"}, "Did you mean 'simple_"),
             ({"mode": "text"}, "Unknown BFCL mode 'text'"),
             ({"category": []}, "chooses nothing"),
+            ({"category": 5}, "category is a name, or several in a list, not 5"),
+            ({"category": [["live"]]}, "Unknown BFCL category"),
             ({"kinds": "live_simple", "category": "multiple"}, "among the chosen ones"),
             ({"rename": True}, "cannot be perturbed"),
             ({"size": "small"}, "Unknown option 'size'"),

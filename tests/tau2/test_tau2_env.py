@@ -15,6 +15,7 @@ from toolgym.envs.tau2.users import OPENING, ScenarioUser
 from toolgym.errors import ConfigError, JudgeModelError
 from toolgym.messages import ToolCall, Turn, render
 from toolgym.opening import doubts
+from toolgym.options import EnvOptions
 from toolgym.rewards.explaining import why_unsolved
 from toolgym.rewards.rescoring import rescore
 from toolgym.users.llm import LLMUserOptions
@@ -170,6 +171,11 @@ class TestUsers:
         _, _, terminated, _, _ = env.step(render(Turn(response="Done."), "toolgym"))
         assert terminated
 
+    def test_it_follows_the_scenario_of_options_that_are_given_whole_too(self, data):
+        options = EnvOptions(user=LLMUserOptions("m"), split="test")
+        env = gymnasium.make("ToolGym/Tau2Retail-v0", data=data, options=options).unwrapped
+        assert isinstance(env._user, ScenarioUser)  # pyright: ignore[reportAttributeAccessIssue]
+
     def test_it_has_the_users_tools_in_telecom(self, data, chat_server):
         env = make("Telecom", data, user=LLMUserOptions("m", chat_server.url))
         env.reset(options={"task": "abroad"})
@@ -214,6 +220,12 @@ class TestTasks:
             gymnasium.make("ToolGym/Tau2Retail-v0", user="none")
         with pytest.raises(ConfigError, match="Did you mean 'judge'"):
             make("Retail", data, juge="m")
+        with pytest.raises(ConfigError, match="solo is true or false, not 'no'"):
+            make("Telecom", data, solo="no")
+        with pytest.raises(ConfigError, match="judge is a model's name or a backend, not 5"):
+            make("Retail", data, judge=5)
+        with pytest.raises(ConfigError, match="data is the path of a folder, not 5"):
+            gymnasium.make("ToolGym/Tau2Retail-v0", data=5, user="none")
 
     def test_many_at_once(self, data):
         envs = gymnasium.make_vec("ToolGym/Tau2Retail-v0", 3, data=data, split="custom", user="none")
