@@ -12,7 +12,7 @@ from toolgym.errors import ConfigError, LockedError
 from toolgym.view.corpus import CorpusIndexer, size_of
 from toolgym.view.indexing import FileIndexer
 from toolgym.view.inspect_logs import InspectIndexer
-from toolgym.view.sources import Source, check_paths, find
+from toolgym.view.sources import Source, check_paths, find, is_link
 from toolgym.view.store import Store, cache_folder, connect, store_path
 
 __all__ = ["Library"]
@@ -180,4 +180,4 @@ def tokens_of(source: Source) -> Path | None:
     if source.episodes is None or source.kind == "corpus" or source.of_inspect:
         return None
     beside = source.episodes.with_name("tokens.jsonl")
-    return beside if beside.is_file() and not beside.is_symlink() else None
+    return beside if beside.is_file() and not is_link(beside) else None
