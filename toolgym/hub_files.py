@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 from toolgym.errors import ConfigError
 
-__all__ = ["SCHEME", "Address", "fetched", "on_hub", "parse_address"]
+__all__ = ["SCHEME", "Address", "fetched", "is_kept_file", "on_hub", "parse_address"]
 
 SCHEME = "hf://"
 _KINDS = {"datasets": "dataset", "spaces": "space", "models": "model"}
@@ -89,6 +89,14 @@ def fetched(path: str) -> Path:
     if not folder.is_dir() or not any(folder.iterdir()):
         raise ConfigError(f"cannot fetch {path}: {address.repo} has no file or folder {address.path!r}")
     return folder
+
+
+def is_kept_file(path: Path) -> bool:
+    """Whether a link is how the hub's cache keeps a file: it leads to the blobs beside the repository's snapshots."""
+    if not path.is_symlink():
+        return False
+    blobs = path.resolve().parent
+    return blobs.name == "blobs" and blobs.with_name("snapshots") in (path.parent.resolve() / path.name).parents
 
 
 def _said(error: Exception) -> str:

@@ -127,6 +127,14 @@ def test_kept_moments(player, capsys):
     assert "Unknown kept moment 'two'" in said(player)
 
 
+def test_a_moment_may_have_any_name(player):
+    for name in ("[/x]", "[red]a"):
+        player.enter(f":fork {name}")
+        assert f"Kept as {name!r}." in said(player)
+        player.enter(f":back {name}")
+        assert f"Back at {name!r}, after 0 actions." in said(player)
+
+
 def test_the_gold_chain_typed_by_a_person_solves_the_task(player, capsys):
     from toolgym.agents.policies.scripted import gold_turns
     from toolgym.messages import render

@@ -246,3 +246,14 @@ def test_stdin_is_read_line_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", endless)
     lines = read_jsonl(Path("-"))
     assert [next(lines)[0] for _ in range(3)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("blank", [b"\n", b"\r\n", b" \t\n"])
+def test_blank_lines_are_left_out(blank: bytes, valid: bytes, tmp_path: Path) -> None:
+    """As editors and `echo >>` leave them; what is added afterwards is read, too."""
+    path = tmp_path / "t.jsonl"
+    expected = read(path, valid)
+    assert read(path, blank.join(valid.splitlines(keepends=True)) + blank) == expected
+    with TrajectoryWriter(path) as writer:
+        writer.write(episode("c"))
+    assert [one.task_id for one in read_trajectories(path)] == ["a", "b", "c"]

@@ -135,6 +135,19 @@ def test_a_folder_of_the_hub_is_a_folder_here(hub, tmp_path, episodes):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("address", "name"), [("", "a/one.jsonl"), ("/a/one.jsonl", "one.jsonl")])
+def test_what_is_on_the_hub_is_viewed_by_its_name(hub, tmp_path, episodes, address, name):
+    hub.files["datasets", "ann/many", "main"] = {"a/one.jsonl": episodes.read_bytes(), "a/tokens.jsonl": b""}
+    words = ("view", f"hf://datasets/ann/many{address}", "--export", tmp_path / "site", "--cache", tmp_path / "cache")
+    status, _, error = run(*words, hub=hub, home=tmp_path / "home")
+    assert status == 0, error
+    text = (tmp_path / "site" / "data" / "runs.js").read_text()
+    (told,) = json.loads(text.splitlines()[0].removeprefix('TOOLGYM_PUT("runs", ').removesuffix(");"))["runs"]
+    assert told["name"].endswith(name)
+    assert told["episodes"] == 4
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -124,3 +124,59 @@ def test_two_recordings_of_one_file_are_noticed(tmp_path: Path) -> None:
     call(second, {"n": 2})
     second.close()
     assert [task.id for task in read_tasks(output)[0]] == ["recorded-1", "recorded-2"]
+
+
+TASK = "- id: one\n  request: Two lamps.\n  calls:\n  - order: {n: 0}\n"
+"""Its list at the beginning of the line, as YAML's own writers have it."""
+
+
+def indented(by: int) -> str:
+    return "".join(f"{' ' * by}{line}\n" for line in TASK.splitlines())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"tasks:\n{indented(2)}\n# What it does.\nfrozen:\n  one:\n    results: [done]\n",
+        f"tasks:\n{indented(0)}policy: Be kind.\n",
+        f"policy: |\n  - Be kind.\ntasks:\n{indented(4)}",
+        f"# Of today.\n{TASK}",
+    ],
+    ids=["frozen", "policy", "indented", "list"],
+)
+def test_a_task_is_added_behind_the_last_one_however_the_file_is_written(tmp_path: Path, text: str) -> None:
+    output = tmp_path / "tasks.yaml"
+    output.write_text(text)
+    (before,), policy = read_tasks(output)
+    for n in (1, 2):
+        recorder = Recorder(output)
+        call(recorder, {"n": n})
+        call(recorder, {"n": -n})
+        recorder.close()
+    (first, *recorded), now = read_tasks(output)
+    assert (first, now) == (before, policy)
+    assert [[made.arguments["n"] for made in task.gold_calls] for task in recorded] == [[1, -1], [2, -2]]
+    left = output.read_text()
+    assert [line for line in text.splitlines() if line not in left.splitlines()] == []
+
+
+@pytest.mark.parametrize(
+    "text", [f"tasks:\n{TASK}...\n", "tasks: []\n", "{tasks: [{id: one, request: Two lamps., calls: [order]}]}\n"]
+)
+def test_a_file_to_which_nothing_can_be_added_is_refused_and_stays(tmp_path: Path, text: str) -> None:
+    output = tmp_path / "tasks.yaml"
+    output.write_text(text)
+    for _ in range(2):  # nothing is locked by it
+        with pytest.raises(ConfigError, match="no task can be added behind its last one"):
+            Recorder(output)
+    assert output.read_text() == text
+    assert sorted(tmp_path.iterdir()) == [output]
+
+
+def test_a_recorded_task_has_an_id_of_its_own_where_an_earlier_one_was_struck(tmp_path: Path) -> None:
+    output = tmp_path / "tasks.yaml"
+    output.write_text(f"tasks:\n{TASK.replace('id: one', 'id: recorded-2')}")
+    recorder = Recorder(output)
+    call(recorder, {"n": 1})
+    recorder.close()
+    assert [task.id for task in read_tasks(output)[0]] == ["recorded-2", "recorded-3"]

@@ -199,7 +199,7 @@ def test_a_chain_that_does_not_execute_is_told(shop, call, message):
 
 @pytest.mark.parametrize("name", ["a.yaml", "a.json", "a.jsonl"])
 def test_what_was_frozen_is_kept_and_compared(tmp_path, shop, name):
-    source = write(tmp_path, GOOD)
+    source = write(tmp_path, GOOD if name != "a.jsonl" else GOOD.replace("policy: Be kind.\n", ""))
     frozen = {task.id: execute(task, shop).frozen for task in read_tasks(source)[0]}
     output = tmp_path / name
     write_frozen(source, output, frozen)
@@ -224,6 +224,34 @@ def test_freezing_in_place_leaves_the_author_s_text(tmp_path, shop):
     listed = write(tmp_path, "- {request: x, calls: [f]}\n", "list.yaml")
     with pytest.raises(ConfigError, match="begin it with 'tasks:'"):
         write_frozen(listed, listed, {})
+
+
+@pytest.mark.parametrize("text", ["{tasks: [{request: x, calls: [f]}]}\n", "tasks:\n- {request: x, calls: [f]}\n...\n"])
+def test_a_yaml_file_that_nothing_can_be_added_to_stays_as_it_is(tmp_path, text):
+    path = write(tmp_path, text)
+    with pytest.raises(ConfigError, match="nothing can stand at its end"):
+        write_frozen(path, path, {"1": Frozen(results=("done",), writes=(True,))})
+    assert path.read_text() == text
+    write_frozen(path, tmp_path / "tasks.json", {"1": Frozen(results=("done",), writes=(True,))})
+    assert read_tasks(tmp_path / "tasks.json")[0][0].meta["frozen"]["results"] == ["done"]
+
+
+@pytest.mark.parametrize("name", ["a.yaml", "a.json"])
+def test_what_is_frozen_anew_goes_before_what_stood_for_the_whole_file(tmp_path, name):
+    tasks = [{"id": id, "request": "x", "calls": ["f"]} for id in ("one", "two")]
+    before = {id: {"diff": {}, "results": ["then"], "writes": [True]} for id in ("one", "two")}
+    path = write(tmp_path, json.dumps({"tasks": tasks, "frozen": before}), name)
+    for _ in range(2):
+        write_frozen(path, tmp_path / "b.json", {"one": Frozen(results=("now",), writes=(True,))})
+        path = tmp_path / "b.json"
+        assert [task.meta["frozen"]["results"] for task in read_tasks(path)[0]] == [["now"], ["then"]]
+
+
+def test_no_policy_is_lost_in_json_lines(tmp_path):
+    path = write(tmp_path, GOOD)
+    with pytest.raises(ConfigError, match="has a policy, for which JSON Lines have no place"):
+        write_frozen(path, tmp_path / "a.jsonl", {})
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_tasks_made_by_a_program_stay_as_they_are():

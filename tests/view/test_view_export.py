@@ -9,6 +9,7 @@ from benchmarks.view_load import HEADER, lines_of, write, write_many
 from toolgym.agents.evaluation import EvalOptions, evaluate
 from toolgym.agents.policies import OraclePolicy
 from toolgym.errors import ConfigError
+from toolgym.view import episodes, queries
 from toolgym.view.explaining import Explainer
 from toolgym.view.exporting import export
 from toolgym.view.library import Library
@@ -41,6 +42,28 @@ def test_the_number_of_episodes_is_bounded(tmp_path, cache):
     data = data_of(site(tmp_path, cache, path, limit=45))
     assert sum(text.count('TOOLGYM_PUT("episode-') for text in data.values()) == 45
     assert len(data) == 2 + 1 + 3  # runs, pairs; rows; 20 + 20 + 5 episodes
+
+
+def test_a_limit_beyond_all_episodes_asks_for_no_more_than_there_are(tmp_path, cache, monkeypatch):
+    asked, page = [], queries.page
+    monkeypatch.setattr(queries, "page", lambda *given, **how: asked.append(how) or page(*given, **how))
+    data = data_of(site(tmp_path, cache, write_many(tmp_path / "a.jsonl", 3), limit=100_000))
+    assert sum(text.count('TOOLGYM_PUT("episode-') for text in data.values()) == 3
+    assert len(asked) == 2
+
+
+def test_an_episode_that_cannot_be_shown_takes_no_other_with_it(tmp_path, cache, monkeypatch):
+    monkeypatch.setattr(episodes, "_LARGEST", 20_000)
+    small = [lines_of(0, name=name, meta={"step": 1}) for name in (0, 2)]
+    large = lines_of(0, name=1, meta={"step": 1}, response="x" * 50_000)
+    path = write(tmp_path / "a.jsonl", [HEADER, *small[0], *large, *small[1]])
+    write(tmp_path / "tokens.jsonl", [{"step": 1, "episode": each, "texts": "none"} for each in range(3)])
+    text = "".join(data_of(site(tmp_path, cache, path)).values())
+    trees = dict(re.findall(r'TOOLGYM_PUT\("tree-[0-9a-f]+-(\d)", (.*)\);', text))
+    assert [end["n"] for end in json.loads(trees["0"])["ends"]] == [0, 2]
+    assert sorted(trees) == ["0", "2"]
+    assert '"tokens":true' in text
+    assert re.search(r'TOOLGYM_PUT\("episode-[0-9a-f]+-1", {"error":"The episode has more than', text)
 
 
 def test_the_gold_chains_are_told_only_where_that_is_asked_for(tmp_path, cache):

@@ -158,6 +158,7 @@ def test_a_file_that_was_begun_anew_is_read_anew(how, tmp_path, cache):
         (b'{"type": "step", "episode": 0, "turn": {"calls": [3]}, "results": [], "reward": 0}', "name is"),
         (b'{"type": "end", "episode": 0, "outcome": "glory", "meta": {}}', "outcome is 'glory'"),
         (b'{"type": "episode", "episode": 0, "env_id": "", "task_id": "", "prompt": "", "meta": {}}', "begun already"),
+        (b'{"type": "episode", "episode": 7, "env_id": "", "task_id": "", "prompt": "", "meta": {}}', "seed: Field"),
         (b"[" * 100_000, "nested deeper"),
     ],
 )
@@ -261,3 +262,42 @@ def test_an_index_that_is_damaged_is_made_anew(tmp_path, cache):
     again = opened(path, cache)
     assert len(rows(again)) == 10
     again.close()
+
+
+def test_an_index_that_is_damaged_further_in_is_made_anew_and_hides_no_other_run(tmp_path, cache):
+    """As a crash of the machine leaves it: its beginning is right, what comes behind it is not."""
+    path, other = write_many(tmp_path / "a.jsonl", 60), write_many(tmp_path / "b.jsonl", 10)
+    opened(path, cache).close()
+    file = store_path(cache, path)
+    file.write_bytes(file.read_bytes()[:4096] + b"\xaa" * (file.stat().st_size - 4096))
+    library = Library([path, other], cache)
+    assert {source.name for source in library.sources.values()} == {"a.jsonl", "b.jsonl"}
+    told = [queries.summary(library, source) for source in library.sources.values()]
+    assert ["cannot be read" in each["failure"] for each in told] == [True, False]
+    library.read_all()
+    told = [queries.summary(library, source) for source in library.sources.values()]
+    assert [(each["episodes"], each["failure"]) for each in told] == [(60, ""), (10, "")]
+    library.close()
+
+
+def test_an_index_that_was_deleted_meanwhile_is_made_anew(tmp_path, cache):
+    path = write_many(tmp_path / "a.jsonl", 10)
+    library = opened(path, cache)
+    for file in cache.iterdir():
+        file.unlink()
+    library.read_all()
+    assert len(rows(library)) == 10
+    library.close()
+
+
+def test_an_index_goes_with_its_file(tmp_path, cache):
+    folder = tmp_path / "runs"
+    write(folder / "a.jsonl", [HEADER, *lines_of(0)])
+    path = write(folder / "b.jsonl", [HEADER, *lines_of(1)])
+    library = opened(folder, cache)
+    path.unlink()
+    library.look()
+    library.read_all()
+    assert not list(cache.glob(f"{store_path(cache, path).name}*"))
+    assert len(rows(library)) == 1
+    library.close()

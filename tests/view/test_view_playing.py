@@ -2,6 +2,7 @@
 
 import http.client
 import json
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from toolgym.registration import make_domain
 from toolgym.view.playing import Plays
 
 ENV = "ToolGym/Library-v0"
+SHOP = Path(__file__).parents[1] / "own_server" / "shop_server.py"
 START = {"do": "start", "env": ENV, "options": {"size": "small", "split": "train"}}
 
 
@@ -65,12 +67,28 @@ def test_nothing_of_the_gold_is_told_while_the_episode_runs(plays):
     assert "gold" not in json.dumps(told)
 
 
+def test_what_set_says_goes_before_what_the_page_asks_for():
+    plays = Plays(ENV, {"size": "standard"})
+    told = plays.do(START)
+    plays.close()
+    assert told["episode"]["task_id"].startswith("library-standard-")
+
+
+def test_an_environment_without_what_the_page_asks_for_is_played():
+    tasks = [{"request": "How many mugs?", "calls": [{"stock_of": {"item": "mug"}}]}]
+    plays = Plays("ToolGym/MCP-v0", {"servers": f"{SHOP}:server", "tasks": tasks})
+    told = plays.do({"do": "start", "env": "ToolGym/MCP-v0", "options": {"size": "small"}})
+    plays.close()
+    assert [tool["name"] for tool in told["tools"]] == ["stock_of", "order"]
+
+
 @pytest.mark.parametrize(
     "given",
     [
         {"do": "start", "env": "os:system"},
         {"do": "start", "env": "ToolGym/MCP-v0", "options": {"servers": "x"}},
         {"do": "start", "env": ENV, "task": "nothing"},
+        {"do": "start", "env": ENV, "options": ["size"]},
         {"do": "act", "play": "99"},
         {"do": "explode"},
         {},

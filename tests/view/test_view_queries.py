@@ -57,6 +57,29 @@ def test_a_filter_leaves_the_episodes_of_which_it_is_true(filter, library):
     assert found["total"] == len(expected)
 
 
+@pytest.mark.parametrize("text", ["hat785", "sloash", "1950-07-22", "75.5", "book_it"])
+def test_all_that_was_called_with_is_looked_at_however_deep_it_is(text, tmp_path, cache):
+    flights = [{"number": "HAT785", "seats": [{"who": {"name": "Sloash", "born": "1950-07-22"}}]}]
+    opening, step, *rest = lines_of(1)
+    step["turn"]["calls"] = [{"name": "book_it", "arguments": {"flights": flights, "amount": 75.5, "insured": True}}]
+    library = Library([write(tmp_path / "a.jsonl", [HEADER, *lines_of(0), opening, step, *rest])], cache)
+    library.read_all()
+    assert [row["n"] for row in page(library, {"text": text})["rows"]] == [1]
+    library.close()
+
+
+def test_arguments_that_are_nested_without_end_are_looked_at(tmp_path, cache):
+    opening, step, *rest = lines_of(0)
+    deep: object = "innermost"
+    for _ in range(150):
+        deep = [{"in": deep}]
+    step["turn"]["calls"][0]["arguments"] = {"deep": deep}
+    library = Library([write(tmp_path / "a.jsonl", [HEADER, opening, step, *rest])], cache)
+    library.read_all()
+    assert page(library, {"text": "innermost"})["total"] == 1
+    library.close()
+
+
 def test_filters_hold_together(library):
     found = page(library, {"outcome": "solved", "tool": "change", "depth": "1", "text": "user_60"})
     assert [row["n"] for row in found["rows"]] == [60]  # divisible by 3, 5 and 4

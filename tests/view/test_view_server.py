@@ -201,6 +201,20 @@ def test_links_are_not_followed(viewer):
     assert SECRET not in ask(viewer, "/api/runs")[2]
 
 
+def test_a_link_is_followed_only_into_the_blobs_of_its_own_repository(tmp_path, cache):
+    mine, other = (write(tmp_path / name / "blobs" / "1", [HEADER, *lines_of(0)]) for name in ("mine", "other"))
+    folder = tmp_path / "mine" / "snapshots" / "main"  # as the hub's cache keeps files
+    folder.mkdir(parents=True)
+    (folder / "a.jsonl").symlink_to(Path("../../blobs/1"))
+    (folder / "b.jsonl").symlink_to(other)
+    (tmp_path / "mine" / "c.jsonl").symlink_to(mine)
+    for opened in (folder, tmp_path / "mine"):
+        library = Library([opened], cache)
+        assert [source.name.rpartition("/")[2] for source in library.sources.values()][-1:] == ["a.jsonl"]
+        assert all("c.jsonl" not in source.name for source in library.sources.values())
+        library.close()
+
+
 def test_every_answer_says_how_it_may_be_used(viewer):
     targets = ["/", "/app.js", "/app.css", "/api/runs", "/nothing", "/api/episode?run=x"]
     for status, headers, _ in [ask(viewer, each) for each in targets] + [ask(viewer, "/", token=False)]:

@@ -205,8 +205,10 @@ class Player:
         if self.env.session.fork_kind == "none":
             self.console.print("The tools of this environment cannot be forked.")
             return
-        self._kept[name] = self.env.fork()
-        self.console.print(f"Kept as {name!r}.")
+        before, self._kept[name] = self._kept.get(name), self.env.fork()
+        if before is not None:
+            before.close()
+        self.console.print(escape(f"Kept as {name!r}."))
 
     def _back(self, name: str) -> None:
         if name not in self._kept:
@@ -214,7 +216,7 @@ class Player:
             return
         self._past.append(self.env)
         self.env = self._kept[name].fork()
-        self.console.print(f"Back at {name!r}, after {len(self.env.trajectory.steps)} actions.")
+        self.console.print(escape(f"Back at {name!r}, after {len(self.env.trajectory.steps)} actions."))
 
     def _undo(self) -> None:
         if not self._past:

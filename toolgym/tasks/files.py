@@ -14,6 +14,7 @@
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import NoneType
@@ -267,11 +268,12 @@ def _task_of_line(name: str, domain: str, line: bytes, number: int, place: int) 
 def write_frozen(source: Path, output: Path, frozen: Mapping[str, Frozen]) -> None:
     """Copies a tasks file with what its gold chains did. The output is whole at any moment.
 
-    A YAML file keeps its text, comments and all: what was frozen stands at its end. In JSON Lines (and lists) it stands
-    in each task.
+    A YAML file keeps its text, comments and all: what was frozen stands at its end. In JSON and JSON Lines it stands in
+    each task.
 
     Raises:
-        ConfigError: a YAML file that is a list has no place for it, or the output's name is that of no tasks file.
+        ConfigError: a YAML file has no place for it, or JSON Lines none for the policy, or the output's name is that of
+            no tasks file.
         LockedError: somebody else writes the output.
         OSError: the output cannot be written; it is as it was.
     """
@@ -285,8 +287,11 @@ def write_frozen(source: Path, output: Path, frozen: Mapping[str, Frozen]) -> No
 def _with_frozen(source: Path, output: Path, kept: Mapping[str, Any]) -> Iterator[str]:
     """The output's text, in parts."""
 
+    earlier: Mapping[str, Any] = {}
+
     def added(number: int, entry: Any) -> Any:
-        return {**entry, "frozen": kept.get(entry.get("id") or str(number), entry.get("frozen"))}
+        id = entry.get("id") or str(number)
+        return {**entry, "frozen": kept.get(id, earlier.get(id, entry.get("frozen")))}
 
     if source.suffix == output.suffix == ".jsonl":
         for number, line in enumerate(_each_line(source), 1):
@@ -296,8 +301,14 @@ def _with_frozen(source: Path, output: Path, kept: Mapping[str, Any]) -> Iterato
     if output.suffix in (".yaml", ".yml") and source.suffix in (".yaml", ".yml"):
         yield _yaml_with_frozen(source, located, kept)
         return
+    if isinstance(value, dict):
+        # In each task alone: what stands for the whole file would go before it.
+        earlier = value.get("frozen") or {}
+        value = {name: each for name, each in value.items() if name != "frozen"}
     entries = [added(*each) for each in enumerate(value if isinstance(value, list) else value["tasks"], 1)]
     if output.suffix == ".jsonl":
+        if isinstance(value, dict) and value.get("policy"):
+            raise ConfigError(f"{source} has a policy, for which JSON Lines have no place: give a .json or .yaml file")
         yield from (_strict_json.dumps(entry).decode() + "\n" for entry in entries)
     else:
         whole = entries if isinstance(value, list) else {**value, "tasks": entries}
@@ -317,7 +328,15 @@ def _yaml_with_frozen(source: Path, located: Located, kept: Mapping[str, Any]) -
         if lines and lines[-1].rstrip() == _FROZEN_NOTE.rstrip():
             lines.pop()
     text = "".join(lines).rstrip("\r\n") + "\n\n" + _FROZEN_NOTE
-    return text + dump_yaml({"frozen": dict(kept)}, sort_keys=True)
+    text += dump_yaml({"frozen": dict(kept)}, sort_keys=True)
+    with suppress(TaskError):
+        read = read_yaml(text).value
+        if {**located.value, "frozen": read["frozen"]} == read:
+            return text
+    raise ConfigError(
+        f"{source} is written so that nothing can stand at its end: begin its keys at the beginning of a line, without "
+        "braces around them, or freeze into another file (--output FILE.json)"
+    )
 
 
 def _dumped(value: Any, output: Path) -> str:

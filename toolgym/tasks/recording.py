@@ -6,7 +6,9 @@ their tools alone.
 """
 
 import asyncio
+import itertools
 import os
+import re
 import sys
 import threading
 from collections.abc import AsyncIterator, Mapping
@@ -59,6 +61,8 @@ __all__ = ["Recorder", "relay", "served"]
 
 _REQUEST = "(Write here what the user asked for.)"
 _HEADER = "# Recorded. Say what the user asked for, strike calls that were detours, then: toolgym tasks check\n"
+_DASH = re.compile(r"( *)-\s")
+"""How an entry of a list begins."""
 _LAST_ANSWERS_S = 10.0
 """Seconds that a server has for what was asked before the client left."""
 _ANSWER_BYTES = 2**30
@@ -74,11 +78,11 @@ class Recorder:
     said on stderr, once, and tried again at every later call and at the end.
 
     Args:
-        output: the tasks file. What is in it stays; the task is added at its end, and kept up to date.
+        output: the tasks file. What is in it stays; the task is added behind its tasks, and kept up to date.
         request: what the user asks for.
 
     Raises:
-        ConfigError: the file is no YAML.
+        ConfigError: the file is no YAML, or is written so that nothing can be added to its tasks.
         TaskError: it holds something other than tasks.
         LockedError: somebody else is writing it.
         OSError: it cannot be read, or its folder not be made.
@@ -91,14 +95,15 @@ class Recorder:
         self._output, self._unwritten, self._lost = output, "", 0
         self._lock = WriteLock(output)
         try:
-            self._before = output.read_bytes().decode() if output.exists() else f"{_HEADER}tasks:\n"
-            number = len(read_tasks(output)[0]) + 1 if output.exists() else 1
+            known = {task.id for task in read_tasks(output)[0]} if output.exists() else set()
+            number = next(each for each in itertools.count(len(known) + 1) if f"recorded-{each}" not in known)
+            self._task: dict[str, Any] = {"id": f"recorded-{number}", "request": request or _REQUEST, "calls": []}
+            text = output.read_bytes().decode() if output.exists() else f"{_HEADER}tasks:\n"
+            self._before, self._indent, self._after = _around(text)
+            self._check(text)
         except BaseException:
             self._lock.release()
             raise
-        if not self._before.endswith("\n"):
-            self._before += "\n"
-        self._task: dict[str, Any] = {"id": f"recorded-{number}", "request": request or _REQUEST, "calls": []}
         self.asked: dict[Any, JSONRPCRequest] = {}
         """The client's requests that wait for their answers, by id."""
 
@@ -143,11 +148,26 @@ class Recorder:
             raise ConfigError(f"{self._output} lacks {self._lost} of the calls that were made (see above)")
 
     def _entry(self) -> str:
-        return "".join(f"  {line}" for line in lines_of(dump_yaml([self._task])))
+        return "".join(f"{self._indent}{line}" for line in lines_of(dump_yaml([self._task])))
+
+    def _text(self) -> str:
+        return self._before + self._entry() + self._after
+
+    def _check(self, text: str) -> None:
+        """Raises where the file with the task would not read as the file and the task."""
+        was = read_yaml(text).value
+        tasks = [*((was if isinstance(was, list) else was["tasks"]) or ()), self._task]
+        with suppress(TaskError):
+            if read_yaml(self._text()).value == (tasks if isinstance(was, list) else {**was, "tasks": tasks}):
+                return
+        raise ConfigError(
+            f"{self._output} is written so that no task can be added behind its last one: write its tasks as a list, "
+            "each after a '- ' on lines of its own, or record into another file"
+        )
 
     def _write(self) -> None:
         try:
-            write_whole(self._output, self._before + self._entry())
+            write_whole(self._output, self._text())
         except OSError as error:
             if not self._unwritten:
                 _say(
@@ -156,6 +176,22 @@ class Recorder:
             self._unwritten = f"Cannot write {self._output}: {error.strerror}"
         else:
             self._unwritten = ""
+
+
+def _around(text: str) -> tuple[str, str, str]:
+    """What of a tasks file stands before and after a task that is added, and how far that is indented."""
+    located, lines = read_yaml(text), lines_of(text)
+    begin, end = 0, len(lines)
+    if isinstance(located.value, dict):
+        begin = located.line(("tasks",))
+        later = [line for path, line in located.lines.items() if len(path) == 1 and line > begin]
+        if later:  # another key, with the comments above it
+            end = min(later) - 1
+            while end > begin and (not lines[end - 1].strip() or lines[end - 1].startswith("#")):
+                end -= 1
+    before = "".join(lines[:end])
+    dash = next(filter(None, map(_DASH.match, lines[begin:end])), None)
+    return before if before.endswith("\n") else f"{before}\n", dash[1] if dash else "  ", "".join(lines[end:])
 
 
 def _say(what: str) -> None:

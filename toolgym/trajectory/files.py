@@ -300,6 +300,8 @@ def _records(path: Path) -> Iterator[tuple[int, Any]]:
         raise TrajectoryError(f"Cannot read {path}: {error.strerror or error}") from error
     with file:
         for number, line in numbered(file):
+            if not line.strip():
+                continue
             if not line.endswith(b"\n") and not is_whole(line):
                 message = f"{path}: line {number} is torn (its writer was killed) and was left out"
                 warnings.warn(message, TornTrajectoryWarning, stacklevel=4)

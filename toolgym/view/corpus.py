@@ -11,6 +11,7 @@ import orjson
 
 from toolgym.trajectory import Trajectory
 from toolgym.view.rows import Row
+from toolgym.view.sources import is_link
 from toolgym.view.store import Store
 
 __all__ = ["CorpusIndexer", "corpus_episode", "corpus_record"]
@@ -74,7 +75,7 @@ class CorpusIndexer:
 
 def _parts(folder: Path) -> list[Path]:
     found = [*(folder / "data").glob("*.parquet"), *(folder / "data").glob("*.jsonl")]
-    return sorted(path for path in found if path.is_file() and not path.is_symlink())
+    return sorted(path for path in found if path.is_file() and not is_link(path))
 
 
 def size_of(folder: Path) -> int:

@@ -174,7 +174,12 @@ def group_tree(library: Library, source: Source, n: int) -> dict[str, Any]:
     root: dict[str, Any] = {"key": "", "label": "start", "episodes": [], "children": []}
     ends = []
     for number in sorted(each["n"] for each in found):
-        one = episode(library, source, number)
+        try:
+            one = episode(library, source, number)
+        except ConfigError:
+            if number == n:
+                raise
+            continue  # what is wrong with it, its own page says
         node = root
         root["episodes"].append(number)
         for step in one["steps"]:

@@ -8,6 +8,7 @@ import itertools
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,10 @@ def _write_source(library: Library, source: Source, data: Path, limit: int, expl
         rows: list[dict[str, Any]] = []
         for start in range(0, limit, queries.MOST_ROWS):
             count = min(queries.MOST_ROWS, limit - start)
-            rows += queries.page(index, {}, start=start, count=count)["rows"]
+            more = queries.page(index, {}, start=start, count=count)["rows"]
+            rows += more
+            if not more:
+                break
         texts = {} if index is None else dict(map(tuple, index.execute("SELECT n, text FROM texts LIMIT ?", (limit,))))
         found = {**queries.facets(index), **queries.note(index), "name": source.name, "kind": source.kind}
         found |= {"done": 0, "size": 0, "tail": 0}
@@ -138,7 +142,8 @@ def _episode(
     tree = group_tree(library, source, n)
     yield f"tree-{at}", tree if all(end["n"] in there for end in tree["ends"]) else _only(tree, there)
     if whole["tokens"]:
-        yield f"tokens-{at}", tokens(library, source, n)
+        with suppress(ToolGymError, OSError):  # the page says that they are not part of the site
+            yield f"tokens-{at}", tokens(library, source, n)
     if explainer is None:
         return
     try:

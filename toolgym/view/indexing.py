@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from toolgym._files import is_whole
-from toolgym.trajectory._lines import load_line
+from toolgym.trajectory._lines import check_record, load_line
 from toolgym.view.rows import Row
 from toolgym.view.store import BROKEN_KEPT, Store
 
@@ -162,6 +162,7 @@ class FileIndexer:
         if kind == "episode":
             if number in self.open:
                 raise ValueError(f"episode {number} begins, and has begun already")
+            check_record(record)  # of steps an episode may lack some, of its opening nothing
             row = Row(self.next, self.segment, number, self.line)
             row.begin(record)
             self.open[number], self.next = row, self.next + 1

@@ -12,7 +12,7 @@ from toolgym.errors import ConfigError, LockedError
 from toolgym.view.corpus import CorpusIndexer, size_of
 from toolgym.view.indexing import FileIndexer
 from toolgym.view.inspect_logs import InspectIndexer
-from toolgym.view.sources import Source, check_paths, find
+from toolgym.view.sources import Source, check_paths, find, is_link
 from toolgym.view.store import Store, cache_folder, connect, store_path
 
 __all__ = ["Library"]
@@ -43,6 +43,8 @@ class Library:
         self.counted: dict[str, tuple[int, float, dict[str, Any]]] = {}
         """Source -> how far it was read when its episodes were counted, until when that is shown, and the figures."""
         self._indexers: dict[str, FileIndexer | CorpusIndexer | InspectIndexer] = {}
+        self._anew: set[str] = set()
+        """Sources whose index was damaged, and was begun anew."""
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._looked = 0.0
@@ -51,6 +53,8 @@ class Library:
     def look(self) -> None:
         """Looks for what has come and gone under the paths."""
         self.sources = {source.id: source for source in find(self.paths)}
+        for id in [id for id, indexer in self._indexers.items() if id not in self.sources]:
+            self._drop(id, remove=not self._indexers[id].path.exists())
         self._looked = time.monotonic()
 
     def start(self) -> None:
@@ -95,6 +99,7 @@ class Library:
             except (OSError, sqlite3.Error, ValueError) as error:
                 self.failures[source.id] = str(error)
                 self._drop(source.id)
+                read = self._begun_anew(source, error) or read
             except ModuleNotFoundError as error:
                 self.failures[source.id] = f"This needs {error.name}: pip install 'toolgym[train]'"
                 self._drop(source.id)
@@ -104,21 +109,37 @@ class Library:
         if source.episodes is None:
             return None
         made = self._indexers.get(source.id)
+        if made is not None and not made.store.path.exists():  # the cache was emptied meanwhile
+            self._drop(source.id)
+            made = None
         if made is None:
             store = Store(store_path(self.cache, source.episodes))
-            if source.kind == "corpus":
-                made = CorpusIndexer(source.episodes, store)
-            elif source.of_inspect:
-                made = InspectIndexer(source.episodes, store)
-            else:
-                made = FileIndexer(source.episodes, store, tokens_of(source))
+            try:
+                if source.kind == "corpus":
+                    made = CorpusIndexer(source.episodes, store)
+                elif source.of_inspect:
+                    made = InspectIndexer(source.episodes, store)
+                else:
+                    made = FileIndexer(source.episodes, store, tokens_of(source))
+            except BaseException:
+                store.close()
+                raise
             self._indexers[source.id] = made
         return made
 
-    def _drop(self, id: str) -> None:
+    def _begun_anew(self, source: Source, error: Exception) -> bool:
+        """Throws an index away that is damaged further in than where it begins; whether it did: once a source."""
+        if type(error) is not sqlite3.DatabaseError or source.episodes is None or source.id in self._anew:
+            return False
+        self._anew.add(source.id)
+        with contextlib.suppress(OSError, sqlite3.Error, LockedError):
+            Store(store_path(self.cache, source.episodes), anew=True).close()
+        return True
+
+    def _drop(self, id: str, remove: bool = False) -> None:
         if (indexer := self._indexers.pop(id, None)) is not None:
             with contextlib.suppress(sqlite3.Error):
-                indexer.store.close()
+                indexer.store.remove() if remove else indexer.store.close()
 
     def source(self, id: str) -> Source:
         """The source of an id.
@@ -159,4 +180,4 @@ def tokens_of(source: Source) -> Path | None:
     if source.episodes is None or source.kind == "corpus" or source.of_inspect:
         return None
     beside = source.episodes.with_name("tokens.jsonl")
-    return beside if beside.is_file() and not beside.is_symlink() else None
+    return beside if beside.is_file() and not is_link(beside) else None

@@ -11,7 +11,7 @@ from typing import Any
 from toolgym.env import ToolEnv
 from toolgym.errors import ConfigError, ToolGymError
 from toolgym.messages import ToolCall, Turn, render
-from toolgym.opening import open_env
+from toolgym.opening import open_env, takes
 from toolgym.registration import env_ids
 from toolgym.reopening import base_of, in_process
 from toolgym.rewards.explaining import why_unsolved
@@ -22,6 +22,8 @@ __all__ = ["Plays"]
 _MOST = 8
 _MOST_KEPT = 200
 """Moments that an episode can return to."""
+_ASKED = ("size", "split", "user")
+"""Options that the page may ask for."""
 _NEEDS = ("ToolGym/Calls-v0", "ToolGym/MCP-v0", "ToolGym/OpenEnv-v0", "ToolGym/Verifiers-v0")
 """Environments of what is the user's or somebody else's: they are played where --env or --set says of what."""
 
@@ -86,8 +88,11 @@ class Plays:
     def _begin(self, env_id: str, task: str, options: Any) -> str:
         if env_id not in self.offered():
             raise ConfigError(f"{env_id!r:.80} is not offered")
-        own = {name: value for name, value in (options or {}).items() if name in ("size", "split", "user")}
-        env = open_env(env_id, **{**self.options, **own})
+        if not isinstance(options, dict | None):
+            raise ConfigError("options are a JSON object")
+        # The page asks the same of all environments: what one does not take, or --set has said, is not for it to say.
+        asked = {name: value for name, value in (options or {}).items() if name in _ASKED and takes(env_id, name)}
+        env = open_env(env_id, **{**asked, **self.options})
         try:
             if in_process(env) is None:
                 raise ConfigError("its tools do not run in this process, and a page starts no servers")

@@ -145,10 +145,11 @@ def _metrics() -> Any:
 
 def summary(library: Library, source: Source) -> dict[str, Any]:
     """A row of the table of runs."""
-    with library.index(source) as index:
-        out: dict[str, Any] = {"id": source.id, "name": source.name, "kind": source.kind, **note(index)}
-        out |= {"size": readable(library, source, out), "failure": library.failures.get(source.id, "")}
-        out |= _kept(library, source, index, out["done"], out["done"] < out["size"])
+    try:
+        with library.index(source) as index:
+            out = _read(library, source, index)
+    except sqlite3.Error as error:  # of one run: the others are shown
+        out = {**_read(library, source, None), "failure": f"Its index cannot be read: {error}"}
     out["pass"] = _pass_of(out.pop("shares"))
     match source.kind:
         case "training":
@@ -161,6 +162,13 @@ def summary(library: Library, source: Source) -> dict[str, Any]:
         case "corpus":
             out["pass"] = None  # its rows were made right and wrong
     return out
+
+
+def _read(library: Library, source: Source, index: sqlite3.Connection | None) -> dict[str, Any]:
+    """What the index says of a source."""
+    out: dict[str, Any] = {"id": source.id, "name": source.name, "kind": source.kind, **note(index)}
+    out |= {"size": readable(library, source, out), "failure": library.failures.get(source.id, "")}
+    return out | _kept(library, source, index, out["done"], out["done"] < out["size"])
 
 
 def readable(library: Library, source: Source, noted: Mapping[str, Any]) -> int:

@@ -1,7 +1,7 @@
 """What an index keeps of an episode: how it ended, what it earned, what it called, and where its lines are."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,21 @@ def tags(values: Iterable[str]) -> str:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """The texts and numbers in a JSON value, however deep they are, in order."""
+    left = [value]
+    while left:
+        match left.pop():
+            case dict() as each:
+                left += reversed(each.values())
+            case list() as each:
+                left += reversed(each)
+            case str() as each:
+                yield each
+            case int() | float() as each if not isinstance(each, bool):
+                yield str(each)
 
 
 @dataclass(slots=True)
@@ -98,7 +113,7 @@ class Row:
         self.tools.update(dict.fromkeys(names))
         self.say(_text(turn.get("plan")))
         for call in calls:
-            self.say(call["name"], *(_text(value) for value in call.get("arguments", {}).values()))
+            self.say(call["name"], *_leaves(call.get("arguments")))
         self.say(_text(turn.get("response")), _text(record.get("user")))
 
     def end(self, record: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ A page of another site may not read from here: the request must name this addres
 import contextlib
 import secrets
 import socket
+import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from http.cookies import CookieError, SimpleCookie
@@ -316,6 +317,8 @@ def _answered(answer: Callable[[Mapping[str, str]], Any], given: Mapping[str, st
         value = answer(given)
     except (ToolGymError, OSError, ValueError, ModuleNotFoundError) as error:
         status, value = (404 if isinstance(error, ConfigError) else 500), {"error": _said(error)}
+    except sqlite3.Error as error:
+        status, value = 500, {"error": f"The index cannot be read: {error}"}
     data = _strict_json.dumps(value, depth=MAX_DEPTH + 10)
     return Response(data, status, _HEADERS, "application/json")
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from toolgym.errors import ConfigError
+from toolgym.hub_files import is_kept_file
 from toolgym.view.indexing import is_trajectory_file
 from toolgym.view.inspect_logs import is_inspect_log
 
-__all__ = ["Source", "check_paths", "find"]
+__all__ = ["Source", "check_paths", "find", "is_link"]
 
 Kind = Literal["training", "benchmark", "corpus", "episodes", "report"]
 
@@ -64,7 +65,9 @@ def check_paths(paths: Sequence[Path]) -> None:
 
 def find(paths: Sequence[Path]) -> Iterator[Source]:
     """What is shown, in the order of the paths and, within each, of the names."""
-    roots = list(dict.fromkeys(path.resolve() for path in paths))
+    # A file of the hub's has its name in the link alone.
+    roots = [path.parent.resolve() / path.name if is_kept_file(path) else path.resolve() for path in paths]
+    roots = list(dict.fromkeys(roots))
     common = Path(os.path.commonpath([root.parent for root in roots])) if roots else Path()
     seen: set[Path] = set()
     for root in roots:
@@ -94,7 +97,7 @@ def _under(path: Path, common: Path, depth: int, left: list[int]) -> Iterator[So
             if left[0] < 0:
                 return
             # A link may lead out of what was opened.
-            if entry.name.startswith(".") or entry.name in _LEFT_OUT or entry.is_symlink():
+            if entry.name.startswith(".") or entry.name in _LEFT_OUT or is_link(Path(entry.path)):
                 continue
             if (
                 inner is not None
@@ -107,11 +110,16 @@ def _under(path: Path, common: Path, depth: int, left: list[int]) -> Iterator[So
                 yield from _under(each, common, depth + 1, left)
 
 
+def is_link(path: Path) -> bool:
+    """Whether a path is a link, which is not followed: not one by which the hub's cache keeps a file."""
+    return path.is_symlink() and not is_kept_file(path)
+
+
 def _folder_source(path: Path, common: Path) -> Source | None:
     """What a folder as a whole is."""
 
     def has(name: str) -> bool:
-        return (path / name).is_file() and not (path / name).is_symlink()
+        return (path / name).is_file() and not is_link(path / name)
 
     if has("corpus.json"):
         return _source(path, common, "corpus", path)

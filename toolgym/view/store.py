@@ -18,7 +18,7 @@ from toolgym.view.rows import Row, tags
 
 __all__ = ["BROKEN_KEPT", "COLUMNS", "Store", "cache_folder", "connect", "store_path"]
 
-VERSION = 4
+VERSION = 5
 """Of the tables."""
 BROKEN_KEPT = 1_000
 """Of how many broken lines it is kept what they are; the others are counted."""
@@ -96,14 +96,20 @@ def clean(value: Any) -> Any:
 class Store:
     """Writes an index. One process does so for a file; others read what it has written.
 
+    Args:
+        path: the index's file.
+        anew: whether what is there is thrown away.
+
     Raises:
         LockedError: another process writes it.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, anew: bool = False):
         self.path = path
         self._lock = WriteLock(path)
         try:
+            if anew:
+                self._unlink()
             self._open()
         except sqlite3.Error:
             self.reset()
@@ -123,9 +129,18 @@ class Store:
         """Begins anew."""
         if hasattr(self, "connection"):
             self.connection.close()
+        self._unlink()
+        self._open()
+
+    def _unlink(self) -> None:
         for suffix in ("", "-wal", "-shm", "-journal"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-        self._open()
+
+    def remove(self) -> None:
+        """Closes the file and throws it away."""
+        self.connection.close()
+        self._unlink()
+        self._lock.release()
 
     def close(self) -> None:
         """Closes the file. Closing twice is harmless."""
