@@ -4,7 +4,7 @@
     python agents/dupo.py --env ToolGym/Airline-v0 --candidates token --steps 50 --output runs/dupo
 
 Equations: weights of six token types Eq. 8; clipped surrogate Eq. 9–10; mean-normalised advantage Eq. 11; dynamic upper
-clip Eq. 12; unified loss Eq. 13 with gamma = exp(-zeta t), t from 0, so that the first batch is SFT alone; SFT loss
+clip Eq. 12; unified loss Eq. 13 with gamma = exp(-zeta t), t the update, from 0: the first one is SFT alone; SFT loss
 Eq. 14. Rewards are Eq. 15–23 (`toolgym.rewards.ac_planner`). With `--candidates token`, K candidates of every token of
 the gold episode are compared (`toolgym.agents.training.dupo_candidates`); with `--candidates rollout`, K whole
 episodes through the environment, with rewards at the ends of steps: the k-th candidate for action n is rollout k's
