@@ -22,10 +22,11 @@ Shapes: B sequences in groups of G, N groups, T tokens.
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import torch
@@ -37,9 +38,9 @@ from toolgym.agents.rollouts.episodes import EpisodeBatch, rounding
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training import awpo_options
 from toolgym.agents.training.awpo_options import AWPOOptions
-from toolgym.agents.training.clipping import clipped_choices
-from toolgym.agents.training.run_folder import read_number
-from toolgym.agents.training.running import prepare, run
+from toolgym.agents.training.clipping import clipped_choices, sequence_ratios
+from toolgym.agents.training.run_folder import read_json, read_number
+from toolgym.agents.training.running import prepare, reward_of, run
 from toolgym.agents.training.trainer import ToolTrainer
 from toolgym.errors import ConfigError
 from toolgym.rewards.awpo import pays_reasoning
@@ -170,11 +171,13 @@ def mechanisms(
 
     - `judge_correlation`: of R_reasoning with R_out within groups (both less their group's mean, over all groups);
     - `flat`: the share of groups whose outcomes are all equal;
-    - `flat_open`: of those of them whose mixed rewards differ, the share whose gate (Eq. 25) is open;
+    - `flat_open`: of those of them that were judged and whose mixed rewards differ, the share whose gate (Eq. 25) is
+      open;
     - `miskeyed`: of the groups in which some episodes are solved and others are not, the share that Eq. 27 takes for
       too easy or too hard.
     """
     used_NG = usable_B.view(-1, group_size) & ~mixed_B.isnan().view(-1, group_size)
+    judged_N = (used_NG == usable_B.view(-1, group_size)).all(1)
     count_N1 = used_NG.sum(1, keepdim=True).clamp(min=1)
     outcome_NG, mixed_NG = (
         torch.where(used_NG, x.double().view(-1, group_size), 0.0) for x in (outcome_B, mixed_B.nan_to_num())
@@ -188,7 +191,7 @@ def mechanisms(
     _, mixed_spread_N = _statistics(mixed_B.nan_to_num(), usable_B, group_size)
     flat_N = (spread_N == 0) & (usable_B.view(-1, group_size).sum(1) > 1)
     out["flat"] = float(flat_N.double().mean())
-    if (differ_N := flat_N & (mixed_spread_N > 0)).any():
+    if (differ_N := flat_N & judged_N & (mixed_spread_N > 0)).any():
         out["flat_open"] = float((weights.gated_N[differ_N] > 0).double().mean())
     solved_NG = solved_B.view(-1, group_size) & usable_B.view(-1, group_size)
     solved_N = solved_NG.sum(1)
@@ -201,6 +204,8 @@ class AWPOTrainer(ToolTrainer):
     """The shared trainer with AWPO's advantages and clip. Checkpoints also hold the highest group mean."""
 
     options: AWPOOptions
+    weights: Mapping[str, float] = MappingProxyType({})
+    """Of the reward's components; 1 where there is none."""
     peak: float | None = None
     """The highest group mean of the outcome so far."""
     means: tuple[float, ...] = ()
@@ -237,7 +242,10 @@ class AWPOTrainer(ToolTrainer):
         options, size = self.options, batch.group_size
         usable_B = torch.tensor([rollout.usable for rollout in self.latest])  # scores are looked at one by one
         played = gather_object(self._played) if self.accelerator.num_processes > 1 else self._played
-        outcome_B, mixed_B = episode_rewards(self.latest, [len(self.tasks[index].gold) for index in played])
+        actions = [len(self.tasks[index].gold) for index in played]
+        outcome_B, mixed_B = episode_rewards(self.latest, actions, self.weights)
+        if options.judge == "none":
+            mixed_B = torch.full_like(mixed_B, math.nan)
         mean_N, _ = _statistics(outcome_B, usable_B, size)
         seen_N = usable_B.view(-1, size).any(1)
         if seen_N.any():
@@ -283,6 +291,8 @@ class AWPOTrainer(ToolTrainer):
         old_BT, logps_BT = trimmed.get("old_per_token_logps"), self._latest_logps
         if old_BT is not None and logps_BT is not None and logps_BT.shape == old_BT.shape:
             bounds, mask_BT = (self.epsilon_low, self.epsilon_high), trimmed["completion_mask"] * trimmed["tool_mask"]
+            if self.importance_sampling_level == "sequence":
+                logps_BT = old_BT + sequence_ratios(logps_BT - old_BT, mask_BT)
             cut = clipped_choices(logps_BT, old_BT, trimmed["advantages"], *bounds, mask_BT)
             self._record("clipped_choices", cut)
         return loss
@@ -303,8 +313,10 @@ class AWPOTrainer(ToolTrainer):
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         path = Path(resume_from_checkpoint) / _PEAK_FILE
-        self.peak = read_number(path, "peak")
-        self.means = tuple(json.loads(path.read_text(encoding="utf-8")).get("means", ()))
+        kept = read_json(path)
+        # None where no episode has counted until then.
+        self.peak = None if kept.get("peak", 0.0) is None else read_number(path, "peak")
+        self.means = tuple(kept.get("means", ()))
 
 
 def judge_reasoning(rollouts: Sequence[Rollout], tasks: Sequence[Task], judge: Judge, workers: int) -> list[Judgement]:
@@ -346,18 +358,29 @@ def make_judge(config: AWPOOptions) -> Judge | None:
     return ModelJudge(backend, second_look=config.second_look)
 
 
-def episode_rewards(rollouts: Sequence[Rollout], gold_actions: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+def episode_rewards(
+    rollouts: Sequence[Rollout], gold_actions: Sequence[int], weights: Mapping[str, float] = MappingProxyType({})
+) -> tuple[torch.Tensor, torch.Tensor]:
     """R_out in [0, 2] and R_mix in [0, 3] of each episode, a gold action's average; R_mix is NaN without judgement.
+
+    Args:
+        rollouts: the episodes.
+        gold_actions: how many gold actions the task of each has.
+        weights: of the components, where they are not 1 (the bounds are then others).
 
     Raises:
         ConfigError: the environment's reward has not the components of AWPO's.
     """
     outcomes, mixed = [], []
+    of_format, of_exec, of_reasoning = (weights.get(name, 1.0) for name in ("format", "exec", "reasoning"))
+    missing = math.nan if of_reasoning else 0.0
     for rollout, count in zip(rollouts, gold_actions, strict=True):
         if any("exec" not in step for step in rollout.components if rollout.usable):
             raise ConfigError('AWPO reads the components "format" and "exec": train with reward="awpo"')
-        outcome = sum(step.get("format", 0.0) + step.get("exec", 0.0) for step in rollout.components)
-        reasoning = sum(step.get("reasoning", float("nan")) for step in rollout.components)
+        outcome = sum(
+            of_format * step.get("format", 0.0) + of_exec * step.get("exec", 0.0) for step in rollout.components
+        )
+        reasoning = sum(of_reasoning * step.get("reasoning", missing) for step in rollout.components)
         outcomes.append(outcome / max(count, 1))
         mixed.append((outcome + reasoning) / max(count, 1))
     return torch.tensor(outcomes, dtype=torch.float64), torch.tensor(mixed, dtype=torch.float64)
@@ -372,7 +395,7 @@ def make_trainer(
     """The trainer of a run, ready to train (see `toolgym.agents.training.running.prepare`)."""
     made = prepare(config, grpo_advantages, trainer=AWPOTrainer, model=model, tokenizer=tokenizer, callbacks=callbacks)
     trainer = cast(AWPOTrainer, made)
-    trainer.options = config
+    trainer.options, trainer.weights = config, reward_of(made.run_config).weights
     if not config.stale:
         _ = trainer.judge  # what is wrong with it is told before anything is played
     return trainer

@@ -4,7 +4,7 @@
     python agents/dupo.py --env ToolGym/Airline-v0 --candidates token --steps 50 --output runs/dupo
 
 Equations: weights of six token types Eq. 8; clipped surrogate Eq. 9–10; mean-normalised advantage Eq. 11; dynamic upper
-clip Eq. 12; unified loss Eq. 13 with gamma = exp(-zeta t), t from 0, so that the first batch is SFT alone; SFT loss
+clip Eq. 12; unified loss Eq. 13 with gamma = exp(-zeta t), t the update, from 0: the first one is SFT alone; SFT loss
 Eq. 14. Rewards are Eq. 15–23 (`toolgym.rewards.ac_planner`). With `--candidates token`, K candidates of every token of
 the gold episode are compared (`toolgym.agents.training.dupo_candidates`); with `--candidates rollout`, K whole
 episodes through the environment, with rewards at the ends of steps: the k-th candidate for action n is rollout k's
@@ -43,6 +43,7 @@ from toolgym.agents.training.dupo_options import DUPOOptions
 from toolgym.agents.training.expert import ExpertTrainer, clipped_objective, token_mean
 from toolgym.agents.training.running import corpus_of, prepare, reward_of, run
 from toolgym.domain import TaskSet
+from toolgym.messages import Turn, parse, segments
 from toolgym.tasks import Task
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
 ]
 
 _TYPES = tuple(TYPE_CODES)[1:]
+_PLANS = ("plan", "tag_plan")
 
 
 def mean_advantages(
@@ -145,7 +147,7 @@ def dynamic_clip(average_X: torch.Tensor, known_X: torch.Tensor, step: int, step
 def type_weights(types: torch.Tensor, options: DUPOOptions) -> torch.Tensor:
     """rho of Eq. 8 for token types (codes, -1 for padding): 0 for the environment's tokens."""
     values = [
-        0.0 if not options.plan and name in ("plan", "tag_plan") else weight
+        0.0 if not options.plan and name in _PLANS else weight
         for name, weight in zip(TYPE_CODES, (0.0, *options.type_weights), strict=True)
     ]
     table = torch.tensor([*values, 0.0], device=types.device)
@@ -179,6 +181,14 @@ class _WithoutPlans:
     def _planless(task: Task) -> Task:
         gold = tuple(action.model_copy(update={"plan": None}) for action in task.gold)
         return task.model_copy(update={"gold": gold})
+
+
+def _without_plan(action: Action) -> Action:
+    """A recorded action without its plan; of one in somebody's own words the rest of them."""
+    if not isinstance(action, Turn):
+        return action.model_copy(update={"plan": None})
+    kept = (action.text[span.start : span.end] for span in segments(action.text) if span.type not in _PLANS)
+    return parse("".join(kept).strip())
 
 
 class DUPOTrainer(ExpertTrainer):
@@ -217,11 +227,11 @@ class DUPOTrainer(ExpertTrainer):
 
     def _recorded(self, tasks: Sequence[int]) -> list[Rollout]:
         """For each row one of the corpus's candidates for its task, other ones in other batches; the positive first."""
-        size, corpus = cast(int, self.num_generations), cast(Recorded, self.corpus)
+        size = cast(int, self.num_generations)
         chosen: list[tuple[Task, tuple[Action, ...]]] = []
         for row, index in enumerate(tasks, self._first_slot):
             task = self.tasks[index]
-            first, *others = corpus.candidates(task)
+            first, *others = self._candidates(task)
             seed = np.random.SeedSequence(self.args.seed, spawn_key=(*self._drawn, row // size))
             order = np.random.default_rng(seed).permutation(len(others)).tolist()
             place = row % size
@@ -232,10 +242,15 @@ class DUPOTrainer(ExpertTrainer):
             cast(Any, self.envs[0]), tokenizer, [task for task, _ in chosen], lambda task, domain: next(chains)
         )
         self._env_steps += sum(len(episode.rewards) for episode in played)
-        limit = cast(int, self.sampling.context_tokens)
-        return [  # one that is too long is empty, as an expert's
-            one if len(one.prompt_ids) + len(one.completion_ids) <= limit else Rollout([]) for one in played
-        ]
+        return [self.fitting(one) for one in played]
+
+    def _candidates(self, task: Task) -> Sequence[tuple[Action, ...]]:
+        """The corpus's candidates for a task, each once; without plans, where none are trained."""
+        found = cast(Recorded, self.corpus).candidates(task)
+        if self.options.plan:
+            return found
+        bare = [tuple(map(_without_plan, actions)) for actions in found]
+        return list({repr(actions): actions for actions in bare}.values())
 
     def estimate(self, batch: EpisodeBatch) -> dict[str, torch.Tensor]:
         """Advantages, upper clip and type weights of rollouts `(B, T)`; all 0 with token candidates."""
@@ -388,6 +403,8 @@ def make_trainer(
     trainer = cast(DUPOTrainer, made)
     if (corpus := corpus_of(config)) is not None:
         trainer.corpus, trainer.chain = corpus, corpus.chain
+        if not config.plan:
+            trainer.chain = lambda task, domain: [_without_plan(action) for action in corpus.chain(task, domain)]
     if config.candidates == "token":
         trainer.scorer = PrefixScorer.of(reward_of(made.run_config))
     trainer.expert_depth = config.expert_depth

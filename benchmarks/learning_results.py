@@ -46,9 +46,12 @@ class Unit:
         return sum(line.get("env_steps", 0.0) for lines in self.stages for line in lines)
 
     @property
-    def tokens(self) -> float:
-        """Tokens that the trainings read and learnt from, each once a batch of episodes."""
-        return sum(max((line.get("num_tokens", 0.0) for line in lines), default=0.0) for lines in self.stages)
+    def tokens(self) -> float | None:
+        """Tokens that the trainings read and learnt from, each once a batch of episodes; None where one of them, that
+        learns from episodes made beforehand, does not log it.
+        """
+        counts = [[line["num_tokens"] for line in lines if "num_tokens" in line] for lines in self.stages]
+        return sum(map(max, counts)) if all(counts) else None
 
 
 @dataclass
@@ -130,11 +133,12 @@ def _row_figures(found: _Found, start: Mapping[str, Any]) -> dict[str, Any]:
             "gain": _as_json(_difference(found, begun, test, "solved")),
         }
     costs = [unit.cpu_seconds for unit in units.values() if unit.cpu_seconds is not None]
+    tokens = [unit.tokens for unit in units.values() if unit.tokens is not None]
     return {
         "seeds": sorted(units),
         "tests": out,
         "env_steps": float(np.mean([unit.env_steps for unit in units.values()])),
-        "tokens": float(np.mean([unit.tokens for unit in units.values()])),
+        "tokens": float(np.mean(tokens)) if tokens else None,
         "cpu_seconds": float(np.mean(costs)) if costs else None,
     }
 
@@ -222,7 +226,8 @@ def _rows_table(found: Mapping[str, Any], start: Mapping[str, Any], wanted: int)
         figures = [_percent(row["tests"].get(test, {}).get(what)) for test in shown for what in ("solved", "state")]
         costs = ["", "", ""]
         if seeds is not None:
-            costs = [f"{row['env_steps']:,.0f}", f"{row['tokens'] / 1000:,.0f}", f"{row['cpu_seconds'] or 0:,.0f}"]
+            tokens = "" if row["tokens"] is None else f"{row['tokens'] / 1000:,.0f}"
+            costs = [f"{row['env_steps']:,.0f}", tokens, f"{row['cpu_seconds'] or 0:,.0f}"]
         gain = _points(row["tests"].get("near", {}).get("gain")) if seeds is not None else ""
         lines.append([name, count, gain, *figures, *costs])
     return _table([*columns, "environment steps", "thousand tokens", "CPU s"], lines)

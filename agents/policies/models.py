@@ -4,6 +4,7 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from logging import LogRecord, getLogger
 from pathlib import Path
 from typing import Any, cast
 
@@ -272,8 +273,14 @@ def without_bars() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+def _no_advice_on_rewards(record: LogRecord) -> bool:
+    """Leaves out TRL's words to the author of a reward: an episode without a return was lost, or is left out."""
+    return "All reward functions returned None" not in str(record.msg)
+
+
 def quiet() -> None:
     """Leaves out warnings between the libraries below that a user can do nothing about."""
     warnings.filterwarnings(
         "ignore", message=r".*`(is_)?gradient_checkpointing\w*` is deprecated", category=FutureWarning
     )
+    getLogger("trl.trainer.grpo_trainer").addFilter(_no_advice_on_rewards)

@@ -72,6 +72,8 @@ class AWPOOptions(RunConfig):
             check_idle(self, ["epsilon_mix", "peak", "epsilon_min"], "with judge='none': there is no mixed reward")
         if not self.gate and not self.dynamic_clip:
             check_idle(self, ["epsilon_mix", "peak"], "without gate")
+        if self.judge == "facts" and self.reward != "awpo":
+            raise ConfigError(f"judge='facts' scores beside the outcome reward awpo, not reward={self.reward!r}")
         if self.judge in ("offline", "facts", "none"):
             check_idle(self, _OF_MODELS, f"with judge={self.judge!r}: no model judges")
         elif not self.judge_model:
@@ -96,8 +98,10 @@ class AWPOOptions(RunConfig):
 
     @property
     def reward_options(self) -> dict[str, Any] | None:
-        """Options of the reward preset."""
-        return {"judge": self.judge} if self.judge in ("offline", "facts") and self.reward == "awpo" else None
+        """Options of the reward preset. A model judges after the episodes were played: the reward has no judge then."""
+        if self.reward != "awpo":
+            return None
+        return {"judge": self.judge if self.judge in ("offline", "facts") else None}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,7 +8,7 @@ import math
 
 import torch
 
-__all__ = ["clipped_choices"]
+__all__ = ["clipped_choices", "sequence_ratios"]
 
 _CERTAIN = math.log(0.99)
 
@@ -30,3 +30,9 @@ def clipped_choices(
     ratio_BT = torch.exp(logps_BT.detach() - old_logps_BT)
     cut_BT = ((ratio_BT < 1 - low) & (advantages_BT < 0)) | ((ratio_BT > 1 + high) & (advantages_BT > 0))
     return float((cut_BT & choice_BT).sum() / choice_BT.sum().clamp(min=1))
+
+
+def sequence_ratios(log_ratios_BT: torch.Tensor, mask_BT: torch.Tensor) -> torch.Tensor:
+    """The logarithm of each sequence's ratio (GSPO Eq. 7), the mean of its sampled tokens', at every token `(B, T)`."""
+    of_each_B1 = (log_ratios_BT * mask_BT).sum(1, keepdim=True) / mask_BT.sum(1, keepdim=True).clamp(min=1)
+    return of_each_B1.expand_as(log_ratios_BT)

@@ -122,7 +122,7 @@ class ExpertTrainer(ToolTrainer):
     def expert(self, task: int) -> Rollout:
         """The expert's episode of a task: played once, kept, without its trajectory. Call between rollouts.
 
-        An episode that the infrastructure broke, or that is longer than `context_tokens`, is empty.
+        An episode that the infrastructure broke, or that is longer than `context_tokens`, is left out (`fitting`).
         """
         kept = self.__dict__.setdefault("_experts", {})
         if task not in kept:
@@ -130,10 +130,19 @@ class ExpertTrainer(ToolTrainer):
             (made,) = demonstrate(cast(Any, self.envs[0]), tokenizer, [self.tasks[task]], self.chain)
             made.trajectory = None
             if not made.usable:
-                return Rollout([])
-            fits = len(made.prompt_ids) + len(made.completion_ids) <= cast(int, self.sampling.context_tokens)
-            kept[task] = made if fits else Rollout([])
+                return self.fitting(made)
+            kept[task] = self.fitting(made)
         return kept[task]
+
+    def fitting(self, episode: Rollout) -> Rollout:
+        """An episode that was not sampled; an empty one that counts in nothing (not `usable`) in the place of one that
+        the infrastructure broke, or that is longer than `context_tokens`.
+        """
+        fits = len(episode.prompt_ids) + len(episode.completion_ids) <= cast(int, self.sampling.context_tokens)
+        if episode.usable and fits:
+            return episode
+        why = episode.error if fits else "the episode is longer than context_tokens"
+        return Rollout([], outcome="infra_error", error=why)
 
     def expert_weights(self, expert: Rollout) -> list[int]:
         """Which of an expert episode's completion tokens are learnt from: all that the expert said."""

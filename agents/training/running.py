@@ -103,10 +103,28 @@ def _given_options(config: Any) -> dict[str, Any]:
         if name in more and name in chosen:
             raise ConfigError(f"--{name} and --set {name}=… are two: give one of them")
     out = {**chosen, **more}
+    _check_moving(out)
     own, set_too = chosen.get("reward_options"), more.get("reward_options")
     if own and isinstance(set_too, Mapping):
         out["reward_options"] = _both(config, own, set_too)
     return out
+
+
+def _check_moving(given: Mapping[str, Any]) -> None:
+    """Raises for a scale of ToolRL's reward that moves with the training step: nothing tells a reward which it is.
+
+    Raises:
+        ConfigError: it says what to give beside it.
+    """
+    options = given.get("reward_options")
+    if given.get("reward") != "toolrl" or not isinstance(options, Mapping) or "step" in options:
+        return
+    for name in ("two_stage", "scheduled", "schedule_length"):
+        if options.get(name):
+            raise ConfigError(
+                f"{name} moves with the training step, which a run does not tell its reward: it would stay as it is at "
+                'step 0. Leave it out, or give the step whose scale the run is to have ("step": N beside it)'
+            )
 
 
 def _both(config: Any, own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,7 +137,8 @@ def _both(config: Any, own: Mapping[str, Any], given: Mapping[str, Any]) -> dict
     for name in own.keys() & given.keys():
         if own[name] != given[name] and getattr(config, name, None) != usual.get(name):
             raise ConfigError(
-                f"{name}={own[name]!r} and --set reward_options with {name}={given[name]!r} are two: give one of them"
+                f"{name}={getattr(config, name)!r} and --set reward_options with {name}={given[name]!r} are two: give "
+                "one of them"
             )
     return {**own, **given}
 

@@ -59,7 +59,9 @@ class ToolUPTOptions(RunConfig):
         if self.expert == "srft":
             check_idle(self, ["epsilon", "epsilon_high"], other)
             check_idle(
-                self, ["vllm"], f"{other}: its loss reads the sign of advantages, not a server's weights in them"
+                self,
+                ["stale", "vllm"],
+                f"{other}: its loss reads the sign of advantages, not the weights in them of what others sampled",
             )
         if not 0 <= self.gamma_low <= self.gamma_high <= 1 or self.cycles < 1 or not 0 <= self.warm_up < 1:
             raise ConfigError(

@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from toolgym.agents import awpo
 from toolgym.agents.awpo import (
     AWPOOptions,
     clip_radius,
@@ -24,6 +25,7 @@ from toolgym.agents.awpo import (
 from toolgym.agents.grpo import grpo_advantages
 from toolgym.agents.rollouts.episodes import EpisodeBatch
 from toolgym.agents.rollouts.rollout import Rollout
+from toolgym.agents.training.clipping import clipped_choices
 from toolgym.agents.training.running import run
 from toolgym.errors import ConfigError
 from toolgym.rewards import Reward, base, register
@@ -195,6 +197,50 @@ def test_rewards_of_episodes() -> None:
     with pytest.raises(ConfigError, match='reward="awpo"'):
         episode_rewards([Rollout([1], components=[{"solved": 1.0}])], [1])
     assert episode_rewards([Rollout([], outcome="infra_error")], [1])[0].tolist() == [0.0]
+    # Weighed by 0.5, 2 and 0.25: R_out = (0.5 + 1 + 0.5 + 2) / 2, and R_mix adds 0.25 (0.25 + 0.75) / 2.
+    outcome, mixed = episode_rewards(rollouts, [2, 1], {"format": 0.5, "exec": 2.0, "reasoning": 0.25})
+    assert outcome.tolist() == [2.0, 0.5]
+    assert mixed[0].item() == 2.125
+    assert math.isnan(mixed[1].item())
+    # What weighs nothing is not missed.
+    assert episode_rewards(rollouts, [2, 1], {"reasoning": 0.0})[1].tolist() == [1.75, 1.0]
+
+
+def test_the_rewards_weights_count(fresh: Any, tokenizer: Any, letters: None, tmp_path: Path, config: Any) -> None:
+    some = config(tmp_path, set=('reward_weights={"exec": 2.0, "reasoning": 0.5}',))
+    trainer = make_trainer(some, fresh(), tokenizer)
+    assert dict(trainer.weights) == {"exec": 2.0, "reasoning": 0.5}
+    own = AWPOOptions(output=tmp_path, set=('reward_options={"reasoning": 0.25}',), size="small", prompt="short")
+    assert make_trainer(own, fresh(), tokenizer).weights["reasoning"] == 0.25
+
+
+def test_without_a_judge_the_outcome_is_alone(
+    fresh: Any, tokenizer: Any, letters: None, tmp_path: Path, config: Any, metrics: Any
+) -> None:
+    """Whatever reasoning the reward scores."""
+    figures = {}
+    for judge in ("offline", "none"):
+        some = config(tmp_path / judge, judge=judge, steps=1, save_steps=1)
+        run(make_trainer(some, fresh(), tokenizer), some)
+        (figures[judge],) = metrics(tmp_path / judge)
+    assert figures["offline"]["awpo/mix_weight"] > 0
+    assert figures["none"]["awpo/mix_weight"] == 0
+    assert "awpo/judge_correlation" not in figures["none"]
+    assert figures["none"]["awpo/outcome"] == figures["offline"]["awpo/outcome"]
+
+
+def test_a_checkpoint_before_any_episode_counted(
+    fresh: Any, tokenizer: Any, letters: None, tmp_path: Path, config: Any
+) -> None:
+    """As where a server was down from the beginning."""
+    trainer = make_trainer(config(tmp_path), fresh(), tokenizer)
+    trainer._save(str(tmp_path / "checkpoint-2"))
+    trainer.peak = 1.0
+    trainer._load_from_checkpoint(str(tmp_path / "checkpoint-2"))
+    assert trainer.peak is None
+    (tmp_path / "checkpoint-2" / "awpo.json").write_text("{}")
+    with pytest.raises(ConfigError, match=r"awpo\.json is damaged: peak"):
+        trainer._load_from_checkpoint(str(tmp_path / "checkpoint-2"))
 
 
 def test_options_that_contradict_the_paper_raise(tmp_path: Path, config: Any) -> None:
@@ -209,6 +255,7 @@ def test_options_that_contradict_the_paper_raise(tmp_path: Path, config: Any) ->
         ({"judge_workers": 4}, "judge_workers=4 would have no effect with judge='offline'"),
         ({"judge": "endpoint", "reward": "awpo"}, "needs the model that judges: --judge-model"),
         ({"judge": "endpoint", "judge_model": "m"}, "not reward='test_letters'"),
+        ({"judge": "facts"}, "not reward='test_letters'"),
         ({"difficulty": False, "low": 0.1}, "low=0.1 would have no effect without difficulty"),
         ({"judge": "none", "epsilon_mix": 0.5}, "epsilon_mix=0.5 would have no effect with judge='none'"),
         ({"gate": False, "judge": "none"}, "choose one"),
@@ -217,7 +264,7 @@ def test_options_that_contradict_the_paper_raise(tmp_path: Path, config: Any) ->
         with pytest.raises(ConfigError, match=said):
             config(tmp_path, **changes)
     assert AWPOOptions().reward_options == {"judge": "offline"}
-    assert AWPOOptions(judge="none").reward_options is None
+    assert AWPOOptions(judge="none").reward_options == {"judge": None}
 
 
 @pytest.mark.slow
@@ -241,14 +288,28 @@ def test_the_peak_survives_a_stop(
 
 @pytest.mark.parametrize("level", ["token", "sequence"])
 def test_the_clip_is_the_batchs(
-    level: Any, fresh: Any, tokenizer: Any, letters: None, tmp_path: Path, config: Any, metrics: Any
+    level: Any, fresh: Any, tokenizer: Any, letters: None, tmp_path: Path, config: Any, metrics: Any, monkeypatch: Any
 ) -> None:
+    alike: list[bool] = []
+
+    def counted(logps_BT: torch.Tensor, old_BT: torch.Tensor, *rest: Any) -> float:
+        ratios_BT, mask_BT = logps_BT - old_BT, rest[-1].bool()
+        alike.extend(
+            bool(torch.isclose(row[own], row[own][0]).all())
+            for row, own in zip(ratios_BT, mask_BT, strict=True)
+            if own.any()
+        )
+        return clipped_choices(logps_BT, old_BT, *rest)
+
+    monkeypatch.setattr(awpo, "clipped_choices", counted)
     some = config(tmp_path, steps=2, iterations=2, learning_rate=0.1, importance_sampling_level=level)
     trainer = make_trainer(some, fresh(), tokenizer)
     run(trainer, some)
     (first, second) = metrics(tmp_path)
     assert trainer.epsilon_low == trainer.epsilon_high == pytest.approx(first["awpo/clip"])
     assert second["clip_ratio/region_mean"] > 0 == first["clip_ratio/region_mean"]
+    # What is counted as cut off has the ratios of the loss: a sequence's is that of all its tokens.
+    assert all(alike) == (level == "sequence")
 
 
 def test_from_the_command_line_on_the_airline(airline_arguments: list[str], tmp_path: Path, metrics: Any) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,10 +15,12 @@ from toolgym.agents.eto import ETOOptions, corpus_pairs
 from toolgym.agents.rft import RFTOptions
 from toolgym.agents.rollouts.corpus import Corpus
 from toolgym.agents.rollouts.demonstrations import demonstrate
+from toolgym.agents.rollouts.episodes import EpisodeBatch
 from toolgym.agents.sft import SFTOptions
 from toolgym.envs.planarena.corpus.building import BuildOptions, build
 from toolgym.envs.planarena.corpus.errors import same
 from toolgym.errors import ConfigError
+from toolgym.messages import parse
 from toolgym.opening import open_env
 from toolgym.registration import make_domain
 
@@ -156,6 +159,76 @@ def test_dupo_compares_the_candidates(folder: Path, start: str, tmp_path: Path, 
         assert played[3].solved
         assert len({tuple(one.completion_ids) for one in played[:3]}) == 3
     assert last_line(tmp_path / "run")["step"] == 2
+
+
+def of_the_corpus(folder: Path, output: Path, fresh: Any, tokenizer: Any, **options: Any) -> Any:
+    """DUPO's trainer on the corpus, before its first batch."""
+    usual: dict[str, Any] = {
+        "steps": 2,
+        "groups": 1,
+        "rollouts": 8,
+        "context_tokens": 1536,
+        "concurrency": 2,
+        "max_new_tokens": 4,
+    }
+    trainer = dupo.make_trainer(DUPOOptions(output=output, data=folder, **SMALL, **usual | options), fresh(), tokenizer)
+    trainer._played, trainer._drawn = [0] * 8, (0, 0)
+    return trainer
+
+
+@pytest.mark.parametrize("candidates", ["rollout", "token"])
+def test_without_plans_the_corpus_teaches_none(
+    folder: Path, tmp_path: Path, fresh: Any, tokenizer: Any, candidates: Any
+) -> None:
+    """Neither its positive rows, which SFT learns, nor its candidates; what they do is the same."""
+    made = {
+        plan: of_the_corpus(folder, tmp_path, fresh, tokenizer, candidates=candidates, plan=plan)
+        for plan in (True, False)
+    }
+    said = {plan: [trainer.expert(0), *trainer.play([0] * 8)] for plan, trainer in made.items()}
+    for plan, episodes in said.items():
+        assert all(({"plan", "tag_plan"} & set(one.types) != set()) == plan for one in episodes)
+    assert said[True][0].solved
+    assert said[False][0].solved
+    assert len(said[True][0].spans) == len(said[False][0].spans)
+
+
+def test_somebodys_own_words_without_their_plan() -> None:
+    call = '<tool_call>{"name": "f", "arguments": {}}</tool_call>'
+    for text, wanted in (
+        (f"<plan>First f.</plan>\n{call}", call),
+        (f"<think>Hm.</think>Let me look.\n{call}", call),
+        ("<plan>Say so.</plan><response>It is 3.</response>", "<response>It is 3.</response>"),
+        (call, call),
+    ):
+        assert dupo._without_plan(parse(text)) == parse(wanted)
+
+
+@pytest.mark.parametrize("candidates", ["rollout", "token"])
+def test_a_candidate_that_is_too_long_counts_for_nothing(
+    folder: Path, tmp_path: Path, fresh: Any, tokenizer: Any, candidates: Any
+) -> None:
+    """It is compared with no other, and its return of 0 is in no mean."""
+    options = {"candidates": candidates, "credit": "episode" if candidates == "rollout" else "step"}
+    trainer = of_the_corpus(folder, tmp_path, fresh, tokenizer, **options)
+    whole = trainer.play([0] * 8)
+    lengths = sorted(len(one.prompt_ids) + len(one.completion_ids) for one in whole)
+    limit = lengths[4] if candidates == "rollout" else lengths[0] - 1
+    trainer = of_the_corpus(folder, tmp_path, fresh, tokenizer, **options)
+    trainer.sampling = replace(trainer.sampling, context_tokens=limit)
+    batch = EpisodeBatch.of(played := trainer.play([0] * 8), 8)
+    kept = [bool(one.completion_ids) for one in played]
+    assert batch.usable_B.tolist() == kept
+    assert not all(kept)
+    left = [one for one in played if one.completion_ids]
+    if left:
+        assert of_rows(batch) == of_rows(EpisodeBatch.of(left, len(left)))
+
+
+def of_rows(batch: EpisodeBatch) -> list[float]:
+    """Eq. 11 on returns, of each episode that has tokens."""
+    advantages_BT = dupo.step_advantages(batch, 0.1, episode=True)
+    return [row[own][0].item() for row, own in zip(advantages_BT, batch.sampled_BT, strict=True) if own.any()]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from toolgym.agents.awpo import AWPOOptions, group_weights, mechanisms
 from toolgym.agents.dupo import DUPOOptions, early_errors
 from toolgym.agents.rollouts.episodes import EpisodeBatch
 from toolgym.agents.toolupt import ToolUPTOptions
-from toolgym.agents.training.clipping import clipped_choices
+from toolgym.agents.training.clipping import clipped_choices, sequence_ratios
 from toolgym.agents.training.expert import ExpertTrainer
 from toolgym.agents.training.running import run
 from toolgym.errors import ConfigError
@@ -36,6 +36,14 @@ def test_what_a_clip_cuts_off_by_hand() -> None:
     assert clipped_choices(logps, old, advantages, 0.2, 0.2, mask) == pytest.approx(2 / 5)
     assert clipped_choices(logps, old, advantages, 0.2, torch.full((1, 7), 0.4), mask) == pytest.approx(1 / 5)
     assert clipped_choices(logps, old, advantages, 0.2, 0.2, mask * 0) == 0.0
+
+
+def test_a_sequences_ratio_by_hand() -> None:
+    # Ratios 2, 1/2 and 4, of which the second is not sampled: the geometric mean of 2 and 4 is sqrt(8), for all three.
+    log_ratios = torch.log(torch.tensor([[2.0, 0.5, 4.0], [3.0, 3.0, 3.0]]))
+    made = sequence_ratios(log_ratios, torch.tensor([[1, 0, 1], [0, 0, 0]]))
+    assert made.exp()[0].tolist() == pytest.approx([8**0.5] * 3)
+    assert made[1].tolist() == [0.0] * 3
 
 
 def test_pulls_by_hand() -> None:
@@ -103,6 +111,15 @@ def test_awpos_mechanisms_by_hand() -> None:
     bounds = (1.0, 2.01)  # strict: a mean of 1 is outside
     weights = group_weights(outcome, mixed, usable, 2, 2.0, AWPOOptions(judge="facts"), bounds)
     assert weights.intermediate_N.tolist() == [True, False, True]
+
+
+def test_a_group_that_was_not_judged_says_nothing_of_the_gate() -> None:
+    # Two flat groups. In the first reasoning differs and the gate is open; of the second a judgement is missing, so
+    # that nobody knows whether its mixed rewards differ.
+    outcome, usable = torch.ones(4, dtype=torch.float64), torch.ones(4, dtype=torch.bool)
+    mixed = torch.tensor([1.0, 1.5, 1.5, torch.nan], dtype=torch.float64)
+    weights = weights_of(outcome, mixed, epsilon_mix=1.0)
+    assert mechanisms(outcome, mixed, usable, usable, 2, weights)["flat_open"] == 1.0
 
 
 def test_nothing_is_told_of_what_did_not_happen() -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -10,6 +10,7 @@ from toolgym.agents.dupo import DUPOOptions, make_trainer
 from toolgym.agents.toolupt import ToolUPTOptions
 from toolgym.agents.toolupt import make_trainer as make_toolupt
 from toolgym.agents.training.awpo_options import AWPOOptions
+from toolgym.agents.training.grpo_options import GRPOOptions
 from toolgym.agents.training.running import env_options, reward_of, run
 from toolgym.errors import ConfigError
 
@@ -50,6 +51,22 @@ def test_two_values_for_one_are_refused() -> None:
         env_options(config)
     with pytest.raises(ConfigError, match="The reward is an option of its own: --reward"):
         env_options(DUPOOptions(set=("reward=toolrl",)))
+    for options in ({"judge": "none"}, {"judge": "endpoint", "judge_model": "m"}):
+        config = AWPOOptions(set=('reward_options={"judge": "facts"}',), **cast(Any, options))
+        with pytest.raises(
+            ConfigError, match=rf"judge='{options['judge']}' and --set reward_options with judge='facts'"
+        ):
+            env_options(config)
+
+
+def test_a_scale_that_would_not_move_is_refused() -> None:
+    for name in ("two_stage", "scheduled", "schedule_length"):
+        config = GRPOOptions(reward="toolrl", set=(f'reward_options={{"with_length": true, "{name}": true}}',))
+        with pytest.raises(ConfigError, match=f"{name} moves with the training step"):
+            env_options(config)
+        at = GRPOOptions(reward="toolrl", set=(f'reward_options={{"{name}": true, "with_length": true, "step": 75}}',))
+        assert env_options(at)["reward_options"]["step"] == 75
+    assert env_options(GRPOOptions(reward="toolrl", set=('reward_options={"max_one": true, "scheduled": false}',)))
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def test_rows_are_sorted_by_length_with_idle_ones_last() -> None:
 
 
 def test_environment_tokens_and_broken_episodes_carry_no_loss(
-    tokenizer: Any, tiny_model: Any, toy_envs: Any, tmp_path: Path, config: Any, metrics: Any
+    tokenizer: Any, tiny_model: Any, toy_envs: Any, tmp_path: Path, config: Any, metrics: Any, caplog: Any
 ) -> None:
     class Keeper(ToolTrainer):
         def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
@@ -181,6 +181,7 @@ def test_environment_tokens_and_broken_episodes_carry_no_loss(
     assert ((inputs["advantages"] != 0) == (masked != 0)).all()
     (line,) = metrics(tmp_path)
     assert line["infra_errors"] == 0.5
+    assert "reward function" not in caplog.text  # what TRL would say to the author of a reward
 
 
 def test_what_is_not_finite_stops_the_run(

@@ -241,6 +241,7 @@ def test_options_that_would_have_no_effect_raise() -> None:
         ({"expert": "chord", "fine_grained": False, "mu_end": 0.2}, "mu_end <= mu"),
         ({"expert": "srft", "fine_grained": False, "epsilon": 0.1}, "epsilon=0.1 would have no effect"),
         ({"expert": "srft", "fine_grained": False, "vllm": "http://x"}, "vllm='http://x' would have no effect"),
+        ({"expert": "srft", "fine_grained": False, "stale": 1}, "stale=1 would have no effect with expert='srft'"),
         ({"expert": "spoo"}, "Did you mean 'spo'"),
     ):
         with pytest.raises(ConfigError, match=said):

@@ -97,6 +97,18 @@ def test_claims_are_shown_refuted_or_not_told(tmp_path: Path) -> None:
     assert verdicts(tmp_path / "three")["steptool", "ppo"] == ("not told", "not told")
 
 
+def test_tokens_that_were_not_logged_are_not_none_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder_of_units(tmp_path, {"steptool": 0.5, "sft-own": 0.2})
+    for lines in tmp_path.glob("steptool/sft-own/*/stage-1/metrics.jsonl"):
+        lines.write_text('{"env_steps": 10.0, "loss": 0.1}\n{"loss": 0.1}\n')
+    assert main(["--families", "steptool", "--report-only", "--output", str(tmp_path)]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("| steptool |") and line.endswith("| 30 | 0 | 4 |") for line in told)  # 500 tokens
+    assert any(line.startswith("| sft-own |") and line.endswith("| 10 |  | 4 |") for line in told)
+    rows = json.loads((tmp_path / "results.json").read_text())["families"]["steptool"]["rows"]
+    assert rows["sft-own"]["tokens"] is None
+
+
 def test_a_report_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder_of_units(tmp_path, {"steptool": 0.5, "rlhf": 0.4, "ppo": 0.5}, explained=0.1)
     (tmp_path / "steptool" / "sft-own" / "seed-3").mkdir(parents=True)
