@@ -46,6 +46,7 @@ from toolgym.agents.policies.lm import LMPolicy
 from toolgym.agents.rollouts.branches import Branch, branches, continuations, episodes, steps_of
 from toolgym.agents.rollouts.corpus import Recorded
 from toolgym.agents.rollouts.demonstrations import demonstrate, gold_chain
+from toolgym.agents.rollouts.environments import perturbed
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training import eto_options
 from toolgym.agents.training.base_trainer import EpochTrainer
@@ -139,7 +140,7 @@ def explore_pairs(
         policy.reseed(config.seed, done)
         return [
             {"played": steps_of(played), "pairs": [asdict(pair) for pair in found]}
-            for played, found in _explore(config, policy, tokenizer, envs, part)
+            for played, found in _explore(config, policy, tokenizer, envs, part, done)
         ]
 
     try:
@@ -192,7 +193,8 @@ def _corpus_episodes(
 ) -> tuple[list[Rollout], list[Pair]]:
     """A task's positive row against its negative ones."""
     chains = iter(corpus.trajectories(task))
-    played = demonstrate(env, tokenizer, [task] * len(corpus.trajectories(task)), lambda *_: next(chains))
+    every, same = [task] * len(corpus.trajectories(task)), perturbed(env, config.seed)
+    played = demonstrate(env, tokenizer, every, lambda *_: next(chains), same)
     return played, episode_pairs(played[0], played[1:]) if played[0].solved else []
 
 
@@ -206,7 +208,8 @@ def _corpus_steps(
         at = len(preference.before)
         actions = (preference.chosen, *preference.rejected[: config.samples])
         chains = iter([(*preference.before, action) for action in actions])
-        played = demonstrate(env, tokenizer, [task] * len(actions), lambda *_, chains=chains: next(chains))
+        same = perturbed(env, config.seed)
+        played = demonstrate(env, tokenizer, [task] * len(actions), lambda *_, chains=chains: next(chains), same)
         every += played
         if any(len(episode.spans) <= at or not episode.usable for episode in played):
             continue
@@ -241,19 +244,21 @@ def _fitting(pairs: Sequence[Pair], config: ETOOptions, tasks: int, none: str) -
 
 def _explore(
     config: ETOOptions,
+    done: int = 0,
     policy: LMPolicy,
     tokenizer: PreTrainedTokenizerBase,
     envs: Sequence["ToolEnv"],
     tasks: Sequence[int],
 ) -> list[tuple[list[Rollout], list[Pair]]]:
-    """For each task the episodes that were played, and their pairs."""
+    """For each task the episodes that were played, and their pairs; `done` tasks of the run came before."""
+    same = perturbed(envs[0], config.seed, done)
     if config.pairs == "ranked":
-        played = episodes(policy, envs, tasks, config.samples, step_timeout_s=config.step_timeout)
+        played = episodes(policy, envs, tasks, config.samples, options=same, step_timeout_s=config.step_timeout)
         return [(group, ranked_pairs(group)) for group in played]
-    experts = demonstrate(envs[0], tokenizer, (envs[0].tasks[task] for task in tasks), gold_chain)
+    experts = demonstrate(envs[0], tokenizer, (envs[0].tasks[task] for task in tasks), gold_chain, same)
     groups: list[list[Rollout]] = [[] for _ in tasks]
     if config.pairs == "episode" or not config.expert:
-        groups = episodes(policy, envs, tasks, config.samples, step_timeout_s=config.step_timeout)
+        groups = episodes(policy, envs, tasks, config.samples, options=same, step_timeout_s=config.step_timeout)
     paths = [
         expert if config.expert else next((own for own in group if own.solved and not own.cut), expert)
         for expert, group in zip(experts, groups, strict=True)

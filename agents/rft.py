@@ -24,6 +24,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from toolgym.agents.rollouts.branches import episodes, steps_of
 from toolgym.agents.rollouts.demonstrations import Example, demonstrate
+from toolgym.agents.rollouts.environments import perturbed
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.sft import expert_chain, fit, fitting
 from toolgym.agents.training import rft_options
@@ -76,8 +77,9 @@ def training_examples(
     def play(done: int, part: Sequence[int]) -> list[dict[str, Any]]:
         policy.reseed(config.seed, done)
         tasks = [envs[0].tasks[index] for index in part]
-        shown = [[expert] for expert in demonstrate(envs[0], tokenizer, tasks, chain)] if config.experts else []
-        own = episodes(policy, envs, part, config.samples, step_timeout_s=config.step_timeout)
+        same = perturbed(envs[0], config.seed, done)
+        shown = [[expert] for expert in demonstrate(envs[0], tokenizer, tasks, chain, same)] if config.experts else []
+        own = episodes(policy, envs, part, config.samples, options=same, step_timeout_s=config.step_timeout)
         return [_record(expert, group) for expert, group in zip(shown or [[] for _ in part], own, strict=True)]
 
     try:

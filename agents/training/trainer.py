@@ -27,6 +27,7 @@ from toolgym.agents.policies.machine import release_memory
 from toolgym.agents.policies.models import quiet
 from toolgym.agents.policies.vllm import VLLMServer, importance_weights
 from toolgym.agents.policies.vllm_servers import VLLMServers
+from toolgym.agents.rollouts.environments import perturbed
 from toolgym.agents.rollouts.episodes import EpisodeBatch, Estimator, flat_groups
 from toolgym.agents.rollouts.rollout import Episodic, Rollout, Start, rollouts
 from toolgym.agents.training.base_trainer import RunTrainer
@@ -363,7 +364,8 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         # Step, batch within the step and place in the batch name the streams: a resumed run draws what the other would
         # have drawn, and so do many processes together.
         policy.reseed(self.args.seed, *self._drawn, attempt, first_slot=self._first_slot)
-        starts = [Start(options={"task": self.tasks[i]}) for i in tasks]
+        same = perturbed(self.envs[0], cast(int, self.args.seed), *self._drawn, attempt)
+        starts = [Start(options={"task": self.tasks[i], **same}) for i in tasks]
         played = rollouts(policy, self.envs[: len(tasks)], starts, step_timeout_s=self.step_timeout_s)
         self._env_steps += sum(len(rollout.rewards) for rollout in played)
         return played
