@@ -53,7 +53,7 @@ from toolgym.agents.training.base_trainer import EpochTrainer
 from toolgym.agents.training.budget import StepBudget
 from toolgym.agents.training.callbacks import run_callbacks
 from toolgym.agents.training.eto_options import ETOOptions
-from toolgym.agents.training.explore import PLAYED, Progress, explored, make_policy, once
+from toolgym.agents.training.explore import PLAYED, STEPS, Progress, explored, make_policy, once
 from toolgym.agents.training.pairs import Pair, ranked_pairs
 from toolgym.agents.training.run_folder import begin, one_writer
 from toolgym.agents.training.running import (
@@ -244,11 +244,11 @@ def _fitting(pairs: Sequence[Pair], config: ETOOptions, tasks: int, none: str) -
 
 def _explore(
     config: ETOOptions,
-    done: int = 0,
     policy: LMPolicy,
     tokenizer: PreTrainedTokenizerBase,
     envs: Sequence["ToolEnv"],
     tasks: Sequence[int],
+    done: int = 0,
 ) -> list[tuple[list[Rollout], list[Pair]]]:
     """For each task the episodes that were played, and their pairs; `done` tasks of the run came before."""
     same = perturbed(envs[0], config.seed, done)
@@ -383,7 +383,7 @@ def train(config: ETOOptions) -> Path:
     path, played, budget = config.output / "pairs.jsonl", config.output / PLAYED, StepBudget(config.env_steps)
     config, model, tokenizer = load(config)
     with one_writer(config.output, config.resume):
-        checkpoint = begin(config, path, played)
+        checkpoint = begin(config, path, played, config.output / STEPS)
 
         def make() -> list[dict[str, Any]]:
             if config.data is not None:
@@ -391,7 +391,7 @@ def train(config: ETOOptions) -> Path:
             with closing(make_policy(config, model, tokenizer)) as policy:
                 return [asdict(pair) for pair in explore_pairs(config, policy, tokenizer, budget, Progress(played))]
 
-        made = once(path, config.resume, make)
+        made = once(path, config.resume, make, budget)
         pairs = [Pair(**pair) for pair in made]
         return train_and_save(
             lambda: make_trainer(config, model, tokenizer, pairs, budget.played), tokenizer, config, checkpoint

@@ -29,7 +29,7 @@ from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.sft import expert_chain, fit, fitting
 from toolgym.agents.training import rft_options
 from toolgym.agents.training.budget import StepBudget
-from toolgym.agents.training.explore import PLAYED, Progress, explored, make_policy, once
+from toolgym.agents.training.explore import PLAYED, STEPS, Progress, explored, make_policy, once
 from toolgym.agents.training.rft_options import RFTOptions
 from toolgym.agents.training.run_folder import begin, one_writer
 from toolgym.agents.training.running import episode_count, load, make_envs, task_order
@@ -120,12 +120,12 @@ def train(config: RFTOptions) -> Path:
     path, played, budget = config.output / "examples.jsonl", config.output / PLAYED, StepBudget(config.env_steps)
     config, model, tokenizer = load(config)
     with one_writer(config.output, config.resume):
-        checkpoint = begin(config, path, played)
+        checkpoint = begin(config, path, played, config.output / STEPS)
 
         def make() -> list[dict[str, Any]]:
             return [asdict(one) for one in training_examples(config, model, tokenizer, budget, Progress(played))]
 
-        made = once(path, config.resume, make)
+        made = once(path, config.resume, make, budget)
         data = [Example(**example) for example in made]
         return fit(config, model, tokenizer, data, checkpoint, played=budget.played)
 
