@@ -54,7 +54,7 @@ from toolgym.agents.training.budget import StepBudget
 from toolgym.agents.training.callbacks import run_callbacks
 from toolgym.agents.training.eto_options import ETOOptions
 from toolgym.agents.training.explore import PLAYED, STEPS, Progress, explored, make_policy, once
-from toolgym.agents.training.pairs import Pair, ranked_pairs
+from toolgym.agents.training.pairs import Pair, pair_of, ranked_pairs
 from toolgym.agents.training.run_folder import begin, one_writer
 from toolgym.agents.training.running import (
     corpus_of,
@@ -97,11 +97,7 @@ def episode_pairs(better: Rollout, group: Sequence[Rollout]) -> list[Pair]:
     for worse in group:
         if worse.solved or not worse.usable or not worse.completion_ids:
             continue
-        if worse.prompt_ids != better.prompt_ids:
-            raise ConfigError("a pair needs two episodes of one task; these two have different openings")
-        pair = Pair(
-            better.prompt_ids, better.completion_ids, worse.completion_ids, list(better.env_mask), list(worse.env_mask)
-        )
+        pair = pair_of(better, worse)
         if pair not in out:
             out.append(pair)
     return out
