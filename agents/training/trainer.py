@@ -213,6 +213,8 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         self.sharing = PrefixSharing()
         self._local: list[Rollout] = []
         self._played: list[int] = []
+        self._ratios: dict[str, tuple[float, float]] = {}
+        """Of the update under way: what `_record_ratio` has added up."""
         self._drawn, self._first_slot, self._env_steps = (-1, 0), 0, 0
         self._budget = (0, 0)
         """Environment steps before the latest batch of episodes, and with it."""
@@ -379,9 +381,16 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         if (entropy := mean_entropy(self.latest)) is not None and "entropy" in self._metrics["train"]:
             self._metrics["train"]["entropy"] = [entropy]
         super().log(logs, *args, **more)
+        self._ratios.clear()
 
     def _record(self, name: str, value: float) -> None:
         self._metrics["train"][name].append(value)
+
+    def _record_ratio(self, name: str, part: float, whole: float) -> None:
+        """Records what a micro-batch adds to a share: a mean of micro-batches' shares would count empty ones, too."""
+        before = self._ratios.get(name, (0.0, 0.0))
+        self._ratios[name] = part, whole = before[0] + part, before[1] + whole
+        self._metrics["train"][name] = [part / max(whole, 1.0)]
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         out = super()._generate_and_score_completions(inputs)
