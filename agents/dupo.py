@@ -33,6 +33,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallba
 from toolgym.agents.grpo import grpo_advantages
 from toolgym.agents.rollouts.corpus import Action, Recorded
 from toolgym.agents.rollouts.demonstrations import demonstrate
+from toolgym.agents.rollouts.environments import perturbed
 from toolgym.agents.rollouts.episodes import TYPE_CODES, EpisodeBatch, rounding
 from toolgym.agents.rollouts.rollout import Episodic, Rollout
 from toolgym.agents.training import dupo_options
@@ -239,7 +240,11 @@ class DUPOTrainer(ExpertTrainer):
         chains = iter([actions for _, actions in chosen])
         tokenizer = cast(PreTrainedTokenizerBase, self.processing_class)
         played = demonstrate(
-            cast(Any, self.envs[0]), tokenizer, [task for task, _ in chosen], lambda task, domain: next(chains)
+            cast(Any, self.envs[0]),
+            tokenizer,
+            [task for task, _ in chosen],
+            lambda task, domain: next(chains),
+            perturbed(self.envs[0], self.args.seed, *self._drawn),
         )
         self._env_steps += sum(len(episode.rewards) for episode in played)
         return [self.fitting(one) for one in played]

@@ -46,14 +46,15 @@ from toolgym.agents.policies.lm import LMPolicy
 from toolgym.agents.rollouts.branches import Branch, branches, continuations, episodes, steps_of
 from toolgym.agents.rollouts.corpus import Recorded
 from toolgym.agents.rollouts.demonstrations import demonstrate, gold_chain
+from toolgym.agents.rollouts.environments import perturbed
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training import eto_options
 from toolgym.agents.training.base_trainer import EpochTrainer
 from toolgym.agents.training.budget import StepBudget
 from toolgym.agents.training.callbacks import run_callbacks
 from toolgym.agents.training.eto_options import ETOOptions
-from toolgym.agents.training.explore import PLAYED, Progress, explored, make_policy, once
-from toolgym.agents.training.pairs import Pair, ranked_pairs
+from toolgym.agents.training.explore import PLAYED, STEPS, Progress, explored, make_policy, once
+from toolgym.agents.training.pairs import Pair, pair_of, ranked_pairs
 from toolgym.agents.training.run_folder import begin, one_writer
 from toolgym.agents.training.running import (
     corpus_of,
@@ -96,11 +97,7 @@ def episode_pairs(better: Rollout, group: Sequence[Rollout]) -> list[Pair]:
     for worse in group:
         if worse.solved or not worse.usable or not worse.completion_ids:
             continue
-        if worse.prompt_ids != better.prompt_ids:
-            raise ConfigError("a pair needs two episodes of one task; these two have different openings")
-        pair = Pair(
-            better.prompt_ids, better.completion_ids, worse.completion_ids, list(better.env_mask), list(worse.env_mask)
-        )
+        pair = pair_of(better, worse)
         if pair not in out:
             out.append(pair)
     return out
@@ -139,7 +136,7 @@ def explore_pairs(
         policy.reseed(config.seed, done)
         return [
             {"played": steps_of(played), "pairs": [asdict(pair) for pair in found]}
-            for played, found in _explore(config, policy, tokenizer, envs, part)
+            for played, found in _explore(config, policy, tokenizer, envs, part, done)
         ]
 
     try:
@@ -192,7 +189,8 @@ def _corpus_episodes(
 ) -> tuple[list[Rollout], list[Pair]]:
     """A task's positive row against its negative ones."""
     chains = iter(corpus.trajectories(task))
-    played = demonstrate(env, tokenizer, [task] * len(corpus.trajectories(task)), lambda *_: next(chains))
+    every, same = [task] * len(corpus.trajectories(task)), perturbed(env, config.seed)
+    played = demonstrate(env, tokenizer, every, lambda *_: next(chains), same)
     return played, episode_pairs(played[0], played[1:]) if played[0].solved else []
 
 
@@ -206,7 +204,8 @@ def _corpus_steps(
         at = len(preference.before)
         actions = (preference.chosen, *preference.rejected[: config.samples])
         chains = iter([(*preference.before, action) for action in actions])
-        played = demonstrate(env, tokenizer, [task] * len(actions), lambda *_, chains=chains: next(chains))
+        same = perturbed(env, config.seed)
+        played = demonstrate(env, tokenizer, [task] * len(actions), lambda *_, chains=chains: next(chains), same)
         every += played
         if any(len(episode.spans) <= at or not episode.usable for episode in played):
             continue
@@ -245,15 +244,17 @@ def _explore(
     tokenizer: PreTrainedTokenizerBase,
     envs: Sequence["ToolEnv"],
     tasks: Sequence[int],
+    done: int = 0,
 ) -> list[tuple[list[Rollout], list[Pair]]]:
-    """For each task the episodes that were played, and their pairs."""
+    """For each task the episodes that were played, and their pairs; `done` tasks of the run came before."""
+    same = perturbed(envs[0], config.seed, done)
     if config.pairs == "ranked":
-        played = episodes(policy, envs, tasks, config.samples, step_timeout_s=config.step_timeout)
+        played = episodes(policy, envs, tasks, config.samples, options=same, step_timeout_s=config.step_timeout)
         return [(group, ranked_pairs(group)) for group in played]
-    experts = demonstrate(envs[0], tokenizer, (envs[0].tasks[task] for task in tasks), gold_chain)
+    experts = demonstrate(envs[0], tokenizer, (envs[0].tasks[task] for task in tasks), gold_chain, same)
     groups: list[list[Rollout]] = [[] for _ in tasks]
     if config.pairs == "episode" or not config.expert:
-        groups = episodes(policy, envs, tasks, config.samples, step_timeout_s=config.step_timeout)
+        groups = episodes(policy, envs, tasks, config.samples, options=same, step_timeout_s=config.step_timeout)
     paths = [
         expert if config.expert else next((own for own in group if own.solved and not own.cut), expert)
         for expert, group in zip(experts, groups, strict=True)
@@ -378,7 +379,7 @@ def train(config: ETOOptions) -> Path:
     path, played, budget = config.output / "pairs.jsonl", config.output / PLAYED, StepBudget(config.env_steps)
     config, model, tokenizer = load(config)
     with one_writer(config.output, config.resume):
-        checkpoint = begin(config, path, played)
+        checkpoint = begin(config, path, played, config.output / STEPS)
 
         def make() -> list[dict[str, Any]]:
             if config.data is not None:
@@ -386,7 +387,7 @@ def train(config: ETOOptions) -> Path:
             with closing(make_policy(config, model, tokenizer)) as policy:
                 return [asdict(pair) for pair in explore_pairs(config, policy, tokenizer, budget, Progress(played))]
 
-        made = once(path, config.resume, make)
+        made = once(path, config.resume, make, budget)
         pairs = [Pair(**pair) for pair in made]
         return train_and_save(
             lambda: make_trainer(config, model, tokenizer, pairs, budget.played), tokenizer, config, checkpoint

@@ -40,9 +40,11 @@ from toolgym.agents.rollouts.rollout import Episodic, Rollout
 from toolgym.agents.rollouts.survival import SurvivalRecorder, SurvivalRollout, with_survival
 from toolgym.agents.training import hazard_options
 from toolgym.agents.training.hazard_options import HazardOptions
+from toolgym.agents.training.run_folder import read_json
 from toolgym.agents.training.running import prepare, run
 from toolgym.agents.training.trainer import ToolTrainer
 from toolgym.domain import TaskSet
+from toolgym.errors import ConfigError
 
 __all__ = ["HazardTrainer", "Hazards", "events", "hazard_advantages", "loss_of", "main", "make_trainer", "train"]
 
@@ -110,6 +112,25 @@ class Hazards:
             rates[name] = (sum(here) + weight * rates[name]) / (len(here) + weight)
         chances = {name: 1 - min(max(rate, _LEAST), _MOST) for name, rate in rates.items()}
         return lambda left: math.prod(chances.get(name, 1 - mean) for name in left)
+
+    def save(self, path: Path) -> None:
+        """Writes the counts."""
+        path.write_text(json.dumps({"met": self.met, "lost": self.lost}), encoding="utf-8")
+
+    def load(self, path: Path) -> None:
+        """Reads what `save` wrote.
+
+        Raises:
+            ConfigError: the file is not there, or damaged.
+        """
+        if not path.is_file():
+            raise ConfigError(f"{str(path.parent)!r} lacks {path.name}: it is no checkpoint of a Hazard run")
+        held = read_json(path)
+        try:
+            met, lost = ({name: float(count) for name, count in held[of].items()} for of in ("met", "lost"))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ConfigError(f"{path} is damaged: {error!r:.100}") from error
+        self.met, self.lost = met, lost
 
 
 def hazard_advantages(
@@ -180,14 +201,12 @@ class HazardTrainer(ToolTrainer):
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         super()._save_optimizer_and_scheduler(output_dir)
         if self.args.should_save:
-            text = json.dumps({"met": self.hazards.met, "lost": self.hazards.lost})
-            (Path(output_dir) / _FILE).write_text(text, encoding="utf-8")
+            self.hazards.save(Path(output_dir) / _FILE)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is not None:
-            held = json.loads((Path(checkpoint) / _FILE).read_text(encoding="utf-8"))
-            self.hazards.met, self.hazards.lost = held["met"], held["lost"]
+            self.hazards.load(Path(checkpoint) / _FILE)
 
 
 def make_trainer(

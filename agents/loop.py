@@ -64,7 +64,9 @@ class UnitObjective(NamedTuple):
     mean_B: torch.Tensor
     """Each episode's objective, to be maximised: the mean over its units; 0 where it has none."""
     cut: torch.Tensor
-    """The share of units with an advantage whose gradient the clip cuts off, in [0, 1]."""
+    """How many units with an advantage have no gradient, for the clip cuts it off."""
+    acting: torch.Tensor
+    """How many units have an advantage."""
 
 
 def unit_objective(
@@ -92,7 +94,7 @@ def unit_objective(
     mean_B = value_BU.sum(dim=1) / (counts_BU > 0).sum(dim=1).clamp(min=1)
     above_BU, below_BU = ratio_BU > 1 + high, ratio_BU < 1 - low
     cut_BU = (above_BU & (advantages_BU > 0)) | (below_BU & (advantages_BU < 0))
-    return UnitObjective(mean_B, cut_BU.sum() / (advantages_BU != 0).sum().clamp(min=1))
+    return UnitObjective(mean_B, cut_BU.sum(), (advantages_BU != 0).sum())
 
 
 def _sums(values_BT: torch.Tensor, unit_BT: torch.Tensor) -> torch.Tensor:
@@ -132,7 +134,7 @@ class LoopTrainer(ToolTrainer):
         found = unit_objective(logps_BT, old_logps_BT, left["advantages"], unit_BT, *bounds)
         entropies_BT = cast(torch.Tensor, entropies_BT).detach()
         self._record("entropy", float((entropies_BT * mask_BT).sum() / mask_BT.sum().clamp(min=1)))
-        self._record("loop/clipped", float(found.cut))
+        self._record_ratio("loop/clipped", float(found.cut), float(found.acting))
         return -found.mean_B.mean() * share / self.current_gradient_accumulation_steps
 
 

@@ -24,11 +24,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from toolgym.agents.rollouts.branches import episodes, steps_of
 from toolgym.agents.rollouts.demonstrations import Example, demonstrate
+from toolgym.agents.rollouts.environments import perturbed
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.sft import expert_chain, fit, fitting
 from toolgym.agents.training import rft_options
 from toolgym.agents.training.budget import StepBudget
-from toolgym.agents.training.explore import PLAYED, Progress, explored, make_policy, once
+from toolgym.agents.training.explore import PLAYED, STEPS, Progress, explored, make_policy, once
 from toolgym.agents.training.rft_options import RFTOptions
 from toolgym.agents.training.run_folder import begin, one_writer
 from toolgym.agents.training.running import episode_count, load, make_envs, task_order
@@ -76,8 +77,9 @@ def training_examples(
     def play(done: int, part: Sequence[int]) -> list[dict[str, Any]]:
         policy.reseed(config.seed, done)
         tasks = [envs[0].tasks[index] for index in part]
-        shown = [[expert] for expert in demonstrate(envs[0], tokenizer, tasks, chain)] if config.experts else []
-        own = episodes(policy, envs, part, config.samples, step_timeout_s=config.step_timeout)
+        same = perturbed(envs[0], config.seed, done)
+        shown = [[expert] for expert in demonstrate(envs[0], tokenizer, tasks, chain, same)] if config.experts else []
+        own = episodes(policy, envs, part, config.samples, options=same, step_timeout_s=config.step_timeout)
         return [_record(expert, group) for expert, group in zip(shown or [[] for _ in part], own, strict=True)]
 
     try:
@@ -118,12 +120,12 @@ def train(config: RFTOptions) -> Path:
     path, played, budget = config.output / "examples.jsonl", config.output / PLAYED, StepBudget(config.env_steps)
     config, model, tokenizer = load(config)
     with one_writer(config.output, config.resume):
-        checkpoint = begin(config, path, played)
+        checkpoint = begin(config, path, played, config.output / STEPS)
 
         def make() -> list[dict[str, Any]]:
             return [asdict(one) for one in training_examples(config, model, tokenizer, budget, Progress(played))]
 
-        made = once(path, config.resume, make)
+        made = once(path, config.resume, make, budget)
         data = [Example(**example) for example in made]
         return fit(config, model, tokenizer, data, checkpoint, played=budget.played)
 

@@ -42,7 +42,7 @@ from trl.trainer.grpo_config import GRPOConfig
 from toolgym.agents.grpo import grpo_advantages
 from toolgym.agents.policies.decoding import Decoder
 from toolgym.agents.policies.lm import LMPolicy
-from toolgym.agents.rollouts.episodes import EpisodeBatch
+from toolgym.agents.rollouts.episodes import EpisodeBatch, rounding
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training import spear_options
 from toolgym.agents.training.expert import clipped_objective
@@ -152,9 +152,11 @@ class ReplayBuffer:
             self.episodes.append(Kept(*own, *parts))
 
     def still_good(self) -> list[tuple[Kept, float]]:
-        """The episodes whose recalibrated advantage is above 0, with it."""
+        """The episodes whose recalibrated advantage is above 0 by more than rounding, with it."""
         baseline = self.baseline
-        return [(kept, kept.value - baseline) for kept in self.episodes if kept.value > baseline]
+        least = rounding(torch.float64)
+        found = [(kept, kept.value - baseline) for kept in self.episodes]
+        return [(kept, gain) for kept, gain in found if gain > least * max(abs(kept.value), abs(baseline))]
 
     def draw(self, count: int, rng: np.random.Generator) -> list[tuple[Kept, float]]:
         """Up to `count` of those, none twice."""

@@ -152,6 +152,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--samples", type=int, default=6, help="continuations a state: an even number")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(argv)
+    if options.samples < 2 or options.samples % 2:
+        parser.error(f"--samples must be an even number, got {options.samples}: two halves of them tell the ceiling")
     torch.set_num_threads(1)
     result = compared(play(options), options.rollouts)
     if options.json:

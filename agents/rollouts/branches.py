@@ -3,7 +3,7 @@
 Shapes: K episodes a start.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +25,12 @@ def episodes(
     tasks: Sequence[int],
     samples: int,
     *,
+    options: Mapping[str, Any] | None = None,
     on_end: Callable[[int, Rollout], None] | None = None,
     step_timeout_s: float | None = None,
 ) -> list[list[Rollout]]:
-    """`samples` episodes of each task, by task. `on_end` and `step_timeout_s` are those of `rollouts`."""
-    starts = [Start(options={"task": task}) for task in tasks for _ in range(samples)]
+    """`samples` episodes of each task, by task. `options` are more of their resets; what follows is of `rollouts`."""
+    starts = [Start(options={"task": task, **(options or {})}) for task in tasks for _ in range(samples)]
     played = rollouts(policy, envs, starts, on_end=on_end, step_timeout_s=step_timeout_s)
     policy.release()
     return [played[at : at + samples] for at in range(0, len(played), samples)]

@@ -4,7 +4,7 @@ The environment answers for real, so a demonstration's results, errors and rewar
 words would have met. Only the expert's tokens carry loss.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -160,10 +160,14 @@ def _played(chain: Chain, env: "ToolEnv") -> Iterable[GoldAction | Turn]:
 
 
 def demonstrate(
-    env: "ToolEnv", tokenizer: PreTrainedTokenizerBase, tasks: Iterable[Task], chain: Chain = gold_chain
+    env: "ToolEnv",
+    tokenizer: PreTrainedTokenizerBase,
+    tasks: Iterable[Task],
+    chain: Chain = gold_chain,
+    options: Mapping[str, Any] | None = None,
 ) -> list[Rollout]:
-    """Plays each task's chain in `env` and returns the episodes, in order."""
-    starts = [Start(options={"task": task}) for task in tasks]
+    """Plays each task's chain in `env` and returns the episodes, in order. `options` are more of their resets."""
+    starts = [Start(options={"task": task, **(options or {})}) for task in tasks]
     return rollouts(TeacherPolicy(tokenizer, chain), [env], starts)
 
 

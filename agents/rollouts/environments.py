@@ -1,11 +1,12 @@
-"""As many environments as episodes run at once: in this process or in Ray actors."""
+"""As many environments as episodes run at once: in this process or in Ray actors. And what their perturbations are."""
 
 from collections.abc import Mapping
 from typing import Any, cast
 
 from toolgym.env import ToolEnv
+from toolgym.perturbing.chance import number_of
 
-__all__ = ["copies"]
+__all__ = ["copies", "perturbed"]
 
 
 def copies(first: ToolEnv, count: int, env_id: str, options: Mapping[str, Any], *, workers: int = 0) -> list[ToolEnv]:
@@ -27,5 +28,21 @@ def copies(first: ToolEnv, count: int, env_id: str, options: Mapping[str, Any], 
     from toolgym.ray_envs import ray_envs
 
     first.close()
-    made = ray_envs(env_id, max(count, 1), workers, dict(options), tasks=first.tasks)
+    made: list[Any] = ray_envs(env_id, max(count, 1), workers, dict(options), tasks=first.tasks)
+    for env in made:
+        env.options = first.options
     return cast(list[ToolEnv], made)  # they have what rollouts need of one
+
+
+def perturbed(env: Any, seed: int, *places: int) -> dict[str, int]:
+    """The reset option by which all episodes of a task have the same perturbations; nothing where `env` has none.
+
+    Otherwise they would depend on how many episodes an environment has played, and so on how many there are.
+
+    Args:
+        env: one of the environments.
+        seed: of the run.
+        places: what tells these episodes from the run's others.
+    """
+    options = getattr(getattr(env, "unwrapped", env), "options", None)
+    return {"perturbation": number_of(seed, *places)} if getattr(options, "perturbs", False) else {}

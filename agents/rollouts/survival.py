@@ -8,7 +8,7 @@ Shapes: B episodes, S steps.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import chain, repeat
 from typing import Any
@@ -38,8 +38,8 @@ class SurvivalRollout(Rollout):
     """The step that lost the task: the last one, where a limit of the environment's ended what was still alive. None:
     it was solved, or still alive when the policy's context was full or the infrastructure failed."""
     left: list[tuple[str, ...]] = field(default_factory=list)
-    """What was left of the gold chain before each step and at the end (S + 1), each action by its tools' names; a
-    response is ""."""
+    """What was left of the gold chain before each step and at the end (S + 1), each action by its tools' names, the
+    domain's own where an episode has others; a response is ""."""
 
 
 class SurvivalRecorder(Watched):
@@ -75,7 +75,9 @@ class SurvivalRecorder(Watched):
         if not self._rest:
             raise ConfigError(f"Task {inner.task.id!r} has no gold chain: where it is lost cannot be told")
         self._reading = {tool.name for tool in inner.tools if tool.writes is False}
-        self.left, self.lost, self.fork_steps = [_names(self._rest)], None, 0
+        names = None if inner.perturbation is None else inner.perturbation.names
+        self._original = {} if names is None else {here: name for name, here in names.tools.items()}
+        self.left, self.lost, self.fork_steps = [_names(self._rest, self._original)], None, 0
         return out
 
     def _seen(self, answer: Answer) -> Answer:
@@ -86,7 +88,7 @@ class SurvivalRecorder(Watched):
                 self._look(info.get("outcome") if over else None, over, number)
             except InfraError as error:
                 return observation, reward, True, False, {**info, "outcome": "infra_error", "error": str(error)}
-        self.left.append(_names(self._rest))
+        self.left.append(_names(self._rest, self._original))
         if self.lost == number and self.cut and not over:
             return observation, reward, True, False, {**info, "outcome": "unsolved"}
         return answer
@@ -164,8 +166,9 @@ def _canonical(arguments: Any) -> str:
     return json.dumps(arguments, sort_keys=True, default=str)
 
 
-def _names(rest: Rest) -> tuple[str, ...]:
-    return tuple("+".join(sorted({call.name for call in action.calls})) for action in rest)
+def _names(rest: Rest, original: Mapping[str, str]) -> tuple[str, ...]:
+    """Each action by its tools' names, those that they have in other episodes too (`original`: by the episode's)."""
+    return tuple("+".join(sorted({original.get(call.name, call.name) for call in action.calls})) for action in rest)
 
 
 def with_survival(episodes: Sequence[Rollout], recorders: Sequence[SurvivalRecorder]) -> list[SurvivalRollout]:

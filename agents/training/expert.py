@@ -17,6 +17,7 @@ from transformers import PreTrainedTokenizerBase
 from trl.trainer.grpo_config import GRPOConfig
 
 from toolgym.agents.rollouts.demonstrations import Chain, demonstrate, gold_chain
+from toolgym.agents.rollouts.environments import perturbed
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training.trainer import ToolTrainer, check_own_loss
 
@@ -127,7 +128,8 @@ class ExpertTrainer(ToolTrainer):
         kept = self.__dict__.setdefault("_experts", {})
         if task not in kept:
             tokenizer = cast(PreTrainedTokenizerBase, self.processing_class)
-            (made,) = demonstrate(cast(Any, self.envs[0]), tokenizer, [self.tasks[task]], self.chain)
+            same = perturbed(self.envs[0], cast(int, self.args.seed))
+            (made,) = demonstrate(cast(Any, self.envs[0]), tokenizer, [self.tasks[task]], self.chain, same)
             made.trajectory = None
             if not made.usable:
                 return self.fitting(made)

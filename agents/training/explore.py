@@ -13,12 +13,14 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from toolgym._files import append_line, cut_torn_line, write_whole
 from toolgym.agents.policies.lm import LMPolicy
 from toolgym.agents.training.budget import StepBudget
+from toolgym.agents.training.run_folder import read_number
 from toolgym.agents.training.sizing import settled
 from toolgym.agents.training.tuning import ExploreOptions
 from toolgym.errors import ConfigError
 
 __all__ = [
     "PLAYED",
+    "STEPS",
     "Progress",
     "explored",
     "make_policy",
@@ -28,6 +30,8 @@ __all__ = [
 
 PLAYED = "played.jsonl"
 """The file of a run's folder that keeps what was played, until all is."""
+STEPS = "env_steps.json"
+"""The one that keeps how many environment steps that took."""
 
 
 def make_policy(config: ExploreOptions, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> LMPolicy:
@@ -98,22 +102,29 @@ def explored(
     return out
 
 
-def once(path: Path, resume: bool, make: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+def once(
+    path: Path, resume: bool, make: Callable[[], list[dict[str, Any]]], budget: StepBudget | None = None
+) -> list[dict[str, Any]]:
     """What `make` returns, kept in a JSON Lines file: a resumed run reads what the interrupted one had made.
 
-    Of several processes the first one makes it, and the others wait for the file.
+    So is, in a file beside it, how many steps it has counted in the budget. Of several processes the first one makes
+    it, and the others wait for the file.
     """
-    state = PartialState()
+    state, steps = PartialState(), path.with_name(STEPS)
     if state.is_main_process and not (resume and path.is_file()):
         path.unlink(missing_ok=True)
     state.wait_for_everyone()  # what is there from here on is of this run
     if state.is_main_process and not path.is_file():
         made = make()
         path.parent.mkdir(parents=True, exist_ok=True)
+        if budget is not None:
+            write_whole(steps, json.dumps({"env_steps": budget.played}) + "\n")
         write_whole(path, (json.dumps(item) + "\n" for item in made))
         path.with_name(PLAYED).unlink(missing_ok=True)
     while not path.is_file():  # playing may take longer than processes wait for each other
         time.sleep(0.2)
+    if budget is not None and steps.is_file():
+        budget.played = int(read_number(steps, "env_steps"))
     return list(_lines(path))
 
 

@@ -3,9 +3,9 @@
 Its options and its command line; the algorithm is in `toolgym.agents.grpo`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from toolgym.agents.training.common_options import RunConfig
 from toolgym.agents.training.options import check_idle, check_ranges, learner_main
@@ -37,6 +37,8 @@ class GRPOOptions(RunConfig):
     ] = "none"
     max_calls: Annotated[int, "with efficiency otc: the constant c, where a group can do without calls"] = 10
     efficiency_weight: Annotated[float, "with efficiency hdpo: weight of the second advantage"] = 0.15
+    SWITCHES: ClassVar[Mapping[str, str]] = {"attempts": "dynamic_sampling", "overlong_cache": "overlong"}
+    """An option -> the one that switches it on."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -50,10 +52,9 @@ class GRPOOptions(RunConfig):
                 f"dynamic_sampling replaces groups whose returns are equal, but with level={self.level!r} such a group "
                 "has a gradient all the same; set level='episode' or leave out dynamic_sampling"
             )
-        if not self.dynamic_sampling:
-            check_idle(self, ["attempts"], "without dynamic_sampling")
-        if not self.overlong:
-            check_idle(self, ["overlong_cache"], "without overlong")
+        for name, switch in self.SWITCHES.items():
+            if not getattr(self, switch):
+                check_idle(self, [name], f"without {switch}")
         if self.attempts < 1 or not 0 < self.overlong_cache < 1:
             raise ConfigError(
                 f"attempts must be at least 1 and overlong_cache between 0 and 1, got attempts={self.attempts}, "

@@ -36,8 +36,8 @@ def parse_options(
     """Reads a dataclass whose fields are `name: Annotated[type, "help"] = default` from command-line arguments.
 
     Other fields keep their defaults. `max_new_tokens` is `--max-new-tokens`, a bool `--x` or `--no-x`, a tuple takes
-    several values. `defaults` are field values to use instead of the dataclass's own. Where the dataclass has `GROUPS`
-    (see `Groups`), the help has them.
+    several values. `defaults` are field values to use instead of the dataclass's own; one whose switch (`SWITCHES` of
+    the dataclass) is turned off goes with it. Where the dataclass has `GROUPS` (see `Groups`), the help has them.
     """
     usage = f"{prog} [OPTION ...]"
     parser = _Parser(prog=prog, usage=usage, description=description, formatter_class=_Formatter, allow_abbrev=False)
@@ -58,6 +58,9 @@ def parse_options(
         known = [name for action in parser._actions for name in action.option_strings]
         parser.error(did_you_mean(unknown[0], known, "option").partition(" Known:")[0].rstrip("."))
     given = vars(parsed)
+    for name, switch in getattr(config, "SWITCHES", {}).items():
+        if not given[switch] and given[name] == (defaults or {}).get(name):  # nobody's own, but the preset's
+            given[name] = next(item.default for item in options if item.name == name)
     return config(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
 
 

@@ -2,6 +2,7 @@
 
 config.json       the options
 metrics.jsonl     a line a step
+env_steps.json    the environment steps of a run that plays before its first step
 evaluations.jsonl a line an evaluation
 episodes.jsonl    the episodes that it learnt from
 tokens.jsonl      their tokens, each with its log-probability and advantage

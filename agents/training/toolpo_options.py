@@ -3,12 +3,14 @@
 Its options and its command line; the algorithm is in `toolgym.agents.toolpo`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from toolgym.agents.training.common_options import RunConfig
 from toolgym.agents.training.options import check_ranges, learner_main
+from toolgym.errors import ConfigError
+from toolgym.options import parse_settings
 
 __all__ = ["ToolPOOptions", "main"]
 
@@ -24,6 +26,14 @@ class ToolPOOptions(RunConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_ranges(self, least_0=("call_weight",))
+        given = parse_settings(self.set)
+        options, weights = given.get("reward_options"), given.get("reward_weights")
+        if weights or (isinstance(options, Mapping) and "call" in options):
+            what = f"reward_weights={weights}" if weights else f"reward_options={options}"
+            raise ConfigError(
+                f"--set {what} would have no effect: ToolPO's advantages are of the components, and what a right call "
+                "is worth among them is --call-weight"
+            )
 
     @property
     def reward_options(self) -> dict[str, Any] | None:

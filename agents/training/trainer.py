@@ -27,6 +27,7 @@ from toolgym.agents.policies.machine import release_memory
 from toolgym.agents.policies.models import quiet
 from toolgym.agents.policies.vllm import VLLMServer, importance_weights
 from toolgym.agents.policies.vllm_servers import VLLMServers
+from toolgym.agents.rollouts.environments import perturbed
 from toolgym.agents.rollouts.episodes import EpisodeBatch, Estimator, flat_groups
 from toolgym.agents.rollouts.rollout import Episodic, Rollout, Start, rollouts
 from toolgym.agents.training.base_trainer import RunTrainer
@@ -212,6 +213,8 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         self.sharing = PrefixSharing()
         self._local: list[Rollout] = []
         self._played: list[int] = []
+        self._ratios: dict[str, tuple[float, float]] = {}
+        """Of the update under way: what `_record_ratio` has added up."""
         self._drawn, self._first_slot, self._env_steps = (-1, 0), 0, 0
         self._budget = (0, 0)
         """Environment steps before the latest batch of episodes, and with it."""
@@ -363,7 +366,8 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         # Step, batch within the step and place in the batch name the streams: a resumed run draws what the other would
         # have drawn, and so do many processes together.
         policy.reseed(self.args.seed, *self._drawn, attempt, first_slot=self._first_slot)
-        starts = [Start(options={"task": self.tasks[i]}) for i in tasks]
+        same = perturbed(self.envs[0], cast(int, self.args.seed), *self._drawn, attempt)
+        starts = [Start(options={"task": self.tasks[i], **same}) for i in tasks]
         played = rollouts(policy, self.envs[: len(tasks)], starts, step_timeout_s=self.step_timeout_s)
         self._env_steps += sum(len(rollout.rewards) for rollout in played)
         return played
@@ -377,9 +381,16 @@ class ToolTrainer(RunTrainer, GRPOTrainer):
         if (entropy := mean_entropy(self.latest)) is not None and "entropy" in self._metrics["train"]:
             self._metrics["train"]["entropy"] = [entropy]
         super().log(logs, *args, **more)
+        self._ratios.clear()
 
     def _record(self, name: str, value: float) -> None:
         self._metrics["train"][name].append(value)
+
+    def _record_ratio(self, name: str, part: float, whole: float) -> None:
+        """Records what a micro-batch adds to a share: a mean of micro-batches' shares would count empty ones, too."""
+        before = self._ratios.get(name, (0.0, 0.0))
+        self._ratios[name] = part, whole = before[0] + part, before[1] + whole
+        self._metrics["train"][name] = [part / max(whole, 1.0)]
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         out = super()._generate_and_score_completions(inputs)

@@ -1,6 +1,7 @@
 """What RFT and ETO played before a stop is kept: a resumed run plays the rest, and trains on the same."""
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,12 @@ def test_a_stop_while_playing_loses_the_part_it_came_in(
     assert first["env_steps"] == second["env_steps"] > 0
     assert first["loss"] == second["loss"]
     assert not (half / "played.jsonl").exists()
+    # A stop in the training, before its first checkpoint: the line of the first step is written once more.
+    shutil.rmtree(half / "final")
+    for checkpoint in half.glob("checkpoint-*"):
+        shutil.rmtree(checkpoint)
+    assert module.main([*words, "--output", str(half), "--resume"]) == 0
+    assert json.loads((half / "metrics.jsonl").read_text())["env_steps"] == first["env_steps"]
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ from toolgym.agents.rollouts.episodes import EpisodeBatch
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training import registry
 from toolgym.agents.training.callbacks import MetricsFile
+from toolgym.agents.training.options import parse_options
 from toolgym.agents.training.running import grpo_args, run, task_order
 from toolgym.agents.training.trainer import ToolTrainer
 from toolgym.agents.tree import fork_advantages
@@ -134,6 +135,12 @@ def test_options_without_effect_raise() -> None:
         GRPOOptions(minibatches=4, steps=48, save_steps=50)
     with pytest.raises(ConfigError, match="got 50 and 48"):
         GRPOOptions(minibatches=4, steps=50, save_steps=48)
+    # What a preset sets beside a switch goes with it, and what somebody gave does not.
+    taken_out = parse_options(GRPOOptions, ["--no-overlong"], prog="x", description="x", defaults=preset("tapo"))
+    assert (taken_out.overlong_cache, taken_out.attempts, taken_out.dynamic_sampling) == (0.2, 10, True)
+    words = ["--no-dynamic-sampling", "--attempts", "3"]
+    with pytest.raises(ConfigError, match="attempts=3 would have no effect without dynamic_sampling"):
+        parse_options(GRPOOptions, words, prog="x", description="x", defaults=preset("tapo"))
     with pytest.raises(ConfigError, match="attempts=2 would have no effect without dynamic_sampling; leave it at 4"):
         GRPOOptions(attempts=2)
     with pytest.raises(ConfigError, match=r"overlong_cache=0\.3 would have no effect without overlong"):

@@ -267,6 +267,37 @@ def test_broken_episodes_have_no_survival() -> None:
 # Runs --------------------------------------------------------------------------------------------------------------
 
 
+def test_an_action_is_the_same_where_tools_have_other_names_each_episode() -> None:
+    renamed, plain = SurvivalRecorder(small(rename=True)), SurvivalRecorder(small())
+    chains = set()
+    for number in (1, 2):
+        for recorder in (renamed, plain):
+            recorder.reset(options={"task": 3, "perturbation": number} if recorder is renamed else {"task": 3})
+        chain = renamed.unwrapped.task.gold
+        chains.add(tuple(call.name for action in chain for call in action.calls))
+        for action, usual in zip(chain, plain.unwrapped.task.gold, strict=True):
+            renamed.step(say(action))
+            plain.step(say(usual))
+        assert renamed.lost is None
+        assert renamed.left == plain.left  # so that rates are of what tools do
+    assert len(chains) == 2
+
+
+def test_counts_that_are_not_there_or_damaged_are_named(tmp_path: Path) -> None:
+    hazards, path = Hazards(1.0, 0.5), tmp_path / "hazards.json"
+    with pytest.raises(ConfigError, match=r"lacks hazards\.json: it is no checkpoint of a Hazard run"):
+        hazards.load(path)
+    hazards.add([[("a", False), ("", True)]])
+    hazards.save(path)
+    again = Hazards(1.0, 0.5)
+    again.load(path)
+    assert (again.met, again.lost) == ({"a": 1.0, "": 1.0}, {"a": 0.0, "": 1.0})
+    for damaged in ("{", "[]", '{"met": {}}', '{"met": {"a": []}, "lost": {}}'):
+        path.write_text(damaged)
+        with pytest.raises(ConfigError, match=r"hazards\.json is damaged"):
+            again.load(path)
+
+
 @pytest.mark.slow
 def test_interrupted_and_resumed_equals_uninterrupted(
     fresh: Any, tokenizer: Any, shape: dict[str, Any], tmp_path: Path, resumes: Any

@@ -47,7 +47,7 @@ def test_the_objective_by_hand(unit: Any, first: float, cut: float) -> None:
     found = unit_objective(torch.log(RATIOS), torch.zeros(2, 4), ADVANTAGES, units(STEPS, unit), 0.2, 0.2)
     # Row two in each form: min(0.5 * -1, 0.8 * -1).
     assert found.mean_B.tolist() == pytest.approx([first, -0.8])
-    assert float(found.cut) == pytest.approx(cut)
+    assert float(found.cut / found.acting) == pytest.approx(cut)
 
 
 def test_a_unit_that_ran_away_has_a_finite_gradient() -> None:
@@ -64,7 +64,7 @@ def test_a_unit_that_ran_away_has_a_finite_gradient() -> None:
 def test_an_episode_without_tokens_is_worth_nothing() -> None:
     none = torch.full((1, 2), -1)
     found = unit_objective(torch.ones(1, 2), torch.zeros(1, 2), torch.ones(1, 2), none, 0.2, 0.2)
-    assert (found.mean_B.tolist(), float(found.cut)) == ([0.0], 0.0)
+    assert (found.mean_B.tolist(), int(found.cut), int(found.acting)) == ([0.0], 0, 0)
 
 
 def trainer_of(config: LoopOptions, model: Any, tokenizer: Any, envs: Any, kind: Any = LoopTrainer) -> Any:
@@ -114,6 +114,21 @@ def test_a_step_raises_what_was_better_and_lowers_what_was_worse(
     first, second = metrics(tmp_path)
     assert first["loop/clipped"] == 0.0  # the first step of a batch: every ratio is 1
     assert second["loop/clipped"] > 0.0
+
+
+def test_the_share_that_is_clipped_is_the_same_whatever_a_forward_pass_holds(
+    fresh: Any, tokenizer: Any, toy_envs: Any, shape: dict[str, Any], tmp_path: Path, metrics: Any
+) -> None:
+    shares = []
+    for rows in (8, 2):
+        changes = {"steps": 2, "save_steps": 2, "iterations": 2, "minibatches": 1, "micro_batch": rows}
+        config = LoopOptions(output=tmp_path / str(rows), **shape | changes | {"learning_rate": 5e-3})
+        trainer = trainer_of(config, fresh(), tokenizer, toy_envs(8))
+        trainer.estimator = lambda batch: torch.tensor([1.0, -1.0] + [0.0] * 6)[:, None] * batch.sampled_BT
+        train(trainer)
+        shares.append([line["loop/clipped"] for line in metrics(config.output)])
+    assert shares[0][1] > 0.0
+    assert shares[1] == pytest.approx(shares[0])  # most passes have no episode that is learnt from
 
 
 def test_on_one_step_the_token_form_is_grpos_loss(

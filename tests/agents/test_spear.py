@@ -81,6 +81,13 @@ def test_what_is_kept_and_what_is_still_good_by_hand() -> None:
     assert all(worth == kept.value - 1.0 for kept, worth in drawn)
 
 
+def test_what_is_better_by_rounding_alone_is_not_replayed() -> None:
+    buffer = ReplayBuffer(size=3, baselines=3)
+    buffer.add([episode(0.1 + 0.2)], [0.7], 0)  # 0.30000000000000004
+    buffer.means.append(0.3)
+    assert buffer.still_good() == []
+
+
 def test_the_covariance_cut_by_hand() -> None:
     # Means: log p -1, A 1. Covariances (log p + 1)(A - 1): 1 * 1, 1 * -1, -1 * 1, -1 * -1, 0: 1, -1, -1, 1, 0.
     logps = torch.tensor([0.0, 0.0, -2.0, -2.0, -1.0])

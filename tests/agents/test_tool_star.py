@@ -82,6 +82,13 @@ def test_own_episodes_are_paired_by_what_they_earned_by_hand() -> None:
     ]
     # What is equal but for rounding is no preference; and where all were cut there is nothing to prefer.
     assert ranked_pairs([episode([5, 6, 0, 7], 0.1 + 0.2), episode([5, 6, 0, 8], 0.3)]) == []
+    even = episode([5, 6, 0, 7], 0.0)
+    even.rewards = [0.1, 0.2, -0.3]  # 5.6e-17: rounding is relative to what is added up
+    assert ranked_pairs([even, episode([5, 6, 0, 8], 0.0)]) == []
+    elsewhere = episode([5, 6, 0, 8], 0.0)
+    elsewhere.prompt_ids = [9]
+    with pytest.raises(ConfigError, match="different openings"):
+        ranked_pairs([episode([5, 6, 0, 7], 1.0), elsewhere])
     assert ranked_pairs([cut, episode([4, 4, 0, 5], 1.0, cut=[0])]) == []
     assert ranked_pairs([]) == []
 

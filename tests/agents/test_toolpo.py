@@ -100,6 +100,9 @@ def test_right_calls_are_counted_once() -> None:
 
 
 def test_options() -> None:
+    for given in ('reward_options={"call": 0.5}', 'reward_weights={"call": 0.5}'):
+        with pytest.raises(ConfigError, match=r"would have no effect: .* is --call-weight"):
+            ToolPOOptions(call_weight=2.0, set=(given,))
     assert ToolPOOptions(call_weight=0.5).reward_options == {"call": 0.5}
     with pytest.raises(ConfigError, match="call_weight must be at least 0"):
         ToolPOOptions(call_weight=-0.1)

@@ -79,3 +79,10 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert result["episodes"] == 4
     assert result["steps"] >= 4
     assert {"Hazard", "GRPO, return"} < set(result["correlation"])
+
+
+@pytest.mark.parametrize("samples", ["1", "3", "0"])
+def test_continuations_that_have_no_two_halves_are_refused(samples: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--samples", samples])
+    assert f"--samples must be an even number, got {samples}" in capsys.readouterr().err

@@ -17,9 +17,12 @@ _REMEMBERED = 2000
 """Ranks that are kept: the names of parameters and keys come again and again, those that are data do not."""
 
 
-def number_of(seed: int | None, count: int) -> int:
-    """The number of the episode that began `count` resets after the one with this seed (None: there was none)."""
-    return int(np.random.SeedSequence(seed or 0, spawn_key=(count,)).generate_state(1)[0])
+def number_of(seed: int | None, *count: int) -> int:
+    """The number of the episode that began `count` resets after the one with this seed (None: there was none).
+
+    Whoever tells its episodes apart by more than one number gives them all.
+    """
+    return int(np.random.SeedSequence(seed or 0, spawn_key=count).generate_state(1)[0])
 
 
 class Chance:
