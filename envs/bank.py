@@ -421,7 +421,8 @@ ACTS = (
 
 RULES = (
     Rule("frozen", ("transfer", "move", "order_new"), lambda seen: seen.subject["status"] == "frozen",
-        "No money leaves an account whose status is frozen, now or by standing order.", "the account is frozen"),
+        "By transfer, move or standing order no money leaves an account whose status is frozen.",
+        "the account is frozen"),
     Rule("funds", ("transfer", "move"),
         lambda seen: seen.wishes["amount"] > seen.subject["balance"] + seen.subject["overdraft"],
         "What leaves an account by transfer or move is at most its balance and its overdraft together.",

@@ -10,10 +10,10 @@ domains has one, in an order of their own; where a domain has fewer tasks, the o
 import random
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import lru_cache
 from math import gcd
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from toolgym.composing.names import rng_for
 from toolgym.domain import Domain, Split, TaskSet
@@ -88,8 +88,9 @@ class MixedDomain:
         Raises:
             ConfigError: an unknown split or kind, or nothing is left.
         """
+        tell_kinds = all(hasattr(part, "kinds") for part in self.parts.values())  # a domain of one's own need not
         for kind in kinds or ():
-            if kind not in self.kinds:
+            if kind not in self.kinds and tell_kinds:
                 raise ConfigError(did_you_mean(kind, self.kinds, "atomic kind"))
         sets: dict[str, TaskSet] = {}
         refused = ""
@@ -304,13 +305,17 @@ def _chosen(domains: Any, held_out: Any, user: Any) -> list[str]:
 
 
 def _names(option: str, given: Any) -> list[str]:
-    names = [name.strip() for name in given.split(",")] if isinstance(given, str) else given
-    if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
+    names: list[Any] = [None]
+    if isinstance(given, str):
+        names = [name.strip() for name in given.split(",")]
+    elif isinstance(given, Iterable):
+        names = list(given)  # once: an iterator has no second time
+    if not all(isinstance(name, str) for name in names):
         raise ConfigError(f"{option} takes names of domains ({', '.join(registered())}), not {given!r:.100}")
-    for name in cast(Iterable[str], names):
+    for name in names:
         if name not in registered():
             raise ConfigError(f"{option}: {did_you_mean(name, registered(), 'domain')}")
-    return list(dict.fromkeys(cast(Iterable[str], names)))
+    return list(dict.fromkeys(sorted(names) if isinstance(given, Set) else names))  # a set has another order each time
 
 
 MAKER = EnvMaker(_domain_of, own=("domains", "held_out"))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib import import_module
+from inspect import signature
 from typing import TYPE_CHECKING, Any, cast
 
 import gymnasium
@@ -237,8 +238,20 @@ def _build(name: str, options: tuple[tuple[str, Any], ...]) -> Domain:
     if name in _OWN:
         warn_if_taken("domain", name)
     entry_point = _loaded(named)
-    made = entry_point(**dict(options)) if callable(entry_point) else _declared(entry_point, options)
-    return cast(Domain, made)
+    if not callable(entry_point):
+        return _declared(entry_point, options)
+    if unknown := [option for option, _ in options if not _takes(entry_point, option)]:
+        raise ConfigError(f"The domain {name!r} has no {' and no '.join(unknown)}: leave that out")
+    return cast(Domain, entry_point(**dict(options)))
+
+
+def _takes(function: Callable[..., Any], name: str) -> bool:
+    """Whether a function takes a keyword."""
+    try:
+        parameters = signature(function).parameters
+    except (TypeError, ValueError):  # it does not tell
+        return True
+    return name in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values())
 
 
 def _plugged(plugin: Plugin, options: tuple[tuple[str, Any], ...]) -> Domain:

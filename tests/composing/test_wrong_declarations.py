@@ -1,6 +1,7 @@
 """What is wrong with a declaration is said when its domain is built, by the part that is wrong and with what to do."""
 
 import random
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +11,21 @@ import pytest
 
 from toolgym.composing.composer import DeclaredDomain, worlds_of
 from toolgym.composing.declaration import Act, Declaration, Key, Look, Own, Pick, Reckoned, Rule, Speaker, Wish
-from toolgym.composing.fields import Choice, Code, Field, Money, Name, Number, Pattern, Ref, Refs
+from toolgym.composing.fields import (
+    Choice,
+    Clock,
+    Code,
+    Day,
+    Field,
+    Flag,
+    Money,
+    Name,
+    Number,
+    Pattern,
+    Ref,
+    Refs,
+    Words,
+)
 from toolgym.composing.tables import Table
 from toolgym.errors import ConfigError, DeclarationError
 from toolgym.mcp.server import ToolServer
@@ -104,6 +119,21 @@ BY_ITSELF: dict[str, tuple[Change, str]] = {
         "'cost': extremes are two words",
     ),
     "no choice": (lambda s: field(s, JOBS, "state", Choice(())), "'state': there is nothing to choose from"),
+    "numbers of nowhere": (
+        lambda s: field(s, JOBS, "cost", Money(500, 1)), "'cost': there is no number from 500 to 1 in steps of 1"
+    ),
+    "days of nowhere": (lambda s: field(s, JOBS, "due", Day(9, 1)), "'due': there is no day from 9 to 1"),
+    "hours of nowhere": (lambda s: field(s, JOBS, "at", Clock(18, 8)), "'at': there is no time of day from 18 to 8"),
+    "words of nothing": (lambda s: field(s, JOBS, "what", Words(((), ("a",)))), "'what': there is nothing to choose"),
+    "no probability": (lambda s: field(s, JOBS, "hot", Flag(40)), "'hot': a probability is from 0 to 1, not 40"),
+    "nobody who speaks": (
+        lambda s: table(s, PEOPLE, rows={"small": 0, "standard": 9, "large": 9}),
+        "Table 'people': rows: small: a world has one who speaks at least, not 0",
+    ),
+    "fewer records than none": (lambda s: table(s, JOBS, rows=(2, -1)), "rows: a number of records is 0 or more"),
+    "a key that two may have": (
+        lambda s: field(s, JOBS, "job_id", Pattern("J##")), "'job_id': two records, .* may draw one Pattern.*a Code"
+    ),
     # 50 machines need 12 * 50 = 600 ids.
     "ids that run out": (
         lambda s: field(s, MACHINES, "machine_id", Code("M##")),
@@ -212,6 +242,33 @@ BY_ITSELF: dict[str, tuple[Change, str]] = {
         lambda s: takes(s, day=Wish(Number(1, 9), fact="On {day}.")), "'day': fact: nothing fills {day}"
     ),
     "a reason": (lambda s: rule(s, why="it costs {price}"), "Rule 'dear': why: nothing fills {price}"),
+    # One text where several are wanted
+    "one text for words": (lambda s: act(s, words="Stop {it}."), "words takes several texts, .*write .'Stop {it}.',."),
+    "one text that refuses": (lambda s: act(s, about="stop"), "Act 'stop': about takes several texts"),
+    "one text that is told": (lambda s: act(s, told="{state}"), "Act 'stop': told takes several texts"),
+    "one act that it follows": (lambda s: act(s, follows="open"), "Act 'stop': follows takes several texts"),
+    "one act of a rule": (lambda s: rule(s, acts="stop"), "Rule 'dear': acts takes several texts"),
+    "one text of a look": (lambda s: look(s, told="I am {person_id}."), "Look 'job': told takes several texts"),
+    "one note": (lambda s: replace(s, notes={"Jobs": "Stop no job."}), "notes: 'Jobs': it takes several texts"),
+    "one word that asks": (lambda s: replace(s, asked={"cost": "price"}), "asked: 'cost': it takes several texts"),
+    "one choice": (lambda s: field(s, JOBS, "state", Choice("open")), "'state': values takes several texts"),  # type: ignore[arg-type]
+    "one list of words": (lambda s: field(s, JOBS, "what", Words(("red", "blue"))), "'what': part 1 of parts takes"),
+    # Values
+    "a wish for nothing": (
+        lambda s: takes(s, days=Wish(Number(9, 1))), "Act 'stop': takes, 'days': there is no number from 9 to 1"
+    ),
+    "a temptation to nothing": (
+        lambda s: replace(takes(s, days=Wish(Number(1, 9))), rules=rule(s, tempts={"days": Number(30, 10)}).rules),
+        "Rule 'dear': tempts, 'days': there is no number from 30 to 10",
+    ),
+    "less often than never": (lambda s: act(s, weight=-1), "Act 'stop': weight is how often it occurs, .*not -1"),
+    "worlds without tasks": (
+        lambda s: replace(s, tasks_per_world={"small": 0, "standard": 5, "large": 5}),
+        "tasks_per_world: small: a world has one task at least, not 0",
+    ),
+    "an echo of a later task": (lambda s: replace(s, echoes={3: 7}), "echoes: task 3 is made otherwise"),
+    "a fact of the kit": (lambda s: replace(s, meta={"split": "test"}), "meta: 'split' is a fact that each world has"),
+    "another today": (lambda s: replace(s, meta={"today": "2020-01-01"}), "meta: today is 2026-06-15 .*2020-01-01"),
     # A request that names what is to be found
     "an id that is to be found": (
         lambda s: field(s, JOBS, "machine_id", Ref("machines", told="at machine {value}")),
@@ -233,6 +290,13 @@ def test_all_that_is_wrong_is_said_at_once(shop: Declaration) -> None:
     wrong = rule(act(shop, words=("Stop {it}.",), plan="{price}"), why="{price}")
     with pytest.raises(DeclarationError, match=r"wrong in 3 places:\n.*words: .*\n.*plan.*\n.*Rule 'dear'"):
         DeclaredDomain(wrong, size="small")
+
+
+def test_an_act_of_no_weight_is_never_asked_for_first(shop: Declaration) -> None:
+    for weight, first in ((1, {"open", "stop"}), (0, {"open"})):
+        tasks = DeclaredDomain(act(shop, weight=weight), size="small").tasks("train")
+        made = [part for index in range(80) for part in tasks[index].composition.split("||")]
+        assert {found[0] for part in made if (found := re.findall("open|stop", part))} == first
 
 
 # Beside its server ---------------------------------------------------------------------------------------------------

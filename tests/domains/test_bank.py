@@ -288,6 +288,17 @@ def test_a_world_hangs_together(split: Any) -> None:
         assert tables["accounts"][loan["account_id"]]["customer_id"] == loan["customer_id"]
 
 
+def test_the_sentence_on_frozen_accounts_names_all_that_it_forbids_and_no_more() -> None:
+    # The fee of a replacement is charged to its account, frozen or not.
+    frozen = next(rule for rule in BANK.rules if rule.name == "frozen")
+    assert frozen.acts == ("transfer", "move", "order_new")
+    assert frozen.text.startswith("By transfer, move or standing order no money leaves")
+    task = DeclaredDomain(BANK, size="small").tasks("train")[220]
+    (account,) = task.gold_diff["accounts"].values()
+    assert account is not None
+    assert (task.gold_calls[-1].arguments["fee"], account["status"]) == (10, "frozen")
+
+
 def test_a_replacement_looks_at_the_tier_before_it_reckons_the_fee() -> None:
     # card, then customer (the fee depends on its tier), then the replacement: $10 for standard, else nothing.
     domain = DeclaredDomain(BANK, size="small")

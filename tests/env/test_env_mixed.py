@@ -167,6 +167,13 @@ def test_names_are_a_list_or_parted_by_commas(given_names: Any) -> None:
         assert list(make(**options).domain.parts) == ["library", "bank"]  # type: ignore[attr-defined]
 
 
+def test_names_may_come_one_by_one_and_of_a_set_in_their_own_order() -> None:
+    assert list(make(held_out=(name for name in ["library"])).domain.parts) == ["airline"]  # type: ignore[attr-defined]
+    # A set has an order of its own in each process.
+    both = [make(domains=names).domain.parts for names in ({"library", "bank"}, frozenset(["home", "bank", "library"]))]  # type: ignore[attr-defined]
+    assert [list(parts) for parts in both] == [["bank", "library"], ["bank", "home", "library"]]
+
+
 def test_depths_and_kinds_are_those_of_the_domains_that_have_them() -> None:
     env = make(kinds=["loan", "renew"], depth=2)
     assert {task.domain for task in islice(env.tasks, 20)} == {"library"}
@@ -245,3 +252,13 @@ def test_domains_of_your_own_are_mixed_with_ours(fresh_bank: Callable[[], ToolEn
         lambda: make(domains=["one", "library", "two"]), episodes=4, only=["oracle", "fork", "any_string", "vector"]
     )
     assert report.passed
+
+
+@pytest.mark.usefixtures("_registries")
+def test_a_domain_of_your_own_need_not_tell_its_kinds(fresh_bank: Callable[[], ToolEnv]) -> None:
+    domain = fresh_bank().domain
+    register_domain("mine", lambda **_: domain)
+    kind = domain.tasks("train")[0].kind[0]
+    assert not hasattr(domain, "kinds")
+    env = make(domains=["library", "mine"], kinds=[kind])
+    assert {task.domain for task in islice(env.tasks, 4)} == {"mine"}

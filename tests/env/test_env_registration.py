@@ -99,6 +99,8 @@ def test_a_domain_of_your_own_becomes_an_environment(fresh_bank: Callable[[], To
         register_domain("test-bank", "toolgym.envs.airline:AirlineDomain")
     with pytest.raises(ConfigError, match="Did you mean 'test-bank'"):
         make_domain("test-bnk")
+    with pytest.raises(ConfigError, match="The domain 'test-bank' has no size and no seed: leave that out"):
+        make_domain("test-bank", size="small", seed=3)
 
 
 def test_airline_is_made_by_gymnasium() -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from toolgym.composing.declaration import Act, Declaration, Key, Look, Own, Pick, Reckoned, Rule, Speaker, Wish
 from toolgym.composing.fields import Choice, Clock, Code, Day, Field, Flag, Number, Pattern, Ref, Refs, Words
+from toolgym.composing.options import lone_texts, wrong_values
 from toolgym.composing.tables import Table
 from toolgym.composing.ways import inputs_of, ways_to
 from toolgym.errors import did_you_mean
@@ -28,7 +29,8 @@ _MANY: Final = 10_000
 
 def problems(declaration: Declaration) -> list[str]:
     """A sentence for each wrong part; none where the declaration is right by itself."""
-    for look_for in (_names, _tables, _references, _words, _ways):  # each takes for granted what those before it found
+    # Each takes for granted what those before it found.
+    for look_for in (lone_texts, _names, _tables, wrong_values, _references, _words, _ways):
         found = list(dict.fromkeys(look_for(declaration)))
         if found:
             return found

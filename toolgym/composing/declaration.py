@@ -238,7 +238,7 @@ class Act:
         about: beginnings of words for it and its rules, for what a refusal must name.
         past: participles that would claim that it was done.
         plan: why it is done, in the agent's plan.
-        weight: how often it occurs.
+        weight: how often it occurs; 0: only after another one.
         follows: the kinds of the acts after which it can be asked for on the same record; None: all that give it.
         wants: name -> a `Wish` or `Pick` that is no parameter itself, but what `Reckoned` parameters follow from.
         known: fields of what it answers with that the customer knows then, and does not ask for.

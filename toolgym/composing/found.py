@@ -158,7 +158,8 @@ class Found:
             return ""
         table = self.declaration.table(self.way.table)
         made = table.fields[self.chosen_by]
-        shown = ", ".join(f"{row[table.key]} {made.show(row[self.chosen_by])}" for row in self.weighed[:8])
+        values = [(row[table.key], row[self.chosen_by]) for row in self.weighed[:8]]
+        shown = ", ".join(f"{key} {'none' if value is None else made.show(value)}" for key, value in values)
         return f"{shown}: {record[table.key]}."
 
 

@@ -413,7 +413,10 @@ class Kitchen:
             found = [
                 outline
                 for outline in self.outlines
-                if outline.depth == depth and self._sort(outline) == sort and self.is_held_out(outline) == held_out
+                if outline.depth == depth
+                and self._sort(outline) == sort
+                and self.is_held_out(outline) == held_out
+                and outline.weight
             ]
             share: dict[str, int] = {}
             for outline in found:

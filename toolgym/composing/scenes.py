@@ -387,7 +387,10 @@ class Scene:
         able = [
             name
             for name in visible
-            if table.fields[name].told and name not in asked and _once(found.record, candidates, name)
+            if table.fields[name].told
+            and name not in asked
+            and found.record[name] is not None
+            and _once(found.record, candidates, name)
         ]
         if not able:
             return None
@@ -415,7 +418,7 @@ class Scene:
         mine: str,
         suits: Suits,
     ) -> "Found | None":
-        orders = [name for name in visible if table.fields[name].extremes]
+        orders = [name for name in visible if table.fields[name].extremes and _all_have(candidates, name)]
         if not orders:
             return None
         name, most = self.rng.choice(orders), self.rng.random() < 0.5
@@ -451,6 +454,11 @@ def _named(table: Table, name: str) -> str:
 def _once(record: Record, candidates: list[Record], name: str) -> bool:
     """Whether no other candidate has the record's value."""
     return sum(row[name] == record[name] for row in candidates) == 1
+
+
+def _all_have(records: list[Record], name: str) -> bool:
+    """Whether none of the records lacks a value: those that do stand in no order."""
+    return all(record[name] is not None for record in records)
 
 
 def _hashable(value: Any) -> Any:

@@ -21,6 +21,8 @@ __all__ = ["Outline", "make_story"]
 
 Question = Literal["fact", "total", "count", "which", "difference"]
 _MOST_WRONG = 12
+_PLACES = 9
+"""Decimal places to which sums and differences are exact."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -307,9 +309,11 @@ def _overview(scene: Scene, outline: Outline) -> Story | None:
         if outline.question == "count":
             return Done(f"You have {len(rows)} {table.nouns}.", said=(str(len(rows)),))
         values = [row[name] for row in rows]
+        if None in values:
+            raise UnfitError(f"some have no {table.fields[name].label or name}")
         shown = ", ".join(f"{row[table.key]} {made.show(row[name])}" for row in rows)
         if outline.question == "total":
-            value = made.show(sum(values))
+            value = made.show(_exact(sum(values)))
             return Done(f"The total is {value}.", f"{' + '.join(map(str, values))} = {value}.", said=(value,))
         best = (max if most else min)(values)
         keys = [str(row[table.key]) for row in rows if row[name] == best]
@@ -331,7 +335,12 @@ def _difference(scene: Scene, outline: Outline) -> Story | None:
     if one is None or not able:
         return None
     name = scene.rng.choice(able)
-    two = scene.find(outline.way, lambda record: record is not one.record and record[name] < one.record[name])
+    most = one.record[name]
+
+    def is_less(record: Record) -> bool:
+        return record is not one.record and None not in (most, record[name]) and record[name] < most
+
+    two = scene.find(outline.way, is_less)
     if two is None:
         return None
     made = table.fields[name]
@@ -344,7 +353,7 @@ def _difference(scene: Scene, outline: Outline) -> Story | None:
         results = yield Do(f"{first.plan} {second.plan}", (*first.calls, *second.calls))
         records = [_returned(one_run, results[:1]), _returned(two_run, results[1:])]
         a, b = (record[name] for record in records)
-        value = made.show(a - b)
+        value = made.show(_exact(a - b))
         return Done(f"The difference is {value}.", f"{a} - {b} = {value}.", said=(value,))
 
     facts = dict(one.facts)
@@ -360,6 +369,11 @@ def _difference(scene: Scene, outline: Outline) -> Story | None:
         f"I have a question about two {table.nouns}.",
         table.name,
     )
+
+
+def _exact(number: Any) -> Any:
+    """What is reckoned of decimal numbers, as it would be on paper: 0.1 + 0.2 is 0.3."""
+    return round(number, _PLACES) if isinstance(number, float) else number
 
 
 def _returned(script: Any, results: list[Any]) -> Record:

@@ -4,7 +4,8 @@ To contain the right value is not enough, or a list of all values would be the a
 tells the facts of a `said` item when
 
 1. it contains every fact, not only negated ("not gold") or in a question; a fact that is a word of any sentence ("no",
-   "off") it says as an answer (`toolgym.saying.short_facts`);
+   "off") it says as an answer (`toolgym.saying.short_facts`), and of a measure the unit may be left out
+   (`toolgym.saying.measures`);
 2. *rivals* (the item's `forbidden` values; values listed beside the fact, or said in the same words; in an answer that
    names more than `WIDE` things, all of them) stand in it only set apart ("the others", "more expensive", "rather than
    ..."), or the fact is picked out ("the cheapest is ...", "so", "in total") and no rival is
@@ -26,6 +27,7 @@ from typing import Literal, Protocol
 
 from toolgym.saying.commitment import commits, cue_for, sentences
 from toolgym.saying.facts import Fact, normalise
+from toolgym.saying.measures import is_price
 from toolgym.saying.short_facts import asked_words, found_as, is_little, is_negative, is_said
 from toolgym.saying.text_form import plain
 from toolgym.saying.values import Grounds, counts, form_of, listed_with, made_up, things, values_in
@@ -123,7 +125,7 @@ def telling(response: str, answer: Answer, grounds: Grounds) -> Telling:
     text = normalise(said)
     facts, forbidden = [found_as(fact) for fact in answer.facts], _forbidden(said, text, answer)
     little = [fact for fact in answer.facts if is_little(fact)]
-    found = all(fact.search(text) for fact in facts)
+    found = all(fact.search(text) for fact in facts) and not any(is_price(said, fact) for fact in answer.facts)
     if not found or not all(is_said(said, fact, answer.asked) for fact in little):
         wrong = forbidden and said is response and not commits(said, facts, forbidden, answer.cue, needed=0)
         return "false" if wrong else "silent"

@@ -14,6 +14,7 @@ from typing import Final
 
 from toolgym.saying.commitment import clauses, sentences
 from toolgym.saying.facts import Fact
+from toolgym.saying.measures import measured
 from toolgym.saying.text_form import plain
 
 __all__ = ["LITTLE", "asked_words", "found_as", "is_little", "is_negative", "is_said"]
@@ -92,8 +93,10 @@ def is_negative(fact: Fact) -> bool:
 
 
 def found_as(fact: Fact) -> re.Pattern[str]:
-    """What finds a fact in normalised text, in whichever word it may be said: a plan that is none is no plan."""
-    return _NO_OR_NONE if fact.tokens == ("none",) else fact.pattern
+    """What finds a fact in normalised text, in whichever word it may be said: a plan that is none is no plan, and the
+    unit of a measure may be left out.
+    """
+    return _NO_OR_NONE if fact.tokens == ("none",) else measured(fact) or fact.pattern
 
 
 def asked_words(request: str) -> frozenset[str]:
