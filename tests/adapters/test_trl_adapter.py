@@ -159,6 +159,12 @@ def test_an_episode_that_never_answers_earns_what_its_steps_did():
     assert not episode._env.trajectory.done
 
 
+def test_a_tool_may_be_unavailable_for_a_moment():
+    episode = episode_of(flaky=1.0)
+    assert "temporarily unavailable" in episode.list_all_airports()
+    assert "temporarily unavailable" not in episode.list_all_airports()
+
+
 def test_after_the_end_a_call_is_told_so():
     episode = episode_of(max_turns=1)
     episode.list_all_airports()
@@ -192,6 +198,9 @@ def test_episodes_share_nothing():
         (lambda: environment_factory("ToolGym/Airline-v0", size="small", user="scripted"), "must be answered"),
         (lambda: environment_factory("ToolGym/All-v0", size="small"), "differ from task to task"),
         (lambda: environment_factory("ToolGym/Airlin-v0"), "Did you mean"),
+        (lambda: environment_factory("ToolGym/Airline-v0", size="small", rename=True), "rename would give each"),
+        (lambda: task_rows("ToolGym/Airline-v0", 1, tools="oracle", distractors=2), "distractors and tools would"),
+        (lambda: environment_factory("ToolGym/Airline-v0", size="small", reorder=True, flaky=0.5), "reorder would"),
         (lambda: task_rows("ToolGym/Airline-v0", 0, size="small"), "count must be from 1 to"),
         (lambda: environment_factory("ToolGym/Airline-v0", size="small")().reset(), "has no 'task'"),
     ],

@@ -52,8 +52,8 @@ def environment_factory(env_id: str, **options: Any) -> Callable[[], Any]:
         options: keywords for `gymnasium.make`.
 
     Raises:
-        ConfigError: there is no such environment, its tools differ from task to task, its user must be answered, or a
-            tool or parameter cannot be a Python name.
+        ConfigError: there is no such environment, its tools differ from task to task or are perturbed, its user must be
+            answered, or a tool or parameter cannot be a Python name.
     """
     env = _opened(env_id, options)
 
@@ -125,6 +125,13 @@ def _opened(env_id: str, options: dict[str, Any]) -> ToolEnv:
         raise ConfigError(
             f"The tools of {env_id} differ from task to task. Give TRL a dict of factories, one a domain, and each row "
             "its 'environment'"
+        )
+    changed = [name for name in ("distractors", "rename", "reorder", "make_tools") if getattr(env.options, name)]
+    changed += ["tools"] if env.options.tools != "all" else []
+    if changed:
+        raise ConfigError(
+            f"{' and '.join(changed)} would give each episode tools of its own, and TRL shows the same ones in all: "
+            "leave that out here, or train with ToolGym's own trainer: docs/agents.md"
         )
     return env
 
