@@ -119,8 +119,10 @@ def _schema_line(function: dict[str, Any]) -> str:
     return _json.dumps(function).decode()
 
 
-def _kind(of: dict[str, Any]) -> str:
-    """What a parameter may be: its choices, or its types; empty where its schema says neither."""
+def _kind(of: Any) -> str:
+    """What a parameter may be: its choices, or its types; empty where its schema, which may be `true`, says neither."""
+    if not isinstance(of, dict):
+        return ""
     if "enum" in of:
         return "|".join(map(str, of["enum"]))
     if "anyOf" in of:

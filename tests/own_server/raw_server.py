@@ -65,6 +65,9 @@ if MODE == "odd-tools":
         "no_object",
         {"name": "fine", "inputSchema": schema(how=TEXT)},
     ]
+if MODE == "any-values":
+    anything = {"id": TEXT, "value": True, "more": True, "also": {"anyOf": [True, {"type": "null"}]}}
+    TOOLS.append({"name": "keep", "inputSchema": {**schema(**anything), "required": ["id", "value"]}})
 if MODE == "resettable":
     TOOLS += [
         {"name": "toolgym_reset", "inputSchema": {"type": "object"}},

@@ -10,6 +10,7 @@ import pytest
 from fastmcp import FastMCP
 
 import toolgym  # noqa: F401 (registers the environments)
+from toolgym.adapters.trl import environment_factory
 from toolgym.checker import check_tool_env
 from toolgym.errors import ConfigError, ForkUnsupportedError, TaskError
 from toolgym.mcp.serve import serving
@@ -427,3 +428,18 @@ def test_a_server_that_does_not_start_again_ends_its_episode_alone(raw_server_co
     vector.step([good] * 3)
     assert vector.step([good] * 3)[2].tolist() == [False] * 3
     vector.close()
+
+
+def test_a_parameter_may_have_a_schema_that_says_nothing(raw_server_command):
+    """JSON Schema's `true`, which some servers write for any value."""
+    where = {"servers": raw_server_command("any-values"), "tasks": [NOTE]}
+    env = gymnasium.make("ToolGym/MCP-v0", prompt="tools", start_timeout_s=60, **where)
+    assert "\nkeep(id, value, more?, also?)\n" in env.reset(seed=0)[0]
+    env.close()
+    get_json_schema = pytest.importorskip("transformers.utils").get_json_schema
+    episode = environment_factory("ToolGym/MCP-v0", start_timeout_s=60, **where)()
+    said = get_json_schema(episode.keep)["function"]
+    assert said["description"] == "keep"  # it has none
+    assert list(said["parameters"]["properties"]) == ["id", "value", "more", "also"]
+    assert said["parameters"]["required"] == ["id", "value"]
+    episode._env.close()

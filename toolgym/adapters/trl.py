@@ -157,7 +157,8 @@ def _method(tool: ToolSpec) -> Callable[..., str]:
     lines = []
     for name in sorted(properties, key=lambda name: name not in required):  # those with a default come last
         _check_name(name, f"parameter {name!r} of tool {tool.name!r}")
-        default = inspect.Parameter.empty if name in required else properties[name].get("default")
+        schema_of = properties[name] if isinstance(properties[name], dict) else {}  # `true` says as much
+        default = inspect.Parameter.empty if name in required else schema_of.get("default")
         hint = _hint(properties[name])
         parameters.append(
             inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=hint)
@@ -166,7 +167,8 @@ def _method(tool: ToolSpec) -> Callable[..., str]:
         call.__annotations__[name] = hint
     del call.__annotations__["arguments"], call.__annotations__["self"]
     call.__name__ = call.__qualname__ = tool.name
-    call.__doc__ = _line(tool.description) + ("\n\nArgs:\n" + "\n".join(lines) if lines else "")
+    # Without a word before the parameters, transformers finds none of them.
+    call.__doc__ = (_line(tool.description) or tool.name) + ("\n\nArgs:\n" + "\n".join(lines) if lines else "")
     call.__signature__ = inspect.Signature(parameters, return_annotation=str)  # type: ignore[attr-defined]
     return call
 
