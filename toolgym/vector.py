@@ -177,6 +177,11 @@ class ToolVectorEnv(VectorEnv[tuple[str, ...], Sequence[str], np.ndarray]):
         """What each episode's `render` gives."""
         return tuple(env.render() for env in self.envs)
 
+    def close(self, **kwargs: Any) -> None:
+        """Closes what is open. A later reset opens new sessions, which are closed by closing once more."""
+        self.close_extras(**kwargs)
+        self.closed = True
+
     def close_extras(self, **kwargs: Any) -> None:
         """Closes the sessions and ends the event loop."""
         for env in self.envs:

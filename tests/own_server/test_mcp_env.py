@@ -10,6 +10,7 @@ import pytest
 from fastmcp import FastMCP
 
 import toolgym  # noqa: F401 (registers the environments)
+from toolgym.adapters.chat import ChatEpisode, opened
 from toolgym.adapters.trl import environment_factory
 from toolgym.checker import check_tool_env
 from toolgym.errors import ConfigError, ForkUnsupportedError, TaskError
@@ -443,3 +444,25 @@ def test_a_parameter_may_have_a_schema_that_says_nothing(raw_server_command):
     assert list(said["parameters"]["properties"]) == ["id", "value", "more", "also"]
     assert said["parameters"]["required"] == ["id", "value"]
     episode._env.close()
+
+
+def test_an_episode_that_cannot_begin_leaves_no_session(raw_server_command, started):
+    options = {"servers": raw_server_command("serve"), "tasks": [NOTE], "start_timeout_s": 60, "spares": 0}
+    first = opened("ToolGym/MCP-v0", options)
+    there = started()
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="Unknown task"):
+            ChatEpisode("ToolGym/MCP-v0", options, "no-such-task")
+    assert started() == there
+    first.close()
+
+
+def test_a_vector_environment_that_went_on_after_its_end_ends_again(raw_server_command, leftovers):
+    where = {"servers": raw_server_command("serve"), "tasks": [NOTE], "start_timeout_s": 60, "spares": 0}
+    envs = gymnasium.make_vec("ToolGym/MCP-v0", num_envs=2, vectorization_mode="vector_entry_point", **where)
+    for _ in range(2):
+        envs.reset(seed=0)
+        assert leftovers()[0] == 2
+        envs.close()
+        assert leftovers()[0] == 0
+    envs.close()

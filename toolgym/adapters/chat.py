@@ -61,7 +61,11 @@ class ChatEpisode:
         chosen: dict[str, Any] = {"task": task}
         if self._env.options.perturbs:
             chosen["perturbation"] = number
-        _, info = self._env.reset(options=chosen)
+        try:
+            _, info = self._env.reset(options=chosen)
+        except BaseException:
+            self._env.close()
+            raise
         world = {name: options[name] for name in WORLD_OPTIONS if name in options}
         if world:
             self._env.trajectory.meta["world"] = world
