@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gymnasium.wrappers import Autoreset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -111,6 +112,41 @@ def test_wrapper_records_what_the_environment_holds(tmp_path: Path, make_bank: C
     with RecordTrajectories(make_bank(), path) as again:  # a second writer appends
         run_episode(again, 4)
         assert read_trajectories(path) == [*expected, unfinished, again.unwrapped.trajectory]
+
+
+def test_wrapper_records_episodes_that_were_begun_elsewhere(tmp_path: Path, make_bank: Callable[..., ToolEnv]) -> None:
+    path, inner = tmp_path / "t.jsonl", make_bank()
+    inner.reset(seed=0)
+    inner.step(ACTIONS[0])
+    env = RecordTrajectories(Autoreset(inner), path)
+    env.reset(seed=1)
+    expected = []
+    for action in (*ACTIONS, "this begins the next episode", *ACTIONS):
+        env.step(action)
+        if inner.trajectory not in expected:
+            expected.append(inner.trajectory)
+    env.close()
+    assert read_trajectories(path) == expected
+    assert [len(episode.steps) for episode in expected] == [len(ACTIONS)] * 2
+    begun = make_bank()
+    begun.reset(seed=0)
+    begun.step(ACTIONS[0])
+    with RecordTrajectories(begun, path) as env:
+        env.step(ACTIONS[1])
+        assert read_trajectories(path)[2:] == [begun.trajectory]
+
+
+def test_wrapper_goes_on_after_it_was_closed_as_the_environment_does(
+    tmp_path: Path, make_bank: Callable[..., ToolEnv]
+) -> None:
+    path = tmp_path / "t.jsonl"
+    env, expected = RecordTrajectories(make_bank(), path), []
+    for seed in range(2):
+        run_episode(env, seed)
+        expected.append(env.unwrapped.trajectory)
+        env.close()
+        env.close()
+    assert read_trajectories(path) == expected
 
 
 def test_interleaved_episodes_are_told_apart(tmp_path: Path, make_bank: Callable[..., ToolEnv]) -> None:
