@@ -353,7 +353,9 @@ def test_a_tiny_benchmark_runs_and_is_not_run_twice(tiny: list[str], tmp_path: P
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     rows = results["families"]["toolupt"]["rows"]
     assert rows.keys() == {"toolupt", "sft-dapo-star"}
-    assert all(row["env_steps"] > 0 and row["tokens"] > 0 and row["cpu_seconds"] > 0 for row in rows.values())
+    assert all(row["env_steps"] > 0 and row["cpu_seconds"] > 0 for row in rows.values())
+    assert rows["toolupt"]["tokens"] > 0
+    assert rows["sft-dapo-star"]["tokens"] is None  # its first stage logs none
     assert all(row["tests"].keys() == {"near", "far", "other"} for row in rows.values())
     unit = tmp_path / "out" / "toolupt" / "sft-dapo-star" / "seed-0"
     assert json.loads((unit / "stage-1" / "trained.json").read_text())["algo"] == "sft"
