@@ -40,11 +40,10 @@ from toolgym.agents.rollouts.rollout import Episodic, Rollout
 from toolgym.agents.rollouts.survival import SurvivalRecorder, SurvivalRollout, with_survival
 from toolgym.agents.training import hazard_options
 from toolgym.agents.training.hazard_options import HazardOptions
-from toolgym.agents.training.run_folder import read_json
+from toolgym.agents.training.run_folder import read_state
 from toolgym.agents.training.running import prepare, run
 from toolgym.agents.training.trainer import ToolTrainer
 from toolgym.domain import TaskSet
-from toolgym.errors import ConfigError
 
 __all__ = ["HazardTrainer", "Hazards", "events", "hazard_advantages", "loss_of", "main", "make_trainer", "train"]
 
@@ -123,14 +122,11 @@ class Hazards:
         Raises:
             ConfigError: the file is not there, or damaged.
         """
-        if not path.is_file():
-            raise ConfigError(f"{str(path.parent)!r} lacks {path.name}: it is no checkpoint of a Hazard run")
-        held = read_json(path)
-        try:
-            met, lost = ({name: float(count) for name, count in held[of].items()} for of in ("met", "lost"))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ConfigError(f"{path} is damaged: {error!r:.100}") from error
-        self.met, self.lost = met, lost
+        self.met, self.lost = read_state(
+            path,
+            "Hazard",
+            lambda held: [{name: float(count) for name, count in held[of].items()} for of in ("met", "lost")],
+        )
 
 
 def hazard_advantages(

@@ -46,11 +46,10 @@ from toolgym.agents.rollouts.episodes import EpisodeBatch, rounding
 from toolgym.agents.rollouts.rollout import Rollout
 from toolgym.agents.training import spear_options
 from toolgym.agents.training.expert import clipped_objective
-from toolgym.agents.training.run_folder import read_json
+from toolgym.agents.training.run_folder import read_state
 from toolgym.agents.training.running import prepare, run
 from toolgym.agents.training.spear_options import SPEAROptions
 from toolgym.agents.training.trainer import ToolTrainer
-from toolgym.errors import ConfigError
 
 __all__ = [
     "Kept",
@@ -174,14 +173,11 @@ class ReplayBuffer:
         Raises:
             ConfigError: the file is not there, or damaged.
         """
-        if not path.is_file():
-            raise ConfigError(f"{str(path.parent)!r} lacks {path.name}: it is no checkpoint of a SPEAR run")
-        kept = read_json(path)
-        try:
-            episodes = [Kept(**episode) for episode in kept["episodes"]]
-            means = [float(mean) for mean in kept["means"]]
-        except (KeyError, TypeError, ValueError) as error:
-            raise ConfigError(f"{path} is damaged: {error!r:.100}") from error
+        episodes, means = read_state(
+            path,
+            "SPEAR",
+            lambda kept: ([Kept(**episode) for episode in kept["episodes"]], [float(mean) for mean in kept["means"]]),
+        )
         self.episodes.extend(episodes)
         self.means.extend(means)
 

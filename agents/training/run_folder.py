@@ -20,7 +20,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
@@ -48,6 +48,7 @@ __all__ = [
     "point_to_best",
     "read_json",
     "read_number",
+    "read_state",
     "save_settings",
     "settings_of",
     "step_of",
@@ -56,6 +57,7 @@ __all__ = [
 ]
 
 C = TypeVar("C")
+T = TypeVar("T")
 _OPTIONS, _SETTINGS, _BEST = "config.json", "environment.json", "best"
 _KEPT = {"size": get_args(Size), "prompt": PROMPTS}
 """What a model's folder keeps of the environment's options, and what each may be."""
@@ -87,6 +89,21 @@ def read_number(path: Path, name: str) -> float:
     if not isinstance(value, int | float):
         raise ConfigError(f"{path} is damaged: {name} is {value!r:.50}, not a number")
     return value
+
+
+def read_state(path: Path, learner: str, read: Callable[[dict[str, Any]], T]) -> T:
+    """What `read` makes of a JSON file in which a learner keeps its own state, beside a checkpoint's weights.
+
+    Raises:
+        ConfigError: the file is not there, or damaged; the message names it.
+    """
+    if not path.is_file():
+        raise ConfigError(f"{str(path.parent)!r} lacks {path.name}: it is no checkpoint of a {learner} run")
+    held = read_json(path)
+    try:
+        return read(held)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"{path} is damaged: {error!r:.100}") from error
 
 
 @contextmanager
