@@ -183,6 +183,11 @@ class ToolEnv(gymnasium.Env[str, str]):
         return self._user.suspends or self.session.suspends
 
     @property
+    def perturbs(self) -> bool:
+        """Whether anything is done to its episodes (`toolgym.perturbing`)."""
+        return self.options.perturbs
+
+    @property
     def np_random(self) -> np.random.Generator:
         """The generator that picks tasks."""
         if self._np_random is None and self._rng_state is not None:

@@ -72,12 +72,12 @@ def ray_envs(
     actor = remote(num_cpus=1, max_restarts=-1, max_concurrency=_AT_ONCE)(_Worker)
     actors = [actor.remote(env_id, options, brought(env_id) is not None) for _ in range(workers)]
     try:
-        ray.get([made.ready.remote() for made in actors], timeout=_START_S)
+        perturbs = ray.get([made.ready.remote() for made in actors], timeout=_START_S)
     except GetTimeoutError as error:
         raise InfraError(
             f"{workers} Ray workers were not there within {_START_S} s: is a CPU free for each of them (`ray status`)?"
         ) from error
-    return [RayEnv(actors[at % workers], tasks, _new_name()) for at in range(count)]
+    return [RayEnv(actors[at % workers], tasks, _new_name(), perturbs[0]) for at in range(count)]
 
 
 _numbers = itertools.count()
@@ -97,8 +97,9 @@ class _Worker:
         self.first = open_env(env_id, **options)
         self.envs: dict[str, ToolEnv] = {}
 
-    def ready(self) -> None:
-        """Answers once the actor is there."""
+    def ready(self) -> bool:
+        """Answers once the actor is there: whether its environments' episodes are perturbed."""
+        return self.first.perturbs
 
     def reset(self, name: str, seed: int | None, options: dict[str, Any] | None) -> tuple[str, dict[str, Any], "Task"]:
         env = self.envs.get(name)
@@ -135,8 +136,10 @@ class RayEnv:
     suspends = True
     """A step has to be waited for."""
 
-    def __init__(self, actor: Any, tasks: "TaskSet", name: str):
+    def __init__(self, actor: Any, tasks: "TaskSet", name: str, perturbs: bool = False):
         self._actor, self._name = actor, name
+        self.perturbs = perturbs
+        """Whether anything is done to its episodes (`toolgym.perturbing`)."""
         self.tasks = tasks
         """The tasks that a reset picks from."""
         self._task: Task | None = None
@@ -234,7 +237,7 @@ class RayEnv:
             ForkUnsupportedError: the session cannot fork.
             InfraError: the actor is gone.
         """
-        twin = RayEnv(self._actor, self.tasks, _new_name())
+        twin = RayEnv(self._actor, self.tasks, _new_name(), self.perturbs)
         twin._task = self._task
         try:
             ray.get(self._actor.fork.remote(self._name, twin._name))

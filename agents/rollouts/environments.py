@@ -28,9 +28,7 @@ def copies(first: ToolEnv, count: int, env_id: str, options: Mapping[str, Any], 
     from toolgym.ray_envs import ray_envs
 
     first.close()
-    made: list[Any] = ray_envs(env_id, max(count, 1), workers, dict(options), tasks=first.tasks)
-    for env in made:
-        env.options = first.options
+    made = ray_envs(env_id, max(count, 1), workers, dict(options), tasks=first.tasks)
     return cast(list[ToolEnv], made)  # they have what rollouts need of one
 
 
@@ -44,5 +42,5 @@ def perturbed(env: Any, seed: int, *places: int) -> dict[str, int]:
         seed: of the run.
         places: what tells these episodes from the run's others.
     """
-    options = getattr(getattr(env, "unwrapped", env), "options", None)
-    return {"perturbation": number_of(seed, *places)} if getattr(options, "perturbs", False) else {}
+    perturbs = getattr(getattr(env, "unwrapped", env), "perturbs", False)
+    return {"perturbation": number_of(seed, *places)} if perturbs else {}

@@ -11,6 +11,7 @@ import pytest
 from toolgym.agents import grpo, tree
 from toolgym.agents.evaluation.evaluation import EvalOptions, evaluate
 from toolgym.agents.policies.scripted import OraclePolicy, RandomPolicy
+from toolgym.agents.rollouts.environments import perturbed
 from toolgym.agents.rollouts.rollout import Start, rollouts
 from toolgym.errors import ConfigError, InfraError
 from toolgym.messages import CutMessage
@@ -49,6 +50,19 @@ def test_episodes_are_those_of_this_process(envs: list[Any]) -> None:
     assert [rollout.rewards for rollout in there] == [rollout.rewards for rollout in here]
     assert len({rollout.outcome for rollout in here}) > 1 or here[0].outcome != "solved"
     env.close()
+
+
+def test_perturbations_do_not_depend_on_who_plays(cluster: None) -> None:
+    from toolgym.ray_envs import ray_envs
+
+    options = {**OPTIONS, "rename": True}
+    near, far = [open_env(ENV, **options)], ray_envs(ENV, 2, 1, options)
+    starts = [[Start(options={"task": task, **perturbed(envs[0], 7)}) for task in (3, 3, 4)] for envs in (near, far)]
+    here, there = rollouts(OraclePolicy(), near, starts[0]), rollouts(OraclePolicy(), far, starts[1])
+    assert [rollout.trajectory for rollout in there] == [rollout.trajectory for rollout in here]
+    assert here[0].trajectory == here[1].trajectory
+    for env in (*near, *far):
+        env.close()
 
 
 def test_the_task_and_the_trajectory_come_along(envs: list[Any]) -> None:
