@@ -108,7 +108,7 @@ words += ["--eval-steps", "2", "--eval-episodes", "3"]
 online = ["--groups", "2", "--rollouts", "4", "--save-steps", "1"]
 offline = ["--episodes", "4", "--samples", "2", "--batch", "4"]
 for algo, more in (
-    # The first batch's kl, 0 but for rounding, is a sum over an episode's tokens, which sharing rounds by neighbours.
+    # Without shared prefixes, which round by what is beside them.
     ("steptool", [*online, "--model", "builtin:imperfect", "--max-new-tokens", "60", "--share-prefixes", "off"]),
     ("dupo", [*online, "--candidates", "token"]),
     ("toolupt", [*online, "--expert", "sft"]),
@@ -133,7 +133,9 @@ def test_every_kind_of_learner_runs_on_two_processes(tokenizer: Any, tiny_model:
         assert len(alone) == len(both) == 2
         for left, right in zip(alone, both, strict=True):
             for name in figures:
-                assert left[name] == pytest.approx(right[name], abs=1e-5), (algo, name)
+                # A kl is a sum over an episode's tokens: its first, 0 but for rounding, is 1e-5 on some processors.
+                close = 1e-4 if name == "kl" else 1e-5
+                assert left[name] == pytest.approx(right[name], abs=close), (algo, name)
             assert left["grad_norm"] == pytest.approx(right["grad_norm"], rel=1e-3), algo
         assert max(line["grad_norm"] for line in alone) > 1e-3, algo
         (alone,), (both,) = (lines(tmp_path / name / algo, "evaluations.jsonl") for name in ("one", "two"))

@@ -155,6 +155,18 @@ def launch(folder: Path, *words: str, code: str = CHILD) -> None:
     assert codes == [0, 0, 0], "\n".join(program.said()[-2500:] for program in started)
 
 
+def check_equal(alone: dict[str, torch.Tensor], both: dict[str, torch.Tensor], steps: int, name: str) -> None:
+    """That weights are alike after steps at a learning rate of 1e-3.
+
+    Adam's first steps turn rounding in a tiny gradient into a step of up to the learning rate, either way: how many
+    weights that befalls depends on the processor.
+    """
+    apart = torch.cat([(alone[key] - both[key]).abs().flatten() for key in alone])
+    assert float((apart < 1e-5).float().mean()) > 0.99, name
+    assert float((apart > 1e-4).float().mean()) < 1e-3, name
+    assert float(apart.max()) < 2 * steps * 1e-3, name
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_two_processes_that_share_a_model_take_the_step_of_one(tokenizer: Any, tiny_model: Any, tmp_path: Path) -> None:
@@ -179,10 +191,7 @@ def test_two_processes_that_share_a_model_take_the_step_of_one(tokenizer: Any, t
         for folder in (f"checkpoint-{steps}", "final"):
             alone, both = (load_file(output / folder / f"{file}.safetensors") for output in (one, two))
             assert alone.keys() == both.keys()
-            # Adam's first steps turn rounding in tiny gradients into steps of up to the learning rate.
-            apart = torch.cat([(alone[key] - both[key]).abs().flatten() for key in alone])
-            assert float((apart < 1e-5).float().mean()) > 0.99, (name, folder)
-            assert float(apart.max()) < 1e-3, (name, folder)
+            check_equal(alone, both, steps, f"{name} {folder}")
         read, _ = load_model(two / "final")
         assert read.num_parameters() == tiny_model.num_parameters()
 
@@ -222,9 +231,7 @@ def test_a_critic_on_a_model_that_is_shared_takes_the_step_of_one(
         file = "adapter_model" if name == "adapter" else "model"
         alone, both = (load_file(output / "final" / f"{file}.safetensors") for output in (one, two))
         assert alone.keys() == both.keys()
-        apart = torch.cat([(alone[key] - both[key]).abs().flatten() for key in alone])
-        assert float((apart < 1e-5).float().mean()) > 0.99, name
-        assert float(apart.max()) < 1e-3, name
+        check_equal(alone, both, steps, name)
 
 
 @pytest.mark.parametrize("rank", [0, 4])
