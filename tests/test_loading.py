@@ -1,5 +1,6 @@
 """Objects by name: a reward and an algorithm of a user's own, from a file and from a module."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,24 @@ def test_which_texts_name_an_object(text: str, named: bool) -> None:
 def test_a_file_is_loaded_once(reward_file: Path) -> None:
     assert load_named(f"{reward_file}:brief") is load_named(f"{reward_file}:brief")
     assert load_named("toolgym.rewards:make_reward") is make_reward
+
+
+def test_a_file_takes_no_other_modules_name(tmp_path: Path) -> None:
+    """Two files of one name are two modules, and one with a library's name does not stand in for the library."""
+    files = []
+    for folder, value in (("a", 1), ("b", 2)):
+        (tmp_path / folder).mkdir()
+        files.append(tmp_path / folder / "twice_named.py")
+        files[-1].write_text(f"import random\nkept = [{value}, random.random()]\n")
+    one, other = (load_named(f"{file}:kept") for file in files)
+    assert (one[0], other[0]) == (1, 2)
+    assert [load_named(f"{file}:kept") for file in files] == [one, other]  # neither was run again
+    for name in ("random", "fractions"):
+        (tmp_path / f"{name}.py").write_text("mine = True\n")
+        assert load_named(f"{tmp_path / name}.py:mine") is True
+    assert hasattr(sys.modules["random"], "Random")
+    assert not hasattr(sys.modules.get("fractions"), "mine")
+    sys.path.remove(str(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,9 @@ from toolgym.errors import ConfigError, did_you_mean
 __all__ = ["load_named", "names_object", "raised"]
 
 
+_files: dict[Path, Any] = {}  # the module of each file that was loaded
+
+
 def names_object(text: str) -> bool:
     """Whether a text has the form `module:NAME` or `FILE.py:NAME`."""
     place, colon, name = text.rpartition(":")
@@ -41,24 +44,36 @@ def load_named(text: str) -> Any:
 
 
 def _module_of(path: Path) -> Any:
-    """The module of a file, loaded once; its folder can be imported from, as for a script."""
+    """The module of a file, loaded once; its folder can be imported from, as for a script.
+
+    It has the file's name, and another where a module has that already: a user's `random.py` must not become the
+    `random` of every library, nor one `reward.py` that of another folder.
+    """
     path = path.resolve()
+    if path in _files:
+        return _files[path]
+    if not path.is_file():
+        raise ImportError(f"there is no file {path}")
     folder = str(path.parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    loaded = sys.modules.get(path.stem)
-    if loaded is not None and getattr(loaded, "__file__", None) == str(path):
-        return loaded
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None or not path.is_file():
+    taken = sys.modules.get(path.stem)
+    if taken is not None and getattr(taken, "__file__", None) == str(path):
+        return taken  # imported by its name
+    name = path.stem
+    if taken is not None or name in sys.stdlib_module_names:
+        name = f"{path.stem}_{len(_files)}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
         raise ImportError(f"there is no file {path}")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
+    sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except BaseException:
-        del sys.modules[path.stem]  # or half of it would be there the next time
+        del sys.modules[name]  # or half of it would be there the next time
         raise
+    _files[path] = module
     return module
 
 

@@ -4,6 +4,7 @@ Whoever hands something off does not wait for it: what came of it arrives in a q
 """
 
 import asyncio
+import inspect
 import threading
 from collections.abc import Awaitable, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
@@ -99,7 +100,14 @@ class Waiting:
     # On the loop -----------------------------------------------------------------------------------------------------
 
     def _start(self, key: Hashable, work: Callable[[], Awaitable[Any]], limit_s: float | None) -> None:
-        task = asyncio.ensure_future(work())
+        try:
+            made = work()
+            if not inspect.isawaitable(made):
+                raise TypeError(f"nothing to wait for, but {type(made).__name__}: the method must be `async def`")
+            task = asyncio.ensure_future(made)
+        except Exception as error:  # here it would end nothing, and nobody would be told
+            self._arrived.put(Arrival(key, "error", error))
+            return
         self._tasks.add(task)  # a loop alone would let go of it  # pyright: ignore[reportArgumentType]
         late: list[bool] = []
 

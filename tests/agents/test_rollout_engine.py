@@ -242,6 +242,23 @@ def test_what_is_no_failure_of_the_infrastructure_ends_the_run() -> None:
         rollouts(Talker(), [EchoAsync(breaks)], starts(3), step_timeout_s=0)
 
 
+@pytest.mark.timeout(60)
+def test_a_turn_that_is_no_coroutine_ends_the_run() -> None:
+    class Plain(Talker):
+        def turn(self, slot: int) -> Completion:
+            return self._said(slot)
+
+    class Raises(Talker):
+        def turn(self, slot: int) -> Completion:
+            raise ZeroDivisionError("in a policy")
+
+    envs = [Echo(lambda task, step: None) for _ in range(2)]
+    with pytest.raises(TypeError, match="but Completion: the method must be `async def`"):
+        rollouts(Plain(), envs, starts(3))
+    with pytest.raises(ZeroDivisionError, match="in a policy"):
+        rollouts(Raises(), envs, starts(3))
+
+
 def test_episodes_are_handed_over_as_they_end() -> None:
     """In the caller's thread, and none is kept."""
     seen: list[tuple[int, threading.Thread]] = []
