@@ -39,7 +39,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks.learning_families import FAMILIES, Family, Row, Stage, family
 from benchmarks.learning_parts import Clock, HeldOut, TimeIsUpError, evaluate_in_parts, train_in_parts, write_json
 from benchmarks.learning_published import publish, restore
-from benchmarks.learning_results import draw, markdown, results_of
+from benchmarks.learning_results import TESTS, draw, markdown, results_of
 from toolgym.agents.training.options import parse_options
 from toolgym.errors import ConfigError, did_you_mean
 
@@ -74,6 +74,7 @@ class LearningOptions:
     other_env: Annotated[str, "environment that the warm start has never seen: tested in"] = "ToolGym/Clinic-v0"
     size: Annotated[str, "size of the worlds"] = "small"
     prompt: Annotated[str, "first observation: full or short"] = "short"
+    tests: Annotated[tuple[str, ...], "which held-out tasks: near, and any of far and other"] = TESTS
     tasks: Annotated[int, "held-out tasks of each test"] = 200
     trials: Annotated[int, "trials a task"] = 8
     other_trials: Annotated[int, "trials a task of the other domain"] = 2
@@ -107,6 +108,8 @@ class LearningOptions:
             raise ConfigError(
                 f"the learning benchmark needs numbers above 0, seeds and families, got {', '.join(wrong) or self}"
             )
+        if "near" not in self.tests or set(self.tests) - set(TESTS):
+            raise ConfigError(f"tests: near, and any of far and other; got {' '.join(self.tests) or 'none'}")
         known = [row.name for name in self.families for row in family(name).rows]
         for name in self.rows:
             if name not in known:
@@ -122,17 +125,21 @@ class LearningOptions:
             "other_trials max_new_tokens context_tokens"
         )
         values = asdict(self)
-        return {**{name: values[name] for name in names.split()}, "weights": weights_digest(self.model)}
+        out = {**{name: values[name] for name in names.split()}, "weights": weights_digest(self.model)}
+        if set(self.tests) != set(TESTS):
+            out["tests"] = [name for name in TESTS if name in self.tests]
+        return out
 
-    def tests(self) -> tuple[HeldOut, ...]:
-        """The held-out tasks: as deep as training, deeper, and of another domain."""
+    def held_out(self) -> tuple[HeldOut, ...]:
+        """The held-out tasks that are asked for: as deep as training, deeper, and of another domain."""
         world = {"size": self.size, "prompt": self.prompt}
         many = (self.tasks, self.trials)
-        return (
+        every = (
             HeldOut("near", self.env, "test", {**world, "depth": (4, 5)}, *many),
             HeldOut("far", self.env, "test_unseen", {**world, "depth": (6, 7)}, *many),
             HeldOut("other", self.other_env, "test", world, self.tasks, self.other_trials),
         )
+        return tuple(test for test in every if test.name in self.tests)
 
 
 def start_of(model: str) -> str:
@@ -172,7 +179,11 @@ def check_folder(options: LearningOptions) -> None:
             write_json(path, given)
             return
         there = json.loads(path.read_text(encoding="utf-8"))
-    differing = [f"{name}={there.get(name)!r}, not {given[name]!r}" for name in given if there.get(name) != given[name]]
+    differing = [
+        f"{name}={there.get(name)!r}, not {given.get(name)!r}"
+        for name in {**given, **there}
+        if there.get(name) != given.get(name)
+    ]
     if differing:
         raise ConfigError(
             f"{str(options.output)!r} holds a comparison with {'; '.join(differing)}. Give the same options, or "
@@ -235,7 +246,7 @@ def evaluate(options: LearningOptions, model: str, folder: Path, clock: Clock) -
             context_tokens=options.context_tokens,
             threads=options.threads,
         )
-        for test in options.tests()
+        for test in options.held_out()
     }
 
 

@@ -35,9 +35,10 @@ def publish(source: Path, target: Path) -> None:
     for test in TESTS:
         if (path := source / "start" / f"{test}.json").is_file():
             _copy(path, target / "start" / path.name)
-    for unit in _done(source):
+    tests = _tests(target)
+    for unit in _done(source, tests):
         to = target / unit.relative_to(source)
-        if _is_done(to):
+        if _is_done(to, tests):
             continue
         for stage in unit.glob("stage-*"):
             cost = json.loads((stage / "trained.json").read_text(encoding="utf-8"))
@@ -49,7 +50,7 @@ def publish(source: Path, target: Path) -> None:
                 for line in read_lines(stage / "metrics.jsonl")
             ]
             _write(to / stage.name / "metrics.jsonl", lines)
-        _copy_tests(unit, to)
+        _copy_tests(unit, to, tests)
 
 
 def restore(source: Path, target: Path) -> None:
@@ -71,28 +72,34 @@ def restore(source: Path, target: Path) -> None:
     for path in source.glob("start/*.json"):
         if not (target / "start" / path.name).is_file():
             _copy(path, target / "start" / path.name)
-    for unit in _done(source):
+    tests = _tests(source)
+    for unit in _done(source, tests):
         to = target / unit.relative_to(source)
-        if _is_done(to) or (to / "stage-1" / "train.log").exists():  # made here, or begun
+        if _is_done(to, tests) or (to / "stage-1" / "train.log").exists():  # made here, or begun
             continue
         for stage in unit.glob("stage-*"):
             for path in stage.iterdir():
                 write_text(to / stage.name / path.name, path.read_text(encoding="utf-8"))
-        _copy_tests(unit, to)
+        _copy_tests(unit, to, tests)
 
 
-def _done(folder: Path) -> Iterator[Path]:
-    """The units of a folder that are trained and evaluated on all tests."""
-    return filter(_is_done, sorted(folder.glob("*/*/seed-*")))
+def _tests(folder: Path) -> tuple[str, ...]:
+    """The tests of a folder's comparison."""
+    return tuple(json.loads((folder / "options.json").read_text(encoding="utf-8")).get("tests", TESTS))
 
 
-def _is_done(unit: Path) -> bool:
-    return all((unit / f"{test}.json").is_file() for test in TESTS)
+def _done(folder: Path, tests: Iterable[str]) -> Iterator[Path]:
+    """The units of a folder that are trained and evaluated on all of its tests."""
+    return (unit for unit in sorted(folder.glob("*/*/seed-*")) if _is_done(unit, tests))
 
 
-def _copy_tests(unit: Path, to: Path) -> None:
+def _is_done(unit: Path, tests: Iterable[str]) -> bool:
+    return all((unit / f"{test}.json").is_file() for test in tests)
+
+
+def _copy_tests(unit: Path, to: Path, tests: Iterable[str]) -> None:
     """Copies a unit's tests, which make it count as done: after all the rest."""
-    for test in TESTS:
+    for test in tests:
         _copy(unit / f"{test}.json", to / f"{test}.json")
 
 

@@ -206,6 +206,31 @@ def test_a_folder_holds_one_comparison(tmp_path: Path) -> None:
         check_folder(options)
     with pytest.raises(ConfigError, match="holds no unit"):
         main(["--report-only", "--output", str(tmp_path)])
+    for one, other in (("near", "far"), ("far", "near")):  # with fewer tests it is another one, either way
+        folder = tmp_path / one
+        tests = {"near": ("near",), "far": ("far", "near", "other")}
+        check_folder(replace(options, output=folder, tests=tests[one]))
+        with pytest.raises(ConfigError, match="tests="):
+            check_folder(replace(options, output=folder, tests=tests[other]))
+    with pytest.raises(ConfigError, match="near, and any of far and other; got far"):
+        LearningOptions(tests=("far",))
+
+
+def test_of_one_test_a_unit_is_done_with_it(tmp_path: Path) -> None:
+    folder_of_units(tmp_path / "out", {"steptool": 0.5, "rlhf": 0.4}, other=True)
+    for path in (tmp_path / "out").glob("**/*.json"):
+        if path.name in ("far.json", "other.json"):
+            path.unlink()
+    options = LearningOptions(families=("steptool",), tests=("near",), output=tmp_path / "out")
+    assert [test.name for test in options.held_out()] == ["near"]
+    write_json(tmp_path / "out/options.json", options.shared())
+    publish(tmp_path / "out", tmp_path / "copy")
+    restore(tmp_path / "copy", tmp_path / "new")
+    results = report(replace(options, output=tmp_path / "new"))
+    assert results == report(options)
+    table = markdown(results, options.seeds)
+    assert "near: solved" in table
+    assert "far: solved" not in table
 
 
 def test_a_unit_that_another_process_makes_is_left_to_it(tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ def test_units_are_seed_by_seed_and_can_be_chosen() -> None:
 def test_the_defaults_are_those_of_a_result_that_means_something() -> None:
     options = LearningOptions()
     assert len(options.seeds) >= 5
-    near, far, other = options.tests()
+    near, far, other = options.held_out()
     for test, trials in ((near, 8), (far, 8), (other, 2)):
         assert (test.tasks, test.trials) == (200, trials)
     assert (near.split, near.env_options["depth"]) == ("test", (4, 5))
