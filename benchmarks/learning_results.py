@@ -316,20 +316,20 @@ def draw(of: Family, found: Mapping[str, Any], folder: Path, path: Path) -> None
     gains.set(xlabel="near tasks solved, points over the warm start", title=f"{of.paper}: 95% intervals")
     gains.grid(axis="x", alpha=0.3)
     for axes, claim in zip(panels, claims, strict=True):
-        for name in (claim.row, claim.other):
+        for name, color in ((claim.row, "tab:blue"), (claim.other, "tab:orange")):
             units = read_units(folder / of.name, of.row(name)).units
-            _draw_curve(axes, name, [unit.stages[-1] for unit in units.values()])
+            _draw_curve(axes, name, [unit.stages[-1] for unit in units.values()], color)
         axes.set(xlabel="environment steps", ylabel="train episodes solved")
-        axes.set_title(f"{claim.row} and {claim.other}")
+        axes.set_title(f"{claim.row}\nand {claim.other}")
         axes.grid(alpha=0.3)
         if axes.lines:
-            axes.set_ylim(0, min(1.0, 1.25 * max(axes.get_ylim()[1], 0.05)))  # room for the legend
-            axes.legend(loc="upper left", ncols=2)
+            axes.set_ylim(0, min(1.0, 1.35 * max(axes.get_ylim()[1], 0.05)))  # room for the legend
+            axes.legend(loc="upper left")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
 
 
-def _draw_curve(axes: Any, name: str, runs: Sequence[Sequence[Mapping[str, Any]]]) -> None:
+def _draw_curve(axes: Any, name: str, runs: Sequence[Sequence[Mapping[str, Any]]], color: str) -> None:
     lines = [[(line["env_steps"], line["solved"]) for line in run if line.get("solved") is not None] for run in runs]
     shortest = min((len(line) for line in lines), default=0)
     if not shortest:
@@ -338,7 +338,5 @@ def _draw_curve(axes: Any, name: str, runs: Sequence[Sequence[Mapping[str, Any]]
     played, solved = points[:, :, 0].cumsum(axis=1).mean(axis=0), points[:, :, 1]
     width = max(1, shortest // 4)  # each batch has other tasks
     smooth = np.array([np.convolve(run, np.ones(width) / width, mode="valid") for run in solved])
-    (drawn,) = axes.plot(played[width - 1 :], smooth.mean(axis=0), label=name)
-    axes.fill_between(
-        played[width - 1 :], smooth.min(axis=0), smooth.max(axis=0), color=drawn.get_color(), alpha=0.2, linewidth=0
-    )
+    axes.plot(played[width - 1 :], smooth.mean(axis=0), color=color, label=name)
+    axes.fill_between(played[width - 1 :], smooth.min(axis=0), smooth.max(axis=0), color=color, alpha=0.2, linewidth=0)

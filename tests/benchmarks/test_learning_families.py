@@ -68,7 +68,7 @@ KINDS: dict[str, tuple[type[Any], dict[str, Any]]] = {
 }
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = [(of, row) for of in FAMILIES.values() for row in of.rows]
-PUBLISHED = ("steptool", "toolupt", "awpo")
+PUBLISHED = ("steptool", "toolupt", "awpo", "dupo")
 """The families of which there are published units."""
 
 
