@@ -41,9 +41,11 @@ _SHORTEST_SECRET = 8
 
 _CUT = frozenset({"length", "max_tokens", "model_length", "content_filter"})
 """Finish reasons of messages that did not come to their end, by whatever name servers call that."""
+_BROKEN = frozenset({"error", "abort", "cancelled"})
+"""Finish reasons of messages that the server itself broke off: OpenRouter's and vLLM's, say."""
 _FULL = re.compile(
     r"context[ _](length|size|window|limit)|(maximum|exceeds?) context|context[ _]exceeded|(prompt|input) is too long"
-    r"|input token count|exceeds max length",
+    r"|input token count|exceeds max length|maximum prompt length|`inputs` (tokens \+|must have less than)",
     re.IGNORECASE,
 )
 """How servers say that a conversation is longer than what their model reads; no status says it."""
@@ -322,7 +324,7 @@ def _first_choice(content: bytes) -> dict[str, Any]:
     """The first choice of a chat completion, with the completion's `usage`, where it has one.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is none, or one that the server did not finish.
     """
     try:
         completion = json.loads(content)
@@ -331,6 +333,8 @@ def _first_choice(content: bytes) -> dict[str, Any]:
         completion, choice = {}, None
     if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
         raise ValueError("no chat completion")
+    if str(choice.get("finish_reason")).lower() in _BROKEN:
+        raise ValueError(f"the server broke the answer off ({choice['finish_reason']})")
     usage = completion.get("usage")
     return {**choice, "usage": usage} if isinstance(usage, dict) else choice
 

@@ -95,13 +95,17 @@ def played_cost(rollout: "Rollout", trajectory: Trajectory) -> dict[str, Any]:
 
 
 def _cost_of(trajectory: Trajectory) -> dict[str, float | None]:
-    """All that an episode took. What a search wrote includes what was then played; its calls do not."""
+    """All that an episode took. What a search wrote includes what was then played; its calls do not.
+
+    Where nobody counted the tokens of what was played, nobody counted those of its search.
+    """
     played, search = trajectory.meta.get(META), SearchCost.of_meta(trajectory.meta)
     if not isinstance(played, dict):
         return dict.fromkeys(COSTS)
     cost = {name: played.get(name) for name in COSTS}
     if search is not None:
-        cost |= {"tokens": search.tokens, "calls": (cost["calls"] or 0) + search.calls}
+        tokens = None if cost["tokens"] is None else search.tokens
+        cost |= {"tokens": tokens, "calls": (cost["calls"] or 0) + search.calls}
     return cost
 
 

@@ -112,7 +112,7 @@ class EvalOptions:
     output: Path | None = None
     """A JSON Lines file that gets every trajectory as its episode ends: it is added to what is there."""
     overwrite: bool = False
-    """Whether what `output` holds makes way, once the first episode can begin."""
+    """Whether what `output` holds makes way, with the first episode that ends."""
     env_workers: int = 0
     """Ray actors that the environments run in (`toolgym.ray_envs`); 0: in this process."""
     step_timeout_s: float | None = None

@@ -152,7 +152,7 @@ def explore(
     on_task: Callable[[Totals, int], None] | None = None,
     on_open: Callable[[ToolEnv], None] | None = None,
 ) -> Totals:
-    """Explores the tasks that the folder does not have yet; gives the figures of all.
+    """Explores the tasks that the folder does not have yet, and those that were lost; gives the figures of all.
 
     What comes of a task depends on nothing but the settings and its number: not on where another call stopped, nor on
     what is explored at the same time.
@@ -180,14 +180,16 @@ def explore(
         envs += [first.spawn() for _ in range(at_once - 1)]
         explorer = _Explorer(policy, options, envs)
         with closing(Folder(options.output, settings)) as folder:
-            totals = Totals.of(folder.done)
+            done = folder.done  # the task of number i is the i-th
+            again = [number for number, each in enumerate(done[:count]) if not each["episodes"]]
+            todo = [*again, *range(len(done), count)]
+            totals = Totals.of([each for number, each in enumerate(done) if number not in again])
             if on_task is not None:
                 on_task(totals, count)
-            while totals.tasks < count:
-                begin = totals.tasks
-                tasks = [int(index) for index in order[begin : begin + at_once]]
-                for task, found in zip(tasks, explorer.explore(begin, tasks), strict=True):
-                    totals += Totals.of([_write(folder, options, first.tasks[task].id, found)])
+            for at in range(0, len(todo), at_once):
+                tasks = {number: int(order[number]) for number in todo[at : at + at_once]}
+                for number, found in explorer.explore(tasks).items():
+                    totals += Totals.of([_write(folder, options, first.tasks[tasks[number]].id, found)])
                     if on_task is not None:
                         on_task(totals, count)
             return totals
@@ -237,19 +239,20 @@ class _Explorer:
             on_tree=self._keep,
         )
 
-    def explore(self, begin: int, tasks: Sequence[int]) -> list[_Found]:
-        """What comes of some tasks, of which the first has the number `begin` among all."""
-        self.found = {begin + place: _Found() for place in range(len(tasks))}
+    def explore(self, tasks: Mapping[int, int]) -> dict[int, _Found]:
+        """What comes of some tasks, by their numbers among all that are explored."""
+        self.found = {number: _Found() for number in tasks}
+        numbers = list(tasks)
         perturbed = {"perturbation": number_of(self.options.seed, 0)} if self.envs[0].options.perturbs else {}
-        starts = [Start(options={"task": task, **perturbed}) for task in tasks]
+        starts = [Start(options={"task": task, **perturbed}) for task in tasks.values()]
         play_all(
-            _From(self.searching, begin),
+            _Numbered(self.searching, numbers),
             self.envs[: len(tasks)],
             starts,
-            lambda place, rollout: self._end(begin + place, self.envs[0].tasks[tasks[place]].id, rollout),
+            lambda at, rollout: self._end(numbers[at], self.envs[0].tasks[tasks[numbers[at]]].id, rollout),
             step_timeout_s=self.options.step_timeout_s,
         )
-        return list(self.found.values())
+        return self.found
 
     def _keep(self, slot: int, root: Node, chosen: Node) -> None:
         """The episodes of a search's tree."""
@@ -300,30 +303,30 @@ def _write(folder: Folder, options: ExploringOptions, task: str, found: _Found) 
     return figures
 
 
-class _From:
-    """A policy whose slots are counted on from a number: what is random in an episode belongs to its slot."""
+class _Numbered:
+    """A policy whose slots have numbers of their own: what is random in an episode belongs to its slot."""
 
-    def __init__(self, policy: SearchPolicy, begin: int):
-        self.policy, self.begin = policy, begin
+    def __init__(self, policy: SearchPolicy, numbers: Sequence[int]):
+        self.policy, self.numbers = policy, numbers
         self.tokenizer = policy.tokenizer
 
     def start(self, slot: int, observation: str, info: dict[str, Any], env: ToolEnv | None = None) -> list[int]:
-        return self.policy.start(self.begin + slot, observation, info, env=env)
+        return self.policy.start(self.numbers[slot], observation, info, env=env)
 
     def observe(self, slot: int, observation: str, info: dict[str, Any]) -> list[int]:
-        return self.policy.observe(self.begin + slot, observation, info)
+        return self.policy.observe(self.numbers[slot], observation, info)
 
     def generate(self, slots: Sequence[int]) -> list[Completion]:
-        return self.policy.generate([self.begin + slot for slot in slots])
+        return self.policy.generate([self.numbers[slot] for slot in slots])
 
     def generate_some(
         self, slots: Sequence[int], pause: Callable[[], bool] | None = None
     ) -> list[tuple[int, Completion]]:
-        made = self.policy.generate_some([self.begin + slot for slot in slots], pause)
-        return [(slot - self.begin, completion) for slot, completion in made]
+        places = {self.numbers[slot]: slot for slot in slots}
+        return [(places[number], completion) for number, completion in self.policy.generate_some(list(places), pause)]
 
     def end(self, slot: int) -> None:
-        self.policy.end(self.begin + slot)
+        self.policy.end(self.numbers[slot])
 
 
 @contextmanager

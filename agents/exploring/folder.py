@@ -4,7 +4,8 @@
     trajectories.jsonl   the episodes, as `toolgym eval --output` writes them
     pairs.jsonl          step pairs: {"task", "before": [text, ...], "chosen": text, "rejected": text, ...}
     values.jsonl         states: {"task", "state", "parent", "action": text, "observation": text, "visits", "value"}
-    progress.jsonl       a line a task, once all of it is in the files above: its figures, and how long they are then
+    progress.jsonl       a line a task, once all of it is in the files above: its figures, and how long they are then;
+                         of a task that was lost and tried again the last one counts
 
 What stands in the three files beyond the last line of `progress.jsonl` is of a task that was not finished, and is cut
 off when the folder is opened again.
@@ -50,8 +51,8 @@ class Folder:
         self._lock = WriteLock(path)
         try:
             self._claim(settings)
-            self.done = self._resume()
-            """The figures of the tasks that were done already, in their order."""
+            self.done = list({each["task"]: each for each in self._resume()}.values())
+            """The latest figures of the tasks that were done already, in their order."""
             self._trajectories = TrajectoryWriter(path / TRAJECTORIES)
         except BaseException:
             self._lock.release()

@@ -84,6 +84,8 @@ class _Talk:
     in_a_row: int = 0
     turns: int = 0
     is_full: bool = False
+    spent: tuple[int, int] | None = (0, 0)
+    """Tokens read and written since the last turn that went to the environment; None: they are not known."""
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("added", "removed", "managed", "outside"), 0))
 
     def log(self, messages: list[dict[str, Any]]) -> None:
@@ -165,6 +167,9 @@ class ToolMemoryPolicy(Worn):
         calls = parse(completion.text).calls if completion.stop == "end_of_turn" else ()
         talk.messages.append(said_turn(completion.text, calls, talk.turns))
         talk.turns += 1
+        written = len(completion.token_ids)
+        used = (episode.context - written, written) if written else completion.usage
+        talk.spent = (talk.spent[0] + used[0], talk.spent[1] + used[1]) if talk.spent and used else None
         own = [call for call in calls if call.name in self._own_tools()]
         if own and talk.in_a_row < _MOST_IN_A_ROW:
             talk.in_a_row += 1
@@ -174,8 +179,7 @@ class ToolMemoryPolicy(Worn):
         talk.in_a_row = 0
         talk.counts["outside"] += sum(call.name in talk.tools and call.name not in talk.kept for call in calls)
         stop = "length" if completion.stop == "context" and completion.token_ids else completion.stop
-        usage = (episode.context - len(completion.token_ids), len(completion.token_ids))
-        usage = usage if completion.token_ids else completion.usage
+        usage, talk.spent = talk.spent, (0, 0)  # of those that managed tools too: they wrote for this turn
         return Completion(completion.text, stop=stop, begins=completion.begins, usage=usage, kept=completion.kept)
 
     def _own_tools(self) -> dict[str, dict[str, Any]]:

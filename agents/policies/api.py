@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from toolgym.agents.policies.policy import Completion
 from toolgym.errors import ChatError, ConfigError
-from toolgym.formats.openai import reasoning_of
+from toolgym.formats.openai import read_call, reasoning_of
 from toolgym.mcp import loop
-from toolgym.messages import Turn, parse, render
+from toolgym.messages import ToolCall, Turn, parse, render
 from toolgym.observations import lists_tools, without_format
 from toolgym.openai_client import OPENAI_URL, ChatClient, ChatOptions, says_context_is_full, usage_of, was_cut
 
 if TYPE_CHECKING:
     from toolgym.env import ToolEnv
 
-__all__ = ["ApiOptions", "ApiPolicy"]
+__all__ = ["ApiOptions", "ApiPolicy", "kept_turn"]
+
+_OF_CONVERSATION = frozenset({400, 413, 422})
+"""Statuses that refuse what is said, where the same key, model and options were taken before."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class _Conversation:
 class ApiPolicy:
     """Chat completions, one request a turn, `concurrency` at once.
 
-    A request that keeps failing gives a `Completion` with `stop="error"`: the infrastructure's failure.
+    A request that keeps failing gives a `Completion` with `stop="error"`: the infrastructure's failure. So does one
+    whose conversation the server refuses (a content filter, say), once it has answered another.
     A request that the server refuses for good (a bad key, an unknown model) raises `ConfigError`.
     """
 
@@ -67,6 +71,8 @@ class ApiPolicy:
         self.options = options
         self._conversations: dict[int, _Conversation] = {}
         self._room = asyncio.Semaphore(options.concurrency)
+        self._answered = False
+        """Whether the server has answered a request: key, model and options are what it takes."""
 
     def start(self, slot: int, observation: str, info: dict[str, Any], env: "ToolEnv | None" = None) -> list[int]:
         """Opens a conversation with the reset's chat messages (`native`) or its text (`text`)."""
@@ -151,14 +157,14 @@ class ApiPolicy:
                 return Completion(str(error), stop="error")
             if says_context_is_full(error):
                 return Completion("", stop="context")
+            if self._answered and error.status in _OF_CONVERSATION:
+                return Completion(str(error), stop="error")
             raise ConfigError(str(error)) from error
+        self._answered = True
         message, is_cut = choice["message"], was_cut(choice)
         # Of a message that was cut no call is carried out, and endpoints refuse calls that nobody answers.
-        calls = message.get("tool_calls") or []
-        kept: dict[str, Any] = {"role": "assistant", "content": message.get("content") or ""}
-        if calls and not is_cut:
-            kept["tool_calls"] = calls
-            talk.pending = [str(call.get("id", "")) for call in calls]
+        kept = kept_turn(message.get("content"), [] if is_cut else message.get("tool_calls") or [])
+        talk.pending = [str(call.get("id", "")) for call in kept.get("tool_calls", ())]
         talk.messages.append(kept)
         stop = "length" if is_cut else "end_of_turn"
         return Completion(_text(message), stop=stop, usage=usage_of(choice), kept=kept)
@@ -174,6 +180,26 @@ def _choice(choice: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
         raise ValueError("tool_calls is no list of objects")
     return choice
+
+
+def kept_turn(content: Any, calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A turn as it stays in the conversation: calls that cannot be read stay as text.
+
+    No result answers them, and endpoints refuse a conversation with arguments that are no JSON.
+    """
+    kept: dict[str, Any] = {"role": "assistant", "content": content or ""}
+    readable = [isinstance(read_call(call), ToolCall) for call in calls]
+    others = [call for call, is_call in zip(calls, readable, strict=True) if not is_call]
+    if others:
+        text = json.dumps({"tool_calls": others}, ensure_ascii=False)
+        said = kept["content"]
+        whole = (
+            [*said, {"type": "text", "text": text}] if isinstance(said, list) else "\n".join(filter(None, (said, text)))
+        )
+        kept["content"] = whole
+    if any(readable):
+        kept["tool_calls"] = [call for call, is_call in zip(calls, readable, strict=True) if is_call]
+    return kept
 
 
 def _text(message: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from toolgym.agents.policies.api import kept_turn
 from toolgym.agents.policies.policy import Completion, Policy
 from toolgym.agents.search.tree import Ask, Node, PlayedTurn
 from toolgym.observations import lists_tools
@@ -148,7 +149,7 @@ def _native(completion: Completion) -> dict[str, Any]:
         return plain
     if not isinstance(said, Mapping) or not isinstance(said.get("tool_calls"), list):
         return plain
-    return {"role": "assistant", "content": said.get("content") or "", "tool_calls": said["tool_calls"]}
+    return kept_turn(said.get("content"), said["tool_calls"])
 
 
 def _unanswered(call: str, turn: PlayedTurn) -> dict[str, Any]:

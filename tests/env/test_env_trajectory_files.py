@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from toolgym._files import is_whole
 from toolgym.env import ToolEnv
-from toolgym.errors import ConfigError, TrajectoryError
+from toolgym.errors import ConfigError, LockedError, TrajectoryError
 from toolgym.messages import ParseProblem, ToolCall, Turn
 from toolgym.trajectory import (
     Step,
@@ -243,8 +243,23 @@ def test_a_file_of_something_else_is_not_added_to(tmp_path: Path, content: bytes
     with pytest.raises(TrajectoryError, match=r"t\.jsonl cannot be added to: .*Give another file"):
         TrajectoryWriter(path)
     assert path.read_bytes() == content
-    TrajectoryWriter(path, anew=True).close()  # who says so may overwrite it
-    assert read_trajectories(path) == []
+    with TrajectoryWriter(path, anew=True) as writer:  # who says so may overwrite it
+        assert path.read_bytes() == content
+        writer.write(Trajectory("E", "t"))
+    assert [each.task_id for each in read_trajectories(path)] == ["t"]
+
+
+def test_what_makes_way_stays_until_there_is_an_episode(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    with TrajectoryWriter(path) as writer:
+        writer.write(Trajectory("E", "before"))
+    with TrajectoryWriter(path, anew=True), pytest.raises(LockedError):
+        TrajectoryWriter(path)
+    assert [each.task_id for each in read_trajectories(path)] == ["before"]
+    with TrajectoryWriter(path, anew=True) as writer:
+        for name in ("one", "two"):
+            writer.write(Trajectory("E", name))
+    assert [each.task_id for each in read_trajectories(path)] == ["one", "two"]
 
 
 @pytest.mark.parametrize("cut", [1, 10, 30])

@@ -30,6 +30,9 @@ OUTGROWN = [  # as OpenAI and other servers say it
     {"message": "Your input exceeds the context window of this model. Please adjust your input and try again."},
     {"message": "prompt is too long: 209012 tokens > 200000 maximum", "type": "invalid_request_error"},
     {"message": "The input token count (9012) exceeds the maximum number of tokens allowed (8192).", "code": 400},
+    {"message": "This model's maximum prompt length is 8192 but the request contains 9012 tokens."},
+    {"message": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 8192. Given: 9012 tokens"},
+    {"message": "Input validation error: `inputs` must have less than 8192 tokens. Given: 9012"},
 ]
 
 
@@ -227,6 +230,67 @@ def test_calls_that_are_no_list_of_objects_are_asked_for_again(server, policy, c
     (rollout,) = rollouts(policy, [open_env(cloakroom)], [Start(seed=0)])
     assert rollout.outcome == "infra_error"
     assert "tool_calls is no list of objects" in rollout.error
+
+
+BROKEN_CALLS = [
+    tool_call("b1", '{"trip": '),
+    tool_call("b2", "[7]"),
+    {"id": "b3", "type": "function", "function": {"arguments": "{}"}},
+]
+"""No arguments that are an object, and no name."""
+
+
+@pytest.mark.parametrize("broken", BROKEN_CALLS)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_result_stands_under_its_own_call_where_another_cannot_be_read(server, policy, cloakroom, broken, first):
+    """Servers read the arguments of a conversation as JSON: what is none is text there."""
+    look = tool_call("c1", '{"ticket": "T1"}')
+    look["function"]["name"] = "look"
+    server.script = [{"content": "I look.", "tool_calls": [broken, look] if first else [look, broken]}, "Done."]
+    rollouts(policy, [open_env(cloakroom)], [Start(seed=0)])
+    turn, result, problem = server.requests[-1]["messages"][-3:]
+    assert turn["tool_calls"] == [look]
+    assert turn["content"] == f"I look.\n{json.dumps({'tool_calls': [broken]})}"
+    assert (result["role"], result["tool_call_id"], "coat 1" in result["content"]) == ("tool", "c1", True)
+    assert (problem["role"], "<problem>" in problem["content"]) == ("user", True)
+
+
+def test_a_turn_of_nothing_but_broken_calls_has_none_in_the_conversation(server, policy, cloakroom):
+    server.script = [{"content": None, "tool_calls": BROKEN_CALLS}, "Done."]
+    rollouts(policy, [open_env(cloakroom)], [Start(seed=0)])
+    turn, problem = server.requests[-1]["messages"][-2:]
+    assert turn == {"role": "assistant", "content": json.dumps({"tool_calls": BROKEN_CALLS})}
+    assert (problem["role"], "<problem>" in problem["content"]) == ("user", True)
+
+
+@pytest.mark.parametrize("reason", ["error", "abort", "cancelled"])
+def test_an_answer_that_the_server_broke_off_is_asked_for_again(server, policy, cloakroom, reason):
+    start(policy)
+    server.script = [{"content": "", "finish": reason}, "Better."]
+    assert policy.generate([0])[0].text == "Better."
+    server.default = {"content": "Half a", "finish": reason}
+    (rollout,) = rollouts(policy, [open_env(cloakroom)], [Start(seed=0)])
+    assert (rollout.outcome, len(rollout.spans)) == ("infra_error", 0)
+    assert f"the server broke the answer off ({reason})" in rollout.error
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_conversation_that_is_refused_ends_its_episode_alone(server, policy, cloakroom, status):
+    """A content filter's, say. What is refused from the first request on is the key, the model or an option."""
+    refused = (status, {}, '{"error": {"code": "content_filter", "message": "The prompt was filtered."}}')
+    server.script = [{"content": "", "tool_calls": [tool_call("c1")]}, refused, "Done."]
+    filtered, other = rollouts(policy, [open_env(cloakroom)], [Start(seed=0), Start(seed=1)])
+    assert (filtered.outcome, len(filtered.spans)) == ("infra_error", 1)
+    assert "The prompt was filtered." in filtered.error
+    assert other.trajectory.steps[-1].turn.response == "Done."
+    server.script = [(401, {}, "the key was withdrawn")]
+    with pytest.raises(ConfigError, match="the key was withdrawn"):
+        rollouts(policy, [open_env(cloakroom)], [Start(seed=0)])
+    new = ApiPolicy(ApiOptions("test-model", base_url=server.url))
+    server.script = [refused]
+    with pytest.raises(ConfigError, match="The prompt was filtered"):
+        rollouts(new, [open_env(cloakroom)], [Start(seed=0)])
+    new.close()
 
 
 def test_a_time_out_is_retried(server):

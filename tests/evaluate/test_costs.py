@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from toolgym.agents.evaluation.costs import choose_costs, draw_costs, front, read_evaluations
 from toolgym.agents.evaluation.evaluation import AgentOptions, EvalOptions, evaluate, make_policy
 from toolgym.agents.evaluation.metrics import wilson
+from toolgym.agents.policies.api import ApiOptions, ApiPolicy
 from toolgym.agents.policies.policy import Completion
 from toolgym.agents.policies.scripted import OraclePolicy, RandomPolicy
 from toolgym.agents.search import parse_search
@@ -199,6 +200,25 @@ def test_a_searched_episode_costs_what_its_forks_did(cloakroom: str, tmp_path: P
     assert read.costs["calls"] is not None
     assert read.costs["calls"].value == pytest.approx(sum(calls) / 4)
     assert sum(calls) > sum(len(each.calls) for each in kept)
+
+
+@pytest.mark.parametrize("usage", [None, {"prompt_tokens": 40, "completion_tokens": 7}])
+def test_a_search_whose_tokens_nobody_counts_is_not_the_cheapest(
+    cloakroom: str, tmp_path: Path, chat_server: Any, usage: Any
+) -> None:
+    choice = {"finish_reason": "stop", "message": {"role": "assistant", "content": "Done."}}
+    chat_server.default = (200, {}, json.dumps({"choices": [choice], **({"usage": usage} if usage else {})}))
+    policy = ApiPolicy(ApiOptions("m", base_url=chat_server.url))
+    file, search = tmp_path / "searched.jsonl", parse_search("majority:n=3")
+    evaluate(policy, EvalOptions(cloakroom, episodes=2, output=file, search=search))
+    policy.close()
+    (read,) = read_evaluations([file])
+    if usage is None:
+        assert read.costs["tokens"] is None
+        assert front([read], "tokens") == []
+    else:
+        assert read.costs["tokens"] is not None
+        assert read.costs["tokens"].value == 3 * 7
 
 
 def test_a_models_tokens_are_those_that_it_sampled(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from toolgym.agents.evaluation.evaluation import AgentOptions, EvalOptions, eval
 from toolgym.agents.evaluation.report import Report
 from toolgym.agents.policies.policy import Completion
 from toolgym.agents.policies.scripted import NoopPolicy, OraclePolicy, RandomPolicy
+from toolgym.agents.search import parse_search
 from toolgym.errors import ConfigError
 from toolgym.trajectory import read_trajectories
 
@@ -53,6 +54,18 @@ def test_noop_solves_what_is_forbidden(cloakroom):
     assert found["by_kind"]["hand_out"]["pass@1"] == 0.0
     assert found["tool_recall"] == 0.0
     assert found["errors"]["tool_selection"] == pytest.approx(18 / 20)
+
+
+def test_an_evaluation_that_cannot_begin_leaves_what_it_was_to_overwrite(cloakroom, tmp_path):
+    path = tmp_path / "episodes.jsonl"
+    evaluate(NoopPolicy(), EvalOptions(cloakroom, episodes=2, output=path))
+    before = path.read_bytes()
+    search = parse_search("astar:memory=missing.jsonl")
+    with pytest.raises(ConfigError, match="no file"):
+        evaluate(RandomPolicy(0), EvalOptions(cloakroom, episodes=2, output=path, overwrite=True, search=search))
+    assert path.read_bytes() == before
+    evaluate(NoopPolicy(), EvalOptions(cloakroom, episodes=3, output=path, overwrite=True))
+    assert len(list(read_trajectories(path))) == 3
 
 
 class Clumsy:

@@ -17,6 +17,7 @@ from toolgym.agents.evaluation.evaluation import AgentOptions
 from toolgym.agents.exploring import Explored, ExploringOptions, explore, states_of, step_pairs
 from toolgym.agents.exploring.exploring import told_the_outcome
 from toolgym.agents.exploring.folder import Folder, lines_of
+from toolgym.agents.policies.api import ApiOptions, ApiPolicy
 from toolgym.agents.policies.scripted import RandomPolicy
 from toolgym.errors import ConfigError, LockedError
 from toolgym.messages import Turn
@@ -103,6 +104,39 @@ def test_a_second_call_goes_on(whole: Path, coin: Callable[[], Any], tmp_path: P
         totals = explore(coin(), options(tmp_path / "found", episodes=episodes, agent=agent))
         assert totals.tasks == episodes
     assert content(tmp_path / "found") == content(whole)
+
+
+def test_tasks_that_were_lost_are_explored_by_the_next_call(tmp_path: Path, chat_server: Any) -> None:
+    """The endpoint dies after two of six tasks, and is up again for the last two: the third and fourth are left."""
+    alone = AgentOptions(concurrency=1)
+    chosen = {"search": told_the_outcome("best_of:n=2"), "agent": alone, "agent_name": "api:m"}
+    bring_env(ENV)
+
+    def run(folder: str, episodes: int, answer: Any) -> tuple[Any, list[int]]:
+        chat_server.default, seen = answer, []
+        policy = ApiPolicy(ApiOptions("m", base_url=chat_server.url, attempts=1))
+        done = explore(
+            policy,
+            options(tmp_path / folder, episodes=episodes, **chosen),
+            on_task=lambda totals, _: seen.append(totals.tasks),
+        )
+        policy.close()
+        return done, seen
+
+    answered, _ = run("whole", 6, "Done.")
+    run("found", 2, "Done.")
+    broken, _ = run("found", 4, 503)
+    assert (broken.tasks, broken.lost) == (4, 2)
+    lines = list(lines_of(tmp_path / "whole" / "progress.jsonl"))
+    again, seen = run("found", 6, "Done.")
+    assert seen == [2, 3, 4, 5, 6]
+    assert again == answered
+    assert again.lost == 0
+    figures = [{**each, "sizes": None} for each in lines_of(tmp_path / "found" / "progress.jsonl")]
+    assert [each for each in figures if each["episodes"]] == [{**each, "sizes": None} for each in lines]
+    before = len(chat_server.requests)
+    assert run("found", 6, "Done.") == (answered, [6])
+    assert len(chat_server.requests) == before
 
 
 def test_what_a_kill_leaves_is_cut_off(whole: Path, coin: Callable[[], Any], tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """Tools that come and go in a conversation: the three modes, what the policy is told, and limits that hold."""
 
+import json
 from typing import Any
 
 import pytest
 
+from toolgym.agents.evaluation.evaluation import EvalOptions, evaluate
 from toolgym.agents.memory.mem_tool import ADD, REMOVE, ToolMemoryOptions, ToolMemoryPolicy
 from toolgym.agents.policies import ApiPolicy
 from toolgym.agents.policies.api import ApiOptions
@@ -12,6 +14,7 @@ from toolgym.errors import ConfigError, OpeningError
 from toolgym.mcp.session import ToolSpec
 from toolgym.messages import ToolCall, Turn, render
 from toolgym.observations import Prompt, with_tools
+from toolgym.trajectory import read_trajectories
 
 SPECS = [
     ToolSpec("book_flight", "Books a seat on a plane."),
@@ -176,6 +179,29 @@ def test_the_hybrid_agent_adds_and_the_users_turns_remove(scripted):
     assert sorted(inner.tools[0][:-1]) == ["play_music", "stop_music"]
     kept = notes(policy)["kept"]
     assert kept == [2, 2]
+
+
+def test_turns_that_manage_tools_cost_what_they_wrote(chat_server, desk_env, tmp_path):
+    """An endpoint that adds tools with 50 tokens, then answers with 10: 60 of the episode, as the memory counts."""
+
+    def reply(body: dict[str, Any]) -> tuple[int, dict[str, str], str]:
+        managed = any(message["role"] == "assistant" for message in body["messages"])
+        function = {"name": ADD, "arguments": '{"query": "show an order"}'}
+        calls = [{"id": "c1", "type": "function", "function": function}]
+        message = {"role": "assistant", "content": "Done."} if managed else {"role": "assistant", "tool_calls": calls}
+        usage = {"prompt_tokens": 100, "completion_tokens": 10 if managed else 50}
+        choice = {"finish_reason": "stop", "message": message}
+        return 200, {}, json.dumps({"choices": [choice], "usage": usage})
+
+    chat_server.default = reply
+    policy = ToolMemoryPolicy(
+        ApiPolicy(ApiOptions("m", base_url=chat_server.url)), ToolMemoryOptions(mode="autonomous")
+    )
+    evaluate(policy, EvalOptions(desk_env, episodes=1, output=tmp_path / "kept.jsonl"))
+    policy.close()
+    kept = read_trajectories(tmp_path / "kept.jsonl")
+    told = [(each.meta["cost"]["tokens"], each.meta["memory"]["written"], each.meta["memory"]["read"]) for each in kept]
+    assert told == [(60, 60, 200)]
 
 
 def test_an_agent_that_only_manages_tools_does_not_go_on_for_ever(scripted):

@@ -14,7 +14,7 @@ from toolgym.mcp.server import ToolServer
 from toolgym.messages import ToolCall, Turn, render
 from toolgym.perturbing import episode
 from toolgym.retrieval import sandbox
-from toolgym.retrieval.made import MadeTool, RefusedError, kept_tools, read_tool, verify
+from toolgym.retrieval.made import MadeTool, RefusedError, keep_tool, kept_tools, read_tool, verify
 from toolgym.retrieval.sandbox import Ran
 from toolgym.tasks import GoldAction, Task
 from toolgym.world import Base, World
@@ -187,6 +187,16 @@ def test_a_file_keeps_what_was_made_for_later_environments(here, tmp_path):
         with pytest.raises(ConfigError, match=said):
             room(made_tools=str(file))
         assert file.read_text() == text
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85", "\r", "\ud800"])
+def test_any_text_of_a_made_tool_is_kept_on_its_line(tmp_path, mark):
+    """JSON leaves some line ends of Unicode as they are."""
+    file = tmp_path / "made.jsonl"
+    given = {**DOUBLE, "description": f"Doubles{mark}a number."}
+    for _ in range(2):
+        keep_tool(read_tool(given), file)
+    assert kept_tools(file) == {"double": read_tool(given)}
 
 
 def test_without_an_engine_it_is_said(monkeypatch):

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolgym import _json
+from toolgym import _json, _strict_json
 from toolgym._files import append_line
 from toolgym.errors import ConfigError
 from toolgym.mcp.session import ToolSpec
@@ -157,14 +157,14 @@ def kept_tools(file: str | Path) -> dict[str, MadeTool]:
         ConfigError: a line holds no tool.
     """
     found: dict[str, MadeTool] = {}
-    lines: list[str] = []
     try:
-        lines = Path(file).read_text(encoding="utf-8").splitlines() if Path(file).exists() else []
+        text = Path(file).read_text(encoding="utf-8") if Path(file).exists() else ""
     except (OSError, ValueError) as error:
         raise ConfigError(f"The file of made tools {str(file)!r} cannot be read: {error}") from error
-    for number, line in enumerate(lines, 1):
+    # Not by `splitlines`: JSON has other line ends (U+2028) within its texts.
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), 1):
         try:
-            told = _json.loads(line)
+            told = _strict_json.loads(line, half_characters=True)
             made = read_tool(told if isinstance(told, dict) else {})
         except ValueError as error:
             raise ConfigError(

@@ -58,7 +58,7 @@ class TrajectoryWriter:
 
     Args:
         path: the file; it and its folders are made if they are not there. A torn last line is cut off first.
-        anew: whether what the file holds makes way, once it is locked.
+        anew: whether what the file holds makes way, with the first episode that is written.
 
     Raises:
         LockedError: somebody else is writing the file; the message says who.
@@ -80,18 +80,23 @@ class TrajectoryWriter:
         except BaseException:
             self._file.close()
             raise
+        self._anew = anew and self.path.is_file() and self.path.stat().st_size > 0
+        """Whether the file still holds what is to make way."""
         try:
-            if anew and self.path.is_file():
-                self._file.truncate(0)
-            check_addable(self.path)
-            cut_torn_line(self.path)
-            self._put(_HEADER)
+            if not self._anew:
+                check_addable(self.path)
+                cut_torn_line(self.path)
+                self._put(_HEADER)
         except BaseException:
             self.close()
             raise
 
     def begin(self, trajectory: Trajectory) -> int:
         """Writes an episode's beginning (its steps follow by `step`); returns its number in this writer's segment."""
+        if self._anew:
+            self._file.truncate(0)
+            self._anew = False
+            self._put(_HEADER)
         number, self._next = self._next, self._next + 1
         self._put({"type": "episode", "episode": number, **opening_to_json(trajectory)})
         return number
