@@ -266,16 +266,19 @@ def markdown(results: Mapping[str, Any], seeds: Sequence[int]) -> str:
         parts.append(f"{name} ({found['paper']}; reward: {found['reward']})")
         parts.append(_rows_table(found, results["start"], len(seeds)))
         if found["claims"]:
+            titles = {"near solved": "near", "near state": "near, state right", "far solved": "far"}
+            if not any(one["differences"].get("far solved") for one in found["claims"]):
+                del titles["far solved"]
             claims = [
                 [
                     f"{one['row']} - {one['other']} > {one['points']:g}",
-                    *(_points(one["differences"].get(f"near {what}")) for what in ("solved", "state")),
-                    _points(one["differences"].get("far solved")),
+                    *(_points(one["differences"].get(name)) for name in titles),
                     _said(one),
                 ]
                 for one in found["claims"]
             ]
-            parts.append(_table(["claim, in points", "near", "near, state right", "far", "verdict"], claims))
+            parts.append(_table(["claim, in points", *titles.values(), "verdict"], claims))
+        if found["conditions"]:
             words = {True: "met", False: "not met", None: "not measured"}
             conditions = [
                 [one["row"], one["name"], one["about"], "" if one["value"] is None else f"{one['value']:.3g}",
