@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import gymnasium
+from gymnasium.envs.registration import parse_env_id
 
 from toolgym.custom import TaskList
 from toolgym.env import ToolEnv
@@ -83,6 +84,8 @@ def open_env(env_id: str, **options: Any) -> ToolEnv:
     if env_id in env_ids():
         check_options(options, _options_of(env_id))
     own = brought(env_id)
+    if own is None and not _may_be_registered(env_id):
+        raise ConfigError(did_you_mean(env_id, env_ids(), "environment"))
     try:
         env = (gymnasium.make(env_id, **options) if own is None else own(**options)).unwrapped
     except ImportError as error:
@@ -106,6 +109,16 @@ def open_env(env_id: str, **options: Any) -> ToolEnv:
         env.close()
         raise ConfigError(f"{env_id} is no ToolGym environment. Known: {', '.join(env_ids())}.")
     return env
+
+
+def _may_be_registered(env_id: str) -> bool:
+    """Whether a text has the form of a Gymnasium id, which may have the module before it that registers it."""
+    module, colon, name = env_id.rpartition(":")
+    try:
+        parse_env_id(name)
+    except gymnasium.error.Error:
+        return False
+    return ":" not in module and bool(module) == bool(colon)
 
 
 def doubts(env: ToolEnv, model: str = "") -> list[str]:
