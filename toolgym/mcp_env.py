@@ -75,6 +75,22 @@ class McpOptions:
     random_seed: int = 0
     """Seeds the random tasks."""
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise ConfigError(f"name is a text, not {self.name!r:.100}")
+        for name in ("timeout_s", "start_timeout_s"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not (isinstance(value, int | float) and value > 0):
+                raise ConfigError(f"{name} is a number of seconds, greater than 0, not {value!r:.100}")
+        for name, least in (("spares", 0), ("max_answer_bytes", 1), ("random_seed", 0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not (isinstance(value, int) and value >= least):
+                raise ConfigError(f"{name} is a whole number, at least {least}, not {value!r:.100}")
+        if not isinstance(self.reset_tools, Mapping | None):
+            raise ConfigError(
+                f"reset_tools is an object such as {{'reset': 'clear_all'}}, not {self.reset_tools!r:.100}"
+            )
+
     def wire(self) -> WireOptions:
         """How connections behave."""
         return WireOptions(

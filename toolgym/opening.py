@@ -1,13 +1,15 @@
 """One environment by its id, with errors that say what there is instead, and what is doubtful about it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import partial
 from typing import Any
 
 import gymnasium
+from gymnasium.envs.registration import parse_env_id
 
 from toolgym.custom import TaskList
+from toolgym.domain import TaskSet
 from toolgym.env import ToolEnv
 from toolgym.errors import ConfigError, ToolGymError, did_you_mean
 from toolgym.loading import load_named, names_object, raised
@@ -83,6 +85,8 @@ def open_env(env_id: str, **options: Any) -> ToolEnv:
     if env_id in env_ids():
         check_options(options, _options_of(env_id))
     own = brought(env_id)
+    if own is None and not _may_be_registered(env_id):
+        raise ConfigError(did_you_mean(env_id, env_ids(), "environment"))
     try:
         env = (gymnasium.make(env_id, **options) if own is None else own(**options)).unwrapped
     except ImportError as error:
@@ -108,6 +112,16 @@ def open_env(env_id: str, **options: Any) -> ToolEnv:
     return env
 
 
+def _may_be_registered(env_id: str) -> bool:
+    """Whether a text has the form of a Gymnasium id, which may have the module before it that registers it."""
+    module, colon, name = env_id.rpartition(":")
+    try:
+        parse_env_id(name)
+    except gymnasium.error.Error:
+        return False
+    return ":" not in module and bool(module) == bool(colon)
+
+
 def doubts(env: ToolEnv, model: str = "") -> list[str]:
     """A sentence for each doubt.
 
@@ -123,9 +137,34 @@ def doubts(env: ToolEnv, model: str = "") -> list[str]:
             "tasks without a split are in every split, so the agent is tested on tasks that it is trained on; give "
             "each task a split (split: train, split: test)"
         )
+    out += _other_ids(env)
     if model.partition(":")[0] == "builtin" and env.domain.name != _READS:
         out.append(
             f"{model} reads the airline's tools and requests alone, and can learn little of {env.domain.name!r}; take "
             "a pretrained model (toolgym eval --agent hf:MODEL, toolgym train --model MODEL)"
         )
     return out
+
+
+def _other_ids(env: ToolEnv) -> list[str]:
+    """A sentence for each index among the chosen tasks that reads as the id of another task."""
+    chosen = env.options.task
+    several = chosen if isinstance(chosen, Sequence) and not isinstance(chosen, str) else [chosen]
+    indices = [one for one in several if isinstance(one, int)]
+    if not indices:
+        return []
+    tasks = env.domain.tasks(env.options.split, depth=env.options.depth, kinds=env.options.kinds)
+    return [
+        f"task {index} is the one of that index from 0, {tasks[index].id!r}, and not the one of the id {str(index)!r}; "
+        f"of that id it is --task '\"{index}\"'"
+        for index in indices
+        if tasks[index].id != str(index) and _has(tasks, str(index))
+    ]
+
+
+def _has(tasks: TaskSet, id: str) -> bool:
+    try:
+        tasks.by_id(id)
+    except ConfigError:
+        return False
+    return True

@@ -111,15 +111,19 @@ class EnvOptions:
             raise ConfigError(did_you_mean(self.format, ("auto", *formats()), "message format"))
         for name in ("max_turns", "max_calls", "max_message_chars", "max_tokens", "max_seconds"):
             value = getattr(self, name)
-            if value is not None and not (isinstance(value, int | float) and value > 0):
+            if value is None and name in ("max_tokens", "max_seconds"):
+                continue
+            if isinstance(value, bool) or not (isinstance(value, int | float) and value > 0):
                 raise ConfigError(f"{name} must be greater than 0, not {value!r}")
+        if self.count_tokens is not None and not callable(self.count_tokens):
+            raise ConfigError(f"count_tokens is a function of a text, not {self.count_tokens!r:.100}")
         if self.budget is not None:
             object.__setattr__(self, "budget", Budget.of(self.budget))
             for name, value in cast(Budget, self.budget).given.items():
                 limit = getattr(self, f"max_{name}")
                 if limit is not None and value > limit:
                     raise ConfigError(f"A budget of {name}={value} is beyond max_{name}={limit}: raise max_{name} too")
-        for name in ("rename", "reorder"):
+        for name in ("rename", "reorder", "reveal_gold"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"{name} is true or false, not {getattr(self, name)!r:.100}")
         if isinstance(self.distractors, bool) or not (isinstance(self.distractors, int) and self.distractors >= 0):

@@ -110,6 +110,13 @@ def servers(name: str) -> tuple[str, ...]:
         (("check", "--env", "exits.py:make"), "SystemExit: no licence (exits.py, line 2)"),
         (("eval", "--env", "late.py:make"), "ValueError: no database (late.py, line 2)"),
         (("eval", "--env", "norun.py:x"), "norun.py:x is a int"),
+        # What is no environment's id at all.
+        (("list", ""), "Unknown environment ''"),
+        (("eval", "--env", "ToolGym/Airline-v0 "), "Did you mean 'ToolGym/Airline-v0'?"),
+        (("check", "ToolGym/Airline-v0/"), "Did you mean 'ToolGym/Airline-v0'?"),
+        (("play", "the airline"), "Unknown environment 'the airline'"),
+        (("list", ":"), "Unknown environment ':'"),
+        (("list", ":ToolGym/Airline-v0"), "Did you mean 'ToolGym/Airline-v0'?"),
         (("train", "--algo", "raises.py:main"), "RuntimeError: no licence (raises.py, line 1)"),
         (("train", "--algo", "broken.py:main"), "SyntaxError"),
         (("train", "--algo", "exits.py:main"), "SystemExit: no licence"),

@@ -1,6 +1,7 @@
 """Commands that play what was asked for, say why nothing was played, and say at once what cannot come to much."""
 
 import json
+import re
 import sys
 from functools import partial
 from pathlib import Path
@@ -154,6 +155,24 @@ def test_the_most_frequent_reason_is_said_and_some_episodes_are_no_failure(capsy
     assert json.loads(out)["infra_errors"] == 2
     assert "2 of 3 episodes were lost; " in error
     assert "ServerDiedError" in error
+
+
+@pytest.mark.parametrize(
+    ("task", "id", "told"),
+    [
+        ("1", "2", "task 1 is the one of that index from 0, '2', and not the one of the id '1'"),
+        ('"1"', "1", None),
+        ("0", "1", None),  # no task has that id
+    ],
+)
+def test_an_index_that_reads_as_another_task_s_id_is_told(capsys, tmp_path, own, task, id, told):
+    """Without ids in the file, ids are the tasks' numbers from 1, as `toolgym show` has them."""
+    (tmp_path / "tasks.yaml").write_text(re.sub(r"\{id: \w+, request", "{request", TASKS))
+    file = tmp_path / "episodes.jsonl"
+    _, _, error = run(capsys, "eval", *own, "--agent", "noop", "--task", task, "--output", str(file))
+    assert [trajectory.task_id for _, trajectory in iterate_trajectories(file)] == [id]
+    assert ("not the one of the id" in error) == (told is not None)
+    assert told is None or (told in error and "--task '\"1\"'" in error)
 
 
 def test_tasks_without_a_split_are_told_once(capsys, tmp_path, own):

@@ -512,5 +512,24 @@ def test_one_kind_may_be_a_text() -> None:
 def test_limits_are_numbers() -> None:
     with pytest.raises(ConfigError, match="max_turns must be greater than 0, not 'abc'"):
         EnvOptions(max_turns="abc")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        *(({name: None}, f"{name} must be") for name in ("max_turns", "max_calls", "max_message_chars")),
+        ({"max_turns": True}, "max_turns must be greater than 0, not True"),
+        ({"max_tokens": 50, "count_tokens": "gpt2"}, "count_tokens is a function of a text, not 'gpt2'"),
+        *(({"reveal_gold": wrong}, f"reveal_gold is true or false, not {wrong!r}") for wrong in ("False", "no", 0)),
+    ],
+)
+def test_options_of_another_kind_are_refused(options: dict[str, Any], message: str) -> None:
+    """A text such as False is true to Python: the gold would be revealed to whoever wrote that it is not to be."""
+    with pytest.raises(ConfigError, match=message):
+        EnvOptions(**options)
+
+
+def test_what_needs_no_limit_has_none() -> None:
+    assert EnvOptions(max_tokens=None, max_seconds=None, count_tokens=len).max_tokens is None
     with pytest.raises(ConfigError, match="nosuchmodule"):
         open_env("nosuchmodule:My/Shop-v0")

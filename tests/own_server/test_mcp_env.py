@@ -391,6 +391,26 @@ def test_a_gold_chain_that_fails_is_a_task_error():
     env.close()
 
 
+@pytest.mark.parametrize(
+    ("option", "wrong", "said"),
+    [
+        ("name", 7, "name is a text, not 7"),
+        ("timeout_s", "x", "timeout_s is a number of seconds, greater than 0, not 'x'"),
+        ("timeout_s", -1, "greater than 0, not -1"),
+        ("start_timeout_s", None, "greater than 0, not None"),
+        ("spares", "x", "spares is a whole number, at least 0, not 'x'"),
+        ("spares", -1, "at least 0, not -1"),
+        ("max_answer_bytes", "4kB", "at least 1, not '4kB'"),
+        ("random_seed", -1, "at least 0, not -1"),
+        ("reset_tools", "clear_all", "reset_tools is an object such as {'reset': 'clear_all'}, not 'clear_all'"),
+    ],
+)
+def test_options_of_another_kind_are_refused_before_a_server_is_started(raw_server_command, option, wrong, said):
+    with pytest.raises(ConfigError) as refused:
+        open_env("ToolGym/MCP-v0", servers=raw_server_command("serve"), **{option: wrong})
+    assert said in str(refused.value)
+
+
 def test_open_env_knows_its_options():
     with pytest.raises(ConfigError, match="Did you mean 'servers'"):
         open_env("ToolGym/MCP-v0", server_s="x")

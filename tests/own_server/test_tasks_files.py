@@ -213,6 +213,24 @@ def test_what_was_frozen_is_kept_and_compared(tmp_path, shop, name):
     assert freeze(shop_is_other, shop).gold_diff == {}  # a frozen task is not executed again
 
 
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "b.yaml"])
+def test_what_was_frozen_of_whole_tasks_is_kept_in_them(tmp_path, shop, name):
+    tasks, _ = read_tasks(write(tmp_path, GOOD))
+    whole = [task.model_dump(mode="json") for task in tasks]
+    lines = name == "a.jsonl"
+    source = write(
+        tmp_path, "\n".join(map(json.dumps, whole)) if lines else json.dumps(whole), f"a.{'jsonl' if lines else 'json'}"
+    )
+    frozen = {task.id: execute(task, shop).frozen for task in tasks}
+    output = tmp_path / name
+    write_frozen(source, output, frozen)
+    for kept in (frozen, {}):  # what was not frozen anew stays
+        write_frozen(output, output, kept) if name != "b.yaml" else None
+        read, _ = read_tasks(output)
+        assert [Frozen.model_validate(task.meta["frozen"]) for task in read] == list(frozen.values())
+    assert [task.model_copy(update={"meta": old.meta}) for task, old in zip(read, tasks, strict=True)] == tasks
+
+
 def test_freezing_in_place_leaves_the_author_s_text(tmp_path, shop):
     path = write(tmp_path, GOOD)
     frozen = {task.id: execute(task, shop).frozen for task in read_tasks(path)[0]}

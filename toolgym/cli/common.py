@@ -73,7 +73,8 @@ EnvId = Annotated[
 ]
 Split = Annotated[str, _episodes("--split", metavar="NAME", help="train, validation, test or test_unseen.")]
 Task = Annotated[
-    list[str] | None, _episodes("--task", metavar="ID", help="Only the task of this id or index; may be repeated.")
+    list[str] | None,
+    _episodes("--task", metavar="ID", help="Only the task of this id, or of this index from 0; may be repeated."),
 ]
 Seed = Annotated[int, _episodes("--seed", metavar="N", min=0, help="Seeds every choice.")]
 JsonFlag = Annotated[bool, _output("--json", help="Print JSON for a script to read.")]

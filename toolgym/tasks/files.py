@@ -291,6 +291,9 @@ def _with_frozen(source: Path, output: Path, kept: Mapping[str, Any]) -> Iterato
 
     def added(number: int, entry: Any) -> Any:
         id = entry.get("id") or str(number)
+        if _is_whole(entry):
+            meta = entry.get("meta") or {}
+            return {**entry, "meta": {**meta, "frozen": kept.get(id, meta.get("frozen"))}}
         return {**entry, "frozen": kept.get(id, earlier.get(id, entry.get("frozen")))}
 
     if source.suffix == output.suffix == ".jsonl":
@@ -373,11 +376,16 @@ def _entry(located: Located, name: str, place: tuple[int]) -> Task | AuthoredTas
     value = located.value
     if isinstance(value, Task):
         return value
-    kind = Task if isinstance(value, Mapping) and {"domain", "gold"} <= value.keys() else AuthoredTask
+    kind = Task if _is_whole(value) else AuthoredTask
     try:
         return kind.model_validate(value)
     except ValidationError as error:
         raise _task_error(error, located, name, place) from error
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether an entry is a `Task` as it stands, which keeps what was frozen in its `meta`."""
+    return isinstance(value, Mapping) and {"domain", "gold"} <= value.keys()
 
 
 _WANTED = {
