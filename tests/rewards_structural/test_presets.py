@@ -128,6 +128,15 @@ def test_nothing_scores_above_the_gold(preset: str) -> None:
     assert best == pytest.approx({"ac_planner": 1.5, "awpo": 2, "toolrl": 4, "toolupt": 4}.get(preset, best))
 
 
+@pytest.mark.parametrize("preset", ["solved", "state", "tgrl"])
+def test_a_message_without_the_gold_s_response_is_not_solved(preset: str) -> None:
+    call, said = render(Turn("t", GOLD.calls)), "<response>Done.</response>"
+    assert score(preset, said, "<response>Yes.</response>") == score(preset, call + said, call + said)
+    for text, gold in (("", said), ("<tool_call>{", said), (call, call + said)):
+        assert score(preset, text, gold)["total"] < score(preset, gold, gold)["total"]
+    assert score(preset, call + said, call) == score(preset, call, call)  # a gold of calls asks for no response
+
+
 @pytest.mark.parametrize("preset", preset_names())
 @settings(max_examples=25)
 @given(

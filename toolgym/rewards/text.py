@@ -8,6 +8,7 @@ from toolgym.errors import ConfigError
 from toolgym.formats.call_json import loads
 from toolgym.messages import ToolCall, Turn, parse, render
 from toolgym.rewards.matching import forms
+from toolgym.rewards.state import solved
 from toolgym.tasks import CallCheck, ChecklistItem, GoldAction, GoldCall, Task
 from toolgym.trajectory import Step, ToolResult, Trajectory
 
@@ -124,8 +125,8 @@ def text_episode(completion: str, gold: Gold) -> tuple[Trajectory, Task]:
     """One message as an episode that ended with it, for rewards that want one.
 
     Without an environment nothing is executed. A call counts as successful when its name and parameter names are a gold
-    call's, the state is taken to be the list of calls made, and the episode is solved when those are the gold's and it
-    responds where the gold does. The checklist asks for each gold call.
+    call's. The state is taken to be the list of calls made and, where the gold responds, that there was a response: the
+    episode is solved when it is the gold's. The checklist asks for each gold call.
     """
     wanted, turn = gold_turn(gold), parse(completion)
     gold_forms, made_forms = forms(wanted.calls), forms(turn.calls)
@@ -134,7 +135,7 @@ def text_episode(completion: str, gold: Gold) -> tuple[Trajectory, Task]:
         ToolResult("ok") if (call.name, call.keys) in shapes else ToolResult("error", None, True, "invalid_arguments")
         for call in made_forms
     ]
-    right = made_forms == gold_forms and (turn.response is not None) == (wanted.response is not None)
+    responds = wanted.response is not None
     task = Task(
         id="text",
         domain="text",
@@ -147,20 +148,22 @@ def text_episode(completion: str, gold: Gold) -> tuple[Trajectory, Task]:
                 response=wanted.response,
             ),
         ),
-        gold_diff=_as_diff(wanted),
+        gold_diff=_as_diff(wanted, responds),
         checklist=tuple(
             ChecklistItem(id=f"call{i}", question="", check=CallCheck(name=call.name, arguments=call.arguments))
             for i, call in enumerate(wanted.calls)
         ),
     )
-    step = Step(turn, tuple(results), diff=_as_diff(turn))
-    outcome = "solved" if right else "policy_error" if turn.problems else "unsolved"
-    return Trajectory("text", "text", steps=[step], outcome=outcome), task
+    trajectory = Trajectory("text", "text", steps=[Step(turn, tuple(results), diff=_as_diff(turn, responds))])
+    trajectory.outcome = "solved" if solved(trajectory, task) else "policy_error" if turn.problems else "unsolved"
+    return trajectory, task
 
 
-def _as_diff(turn: Turn) -> dict[str, dict[str, Any]]:
+def _as_diff(turn: Turn, responds: bool) -> dict[str, dict[str, Any]]:
+    """What a message changes: the calls that it makes and, where it matters (`responds`), that it has a response."""
     calls = {str(i): {"name": call.name, "arguments": call.arguments} for i, call in enumerate(turn.calls)}
-    return {"calls": calls} if calls else {}
+    said = {"0": {}} if responds and turn.response is not None else {}
+    return {table: records for table, records in (("calls", calls), ("responses", said)) if records}
 
 
 def gold_text(gold: Gold, format: str = "toolgym") -> str:
