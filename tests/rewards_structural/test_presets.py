@@ -238,6 +238,25 @@ def test_completions_may_be_chat_messages() -> None:
     assert completion_text([{"role": "user", "content": "hi"}]) == ""
 
 
+def test_thoughts_of_chat_messages_are_read() -> None:
+    calls = [{"type": "function", "function": {"name": "a", "arguments": '{"x": 1}'}}]
+    gold = {"role": "assistant", "reasoning_content": "Look.", "content": None, "tool_calls": calls}
+    thinking = [{"type": "thinking", "thinking": "Look."}]
+    for message in (gold, {**gold, "reasoning_content": None, "content": thinking}):
+        assert score("toolrl", [message], gold, source="paper")["total"] == 4.0
+        assert score("awpo", [message], gold)["total"] == 2.0
+    said = {"role": "assistant", "reasoning": "Easy.", "content": "Hello."}
+    parts = {"role": "assistant", "content": [{"type": "thinking", "thinking": "Easy."}, {"type": "text", "text": "Hello."}]}
+    for message in (said, parts):
+        assert (gold_turn(message).plan, gold_turn(message).response) == ("Easy.", "Hello.")
+        assert completion_text([message]) == "<think>Easy.</think>\nHello."
+    block = '<tool_call>\n{"name": "a", "parameters": {"x": 1}}\n</tool_call>'
+    apart = {"role": "assistant", "reasoning_content": "Look.", "content": block}  # as reasoning parsers leave it
+    assert score("toolrl", [apart], f"<think>Look.</think>\n{block}")["total"] == 4.0
+    assert completion_text([{"role": "assistant", "content": [{"type": "text", "text": None}]}]) == ""
+    assert gold_turn({"role": "assistant", "content": None}).response is None
+
+
 def test_scores_are_the_same_in_any_process() -> None:
     code = (
         "from toolgym.rewards import score, preset_names\n"

@@ -6,6 +6,8 @@ from typing import Any
 
 from toolgym.errors import ConfigError
 from toolgym.formats.call_json import loads
+from toolgym.formats.openai import read_content, reasoning_of
+from toolgym.formats.tagged import escape
 from toolgym.messages import ToolCall, Turn, parse, render
 from toolgym.rewards.matching import forms
 from toolgym.rewards.state import solved
@@ -64,7 +66,7 @@ def _of_mapping(gold: Mapping[str, Any]) -> Turn:
             raise ConfigError(f"The plan and the response of a gold are texts; got {dict(gold)!r:.200}.")
         return Turn(plan, gold_turn(gold.get("calls") or []).calls, response)
     if "content" in gold and not gold.get("tool_calls"):
-        return _of_text(str(gold["content"]))
+        return _of_text(_said(gold))
     return _of_text(json.dumps(dict(gold)))
 
 
@@ -87,7 +89,8 @@ def _call(item: Any) -> ToolCall:
 
 
 def completion_text(completion: str | Sequence[Mapping[str, Any]] | Mapping[str, Any]) -> str:
-    """A completion as text: itself, or the last assistant message of a chat (OpenAI JSON where it has tool calls).
+    """A completion as text: itself, or the last assistant message of a chat (OpenAI JSON where it has tool calls), with
+    what it thought.
 
     Raises:
         ConfigError: it is neither.
@@ -102,14 +105,19 @@ def completion_text(completion: str | Sequence[Mapping[str, Any]] | Mapping[str,
         return ""
     if isinstance(last.get("tool_calls"), Sequence) and last["tool_calls"]:
         return json.dumps(_openai(last), ensure_ascii=False)
-    content = last.get("content")
-    if isinstance(content, list):
-        content = "".join(str(part.get("text", "")) for part in content if isinstance(part, Mapping))
-    return content if isinstance(content, str) else ""
+    return _said(last)
+
+
+def _said(message: Mapping[str, Any]) -> str:
+    """A message without tool calls as its model wrote it: what it thought, in tags, before what it said."""
+    thoughts, text = read_content(message.get("content"))
+    thought = reasoning_of(message)
+    tagged = [f"<think>{escape(each)}</think>" for each in ([] if thought is None else [thought]) + thoughts]
+    return "\n".join([*tagged, *([] if text is None else [text])])
 
 
 def _openai(message: Mapping[str, Any]) -> dict[str, Any]:
-    """The message with arguments as JSON strings, whichever way the chat has them."""
+    """The message with arguments as JSON strings, whichever way the chat has them, and with what was thought."""
     calls = []
     for call in message["tool_calls"]:
         function = call.get("function", call) if isinstance(call, Mapping) else None
@@ -118,7 +126,9 @@ def _openai(message: Mapping[str, Any]) -> dict[str, Any]:
         arguments = function.get("arguments")
         arguments = arguments if isinstance(arguments, str) else json.dumps(arguments or {})
         calls.append({"type": "function", "function": {"name": function.get("name"), "arguments": arguments}})
-    return {"role": "assistant", "content": message.get("content"), "tool_calls": calls}
+    out = {"role": "assistant", "content": message.get("content"), "tool_calls": calls}
+    thought = reasoning_of(message)
+    return out if thought is None else {**out, "reasoning_content": thought}
 
 
 def text_episode(completion: str, gold: Gold) -> tuple[Trajectory, Task]:
