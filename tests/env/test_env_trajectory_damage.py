@@ -215,6 +215,21 @@ def nested(levels: int) -> Any:
     return value
 
 
+@pytest.mark.parametrize("depth", range(MAX_DEPTH - 6, MAX_DEPTH + 20, 2))
+@pytest.mark.parametrize("beside", ["", "\ud800"])  # which is written in another way
+def test_what_can_be_written_can_be_read(tmp_path: Path, depth: int, beside: str) -> None:
+    path, deep = tmp_path / "t.jsonl", episode(structured={"x": nested(depth), "y": beside})
+    with TrajectoryWriter(path) as writer:
+        writer.write(episode("first"))
+        number = writer.begin(deep)
+        try:
+            writer.step(number, deep.steps[0])
+        except TrajectoryError as error:
+            assert "nested too deep" in str(error)
+            assert depth > MAX_DEPTH - 5
+    assert read_trajectories(path)[0] == episode("first")
+
+
 def test_what_is_written_is_not_nested_deeper_than_what_is_read(tmp_path: Path) -> None:
     """A line has three levels around what a server said: the record, its results, the result."""
     path = tmp_path / "t.jsonl"
