@@ -246,7 +246,10 @@ def test_thoughts_of_chat_messages_are_read() -> None:
         assert score("toolrl", [message], gold, source="paper")["total"] == 4.0
         assert score("awpo", [message], gold)["total"] == 2.0
     said = {"role": "assistant", "reasoning": "Easy.", "content": "Hello."}
-    parts = {"role": "assistant", "content": [{"type": "thinking", "thinking": "Easy."}, {"type": "text", "text": "Hello."}]}
+    parts = {
+        "role": "assistant",
+        "content": [{"type": "thinking", "thinking": "Easy."}, {"type": "text", "text": "Hello."}],
+    }
     for message in (said, parts):
         assert (gold_turn(message).plan, gold_turn(message).response) == ("Easy.", "Hello.")
         assert completion_text([message]) == "<think>Easy.</think>\nHello."
