@@ -17,6 +17,7 @@ __all__ = ["MAX_DEPTH", "JsonError", "dumps", "each_line", "loads", "numbered"]
 MAX_DEPTH = 100
 """Levels of nesting."""
 
+_TOO_DEEP = "nested too deep to be written"
 _MARK = b"\xef\xbb\xbf"
 _STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 _BRACKETS = re.compile(_STRING + r"|[\[\]{}]", re.DOTALL)
@@ -83,20 +84,35 @@ def dumps(value: Any, *, indent: bool = False, depth: int = MAX_DEPTH) -> bytes:
     Args:
         value: of JSON's types.
         indent: whether it goes over several lines.
-        depth: levels of nesting that it may have; checked where it matters.
+        depth: levels of nesting that it may have.
 
     Raises:
         JsonError: it is nested deeper, or holds an integer of thousands of digits.
         TypeError: it holds what JSON does not have.
     """
     try:
-        return orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else None)
-    except TypeError:  # half characters, integers beyond 64 bits, deep nesting
+        written = orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else None)
+    except TypeError:  # half characters, integers beyond 64 bits, nesting deeper than this writer's own limit
         plain = _plain(value, depth)
+    else:
+        if written.count(b"[") + written.count(b"{") > depth and _is_deeper(value, depth):
+            raise JsonError(_TOO_DEEP)
+        return written
     try:
         return json.dumps(plain, indent=2 if indent else None, separators=None if indent else (",", ":")).encode()
     except ValueError as error:
         raise JsonError("an integer of too many digits") from error
+
+
+def _is_deeper(value: Any, limit: int) -> bool:
+    """Whether a value that this writer could write is nested deeper."""
+    level = [value]
+    for _ in range(limit + 1):
+        nested = [item for item in level if isinstance(item, dict | list | tuple)]
+        if not nested:
+            return False
+        level = [inner for item in nested for inner in (item.values() if isinstance(item, dict) else item)]
+    return True
 
 
 def _plain(value: Any, left: int) -> Any:
@@ -106,7 +122,7 @@ def _plain(value: Any, left: int) -> Any:
     if not isinstance(value, dict | list | tuple):
         return value
     if left == 0:
-        raise JsonError("nested too deep to be written")
+        raise JsonError(_TOO_DEEP)
     if isinstance(value, dict):
         return {key: _plain(item, left - 1) for key, item in value.items()}
     return [_plain(item, left - 1) for item in value]

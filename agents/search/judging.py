@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from toolgym.agents.search.tree import Node
 from toolgym.errors import ChatError, ConfigError, JudgeModelError
 from toolgym.openai_client import says_context_is_full
-from toolgym.rewards.judge import RUBRIC, Backend, read_score
+from toolgym.rewards.judge import RUBRIC, Backend, fenced, read_score
 from toolgym.rewards.judge_backends import Endpoint, EndpointOptions
 
 __all__ = ["JudgeScore", "NoVerdictWarning"]
@@ -76,4 +76,4 @@ class JudgeScore:
 def _shown(node: Node) -> str:
     opening = node.path[0].observation
     said = [f"Assistant: {turn.completion.text}\n\n{turn.observation or ''}" for turn in node.turns]
-    return "\n\n".join(["<episode>", opening, *said, "</episode>"])
+    return fenced("episode", "\n".join(["", "\n\n".join([opening, *said]), ""]))

@@ -4,6 +4,7 @@ import io
 import json
 import math
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +214,18 @@ def nested(levels: int) -> Any:
     for _ in range(levels):
         value = [value]
     return value
+
+
+@pytest.mark.parametrize("depth", range(MAX_DEPTH - 6, MAX_DEPTH + 20, 2))
+@pytest.mark.parametrize("beside", ["", "\ud800"])  # which is written in another way
+def test_what_can_be_written_can_be_read(tmp_path: Path, depth: int, beside: str) -> None:
+    path, deep = tmp_path / "t.jsonl", episode(structured={"x": nested(depth), "y": beside})
+    fits = depth <= MAX_DEPTH - 4
+    with TrajectoryWriter(path) as writer:
+        number = writer.begin(deep)
+        with nullcontext() if fits else pytest.raises(TrajectoryError, match="nested too deep"):
+            writer.step(number, deep.steps[0])
+    assert read_trajectories(path)[0].steps == deep.steps[:fits]
 
 
 def test_what_is_written_is_not_nested_deeper_than_what_is_read(tmp_path: Path) -> None:

@@ -3,20 +3,24 @@
 import itertools
 import math
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import numpy as np
 import pytest
+from fastmcp import FastMCP
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from toolgym.custom import CustomDomain
 from toolgym.env import ToolEnv
 from toolgym.errors import ConfigError
+from toolgym.mcp.connect import connect
 from toolgym.mcp.server import ToolServer
-from toolgym.messages import Turn, render
+from toolgym.messages import ToolCall, Turn, parse, render
 from toolgym.rewards.counterfactual import VALUES, contributions, shapley, turns_of
-from toolgym.tasks import Task
+from toolgym.tasks import GoldAction, Task
 from toolgym.trajectory import Trajectory
 
 ACTIONS = ["look red", "look green", "unlock red", "unlock blue", "note a b"]
@@ -179,3 +183,49 @@ def test_seven_calls_cost_milliseconds(vault: ToolServer, vault_task: Task, make
         contributions(session, vault_task, turns)
         best = min(best, time.perf_counter() - started)
     assert best < 0.02  # 5 ms is the aim on a free core (benchmarks/rewards.py); the margin is for busy machines
+
+
+@pytest.mark.parametrize("credit", [contributions, shapley])
+@pytest.mark.parametrize("makes", [False, True])
+def test_replays_leave_no_server_behind(credit: Any, makes: bool) -> None:
+    running: list[int] = []
+
+    def counter() -> FastMCP:
+        state = {"n": 0}
+
+        @asynccontextmanager
+        async def lifespan(server: FastMCP) -> AsyncIterator[None]:
+            running.append(1)
+            yield
+            running.pop()
+
+        server: FastMCP = FastMCP("counter", lifespan=lifespan)
+
+        @server.tool
+        def add(k: int) -> int:
+            """Adds."""
+            state["n"] += k
+            return state["n"]
+
+        return server
+
+    task = Task(id="t", domain="counter", kind=("k",), request="Add.", gold=(GoldAction(response="Done."),))
+    said = [Turn(calls=(ToolCall("add", {"k": k}),)) for k in (1, 2)]
+    turns = [parse(render(turn)) for turn in (*said, Turn(response="Done."))]
+    with connect(counter) as handle:
+        env = ToolEnv(CustomDomain(handle.session, [task]))
+        env.reset()
+
+        def made() -> ToolEnv:
+            twin = env.spawn()
+            twin.reset()
+            return twin
+
+        before = len(running)
+        found = credit(made if makes else env, task, turns, value=lambda trajectory, task: len(trajectory.calls) / 2)
+        assert found.values.tolist() == pytest.approx([0.5, 0.5, 0.0])
+        deadline = time.monotonic() + 5
+        while len(running) > before + 1 and time.monotonic() < deadline:  # a server may be kept for the next episode
+            time.sleep(0.01)
+        assert len(running) <= before + 1
+        env.close()

@@ -51,6 +51,15 @@ def test_another_reward_gives_what_its_environment_would(recorded, preset):
     env.close()
 
 
+@pytest.mark.parametrize("preset", ["default", "toolrl", "tgrl"])
+def test_a_step_in_which_the_infrastructure_failed_earns_nothing(recorded, preset):
+    task, trajectory = recorded[0]
+    broken = trajectory.fork()
+    broken.outcome = "infra_error"
+    rewards = rescore(broken, task, make_reward(preset))
+    assert rewards == [*rescore(trajectory, task, make_reward(preset))[:-1], 0.0]
+
+
 def test_an_episode_without_steps_earns_nothing(recorded):
     task, _ = recorded[0]
     assert rescore(Trajectory("", task.id, outcome="truncated"), task, make_reward("default")) == []

@@ -1,5 +1,7 @@
 """Which gold action a step attempts, and what further attempts are paid."""
 
+from typing import Any
+
 from toolgym.messages import ToolCall, Turn
 from toolgym.rewards.aligned import GoldMessage, attempt, improvement
 from toolgym.tasks import GoldAction, GoldCall, Task
@@ -64,6 +66,22 @@ def test_a_call_that_failed_did_not_carry_out_its_action() -> None:
     gold, earlier = attempt(Trajectory("e", "t", steps=[failed, Step(turn(A))]), TASK)
     assert gold is not None
     assert (gold.index, len(earlier)) == (1, 1)
+
+
+def test_a_call_that_the_limit_left_undone_does_not_count() -> None:
+    def points(made: Turn, gold: GoldMessage) -> float:
+        return 10.0 * gold.index + len(made.calls)
+
+    ok, over = ToolResult("ok"), ToolResult("spent", is_error=True, outcome="over_budget")
+
+    def paid(*results: ToolResult, **ending: Any) -> float:
+        steps = [Step(turn(A), (ok,)), Step(turn(B, C), results)]
+        return improvement(points, Trajectory("e", "t", steps=steps, **ending), TASK)
+
+    assert paid(ok, ok) == 22.0
+    for count, earned in ((0, 0.0), (1, 21.0)):
+        cut = paid(*[ok] * count, outcome="truncated", truncation="calls")
+        assert cut == paid(*[ok] * count, *[over] * (2 - count)) == earned
 
 
 def test_further_attempts_are_paid_for_what_they_improve() -> None:

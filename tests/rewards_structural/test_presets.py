@@ -128,6 +128,15 @@ def test_nothing_scores_above_the_gold(preset: str) -> None:
     assert best == pytest.approx({"ac_planner": 1.5, "awpo": 2, "toolrl": 4, "toolupt": 4}.get(preset, best))
 
 
+@pytest.mark.parametrize("preset", ["solved", "state", "tgrl"])
+def test_a_message_without_the_gold_s_response_is_not_solved(preset: str) -> None:
+    call, said = render(Turn("t", GOLD.calls)), "<response>Done.</response>"
+    assert score(preset, said, "<response>Yes.</response>") == score(preset, call + said, call + said)
+    for text, gold in (("", said), ("<tool_call>{", said), (call, call + said)):
+        assert score(preset, text, gold)["total"] < score(preset, gold, gold)["total"]
+    assert score(preset, call + said, call) == score(preset, call, call)  # a gold of calls asks for no response
+
+
 @pytest.mark.parametrize("preset", preset_names())
 @settings(max_examples=25)
 @given(
@@ -227,6 +236,28 @@ def test_completions_may_be_chat_messages() -> None:
     assert score("awpo", chat, [ToolCall("a", {"x": 1})], plan=False)["total"] == 2.0
     assert completion_text([{"role": "assistant", "content": [{"type": "text", "text": "a"}, {"text": "b"}]}]) == "ab"
     assert completion_text([{"role": "user", "content": "hi"}]) == ""
+
+
+def test_thoughts_of_chat_messages_are_read() -> None:
+    calls = [{"type": "function", "function": {"name": "a", "arguments": '{"x": 1}'}}]
+    gold = {"role": "assistant", "reasoning_content": "Look.", "content": None, "tool_calls": calls}
+    thinking = [{"type": "thinking", "thinking": "Look."}]
+    for message in (gold, {**gold, "reasoning_content": None, "content": thinking}):
+        assert score("toolrl", [message], gold, source="paper")["total"] == 4.0
+        assert score("awpo", [message], gold)["total"] == 2.0
+    said = {"role": "assistant", "reasoning": "Easy.", "content": "Hello."}
+    parts = {
+        "role": "assistant",
+        "content": [{"type": "thinking", "thinking": "Easy."}, {"type": "text", "text": "Hello."}],
+    }
+    for message in (said, parts):
+        assert (gold_turn(message).plan, gold_turn(message).response) == ("Easy.", "Hello.")
+        assert completion_text([message]) == "<think>Easy.</think>\nHello."
+    block = '<tool_call>\n{"name": "a", "parameters": {"x": 1}}\n</tool_call>'
+    apart = {"role": "assistant", "reasoning_content": "Look.", "content": block}  # as reasoning parsers leave it
+    assert score("toolrl", [apart], f"<think>Look.</think>\n{block}")["total"] == 4.0
+    assert completion_text([{"role": "assistant", "content": [{"type": "text", "text": None}]}]) == ""
+    assert gold_turn({"role": "assistant", "content": None}).response is None
 
 
 def test_scores_are_the_same_in_any_process() -> None:

@@ -8,7 +8,8 @@ worth 0. An action is worth its best attempt: a further one is paid what it impr
 nothing. So repeating a half-right call, or going on after a wrong one as if it had been right, earns nothing.
 
 The papers compare text, which is never run, and pay for a right tool name with wrong values. Here calls are run: one
-that the server refused did nothing and does not count, so that naming the right tools alone earns nothing.
+that the server refused, or that the limit on calls left undone, did nothing and does not count, so that naming the
+right tools alone earns nothing.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -251,14 +252,19 @@ def improvement(score: Score, trajectory: Trajectory, task: Task) -> float:
 
 def _message(trajectory: Trajectory, task: Task) -> tuple[_Progress, int, Turn] | None:
     """The progress before the latest step, the position of the action that it attempts, and its message as the server
-    took it; None where it attempts none, where all of its calls were refused, and without gold chain.
+    took it; None where it attempts none, where all of its calls were refused or not run, and without gold chain.
     """
     steps = trajectory.steps
     if not steps or not task.gold:
         return None
-    progress = _progress(steps[:-1], task)
-    target = progress.target(steps[-1].turn)
-    turn = None if target is None else progress.run(target, steps[-1])
+    progress, latest = _progress(steps[:-1], task), steps[-1]
+    if trajectory.truncation == "calls" and len(latest.results) < len(latest.turn.calls):
+        run = latest.turn.calls[: len(latest.results)]
+        if not run:
+            return None
+        latest = replace(latest, turn=replace(latest.turn, calls=run))
+    target = progress.target(latest.turn)
+    turn = None if target is None else progress.run(target, latest)
     return None if target is None or turn is None else (progress, target, turn)
 
 

@@ -14,6 +14,7 @@ Shapes: S steps.
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, cast
 
@@ -135,9 +136,10 @@ class _Replay:
         self.trajectory.steps.append(Step(turn, results, diff=diff))
 
     def close(self) -> None:
-        """Frees a fork's session where that holds anything."""
-        if self._session is not None and self._session.fork_kind != "copy":
-            self._session.close()
+        """Frees a session (of an environment too) where that holds anything: a server, or an episode on one."""
+        source = self._env if self._session is None else self._session
+        if not self.deterministic and hasattr(source, "close"):
+            cast(Any, source).close()
 
 
 class _Runner:
@@ -169,6 +171,13 @@ class _Runner:
         if self.no_op is not None:
             replay.run(self.no_op)
 
+    def __enter__(self) -> "_Runner":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._makes:
+            self._root.close()
+
     def beginning(self) -> _Replay:
         """An episode before its first step that may be written to."""
         return self._root.fork() if not self._makes or self.deterministic else self.fresh()
@@ -176,14 +185,13 @@ class _Runner:
     def of(self, steps: int) -> float:
         """The value with the steps whose bits are set in `steps`."""
         if steps not in self._known:
-            replay = self.beginning()
-            for i, turn in enumerate(self.turns):
-                if steps >> i & 1:
-                    replay.run(turn)
-                else:
-                    self.skip(replay)
-            self._known[steps] = self.value(replay)
-            replay.close()
+            with closing(self.beginning()) as replay:
+                for i, turn in enumerate(self.turns):
+                    if steps >> i & 1:
+                        replay.run(turn)
+                    else:
+                        self.skip(replay)
+                self._known[steps] = self.value(replay)
         return self._known[steps]
 
     def all_sets(self) -> np.ndarray:
@@ -194,14 +202,14 @@ class _Runner:
             if depth == len(self.turns):
                 out[mask] = self.value(replay)
                 return
-            taken = replay.fork()
-            taken.run(self.turns[depth])
-            descend(taken, depth + 1, mask | 1 << depth)
-            taken.close()
+            with closing(replay.fork()) as taken:
+                taken.run(self.turns[depth])
+                descend(taken, depth + 1, mask | 1 << depth)
             self.skip(replay)
             descend(replay, depth + 1, mask)
 
-        descend(self.beginning(), 0, 0)
+        with closing(self.beginning()) as replay:
+            descend(replay, 0, 0)
         return out
 
 
@@ -228,21 +236,22 @@ def contributions(
         ConfigError: an unknown value.
         ForkUnsupportedError: the session cannot fork and no factory was given.
     """
-    runner = _Runner(start, task, turns, value, no_op)
-    if not runner.deterministic and runner._makes:
-        return _leave_one_out_afresh(runner, deterministic)
-    count = len(runner.turns)
-    replay, left_out = runner.beginning(), np.zeros(count)
-    for i, turn in enumerate(runner.turns):
-        without = replay.fork()
-        runner.skip(without)
-        for later in runner.turns[i + 1 :]:
-            without.run(later)
-        left_out[i] = runner.value(without)
-        without.close()
-        replay.run(turn)
-    v_all = runner.value(replay)
-    replay.close()
+    with _Runner(start, task, turns, value, no_op) as runner:
+        afresh = not runner.deterministic and runner._makes
+        return (_leave_one_out_afresh if afresh else _leave_one_out)(runner, deterministic)
+
+
+def _leave_one_out(runner: _Runner, deterministic: bool | None) -> Credit:
+    left_out = np.zeros(len(runner.turns))
+    with closing(runner.beginning()) as replay:
+        for i, turn in enumerate(runner.turns):
+            with closing(replay.fork()) as without:
+                runner.skip(without)
+                for later in runner.turns[i + 1 :]:
+                    without.run(later)
+                left_out[i] = runner.value(without)
+            replay.run(turn)
+        v_all = runner.value(replay)
     return _credit(runner, v_all - left_out, v_all, deterministic)
 
 
@@ -284,7 +293,11 @@ def shapley(
         ConfigError: an unknown value.
         ForkUnsupportedError: the session cannot fork and no factory was given.
     """
-    runner = _Runner(start, task, turns, value, no_op)
+    with _Runner(start, task, turns, value, no_op) as runner:
+        return _shapley(runner, deterministic, exact_up_to, permutations, seed)
+
+
+def _shapley(runner: _Runner, deterministic: bool | None, exact_up_to: int, permutations: int, seed: int) -> Credit:
     known = runner.deterministic if deterministic is None else deterministic
     count = len(runner.turns)
     if count <= exact_up_to and (runner.deterministic or not runner._makes):

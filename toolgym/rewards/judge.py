@@ -248,6 +248,12 @@ def _calls_text(calls: Sequence[ToolCall]) -> str:
     return "\n".join(lines) or "(none)"
 
 
+def fenced(tag: str, text: str) -> str:
+    """A policy's text between tags, which it cannot close itself: what stands behind them is the judge's own."""
+    inside = re.sub(rf"<(?=\s*/?\s*{tag}\b)", "&lt;", text, flags=re.IGNORECASE)
+    return f"<{tag}>\n{inside}\n</{tag}>"
+
+
 def judge_messages(request: JudgeRequest, rubric: Rubric = RUBRIC) -> list[dict[str, str]]:
     """The chat that asks a model for a verdict."""
     tools = f"\nTools that exist: {', '.join(request.tools)}" if request.tools else ""
@@ -255,12 +261,12 @@ def judge_messages(request: JudgeRequest, rubric: Rubric = RUBRIC) -> list[dict[
     said, told = (
         f"\nIt told the user: {text}" if text else "" for text in (request.response, request.reference_response)
     )
-    calls = _calls_text(request.calls)
+    made = f"Reasoning: {request.reasoning or '(none)'}\nCalls:\n{_calls_text(request.calls)}{said}{invented}"
     asked = (
         f"The user asked: {request.question}{tools}\n\n"
         f"<reference>\nReasoning: {request.reference_reasoning or '(none)'}\n"
         f"Calls:\n{_calls_text(request.reference_calls)}{told}\n</reference>\n\n"
-        f"<candidate>\nReasoning: {request.reasoning or '(none)'}\nCalls:\n{calls}{said}\n</candidate>{invented}"
+        f"{fenced('candidate', made)}"
     )
     return [{"role": "system", "content": _instructions(rubric)}, {"role": "user", "content": asked}]
 
@@ -393,11 +399,13 @@ class ItemJudge:
             return None
         step = trajectory.steps[-1]
         evidence = f"\nWhere to look: {item.evidence}" if item.evidence else ""
+        results = "\n".join(result.text for result in step.results) or "(none)"
+        shown = (
+            f"Reasoning: {step.turn.plan or '(none)'}\nCalls:\n{_calls_text(step.turn.calls)}\nResults:\n{results}\n"
+            f"Told the user: {step.turn.response or '(nothing)'}"
+        )
         asked = (
-            f"The user asked: {task.request}\n\n<step>\nReasoning: {step.turn.plan or '(none)'}\n"
-            f"Calls:\n{_calls_text(step.turn.calls)}\nResults:\n"
-            + ("\n".join(result.text for result in step.results) or "(none)")
-            + f"\nTold the user: {step.turn.response or '(nothing)'}\n</step>\n\n"
+            f"The user asked: {task.request}\n\n{fenced('step', shown)}\n\n"
             f"Question: {item.question}\nIt is met when: {item.check.pass_condition}{evidence}"
         )
         told = (

@@ -21,9 +21,12 @@ def rescore(trajectory: Trajectory, task: Task, reward: Reward) -> list[float]:
     """What each step of an episode that is over earns under a reward: `(S,)`; NaN where it has no score.
 
     Equal to the rewards of the environment, had it been made with this one; but where the policy's full context ended
-    the episode, the environment had paid the last step as one that others follow.
+    the episode, the environment had paid the last step as one that others follow. A step in which the infrastructure
+    failed earns 0.
     """
-    return [reward.score(prefix, task)[0] for prefix in trajectory.prefixes()]
+    return [
+        0.0 if prefix.outcome == "infra_error" else reward.score(prefix, task)[0] for prefix in trajectory.prefixes()
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,11 @@ from typing import Any
 
 from toolgym.errors import ConfigError
 from toolgym.formats.call_json import loads
+from toolgym.formats.openai import read_content, reasoning_of
+from toolgym.formats.tagged import escape
 from toolgym.messages import ToolCall, Turn, parse, render
 from toolgym.rewards.matching import forms
+from toolgym.rewards.state import solved
 from toolgym.tasks import CallCheck, ChecklistItem, GoldAction, GoldCall, Task
 from toolgym.trajectory import Step, ToolResult, Trajectory
 
@@ -63,7 +66,7 @@ def _of_mapping(gold: Mapping[str, Any]) -> Turn:
             raise ConfigError(f"The plan and the response of a gold are texts; got {dict(gold)!r:.200}.")
         return Turn(plan, gold_turn(gold.get("calls") or []).calls, response)
     if "content" in gold and not gold.get("tool_calls"):
-        return _of_text(str(gold["content"]))
+        return _of_text(_said(gold))
     return _of_text(json.dumps(dict(gold)))
 
 
@@ -86,7 +89,8 @@ def _call(item: Any) -> ToolCall:
 
 
 def completion_text(completion: str | Sequence[Mapping[str, Any]] | Mapping[str, Any]) -> str:
-    """A completion as text: itself, or the last assistant message of a chat (OpenAI JSON where it has tool calls).
+    """A completion as text: itself, or the last assistant message of a chat (OpenAI JSON where it has tool calls), with
+    what it thought.
 
     Raises:
         ConfigError: it is neither.
@@ -101,14 +105,19 @@ def completion_text(completion: str | Sequence[Mapping[str, Any]] | Mapping[str,
         return ""
     if isinstance(last.get("tool_calls"), Sequence) and last["tool_calls"]:
         return json.dumps(_openai(last), ensure_ascii=False)
-    content = last.get("content")
-    if isinstance(content, list):
-        content = "".join(str(part.get("text", "")) for part in content if isinstance(part, Mapping))
-    return content if isinstance(content, str) else ""
+    return _said(last)
+
+
+def _said(message: Mapping[str, Any]) -> str:
+    """A message without tool calls as its model wrote it: what it thought, in tags, before what it said."""
+    thoughts, text = read_content(message.get("content"))
+    thought = reasoning_of(message)
+    tagged = [f"<think>{escape(each)}</think>" for each in ([] if thought is None else [thought]) + thoughts]
+    return "\n".join([*tagged, *([] if text is None else [text])])
 
 
 def _openai(message: Mapping[str, Any]) -> dict[str, Any]:
-    """The message with arguments as JSON strings, whichever way the chat has them."""
+    """The message with arguments as JSON strings, whichever way the chat has them, and with what was thought."""
     calls = []
     for call in message["tool_calls"]:
         function = call.get("function", call) if isinstance(call, Mapping) else None
@@ -117,15 +126,17 @@ def _openai(message: Mapping[str, Any]) -> dict[str, Any]:
         arguments = function.get("arguments")
         arguments = arguments if isinstance(arguments, str) else json.dumps(arguments or {})
         calls.append({"type": "function", "function": {"name": function.get("name"), "arguments": arguments}})
-    return {"role": "assistant", "content": message.get("content"), "tool_calls": calls}
+    out = {"role": "assistant", "content": message.get("content"), "tool_calls": calls}
+    thought = reasoning_of(message)
+    return out if thought is None else {**out, "reasoning_content": thought}
 
 
 def text_episode(completion: str, gold: Gold) -> tuple[Trajectory, Task]:
     """One message as an episode that ended with it, for rewards that want one.
 
     Without an environment nothing is executed. A call counts as successful when its name and parameter names are a gold
-    call's, the state is taken to be the list of calls made, and the episode is solved when those are the gold's and it
-    responds where the gold does. The checklist asks for each gold call.
+    call's. The state is taken to be the list of calls made and, where the gold responds, that there was a response: the
+    episode is solved when it is the gold's. The checklist asks for each gold call.
     """
     wanted, turn = gold_turn(gold), parse(completion)
     gold_forms, made_forms = forms(wanted.calls), forms(turn.calls)
@@ -134,7 +145,7 @@ def text_episode(completion: str, gold: Gold) -> tuple[Trajectory, Task]:
         ToolResult("ok") if (call.name, call.keys) in shapes else ToolResult("error", None, True, "invalid_arguments")
         for call in made_forms
     ]
-    right = made_forms == gold_forms and (turn.response is not None) == (wanted.response is not None)
+    responds = wanted.response is not None
     task = Task(
         id="text",
         domain="text",
@@ -147,20 +158,22 @@ def text_episode(completion: str, gold: Gold) -> tuple[Trajectory, Task]:
                 response=wanted.response,
             ),
         ),
-        gold_diff=_as_diff(wanted),
+        gold_diff=_as_diff(wanted, responds),
         checklist=tuple(
             ChecklistItem(id=f"call{i}", question="", check=CallCheck(name=call.name, arguments=call.arguments))
             for i, call in enumerate(wanted.calls)
         ),
     )
-    step = Step(turn, tuple(results), diff=_as_diff(turn))
-    outcome = "solved" if right else "policy_error" if turn.problems else "unsolved"
-    return Trajectory("text", "text", steps=[step], outcome=outcome), task
+    trajectory = Trajectory("text", "text", steps=[Step(turn, tuple(results), diff=_as_diff(turn, responds))])
+    trajectory.outcome = "solved" if solved(trajectory, task) else "policy_error" if turn.problems else "unsolved"
+    return trajectory, task
 
 
-def _as_diff(turn: Turn) -> dict[str, dict[str, Any]]:
+def _as_diff(turn: Turn, responds: bool) -> dict[str, dict[str, Any]]:
+    """What a message changes: the calls that it makes and, where it matters (`responds`), that it has a response."""
     calls = {str(i): {"name": call.name, "arguments": call.arguments} for i, call in enumerate(turn.calls)}
-    return {"calls": calls} if calls else {}
+    said = {"0": {}} if responds and turn.response is not None else {}
+    return {table: records for table, records in (("calls", calls), ("responses", said)) if records}
 
 
 def gold_text(gold: Gold, format: str = "toolgym") -> str:
