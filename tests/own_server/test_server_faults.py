@@ -190,6 +190,22 @@ def test_a_long_answer_is_cut_in_every_revision_of_the_protocol(where, mode, tmp
             assert result.outcome == ("tool_error" if fails else "ok")
 
 
+@pytest.mark.parametrize("mode", ["serve", "resettable"])
+def test_a_state_that_is_cut_is_no_state(raw, mode):
+    """What changed behind the cut would go unseen; the snapshot of a fork would be half of one."""
+    tools = [] if mode == "resettable" else ["list_notes"]
+    with raw(mode, state_tools=tools, max_answer_bytes=20_000) as handle:
+        session = handle.session()
+        assert session.call(ToolCall("write_note", {"id": "b", "text": "x" * 25_000})).text == "written"
+        with pytest.raises(InfraError, match=r"is to tell the state, has 2\d{4}|is to tell the state, has 5\d{4}"):
+            session.diff()
+        if mode == "resettable":
+            with pytest.raises(InfraError, match="allow more by max_answer_bytes"):
+                session.fork()
+        session.reset()
+        assert session.state() == session.state()
+
+
 def test_invalid_utf8_and_nan_are_data(raw):
     with raw() as handle:
         session = handle.session()

@@ -13,6 +13,7 @@ from typing import Any
 from toolgym.errors import CallTimeoutError, ForkUnsupportedError, InfraError
 from toolgym.mcp import loop
 from toolgym.mcp.arguments import unknown_tool
+from toolgym.mcp.bounds import CUT_META
 from toolgym.mcp.connection import CommandTarget, Connection, MemoryTarget, UrlTarget
 from toolgym.mcp.ignore import below, make_paths, without
 from toolgym.mcp.pool import Pool
@@ -224,7 +225,7 @@ class ReplaySession(WireSession):
         Raises:
             InfraError: it failed.
         """
-        result, _ = await self._send(ToolCall(tool, arguments), {})
+        result = await self._whole(ToolCall(tool, arguments))
         if result.is_error:
             raise InfraError(f"The server's {tool!r} failed: {result.text[:300]}")
         return result
@@ -236,7 +237,7 @@ class ReplaySession(WireSession):
     async def _all_tables(self) -> Tables:
         tables: Tables = {}
         for tool in self._state.state_tools:
-            result, _ = await self._send(ToolCall(tool.name, dict(tool.arguments)), {})
+            result = await self._whole(ToolCall(tool.name, dict(tool.arguments)))
             table = tool.table or tool.name
             tables[table] = table_of(tool, result, below(self._ignored, table))
         if tables:
@@ -260,6 +261,20 @@ class ReplaySession(WireSession):
                 tables |= workspace_tables(connection.workspace, options, self._ignored, first=first)
             except OSError as error:
                 raise InfraError(f"The server's workspace cannot be read: {error.strerror}") from error
+    async def _whole(self, call: ToolCall) -> ToolResult:
+        """The result of a call for the infrastructure's own ends: a state that was cut is none.
+
+        Raises:
+            InfraError: its answer was too long.
+        """
+        result, given = await self._send(call, {})
+        if CUT_META in given:
+            raise InfraError(
+                f"The answer of {call.name!r}, which is to tell the state, has {given[CUT_META]} bytes, and at most "
+                f"{self._pool.options.max_answer_bytes} are read: allow more by max_answer_bytes."
+            )
+        return result
+
         return connection.shown(tables)
 
     def diff(self) -> Diff | None:
