@@ -20,7 +20,7 @@ from toolgym.mcp.pool import Pool
 from toolgym.mcp.rows import NO_DATABASE
 from toolgym.mcp.session import ToolSpec
 from toolgym.mcp.sqlite_state import workspace_tables
-from toolgym.mcp.state import StateOptions, Tables, answer_of, table_of, tables_diff
+from toolgym.mcp.state import StateOptions, Tables, answer_of, state_for, table_of, tables_diff
 from toolgym.mcp.wire import WireSession
 from toolgym.messages import ToolCall
 from toolgym.trajectory import ToolResult
@@ -58,7 +58,7 @@ class ReplaySession(WireSession):
         self._specs = tuple(tool for tool in self._listed if tool.name not in self._state.unseen)
         self._writes = {tool.name: tool.writes for tool in self._specs}
         state = self._state
-        self._reset_spec = all_tools.get(state.reset_tool)
+        self._reset_spec, self._restore_spec = all_tools.get(state.reset_tool), all_tools.get(state.restore_tool)
         # Only a server that can be had twice can be copied: a twin needs a process of its own.
         self._copies = self._restarts and {state.snapshot_tool, state.restore_tool} <= all_tools.keys()
         self._watches = bool(state.state_tools or self._places()) or state.snapshot_tool in all_tools
@@ -193,7 +193,8 @@ class ReplaySession(WireSession):
         return twin
 
     async def _copy(self) -> "ReplaySession":
-        state = answer_of(await self._operate(self._state.snapshot_tool, {}))
+        assert self._restore_spec is not None
+        state = state_for(self._restore_spec, await self._operate(self._state.snapshot_tool, {}))
         twin = await self._twin()
         try:
             await twin._operate(self._state.restore_tool, {"state": state})
