@@ -369,6 +369,36 @@ def test_of_several_servers_reset_tools_go_by_the_names_that_are_shown(tmp_path)
     env.close()
 
 
+@pytest.mark.parametrize("where", ["object", "url"])
+def test_a_server_that_there_is_but_once_holds_one_episode_at_a_time(where):
+    """Two that only read, or one after the other, are none too many; what another one has changed ends neither well."""
+    server = make_diary()
+    reading = {"request": "What is on the cover?", "calls": ["read"], "said": "Nothing"}
+    with serving(server) if where == "url" else nullcontext(server) as servers:
+        settings = {"servers": servers, "tasks": [NOTE_B, reading], "state_tools": "read", "prompt": "short"}
+        vector = gymnasium.make_vec("ToolGym/MCP-v0", num_envs=2, start_timeout_s=60, **settings)
+        look, answer = render(Turn(calls=(ToolCall("read"),))), render(Turn(response="Nothing."))
+        vector.reset(seed=0, options={"tasks": [1, 1]})
+        vector.step([look, look])
+        assert vector.step([answer, answer])[-1]["outcome"].tolist() == ["solved", "solved"]
+        first, second = (env.session for env in vector.envs)
+        for session in (first, second, first):
+            session.reset()
+            session.call(ToolCall("note", {"id": "b", "text": "milk"}))
+            assert session.diff() == {"read": {"b": "milk"}}
+        for act in (second.diff, lambda: second.call(ToolCall("read"))):
+            with pytest.raises(ConfigError, match="one episode at a time that writes"):
+                act()
+
+        def both_write() -> None:
+            vector.reset(seed=0, options={"tasks": [0, 0]})
+            vector.step([render(Turn(calls=(ToolCall("note", {"id": "b", "text": "milk"}),)))] * 2)
+
+        with pytest.raises(ConfigError, match=r"Play one after the other \(num_envs=1\)"):
+            both_write()
+        vector.close()
+
+
 def test_without_tasks_they_are_random_calls_that_work():
     """The same in two environments, different between splits."""
     envs = [make(servers=make_counter, state_tools=["total"], split=split) for split in ("train", "train", "test")]
