@@ -57,7 +57,7 @@ class McpOptions:
     """A bearer token for a URL."""
     state_tools: Sequence[str | Mapping[str, Any] | StateTool] = ()
     """Reading tools whose answers are the state of a server that keeps no `World`."""
-    hidden_tools: Sequence[str] = ()
+    hidden_tools: str | Sequence[str] = ()
     """Tools that the agent neither sees nor may call."""
     reset_tools: Mapping[str, str] | None = None
     """Names of the server's tools for `reset`, `snapshot` and `restore`, where they are not `toolgym_reset`, ..."""

@@ -1,5 +1,6 @@
 """`ToolGym/MCP-v0`: servers of every kind as environments."""
 
+import inspect
 import json
 import sys
 from contextlib import nullcontext
@@ -30,6 +31,7 @@ SHOP = {
 NOTE = {"request": "Note b: milk.", "calls": [{"write_note": {"id": "b", "text": "milk"}}]}
 WORLDLY = ToolServer("worldly", base=Base({}))
 TWO = {"mcpServers": {"a": {"command": "x"}, "b": {"command": "x"}}}
+SIMULATED = {"mcpServers": {"a": {"simulated": {"tools": [], "model": "m", "base_url": "http://127.0.0.1:9"}}}}
 READS = [{"name": "read", "arguments": {"id": id}} for id in ("a", "b")]
 LISTS = {"name": "list_notes", "path": "notes", "table": "notes"}
 
@@ -296,6 +298,107 @@ def test_a_server_object_with_a_reset_tool_begins_each_episode_by_it():
     env.close()
 
 
+def make_diary(prefix: str = "toolgym", cover: str = "") -> FastMCP:
+    """A server with the three tools; what it answers and takes as its state is a text."""
+    server, notes = FastMCP("diary"), {"cover": cover}
+
+    @server.tool
+    def note(id: str, text: str) -> str:
+        """Notes."""
+        notes[id] = text
+        return "noted"
+
+    @server.tool(annotations={"readOnlyHint": True})
+    def read() -> dict:
+        """Reads."""
+        return notes
+
+    def reset() -> str:
+        notes.clear()
+        notes["cover"] = cover
+        return "reset"
+
+    def snapshot() -> str:
+        return json.dumps(notes)
+
+    def restore(state: str) -> str:
+        notes.clear()
+        notes.update(json.loads(state))
+        return "restored"
+
+    for tool in (reset, snapshot, restore):
+        server.tool(tool, name=f"{prefix}_{tool.__name__}")
+    return server
+
+
+NOTE_B = {"request": "Note b.", "calls": [{"note": {"id": "b", "text": "milk"}}]}
+
+
+@pytest.mark.parametrize("seen", [{}, {"state_tools": "read"}])
+def test_a_snapshot_that_is_a_text_is_put_back_as_that_text(seen):
+    env = make(servers=make_diary, tasks=[NOTE_B], **seen)
+    env.reset(seed=0)
+    env.session.call(ToolCall("note", {"id": "a", "text": "first"}))
+    assert env.session.fork_kind == "copy"
+    fork = env.fork()
+    fork.session.call(ToolCall("note", {"id": "a", "text": "other"}))
+    assert env.session.state() != fork.session.state()
+    assert fork.session.call(ToolCall("read")).structured == {"cover": "", "a": "other"}
+    assert env.session.call(ToolCall("read")).structured == {"cover": "", "a": "first"}
+    for each in (fork, env):
+        each.close()
+
+
+def test_of_several_servers_reset_tools_go_by_the_names_that_are_shown(tmp_path):
+    file = tmp_path / "diary.py"
+    file.write_text(
+        f"import json, sys\nfrom fastmcp import FastMCP\n{inspect.getsource(make_diary)}\n"
+        "make_diary(sys.argv[1]).run('stdio', show_banner=False)\n"
+    )
+    entries = {
+        name: {"command": sys.executable, "args": [str(file), prefix]}
+        for name, prefix in (("one", "my"), ("two", "toolgym"))
+    }
+    names = {role: f"one_my_{role}" for role in ("reset", "snapshot", "restore")}
+    task = {"request": "Note b.", "calls": [{"one_note": {"id": "b", "text": "milk"}}]}
+    env = make(servers={"mcpServers": entries}, tasks=[task], reset_tools=names, spares=0)
+    assert [tool.name for tool in env.tools] == ["one_note", "one_read", "two_note", "two_read"]
+    env.reset(seed=0)
+    assert env.session.fork_kind == "copy"
+    assert follow_gold(env) == "solved"
+    env.close()
+
+
+@pytest.mark.parametrize("where", ["object", "url"])
+def test_a_server_that_there_is_but_once_holds_one_episode_at_a_time(where):
+    """Two that only read, or one after the other, are none too many; what another one has changed ends neither well."""
+    server = make_diary()
+    reading = {"request": "What is on the cover?", "calls": ["read"], "said": "Nothing"}
+    with serving(server) if where == "url" else nullcontext(server) as servers:
+        settings = {"servers": servers, "tasks": [NOTE_B, reading], "state_tools": "read", "prompt": "short"}
+        vector = gymnasium.make_vec("ToolGym/MCP-v0", num_envs=2, start_timeout_s=60, **settings)
+        look, answer = render(Turn(calls=(ToolCall("read"),))), render(Turn(response="Nothing."))
+        vector.reset(seed=0, options={"tasks": [1, 1]})
+        vector.step([look, look])
+        assert vector.step([answer, answer])[-1]["outcome"].tolist() == ["solved", "solved"]
+        first, second = (env.session for env in vector.envs)
+        for session in (first, second, first):
+            session.reset()
+            session.call(ToolCall("note", {"id": "b", "text": "milk"}))
+            assert session.diff() == {"read": {"b": "milk"}}
+        for act in (second.diff, lambda: second.call(ToolCall("read"))):
+            with pytest.raises(ConfigError, match="one episode at a time that writes"):
+                act()
+
+        def both_write() -> None:
+            vector.reset(seed=0, options={"tasks": [0, 0]})
+            vector.step([render(Turn(calls=(ToolCall("note", {"id": "b", "text": "milk"}),)))] * 2)
+
+        with pytest.raises(ConfigError, match=r"Play one after the other \(num_envs=1\)"):
+            both_write()
+        vector.close()
+
+
 def test_without_tasks_they_are_random_calls_that_work():
     """The same in two environments, different between splits."""
     envs = [make(servers=make_counter, state_tools=["total"], split=split) for split in ("train", "train", "test")]
@@ -339,6 +442,15 @@ def test_one_bad_server_of_three_does_not_stop_the_others(raw_server_command):
         ({"servers": make_counter, "state_tools": READS}, r"'read', and one would hide .* give each a 'table'"),
         ({"servers": make_counter, "state_tools": ["a", {"name": "b", "table": "a"}]}, "have the table 'a'"),
         ({"servers": make_counter, "hidden_tools": ["totl"]}, "Unknown hidden tool 'totl'. Did you mean 'total'"),
+        ({"servers": make_counter, "hidden_tools": "totl"}, "Unknown hidden tool 'totl'. Did you mean 'total'"),
+        ({"servers": make_counter, "state_tools": "totl"}, "Unknown state tool 'totl'. Did you mean 'total'"),
+        ({"servers": make_counter, "reset_tools": {"reset": "ad"}}, "Unknown reset tool 'ad'. Did you mean 'add'"),
+        ({"servers": make_counter, "reset_tools": {"restore": "x"}}, "Unknown restore tool 'x'"),
+        ({"servers": TWO, "reset_tools": {"reset": "begin"}}, "a tool is named SERVER_tool, not 'begin'"),
+        (
+            {"servers": SIMULATED, "state_tools": ["read"]},
+            "its tools are simulated; state_tools, reset_tools and ignore",
+        ),
         ({"servers": make_counter, "server": "one"}, "chooses one of an mcp.json"),
         ({"servers": make_counter, "token": "t"}, "A token goes with a URL"),
         (

@@ -1,23 +1,30 @@
 """What a server may do wrong, over stdio: each has a typed outcome, and the next call or episode works."""
 
 import asyncio
+import inspect
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastmcp import FastMCP
+from fastmcp.exceptions import ToolError
+from mcp_types import JSONRPCResponse
 
 from toolgym.errors import CallTimeoutError, InfraError, ServerDiedError, ServerStartError
 from toolgym.mcp.bounds import BoundedLines, LongLine, cut_result, read_message
 from toolgym.mcp.connect import ServerHandle, connect
 from toolgym.mcp.connection import WireOptions, _warn_once
 from toolgym.mcp.results import classify
+from toolgym.mcp.serve import serving
 from toolgym.mcp.session import ToolSpec
 from toolgym.messages import ToolCall
 from toolgym.tasks.linting import lint
@@ -147,6 +154,56 @@ def test_a_flood_is_cut_said_so_and_takes_no_memory(raw):
         assert result.outcome == "ok"
         assert after - before < 40 * 1024  # KiB
         assert misbehave(session, "nothing").text == "did nothing"
+
+
+def make_talker() -> FastMCP:
+    server = FastMCP("talker")
+
+    @server.tool(annotations={"readOnlyHint": True})
+    def talk(fails: bool = False) -> str:
+        """Talks."""
+        if fails:
+            raise ToolError("x" * 200_000)
+        return "x" * 200_000
+
+    return server
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize("where", ["stdio", "http"])
+def test_a_long_answer_is_cut_in_every_revision_of_the_protocol(where, mode, tmp_path):
+    file = tmp_path / "talker.py"
+    body = inspect.getsource(make_talker)
+    file.write_text(
+        "from fastmcp import FastMCP\nfrom fastmcp.exceptions import ToolError\n"
+        f"{body}\nmake_talker().run('stdio', show_banner=False)\n"
+    )
+    options = WireOptions(start_timeout_s=60, mode=mode, max_answer_bytes=100_000)
+    with (
+        serving(make_talker()) if where == "http" else nullcontext(str(file)) as server,
+        connect(server, options=options) as handle,
+    ):
+        session = handle.session()
+        for fails in (False, True):
+            result = session.call(ToolCall("talk", {"fails": fails}))
+            assert re.search(r"xxx\n\[The result was cut here: the whole answer has \d{6} bytes\.\]$", result.text)
+            assert result.outcome == ("tool_error" if fails else "ok")
+
+
+@pytest.mark.parametrize("mode", ["serve", "resettable"])
+def test_a_state_that_is_cut_is_no_state(raw, mode):
+    """What changed behind the cut would go unseen; the snapshot of a fork would be half of one."""
+    tools = [] if mode == "resettable" else ["list_notes"]
+    with raw(mode, state_tools=tools, max_answer_bytes=20_000) as handle:
+        session = handle.session()
+        assert session.call(ToolCall("write_note", {"id": "b", "text": "x" * 25_000})).text == "written"
+        with pytest.raises(InfraError, match=r"is to tell the state, has 2\d{4}|is to tell the state, has 5\d{4}"):
+            session.diff()
+        if mode == "resettable":
+            with pytest.raises(InfraError, match="allow more by max_answer_bytes"):
+                session.fork()
+        session.reset()
+        assert session.state() == session.state()
 
 
 def test_invalid_utf8_and_nan_are_data(raw):
@@ -325,6 +382,11 @@ def test_what_is_kept_of_a_long_result_ends_at_a_character():
     message = read_message(LongLine(head, b'"isError":true}}', 5_000))
     assert message is not None
     assert message.model_dump()["id"] == 7
+    first = head.replace(b'"content"', b'"isError":true,"content"')  # it may be said before the content
+    for start, failed in ((head, False), (first, True)):
+        message = read_message(LongLine(start, b"}}", 5_000))
+        assert isinstance(message, JSONRPCResponse)
+        assert message.result["isError"] is failed
 
 
 @pytest.mark.parametrize("line", [b"", b"null", b"[]", b"hello", b'{"method": 3, "id": 4, "x": tru', b"\xff\xfe"])

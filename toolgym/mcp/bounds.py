@@ -118,7 +118,8 @@ def cut_result(head: bytes, size: int, failed: bool) -> dict[str, Any]:
     text = _decoded(found[1]) if found is not None else ""
     note = f"[The result was cut here: the whole answer has {size} bytes.]"
     content = [{"type": "text", "text": f"{text}\n{note}" if text else note}]
-    return {"content": content, "isError": failed, "_meta": {CUT_META: size}}
+    # Since its revision 2026-07-28 the protocol takes no result that does not say of which type it is.
+    return {"resultType": "complete", "content": content, "isError": failed, "_meta": {CUT_META: size}}
 
 
 def _shortened(line: LongLine, request_id: Any) -> JSONRPCMessage | None:
@@ -129,7 +130,9 @@ def _shortened(line: LongLine, request_id: Any) -> JSONRPCMessage | None:
         return None
     if b'"content"' not in line.head:
         return _unreadable(request_id, f"it has {line.size} bytes")
-    result = cut_result(line.head, line.size, _FAILED.search(line.tail) is not None)
+    before = line.head[: line.head.index(b'"content"')]
+    failed = _FAILED.search(before) is not None or _FAILED.search(line.tail) is not None
+    result = cut_result(line.head, line.size, failed)
     return jsonrpc_message_adapter.validate_python({"jsonrpc": "2.0", "id": request_id, "result": result})
 
 

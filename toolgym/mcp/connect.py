@@ -9,7 +9,7 @@ from typing import Any
 
 from fastmcp import FastMCP
 
-from toolgym.errors import ConfigError, did_you_mean
+from toolgym.errors import ConfigError
 from toolgym.mcp import loop
 from toolgym.mcp.combined import CombinedSession
 from toolgym.mcp.config import Entry, environment, read_config
@@ -215,11 +215,11 @@ def _opened(pool: Pool, state: StateOptions | None, world_key: Any) -> ToolSessi
         return kind(pool, await pool.own(), state)
 
     session = loop.run(work())
-    listed = [tool.name for tool in session.listed_tools]
-    unknown = next((name for name in (() if state is None else state.hidden) if name not in listed), None)
-    if unknown is not None:
+    try:
+        (state or StateOptions()).check([tool.name for tool in session.listed_tools])
+    except ConfigError:
         session.close()
-        raise ConfigError(did_you_mean(unknown, listed, "hidden tool"))
+        raise
     if world_key is not None and not isinstance(session, EpisodeSession):
         session.close()
         raise ConfigError(f"World {world_key!r} was named, but this server has no worlds to choose from.")
@@ -282,7 +282,11 @@ def _of_server(state: StateOptions | None, name: str, names: Sequence[str]) -> S
     )
     hidden = tuple(tool.removeprefix(f"{name}_") for tool in state.hidden if _owner(tool, names) == name)
     ignore = tuple(path.removeprefix(f"{name}.") for path in state.ignore)
-    return replace(state, state_tools=tools, hidden=hidden, ignore=ignore)
+    roles = {
+        role: tool.removeprefix(f"{name}_") if _owner(tool, names) == name else getattr(StateOptions(), role)
+        for role, tool in state.renamed.items()
+    }
+    return replace(state, state_tools=tools, hidden=hidden, ignore=ignore, **roles)
 
 
 def _owner(tool: str, names: Sequence[str]) -> str:
@@ -304,6 +308,11 @@ def _entry_handle(entry: Entry, options: WireOptions | None, state: StateOptions
         }
         both = StateOptions(**said, hidden=hidden, ignore=own.ignore + given.ignore)
         return _handle(entry.target, options, both)
+    if own.state_tools or own.renamed or own.ignore or given.state_tools or given.renamed:
+        raise ConfigError(
+            f"Server {entry.name!r}: its tools are simulated; state_tools, reset_tools and ignore are for servers "
+            "that run."
+        )
     from toolgym.mcp.simulated import SimulatedServer  # asks for an endpoint; most servers are real
 
     return ServerHandle(SimulatedServer.from_config(entry.simulated, entry.folder, hidden).session)

@@ -95,11 +95,13 @@ class FastMCPSession(ReplaySession):
         tool = self._plain.get(call.name) if type(call.name) is str else None
         if tool is None or call.name not in self._writes or (self._watches and self._base is None):
             return None
+        self._check_alone()
         return tool
 
     def _directly(self, tool: "_PlainTool", call: ToolCall) -> ToolResult:
         result = refuse(call)
         if result is None:
+            self._about_to(call)
             result = tool.run(call, self.tools)
             self._remember(call, result)
         return result

@@ -28,6 +28,9 @@ class Pool:
         """Whether a call was given up on a server that cannot be started anew, so that nobody knows its state."""
         self.written = False
         """Whether a session has written: where the server cannot be started anew, all of them see it."""
+        self.changes, self.changed = 0, False
+        """Of a server that cannot be started anew: how often its state may have become another, and whether it may be
+        another than its reset tool puts it into."""
         self._forget()
 
     def _forget(self) -> None:

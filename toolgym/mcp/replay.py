@@ -10,16 +10,17 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from toolgym.errors import CallTimeoutError, ForkUnsupportedError, InfraError
+from toolgym.errors import CallTimeoutError, ConfigError, ForkUnsupportedError, InfraError
 from toolgym.mcp import loop
 from toolgym.mcp.arguments import unknown_tool
+from toolgym.mcp.bounds import CUT_META
 from toolgym.mcp.connection import CommandTarget, Connection, MemoryTarget, UrlTarget
 from toolgym.mcp.ignore import below, make_paths, without
 from toolgym.mcp.pool import Pool
 from toolgym.mcp.rows import NO_DATABASE
 from toolgym.mcp.session import ToolSpec
 from toolgym.mcp.sqlite_state import workspace_tables
-from toolgym.mcp.state import StateOptions, Tables, answer_of, table_of, tables_diff
+from toolgym.mcp.state import StateOptions, Tables, answer_of, state_for, table_of, tables_diff
 from toolgym.mcp.wire import WireSession
 from toolgym.messages import ToolCall
 from toolgym.trajectory import ToolResult
@@ -43,6 +44,8 @@ class ReplaySession(WireSession):
         self._log: list[tuple[ToolCall, ToolResult]] = []
         self._version = 0
         self._base: Tables | None = None
+        self._seen: int | None = None
+        """The pool's changes that this episode knows of: those before it began, and its own."""
         self._ignored = make_paths(self._state.ignore)
         target = pool.target
         self._database = target.database if isinstance(target, CommandTarget) else NO_DATABASE
@@ -57,7 +60,7 @@ class ReplaySession(WireSession):
         self._specs = tuple(tool for tool in self._listed if tool.name not in self._state.unseen)
         self._writes = {tool.name: tool.writes for tool in self._specs}
         state = self._state
-        self._reset_spec = all_tools.get(state.reset_tool)
+        self._reset_spec, self._restore_spec = all_tools.get(state.reset_tool), all_tools.get(state.restore_tool)
         # Only a server that can be had twice can be copied: a twin needs a process of its own.
         self._copies = self._restarts and {state.snapshot_tool, state.restore_tool} <= all_tools.keys()
         self._watches = bool(state.state_tools or self._places()) or state.snapshot_tool in all_tools
@@ -86,14 +89,38 @@ class ReplaySession(WireSession):
         self._follow()
         if call.name not in self._writes:
             return unknown_tool(call.name)
+        self._check_alone()
         if self._watches and self._base is None and self._writes[call.name] is not False:
             self._base = await self._tables()
+        self._about_to(call)
         send = self._send if self._writes[call.name] is not False else self._send_read
         result, _ = await send(call, {})
         self._remember(call, result)
         await self._connection.settled()
         self._follow()
         return result
+
+    def _check_alone(self) -> None:
+        """Checks that nobody else has changed what this episode began with.
+
+        Raises:
+            ConfigError: another episode has, on a server that has one state for all.
+        """
+        if self._seen is not None and self._seen != self._pool.changes:
+            raise ConfigError(
+                "Another episode has changed this server's state since this one began: a server object, or one at a "
+                "URL, has one state, and so one episode at a time that writes. Play one after the other (num_envs=1), "
+                "give a function that makes the server or a command that starts it, or mark its reading tools with "
+                "readOnlyHint."
+            )
+
+    def _about_to(self, call: ToolCall) -> None:
+        """Tells all other sessions of a call that may write, where they have the same server."""
+        if self._restarts or self._writes.get(call.name) is False:
+            return
+        self._pool.changes, self._pool.changed = self._pool.changes + 1, True
+        if self._seen is not None:
+            self._seen += 1
 
     def _give_up(self, call: ToolCall) -> bool:
         if call.name not in self._writes:
@@ -147,12 +174,16 @@ class ReplaySession(WireSession):
         if not self._restarts:  # other sessions have the same server, and a reset tool is there for what others did
             fresh = fresh and not self._pool.written and self._reset_spec is None
         if fresh:
+            self._seen = None if self._restarts else self._pool.changes
             if self._connection.dead:
                 loop.run(self._restart())
             return
         healthy = not unsure and not changed and not self._connection.dead
         if self._reset_spec is not None and (healthy or not self._restarts):
             self._lost = self._reset_spec.name  # until its end is seen
+            if not self._restarts:
+                self._pool.changes, self._pool.changed = self._pool.changes + self._pool.changed, False
+                self._seen = self._pool.changes
             loop.run(self._reset_by_tool({} if world_key is None else {"world": world_key}))
         elif not self._restarts:
             raise ForkUnsupportedError(
@@ -192,7 +223,8 @@ class ReplaySession(WireSession):
         return twin
 
     async def _copy(self) -> "ReplaySession":
-        state = answer_of(await self._operate(self._state.snapshot_tool, {}))
+        assert self._restore_spec is not None
+        state = state_for(self._restore_spec, await self._operate(self._state.snapshot_tool, {}))
         twin = await self._twin()
         try:
             await twin._operate(self._state.restore_tool, {"state": state})
@@ -224,9 +256,23 @@ class ReplaySession(WireSession):
         Raises:
             InfraError: it failed.
         """
-        result, _ = await self._send(ToolCall(tool, arguments), {})
+        result = await self._whole(ToolCall(tool, arguments))
         if result.is_error:
             raise InfraError(f"The server's {tool!r} failed: {result.text[:300]}")
+        return result
+
+    async def _whole(self, call: ToolCall) -> ToolResult:
+        """The result of a call for the infrastructure's own ends: a state that was cut is none.
+
+        Raises:
+            InfraError: its answer was too long.
+        """
+        result, given = await self._send(call, {})
+        if CUT_META in given:
+            raise InfraError(
+                f"The answer of {call.name!r}, which is to tell the state, has {given[CUT_META]} bytes, and at most "
+                f"{self._pool.options.max_answer_bytes} are read: allow more by max_answer_bytes."
+            )
         return result
 
     async def _tables(self) -> Tables:
@@ -236,7 +282,7 @@ class ReplaySession(WireSession):
     async def _all_tables(self) -> Tables:
         tables: Tables = {}
         for tool in self._state.state_tools:
-            result, _ = await self._send(ToolCall(tool.name, dict(tool.arguments)), {})
+            result = await self._whole(ToolCall(tool.name, dict(tool.arguments)))
             table = tool.table or tool.name
             tables[table] = table_of(tool, result, below(self._ignored, table))
         if tables:
@@ -265,6 +311,7 @@ class ReplaySession(WireSession):
     def diff(self) -> Diff | None:
         if not self._watches:
             return None
+        self._check_alone()
         if self._base is None:  # nothing was called that may write
             return {}
         return tables_diff(self._base, loop.run(self._tables()))

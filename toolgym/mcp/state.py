@@ -13,12 +13,23 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from toolgym import _json
-from toolgym.errors import ConfigError, InfraError
+from toolgym.errors import ConfigError, InfraError, did_you_mean
 from toolgym.mcp.ignore import Path, below, without
+from toolgym.mcp.session import ToolSpec
 from toolgym.trajectory import ToolResult
 from toolgym.world import Diff
 
-__all__ = ["StateOptions", "StateTool", "Tables", "files_of", "make_state_options", "table_of", "tables_diff", "walked"]
+__all__ = [
+    "StateOptions",
+    "StateTool",
+    "Tables",
+    "files_of",
+    "make_state_options",
+    "state_for",
+    "table_of",
+    "tables_diff",
+    "walked",
+]
 
 Tables = dict[str, dict[str, Any]]
 """Table name -> record id -> record."""
@@ -70,6 +81,25 @@ class StateOptions:
         """All tools that agents do not see."""
         return frozenset({*self.hidden, self.reset_tool, self.snapshot_tool, self.restore_tool})
 
+    @property
+    def renamed(self) -> dict[str, str]:
+        """The field of each of the three tools that goes by another name than usual, and that name."""
+        names = {role: getattr(self, role) for role in ("reset_tool", "snapshot_tool", "restore_tool")}
+        return {role: name for role, name in names.items() if name != f"toolgym_{role.removesuffix('_tool')}"}
+
+    def check(self, listed: Sequence[str]) -> None:
+        """Checks that a server lists the tools that are named.
+
+        Raises:
+            ConfigError: it does not.
+        """
+        named = [("hidden tool", name) for name in self.hidden]
+        named += [("state tool", tool.name) for tool in self.state_tools]
+        named += [(role.replace("_", " "), name) for role, name in self.renamed.items()]
+        for what, name in named:
+            if name not in listed:
+                raise ConfigError(did_you_mean(name, listed, what))
+
     def sources(self, places: Sequence[str]) -> tuple[str, ...]:
         """What is looked at, and what of it does not count, as texts (see `ToolSession.sees`).
 
@@ -83,7 +113,7 @@ class StateOptions:
 
 def make_state_options(
     state_tools: str | Iterable[str | Mapping[str, Any] | StateTool] = (),
-    hidden: Sequence[str] = (),
+    hidden: str | Sequence[str] = (),
     reset_tools: Mapping[str, str] | None = None,
     ignore: str | Sequence[str] = (),
 ) -> StateOptions:
@@ -91,7 +121,7 @@ def make_state_options(
 
     Args:
         state_tools: names, or objects with the fields of `StateTool`; one name may stand alone.
-        hidden: as in `StateOptions`.
+        hidden: as in `StateOptions`; one name may stand alone.
         reset_tools: other names for `reset`, `snapshot` and `restore`.
         ignore: as in `StateOptions`; one path may stand alone.
 
@@ -118,7 +148,8 @@ def make_state_options(
         raise ConfigError(f"ignore is a list of paths such as 'orders.*.created_at', not {ignore!r}.")
     renamed = {f"{role}_tool": name for role, name in (reset_tools or {}).items()}
     try:
-        return StateOptions(tuple(tools), tuple(hidden), ignore=paths, **renamed)
+        names = (hidden,) if isinstance(hidden, str) else tuple(hidden)
+        return StateOptions(tuple(tools), names, ignore=paths, **renamed)
     except TypeError as error:
         raise ConfigError(f"reset_tools names reset, snapshot and restore, not {sorted(reset_tools or {})}.") from error
 
@@ -140,6 +171,17 @@ def answer_of(result: ToolResult) -> Any:
         except ValueError:
             return value
     return value
+
+
+def state_for(restore: ToolSpec, snapshot: ToolResult) -> Any:
+    """A snapshot's answer as its restore tool takes it: where that wants a text, the very text that was answered."""
+    schema = (restore.input_schema.get("properties") or {}).get("state")
+    schema = schema if isinstance(schema, dict) else {}
+    kinds = {each.get("type") for each in (schema, *schema.get("anyOf", ())) if isinstance(each, dict)}
+    if "string" not in kinds or kinds & {"object", "array"}:
+        return answer_of(snapshot)
+    wrapped = (snapshot.structured or {}).get("result")
+    return wrapped if isinstance(wrapped, str) else snapshot.text
 
 
 def table_of(tool: StateTool, result: ToolResult, ignored: Sequence[Path] = ()) -> dict[str, Any]:
