@@ -209,6 +209,20 @@ def test_the_documented_tables_are_those_of_the_published_units(tmp_path: Path) 
     assert [claim["verdict"] for claim in found["families"]["steptool"]["claims"]] == ["shown", "shown"]
 
 
+@pytest.mark.parametrize("world", ["home", "airline"])
+def test_hazards_documented_tables_are_those_of_its_published_units(world: str, tmp_path: Path) -> None:
+    restore(ROOT / "benchmarks" / "results" / "hazard" / world, tmp_path)
+    text = (ROOT / "docs" / "hazard.md").read_text(encoding="utf-8")
+    tables = [
+        part
+        for part in markdown(results_of(tmp_path, [FAMILIES["hazard"]]), LearningOptions().seeds).split("\n\n")
+        if part.startswith("|")
+    ]
+    assert len(tables) == 2
+    for table in tables:
+        assert table in text
+
+
 def test_the_start_is_one_that_was_made_for_it_and_says_how() -> None:
     options = LearningOptions()
     airline = json.loads((Path(checkpoint_path("builtin:habits")) / "training.json").read_text())
