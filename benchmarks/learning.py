@@ -126,7 +126,7 @@ class LearningOptions:
         )
         values = asdict(self)
         out = {**{name: values[name] for name in names.split()}, "weights": weights_digest(self.model)}
-        if set(self.tests) != set(TESTS):
+        if set(self.tests) != set(TESTS):  # of all tests nothing is said: so are the units that are published
             out["tests"] = [name for name in TESTS if name in self.tests]
         return out
 

@@ -89,7 +89,7 @@ def _tests(folder: Path) -> tuple[str, ...]:
 
 
 def _done(folder: Path, tests: Iterable[str]) -> Iterator[Path]:
-    """The units of a folder that are trained and evaluated on all of its tests."""
+    """The units of a folder that are trained and evaluated on some tests."""
     return (unit for unit in sorted(folder.glob("*/*/seed-*")) if _is_done(unit, tests))
 
 

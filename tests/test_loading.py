@@ -51,8 +51,9 @@ def test_a_file_is_loaded_once(reward_file: Path) -> None:
     assert load_named("toolgym.rewards:make_reward") is make_reward
 
 
-def test_a_file_takes_no_other_modules_name(tmp_path: Path) -> None:
+def test_a_file_takes_no_other_modules_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two files of one name are two modules, and one with a library's name does not stand in for the library."""
+    monkeypatch.setattr(sys, "path", [*sys.path])  # where the folders of files are put
     files = []
     for folder, value in (("a", 1), ("b", 2)):
         (tmp_path / folder).mkdir()
@@ -66,7 +67,6 @@ def test_a_file_takes_no_other_modules_name(tmp_path: Path) -> None:
         assert load_named(f"{tmp_path / name}.py:mine") is True
     assert hasattr(sys.modules["random"], "Random")
     assert not hasattr(sys.modules.get("fractions"), "mine")
-    sys.path.remove(str(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from toolgym.errors import ConfigError, did_you_mean
 
 __all__ = ["load_named", "names_object", "raised"]
 
-
-_files: dict[Path, Any] = {}  # the module of each file that was loaded
+_files: dict[Path, Any] = {}
+"""The modules of the files that were loaded."""
 
 
 def names_object(text: str) -> bool:
@@ -46,7 +46,7 @@ def load_named(text: str) -> Any:
 def _module_of(path: Path) -> Any:
     """The module of a file, loaded once; its folder can be imported from, as for a script.
 
-    It has the file's name, and another where a module has that already: a user's `random.py` must not become the
+    It goes by the file's name, and by its path where a module has that name: a user's `random.py` must not become the
     `random` of every library, nor one `reward.py` that of another folder.
     """
     path = path.resolve()
@@ -60,9 +60,8 @@ def _module_of(path: Path) -> Any:
     taken = sys.modules.get(path.stem)
     if taken is not None and getattr(taken, "__file__", None) == str(path):
         return taken  # imported by its name
-    name = path.stem
-    if taken is not None or name in sys.stdlib_module_names:
-        name = f"{path.stem}_{len(_files)}"
+    is_free = taken is None and path.stem not in sys.stdlib_module_names
+    name = path.stem if is_free else str(path)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"there is no file {path}")

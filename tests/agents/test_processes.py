@@ -133,9 +133,11 @@ def test_every_kind_of_learner_runs_on_two_processes(tokenizer: Any, tiny_model:
         assert len(alone) == len(both) == 2
         for left, right in zip(alone, both, strict=True):
             for name in figures:
-                # A kl is a sum over an episode's tokens: its first, 0 but for rounding, is 1e-5 on some processors.
-                close = 1e-4 if name == "kl" else 1e-5
-                assert left[name] == pytest.approx(right[name], abs=close), (algo, name)
+                # The first kl, of the start and itself, is the rounding of a sum over an episode's tokens.
+                if name == "kl" and left is alone[0]:
+                    assert max(abs(left[name]), abs(right[name])) < 1e-4
+                else:
+                    assert left[name] == pytest.approx(right[name], abs=1e-5), (algo, name)
             assert left["grad_norm"] == pytest.approx(right["grad_norm"], rel=1e-3), algo
         assert max(line["grad_norm"] for line in alone) > 1e-3, algo
         (alone,), (both,) = (lines(tmp_path / name / algo, "evaluations.jsonl") for name in ("one", "two"))

@@ -56,6 +56,11 @@ toys = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(toys)
 set_threads(1)
 
+def arguments(config):
+    args = grpo_args(config)
+    args.adam_epsilon = 1e-4  # a gradient of the size of rounding takes no step of the size of the learning rate
+    return args
+
 def estimator(batch):
     likely_G = (batch.logprobs_BT.sum(1) / batch.sampled_BT.sum(1)).view(-1, batch.group_size)
     advantages_G = likely_G - likely_G.mean(1, keepdim=True)
@@ -69,7 +74,7 @@ def train(name, **more):
         save_steps=1, max_new_tokens=8, context_tokens=256, progress=False, **more,
     )
     trainer = ToolTrainer(
-        model, tokenizer, grpo_args(config), envs=[toys.ToyEnv() for _ in range(8)], tasks=list(range(20)),
+        model, tokenizer, arguments(config), envs=[toys.ToyEnv() for _ in range(8)], tasks=list(range(20)),
         order=task_order(20, 4, 0), estimator=estimator, peft_config=lora(config.lora_rank),
         sampling=SamplingOptions(max_new_tokens=8, context_tokens=256),
         callbacks=[MetricsFile(config.output / "metrics.jsonl")],
@@ -102,7 +107,9 @@ spec = importlib.util.spec_from_file_location("toys", sys.argv[1])
 toys = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(toys)
 set_threads(1)
-
+"""
+    + CHILD[CHILD.index("def arguments") : CHILD.index("def estimator")]
+    + """
 def train(name, **more):
     model, tokenizer = load_model(sys.argv[2])
     config = StepToolPPOOptions(
@@ -110,7 +117,7 @@ def train(name, **more):
         save_steps=1, max_new_tokens=8, context_tokens=256, progress=False, **more,
     )
     trainer = StepToolTrainer(
-        model, tokenizer, grpo_args(config), envs=[toys.ToyEnv() for _ in range(8)], tasks=list(range(20)),
+        model, tokenizer, arguments(config), envs=[toys.ToyEnv() for _ in range(8)], tasks=list(range(20)),
         order=task_order(20, 8, 0), estimator=partial(token_rewards), peft_config=lora(config.lora_rank),
         sampling=SamplingOptions(max_new_tokens=8, context_tokens=256), options=config,
         callbacks=[MetricsFile(config.output / "metrics.jsonl")],
@@ -155,16 +162,9 @@ def launch(folder: Path, *words: str, code: str = CHILD) -> None:
     assert codes == [0, 0, 0], "\n".join(program.said()[-2500:] for program in started)
 
 
-def check_equal(alone: dict[str, torch.Tensor], both: dict[str, torch.Tensor], steps: int, name: str) -> None:
-    """That weights are alike after steps at a learning rate of 1e-3.
-
-    Adam's first steps turn rounding in a tiny gradient into a step of up to the learning rate, either way: how many
-    weights that befalls depends on the processor.
-    """
-    apart = torch.cat([(alone[key] - both[key]).abs().flatten() for key in alone])
-    assert float((apart < 1e-5).float().mean()) > 0.99, name
-    assert float((apart > 1e-4).float().mean()) < 1e-3, name
-    assert float(apart.max()) < 2 * steps * 1e-3, name
+def check_equal(alone: dict[str, torch.Tensor], both: dict[str, torch.Tensor], name: str) -> None:
+    """That weights are alike to a hundredth of a step of the learning rate, 1e-3."""
+    assert max(float((alone[key] - both[key]).abs().max()) for key in alone) < 1e-5, name
 
 
 @pytest.mark.slow
@@ -191,7 +191,7 @@ def test_two_processes_that_share_a_model_take_the_step_of_one(tokenizer: Any, t
         for folder in (f"checkpoint-{steps}", "final"):
             alone, both = (load_file(output / folder / f"{file}.safetensors") for output in (one, two))
             assert alone.keys() == both.keys()
-            check_equal(alone, both, steps, f"{name} {folder}")
+            check_equal(alone, both, f"{name} {folder}")
         read, _ = load_model(two / "final")
         assert read.num_parameters() == tiny_model.num_parameters()
 
@@ -231,7 +231,7 @@ def test_a_critic_on_a_model_that_is_shared_takes_the_step_of_one(
         file = "adapter_model" if name == "adapter" else "model"
         alone, both = (load_file(output / "final" / f"{file}.safetensors") for output in (one, two))
         assert alone.keys() == both.keys()
-        check_equal(alone, both, steps, name)
+        check_equal(alone, both, name)
 
 
 @pytest.mark.parametrize("rank", [0, 4])

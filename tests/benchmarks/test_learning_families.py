@@ -1,6 +1,7 @@
 """The learning benchmark's families: every row is a command that exists, on one reward, and what is claimed of them."""
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -194,10 +195,14 @@ def test_the_defaults_are_those_of_a_result_that_means_something() -> None:
     assert other.env != options.env
 
 
+def tables_of(found: dict[str, Any]) -> list[str]:
+    return [part for part in markdown(found, LearningOptions().seeds).strip().split("\n\n") if part.startswith("|")]
+
+
 def test_the_documented_tables_are_those_of_the_published_units(tmp_path: Path) -> None:
     restore(ROOT / "benchmarks" / "results" / "families", tmp_path)
     found = results_of(tmp_path, [FAMILIES[name] for name in PUBLISHED])
-    tables = [part for part in markdown(found, LearningOptions().seeds).strip().split("\n\n") if part.startswith("|")]
+    tables = tables_of(found)
     text = (ROOT / "docs" / "learning.md").read_text(encoding="utf-8")
     assert len(tables) == 3 * len(PUBLISHED)
     for table in tables:
@@ -210,17 +215,22 @@ def test_the_documented_tables_are_those_of_the_published_units(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("world", ["home", "airline"])
-def test_hazards_documented_tables_are_those_of_its_published_units(world: str, tmp_path: Path) -> None:
+def test_hazards_documented_figures_are_those_of_its_published_units(world: str, tmp_path: Path) -> None:
     restore(ROOT / "benchmarks" / "results" / "hazard" / world, tmp_path)
     text = (ROOT / "docs" / "hazard.md").read_text(encoding="utf-8")
-    tables = [
-        part
-        for part in markdown(results_of(tmp_path, [FAMILIES["hazard"]]), LearningOptions().seeds).split("\n\n")
-        if part.startswith("|")
-    ]
+    found = results_of(tmp_path, [FAMILIES["hazard"]])
+    tables = tables_of(found)
     assert len(tables) == 2
     for table in tables:
         assert table in text
+    grpo, hazard = (found["families"]["hazard"]["rows"][name] for name in ("grpo", "hazard"))
+    gains = [row["tests"]["near"]["gain"]["mean"] for row in (grpo, hazard)]
+    assert re.search(rf"{gains[1] / gains[0]:.2f} times( GRPO's)? in the {world}", text)
+    assert (
+        f"{100 * (1 - hazard['tokens'] / grpo['tokens']):.0f}"
+        in re.findall(r"of (\d+) and (\d+)% fewer tokens", text)[0]
+    )
+    assert f"for {100 * (hazard['cpu_seconds'] / grpo['cpu_seconds'] - 1):.0f}% more CPU seconds" in text
 
 
 def test_the_start_is_one_that_was_made_for_it_and_says_how() -> None:

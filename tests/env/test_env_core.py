@@ -531,5 +531,8 @@ def test_options_of_another_kind_are_refused(options: dict[str, Any], message: s
 
 def test_what_needs_no_limit_has_none() -> None:
     assert EnvOptions(max_tokens=None, max_seconds=None, count_tokens=len).max_tokens is None
+
+
+def test_a_module_that_is_not_there_is_named() -> None:
     with pytest.raises(ConfigError, match="nosuchmodule"):
         open_env("nosuchmodule:My/Shop-v0")

@@ -101,7 +101,7 @@ class FastMCPSession(ReplaySession):
     def _directly(self, tool: "_PlainTool", call: ToolCall) -> ToolResult:
         result = refuse(call)
         if result is None:
-            self._about_to(call)
+            self._announce(call)
             result = tool.run(call, self.tools)
             self._remember(call, result)
         return result

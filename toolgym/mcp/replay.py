@@ -92,7 +92,7 @@ class ReplaySession(WireSession):
         self._check_alone()
         if self._watches and self._base is None and self._writes[call.name] is not False:
             self._base = await self._tables()
-        self._about_to(call)
+        self._announce(call)
         send = self._send if self._writes[call.name] is not False else self._send_read
         result, _ = await send(call, {})
         self._remember(call, result)
@@ -114,7 +114,7 @@ class ReplaySession(WireSession):
                 "readOnlyHint."
             )
 
-    def _about_to(self, call: ToolCall) -> None:
+    def _announce(self, call: ToolCall) -> None:
         """Tells all other sessions of a call that may write, where they have the same server."""
         if self._restarts or self._writes.get(call.name) is False:
             return

@@ -35,6 +35,7 @@ __all__ = [
     "ModelJudge",
     "Rubric",
     "Tier",
+    "fenced",
     "judge_all",
     "judge_messages",
     "read_score",
